@@ -1,0 +1,84 @@
+# sesbounce: `make` lists the targets.
+SHELL       := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+# Everything this Makefile downloads stays inside the checkout.
+export PIP_CACHE_DIR ?= $(CURDIR)/.local/pip-cache
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+READY  := $(VENV)/.ready
+LOCKS  := requirements-build.txt requirements-dev.txt worker/pyproject.toml
+
+.PHONY: help setup demo demo-clean simulate deploy plan destroy outputs \
+        test test-unit test-local test-terraform lint format lock clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sort | \
+	  awk -F ':.*## ' '{ printf "  \033[1m%-15s\033[0m %s\n", $$1, $$2 }'
+
+setup: $(READY) ## make .venv with the locked dependencies and .venv/bin/sesbounce
+
+$(READY): $(LOCKS)
+	@$(PYTHON) scripts/bootstrap.py $(VENV)
+	@touch $@
+
+demo: $(READY) ## the main job on this machine: LocalStack, Terraform, SQLite; no AWS account
+	@$(BIN)/python -m scripts.demo
+
+demo-clean: $(READY) ## stop what the demo started and remove what it made
+	@$(BIN)/python -m scripts.demo --clean
+
+simulate: $(READY) ## send mail to the SES mailbox simulator; ARGS="--help" tells more
+	@$(BIN)/python -m scripts.simulate $(ARGS)
+
+plan: $(READY) ## show what deploy would change in AWS
+	@$(BIN)/python -m scripts.deploy plan $(ARGS)
+
+deploy: $(READY) ## apply the Terraform stack to AWS (shows the plan and asks; ARGS=--yes for CI)
+	@$(BIN)/python -m scripts.deploy apply $(ARGS)
+
+destroy: $(READY) ## remove the stack from AWS (asks; ARGS=--yes for CI)
+	@$(BIN)/python -m scripts.deploy destroy $(ARGS)
+
+outputs: $(READY) ## print the deployed stack's outputs
+	@$(BIN)/python -m scripts.deploy output $(ARGS)
+
+test: lint $(READY) ## everything: lint, types, unit, Terraform, LocalStack
+	@$(BIN)/pytest tests
+
+test-unit: $(READY) ## the tests that need no service (seconds)
+	@$(BIN)/pytest tests/unit
+
+test-local: $(READY) ## the tests against LocalStack and Terraform
+	@$(BIN)/pytest tests/terraform tests/integration tests/acceptance
+
+test-terraform: $(READY) ## terraform fmt, validate and test, the policies and the module READMEs
+	@$(BIN)/pytest tests/terraform
+
+lint: $(READY) ## ruff, mypy --strict, yamllint, shellcheck
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/yamllint --strict .pre-commit-config.yaml
+	@$(BIN)/shellcheck .ci/run
+
+format: $(READY) ## rewrite the sources in the project's format
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+	@if command -v terraform >/dev/null; then terraform fmt -recursive terraform; fi
+
+lock: ## pin the dependencies anew, with hashes (needs uv)
+	@compile() { uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+	    --no-header --no-emit-index-url --no-annotate "$$1" -o "$$2"; }; \
+	compile worker/pyproject.toml worker/requirements.txt; \
+	compile requirements-build.in requirements-build.txt; \
+	compile requirements-dev.in requirements-dev.txt; \
+	compile scripts/localstack-requirements.in scripts/localstack-requirements.txt
+
+clean: ## remove everything make made: .venv, LocalStack, caches
+	@if [ -x $(BIN)/python ]; then $(BIN)/python -m scripts.demo --clean; fi
+	@rm -rf $(VENV) .local .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,1 @@
+"""sesbounce: Amazon SES bounces and complaints, carried into the sender's own database."""

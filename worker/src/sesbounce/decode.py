@@ -1,0 +1,58 @@
+"""From the body of one queue message to all that it means: the whole pure core in one call."""
+
+import hashlib
+from datetime import datetime
+
+import msgspec
+
+from sesbounce.envelope import CONFIRMATIONS, open_envelope
+from sesbounce.feedback import Feedback, feedback_of
+from sesbounce.notification import Kind, decode_notification
+
+
+class Decoded(msgspec.Struct, frozen=True):
+    """What one queue message means.
+
+    Attributes:
+        kind: what SES (or, for a subscription's confirmation, SNS) told.
+        feedback: one fact a recipient; empty for what tells of none.
+        mail_id: the SES message id of the mail.
+        payload: the SES message as it was published, JSON or a line of text.
+        digest: SHA-256 of the payload in hex.
+    """
+
+    kind: Kind
+    feedback: list[Feedback]
+    mail_id: str | None
+    payload: bytes
+    digest: str
+
+
+def decode(body: str | bytes, sent_at: datetime | None = None) -> Decoded:
+    """Decode the body of one SQS message.
+
+    Args:
+        body: what SQS delivered.
+        sent_at: when it was sent to the queue; the last resort for a message without a time.
+
+    Raises:
+        EnvelopeError: what SNS or SQS wrapped around it is broken.
+        NotificationError: what is inside is no message of SES, or a broken one.
+    """
+    envelope = open_envelope(body)
+    if envelope.sns and envelope.sns.type in CONFIRMATIONS:
+        return Decoded(Kind.SETUP, [], None, b"", _digest(b""))
+    notification = decode_notification(envelope.content)
+    published_at = envelope.sns.timestamp if envelope.sns else None
+    feedback = feedback_of(notification, published_at or sent_at)
+    return Decoded(
+        kind=notification.kind,
+        feedback=feedback,
+        mail_id=notification.mail.message_id,
+        payload=envelope.content,
+        digest=_digest(envelope.content),
+    )
+
+
+def _digest(payload: bytes) -> str:
+    return hashlib.sha256(payload).hexdigest()

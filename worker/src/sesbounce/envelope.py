@@ -1,0 +1,122 @@
+"""Takes the body of a queue message apart: who wrapped what, and the SES JSON inside.
+
+Four ways lead from SES into a queue, and none needs a setting:
+
+* an SNS notification (the default of a subscription),
+* raw message delivery (the body is what SES published),
+* an EventBridge event of SES, whose `detail` is the SES message,
+* any of them encoded as a JSON string once more, as some bridges do.
+
+Sources: https://docs.aws.amazon.com/sns/latest/dg/sns-message-and-json-formats.html,
+https://docs.aws.amazon.com/sns/latest/dg/sns-large-payload-raw-message-delivery.html,
+https://docs.aws.amazon.com/ses/latest/dg/monitoring-eventbridge.html
+"""
+
+import msgspec
+
+from sesbounce.errors import EnvelopeError
+
+# SNS and SQS carry at most 256 KiB, 1 MiB since 2025; nothing larger can have come from them.
+MAX_BYTES = 1024 * 1024
+# How many times a body may be a JSON string that holds JSON.
+_MAX_WRAPPINGS = 3
+_ABSENT = msgspec.Raw()
+# What SNS itself writes when a subscription begins or ends.
+CONFIRMATIONS = ("SubscriptionConfirmation", "UnsubscribeConfirmation")
+
+
+class Sns(msgspec.Struct, frozen=True, rename="pascal"):
+    """The facts of an SNS message, each named as SNS names it, in snake case."""
+
+    type: str = ""
+    message_id: str | None = None
+    topic_arn: str | None = None
+    subject: str | None = None
+    message: msgspec.Raw = _ABSENT
+    timestamp: str | None = None
+    signature_version: str | None = None
+    signature: str | None = None
+    signing_cert_url: str | None = msgspec.field(default=None, name="SigningCertURL")
+    unsubscribe_url: str | None = msgspec.field(default=None, name="UnsubscribeURL")
+    subscribe_url: str | None = msgspec.field(default=None, name="SubscribeURL")
+    token: str | None = None
+
+
+class Envelope(msgspec.Struct, frozen=True):
+    """An opened envelope.
+
+    Attributes:
+        content: what SES published, or for a message that SNS itself wrote (a confirmation of
+            a subscription) nothing. Not always JSON: SES also publishes a line of plain text.
+        sns: the SNS envelope's facts; None for raw delivery and EventBridge.
+    """
+
+    content: bytes
+    sns: Sns | None = None
+
+
+class _Body(Sns, frozen=True):
+    """Every key that tells the envelopes apart; what else there is, is skipped unread."""
+
+    detail_type: msgspec.Raw = msgspec.field(default=_ABSENT, name="detail-type")
+    detail: msgspec.Raw = msgspec.field(default=_ABSENT, name="detail")
+
+
+_body = msgspec.json.Decoder(_Body)
+_string = msgspec.json.Decoder(str)
+
+
+def open_envelope(body: str | bytes) -> Envelope:
+    """Open the body of one SQS message.
+
+    Raises:
+        EnvelopeError: it is too large, no UTF-8, or a broken envelope.
+    """
+    content = _unwrap(_encode(body), "$")
+    if not content.startswith(b"{"):
+        return Envelope(content)  # plain text, which is for `notification` to judge
+    return _open_object(content)
+
+
+def _encode(body: str | bytes) -> bytes:
+    try:
+        content = (body if isinstance(body, str) else body.decode()).strip().encode()
+    except UnicodeError:
+        raise EnvelopeError("the body is not UTF-8") from None
+    if len(content) > MAX_BYTES:
+        raise EnvelopeError(f"the body is larger than {MAX_BYTES} bytes")
+    return content
+
+
+def _open_object(content: bytes) -> Envelope:
+    try:
+        body = _body.decode(content)
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        raise EnvelopeError.of(error) from None
+    if body.type:
+        return Envelope(_message_of(body), body)
+    if bytes(body.detail_type) and bytes(body.detail):
+        return Envelope(bytes(body.detail))
+    return Envelope(content)
+
+
+def _message_of(sns: Sns) -> bytes:
+    """The published message: SNS sends a string, some test tools the object itself."""
+    if sns.type in CONFIRMATIONS:
+        return b""
+    message = bytes(sns.message)
+    if not message:
+        raise EnvelopeError("the SNS envelope holds no Message", "$.Message")
+    return _unwrap(message, "$.Message")
+
+
+def _unwrap(content: bytes, place: str) -> bytes:
+    """The text inside a JSON string, or inside a string that holds a string."""
+    try:
+        for _ in range(_MAX_WRAPPINGS):
+            if not content.startswith(b'"'):
+                break
+            content = _string.decode(content).strip().encode()
+    except (msgspec.DecodeError, UnicodeError) as error:
+        raise EnvelopeError(f"not a JSON string: {error}", place) from None
+    return content

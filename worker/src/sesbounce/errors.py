@@ -1,0 +1,81 @@
+"""The exceptions of sesbounce.
+
+* SesBounceError
+  x ConfigurationError      a setting is missing or wrong
+  x MessageError            a queue message says nothing that can be understood
+    + EnvelopeError         what SNS or SQS wrapped around it
+    + NotificationError     what SES said
+  x StoreError              the database refused or can't be reached
+    + StrikeOffError        a statement for the sender's own tables is wrong
+  x QueueError              SQS refused or can't be reached
+
+Each says what happened, to what, and what to do about it.
+"""
+
+import hashlib
+import re
+from typing import Self
+
+import msgspec
+
+_NUMBERS = re.compile(r"\d+")
+
+
+class SesBounceError(Exception):
+    """Whatever sesbounce raises on purpose."""
+
+
+class ConfigurationError(SesBounceError):
+    """A setting is missing or wrong; the message names the environment variable."""
+
+
+class MessageError(SesBounceError):
+    """A queue message that can't be understood. It stays in the queue, on its way to the DLQ.
+
+    Attributes:
+        problem: what is wrong, without any of the message's own text.
+        place: where, as a JSON path (`$.bounce.bouncedRecipients[0].emailAddress`).
+    """
+
+    def __init__(self, problem: str, place: str = "$") -> None:
+        super().__init__(f"{problem} (at {place})")
+        self.problem = problem
+        self.place = place
+
+    @classmethod
+    def of(cls, error: Exception) -> Self:
+        """The same failure as msgspec reports it: `Expected …, got … - at `$.bounce``."""
+        if isinstance(error, msgspec.ValidationError):
+            problem, _, place = str(error).partition(" - at ")
+            return cls(problem, place.strip("`") or "$")
+        return cls(f"not JSON: {error}")
+
+    @property
+    def fingerprint(self) -> str:
+        """Twelve hex digits that are the same for failures of the same sort.
+
+        Numbers (positions, lengths) are left out, so that a thousand messages broken in one
+        way share one fingerprint.
+        """
+        sort = _NUMBERS.sub("0", f"{type(self).__name__}|{self.problem}|{self.place}")
+        return hashlib.sha256(sort.encode()).hexdigest()[:12]
+
+
+class EnvelopeError(MessageError):
+    """The envelope (SNS notification, EventBridge event, raw delivery) can't be opened."""
+
+
+class NotificationError(MessageError):
+    """The SES message inside the envelope can't be read."""
+
+
+class StoreError(SesBounceError):
+    """The database refused or can't be reached; nothing of the batch was kept."""
+
+
+class StrikeOffError(StoreError):
+    """A strike-off or restore statement does not fit the sender's own tables."""
+
+
+class QueueError(SesBounceError):
+    """SQS refused or can't be reached."""

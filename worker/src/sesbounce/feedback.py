@@ -1,0 +1,219 @@
+"""From one SES message to one `Feedback` per recipient: who, what, when, why.
+
+Only the recipients that SES names are ever blamed (`bouncedRecipients`,
+`complainedRecipients`, `delivery.recipients`, `delayedRecipients`), never
+`mail.destination`, which holds everybody the mail was for.
+"""
+
+import hashlib
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from sesbounce.address import parse
+from sesbounce.errors import NotificationError
+from sesbounce.notification import (
+    Bounce,
+    Complaint,
+    Delivery,
+    Kind,
+    Mail,
+    Notification,
+)
+from sesbounce.reason import Classified, Effect, Reason, classify_bounce, classify_complaint
+
+
+class Feedback(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One fact that SES tells about one recipient.
+
+    Attributes:
+        kind: what was told.
+        reason: why, from the closed list.
+        effect: what it does to the address.
+        address: the key of the address; see `sesbounce.address`.
+        original: the address as SES wrote it.
+        parsed: false where that is no address; the key is then the text, folded.
+        shared: true where a complaint names several recipients, one of whom complained.
+        occurred_at: when it happened, UTC.
+        mail_id: the SES message id of the mail.
+        source: who sent the mail.
+        type: bounceType, complaintFeedbackType, delayType.
+        sub_type: bounceSubType, complaintSubType.
+        status: the recipient's enhanced status code (RFC 3463).
+        action: the recipient's action (RFC 3464).
+        diagnostic: what the receiving side said.
+        feedback_id: the id that SES gave to the bounce or complaint.
+        basis: the evidence that the reason rests on.
+        dedupe_key: equal for equal facts, however they came.
+    """
+
+    kind: Kind
+    reason: Reason
+    effect: Effect
+    address: str
+    original: str
+    parsed: bool = True
+    shared: bool = False
+    occurred_at: datetime
+    mail_id: str | None = None
+    source: str | None = None
+    type: str | None = None
+    sub_type: str | None = None
+    status: str | None = None
+    action: str | None = None
+    diagnostic: str | None = None
+    feedback_id: str | None = None
+    basis: str
+    dedupe_key: str
+
+
+class _Telling(msgspec.Struct, frozen=True):
+    """What all feedback of one message has in common."""
+
+    kind: Kind
+    mail: Mail
+    fallback: str | datetime | None
+
+    def of(
+        self, recipient: str, classified: Classified, timestamp: str | None, **said: Any
+    ) -> Feedback:
+        """The feedback for one recipient; `said` holds what is particular to the kind."""
+        address = parse(recipient)
+        at = self._occurred_at(timestamp)
+        effect = Effect.NONE if self.kind in _COUNTED else classified.reason.effect
+        return Feedback(
+            kind=self.kind,
+            reason=classified.reason,
+            effect=effect,
+            address=address.key,
+            original=address.original,
+            parsed=address.parsed,
+            occurred_at=at,
+            mail_id=self.mail.message_id,
+            source=self.mail.source,
+            basis=classified.basis,
+            dedupe_key=self._dedupe_key(address.key, at, said),
+            **said,
+        )
+
+    def _occurred_at(self, timestamp: str | None) -> datetime:
+        at = timestamp or self.mail.timestamp or self.fallback
+        if not at:
+            raise NotificationError("no time anywhere in the message", "$.mail.timestamp")
+        return at if isinstance(at, datetime) else parse_time(at)
+
+    def _dedupe_key(self, key: str, at: datetime, said: dict[str, Any]) -> str:
+        """A digest of what the fact is: never of how, when or how often it came.
+
+        The mail's id makes it particular; without one, SES's id of the feedback or, failing
+        that, the time does. What may truly happen twice to one mail and address (delays,
+        opens, clicks) has its time and circumstances in the key.
+        """
+        identity = self.mail.message_id or said.get("feedback_id") or at.isoformat()
+        fact = [self.kind, said.get("type"), said.get("sub_type"), identity, key]
+        if self.kind in _REPEATABLE:
+            fact += [at.isoformat(), said.get("diagnostic")]
+        return hashlib.sha256(msgspec.json.encode(fact)).hexdigest()
+
+
+# Kinds that are recorded and counted, and never change what is known of an address.
+_COUNTED = frozenset(
+    {Kind.DELIVERY_DELAY, Kind.SEND, Kind.OPEN, Kind.CLICK, Kind.REJECT, Kind.RENDERING_FAILURE}
+)
+_REPEATABLE = frozenset({Kind.DELIVERY_DELAY, Kind.OPEN, Kind.CLICK, Kind.SUBSCRIPTION})
+
+
+# Durations are added to times later: none may lie at the end of the calendar.
+_EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
+_LATEST = datetime(2200, 1, 1, tzinfo=UTC)
+
+
+def feedback_of(
+    notification: Notification, fallback: str | datetime | None = None
+) -> list[Feedback]:
+    """One `Feedback` for each recipient that the message names.
+
+    Args:
+        notification: what SES said.
+        fallback: the time of the envelope, for a message that holds no time. The order is:
+            the bounce's (complaint's, …) own time, the mail's, this one.
+
+    Raises:
+        NotificationError: a time that can't be read, or none anywhere.
+    """
+    telling = _Telling(notification.kind, notification.mail, fallback)
+    match notification.kind:
+        case Kind.BOUNCE if notification.bounce:
+            return _of_bounce(telling, notification.bounce)
+        case Kind.COMPLAINT if notification.complaint:
+            return _of_complaint(telling, notification.complaint)
+        case Kind.DELIVERY if notification.delivery:
+            return _of_delivery(telling, notification.delivery)
+        case _:
+            return []
+
+
+def _of_bounce(telling: _Telling, bounce: Bounce) -> list[Feedback]:
+    return [
+        telling.of(
+            recipient.email_address,
+            classify_bounce(
+                bounce.bounce_type,
+                bounce.bounce_sub_type,
+                status=recipient.status,
+                action=recipient.action,
+            ),
+            bounce.timestamp,
+            type=bounce.bounce_type,
+            sub_type=bounce.bounce_sub_type,
+            status=recipient.status,
+            action=recipient.action,
+            diagnostic=recipient.diagnostic_code,
+            feedback_id=bounce.feedback_id,
+        )
+        for recipient in bounce.bounced_recipients
+    ]
+
+
+def _of_complaint(telling: _Telling, complaint: Complaint) -> list[Feedback]:
+    """Mailbox providers redact who complained; SES then names everybody who may have."""
+    classified = classify_complaint(complaint.complaint_feedback_type, complaint.complaint_sub_type)
+    shared = len({parse(r.email_address).key for r in complaint.complained_recipients}) > 1
+    return [
+        telling.of(
+            recipient.email_address,
+            classified,
+            complaint.timestamp or complaint.arrival_date,
+            shared=shared,
+            type=complaint.complaint_feedback_type,
+            sub_type=complaint.complaint_sub_type,
+            feedback_id=complaint.feedback_id,
+        )
+        for recipient in complaint.complained_recipients
+    ]
+
+
+def _of_delivery(telling: _Telling, delivery: Delivery) -> list[Feedback]:
+    delivered = Classified(Reason.DELIVERED, "delivered")
+    return [
+        telling.of(recipient, delivered, delivery.timestamp, diagnostic=delivery.smtp_response)
+        for recipient in delivery.recipients
+    ]
+
+
+def parse_time(text: str) -> datetime:
+    """Read a time of SES in UTC: ISO 8601, with or without milliseconds, any offset.
+
+    Raises:
+        NotificationError: it is no time.
+    """
+    try:
+        # AWS's own examples hold `2018-10-08T14:05:45 +0000`.
+        at = datetime.fromisoformat(text.replace(" +", "+").replace(" -", "-"))
+        at = (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise NotificationError("not an ISO 8601 time", "$.timestamp") from None
+    if not _EARLIEST <= at < _LATEST:
+        raise NotificationError("a time that can't be true", "$.timestamp")
+    return at

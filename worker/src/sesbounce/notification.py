@@ -1,0 +1,253 @@
+"""What SES says, typed: every documented field of both schemas.
+
+SES speaks in two schemas that differ in the name of one key: notifications of an identity say
+`notificationType`, event publishing of a configuration set says `eventType`. Either key is
+accepted for every kind, as AWS's own pages have mixed them. Fields that are not known here are
+skipped, and values that are not known (a new type or subtype) pass as they are.
+
+Sources: https://docs.aws.amazon.com/ses/latest/dg/notification-contents.html,
+https://docs.aws.amazon.com/ses/latest/dg/event-publishing-retrieving-sns-contents.html
+"""
+
+from enum import StrEnum
+
+import msgspec
+
+from sesbounce.errors import NotificationError
+
+
+class Kind(StrEnum):
+    """What SES tells about; `UNKNOWN` is what AWS may add tomorrow."""
+
+    BOUNCE = "bounce"
+    COMPLAINT = "complaint"
+    DELIVERY = "delivery"
+    DELIVERY_DELAY = "delivery_delay"
+    SEND = "send"
+    REJECT = "reject"
+    OPEN = "open"
+    CLICK = "click"
+    RENDERING_FAILURE = "rendering_failure"
+    SUBSCRIPTION = "subscription"
+    SETUP = "setup"
+    UNKNOWN = "unknown"
+
+
+_KINDS = {
+    "Bounce": Kind.BOUNCE,
+    "Complaint": Kind.COMPLAINT,
+    "Delivery": Kind.DELIVERY,
+    "DeliveryDelay": Kind.DELIVERY_DELAY,
+    "Send": Kind.SEND,
+    "Reject": Kind.REJECT,
+    "Open": Kind.OPEN,
+    "Click": Kind.CLICK,
+    "Rendering Failure": Kind.RENDERING_FAILURE,
+    "Subscription": Kind.SUBSCRIPTION,
+    "AmazonSnsSubscriptionSucceeded": Kind.SETUP,
+}
+
+# SES publishes this line of plain text when a topic is attached to an identity.
+_VALIDATED_TOPIC = b"Successfully validated SNS topic"
+
+
+class _Ses(msgspec.Struct, frozen=True, rename="camel"):
+    """Base of everything SES writes: keys in camel case, unknown ones skipped."""
+
+
+class Mail(_Ses, frozen=True):
+    """The mail that the message is about.
+
+    `headers`, `common_headers` and `tags` are kept unread: they are most of the message's
+    bytes and nothing rests on them, so that oddities in them can't lose a bounce.
+    """
+
+    message_id: str | None = None
+    timestamp: str | None = None
+    source: str | None = None
+    source_arn: str | None = None
+    source_ip: str | None = None
+    caller_identity: str | None = None
+    sending_account_id: str | None = None
+    destination: list[str] = []
+    headers_truncated: bool | None = None
+    headers: msgspec.Raw = msgspec.Raw()
+    common_headers: msgspec.Raw = msgspec.Raw()
+    tags: msgspec.Raw = msgspec.Raw()
+
+
+class BouncedRecipient(_Ses, frozen=True):
+    """One recipient of a bounce or delay; all but the address only where a DSN came back."""
+
+    email_address: str
+    action: str | None = None
+    status: str | None = None
+    diagnostic_code: str | None = None
+
+
+class Bounce(_Ses, frozen=True):
+    """The `bounce` object."""
+
+    bounced_recipients: list[BouncedRecipient]
+    bounce_type: str | None = None
+    bounce_sub_type: str | None = None
+    timestamp: str | None = None
+    feedback_id: str | None = None
+    reporting_mta: str | None = msgspec.field(default=None, name="reportingMTA")
+    remote_mta_ip: str | None = None
+
+
+class ComplainedRecipient(_Ses, frozen=True):
+    """One recipient who may have complained."""
+
+    email_address: str
+
+
+class Complaint(_Ses, frozen=True):
+    """The `complaint` object."""
+
+    complained_recipients: list[ComplainedRecipient]
+    complaint_feedback_type: str | None = None
+    complaint_sub_type: str | None = None
+    timestamp: str | None = None
+    arrival_date: str | None = None
+    feedback_id: str | None = None
+    user_agent: str | None = None
+
+
+class Delivery(_Ses, frozen=True):
+    """The `delivery` object. Some emulators quote the milliseconds."""
+
+    recipients: list[str]
+    timestamp: str | None = None
+    processing_time_millis: int | str | None = None
+    smtp_response: str | None = None
+    reporting_mta: str | None = msgspec.field(default=None, name="reportingMTA")
+    remote_mta_ip: str | None = None
+
+
+class DeliveryDelay(_Ses, frozen=True):
+    """The `deliveryDelay` object."""
+
+    delayed_recipients: list[BouncedRecipient]
+    delay_type: str | None = None
+    timestamp: str | None = None
+    expiration_time: str | None = None
+    reporting_mta: str | None = msgspec.field(default=None, name="reportingMTA")
+
+
+class Open(_Ses, frozen=True):
+    """The `open` object."""
+
+    timestamp: str | None = None
+    ip_address: str | None = None
+    user_agent: str | None = None
+
+
+class Click(_Ses, frozen=True):
+    """The `click` object."""
+
+    timestamp: str | None = None
+    ip_address: str | None = None
+    user_agent: str | None = None
+    link: str | None = None
+    link_tags: msgspec.Raw = msgspec.Raw()
+
+
+class Reject(_Ses, frozen=True):
+    """The `reject` object."""
+
+    reason: str | None = None
+
+
+class Failure(_Ses, frozen=True):
+    """The `failure` object of a rendering failure."""
+
+    error_message: str | None = None
+    template_name: str | None = None
+
+
+class TopicStatus(_Ses, frozen=True):
+    """What a contact wants of one topic."""
+
+    topic_name: str | None = None
+    subscription_status: str | None = None
+
+
+class TopicPreferences(_Ses, frozen=True):
+    """What a contact wants of a contact list."""
+
+    unsubscribe_all: bool | None = None
+    topic_subscription_status: list[TopicStatus] = []
+
+
+class Subscription(_Ses, frozen=True):
+    """The `subscription` object."""
+
+    contact_list: str | None = None
+    timestamp: str | None = None
+    source: str | None = None
+    new_topic_preferences: TopicPreferences | None = None
+    old_topic_preferences: TopicPreferences | None = None
+
+
+class Notification(_Ses, frozen=True):
+    """One message of SES, in either schema.
+
+    The object that belongs to `kind` is there (`notification.bounce` for a bounce): what lacks
+    it is refused when it is decoded.
+    """
+
+    notification_type: str | None = None
+    event_type: str | None = None
+    mail: Mail = msgspec.field(default_factory=Mail)
+    bounce: Bounce | None = None
+    complaint: Complaint | None = None
+    delivery: Delivery | None = None
+    delivery_delay: DeliveryDelay | None = None
+    open: Open | None = None
+    click: Click | None = None
+    reject: Reject | None = None
+    failure: Failure | None = None
+    subscription: Subscription | None = None
+
+    @property
+    def type(self) -> str:
+        """The kind in AWS's spelling."""
+        return self.notification_type or self.event_type or ""
+
+    @property
+    def kind(self) -> Kind:
+        """The kind; `Kind.UNKNOWN` where AWS has a new one."""
+        return _KINDS.get(self.type, Kind.UNKNOWN)
+
+
+# Kinds that say nothing without their object; the others carry no fact beyond their name.
+_NEEDS = {
+    Kind.BOUNCE: "bounce",
+    Kind.COMPLAINT: "complaint",
+    Kind.DELIVERY: "delivery",
+    Kind.DELIVERY_DELAY: "delivery_delay",
+}
+
+_decoder = msgspec.json.Decoder(Notification)
+
+
+def decode_notification(content: bytes) -> Notification:
+    """Read what SES published.
+
+    Raises:
+        NotificationError: it is no message of SES, or one that lacks what it tells about.
+    """
+    if content.startswith(_VALIDATED_TOPIC):
+        return Notification(notification_type="AmazonSnsSubscriptionSucceeded")
+    try:
+        notification = _decoder.decode(content)
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        raise NotificationError.of(error) from None
+    if not notification.type:
+        raise NotificationError("not a message of SES: no notificationType and no eventType")
+    needed = _NEEDS.get(notification.kind)
+    if needed and getattr(notification, needed) is None:
+        raise NotificationError(f"a {notification.type} without its object", f"$.{needed}")
+    return notification

@@ -1,0 +1,247 @@
+"""From all that is known of an address to one verdict: may it be mailed, and if not, why?
+
+What is known is a small `State` whose merge is commutative, associative and idempotent: the
+same facts, in any order, any number of times and in any split over workers, give the same
+state. The verdict is a function of the state and the policy alone. No clock takes part in
+either; a verdict is asked for a moment (`Verdict.suppressed_at`), so that what is stored never
+depends on when it was judged.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from operator import attrgetter
+from typing import Literal
+
+import msgspec
+
+from sesbounce.feedback import Feedback
+from sesbounce.notification import Kind
+from sesbounce.reason import Effect, Reason
+
+# How many strikes a state holds. A constant, not a setting: two workers that disagreed on it
+# would not merge to the same state.
+STRIKES_HELD = 16
+
+
+class Evidence(msgspec.Struct, frozen=True, order=True, omit_defaults=True):
+    """One fact in a state. The order, by time and then by everything else, is total.
+
+    Attributes:
+        at: when it happened, UTC.
+        reason: why.
+        mail_id: the SES message id, or what else makes the fact particular.
+        status: the enhanced status code, where there was one.
+        original: the address as SES wrote it, where that is not the key.
+        kind: what told of it.
+    """
+
+    at: datetime
+    reason: Reason
+    mail_id: str = ""
+    status: str = ""
+    original: str = ""
+    kind: Kind = Kind.BOUNCE
+
+    def in_words(self) -> str:
+        """`mailbox full (4.2.2), 2026-11-20`."""
+        status = f" ({self.status})" if self.status else ""
+        return f"{self.reason.words}{status}, {self.at:%Y-%m-%d}"
+
+
+class State(msgspec.Struct, frozen=True, omit_defaults=True):
+    """All that is known of one address.
+
+    Attributes:
+        hard: the latest hard bounce.
+        complaint: the latest complaint that can have come from nobody else.
+        possible_complaint: the latest one that names other recipients too.
+        refused: the latest time that SES did not try.
+        unsubscribed: the latest opt-out.
+        delivered_at: the latest delivery.
+        strikes: the newest soft bounces and possible complaints since then, newest first, one
+            a mail.
+    """
+
+    hard: Evidence | None = None
+    complaint: Evidence | None = None
+    possible_complaint: Evidence | None = None
+    refused: Evidence | None = None
+    unsubscribed: Evidence | None = None
+    delivered_at: datetime | None = None
+    strikes: tuple[Evidence, ...] = ()
+
+
+def learn(feedback: Feedback) -> State:
+    """What one fact teaches about its address: the state in which nothing else is known."""
+    evidence = Evidence(
+        at=feedback.occurred_at,
+        reason=feedback.reason,
+        mail_id=feedback.mail_id or feedback.dedupe_key,
+        status=feedback.status or "",
+        original="" if feedback.original == feedback.address else feedback.original,
+        kind=feedback.kind,
+    )
+    match feedback.effect:
+        case Effect.HARD:
+            return State(hard=evidence)
+        case Effect.COMPLAINT if feedback.shared:
+            return State(possible_complaint=evidence, strikes=(evidence,))
+        case Effect.COMPLAINT:
+            return State(complaint=evidence)
+        case Effect.REFUSED:
+            return State(refused=evidence)
+        case Effect.CONSENT:
+            return State(unsubscribed=evidence)
+        case Effect.SOFT:
+            return State(strikes=(evidence,))
+        case Effect.DELIVERED:
+            return State(delivered_at=feedback.occurred_at)
+        case Effect.NONE:
+            return State()
+
+
+def merge(a: State, b: State) -> State:
+    """What is known from both; the join of the semilattice."""
+    delivered_at = max(filter(None, (a.delivered_at, b.delivered_at)), default=None)
+    return State(
+        hard=_latest(a.hard, b.hard),
+        complaint=_latest(a.complaint, b.complaint),
+        possible_complaint=_latest(a.possible_complaint, b.possible_complaint),
+        refused=_latest(a.refused, b.refused),
+        unsubscribed=_latest(a.unsubscribed, b.unsubscribed),
+        delivered_at=delivered_at,
+        strikes=_merge_strikes((*a.strikes, *b.strikes), delivered_at),
+    )
+
+
+def _latest(a: Evidence | None, b: Evidence | None) -> Evidence | None:
+    return max(filter(None, (a, b)), default=None)
+
+
+def _merge_strikes(
+    strikes: Iterable[Evidence], delivered_at: datetime | None
+) -> tuple[Evidence, ...]:
+    """The newest strikes since the delivery, at most one a mail.
+
+    Both cuts keep the merge associative: a strike that one of them drops would be dropped from
+    the whole as well, for later deliveries and newer strikes only ever add to the reasons.
+    """
+    by_mail: dict[str, Evidence] = {}
+    for strike in strikes:
+        if delivered_at is None or strike.at > delivered_at:
+            by_mail[strike.mail_id] = max(strike, by_mail.get(strike.mail_id, strike))
+    return tuple(sorted(by_mail.values(), reverse=True)[:STRIKES_HELD])
+
+
+class Policy(msgspec.Struct, frozen=True, kw_only=True):
+    """The numbers of the judgement.
+
+    Attributes:
+        strikes: how many strikes, with no delivery in between, suppress an address.
+        window: the time within which they must have come.
+        probation: how long they suppress it, the first time.
+        probation_growth: by what each further probation is longer than the one before.
+        probation_longest: the limit of that growth.
+        refusal: how long an address is suppressed that SES itself refused to try.
+        possible_complaint: what a complaint does that names several recipients, one of whom
+            made it: a strike for each, the suppression of all, or nothing.
+    """
+
+    strikes: int = 3
+    window: timedelta = timedelta(days=14)
+    probation: timedelta = timedelta(days=14)
+    probation_growth: float = 2.0
+    probation_longest: timedelta = timedelta(days=180)
+    refusal: timedelta = timedelta(days=30)
+    possible_complaint: Literal["strike", "suppress", "ignore"] = "strike"
+
+
+class Verdict(msgspec.Struct, frozen=True, kw_only=True):
+    """The judgement of one address.
+
+    Attributes:
+        since: when it became suppressed; None where nothing speaks against mailing it.
+        until: when it may be mailed again; None for never.
+        reason: the reason of the evidence that decided.
+        kind: what told of it.
+        original: the address as SES wrote it then, where that is not the key.
+        why: the judgement in one sentence.
+    """
+
+    since: datetime | None = None
+    until: datetime | None = None
+    reason: Reason | None = None
+    kind: Kind | None = None
+    original: str = ""
+    why: str = "nothing speaks against mailing it"
+
+    def suppressed_at(self, now: datetime) -> bool:
+        """Whether the address must not be mailed at this moment."""
+        return self.since is not None and (self.until is None or now < self.until)
+
+
+def judge(state: State, policy: Policy) -> Verdict:
+    """The verdict on an address of which `state` is known.
+
+    What suppresses for good comes first, a complaint before all; else what suppresses longest.
+    """
+    shared = state.possible_complaint if policy.possible_complaint == "suppress" else None
+    for evidence, what in (
+        (state.complaint, "complaint"),
+        (shared, "possible complaint"),
+        (state.hard, "hard bounce"),
+        (state.unsubscribed, "opted out"),
+    ):
+        if evidence:
+            why = f"{what}: {evidence.in_words()}; not to be mailed again"
+            return _verdict(evidence, None, why)
+    timed = [v for v in (_refusal(state, policy), _probation(state, policy)) if v]
+    return max(timed, key=attrgetter("until"), default=Verdict())
+
+
+def _verdict(evidence: Evidence, until: datetime | None, why: str) -> Verdict:
+    return Verdict(
+        since=evidence.at,
+        until=until,
+        reason=evidence.reason,
+        kind=evidence.kind,
+        original=evidence.original,
+        why=why,
+    )
+
+
+def _refusal(state: State, policy: Policy) -> Verdict | None:
+    if not state.refused:
+        return None
+    until = state.refused.at + policy.refusal
+    why = f"SES did not try: {state.refused.in_words()}; mailable again on {until:%Y-%m-%d}"
+    return _verdict(state.refused, until, why)
+
+
+def _probation(state: State, policy: Policy) -> Verdict | None:
+    """The last probation that the strikes amount to, oldest strike first.
+
+    Strikes that come during a probation were in flight when it began and count for nothing;
+    after it the count starts anew, and the next probation is longer.
+    """
+    last: Verdict | None = None
+    length = policy.probation
+    run: list[Evidence] = []
+    for strike in reversed(state.strikes):
+        if (last and last.suppressed_at(strike.at)) or not _counts(strike, policy):
+            continue
+        run = [*(s for s in run if strike.at - s.at <= policy.window), strike]
+        if len(run) >= policy.strikes:
+            until = strike.at + length
+            why = (
+                f"{len(run)} strikes in {policy.window.days} days, last: {strike.in_words()}; "
+                f"mailable again on {until:%Y-%m-%d}"
+            )
+            last = _verdict(strike, until, why)
+            length = min(length * policy.probation_growth, policy.probation_longest)
+            run = []
+    return last
+
+
+def _counts(strike: Evidence, policy: Policy) -> bool:
+    return strike.reason.effect is not Effect.COMPLAINT or policy.possible_complaint == "strike"

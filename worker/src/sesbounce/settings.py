@@ -1,0 +1,103 @@
+"""The settings: environment variables with one prefix, read once and checked at the start."""
+
+from datetime import timedelta
+from typing import Any, Literal
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from sesbounce.errors import ConfigurationError
+from sesbounce.policy import Policy
+
+PREFIX = "SESBOUNCE_"
+_DEFAULT = Policy()
+
+
+class Settings(BaseSettings):
+    """Every setting of sesbounce; `queue_url` is read from `SESBOUNCE_QUEUE_URL`, and so on."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, frozen=True)
+
+    queue_url: str | None = Field(
+        default=None, pattern=r"^https?://", description="URL of the SQS queue to drain"
+    )
+    database_url: str = Field(
+        default="sqlite:///sesbounce.sqlite3",
+        description="SQLAlchemy URL of the database",
+    )
+    strike_off_sql: str | None = Field(
+        default=None,
+        description="SQL that is run for each address that becomes suppressed",
+    )
+    restore_sql: str | None = Field(
+        default=None,
+        description="SQL that is run for each address that ceases to be",
+    )
+    wait_seconds: int = Field(
+        default=20, ge=0, le=20, description="how long one receive waits for messages"
+    )
+    strikes: int = Field(
+        default=_DEFAULT.strikes,
+        ge=1,
+        le=16,
+        description="strikes, with no delivery in between, that suppress an address",
+    )
+    strike_window_days: int = Field(
+        default=_DEFAULT.window.days, ge=1, le=365, description="within how many days"
+    )
+    probation_days: int = Field(
+        default=_DEFAULT.probation.days, ge=1, le=3650, description="for how many days, at first"
+    )
+    probation_growth: float = Field(
+        default=_DEFAULT.probation_growth,
+        ge=1,
+        le=10,
+        description="by what each further probation is longer",
+    )
+    probation_longest_days: int = Field(
+        default=_DEFAULT.probation_longest.days, ge=1, le=3650, description="the longest probation"
+    )
+    refusal_days: int = Field(
+        default=_DEFAULT.refusal.days,
+        ge=1,
+        le=3650,
+        description="how long an address is suppressed that SES itself refused to try",
+    )
+    possible_complaint: Literal["strike", "suppress", "ignore"] = Field(
+        default=_DEFAULT.possible_complaint,
+        description="what a complaint does that names several recipients",
+    )
+    log_format: Literal["auto", "json", "text"] = Field(
+        default="auto", description="log lines as JSON or text; auto: text on a terminal"
+    )
+
+    @property
+    def policy(self) -> Policy:
+        """The policy that these settings amount to."""
+        return Policy(
+            strikes=self.strikes,
+            window=timedelta(days=self.strike_window_days),
+            probation=timedelta(days=self.probation_days),
+            probation_growth=self.probation_growth,
+            probation_longest=timedelta(days=self.probation_longest_days),
+            refusal=timedelta(days=self.refusal_days),
+            possible_complaint=self.possible_complaint,
+        )
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Read the settings from the environment.
+
+    Raises:
+        ConfigurationError: one is missing or wrong; it names the variable and what it should be.
+    """
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        raise ConfigurationError("; ".join(_explain(e) for e in error.errors())) from None
+
+
+def _explain(error: Any) -> str:
+    name = str(error["loc"][0])
+    field = Settings.model_fields[name]
+    return f"{PREFIX}{name.upper()}: {error['msg']}. It is: {field.description}."
