@@ -249,5 +249,6 @@ def decode_notification(content: bytes) -> Notification:
         raise NotificationError("not a message of SES: no notificationType and no eventType")
     needed = _NEEDS.get(notification.kind)
     if needed and getattr(notification, needed) is None:
-        raise NotificationError(f"a {notification.type} without its object", f"$.{needed}")
+        place = notification.type[0].lower() + notification.type[1:]
+        raise NotificationError(f"a {notification.type} without its object", f"$.{place}")
     return notification

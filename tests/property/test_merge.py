@@ -1,0 +1,91 @@
+"""The laws on which everything else rests: no order, no repetition and no split matters."""
+
+from datetime import UTC, datetime
+from random import Random
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sesbounce.notification import Kind
+from sesbounce.policy import STRIKES_HELD, Evidence, Policy, State, judge, merge
+from sesbounce.reason import Effect, Reason
+
+# Few moments and few mails, so that ties and repetitions are common.
+moments = st.integers(0, 40).map(lambda day: datetime.fromtimestamp(day * 86_400, UTC))
+
+
+def evidence(effect: Effect) -> st.SearchStrategy[Evidence]:
+    return st.builds(
+        Evidence,
+        at=moments,
+        reason=st.sampled_from([r for r in Reason if r.effect is effect]),
+        mail_id=st.sampled_from([f"mail-{i}" for i in range(STRIKES_HELD * 2)]),
+        status=st.sampled_from(["", "4.2.2"]),
+        original=st.sampled_from(["", "Jane@example.com"]),
+        kind=st.sampled_from([Kind.BOUNCE, Kind.COMPLAINT]),
+    )
+
+
+facts = st.one_of(
+    evidence(Effect.HARD).map(lambda e: State(hard=e)),
+    evidence(Effect.COMPLAINT).map(lambda e: State(complaint=e)),
+    evidence(Effect.COMPLAINT).map(lambda e: State(possible_complaint=e, strikes=(e,))),
+    evidence(Effect.REFUSED).map(lambda e: State(refused=e)),
+    evidence(Effect.CONSENT).map(lambda e: State(unsubscribed=e)),
+    # strikes are what the laws could fail on: most facts are strikes
+    *[evidence(Effect.SOFT).map(lambda e: State(strikes=(e,)))] * 8,
+    moments.map(lambda at: State(delivered_at=at)),
+)
+
+
+def known_from(facts: list[State]) -> State:
+    state = State()
+    for fact in facts:
+        state = merge(state, fact)
+    return state
+
+
+states = st.lists(facts, max_size=STRIKES_HELD * 2).map(known_from)
+
+
+@given(states, states)
+def test_merge_is_commutative(a: State, b: State) -> None:
+    assert merge(a, b) == merge(b, a)
+
+
+@given(states, states, states)
+def test_merge_is_associative(a: State, b: State, c: State) -> None:
+    assert merge(merge(a, b), c) == merge(a, merge(b, c))
+
+
+@given(states)
+def test_merge_is_idempotent(a: State) -> None:
+    assert merge(a, a) == a
+    assert merge(a, State()) == a
+
+
+@given(st.lists(facts, max_size=60), st.randoms(use_true_random=False), st.integers(1, 5))
+def test_any_order_repetition_and_split_gives_the_same_state(
+    told: list[State], random: Random, workers: int
+) -> None:
+    shuffled = told + random.sample(told, len(told) // 2)
+    random.shuffle(shuffled)
+    parts = [known_from(shuffled[i::workers]) for i in range(workers)]
+    assert known_from(parts) == known_from(told)
+
+
+@given(states)
+def test_a_verdict_is_whole(state: State) -> None:
+    verdict = judge(state, Policy())
+    assert (verdict.since is None) == (verdict.reason is None) == (verdict.kind is None)
+    if verdict.until:
+        assert verdict.since
+        assert verdict.until > verdict.since
+
+
+@given(states, moments)
+def test_later_evidence_of_a_hard_bounce_or_complaint_never_frees_an_address(
+    state: State, at: datetime
+) -> None:
+    bounced = merge(state, State(hard=Evidence(at, Reason.NO_SUCH_MAILBOX)))
+    assert judge(bounced, Policy()).suppressed_at(datetime(2100, 1, 1, tzinfo=UTC))

@@ -1,0 +1,27 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from sesbounce.database import open_database, write
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path}/sesbounce.sqlite3"
+
+
+@pytest.fixture
+def engine(url: str) -> Iterator[sa.Engine]:
+    """A database that holds a table of the sender's own."""
+    engine = open_database(url)
+    with write(engine) as connection:
+        connection.exec_driver_sql(
+            "CREATE TABLE member (email TEXT, mailable INTEGER NOT NULL CHECK (mailable < 2))"
+        )
+        connection.exec_driver_sql(
+            "INSERT INTO member VALUES ('Jane@Example.com', 1), ('mary@example.com', 1)"
+        )
+    yield engine
+    engine.dispose()

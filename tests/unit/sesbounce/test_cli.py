@@ -1,0 +1,159 @@
+import json
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from click.testing import CliRunner, Result
+
+from scripts.ses_messages import Scenario
+from sesbounce.cli import main
+from sesbounce.decode import decode
+from sesbounce.policy import Policy
+from sesbounce.store import Store
+from sesbounce.strike_off import StrikeOff
+from tests.support import AT, in_sns, mail, said
+
+README = Path(__file__).parents[3] / "README.md"
+
+
+def sesbounce(*arguments: str, stdin: str | bytes | None = None) -> Result:
+    return CliRunner().invoke(main, arguments, input=stdin, catch_exceptions=False)
+
+
+@pytest.fixture
+def recorded(engine: sa.Engine, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A database in which jane has bounced and mary has not."""
+    monkeypatch.setenv("SESBOUNCE_DATABASE_URL", url)
+    store = Store(engine, Policy(), StrikeOff())
+    store.prepare()
+    messages = [said(), said(Scenario.SUCCESS, mail("mary@example.com", "mail-2"))]
+    store.record([decode(json.dumps(message)) for message in messages], AT)
+
+
+@pytest.mark.usefixtures("recorded")
+class TestQuestions:
+    def test_check_says_no_and_why(self) -> None:
+        result = sesbounce("check", "Jane <JANE@example.com>")
+        assert result.exit_code == 1
+        assert result.stdout == (
+            "jane@example.com: no (hard bounce: no such mailbox (5.1.1), 2026-11-20; "
+            "not to be mailed again)\n"
+        )
+
+    @pytest.mark.parametrize("address", ["mary@example.com", "stranger@example.com"])
+    def test_check_says_yes(self, address: str) -> None:
+        result = sesbounce("check", address)
+        assert result.exit_code == 0
+        assert result.stdout.startswith(f"{address}: yes (nothing ")
+
+    def test_check_answers_in_json(self) -> None:
+        answer = json.loads(sesbounce("check", "jane@example.com", "--json").stdout)
+        assert answer["may_mail"] is False
+        assert answer["reason"] == "no_such_mailbox"
+        assert answer["since"] == "2026-11-20T12:00:00Z"
+
+    def test_why_shows_the_evidence(self) -> None:
+        result = sesbounce("why", "jane@example.com")
+        assert result.exit_code == 0
+        assert result.stdout.splitlines()[1:] == [
+            "2026-11-20 12:00:00Z  bounce: no_such_mailbox [status 5.1.1]",
+            "    smtp; 550 5.1.1 user unknown",
+            "    mail mail-1",
+        ]
+        (event,) = map(
+            json.loads, sesbounce("why", "jane@example.com", "--json").stdout.split("\n")[:-1]
+        )
+        assert event["diagnostic"] == "smtp; 550 5.1.1 user unknown"
+
+    def test_why_of_a_stranger_says_that_nothing_is_recorded(self) -> None:
+        assert "No feedback is recorded" in sesbounce("why", "stranger@example.com").stdout
+
+    def test_list_shows_who_is_suppressed(self) -> None:
+        assert sesbounce("list").stdout.startswith("jane@example.com: no (hard bounce")
+        (line,) = sesbounce("list", "--json").stdout.splitlines()
+        assert json.loads(line)["address"] == "jane@example.com"
+        assert sesbounce("list", "--limit", "0").exit_code == 2
+
+
+def test_list_of_an_empty_database_says_so(
+    engine: sa.Engine, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Store(engine, Policy(), StrikeOff()).prepare()
+    monkeypatch.setenv("SESBOUNCE_DATABASE_URL", url)
+    assert sesbounce("list").stdout == "No address is suppressed.\n"
+    assert sesbounce("list", "--json").stdout == ""
+
+
+def test_questions_to_a_database_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SESBOUNCE_DATABASE_URL", "sqlite:////nowhere/x.sqlite3")
+    for command in (["check", "a@b.c"], ["why", "a@b.c"], ["list"]):
+        result = sesbounce(*command)
+        assert result.exit_code == 2
+        assert result.stderr.startswith("sesbounce: there is no database /nowhere/x.sqlite3")
+
+
+@pytest.mark.usefixtures("engine")
+def test_questions_to_a_database_of_somebody_else(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SESBOUNCE_DATABASE_URL", url)
+    result = sesbounce("list")
+    assert result.exit_code == 2
+    assert "no such table: address" in result.stderr
+
+
+def test_run_without_a_queue_names_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SESBOUNCE_QUEUE_URL", raising=False)
+    result = sesbounce("run")
+    assert result.exit_code == 2
+    assert result.stderr.startswith("sesbounce: SESBOUNCE_QUEUE_URL is not set")
+
+
+def test_run_with_a_wrong_statement_stops_before_the_first_message(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Nothing listens there: the statement is found to be wrong before anything is received.
+    monkeypatch.setenv("SESBOUNCE_QUEUE_URL", "http://127.0.0.1:9/q")
+    monkeypatch.setenv("SESBOUNCE_DATABASE_URL", url)
+    monkeypatch.setenv("SESBOUNCE_STRIKE_OFF_SQL", "UPDATE membre SET x = 0 WHERE y = :address")
+    result = sesbounce("run")
+    assert result.exit_code == 2
+    assert "SESBOUNCE_STRIKE_OFF_SQL does not fit the database" in result.stderr
+
+
+def test_decode_prints_one_line_a_recipient(tmp_path: Path) -> None:
+    message = said()
+    message["bounce"]["bouncedRecipients"] *= 2
+    body = tmp_path / "message.json"
+    body.write_text(in_sns(message))
+    for result in (sesbounce("decode", str(body)), sesbounce("decode", stdin=in_sns(message))):
+        assert result.exit_code == 0
+        lines = [json.loads(line) for line in result.stdout.splitlines()]
+        assert [line["address"] for line in lines] == ["jane@example.com"] * 2
+        assert lines[0]["reason"] == "no_such_mailbox"
+
+
+def test_decode_says_what_a_message_without_recipients_is() -> None:
+    line = "Successfully validated SNS topic for Amazon SES event publishing."
+    result = sesbounce("decode", "-", stdin=in_sns(line))
+    assert json.loads(result.stdout) == {"kind": "setup", "mail_id": None, "feedback": []}
+
+
+def test_decode_refuses_with_place_and_fingerprint() -> None:
+    result = sesbounce("decode", stdin=b'{"notificationType": "Bounce"}')
+    assert result.exit_code == 2
+    assert result.stderr.startswith("sesbounce: a Bounce without its object; fingerprint ")
+    assert result.stderr.rstrip().endswith("(at $.bounce)")
+
+
+@pytest.mark.parametrize("command", ["main", *main.commands])
+def test_every_command_has_help(command: str) -> None:
+    arguments = ["--help"] if command == "main" else [command, "--help"]
+    result = sesbounce(*arguments)
+    assert result.exit_code == 0
+    assert result.stdout.startswith("Usage: ")
+
+
+@pytest.mark.parametrize("command", main.commands)
+def test_every_command_is_in_the_readme(command: str) -> None:
+    assert f"sesbounce {command}" in README.read_text()

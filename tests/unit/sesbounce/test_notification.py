@@ -1,0 +1,100 @@
+import json
+
+import pytest
+
+from scripts.ses_messages import SCHEMAS, Scenario, Schema
+from sesbounce.errors import NotificationError
+from sesbounce.notification import Kind, decode_notification
+from tests.support import said
+
+
+@pytest.mark.parametrize("schema", SCHEMAS)
+def test_a_bounce_is_read_whole(schema: Schema) -> None:
+    notification = decode_notification(json.dumps(said(schema=schema)).encode())
+    assert notification.kind is Kind.BOUNCE
+    assert notification.mail.message_id == "mail-1"
+    assert notification.mail.source == "sender@example.com"
+    assert notification.mail.destination == ["jane@example.com"]
+    assert notification.mail.headers_truncated is False
+    assert notification.bounce is not None
+    assert notification.bounce.bounce_type == "Permanent"
+    assert notification.bounce.reporting_mta == "dns; a8-70.smtp-out.amazonses.com"
+    assert notification.bounce.remote_mta_ip == "192.0.2.2"
+    (recipient,) = notification.bounce.bounced_recipients
+    assert recipient.status == "5.1.1"
+    assert recipient.diagnostic_code == "smtp; 550 5.1.1 user unknown"
+
+
+def test_either_key_is_accepted_for_every_kind() -> None:
+    for name in ("Send", "Open", "Bounce"):
+        for key in ("notificationType", "eventType"):
+            content = {key: name, "bounce": {"bouncedRecipients": []}}
+            assert decode_notification(json.dumps(content).encode()).type == name
+
+
+def test_unknown_kinds_fields_and_subtypes_pass() -> None:
+    message = said() | {"eventType": "Bounce", "newcomer": {"a": [1]}}
+    message["bounce"] |= {"bounceSubType": "Whatever", "news": 1}
+    assert decode_notification(json.dumps(message).encode()).kind is Kind.BOUNCE
+    assert decode_notification(b'{"eventType": "Levitation"}').kind is Kind.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b'{"notificationType": "AmazonSnsSubscriptionSucceeded", "message": "You have \xc3\xa9"}',
+        b"Successfully validated SNS topic for Amazon SES event publishing.",
+    ],
+)
+def test_setup_messages_are_known(content: bytes) -> None:
+    assert decode_notification(content).kind is Kind.SETUP
+
+
+def test_odd_headers_do_not_lose_a_bounce() -> None:
+    message = said()
+    message["mail"] |= {"headers": "none", "commonHeaders": 7, "tags": [None]}
+    assert decode_notification(json.dumps(message).encode()).kind is Kind.BOUNCE
+
+
+@pytest.mark.parametrize(
+    ("content", "problem", "place"),
+    [
+        (b"hello", "not JSON", "$"),
+        (b"{}", "not a message of SES", "$"),
+        (b"[]", "Expected `object`", "$"),
+        (b'{"notificationType": 1}', "Expected", "$.notificationType"),
+        (b'{"notificationType": "Bounce"}', "a Bounce without its object", "$.bounce"),
+        (b'{"eventType": "DeliveryDelay"}', "without its object", "$.deliveryDelay"),
+        (b'{"eventType": "Bounce", "bounce": {}}', "bouncedRecipients", "$.bounce"),
+        (
+            b'{"eventType": "Bounce", "bounce": {"bouncedRecipients": [{}]}}',
+            "emailAddress",
+            "$.bounce.bouncedRecipients[0]",
+        ),
+        (
+            b'{"eventType": "Complaint", "complaint": {"complainedRecipients": "jane"}}',
+            "Expected `array`",
+            "$.complaint.complainedRecipients",
+        ),
+        (
+            b'{"eventType": "Send", "mail": {"messageId": "' + b"\\ud800" + b'"}}',
+            "not JSON",
+            "$",
+        ),
+    ],
+)
+def test_broken_messages_are_refused_with_the_place(
+    content: bytes, problem: str, place: str
+) -> None:
+    with pytest.raises(NotificationError, match=problem) as refused:
+        decode_notification(content)
+    assert refused.value.place == place
+
+
+def test_every_scenario_is_a_message_of_ses() -> None:
+    for scenario in Scenario:
+        assert decode_notification(json.dumps(said(scenario)).encode()).kind in (
+            Kind.BOUNCE,
+            Kind.COMPLAINT,
+            Kind.DELIVERY,
+        )

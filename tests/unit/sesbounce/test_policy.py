@@ -1,0 +1,157 @@
+import json
+from datetime import datetime, timedelta
+
+import pytest
+
+from scripts.ses_messages import Scenario
+from sesbounce.decode import decode
+from sesbounce.feedback import Feedback
+from sesbounce.policy import STRIKES_HELD, Policy, State, Verdict, judge, learn, merge
+from sesbounce.reason import Reason
+from tests.support import AT, bounce, mail, said
+
+DAY = timedelta(days=1)
+POLICY = Policy()
+
+
+def fact(scenario: Scenario, at: datetime = AT, mail_id: str = "mail-1") -> Feedback:
+    message = said(scenario, mail(message_id=mail_id), at=at)
+    return decode(json.dumps(message)).feedback[-1]
+
+
+def strike(day: float, mail_id: str | None = None) -> Feedback:
+    return fact(Scenario.MAILBOX_FULL, AT + day * DAY, mail_id or f"mail-{day}")
+
+
+def verdict(*facts: Feedback, policy: Policy = POLICY) -> Verdict:
+    state = State()
+    for each in facts:
+        state = merge(state, learn(each))
+    return judge(state, policy)
+
+
+def test_nothing_speaks_against_an_address_of_which_nothing_is_known() -> None:
+    assert judge(State(), POLICY) == Verdict()
+    assert not Verdict().suppressed_at(AT)
+
+
+def test_a_hard_bounce_suppresses_for_good() -> None:
+    judged = verdict(fact(Scenario.BOUNCE))
+    assert (judged.since, judged.until) == (AT, None)
+    assert judged.reason is Reason.NO_SUCH_MAILBOX
+    assert judged.why == "hard bounce: no such mailbox (5.1.1), 2026-11-20; not to be mailed again"
+    assert judged.suppressed_at(AT + 10_000 * DAY)
+
+
+def test_a_delivery_lifts_no_hard_bounce_older_or_newer() -> None:
+    bounced = fact(Scenario.BOUNCE)
+    for day in (-1, 1):
+        delivered = fact(Scenario.SUCCESS, AT + day * DAY, "mail-2")
+        assert verdict(bounced, delivered).since == AT
+
+
+def test_a_complaint_comes_before_a_later_hard_bounce() -> None:
+    judged = verdict(fact(Scenario.COMPLAINT), fact(Scenario.BOUNCE, AT + DAY, "mail-2"))
+    assert judged.reason is Reason.COMPLAINT_ABUSE
+    assert judged.why.startswith("complaint: abuse, 2026-11-20")
+
+
+def test_not_spam_suppresses_nothing_and_lifts_nothing() -> None:
+    message = said(Scenario.COMPLAINT)
+    message["complaint"]["complaintFeedbackType"] = "not-spam"
+    (not_spam,) = decode(json.dumps(message)).feedback
+    assert verdict(not_spam) == Verdict()
+    assert verdict(not_spam, fact(Scenario.COMPLAINT)).reason is Reason.COMPLAINT_ABUSE
+
+
+def test_strikes_within_the_window_suppress_for_a_time() -> None:
+    assert verdict(strike(0), strike(1)) == Verdict()
+    judged = verdict(strike(0), strike(1), strike(14))
+    assert judged.why == (
+        "3 strikes in 14 days, last: mailbox full (4.2.2), 2026-12-04; mailable again on 2026-12-18"
+    )
+    assert judged.since == AT + 14 * DAY
+    assert judged.until == AT + 28 * DAY
+    assert judged.suppressed_at(judged.until - timedelta(microseconds=1))
+    assert not judged.suppressed_at(judged.until)
+
+
+def test_strikes_outside_the_window_do_not() -> None:
+    assert verdict(strike(0), strike(1), strike(14.01)) == Verdict()
+
+
+def test_a_delivery_in_between_ends_the_run() -> None:
+    delivered = fact(Scenario.SUCCESS, AT + 1.5 * DAY, "mail-d")
+    assert verdict(strike(0), strike(1), delivered, strike(2)) == Verdict()
+    assert verdict(strike(0), strike(1), delivered, strike(2), strike(3), strike(4)).since
+
+
+def test_one_mail_is_one_strike() -> None:
+    again = (decode(json.dumps(bounce("Transient", s))).feedback[0] for s in "abc")
+    assert verdict(*again) == Verdict()
+
+
+def test_each_probation_is_longer_than_the_one_before() -> None:
+    first = [strike(day) for day in (0, 1, 2)]
+    in_flight = [strike(day) for day in (3, 5, 10)]
+    assert verdict(*first, *in_flight) == verdict(*first)
+    second = [strike(day) for day in (20, 21, 22)]
+    judged = verdict(*first, *in_flight, *second)
+    assert judged.since == AT + 22 * DAY
+    assert judged.until == AT + (22 + 28) * DAY
+
+
+def test_probations_do_not_grow_beyond_the_limit() -> None:
+    policy = Policy(probation=100 * DAY, probation_longest=150 * DAY)
+    facts = [strike(day) for day in (0, 1, 2, 200, 201, 202)]
+    assert verdict(*facts, policy=policy).until == AT + (202 + 150) * DAY
+
+
+def test_what_ses_refused_to_try_suppresses_for_a_time() -> None:
+    judged = verdict(fact(Scenario.SUPPRESSIONLIST))
+    assert judged.until == AT + 30 * DAY
+    assert judged.why == (
+        "SES did not try: suppressed globally (5.1.1), 2026-11-20; mailable again on 2026-12-20"
+    )
+
+
+def test_the_longest_of_the_timed_suppressions_counts() -> None:
+    strikes = [strike(day) for day in (27, 28, 29)]
+    assert verdict(fact(Scenario.SUPPRESSIONLIST), *strikes).reason is Reason.MAILBOX_FULL
+
+
+@pytest.mark.parametrize(
+    ("sub_type", "reason"),
+    [("MessageTooLarge", None), ("UnsubscribedRecipient", Reason.UNSUBSCRIBED)],
+)
+def test_the_fault_of_the_message_and_consent(sub_type: str, reason: Reason | None) -> None:
+    facts = [decode(json.dumps(bounce("Transient", sub_type))).feedback[0]] * 3
+    assert verdict(*facts).reason is reason
+
+
+def test_a_shared_complaint_is_what_the_policy_says() -> None:
+    def shared(day: int) -> Feedback:
+        message = said(Scenario.COMPLAINT, mail(message_id=f"mail-{day}"), at=AT + day * DAY)
+        message["complaint"]["complainedRecipients"] += [{"emailAddress": "mary@example.com"}]
+        return decode(json.dumps(message)).feedback[0]
+
+    one, three = [shared(0)], [shared(day) for day in (0, 1, 2)]
+    assert verdict(*one) == Verdict()
+    assert verdict(*three).why.startswith("3 strikes in 14 days, last: abuse")
+    assert verdict(*one, policy=Policy(possible_complaint="suppress")).why.startswith(
+        "possible complaint: abuse"
+    )
+    assert verdict(*three, policy=Policy(possible_complaint="ignore")) == Verdict()
+
+
+def test_a_state_stays_small() -> None:
+    state = State()
+    for day in range(100):
+        state = merge(state, learn(strike(day)))
+    assert len(state.strikes) == STRIKES_HELD
+    assert state.strikes[0].at == AT + 99 * DAY
+
+
+def test_the_verdict_knows_the_address_as_ses_wrote_it() -> None:
+    message = said(about=mail("Jane@Example.com"))
+    assert verdict(*decode(json.dumps(message)).feedback).original == "Jane@Example.com"

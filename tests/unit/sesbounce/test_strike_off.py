@@ -1,0 +1,79 @@
+import pytest
+import sqlalchemy as sa
+
+from sesbounce.database import write
+from sesbounce.errors import StrikeOffError
+from sesbounce.strike_off import Parameters, StrikeOff
+
+JANE = Parameters(
+    address="jane@example.com",
+    original="Jane@Example.com",
+    reason="no_such_mailbox",
+    kind="bounce",
+    occurred_at="2026-11-20T12:00:00+00:00",
+    why="hard bounce",
+)
+
+
+@pytest.mark.parametrize(
+    ("sql", "problem"),
+    [
+        ("UPDATE member SET mailable = 0 WHERE email = :addr", "names :addr; it may name :address"),
+        ("UPDATE member SET mailable = 0", "must say which row it means"),
+    ],
+)
+def test_statements_that_bind_the_wrong_names_are_refused(sql: str, problem: str) -> None:
+    with pytest.raises(StrikeOffError, match=f"SESBOUNCE_STRIKE_OFF_SQL {problem}"):
+        StrikeOff(sql)
+    with pytest.raises(StrikeOffError, match=f"SESBOUNCE_RESTORE_SQL {problem}"):
+        StrikeOff(None, sql)
+
+
+@pytest.mark.parametrize(
+    ("sql", "problem"),
+    [
+        ("UPDATE membre SET mailable = 0 WHERE email = :address", "no such table: membre"),
+        ("UPDATE member SET mailable = 0 WHERE mail = :address", "no such column: mail"),
+        ("STRIKE OFF :address", "syntax error"),
+    ],
+)
+def test_statements_that_do_not_fit_are_found_before_they_run(
+    engine: sa.Engine, sql: str, problem: str
+) -> None:
+    with (
+        engine.connect() as connection,
+        pytest.raises(StrikeOffError, match=f"does not fit the database: .*{problem}"),
+    ):
+        StrikeOff(sql).check(connection)
+
+
+def test_checking_changes_nothing(engine: sa.Engine) -> None:
+    with write(engine) as connection:
+        StrikeOff("DELETE FROM member WHERE email <> :address").check(connection)
+        assert connection.exec_driver_sql("SELECT count(*) FROM member").scalar() == 2
+
+
+def test_every_parameter_may_be_named(engine: sa.Engine) -> None:
+    names = sorted(Parameters.__annotations__)
+    with write(engine) as connection:
+        connection.exec_driver_sql(f"CREATE TABLE log ({', '.join(names)})")
+        statement = f"INSERT INTO log VALUES (:{', :'.join(names)})"
+        assert StrikeOff(statement).strike_off(connection, [JANE]) == 1
+        row = connection.exec_driver_sql("SELECT * FROM log").mappings().one()
+        assert dict(row) == dict(JANE)
+
+
+def test_values_are_bound_never_pasted(engine: sa.Engine) -> None:
+    hostile = Parameters(**(JANE | {"address": "'; DROP TABLE member; --"}))
+    strike_off = StrikeOff("UPDATE member SET mailable = 0 WHERE email = :address;")
+    with write(engine) as connection:
+        assert strike_off.strike_off(connection, [hostile]) == 0
+        assert connection.exec_driver_sql("SELECT count(*) FROM member").scalar() == 2
+
+
+def test_nothing_configured_does_nothing(engine: sa.Engine) -> None:
+    nothing = StrikeOff(None, "  ")
+    assert not nothing.configured
+    with write(engine) as connection:
+        nothing.check(connection)
+        assert nothing.strike_off(connection, [JANE]) == nothing.restore(connection, [JANE]) == 0
