@@ -28,7 +28,7 @@ def test_a_bounce_is_read_whole(schema: Schema) -> None:
 def test_either_key_is_accepted_for_every_kind() -> None:
     for name in ("Send", "Open", "Bounce"):
         for key in ("notificationType", "eventType"):
-            content = {key: name, "bounce": {"bouncedRecipients": []}}
+            content: dict[str, object] = {key: name, "bounce": {"bouncedRecipients": []}}
             assert decode_notification(json.dumps(content).encode()).type == name
 
 

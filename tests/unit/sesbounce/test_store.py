@@ -32,13 +32,13 @@ def decoded(scenario: Scenario, day: float = 0, recipient: str = "jane@example.c
     return decode(json.dumps(said(scenario, mail(recipient, f"mail-{day}"), at=at)))
 
 
-def rows(engine: sa.Engine, sql: str) -> list[tuple[Any, ...]]:
+def rows(engine: sa.Engine, sql: str) -> list[Any]:
     with engine.connect() as connection:
         return [tuple(row) for row in connection.exec_driver_sql(sql)]
 
 
 def mailable(engine: sa.Engine) -> dict[str, int]:
-    return {email: flag for email, flag in rows(engine, "SELECT email, mailable FROM member")}
+    return dict(rows(engine, "SELECT email, mailable FROM member"))
 
 
 def test_a_bounce_is_logged_judged_and_struck_off(engine: sa.Engine) -> None:

@@ -1,0 +1,79 @@
+output "topic_arn" {
+  description = "ARN of the SNS topic that SES publishes to."
+  value       = aws_sns_topic.this.arn
+}
+
+output "topic_name" {
+  description = "Name of the SNS topic."
+  value       = aws_sns_topic.this.name
+}
+
+output "topic_policy" {
+  description = "The topic's policy, JSON."
+  value       = aws_sns_topic_policy.this.policy
+}
+
+output "queue_arn" {
+  description = "ARN of the SQS queue that the worker reads."
+  value       = aws_sqs_queue.this.arn
+}
+
+output "queue_name" {
+  description = "Name of the SQS queue."
+  value       = aws_sqs_queue.this.name
+}
+
+output "queue_url" {
+  description = "URL of the SQS queue, as the worker takes it."
+  value       = aws_sqs_queue.this.url
+}
+
+output "queue_policy" {
+  description = "The queue's policy, JSON."
+  value       = aws_sqs_queue.this.policy
+}
+
+output "dlq_arn" {
+  description = "ARN of the dead-letter queue: what the worker could not handle."
+  value       = aws_sqs_queue.dlq.arn
+}
+
+output "dlq_url" {
+  description = "URL of the dead-letter queue."
+  value       = aws_sqs_queue.dlq.url
+}
+
+output "subscription_arn" {
+  description = "ARN of the queue's subscription to the topic."
+  value       = aws_sns_topic_subscription.queue.arn
+}
+
+output "subscription_dlq_arn" {
+  description = "ARN of the subscription's dead-letter queue: what SNS could not deliver."
+  value       = aws_sqs_queue.subscription_dlq.arn
+}
+
+output "subscription_dlq_url" {
+  description = "URL of the subscription's dead-letter queue."
+  value       = aws_sqs_queue.subscription_dlq.url
+}
+
+output "subscription_dlq_policy" {
+  description = "The policy of the subscription's dead-letter queue, JSON."
+  value       = aws_sqs_queue.subscription_dlq.policy
+}
+
+output "identity_names" {
+  description = "The SES identities that publish to the topic."
+  value       = toset([for attachment in aws_ses_identity_notification_topic.this : attachment.identity])
+}
+
+output "configuration_set_names" {
+  description = "The SES configuration sets that publish to the topic."
+  value       = toset(keys(aws_ses_event_destination.this))
+}
+
+output "domain_verification_tokens" {
+  description = "For each domain created here, the value of its TXT record `_amazonses.<domain>`: SES sends for the domain once that stands in its DNS."
+  value       = { for domain, identity in aws_ses_domain_identity.this : domain => identity.verification_token }
+}

@@ -1,0 +1,76 @@
+locals {
+  queue_name            = coalesce(var.queue_name, "${var.name}-feedback")
+  dlq_name              = "${local.queue_name}-dlq"
+  subscription_dlq_name = "${local.queue_name}-subscription-dlq"
+
+  # Composed, not read back from the queues, so that each queue is born with its policies. Set apart,
+  # each policy costs half a minute more: the provider waits until AWS shows it everywhere.
+  queue_arns = {
+    for name in [local.queue_name, local.subscription_dlq_name] :
+    name => "arn:${local.here.partition}:sqs:${local.here.region}:${local.here.account_id}:${name}"
+  }
+
+  # SNS writes to two queues, on the same terms.
+  queue_policies = {
+    for name, arn in local.queue_arns : name => jsonencode({
+      Version = "2012-10-17" # without it the provider waits in vain for AWS to agree
+      Statement = [
+        {
+          Sid       = "TopicSends"
+          Effect    = "Allow"
+          Principal = { Service = "sns.amazonaws.com" }
+          Action    = "sqs:SendMessage"
+          Resource  = arn
+          Condition = { ArnEquals = { "aws:SourceArn" = aws_sns_topic.this.arn } }
+        },
+        {
+          Sid       = "TlsOnly"
+          Effect    = "Deny"
+          Principal = "*"
+          Action    = "sqs:*"
+          Resource  = arn
+          Condition = { Bool = { "aws:SecureTransport" = "false" } }
+        },
+      ]
+    })
+  }
+
+  retention_seconds = 14 * 24 * 60 * 60 # as long as SQS allows: feedback comes only once
+}
+
+resource "aws_sqs_queue" "this" {
+  name                       = local.queue_name
+  visibility_timeout_seconds = var.visibility_timeout_seconds
+  receive_wait_time_seconds  = 20
+  message_retention_seconds  = local.retention_seconds
+  sqs_managed_sse_enabled    = true
+  policy                     = local.queue_policies[local.queue_name]
+  tags                       = var.tags
+
+  redrive_policy = jsonencode({
+    deadLetterTargetArn = aws_sqs_queue.dlq.arn
+    maxReceiveCount     = var.max_receive_count
+  })
+}
+
+# What the worker could not handle.
+resource "aws_sqs_queue" "dlq" {
+  name                      = local.dlq_name
+  message_retention_seconds = local.retention_seconds
+  sqs_managed_sse_enabled   = true
+  tags                      = var.tags
+
+  redrive_allow_policy = jsonencode({
+    redrivePermission = "byQueue"
+    sourceQueueArns   = [local.queue_arns[local.queue_name]]
+  })
+}
+
+# What SNS could not deliver: without it, SNS would drop that.
+resource "aws_sqs_queue" "subscription_dlq" {
+  name                      = local.subscription_dlq_name
+  message_retention_seconds = local.retention_seconds
+  sqs_managed_sse_enabled   = true
+  policy                    = local.queue_policies[local.subscription_dlq_name]
+  tags                      = var.tags
+}

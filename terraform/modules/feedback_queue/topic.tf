@@ -1,0 +1,69 @@
+locals {
+  topic_name = coalesce(var.topic_name, "${var.name}-feedback")
+
+  # The topic's ARN tells where we are, in every partition and without a data source.
+  here = regex("^arn:(?P<partition>[^:]+):sns:(?P<region>[^:]+):(?P<account_id>[^:]+):", aws_sns_topic.this.arn)
+}
+
+resource "aws_sns_topic" "this" {
+  name              = local.topic_name
+  signature_version = 2 # SHA256; SNS still signs with SHA1 unless told
+  tags              = var.tags
+}
+
+resource "aws_sns_topic_policy" "this" {
+  arn = aws_sns_topic.this.arn
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [
+      {
+        Sid       = "SesOfThisAccountPublishes"
+        Effect    = "Allow"
+        Principal = { Service = "ses.amazonaws.com" }
+        Action    = "sns:Publish"
+        Resource  = aws_sns_topic.this.arn
+        Condition = {
+          StringEquals = { "aws:SourceAccount" = local.here.account_id }
+          ArnLike = {
+            "aws:SourceArn" = [
+              for source in ["identity", "configuration-set"] :
+              "arn:${local.here.partition}:ses:${local.here.region}:${local.here.account_id}:${source}/*"
+            ]
+          }
+        }
+      },
+      {
+        Sid       = "TlsOnly"
+        Effect    = "Deny"
+        Principal = "*"
+        Action    = "sns:Publish" # a topic's policy takes no "sns:*"
+        Resource  = aws_sns_topic.this.arn
+        Condition = { Bool = { "aws:SecureTransport" = "false" } }
+      },
+    ]
+  })
+}
+
+resource "aws_sns_topic_subscription" "queue" {
+  topic_arn            = aws_sns_topic.this.arn
+  protocol             = "sqs"
+  endpoint             = aws_sqs_queue.this.arn
+  raw_message_delivery = var.raw_message_delivery
+  redrive_policy       = jsonencode({ deadLetterTargetArn = aws_sqs_queue.subscription_dlq.arn })
+}
+
+resource "aws_sns_topic_subscription" "email" {
+  for_each = var.notification_emails
+
+  topic_arn = aws_sns_topic.this.arn
+  protocol  = "email"
+  endpoint  = each.value
+
+  # SES names the kind in one of two fields: identities in the first, configuration sets in the second.
+  filter_policy_scope = "MessageBody"
+  filter_policy = jsonencode({
+    "$or" = [
+      for field in ["notificationType", "eventType"] : { (field) = ["Bounce", "Complaint"] }
+    ]
+  })
+}

@@ -1,0 +1,31 @@
+output "policy_arn" {
+  description = "ARN of the policy, to attach to the worker's role."
+  value       = aws_iam_policy.this.arn
+}
+
+output "policy_json" {
+  description = "The policy, JSON."
+  value       = aws_iam_policy.this.policy
+}
+
+output "user_name" {
+  description = "Name of the user; null without one."
+  value       = one(aws_iam_user.this[*].name)
+}
+
+output "user_arn" {
+  description = "ARN of the user; null without one."
+  value       = one(aws_iam_user.this[*].arn)
+}
+
+output "access_key_id" {
+  description = "ID of the user's access key; null without one."
+  value       = one(aws_iam_access_key.this[*].id)
+  sensitive   = true
+}
+
+output "encrypted_secret_access_key" {
+  description = "Secret of the access key, encrypted for `access_key_pgp_key`, in base64; null without one."
+  value       = one(aws_iam_access_key.this[*].encrypted_secret)
+  sensitive   = true
+}

@@ -1,0 +1,151 @@
+# What is planned, and what is refused, without AWS. Needs Terraform 1.11 for `override_during`.
+
+mock_provider "aws" {
+  override_during = plan
+
+  mock_resource "aws_iam_policy" {
+    defaults = { arn = "arn:aws:iam::123456789012:policy/sesbounce-consumer" }
+  }
+
+  mock_resource "aws_iam_access_key" {
+    defaults = { id = "AKIAEXAMPLE", encrypted_secret = "wcBMA" }
+  }
+}
+
+variables {
+  queue_arn = "arn:aws:sqs:eu-west-1:123456789012:sesbounce-feedback"
+}
+
+run "policy_alone" {
+  command = plan
+
+  assert {
+    condition = jsondecode(output.policy_json) == {
+      Version = "2012-10-17"
+      Statement = [{
+        Sid      = "ConsumeQueue"
+        Effect   = "Allow"
+        Action   = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility", "sqs:GetQueueAttributes"]
+        Resource = "arn:aws:sqs:eu-west-1:123456789012:sesbounce-feedback"
+      }]
+    }
+    error_message = "The policy must allow four actions on one queue, and nothing else."
+  }
+
+  assert {
+    condition     = aws_iam_policy.this.name == "sesbounce-consumer" && length(aws_iam_user.this) + length(aws_iam_access_key.this) == 0
+    error_message = "There must be no user unasked."
+  }
+
+  assert {
+    condition     = output.user_name == null && output.user_arn == null && output.access_key_id == null && output.encrypted_secret_access_key == null
+    error_message = "Without a user, its outputs must be null."
+  }
+}
+
+run "user_without_key" {
+  command = plan
+
+  variables {
+    name        = "acme-consumer"
+    create_user = true
+    tags        = { Team = "mail" }
+  }
+
+  assert {
+    condition = (
+      output.user_name == "acme-consumer"
+      && aws_iam_user_policy_attachment.this[0].user == "acme-consumer"
+      && aws_iam_user_policy_attachment.this[0].policy_arn == output.policy_arn
+      && length(aws_iam_access_key.this) == 0
+    )
+    error_message = "The user must have this policy, and no key."
+  }
+
+  assert {
+    condition     = aws_iam_user.this[0].tags == tomap({ Team = "mail" }) && aws_iam_policy.this.tags == tomap({ Team = "mail" })
+    error_message = "User and policy must be tagged."
+  }
+}
+
+run "user_with_key" {
+  command = plan
+
+  variables {
+    create_user        = true
+    create_access_key  = true
+    access_key_pgp_key = "keybase:somebody"
+  }
+
+  assert {
+    condition     = aws_iam_access_key.this[0].user == output.user_name && aws_iam_access_key.this[0].pgp_key == "keybase:somebody"
+    error_message = "The key must be the user's, its secret encrypted."
+  }
+
+  assert {
+    condition     = output.access_key_id == "AKIAEXAMPLE" && output.encrypted_secret_access_key == "wcBMA"
+    error_message = "The outputs must tell the key."
+  }
+}
+
+run "key_without_user" {
+  command = plan
+
+  variables {
+    create_access_key  = true
+    access_key_pgp_key = "keybase:somebody"
+  }
+
+  expect_failures = [var.create_access_key]
+}
+
+run "key_without_encryption" {
+  command = plan
+
+  variables {
+    create_user       = true
+    create_access_key = true
+  }
+
+  expect_failures = [var.create_access_key]
+}
+
+run "wildcard" {
+  command = plan
+
+  variables {
+    queue_arn = "arn:aws:sqs:eu-west-1:123456789012:*"
+  }
+
+  expect_failures = [var.queue_arn]
+}
+
+run "fifo_queue" {
+  command = plan
+
+  variables {
+    queue_arn = "arn:aws:sqs:eu-west-1:123456789012:sesbounce.fifo"
+  }
+
+  expect_failures = [var.queue_arn]
+}
+
+run "no_queue" {
+  command = plan
+
+  variables {
+    queue_arn = "https://sqs.eu-west-1.amazonaws.com/123456789012/sesbounce-feedback"
+  }
+
+  expect_failures = [var.queue_arn]
+}
+
+run "bad_name" {
+  command = plan
+
+  variables {
+    name = "sesbounce consumer"
+  }
+
+  expect_failures = [var.name]
+}

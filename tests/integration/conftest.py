@@ -1,0 +1,111 @@
+"""One LocalStack and one applied stack for all the tests here: Terraform takes a minute."""
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from pytest_localstack.session import RunningSession
+
+from scripts import localstack
+from scripts.localstack import CHECKOUT, LocalStack
+from scripts.stack import Stack
+from scripts.terraform_env import terraform_env
+
+if TYPE_CHECKING:
+    from types_boto3_sqs.client import SQSClient
+
+SENDER = "sender@example.com"
+NAME = "sesbounce-test"
+VARIABLES: dict[str, object] = {
+    "name": NAME,
+    "identities": {SENDER: {"create": True}},
+    "configuration_sets": {NAME: {"create": True}},
+    "feedback_types": ["Bounce", "Complaint", "Delivery"],
+    "notification_emails": ["watcher@example.com"],
+    "max_receive_count": 2,
+    "create_consumer_user": True,
+}
+
+
+@pytest.fixture(scope="session")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkout of the tests' own that shares the installed LocalStack, which is large."""
+    own = tmp_path_factory.mktemp("checkout")
+    shared = CHECKOUT / ".local"
+    shared.mkdir(exist_ok=True)
+    (own / ".local").mkdir()
+    for name in ("localstack-venv", "pip-cache"):
+        (own / ".local" / name).symlink_to(shared / name)
+    return own
+
+
+@pytest.fixture(scope="session")
+def aws(checkout: Path) -> Iterator[LocalStack]:
+    """A LocalStack that starts empty; or the user's, where LOCALSTACK_ENDPOINT names one."""
+    yield localstack.ensure(checkout)
+    localstack.stop(checkout)
+
+
+@pytest.fixture(scope="session")
+def session(aws: LocalStack) -> Iterator[Any]:
+    """pytest-localstack attached to it: `session.boto3.client("sqs")`."""
+    host, _, port = aws.endpoint.removeprefix("http://").partition(":")
+    services = dict.fromkeys(("ses", "sns", "sqs", "iam", "sts"), int(port))
+    with RunningSession(host, services=services, region_name="us-east-1") as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def environment(aws: LocalStack) -> Mapping[str, str]:
+    """A process's whole environment, in which AWS is LocalStack."""
+    return localstack.environment(aws.endpoint)
+
+
+@dataclass(frozen=True)
+class Applied:
+    """The root stack as it stands in LocalStack."""
+
+    folder: Path
+    environment: Mapping[str, str]
+
+    def stack(self, **variables: object) -> Stack:
+        return Stack(
+            CHECKOUT / "terraform",
+            data_dir=self.folder / "data",
+            state=self.folder / "terraform.tfstate",
+            variables=VARIABLES | variables,
+            environment=terraform_env(self.environment),
+        )
+
+    @property
+    def outputs(self) -> dict[str, Any]:
+        return self.stack().outputs()
+
+
+@pytest.fixture(scope="session")
+def applied(
+    environment: Mapping[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Applied]:
+    stack = Applied(tmp_path_factory.mktemp("stack"), environment)
+    stack.stack().init()
+    stack.stack().apply()
+    yield stack
+    if localstack.ENDPOINT_VARIABLE in os.environ:
+        stack.stack().destroy()
+
+
+@pytest.fixture(scope="session")
+def outputs(applied: Applied) -> dict[str, Any]:
+    return applied.outputs
+
+
+@pytest.fixture
+def sqs(session: Any, outputs: dict[str, Any]) -> "SQSClient":
+    """SQS, with the stack's queues empty."""
+    client: SQSClient = session.boto3.client("sqs")
+    for name in ("queue_url", "dlq_url", "subscription_dlq_url"):
+        client.purge_queue(QueueUrl=outputs[name])
+    return client
