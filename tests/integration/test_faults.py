@@ -103,3 +103,28 @@ def test_a_queue_that_is_not_there_is_a_clear_error(
     assert "sesbounce: the queue can't receive" in output
     assert "check SESBOUNCE_QUEUE_URL and AWS_REGION" in output
     assert "Traceback" not in output
+
+
+def test_a_database_that_is_gone_loses_nothing(
+    session: Any,
+    sqs: "SQSClient",
+    environment: Mapping[str, str],
+    aws: LocalStack,
+    outputs: dict[str, Any],
+    tmp_path: Path,
+) -> None:
+    worker = Worker.make(environment, outputs["queue_url"], tmp_path)
+    publish(session, outputs["topic_arn"], said())
+    proxy = Proxy(aws.endpoint)
+    proxy.hold("ReceiveMessage")
+    with proxy.running(), worker.running(AWS_ENDPOINT_URL=proxy.url) as process:
+        assert proxy.held.wait(timeout=60)
+        worker.database.write_bytes(b"this was a database" * 1000)
+        proxy.release()
+        output, _ = process.communicate(timeout=60)
+    assert process.returncode == 2, output
+    assert "sesbounce: the database can't be written: file is not a database" in output
+    attributes = sqs.get_queue_attributes(
+        QueueUrl=outputs["queue_url"], AttributeNames=["ApproximateNumberOfMessagesNotVisible"]
+    )["Attributes"]
+    assert attributes["ApproximateNumberOfMessagesNotVisible"] == "1"

@@ -1,0 +1,152 @@
+"""The commands of the Makefile, run for real."""
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from scripts import demo, deploy, localstack
+from scripts.localstack import CHECKOUT, LocalStack
+from tests.integration.conftest import SENDER
+from tests.integration.worker_process import Worker
+
+if TYPE_CHECKING:
+    from types_boto3_sqs.client import SQSClient
+
+
+def names(session: Any) -> str:
+    """Everything that a stack makes, in one text."""
+    client = session.boto3.client
+    found = [
+        client("sns").list_topics()["Topics"],
+        client("sns").list_subscriptions()["Subscriptions"],
+        client("sqs").list_queues().get("QueueUrls", []),
+        client("ses").list_configuration_sets()["ConfigurationSets"],
+        client("ses").list_identities()["Identities"],
+        client("iam").list_policies(Scope="Local")["Policies"],
+        client("iam").list_users()["Users"],
+    ]
+    return json.dumps(found, default=str)
+
+
+def simulate(environment: Mapping[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "scripts.simulate", "--from", SENDER, *arguments],
+        cwd=CHECKOUT,
+        env=dict(environment),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def test_simulate_sends_and_waits_until_the_worker_has_recorded(
+    sqs: "SQSClient", environment: Mapping[str, str], outputs: dict[str, Any], tmp_path: Path
+) -> None:
+    worker = Worker.make(environment, outputs["queue_url"], tmp_path)
+    everything = {**worker.environment, "SESBOUNCE_TOPIC_ARNS": outputs["topic_arn"]}
+    with worker.running():
+        done = simulate(everything, "--wait", "60")
+    assert done.returncode == 0, done.stderr
+    assert "SES accepted 5 mails" in done.stdout
+    assert "bounce@simulator.amazonses.com: bounce (no_such_mailbox)" in done.stdout
+    assert "complaint@simulator.amazonses.com: complaint (complaint_abuse)" in done.stdout
+    assert {address for (address,) in worker.rows("SELECT address FROM suppressed")} == {
+        "bounce@simulator.amazonses.com",
+        "complaint@simulator.amazonses.com",
+        "suppressionlist@simulator.amazonses.com",
+    }
+
+
+def test_simulate_says_when_nothing_is_recorded(
+    sqs: "SQSClient", environment: Mapping[str, str], outputs: dict[str, Any], tmp_path: Path
+) -> None:
+    worker = Worker.make(environment, outputs["queue_url"], tmp_path)
+    worker.drain()  # makes the tables, and then nobody is there
+    topic = ("--topic-arn", outputs["topic_arn"])
+    done = simulate(worker.environment, *topic, "--to", "a@b.example=bounce", "--wait", "0.1")
+    assert done.returncode == 1
+    assert "no feedback on 1 of 1 mails" in done.stderr
+    assert "Is the worker running" in done.stderr
+
+
+def test_simulate_needs_a_verified_sender(
+    environment: Mapping[str, str], outputs: dict[str, Any]
+) -> None:
+    done = simulate(environment, "--topic-arn", outputs["topic_arn"], "--from", "x@other.example")
+    assert done.returncode == 1
+    assert "verified identity" in done.stderr
+
+
+def test_the_demo_tells_its_story_twice_and_leaves_nothing_behind(
+    aws: LocalStack,
+    session: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    monkeypatch.setenv(localstack.ENDPOINT_VARIABLE, aws.endpoint)
+    folder = tmp_path / "demo"
+    demo.run(folder)
+    story = capsys.readouterr().out
+    assert "13 added, 0 changed, 0 destroyed" in story
+    place = demo.Workplace(folder)
+    assert {email for _, email, mailable in demo.members(place.database) if not mailable} == {
+        "bounce@simulator.amazonses.com",
+        "Complaint@simulator.amazonses.com",
+        "suppressionlist@simulator.amazonses.com",
+        "Ann.Gone@Example.ORG",
+        "max.full@example.net",
+    }
+    demo.run(folder)
+    again = capsys.readouterr().out
+    assert "0 added, 3 changed, 0 destroyed" in again
+    assert story.partition("The suppression list")[2] == again.partition("The suppression list")[2]
+    assert "sesbounce-demo" in names(session)
+    demo.clean(folder)
+    assert not folder.exists()
+    assert "sesbounce-demo" not in names(session)
+
+
+def test_deploy_plans_asks_applies_and_destroys(
+    environment: Mapping[str, str],
+    session: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    directory = tmp_path / "terraform"
+    leave = shutil.ignore_patterns(".terraform*", "*.tfstate*", "*.tfvars", "tests")
+    shutil.copytree(CHECKOUT / "terraform", directory, ignore=leave)
+    (directory / "terraform.tfvars").write_text(
+        'name = "deployed"\nconfiguration_sets = { deployed = { create = true } }\n'
+    )
+
+    def run(*arguments: str, answer: str = "") -> tuple[int, str]:
+        code = deploy.main(arguments, directory, lambda _: answer)
+        return code, capsys.readouterr().out
+
+    code, plan = run("plan")
+    assert code == 0
+    assert "+ create  module.feedback_queue.aws_sns_topic.this" in plan
+    assert run("apply", answer="no")[0] == 1
+    assert "deployed" not in names(session)
+
+    code, applied = run("apply", answer="yes")
+    assert code == 0
+    assert "topic_arn = arn:aws:sns:us-east-1:000000000000:deployed-feedback" in applied
+    assert run("apply")[1].endswith("No changes.\n")
+    assert json.loads(run("output", "--json")[1])["configuration_set_names"] == ["deployed"]
+
+    assert run("destroy", answer="")[0] == 1
+    assert "deployed" in names(session)
+    assert run("destroy", "--yes")[0] == 0
+    assert "deployed" not in names(session)

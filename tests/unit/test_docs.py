@@ -1,0 +1,56 @@
+"""The documents say what is so."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from sesbounce.settings import PREFIX, Settings
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+
+
+def rows(text: str) -> dict[str, list[str]]:
+    """The rows of the tables in a text, by their first cell without backticks."""
+    cells = (line.strip().split("|")[1:-1] for line in text.splitlines() if line[:2] == "| ")
+    return {first.strip("` "): [cell.strip() for cell in rest] for first, *rest in cells}
+
+
+@pytest.mark.parametrize("name", Settings.model_fields)
+def test_every_setting_is_in_the_readme(name: str) -> None:
+    field = Settings.model_fields[name]
+    default, description = rows(README)[f"{PREFIX}{name.upper()}"]
+    assert default == ("" if field.default is None else f"`{field.default}`")
+    assert description.startswith(field.description or "?")
+
+
+def test_the_readme_names_no_setting_that_is_not() -> None:
+    known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
+    known |= {"SESBOUNCE_TERRAFORM_MIRROR"}
+    assert set(re.findall(r"SESBOUNCE_[A-Z_]+[A-Z]", README)) <= known
+
+
+def test_every_target_of_the_makefile_is_explained() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    targets = set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))
+    assert targets == set(re.findall(r"^([a-z-]+):.*## \S", makefile, re.MULTILINE))
+    phony = makefile.partition(".PHONY:")[2].partition("\n\n")[0].replace("\\\n", " ")
+    assert set(phony.split()) == targets
+
+
+@pytest.mark.parametrize("document", sorted(ROOT.glob("*.md")) + sorted(ROOT.glob("docs/*.md")))
+def test_links_lead_somewhere(document: Path) -> None:
+    for link in re.findall(r"\]\(([^)#]+)\)", document.read_text()):
+        if not link.startswith("https://"):
+            assert (document.parent / link).exists(), link
+
+
+def test_the_tests_that_the_reliability_page_names_are_there() -> None:
+    page = (ROOT / "docs/reliability.md").read_text()
+    tests = "\n".join(file.read_text() for file in ROOT.glob("tests/**/test_*.py"))
+    named = re.findall(r"::(test_\w+)", page)
+    assert len(named) > 5
+    assert [name for name in named if f"def {name}(" not in tests] == []
+    for file in re.findall(r"`(tests/[\w/]+\.py)", page):
+        assert (ROOT / file).exists()
