@@ -6,6 +6,7 @@ of the checkout.
 """
 
 import argparse
+import os
 import shlex
 import shutil
 import sqlite3
@@ -125,7 +126,7 @@ def run(folder: Path) -> None:
     show(place, before)
     write_exports(place.exports, worker_environment)
     console.print(
-        f"\nAsk on: [bold]source {place.exports.relative_to(CHECKOUT)}[/bold], then for example\n"
+        f"\nAsk on: [bold]source {os.path.relpath(place.exports)}[/bold], then for example\n"
         f"  .venv/bin/sesbounce why max.full@example.net\n"
         f"  make simulate ARGS='--from {SENDER} --to joy.fine@example.com=bounce --wait 0'\n"
         f"  .venv/bin/sesbounce run --until-empty\n"

@@ -36,6 +36,11 @@ class Scenario(StrEnum):
     MAILBOX_FULL = "mailbox-full"
 
 
+def outcome_of(scenario: Scenario) -> str:
+    """The last that SES says of a mail: `bounce`, `complaint` or `delivery`."""
+    return {Scenario.SUCCESS: "delivery", Scenario.COMPLAINT: "complaint"}.get(scenario, "bounce")
+
+
 def scenario_of(address: str) -> Scenario | None:
     """The scenario that a simulator address stands for, with or without a `+label`."""
     local, _, domain = address.lower().rpartition("@")

@@ -19,7 +19,15 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from scripts import ScriptError, ses_messages
-from scripts.ses_messages import SCHEMAS, SIMULATOR_DOMAIN, Mail, Scenario, Schema, scenario_of
+from scripts.ses_messages import (
+    SCHEMAS,
+    SIMULATOR_DOMAIN,
+    Mail,
+    Scenario,
+    Schema,
+    outcome_of,
+    scenario_of,
+)
 from sesbounce.database import open_database
 from sesbounce.errors import SesBounceError
 from sesbounce.lookup import Lookup
@@ -119,19 +127,20 @@ def wait_until_recorded(
     timeout_seconds: float,
     progress: Callable[[str], None],
 ) -> None:
-    """Wait until the database holds feedback on every mail.
+    """Wait until the database holds what became of every mail.
 
     Raises:
         SimulateError: it does not within the time.
     """
-    missing = dict.fromkeys(mail.message_id for _, mail in sent)
+    missing = {(mail.message_id, outcome_of(target.scenario)) for target, mail in sent}
     recipients = {target.address for target, _ in sent}
     deadline = time.monotonic() + timeout_seconds
     while True:
         for address in recipients:
             for event in lookup.why(address):
-                if event.mail_id in missing:
-                    del missing[event.mail_id]
+                fact = (event.mail_id, event.kind)
+                if fact in missing:
+                    missing.discard(fact)
                     progress(f"{address}: {event.kind} ({event.reason})")
         if not missing:
             return

@@ -2,7 +2,9 @@
 
 import json
 import signal
+import sqlite3
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -117,13 +119,18 @@ def test_a_database_that_is_gone_loses_nothing(
     publish(session, outputs["topic_arn"], said())
     proxy = Proxy(aws.endpoint)
     proxy.hold("ReceiveMessage")
-    with proxy.running(), worker.running(AWS_ENDPOINT_URL=proxy.url) as process:
+    settings = {
+        "AWS_ENDPOINT_URL": proxy.url,
+        "SESBOUNCE_DATABASE_URL": f"sqlite:///{worker.database}?timeout=0.5",
+    }
+    with proxy.running(), worker.running(**settings) as process:
         assert proxy.held.wait(timeout=60)
-        worker.database.write_bytes(b"this was a database" * 1000)
-        proxy.release()
-        output, _ = process.communicate(timeout=60)
+        with closing(sqlite3.connect(worker.database, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")  # and never ends
+            proxy.release()
+            output, _ = process.communicate(timeout=60)
     assert process.returncode == 2, output
-    assert "sesbounce: the database can't be written: file is not a database" in output
+    assert "sesbounce: the database can't be written: database is locked" in output
     attributes = sqs.get_queue_attributes(
         QueueUrl=outputs["queue_url"], AttributeNames=["ApproximateNumberOfMessagesNotVisible"]
     )["Attributes"]

@@ -11,8 +11,8 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sesbounce.errors import ConfigurationError, StoreError
 from sesbounce.schema import CREATE_SUPPRESSED, metadata
 
-# How long a writer waits for another one, in seconds.
-_LOCK_TIMEOUT_SECONDS = 30
+# How long a writer waits for another one, in seconds, unless the URL says `?timeout=`.
+_LOCK_TIMEOUT_SECONDS = "30"
 _WRITE = "sesbounce_write"
 
 
@@ -44,7 +44,8 @@ def open_database(url: str, *, must_exist: bool = False) -> sa.Engine:
         )
     # Parameters are addresses: they stay out of error messages and so out of logs.
     engine = sa.create_engine(
-        parsed, hide_parameters=True, connect_args={"timeout": _LOCK_TIMEOUT_SECONDS}
+        parsed.update_query_dict({"timeout": parsed.query.get("timeout", _LOCK_TIMEOUT_SECONDS)}),
+        hide_parameters=True,
     )
     sa.event.listen(engine, "connect", _on_connect)
     sa.event.listen(engine, "begin", _on_begin)

@@ -9,8 +9,11 @@ import structlog
 
 def set_up_logs(log_format: Literal["auto", "json", "text"]) -> None:
     """Log to standard error: one JSON object a line, or text for people."""
-    text = log_format == "text" or (log_format == "auto" and sys.stderr.isatty())
-    renderer: Any = structlog.dev.ConsoleRenderer() if text else structlog.processors.JSONRenderer()
+    terminal = sys.stderr.isatty()
+    text = log_format == "text" or (log_format == "auto" and terminal)
+    renderer: Any = structlog.processors.JSONRenderer()
+    if text:
+        renderer = structlog.dev.ConsoleRenderer(colors=terminal)
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
