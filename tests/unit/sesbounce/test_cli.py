@@ -136,7 +136,12 @@ def test_decode_prints_one_line_a_recipient(tmp_path: Path) -> None:
 def test_decode_says_what_a_message_without_recipients_is() -> None:
     line = "Successfully validated SNS topic for Amazon SES event publishing."
     result = sesbounce("decode", "-", stdin=in_sns(line))
-    assert json.loads(result.stdout) == {"kind": "setup", "mail_id": None, "feedback": []}
+    assert json.loads(result.stdout) == {
+        "kind": "setup",
+        "type": "AmazonSnsSubscriptionSucceeded",
+        "mail_id": None,
+        "feedback": [],
+    }
 
 
 def test_decode_refuses_with_place_and_fingerprint() -> None:

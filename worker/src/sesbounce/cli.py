@@ -23,6 +23,7 @@ from sesbounce.queue import open_queue
 from sesbounce.settings import load_settings
 from sesbounce.store import Store
 from sesbounce.strike_off import StrikeOff
+from sesbounce.trust import Trust
 from sesbounce.worker import Totals, Worker
 
 MAY_NOT, ERROR = 1, 2
@@ -76,7 +77,8 @@ def run(until_empty: bool) -> None:
     strike_off = StrikeOff(settings.strike_off_sql, settings.restore_sql)
     store = Store(open_database(settings.database_url), settings.policy, strike_off)
     store.prepare()
-    worker = Worker(open_queue(settings.queue_url), store, settings.wait_seconds)
+    trust = Trust(settings.topic_arns, signatures=settings.verify_signatures)
+    worker = Worker(open_queue(settings.queue_url), store, trust, settings.wait_seconds)
     _stop_on_signals(worker)
     _print_totals(worker.run(until_empty=until_empty))
 
@@ -140,7 +142,8 @@ def decode_(file: BinaryIO) -> None:
 def _meaning(decoded: Decoded) -> Iterable[str]:
     """One line a recipient, or one that says what the message is about if not recipients."""
     if not decoded.feedback:
-        return [_json({"kind": decoded.kind, "mail_id": decoded.mail_id, "feedback": []})]
+        about = {"kind": decoded.kind, "type": decoded.type, "mail_id": decoded.mail_id}
+        return [_json({**about, "feedback": []})]
     return map(_json, decoded.feedback)
 
 

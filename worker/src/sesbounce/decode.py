@@ -5,7 +5,7 @@ from datetime import datetime
 
 import msgspec
 
-from sesbounce.envelope import CONFIRMATIONS, open_envelope
+from sesbounce.envelope import CONFIRMATIONS, Sns, open_envelope
 from sesbounce.feedback import Feedback, feedback_of
 from sesbounce.notification import Kind, decode_notification
 
@@ -15,15 +15,19 @@ class Decoded(msgspec.Struct, frozen=True):
 
     Attributes:
         kind: what SES (or, for a subscription's confirmation, SNS) told.
+        type: the same in the words of SES or SNS: `Bounce`, `SubscriptionConfirmation`.
         feedback: one fact a recipient; empty for what tells of none.
         mail_id: the SES message id of the mail.
+        sns: the facts of the SNS envelope, where there is one.
         payload: the SES message as it was published, JSON or a line of text.
         digest: SHA-256 of the payload in hex.
     """
 
     kind: Kind
+    type: str
     feedback: list[Feedback]
     mail_id: str | None
+    sns: Sns | None
     payload: bytes
     digest: str
 
@@ -41,14 +45,16 @@ def decode(body: str | bytes, sent_at: datetime | None = None) -> Decoded:
     """
     envelope = open_envelope(body)
     if envelope.sns and envelope.sns.type in CONFIRMATIONS:
-        return Decoded(Kind.SETUP, [], None, b"", _digest(b""))
+        return Decoded(Kind.SETUP, envelope.sns.type, [], None, envelope.sns, b"", _digest(b""))
     notification = decode_notification(envelope.content)
     published_at = envelope.sns.timestamp if envelope.sns else None
     feedback = feedback_of(notification, published_at or sent_at)
     return Decoded(
         kind=notification.kind,
+        type=notification.type,
         feedback=feedback,
         mail_id=notification.mail.message_id,
+        sns=envelope.sns,
         payload=envelope.content,
         digest=_digest(envelope.content),
     )

@@ -12,6 +12,8 @@ https://docs.aws.amazon.com/sns/latest/dg/sns-large-payload-raw-message-delivery
 https://docs.aws.amazon.com/ses/latest/dg/monitoring-eventbridge.html
 """
 
+from typing import Any
+
 import msgspec
 
 from sesbounce.errors import EnvelopeError
@@ -32,7 +34,7 @@ class Sns(msgspec.Struct, frozen=True, rename="pascal"):
     message_id: str | None = None
     topic_arn: str | None = None
     subject: str | None = None
-    message: msgspec.Raw = _ABSENT
+    message: str | dict[str, Any] | None = None
     timestamp: str | None = None
     signature_version: str | None = None
     signature: str | None = None
@@ -104,10 +106,11 @@ def _message_of(sns: Sns) -> bytes:
     """The published message: SNS sends a string, some test tools the object itself."""
     if sns.type in CONFIRMATIONS:
         return b""
-    message = bytes(sns.message)
-    if not message:
+    if sns.message is None:
         raise EnvelopeError("the SNS envelope holds no Message", "$.Message")
-    return _unwrap(message, "$.Message")
+    if isinstance(sns.message, str):
+        return _unwrap(sns.message.strip().encode(), "$.Message")
+    return msgspec.json.encode(sns.message)
 
 
 def _unwrap(content: bytes, place: str) -> bytes:

@@ -5,6 +5,8 @@
   x MessageError            a queue message says nothing that can be understood
     + EnvelopeError         what SNS or SQS wrapped around it
     + NotificationError     what SES said
+    + TrustError            who said it
+  x CertificateError        the certificate of SNS can't be had now
   x StoreError              the database refused or can't be reached
     + StrikeOffError        a statement for the sender's own tables is wrong
   x QueueError              SQS refused or can't be reached
@@ -67,6 +69,14 @@ class EnvelopeError(MessageError):
 
 class NotificationError(MessageError):
     """The SES message inside the envelope can't be read."""
+
+
+class TrustError(MessageError):
+    """A message that does not come from whom it should, or can't prove it."""
+
+
+class CertificateError(SesBounceError):
+    """The certificate that SNS signs with can't be had now; the message is tried again later."""
 
 
 class StoreError(SesBounceError):

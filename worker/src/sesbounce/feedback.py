@@ -2,7 +2,8 @@
 
 Only the recipients that SES names are ever blamed (`bouncedRecipients`,
 `complainedRecipients`, `delivery.recipients`, `delayedRecipients`), never
-`mail.destination`, which holds everybody the mail was for.
+`mail.destination`, which holds everybody the mail was for. What SES tells of the mail as a
+whole (opens, clicks, …) is recorded for each of those, and has no effect.
 """
 
 import hashlib
@@ -12,16 +13,19 @@ from typing import Any
 import msgspec
 
 from sesbounce.address import parse
+from sesbounce.classify import Classified, classify_bounce, classify_complaint, classify_delay
 from sesbounce.errors import NotificationError
 from sesbounce.notification import (
     Bounce,
     Complaint,
     Delivery,
+    DeliveryDelay,
     Kind,
     Mail,
     Notification,
+    Subscription,
 )
-from sesbounce.reason import Classified, Effect, Reason, classify_bounce, classify_complaint
+from sesbounce.reason import Effect, Reason
 
 
 class Feedback(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -150,20 +154,19 @@ def feedback_of(
             return _of_complaint(telling, notification.complaint)
         case Kind.DELIVERY if notification.delivery:
             return _of_delivery(telling, notification.delivery)
+        case Kind.DELIVERY_DELAY if notification.delivery_delay:
+            return _of_delay(telling, notification.delivery_delay)
+        case Kind.SUBSCRIPTION if notification.subscription:
+            return _of_subscription(telling, notification.subscription)
         case _:
-            return []
+            return _of_mail(telling, notification)
 
 
 def _of_bounce(telling: _Telling, bounce: Bounce) -> list[Feedback]:
     return [
         telling.of(
             recipient.email_address,
-            classify_bounce(
-                bounce.bounce_type,
-                bounce.bounce_sub_type,
-                status=recipient.status,
-                action=recipient.action,
-            ),
+            classify_bounce(bounce, recipient),
             bounce.timestamp,
             type=bounce.bounce_type,
             sub_type=bounce.bounce_sub_type,
@@ -178,7 +181,7 @@ def _of_bounce(telling: _Telling, bounce: Bounce) -> list[Feedback]:
 
 def _of_complaint(telling: _Telling, complaint: Complaint) -> list[Feedback]:
     """Mailbox providers redact who complained; SES then names everybody who may have."""
-    classified = classify_complaint(complaint.complaint_feedback_type, complaint.complaint_sub_type)
+    classified = classify_complaint(complaint)
     shared = len({parse(r.email_address).key for r in complaint.complained_recipients}) > 1
     return [
         telling.of(
@@ -199,6 +202,66 @@ def _of_delivery(telling: _Telling, delivery: Delivery) -> list[Feedback]:
     return [
         telling.of(recipient, delivered, delivery.timestamp, diagnostic=delivery.smtp_response)
         for recipient in delivery.recipients
+    ]
+
+
+def _of_delay(telling: _Telling, delay: DeliveryDelay) -> list[Feedback]:
+    return [
+        telling.of(
+            recipient.email_address,
+            classify_delay(delay, recipient),
+            delay.timestamp,
+            type=delay.delay_type,
+            status=recipient.status,
+            diagnostic=recipient.diagnostic_code,
+        )
+        for recipient in delay.delayed_recipients
+    ]
+
+
+def _of_subscription(telling: _Telling, subscription: Subscription) -> list[Feedback]:
+    """A contact's new wishes. SES names no recipient: it is the mail's one and only.
+
+    Only leaving everything is an opt-out; which topics somebody wants is the sender's affair.
+    """
+    preferences = subscription.new_topic_preferences
+    left = preferences is not None and preferences.unsubscribe_all is True
+    alone = len(telling.mail.destination) == 1
+    reason = Reason.UNSUBSCRIBED if left and alone else Reason.NOT_ABOUT_THE_MAILBOX
+    classified = Classified(reason, f"unsubscribeAll {'true' if left else 'false'}")
+    return [
+        telling.of(
+            recipient,
+            classified,
+            subscription.timestamp,
+            type=subscription.contact_list,
+            sub_type=subscription.source,
+        )
+        for recipient in telling.mail.destination
+    ]
+
+
+def _of_mail(telling: _Telling, notification: Notification) -> list[Feedback]:
+    """What is told of a mail as a whole: one fact for each address that it was for."""
+    timestamp: str | None = None
+    said: dict[str, str | None] = {}
+    match notification.kind:
+        case Kind.OPEN if notification.open:
+            timestamp = notification.open.timestamp
+        case Kind.CLICK if notification.click:
+            timestamp = notification.click.timestamp
+            said["diagnostic"] = notification.click.link
+        case Kind.REJECT if notification.reject:
+            said["type"] = notification.reject.reason
+        case Kind.RENDERING_FAILURE if notification.failure:
+            said["type"] = notification.failure.template_name
+            said["diagnostic"] = notification.failure.error_message
+        case Kind.SETUP | Kind.UNKNOWN:
+            return []
+    classified = Classified(Reason.NOT_ABOUT_THE_MAILBOX, telling.kind.value)
+    return [
+        telling.of(recipient, classified, timestamp, **said)
+        for recipient in telling.mail.destination
     ]
 
 

@@ -1,10 +1,10 @@
 """The settings: environment variables with one prefix, read once and checked at the start."""
 
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from sesbounce.errors import ConfigurationError
 from sesbounce.policy import Policy
@@ -33,6 +33,11 @@ class Settings(BaseSettings):
         default=None,
         description="SQL that is run for each address that ceases to be",
     )
+    topic_arns: Annotated[list[str], NoDecode] = Field(
+        default=[],
+        description="topics whose messages are believed, separated by commas; empty: all",
+    )
+    verify_signatures: bool = Field(default=False, description="believe only what SNS has signed")
     wait_seconds: int = Field(
         default=20, ge=0, le=20, description="how long one receive waits for messages"
     )
@@ -70,6 +75,19 @@ class Settings(BaseSettings):
     log_format: Literal["auto", "json", "text"] = Field(
         default="auto", description="log lines as JSON or text; auto: text on a terminal"
     )
+
+    @field_validator("topic_arns", mode="before")
+    @classmethod
+    def _split(cls, value: str | list[str]) -> list[str]:
+        arns = value.split(",") if isinstance(value, str) else value
+        return [arn.strip() for arn in arns if arn.strip()]
+
+    @field_validator("topic_arns")
+    @classmethod
+    def _are_arns(cls, value: list[str]) -> list[str]:
+        if any(not arn.startswith("arn:") for arn in value):
+            raise ValueError("every entry should start with arn:")
+        return value
 
     @property
     def policy(self) -> Policy:

@@ -8,9 +8,11 @@ import msgspec
 import structlog
 
 from sesbounce.decode import Decoded, decode
-from sesbounce.errors import MessageError, StoreError
+from sesbounce.errors import CertificateError, MessageError, StoreError
+from sesbounce.notification import Kind
 from sesbounce.queue import Queue, Received
 from sesbounce.store import Recorded, Store
+from sesbounce.trust import Trust
 
 _SWEEP_EVERY = timedelta(minutes=1)
 
@@ -42,10 +44,16 @@ class Worker:
     """Drains one queue into one store, until it is told to stop."""
 
     def __init__(
-        self, queue: Queue, store: Store, wait_seconds: int, now: Callable[[], datetime] = _now
+        self,
+        queue: Queue,
+        store: Store,
+        trust: Trust,
+        wait_seconds: int,
+        now: Callable[[], datetime] = _now,
     ) -> None:
         self._queue = queue
         self._store = store
+        self._trust = trust
         self._wait_seconds = wait_seconds
         self._now = now
         self._stopping = threading.Event()
@@ -94,7 +102,17 @@ class Worker:
     def _decode(self, message: Received) -> _InHand | None:
         """The message and its meaning; one that has none goes back, on its way to the DLQ."""
         try:
-            return _InHand(message, decode(message.body, message.sent_at))
+            decoded = decode(message.body, message.sent_at)
+            self._trust.check(decoded.sns)
+            if decoded.kind in (Kind.SETUP, Kind.UNKNOWN):
+                # Nothing follows from it, and nobody should have to guess what it was.
+                log.info(decoded.kind.value, message_id=message.id, type=decoded.type)
+            return _InHand(message, decoded)
+        except CertificateError as error:
+            self.totals.failed += 1
+            log.warning("not verified", message_id=message.id, problem=str(error))
+            self._queue.give_back(message)
+            return None
         except MessageError as error:
             self.totals.undecodable += 1
             log.warning(
