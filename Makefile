@@ -54,7 +54,7 @@ test-unit: $(READY) ## the tests that need no service (seconds)
 	@$(BIN)/pytest tests/unit
 
 test-local: $(READY) ## the tests against LocalStack and Terraform
-	@$(BIN)/pytest tests/terraform tests/integration tests/acceptance
+	@$(BIN)/pytest tests/terraform tests/integration
 
 test-terraform: $(READY) ## terraform fmt, validate and test, the policies and the module READMEs
 	@$(BIN)/pytest tests/terraform

@@ -62,6 +62,11 @@ class Workplace:
         return self.folder / "demo.sqlite3"
 
     @property
+    def endpoint(self) -> Path:
+        """Which LocalStack the stack is in, for those who come to remove it."""
+        return self.folder / "endpoint"
+
+    @property
     def exports(self) -> Path:
         """What `source` reads to talk to the demo."""
         return self.folder / "env"
@@ -141,6 +146,7 @@ def apply(place: Workplace, environment: Mapping[str, str], *, fresh: bool) -> d
         # The state tells of a LocalStack that is no more.
         shutil.rmtree(place.folder, ignore_errors=True)
     place.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    place.endpoint.write_text(environment["AWS_ENDPOINT_URL"], encoding="utf-8")
     stack = place.stack(terraform_env(environment))
     stack.init()
     stack.apply(say)
@@ -230,15 +236,20 @@ def write_exports(file: Path, environment: Mapping[str, str]) -> None:
 def clean(folder: Path) -> None:
     """Leave nothing behind: no process, no file of the demo's, no resource in an attached AWS."""
     place = Workplace(folder)
-    running = localstack.find(CHECKOUT)
-    if running and running.kind == "attached" and place.folder.exists():
-        say(f"removing the stack from {running.endpoint}")
-        environment = localstack.environment(running.endpoint)
-        place.stack(terraform_env(environment)).destroy(say)
     stopped = localstack.stop(CHECKOUT, say)
     say("LocalStack stopped" if stopped else "no LocalStack of ours was running")
+    if place.endpoint.exists():
+        destroy_in(place, place.endpoint.read_text(encoding="utf-8"))
     shutil.rmtree(folder, ignore_errors=True)
     say("the demo's files are removed; the tools in .venv and .local stay: make clean removes them")
+
+
+def destroy_in(place: Workplace, endpoint: str) -> None:
+    """Take the stack out of a LocalStack that goes on running; ours has taken it along."""
+    if not localstack.answers(endpoint):
+        return
+    say(f"removing the stack from {endpoint}")
+    place.stack(terraform_env(localstack.environment(endpoint))).destroy(say)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -33,18 +33,21 @@ def main(
 ) -> int:
     """Run the command line; returns the exit code."""
     options = _parser().parse_args(arguments)
-    stack = Stack(
-        directory,
-        data_dir=directory / ".terraform",
-        state=directory / "terraform.tfstate",
-        variables={},
-        environment=terraform_env(),
-    )
     try:
+        stack = Stack(
+            directory,
+            data_dir=directory / ".terraform",
+            state=directory / "terraform.tfstate",
+            variables={},
+            environment=terraform_env(),
+        )
         stack.init()
         return _COMMANDS[options.command](stack, options, ask)
     except ScriptError as error:
         print(f"deploy: {error}", file=sys.stderr)
+        return 1
+    except EOFError:
+        print("deploy: nobody is there to answer; --yes answers in advance", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("deploy: interrupted; the same command goes on where it stopped", file=sys.stderr)

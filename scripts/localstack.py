@@ -69,7 +69,7 @@ def ensure(root: Path = CHECKOUT, progress: Progress = print) -> LocalStack:
         return _attach(endpoint)
     files = _Files(root)
     with _locked(files, progress):
-        if (running := _load(files)) and running.alive() and _answers(running.endpoint):
+        if (running := _load(files)) and running.alive() and answers(running.endpoint):
             return LocalStack(running.endpoint, running.kind, started=False)
         _clear(files)
         server = _start(files, progress)
@@ -81,9 +81,17 @@ def find(root: Path = CHECKOUT) -> LocalStack | None:
     if endpoint := os.environ.get(ENDPOINT_VARIABLE):
         return _attach(endpoint)
     server = _load(_Files(root))
-    if server and server.alive() and _answers(server.endpoint):
+    if server and server.alive() and answers(server.endpoint):
         return LocalStack(server.endpoint, server.kind, started=False)
     return None
+
+
+def install(root: Path = CHECKOUT, progress: Progress = print) -> None:
+    """Install what a LocalStack without a container needs, once; nothing where Docker answers."""
+    if not _docker_answers():
+        files = _Files(root)
+        with _locked(files, progress):
+            _venv(files, progress)
 
 
 def stop(root: Path = CHECKOUT, progress: Progress = print) -> bool:
@@ -260,7 +268,7 @@ def _attach(endpoint: str) -> LocalStack:
         raise LocalStackError(
             f"{ENDPOINT_VARIABLE} is {endpoint!r}; it must be a URL such as http://127.0.0.1:4566."
         )
-    if not _answers(endpoint):
+    if not answers(endpoint):
         raise LocalStackError(
             f"{ENDPOINT_VARIABLE} is {endpoint}, but no LocalStack answers there. Start it, or "
             "unset the variable to have one started."
@@ -343,7 +351,7 @@ def _settings(port: int) -> dict[str, str]:
 def _await_ready(files: _Files, server: _Server) -> _Server:
     _save(files, server)
     try:
-        _wait(lambda: _answers(server.endpoint) or not server.alive(), _READY_SECONDS)
+        _wait(lambda: answers(server.endpoint) or not server.alive(), _READY_SECONDS)
         _check_ready(files, server)
     except BaseException:  # an interrupt too must leave nothing behind
         server.end()
@@ -355,7 +363,7 @@ def _await_ready(files: _Files, server: _Server) -> _Server:
 def _check_ready(files: _Files, server: _Server) -> None:
     if not server.alive():
         raise LocalStackError(f"LocalStack ended while it started. {_log_end(files, server)}")
-    if not _answers(server.endpoint):
+    if not answers(server.endpoint):
         raise LocalStackError(
             f"LocalStack did not answer at {server.endpoint} within {_READY_SECONDS:.0f} s. "
             f"{_log_end(files, server)}"
@@ -369,7 +377,7 @@ def _log_end(files: _Files, server: _Server) -> str:
     return f"The end of its log ({files.log}):\n{_tail(text)}"
 
 
-def _answers(endpoint: str) -> bool:
+def answers(endpoint: str) -> bool:
     """Whether a LocalStack answers at the endpoint."""
     # No proxy: a system-wide one can't reach our loopback.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))

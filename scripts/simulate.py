@@ -38,7 +38,8 @@ if TYPE_CHECKING:
     from types_boto3_sns.client import SNSClient
 
 _POLL_SECONDS = 1.0
-_EVERYBODY = [s for s in Scenario if s is not Scenario.MAILBOX_FULL]
+# Those of which SES tells by default; deliveries only where feedback_types names Delivery.
+_TOLD = (Scenario.BOUNCE, Scenario.OOTO, Scenario.COMPLAINT, Scenario.SUPPRESSIONLIST)
 
 
 class SimulateError(ScriptError):
@@ -59,11 +60,12 @@ def parse_target(text: str) -> Target:
     Raises:
         argparse.ArgumentTypeError: no scenario, or one that is not known.
     """
-    address, _, name = text.partition("=")
-    scenario = scenario_of(address)
-    if name in list(Scenario):
-        scenario = Scenario(name)
-    if "@" not in address or scenario is None or (name and name != scenario):
+    address, _, name = text.rpartition("=")
+    if address:
+        scenario = Scenario(name) if name in list(Scenario) else None
+    else:
+        address, scenario = text, scenario_of(text)
+    if "@" not in address or scenario is None:
         raise argparse.ArgumentTypeError(
             f"{text!r} is neither an address of the mailbox simulator (bounce@{SIMULATOR_DOMAIN}) "
             f"nor ADDRESS=SCENARIO with one of {', '.join(Scenario)}"
@@ -177,15 +179,21 @@ def _run(options: argparse.Namespace) -> None:
             "--topic-arn (or SESBOUNCE_TOPIC_ARNS) must name the stack's topic, to which this "
             "command publishes in place of an SES that never bounces"
         )
-    sent = send(boto3.client("ses"), options.source, options.to)
+    try:
+        # boto3 itself reads AWS_DEFAULT_REGION alone.
+        aws = boto3.Session(region_name=os.environ.get("AWS_REGION") or None)
+        ses, sns = aws.client("ses"), aws.client("sns")
+    except (BotoCoreError, ValueError) as error:
+        raise SimulateError(f"AWS can't be reached: {error} Set AWS_REGION, for one.") from error
+    sent = send(ses, options.source, options.to)
     print(f"simulate: SES accepted {len(sent)} mails")
     if emulated:
-        published = act_as_ses(boto3.client("sns"), options.topic_arn, sent, options.schema)
+        published = act_as_ses(sns, options.topic_arn, sent, options.schema)
         print(f"simulate: published {published} messages in place of SES")
     if options.wait:
         url = load_settings().database_url
         print(f"simulate: waiting {options.wait:.0f} s at most for the worker to record them")
-        lookup = Lookup(open_database(url, must_exist=True))
+        lookup = Lookup(open_database(url, read_only=True))
         wait_until_recorded(sent, lookup, options.wait, lambda line: print(f"simulate: {line}"))
 
 
@@ -206,9 +214,10 @@ def _parser() -> argparse.ArgumentParser:
         "--to",
         nargs="+",
         type=parse_target,
-        default=[Target(f"{s}@{SIMULATOR_DOMAIN}", s) for s in _EVERYBODY],
+        default=[Target(f"{s}@{SIMULATOR_DOMAIN}", s) for s in _TOLD],
         metavar="ADDRESS[=SCENARIO]",
-        help="simulator addresses, by default each of them once; with AWS_ENDPOINT_URL set also "
+        help="simulator addresses, by default each of them but success@, of whose delivery SES "
+        "tells only where it is asked to; with AWS_ENDPOINT_URL set also "
         f"any address with one of {', '.join(Scenario)}",
     )
     parser.add_argument(

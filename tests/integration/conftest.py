@@ -34,11 +34,10 @@ VARIABLES: dict[str, object] = {
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A checkout of the tests' own that shares the installed LocalStack, which is large."""
     own = tmp_path_factory.mktemp("checkout")
-    shared = CHECKOUT / ".local"
-    shared.mkdir(exist_ok=True)
     (own / ".local").mkdir()
-    for name in ("localstack-venv", "pip-cache"):
-        (own / ".local" / name).symlink_to(shared / name)
+    if localstack.ENDPOINT_VARIABLE not in os.environ:
+        localstack.install()
+    (own / ".local/localstack-venv").symlink_to(CHECKOUT / ".local/localstack-venv")
     return own
 
 

@@ -46,12 +46,9 @@ def no_endpoint_of_the_users() -> Iterator[None]:
 def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A checkout of its own that shares the installed package, which is large."""
     own = tmp_path_factory.mktemp("checkout")
-    shared = localstack._Files(CHECKOUT)
-    if not localstack._docker_answers():
-        with localstack._locked(shared, print):
-            localstack._venv(shared, print)
+    localstack.install()
     (own / ".local").mkdir()
-    (own / ".local/localstack-venv").symlink_to(shared.venv)
+    (own / ".local/localstack-venv").symlink_to(CHECKOUT / ".local/localstack-venv")
     yield own
     localstack.stop(own)
 

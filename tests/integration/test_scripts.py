@@ -54,7 +54,7 @@ def test_simulate_sends_and_waits_until_the_worker_has_recorded(
     with worker.running():
         done = simulate(everything, "--wait", "60")
     assert done.returncode == 0, done.stderr
-    assert "SES accepted 5 mails" in done.stdout
+    assert "SES accepted 4 mails" in done.stdout
     assert "bounce@simulator.amazonses.com: bounce (no_such_mailbox)" in done.stdout
     assert "complaint@simulator.amazonses.com: complaint (complaint_abuse)" in done.stdout
     assert {address for (address,) in worker.rows("SELECT address FROM suppressed")} == {

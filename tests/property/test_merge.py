@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sesbounce.notification import Kind
-from sesbounce.policy import STRIKES_HELD, Evidence, Policy, State, judge, merge
+from sesbounce.policy import STRIKES_HELD, Evidence, Policy, Spelling, State, judge, merge
 from sesbounce.reason import Effect, Reason
 
 # Few moments and few mails, so that ties and repetitions are common.
@@ -21,7 +21,6 @@ def evidence(effect: Effect) -> st.SearchStrategy[Evidence]:
         reason=st.sampled_from([r for r in Reason if r.effect is effect]),
         mail_id=st.sampled_from([f"mail-{i}" for i in range(STRIKES_HELD * 2)]),
         status=st.sampled_from(["", "4.2.2"]),
-        original=st.sampled_from(["", "Jane@example.com"]),
         kind=st.sampled_from([Kind.BOUNCE, Kind.COMPLAINT]),
     )
 
@@ -35,6 +34,9 @@ facts = st.one_of(
     # strikes are what the laws could fail on: most facts are strikes
     *[evidence(Effect.SOFT).map(lambda e: State(strikes=(e,)))] * 8,
     moments.map(lambda at: State(delivered_at=at)),
+    st.builds(Spelling, moments, st.sampled_from(["Jane@x", "JANE@x"])).map(
+        lambda written: State(spelling=written)
+    ),
 )
 
 

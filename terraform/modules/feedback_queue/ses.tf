@@ -58,7 +58,7 @@ resource "aws_ses_configuration_set" "this" {
 resource "aws_ses_event_destination" "this" {
   for_each = var.configuration_sets
 
-  name                   = local.topic_name
+  name                   = substr(local.topic_name, 0, 64) # a topic's may be longer than SES allows
   configuration_set_name = each.key
   enabled                = true
   matching_types         = [for type in var.feedback_types : lower(type)]

@@ -183,7 +183,7 @@ def test_what_is_no_localstack_does_not_answer() -> None:
 
         thread = threading.Thread(target=greet)
         thread.start()
-        assert not localstack._answers(f"http://127.0.0.1:{port}")
+        assert not localstack.answers(f"http://127.0.0.1:{port}")
         thread.join()
 
 
@@ -286,7 +286,7 @@ def test_one_that_never_answers_is_ended(
         return False
 
     monkeypatch.setattr(localstack, "_READY_SECONDS", 0)
-    monkeypatch.setattr(localstack, "_answers", never)
+    monkeypatch.setattr(localstack, "answers", never)
     installed(files, 'echo $$ > "$HOME/pid"; echo still thinking; exec sleep 600')
     with pytest.raises(LocalStackError, match=r"(?s)did not answer.*still thinking"):
         localstack.ensure(tmp_path, quiet)
@@ -413,7 +413,7 @@ esac""",
 
 @pytest.fixture
 def answers(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(localstack, "_answers", lambda _: True)
+    monkeypatch.setattr(localstack, "answers", lambda _: True)
 
 
 @pytest.mark.usefixtures("answers")
@@ -455,7 +455,7 @@ def test_a_container_that_ends_at_once_shows_its_log(
         (docker / "up").unlink(missing_ok=True)
         return False
 
-    monkeypatch.setattr(localstack, "_answers", die)
+    monkeypatch.setattr(localstack, "answers", die)
     with pytest.raises(LocalStackError, match=r"(?s)ended while it started.*out of memory"):
         localstack.ensure(docker, quiet)
 

@@ -27,6 +27,7 @@ def test_targets_are_simulator_addresses_or_name_their_scenario() -> None:
     bounce = "bounce@simulator.amazonses.com"
     assert parse_target(bounce) == Target(bounce, Scenario.BOUNCE)
     assert parse_target("a@b.example=mailbox-full") == Target("a@b.example", Scenario.MAILBOX_FULL)
+    assert parse_target("a=b@c.example=bounce") == Target("a=b@c.example", Scenario.BOUNCE)
 
 
 @pytest.mark.parametrize("text", ["a@b.example", "a@b.example=vanish", "bounce", "=bounce"])

@@ -3,8 +3,16 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+import structlog
 
 from sesbounce.database import open_database, write
+
+
+@pytest.fixture(autouse=True)
+def logs_of_its_own() -> Iterator[None]:
+    """No test logs to a stream that another one has closed."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture

@@ -43,6 +43,15 @@ def bounced(
         ("Permanent", "Brand New", None, None, Reason.PERMANENT_FAILURE),
         ("Brand New", "Brand New", None, None, Reason.UNDETERMINED),
         (None, None, None, None, Reason.UNDETERMINED),
+        # the message's own fault outweighs all but an address that does not exist
+        ("Transient", "ContentRejected", "5.7.1", "failed", Reason.CONTENT_REJECTED),
+        ("Transient", "AttachmentRejected", "5.7.0", "failed", Reason.ATTACHMENT_REJECTED),
+        ("Transient", "MessageTooLarge", "5.7.0", "failed", Reason.MESSAGE_TOO_LARGE),
+        ("Transient", "MessageTooLarge", "5.1.1", "failed", Reason.NO_SUCH_MAILBOX),
+        # what may pass is for good only where SES says so
+        ("Transient", "General", "5.2.1", "failed", Reason.TEMPORARY_FAILURE),
+        ("Transient", "General", "5.4.4", "failed", Reason.TEMPORARY_FAILURE),
+        ("Undetermined", "Undetermined", "5.1.2", "failed", Reason.DOMAIN_NOT_FOUND),
         # what SES did itself, whatever status it writes
         ("Permanent", "Suppressed", "5.1.1", "failed", Reason.SUPPRESSED_GLOBALLY),
         ("Permanent", "OnAccountSuppressionList", None, None, Reason.SUPPRESSED_BY_ACCOUNT),
@@ -51,7 +60,7 @@ def bounced(
         ("Permanent", "UnsubscribedRecipient", None, None, Reason.UNSUBSCRIBED),
         # the recipient's own status wins over the type
         ("Transient", "General", "5.1.1", "failed", Reason.NO_SUCH_MAILBOX),
-        ("Transient", "General", "5.1.10", None, Reason.DOMAIN_NOT_FOUND),
+        ("Permanent", "General", "5.1.10", None, Reason.DOMAIN_NOT_FOUND),
         ("Permanent", "General", "5.2.2", "failed", Reason.MAILBOX_FULL),
         ("Permanent", "General", "5.2.1", "failed", Reason.MAILBOX_DISABLED),
         ("Permanent", "General", "5.7.1", "failed", Reason.BLOCKED),

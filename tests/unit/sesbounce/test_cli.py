@@ -46,6 +46,12 @@ class TestQuestions:
         assert result.exit_code == 0
         assert result.stdout.startswith(f"{address}: yes (nothing ")
 
+    @pytest.mark.parametrize("text", ["", "no address"])
+    def test_check_of_what_is_no_address_is_an_error(self, text: str) -> None:
+        result = sesbounce("check", text)
+        assert result.exit_code == 2
+        assert result.stderr == f"sesbounce: {text!r} is no address\n"
+
     def test_check_answers_in_json(self) -> None:
         answer = json.loads(sesbounce("check", "jane@example.com", "--json").stdout)
         assert answer["may_mail"] is False
@@ -99,7 +105,7 @@ def test_questions_to_a_database_of_somebody_else(
     monkeypatch.setenv("SESBOUNCE_DATABASE_URL", url)
     result = sesbounce("list")
     assert result.exit_code == 2
-    assert "no such table: address" in result.stderr
+    assert "no such table: feedback_address" in result.stderr
 
 
 def test_run_without_a_queue_names_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -119,6 +125,39 @@ def test_run_with_a_wrong_statement_stops_before_the_first_message(
     result = sesbounce("run")
     assert result.exit_code == 2
     assert "SESBOUNCE_STRIKE_OFF_SQL does not fit the database" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "problem"),
+    [
+        ("AWS_ENDPOINT_URL", "localhost", "AWS_ENDPOINT_URL is no URL"),
+        ("AWS_REGION", "", "AWS_REGION is not set"),
+    ],
+)
+def test_run_with_wrong_settings_of_boto3_names_the_variable(
+    url: str, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, problem: str
+) -> None:
+    monkeypatch.setenv("SESBOUNCE_QUEUE_URL", "http://127.0.0.1:9/q")
+    monkeypatch.setenv("SESBOUNCE_DATABASE_URL", url)
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/dev/null")
+    monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    monkeypatch.setenv(variable, value)
+    result = sesbounce("run")
+    assert result.exit_code == 2
+    assert problem in result.stderr
+
+
+def test_a_fault_of_sesbounce_s_own_is_not_taken_for_a_no(
+    recorded: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("sesbounce.lookup.Lookup.check", fail)
+    result = sesbounce("check", "mary@example.com")
+    assert result.exit_code == 70
+    assert "ZeroDivisionError" in result.stderr
 
 
 def test_decode_prints_one_line_a_recipient(tmp_path: Path) -> None:

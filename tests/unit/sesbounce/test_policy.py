@@ -146,12 +146,27 @@ def test_a_shared_complaint_is_what_the_policy_says() -> None:
 
 def test_a_state_stays_small() -> None:
     state = State()
-    for day in range(100):
+    for day in range(STRIKES_HELD + 10):
         state = merge(state, learn(strike(day)))
     assert len(state.strikes) == STRIKES_HELD
-    assert state.strikes[0].at == AT + 99 * DAY
+    assert state.strikes[0].at == AT + (STRIKES_HELD + 9) * DAY
 
 
-def test_the_verdict_knows_the_address_as_ses_wrote_it() -> None:
-    message = said(about=mail("Jane@Example.com"))
-    assert verdict(*decode(json.dumps(message)).feedback).original == "Jane@Example.com"
+def test_a_state_knows_the_address_as_ses_wrote_it_last() -> None:
+    state = State()
+    for day, written in enumerate(["JANE@example.com", "Jane@Example.com", "jane@example.com"]):
+        message = said(about=mail(written), at=AT + day * DAY)
+        state = merge(state, learn(decode(json.dumps(message)).feedback[0]))
+    assert state.spelling
+    assert state.spelling.text == "Jane@Example.com"
+
+
+def test_strikes_in_flight_do_not_shorten_a_probation() -> None:
+    strikes = [strike(day) for day in (0, 1, 2, 20, 21, 22)]
+    in_flight = [strike(23 + n / 100, f"in-flight-{n}") for n in range(40)]
+    assert verdict(*strikes, *in_flight) == verdict(*strikes)
+
+
+def test_the_limit_holds_for_the_first_probation_too() -> None:
+    policy = Policy(probation=100 * DAY, probation_longest=10 * DAY)
+    assert verdict(strike(0), strike(1), strike(2), policy=policy).until == AT + 12 * DAY

@@ -1,5 +1,7 @@
 import json
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -9,7 +11,7 @@ import sqlalchemy as sa
 from scripts.ses_messages import SCHEMAS, Scenario
 from sesbounce.database import create_tables, open_database, write
 from sesbounce.decode import Decoded, decode
-from sesbounce.errors import ConfigurationError, StoreError
+from sesbounce.errors import ConfigurationError, RowError, StoreError
 from sesbounce.lookup import Lookup
 from sesbounce.policy import Policy
 from sesbounce.store import Recorded, Store
@@ -32,6 +34,10 @@ def decoded(scenario: Scenario, day: float = 0, recipient: str = "jane@example.c
     return decode(json.dumps(said(scenario, mail(recipient, f"mail-{day}"), at=at)))
 
 
+def never(address: str, error: RowError) -> None:
+    raise AssertionError(address) from error
+
+
 def rows(engine: sa.Engine, sql: str) -> list[Any]:
     with engine.connect() as connection:
         return [tuple(row) for row in connection.exec_driver_sql(sql)]
@@ -48,7 +54,7 @@ def test_a_bounce_is_logged_judged_and_struck_off(engine: sa.Engine) -> None:
         ("jane@example.com", "no_such_mailbox")
     ]
     assert mailable(engine) == {"Jane@Example.com": 0, "mary@example.com": 1}
-    ((payload,),) = rows(engine, "SELECT payload FROM notification")
+    ((payload,),) = rows(engine, "SELECT payload FROM feedback_message")
     assert json.loads(payload) == said(about=mail(message_id="mail-0"))
     events = rows(engine, "SELECT kind, mail_id, status, effect FROM feedback_event")
     assert events == [("bounce", "mail-0", "5.1.1", "hard")]
@@ -60,10 +66,10 @@ def test_repetition_changes_nothing(engine: sa.Engine) -> None:
     assert recording.record(twice, AT) == Recorded(
         events=1, duplicates=3, suppressed=1, struck_rows=1
     )
-    before = rows(engine, "SELECT * FROM address")
+    before = rows(engine, "SELECT * FROM feedback_address")
     assert recording.record(twice, AT + DAY) == Recorded(duplicates=4)
     assert recording.record([decode(in_sns(said()))], AT) == Recorded(duplicates=1)
-    assert rows(engine, "SELECT * FROM address") == before
+    assert rows(engine, "SELECT * FROM feedback_address") == before
 
 
 def test_order_and_split_do_not_matter(engine: sa.Engine, tmp_path: Any) -> None:
@@ -74,7 +80,7 @@ def test_order_and_split_do_not_matter(engine: sa.Engine, tmp_path: Any) -> None
     one.record(messages, AT + 30 * DAY)
     for message in reversed(messages):
         two.record([message], AT + 40 * DAY)
-    query = "SELECT * FROM address ORDER BY address"
+    query = "SELECT * FROM feedback_address ORDER BY address"
     assert rows(engine, query) == rows(other, query)
     other.dispose()
 
@@ -94,13 +100,13 @@ def test_what_tells_nothing_about_a_mailbox_leaves_no_address(engine: sa.Engine)
     message["bounce"] |= {"bounceType": "Transient", "bounceSubType": "MessageTooLarge"}
     message["bounce"]["bouncedRecipients"] = [{"emailAddress": "jane@example.com"}]
     assert store(engine).record([decode(json.dumps(message))], AT) == Recorded(events=1)
-    assert rows(engine, "SELECT * FROM address") == []
+    assert rows(engine, "SELECT * FROM feedback_address") == []
 
 
 def test_messages_of_unknown_kinds_are_kept(engine: sa.Engine) -> None:
     body = '{"eventType": "Levitation", "mail": {"messageId": "m"}, "levitation": {"height": 3}}'
     store(engine).record([decode(body)], AT)
-    assert rows(engine, "SELECT kind, mail_id, payload FROM notification") == [
+    assert rows(engine, "SELECT kind, mail_id, payload FROM feedback_message") == [
         ("unknown", "m", body)
     ]
 
@@ -108,19 +114,19 @@ def test_messages_of_unknown_kinds_are_kept(engine: sa.Engine) -> None:
 def test_setup_messages_leave_no_trace(engine: sa.Engine) -> None:
     line = "Successfully validated SNS topic for Amazon SES event publishing."
     assert store(engine).record([decode(in_sns(line))], AT) == Recorded()
-    assert rows(engine, "SELECT * FROM notification") == []
+    assert rows(engine, "SELECT * FROM feedback_message") == []
 
 
 def test_nothing_is_kept_of_a_batch_that_fails(engine: sa.Engine) -> None:
     # The table's own constraint refuses the statement for every row it matches.
     failing = StrikeOff("UPDATE member SET mailable = 2 WHERE lower(email) = :address")
     recording = store(engine, failing)
-    with pytest.raises(StoreError, match="CHECK constraint failed") as failed:
+    with pytest.raises(RowError, match="CHECK constraint failed") as failed:
         recording.record(
             [decoded(Scenario.BOUNCE, 0, "x@example.com"), decoded(Scenario.BOUNCE)], AT
         )
     assert "jane" not in str(failed.value)
-    for table in ("notification", "feedback_event", "address"):
+    for table in ("feedback_message", "feedback_event", "feedback_address"):
         assert rows(engine, f"SELECT * FROM {table}") == []
     assert recording.record([decoded(Scenario.BOUNCE, 0, "x@example.com")], AT).events == 1
 
@@ -130,11 +136,11 @@ def test_a_suppression_that_runs_out_is_restored_by_the_sweep(engine: sa.Engine)
     strikes = [decoded(Scenario.MAILBOX_FULL, day) for day in (0, 1, 2)]
     now = AT + 2 * DAY
     assert recording.record(strikes, now) == Recorded(events=3, suppressed=1, struck_rows=1)
-    assert recording.sweep(now) == Recorded()
+    assert recording.sweep(now, never) == Recorded()
     assert mailable(engine)["Jane@Example.com"] == 0
-    assert recording.sweep(now + 15 * DAY) == Recorded(restored_rows=1)
+    assert recording.sweep(now + 15 * DAY, never) == Recorded(restored_rows=1)
     assert mailable(engine)["Jane@Example.com"] == 1
-    assert recording.sweep(now + 15 * DAY) == Recorded()
+    assert recording.sweep(now + 15 * DAY, never) == Recorded()
 
 
 def test_a_late_message_does_not_strike_off_for_what_has_run_out(engine: sa.Engine) -> None:
@@ -154,7 +160,7 @@ def test_a_delivery_restores_what_strikes_had_suppressed(engine: sa.Engine) -> N
 def test_a_statement_configured_later_catches_up(engine: sa.Engine) -> None:
     store(engine, StrikeOff()).record([decoded(Scenario.BOUNCE)], AT)
     assert mailable(engine)["Jane@Example.com"] == 1
-    assert store(engine).sweep(AT) == Recorded(struck_rows=1)
+    assert store(engine).sweep(AT, never) == Recorded(struck_rows=1)
     assert mailable(engine)["Jane@Example.com"] == 0
 
 
@@ -205,17 +211,121 @@ def test_commits_outlive_a_power_failure(engine: sa.Engine) -> None:
     assert rows(engine, "PRAGMA synchronous") == [(2,)]  # FULL
 
 
-def test_writers_wait_for_each_other(engine: sa.Engine, url: str) -> None:
-    other = open_database(url)
-    other_raw = sqlite3.connect(url.removeprefix("sqlite:///"), timeout=0)
+def test_writers_wait_for_each_other(engine: sa.Engine) -> None:
+    recording = store(engine)
+    with ThreadPoolExecutor(1) as pool:
+        with write(engine) as connection:
+            second = pool.submit(recording.record, [decoded(Scenario.BOUNCE)], AT)
+            with pytest.raises(TimeoutError):
+                second.result(timeout=0.3)
+            connection.exec_driver_sql("UPDATE member SET mailable = 1")
+        assert second.result(timeout=60).suppressed == 1
+
+
+def test_a_statement_that_fails_for_one_address_does_not_stop_the_sweep(
+    engine: sa.Engine,
+) -> None:
+    store(engine, StrikeOff()).record(
+        [decoded(Scenario.BOUNCE), decoded(Scenario.BOUNCE, 1, "mary@example.com")], AT
+    )
     with write(engine) as connection:
+        connection.exec_driver_sql(
+            "CREATE TRIGGER keep BEFORE UPDATE ON member WHEN old.email LIKE 'jane%' "
+            "BEGIN SELECT raise(ABORT, 'jane stays'); END"
+        )
+    refused: list[str] = []
+    swept = store(engine).sweep(AT, lambda address, _error: refused.append(address))
+    assert (swept.struck_rows, refused) == (1, ["jane@example.com"])
+    assert mailable(engine) == {"Jane@Example.com": 1, "mary@example.com": 0}
+
+
+def test_a_table_that_vanishes_is_nobody_s_own_fault(engine: sa.Engine) -> None:
+    recording = store(engine)
+    with write(engine) as connection:
+        connection.exec_driver_sql("ALTER TABLE member RENAME TO members")
+    with pytest.raises(StoreError, match="no such table: member") as failed:
+        recording.record([decoded(Scenario.BOUNCE)], AT)
+    assert not isinstance(failed.value, RowError)
+
+
+def test_a_full_database_is_nobody_s_own_fault(engine: sa.Engine) -> None:
+    recording = store(engine)
+    with engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA max_page_count = 1")
+        message = said()
+        message["bounce"]["bouncedRecipients"] = [
+            {"emailAddress": f"{i}@example.com"} for i in range(3000)
+        ]
+    with pytest.raises(StoreError, match="full") as failed:
+        recording.record([decode(json.dumps(message))], AT)
+    assert not isinstance(failed.value, RowError)
+
+
+def test_one_side_configured_alone_does_not_pretend_the_other(engine: sa.Engine) -> None:
+    restores = StrikeOff(None, RESTORE)
+    store(engine, restores).record([decoded(Scenario.SUPPRESSIONLIST)], AT)
+    assert store(engine).sweep(AT, never) == Recorded(struck_rows=1)
+    strikes = StrikeOff(STRIKE_OFF)
+    later = AT + 31 * DAY
+    assert store(engine, strikes).sweep(later, never) == Recorded()
+    assert mailable(engine)["Jane@Example.com"] == 0
+    assert store(engine).sweep(later, never) == Recorded(restored_rows=1)
+
+
+def test_an_address_suppressed_anew_is_struck_off_again_without_a_restore_statement(
+    engine: sa.Engine,
+) -> None:
+    recording = store(engine, StrikeOff(STRIKE_OFF))
+    recording.record([decoded(Scenario.SUPPRESSIONLIST)], AT)
+    with write(engine) as connection:  # somebody takes jane in again
         connection.exec_driver_sql("UPDATE member SET mailable = 1")
-        with pytest.raises(sqlite3.OperationalError, match="locked"):
-            other_raw.execute("BEGIN IMMEDIATE")
-    with write(other) as connection:
-        connection.exec_driver_sql("UPDATE member SET mailable = 1")
-    other_raw.close()
-    other.dispose()
+    recorded = recording.record([decoded(Scenario.BOUNCE, 60)], AT + 60 * DAY)
+    assert recorded == Recorded(events=1, suppressed=1, struck_rows=1)
+
+
+def test_restoring_names_the_address_as_it_was_struck_off(engine: sa.Engine) -> None:
+    by_original = [f"UPDATE member SET mailable = {n} WHERE email = :original" for n in (0, 1)]
+    recording = store(engine, StrikeOff(*by_original))
+    strikes = [decoded(Scenario.MAILBOX_FULL, day, "Jane@Example.com") for day in (0, 1, 2)]
+    recording.record(strikes, AT + 2 * DAY)
+    assert mailable(engine)["Jane@Example.com"] == 0
+    recording.record([decoded(Scenario.SUCCESS, 3)], AT + 3 * DAY)
+    assert mailable(engine)["Jane@Example.com"] == 1
+
+
+def test_two_things_said_of_one_recipient_are_two_facts(engine: sa.Engine) -> None:
+    message = said()
+    hard = {"emailAddress": "jane@example.com", "status": "5.1.1", "action": "failed"}
+    soft = {"emailAddress": "jane@example.com", "status": "4.0.0", "action": "delayed"}
+    message["bounce"]["bouncedRecipients"] = [hard, soft]
+    recorded = store(engine).record([decode(json.dumps(message))], AT)
+    assert (recorded.events, recorded.suppressed) == (2, 1)
+
+
+def test_a_fact_told_again_later_is_logged_with_the_time_that_its_state_has(
+    engine: sa.Engine,
+) -> None:
+    recording = store(engine)
+    for seconds in (2, 0, 1):
+        at = AT + timedelta(seconds=seconds)
+        recording.record([decode(json.dumps(said(at=at)))], AT)
+    query = "SELECT occurred_at FROM feedback_event"
+    assert rows(engine, query) == rows(engine, "SELECT suppressed_since FROM feedback_address")
+
+
+@pytest.mark.parametrize("kind", ["TABLE feedback_address (id)", "TABLE suppressed (id)"])
+def test_a_name_that_is_taken_is_told(engine: sa.Engine, kind: str) -> None:
+    with write(engine) as connection:
+        connection.exec_driver_sql(f"CREATE {kind}")
+    with pytest.raises(StoreError, match="rename it, or give sesbounce another database"):
+        create_tables(engine)
+
+
+def test_asking_changes_nothing_of_a_database(tmp_path: Any) -> None:
+    with closing(sqlite3.connect(tmp_path / "theirs.sqlite3")) as connection:
+        connection.execute("CREATE TABLE feedback_address (address)")
+    with open_database(f"sqlite:///{tmp_path}/theirs.sqlite3", read_only=True).connect() as theirs:
+        assert theirs.exec_driver_sql("PRAGMA journal_mode").scalar() == "delete"
 
 
 def test_a_database_that_is_not_writable_is_told(tmp_path: Any) -> None:
@@ -226,7 +336,12 @@ def test_a_database_that_is_not_writable_is_told(tmp_path: Any) -> None:
 
 @pytest.mark.parametrize(
     ("url", "problem"),
-    [("nonsense", "not a database URL"), ("postgresql://h/d", "knows sqlite only")],
+    [
+        ("nonsense", "not a database URL"),
+        ("sqlite+foo:///x", "not a database URL"),
+        ("sqlite:///x?timeout=soon", "not a database URL"),
+        ("postgresql://h/d", "knows sqlite only"),
+    ],
 )
 def test_wrong_urls_are_configuration_errors(url: str, problem: str) -> None:
     with pytest.raises(ConfigurationError, match=f"SESBOUNCE_DATABASE_URL.*{problem}"):
@@ -235,5 +350,5 @@ def test_wrong_urls_are_configuration_errors(url: str, problem: str) -> None:
 
 def test_reading_does_not_make_a_database(tmp_path: Any) -> None:
     with pytest.raises(StoreError, match="there is no database"):
-        open_database(f"sqlite:///{tmp_path}/none.sqlite3", must_exist=True)
+        open_database(f"sqlite:///{tmp_path}/none.sqlite3", read_only=True)
     assert list(tmp_path.iterdir()) == []

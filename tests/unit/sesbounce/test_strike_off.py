@@ -20,6 +20,7 @@ JANE = Parameters(
     [
         ("UPDATE member SET mailable = 0 WHERE email = :addr", "names :addr; it may name :address"),
         ("UPDATE member SET mailable = 0", "must say which row it means"),
+        ("SELECT 1 FROM member WHERE email = :address", "must change rows"),
     ],
 )
 def test_statements_that_bind_the_wrong_names_are_refused(sql: str, problem: str) -> None:
@@ -34,7 +35,7 @@ def test_statements_that_bind_the_wrong_names_are_refused(sql: str, problem: str
     [
         ("UPDATE membre SET mailable = 0 WHERE email = :address", "no such table: membre"),
         ("UPDATE member SET mailable = 0 WHERE mail = :address", "no such column: mail"),
-        ("STRIKE OFF :address", "syntax error"),
+        ("UPDATE SET mailable = :address", "syntax error"),
     ],
 )
 def test_statements_that_do_not_fit_are_found_before_they_run(
@@ -73,7 +74,8 @@ def test_values_are_bound_never_pasted(engine: sa.Engine) -> None:
 
 def test_nothing_configured_does_nothing(engine: sa.Engine) -> None:
     nothing = StrikeOff(None, "  ")
-    assert not nothing.configured
+    assert not nothing.strikes
+    assert not nothing.restores
     with write(engine) as connection:
         nothing.check(connection)
         assert nothing.strike_off(connection, [JANE]) == nothing.restore(connection, [JANE]) == 0

@@ -69,8 +69,13 @@ _BY_SUBJECT = {
 # RFC 3464, 2.3.3: actions that report no failure.
 _NO_FAILURE = frozenset({"delayed", "delivered", "relayed", "expanded"})
 
+# A mailbox may be switched on again, and a route found: for good only where SES says so too.
+_MAY_PASS = frozenset({Reason.MAILBOX_DISABLED, Reason.DOMAIN_NOT_FOUND})
+
 # RFC 3463, 2: class 4.
 _PERSISTENT_TRANSIENT = 4
+# RFC 3463, 3: subject 1.
+_ADDRESSING = 1
 
 _BY_DELAY_TYPE = {
     "InternalFailure": Reason.TEMPORARY_FAILURE,
@@ -116,10 +121,15 @@ def classify_bounce(bounce: Bounce, recipient: BouncedRecipient) -> Classified:
         return Classified(_BY_SES[sub_type], f"subtype {sub_type}")
     if _is_answer(bounce, recipient):
         return Classified(Reason.AUTO_REPLY, "an answer, no delivery status")
-    found = _by_recipient(recipient) or _by_type(bounce)
+    by_type = _by_type(bounce)
+    if by_type.reason.effect is Effect.NONE:
+        # The message's own fault: only an address that does not exist outweighs it.
+        found = _by_status(recipient.status) or by_type
+        return found if found.reason is Reason.NO_SUCH_MAILBOX else by_type
+    found = _by_recipient(recipient) or by_type
     if found.reason.effect is not Effect.HARD:
         return found
-    return _not_for_good(recipient) or found
+    return _not_for_good(bounce, recipient, found) or found
 
 
 def classify_delay(delay: DeliveryDelay, recipient: BouncedRecipient) -> Classified:
@@ -195,7 +205,9 @@ def _by_type(bounce: Bounce) -> Classified:
     return Classified(reason, f"type {bounce.bounce_type}/{bounce.bounce_sub_type}")
 
 
-def _not_for_good(recipient: BouncedRecipient) -> Classified | None:
+def _not_for_good(
+    bounce: Bounce, recipient: BouncedRecipient, found: Classified
+) -> Classified | None:
     """Why a recipient has not bounced for good, whatever else is said."""
     if (recipient.action or "").lower() in _NO_FAILURE:
         return Classified(Reason.TEMPORARY_FAILURE, f"action {recipient.action}")
@@ -203,6 +215,9 @@ def _not_for_good(recipient: BouncedRecipient) -> Classified | None:
     code = next(filter(None, map(_parse_status, (recipient.status, *quoted))), None)
     if code and code.status_class == _PERSISTENT_TRANSIENT:
         return Classified(Reason.TEMPORARY_FAILURE, f"status {'.'.join(map(str, code))}")
+    about_the_address = code is not None and code.subject == _ADDRESSING
+    if bounce.bounce_type != "Permanent" and found.reason in _MAY_PASS and not about_the_address:
+        return Classified(Reason.TEMPORARY_FAILURE, found.basis)
     return None
 
 

@@ -1,11 +1,12 @@
 """The command `sesbounce`.
 
 Exit codes: 0 all is well (for `check`: it may be mailed), 1 it may not, 2 an error, which
-standard error explains.
+standard error explains, 70 a fault in sesbounce itself.
 """
 
 import signal
 import sys
+import traceback
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from types import FrameType
@@ -27,6 +28,7 @@ from sesbounce.trust import Trust
 from sesbounce.worker import Totals, Worker
 
 MAY_NOT, ERROR = 1, 2
+FAULT = 70  # EX_SOFTWARE of sysexits.h; Python's own 1 would say "may not be mailed"
 
 _T = TypeVar("_T")
 
@@ -40,6 +42,11 @@ class _Commands(click.Group):
         except SesBounceError as error:
             click.echo(f"sesbounce: {error}", err=True)
             context.exit(ERROR)
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except Exception:  # noqa: BLE001  nothing is hidden: the traceback is shown
+            traceback.print_exc()
+            context.exit(FAULT)
 
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, one object a line.")
@@ -54,7 +61,8 @@ def main() -> None:
     SESBOUNCE_STRIKE_OFF_SQL, SESBOUNCE_RESTORE_SQL and others (see the README), and boto3's own
     (AWS_REGION, AWS_ENDPOINT_URL, credentials).
 
-    Exit codes: 0 all is well, 1 the address may not be mailed, 2 an error.
+    Exit codes: 0 all is well, 1 the address may not be mailed, 2 an error, 70 a fault in
+    sesbounce itself.
     """
 
 
@@ -148,15 +156,18 @@ def _meaning(decoded: Decoded) -> Iterable[str]:
 
 
 def _lookup() -> Lookup:
-    return Lookup(open_database(load_settings().database_url, must_exist=True))
+    return Lookup(open_database(load_settings().database_url, read_only=True))
 
 
 def _stop_on_signals(worker: Worker) -> None:
-    def stop(number: int, _frame: FrameType | None) -> None:
-        signal.signal(number, signal.SIG_DFL)
+    numbers = (signal.SIGTERM, signal.SIGINT)
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        for number in numbers:
+            signal.signal(number, signal.SIG_DFL)
         worker.stop()
 
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in numbers:
         signal.signal(number, stop)
 
 

@@ -95,7 +95,7 @@ def _open_object(content: bytes) -> Envelope:
         body = _body.decode(content)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         raise EnvelopeError.of(error) from None
-    if body.type:
+    if body.type or body.message is not None:
         return Envelope(_message_of(body), body)
     if bytes(body.detail_type) and bytes(body.detail):
         return Envelope(bytes(body.detail))

@@ -8,8 +8,10 @@
     + TrustError            who said it
   x CertificateError        the certificate of SNS can't be had now
   x StoreError              the database refused or can't be reached
+    + RowError              it refused one row, and would take others
     + StrikeOffError        a statement for the sender's own tables is wrong
   x QueueError              SQS refused or can't be reached
+  x AddressError            what was asked about is no address
 
 Each says what happened, to what, and what to do about it.
 """
@@ -83,9 +85,17 @@ class StoreError(SesBounceError):
     """The database refused or can't be reached; nothing of the batch was kept."""
 
 
+class RowError(StoreError):
+    """The database refused the values of a row; nothing of the batch was kept."""
+
+
 class StrikeOffError(StoreError):
     """A strike-off or restore statement does not fit the sender's own tables."""
 
 
 class QueueError(SesBounceError):
     """SQS refused or can't be reached."""
+
+
+class AddressError(SesBounceError):
+    """What was asked about is no address."""

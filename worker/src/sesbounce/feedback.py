@@ -110,12 +110,14 @@ class _Telling(msgspec.Struct, frozen=True):
     def _dedupe_key(self, key: str, at: datetime, said: dict[str, Any]) -> str:
         """A digest of what the fact is: never of how, when or how often it came.
 
-        The mail's id makes it particular; without one, SES's id of the feedback or, failing
+        It is made of what SES said, not of what sesbounce makes of it, which may change. The
+        mail's id makes it particular; without one, SES's id of the feedback or, failing
         that, the time does. What may truly happen twice to one mail and address (delays,
         opens, clicks) has its time and circumstances in the key.
         """
         identity = self.mail.message_id or said.get("feedback_id") or at.isoformat()
-        fact = [self.kind, said.get("type"), said.get("sub_type"), identity, key]
+        what = [said.get(name) for name in ("type", "sub_type", "status", "action")]
+        fact = [self.kind, *what, identity, key]
         if self.kind in _REPEATABLE:
             fact += [at.isoformat(), said.get("diagnostic")]
         return hashlib.sha256(msgspec.json.encode(fact)).hexdigest()
@@ -229,6 +231,7 @@ def _of_subscription(telling: _Telling, subscription: Subscription) -> list[Feed
     alone = len(telling.mail.destination) == 1
     reason = Reason.UNSUBSCRIBED if left and alone else Reason.NOT_ABOUT_THE_MAILBOX
     classified = Classified(reason, f"unsubscribeAll {'true' if left else 'false'}")
+    wishes = msgspec.json.encode(preferences).decode()
     return [
         telling.of(
             recipient,
@@ -236,6 +239,7 @@ def _of_subscription(telling: _Telling, subscription: Subscription) -> list[Feed
             subscription.timestamp,
             type=subscription.contact_list,
             sub_type=subscription.source,
+            diagnostic=wishes,
         )
         for recipient in telling.mail.destination
     ]

@@ -11,7 +11,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from sesbounce import schema
 from sesbounce.address import parse
 from sesbounce.database import cause
-from sesbounce.errors import StoreError
+from sesbounce.errors import AddressError, StoreError
+from sesbounce.policy import Verdict
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -60,16 +61,23 @@ class Lookup:
         self._engine = engine
 
     def check(self, address: str, now: datetime) -> Answer:
-        """Whether an address, however it is written, may be mailed at this moment."""
-        key = parse(address).key
-        rows = self._all(sa.select(schema.address).where(schema.address.c.address == key))
-        if not rows:
-            return Answer(key, True, None, None, None, "nothing is known against it")
-        return _answer(rows[0], now)
+        """Whether an address, however it is written, may be mailed at this moment.
+
+        Raises:
+            AddressError: the text is no address, and nothing has bounced that was written so.
+        """
+        parsed = parse(address)
+        table = schema.address
+        rows = self._all(sa.select(table).where(table.c.address == parsed.key))
+        if rows:
+            return _answer(rows[0], now)
+        if not parsed.parsed:
+            raise AddressError(f"{address!r} is no address")
+        return Answer(parsed.key, True, None, None, None, "nothing is known against it")
 
     def why(self, address: str) -> list[Event]:
         """All recorded facts about an address, the oldest first."""
-        table = schema.feedback_event
+        table = schema.event
         columns = [table.c[name] for name in Event.__struct_fields__]
         found = self._all(
             sa.select(*columns)
@@ -101,9 +109,8 @@ class Lookup:
 
 
 def _answer(row: sa.Row[Any], now: datetime) -> Answer:
-    since, until = row.suppressed_since, row.suppressed_until
-    suppressed = since is not None and (until is None or now < until)
-    if not suppressed:
-        why = "nothing speaks against mailing it" if since is None else f"no longer: {row.why}"
-        return Answer(row.address, True, None, None, None, why)
-    return Answer(row.address, False, row.reason, since, until, row.why)
+    verdict = Verdict(since=row.suppressed_since, until=row.suppressed_until, why=row.why)
+    if verdict.suppressed_at(now):
+        return Answer(row.address, False, row.reason, verdict.since, verdict.until, row.why)
+    why = f"no longer: {row.why}" if verdict.since else row.why
+    return Answer(row.address, True, None, None, None, why)

@@ -10,7 +10,7 @@ depends on when it was judged.
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from operator import attrgetter
-from typing import Literal
+from typing import Literal, TypeVar
 
 import msgspec
 
@@ -18,9 +18,13 @@ from sesbounce.feedback import Feedback
 from sesbounce.notification import Kind
 from sesbounce.reason import Effect, Reason
 
-# How many strikes a state holds. A constant, not a setting: two workers that disagreed on it
+# How many strikes a state holds: enough that those in flight when a probation begins do not push
+# out the ones that it rests on. A constant, not a setting: two workers that disagreed on it
 # would not merge to the same state.
-STRIKES_HELD = 16
+STRIKES_HELD = 64
+
+
+_T = TypeVar("_T", "Evidence", "Spelling", datetime)
 
 
 class Evidence(msgspec.Struct, frozen=True, order=True, omit_defaults=True):
@@ -31,7 +35,6 @@ class Evidence(msgspec.Struct, frozen=True, order=True, omit_defaults=True):
         reason: why.
         mail_id: the SES message id, or what else makes the fact particular.
         status: the enhanced status code, where there was one.
-        original: the address as SES wrote it, where that is not the key.
         kind: what told of it.
     """
 
@@ -39,13 +42,19 @@ class Evidence(msgspec.Struct, frozen=True, order=True, omit_defaults=True):
     reason: Reason
     mail_id: str = ""
     status: str = ""
-    original: str = ""
     kind: Kind = Kind.BOUNCE
 
     def in_words(self) -> str:
         """`mailbox full (4.2.2), 2026-11-20`."""
         status = f" ({self.status})" if self.status else ""
         return f"{self.reason.words}{status}, {self.at:%Y-%m-%d}"
+
+
+class Spelling(msgspec.Struct, frozen=True, order=True):
+    """How SES wrote an address whose key is not that, and when."""
+
+    at: datetime
+    text: str
 
 
 class State(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -60,6 +69,7 @@ class State(msgspec.Struct, frozen=True, omit_defaults=True):
         delivered_at: the latest delivery.
         strikes: the newest soft bounces and possible complaints since then, newest first, one
             a mail.
+        spelling: the latest way to write the address that is not the key.
     """
 
     hard: Evidence | None = None
@@ -69,40 +79,42 @@ class State(msgspec.Struct, frozen=True, omit_defaults=True):
     unsubscribed: Evidence | None = None
     delivered_at: datetime | None = None
     strikes: tuple[Evidence, ...] = ()
+    spelling: Spelling | None = None
 
 
 def learn(feedback: Feedback) -> State:
     """What one fact teaches about its address: the state in which nothing else is known."""
+    at = feedback.occurred_at
     evidence = Evidence(
-        at=feedback.occurred_at,
+        at=at,
         reason=feedback.reason,
         mail_id=feedback.mail_id or feedback.dedupe_key,
         status=feedback.status or "",
-        original="" if feedback.original == feedback.address else feedback.original,
         kind=feedback.kind,
     )
+    written = None if feedback.original == feedback.address else Spelling(at, feedback.original)
     match feedback.effect:
         case Effect.HARD:
-            return State(hard=evidence)
+            return State(hard=evidence, spelling=written)
         case Effect.COMPLAINT if feedback.shared:
-            return State(possible_complaint=evidence, strikes=(evidence,))
+            return State(possible_complaint=evidence, strikes=(evidence,), spelling=written)
         case Effect.COMPLAINT:
-            return State(complaint=evidence)
+            return State(complaint=evidence, spelling=written)
         case Effect.REFUSED:
-            return State(refused=evidence)
+            return State(refused=evidence, spelling=written)
         case Effect.CONSENT:
-            return State(unsubscribed=evidence)
+            return State(unsubscribed=evidence, spelling=written)
         case Effect.SOFT:
-            return State(strikes=(evidence,))
+            return State(strikes=(evidence,), spelling=written)
         case Effect.DELIVERED:
-            return State(delivered_at=feedback.occurred_at)
+            return State(delivered_at=at, spelling=written)
         case Effect.NONE:
             return State()
 
 
 def merge(a: State, b: State) -> State:
     """What is known from both; the join of the semilattice."""
-    delivered_at = max(filter(None, (a.delivered_at, b.delivered_at)), default=None)
+    delivered_at = _latest(a.delivered_at, b.delivered_at)
     return State(
         hard=_latest(a.hard, b.hard),
         complaint=_latest(a.complaint, b.complaint),
@@ -111,10 +123,11 @@ def merge(a: State, b: State) -> State:
         unsubscribed=_latest(a.unsubscribed, b.unsubscribed),
         delivered_at=delivered_at,
         strikes=_merge_strikes((*a.strikes, *b.strikes), delivered_at),
+        spelling=_latest(a.spelling, b.spelling),
     )
 
 
-def _latest(a: Evidence | None, b: Evidence | None) -> Evidence | None:
+def _latest(a: _T | None, b: _T | None) -> _T | None:
     return max(filter(None, (a, b)), default=None)
 
 
@@ -164,7 +177,6 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
         until: when it may be mailed again; None for never.
         reason: the reason of the evidence that decided.
         kind: what told of it.
-        original: the address as SES wrote it then, where that is not the key.
         why: the judgement in one sentence.
     """
 
@@ -172,7 +184,6 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     until: datetime | None = None
     reason: Reason | None = None
     kind: Kind | None = None
-    original: str = ""
     why: str = "nothing speaks against mailing it"
 
     def suppressed_at(self, now: datetime) -> bool:
@@ -205,7 +216,6 @@ def _verdict(evidence: Evidence, until: datetime | None, why: str) -> Verdict:
         until=until,
         reason=evidence.reason,
         kind=evidence.kind,
-        original=evidence.original,
         why=why,
     )
 
@@ -225,7 +235,7 @@ def _probation(state: State, policy: Policy) -> Verdict | None:
     after it the count starts anew, and the next probation is longer.
     """
     last: Verdict | None = None
-    length = policy.probation
+    length = min(policy.probation, policy.probation_longest)
     run: list[Evidence] = []
     for strike in reversed(state.strikes):
         if (last and last.suppressed_at(strike.at)) or not _counts(strike, policy):

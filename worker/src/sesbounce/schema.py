@@ -1,4 +1,7 @@
-"""The tables and the view. `docs/data-model.md` has them for people who query them."""
+"""The tables and the view. `docs/data-model.md` has them for people who query them.
+
+They may live in the sender's own database: their names are such as few others choose.
+"""
 
 from datetime import UTC, datetime
 
@@ -37,8 +40,8 @@ _DIGEST = sa.String(64)
 _WORD = sa.String(64)
 _ADDRESS = sa.String(MAX_LENGTH)
 
-notification = sa.Table(
-    "notification",
+message = sa.Table(
+    "feedback_message",
     metadata,
     sa.Column("digest", _DIGEST, primary_key=True, comment="SHA-256 of the payload"),
     sa.Column("kind", _WORD, nullable=False),
@@ -48,7 +51,7 @@ notification = sa.Table(
     comment="Every message of SES as it came, once.",
 )
 
-feedback_event = sa.Table(
+event = sa.Table(
     "feedback_event",
     metadata,
     sa.Column(
@@ -75,22 +78,22 @@ feedback_event = sa.Table(
     sa.Column("diagnostic", sa.Text),
     sa.Column("feedback_id", sa.Text),
     sa.Column("basis", sa.Text, nullable=False, comment="the evidence that the reason rests on"),
-    sa.Column("notification_digest", _DIGEST, nullable=False),
+    sa.Column("message_digest", _DIGEST, nullable=False),
     sa.Column("recorded_at", UtcDateTime, nullable=False),
     sa.Index(None, "address", "occurred_at"),
     comment="Append-only: one row for each fact about each recipient.",
 )
 
 address = sa.Table(
-    "address",
+    "feedback_address",
     metadata,
     sa.Column("address", _ADDRESS, primary_key=True),
     sa.Column("state", sa.Text, nullable=False, comment="all that is known, JSON"),
+    sa.Column("original", sa.Text, nullable=False, comment="as SES wrote it last"),
     sa.Column("suppressed_since", UtcDateTime),
     sa.Column("suppressed_until", UtcDateTime, comment="null: for good"),
     sa.Column("reason", _WORD),
     sa.Column("kind", _WORD),
-    sa.Column("original", sa.Text, nullable=False, server_default=""),
     sa.Column("why", sa.Text, nullable=False),
     sa.Column(
         "struck_off",
@@ -111,9 +114,10 @@ def suppressed_at(now: datetime) -> sa.ColumnElement[bool]:
 
 
 # The view that senders query. It honours expiry by itself, without a job.
+SUPPRESSED = "suppressed"
 CREATE_SUPPRESSED = (
-    "CREATE VIEW IF NOT EXISTS suppressed AS"
-    " SELECT address, reason, suppressed_since, suppressed_until, why FROM address"
+    f"CREATE VIEW IF NOT EXISTS {SUPPRESSED} AS"  # noqa: S608  a name of ours
+    " SELECT address, reason, suppressed_since, suppressed_until, why FROM feedback_address"
     " WHERE suppressed_since IS NOT NULL"
     " AND (suppressed_until IS NULL OR suppressed_until > CURRENT_TIMESTAMP)"
 )

@@ -33,7 +33,8 @@ def certificate_url(sns: Sns) -> str:
     try:
         parts = urlsplit(url)
         genuine = (
-            parts.scheme == "https"
+            url.isprintable()  # urlsplit would overlook line ends
+            and parts.scheme == "https"
             and _HOST.fullmatch(parts.netloc) is not None
             and parts.path.endswith(".pem")
         )

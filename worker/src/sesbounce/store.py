@@ -1,18 +1,19 @@
 """Records batches of decoded messages: log, state, verdict and strike-off in one transaction."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, Self
 
 import msgspec
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
 from sesbounce import schema
 from sesbounce.database import cause, create_tables, write
 from sesbounce.decode import Decoded
-from sesbounce.errors import StoreError
+from sesbounce.errors import RowError, StoreError
 from sesbounce.feedback import Feedback
 from sesbounce.notification import Kind
 from sesbounce.policy import Policy, State, Verdict, judge, learn, merge
@@ -52,7 +53,7 @@ class Recorded(msgspec.Struct):
 
 
 class _Row(msgspec.Struct, frozen=True):
-    """One row of the table `address`."""
+    """One row of the table of addresses."""
 
     key: str
     state: State = State()
@@ -67,21 +68,25 @@ class _Row(msgspec.Struct, frozen=True):
             until=row.suppressed_until,
             reason=row.reason and Reason(row.reason),
             kind=row.kind and Kind(row.kind),
-            original=row.original,
             why=row.why,
         )
         return cls(row.address, _decode_state(row.state), verdict, row.struck_off)
+
+    @property
+    def original(self) -> str:
+        """The address as SES wrote it."""
+        return self.state.spelling.text if self.state.spelling else self.key
 
     def values(self) -> dict[str, Any]:
         """For the database."""
         return {
             "address": self.key,
             "state": _encode_state(self.state).decode(),
+            "original": self.original,
             "suppressed_since": self.verdict.since,
             "suppressed_until": self.verdict.until,
             "reason": self.verdict.reason,
             "kind": self.verdict.kind,
-            "original": self.verdict.original,
             "why": self.verdict.why,
             "struck_off": self.struck_off,
         }
@@ -91,7 +96,7 @@ class _Row(msgspec.Struct, frozen=True):
         verdict = self.verdict
         return Parameters(
             address=self.key,
-            original=verdict.original or self.key,
+            original=self.original,
             reason=verdict.reason,
             kind=verdict.kind,
             occurred_at=verdict.since.isoformat() if verdict.since else None,
@@ -118,18 +123,6 @@ class Store:
         with self._engine.connect() as connection:
             self._strike_off.check(connection)
 
-    def ping(self) -> None:
-        """Make sure that the database takes writes.
-
-        Raises:
-            StoreError: it does not.
-        """
-        try:
-            with write(self._engine) as connection:
-                connection.execute(sa.select(1))
-        except SQLAlchemyError as error:
-            raise StoreError(f"the database can't be written: {cause(error)}") from error
-
     def record(self, messages: Sequence[Decoded], now: datetime) -> Recorded:
         """Record a batch in one transaction; when this returns, it is committed.
 
@@ -140,41 +133,39 @@ class Store:
             now: the moment for which expiring suppressions are judged.
 
         Raises:
-            StoreError: nothing of the batch was kept.
+            RowError: the database refuses a row; nothing of the batch was kept.
+            StoreError: the database can't be used; nothing of the batch was kept.
         """
-        feedback = {f.dedupe_key: f for message in messages for f in message.feedback}
-        try:
-            with write(self._engine) as connection:
-                _insert_notifications(connection, messages, now)
-                new = _insert_events(connection, messages, now)
-                recorded = self._settle(connection, feedback.values(), now)
-        except SQLAlchemyError as error:
-            raise StoreError(f"the batch was not recorded: {cause(error)}") from error
+        with _translated("the batch was not recorded"), write(self._engine) as connection:
+            _insert_messages(connection, messages, now)
+            new = _insert_events(connection, messages, now)
+            recorded = self._settle(connection, [f for m in messages for f in m.feedback], now)
         recorded.events = new
         recorded.duplicates = sum(len(message.feedback) for message in messages) - new
         return recorded
 
-    def sweep(self, now: datetime) -> Recorded:
+    def sweep(self, now: datetime, refused: Callable[[str, RowError], None]) -> Recorded:
         """Tell the sender's own tables what time has changed: suppressions that ran out.
 
         Addresses that were suppressed before a strike-off statement was configured are struck
         off as well.
 
+        Args:
+            now: the moment for which to judge.
+            refused: is told of an address for which a statement fails; the others go on.
+
         Raises:
-            StoreError: nothing was kept.
+            StoreError: the database can't be used.
         """
         swept = Recorded()
-        if not self._strike_off.configured:
-            return swept
-        try:
-            while True:
-                with write(self._engine) as connection:
-                    rows = connection.execute(_unsettled(now)).all()
-                    swept.add(self._tell(connection, [_Row.of(row) for row in rows], now))
-                if len(rows) < _CHUNK:
-                    return swept
-        except SQLAlchemyError as error:
-            raise StoreError(f"expired suppressions were not lifted: {cause(error)}") from error
+        last = ""
+        while True:
+            with _translated("unsettled addresses were not read"), self._engine.connect() as c:
+                rows = [_Row.of(row) for row in c.execute(self._unsettled(last, now))]
+            swept.add(self._tell_each(rows, now, refused))
+            if len(rows) < _CHUNK:
+                return swept
+            last = rows[-1].key
 
     def _settle(
         self, connection: sa.Connection, feedback: Iterable[Feedback], now: datetime
@@ -186,6 +177,7 @@ class Store:
         known = _load(connection, sorted(learned))
         recorded = Recorded()
         changed: list[_Row] = []
+        newly_suppressed: list[_Row] = []
         for key in sorted(learned):
             before = known.get(key) or _Row(key)
             state = merge(before.state, learned[key])
@@ -193,37 +185,82 @@ class Store:
                 continue
             row = _Row(key, state, judge(state, self._policy), before.struck_off)
             was, suppressed = (r.verdict.suppressed_at(now) for r in (before, row))
-            recorded.suppressed += suppressed and not was
+            if suppressed and not was:
+                newly_suppressed.append(row)
             recorded.restored += was and not suppressed
             changed.append(row)
         _save(connection, changed)
-        recorded.add(self._tell(connection, changed, now))
+        recorded.suppressed = len(newly_suppressed)
+        recorded.add(self._tell(connection, changed, now, newly_suppressed))
         return recorded
 
-    def _tell(self, connection: sa.Connection, rows: Sequence[_Row], now: datetime) -> Recorded:
-        """Strike off what is suppressed, restore what is not, where that has not been done."""
+    def _tell_each(
+        self, rows: Sequence[_Row], now: datetime, refused: Callable[[str, RowError], None]
+    ) -> Recorded:
+        """`_tell` in a transaction; where a row is refused, each row in one of its own."""
+        try:
+            with _translated("a statement failed"), write(self._engine) as connection:
+                return self._tell(connection, rows, now)
+        except RowError as error:
+            if len(rows) == 1:
+                refused(rows[0].key, error)
+                return Recorded()
         told = Recorded()
-        if not self._strike_off.configured:
-            return told
-        unsettled = [row for row in rows if row.verdict.suppressed_at(now) != row.struck_off]
-        strike = [row for row in unsettled if not row.struck_off]
-        restore = [row for row in unsettled if row.struck_off]
-        told.struck_rows = self._strike_off.strike_off(connection, [r.parameters() for r in strike])
-        told.restored_rows = self._strike_off.restore(connection, [r.parameters() for r in restore])
-        for struck_off, told_rows in ((True, strike), (False, restore)):
-            if told_rows:
-                connection.execute(
-                    sa.update(schema.address)
-                    .where(schema.address.c.address == sa.bindparam("key"))
-                    .values(struck_off=struck_off),
-                    [{"key": row.key} for row in told_rows],
-                )
+        for row in rows:
+            told.add(self._tell_each([row], now, refused))
         return told
 
+    def _tell(
+        self,
+        connection: sa.Connection,
+        rows: Sequence[_Row],
+        now: datetime,
+        newly_suppressed: Sequence[_Row] = (),
+    ) -> Recorded:
+        """Strike off what is suppressed, restore what is not, where that has not been done.
 
-def _insert_notifications(
-    connection: sa.Connection, messages: Sequence[Decoded], now: datetime
-) -> None:
+        An address that is suppressed anew is struck off even where it has been before: without
+        a restore statement nobody has told the sender's tables of the time in between.
+        """
+        strike_off = self._strike_off
+        strike = [r for r in rows if r.verdict.suppressed_at(now) and not r.struck_off]
+        strike += [r for r in newly_suppressed if r.struck_off]
+        restore = [r for r in rows if r.struck_off and not r.verdict.suppressed_at(now)]
+        told = Recorded()
+        if strike_off.strikes:
+            told.struck_rows = strike_off.strike_off(connection, [r.parameters() for r in strike])
+            _mark(connection, strike, struck_off=True)
+        if strike_off.restores:
+            told.restored_rows = strike_off.restore(connection, [r.parameters() for r in restore])
+            _mark(connection, restore, struck_off=False)
+        return told
+
+    def _unsettled(self, last: str, now: datetime) -> sa.Select[Any]:
+        """Addresses of which the sender's tables have been told otherwise than holds now."""
+        table = schema.address
+        suppressed = schema.suppressed_at(now)
+        strike = table.c.struck_off.is_(False) & suppressed & self._strike_off.strikes
+        restore = table.c.struck_off.is_(True) & sa.not_(suppressed) & self._strike_off.restores
+        return (
+            sa.select(table)
+            .where(table.c.address > last, strike | restore)
+            .order_by(table.c.address)
+            .limit(_CHUNK)
+        )
+
+
+@contextmanager
+def _translated(what: str) -> Iterator[None]:
+    """The database's errors as those of sesbounce: a row's own fault, or everybody's."""
+    try:
+        yield
+    except (IntegrityError, DataError) as error:
+        raise RowError(f"{what}: {cause(error)}") from error
+    except SQLAlchemyError as error:
+        raise StoreError(f"{what}: {cause(error)}") from error
+
+
+def _insert_messages(connection: sa.Connection, messages: Sequence[Decoded], now: datetime) -> None:
     rows = [
         {
             "digest": message.digest,
@@ -236,20 +273,34 @@ def _insert_notifications(
         if message.kind is not Kind.SETUP
     ]
     if rows:
-        connection.execute(insert(schema.notification).on_conflict_do_nothing(), rows)
+        connection.execute(insert(schema.message).on_conflict_do_nothing(), rows)
 
 
 def _insert_events(connection: sa.Connection, messages: Sequence[Decoded], now: datetime) -> int:
-    """Append the facts that are new to the log; returns how many."""
+    """Append the facts that are new to the log; returns how many.
+
+    A fact that is told again with a later time keeps the later one, as states do: the log stays
+    what they follow from, whatever came first.
+    """
     rows = [
-        msgspec.structs.asdict(fact) | {"notification_digest": message.digest, "recorded_at": now}
+        msgspec.structs.asdict(fact) | {"message_digest": message.digest, "recorded_at": now}
         for message in messages
         for fact in message.feedback
     ]
     if not rows:
         return 0
-    statement = insert(schema.feedback_event).on_conflict_do_nothing(index_elements=["dedupe_key"])
-    return connection.execute(statement, rows).rowcount
+    table = schema.event
+    statement = insert(table).on_conflict_do_nothing(index_elements=["dedupe_key"])
+    new = connection.execute(statement, rows).rowcount
+    if new < len(rows):
+        later = sa.bindparam("at", type_=schema.UtcDateTime)
+        connection.execute(
+            sa.update(table)
+            .where(table.c.dedupe_key == sa.bindparam("key"), table.c.occurred_at < later)
+            .values(occurred_at=later),
+            [{"key": row["dedupe_key"], "at": row["occurred_at"]} for row in rows],
+        )
+    return new
 
 
 def _load(connection: sa.Connection, keys: Sequence[str]) -> dict[str, _Row]:
@@ -271,16 +322,11 @@ def _save(connection: sa.Connection, rows: Sequence[_Row]) -> None:
     connection.execute(upsert, values)
 
 
-def _unsettled(now: datetime) -> sa.Select[Any]:
-    """Addresses of which the sender's tables have been told otherwise than holds now."""
-    table = schema.address
-    suppressed = schema.suppressed_at(now)
-    return (
-        sa.select(table)
-        .where(
-            (table.c.struck_off.is_(False) & suppressed)
-            | (table.c.struck_off.is_(True) & sa.not_(suppressed))
+def _mark(connection: sa.Connection, rows: Sequence[_Row], *, struck_off: bool) -> None:
+    if rows:
+        connection.execute(
+            sa.update(schema.address)
+            .where(schema.address.c.address == sa.bindparam("key"))
+            .values(struck_off=struck_off),
+            [{"key": row.key} for row in rows],
         )
-        .order_by(table.c.address)
-        .limit(_CHUNK)
-    )

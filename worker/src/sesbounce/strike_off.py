@@ -24,6 +24,7 @@ class Parameters(TypedDict):
     why: str
 
 
+_VERBS = ("UPDATE", "DELETE", "INSERT", "REPLACE", "MERGE")
 _ALLOWED = frozenset(Parameters.__annotations__)
 
 
@@ -35,9 +36,14 @@ class StrikeOff:
         self._restore = _statement("SESBOUNCE_RESTORE_SQL", restore_sql)
 
     @property
-    def configured(self) -> bool:
-        """Whether there is anything to run."""
-        return self._strike_off is not None or self._restore is not None
+    def strikes(self) -> bool:
+        """Whether there is a strike-off statement."""
+        return self._strike_off is not None
+
+    @property
+    def restores(self) -> bool:
+        """Whether there is a restore statement."""
+        return self._restore is not None
 
     def check(self, connection: sa.Connection) -> None:
         """Have the database compile the statements without running them.
@@ -79,6 +85,8 @@ def _statement(variable: str, sql: str | None) -> sa.TextClause | None:
             f"{variable} names :{', :'.join(sorted(unknown))}; "
             f"it may name :{', :'.join(sorted(_ALLOWED))}"
         )
+    if statement.text.split(maxsplit=1)[0].upper() not in _VERBS:
+        raise StrikeOffError(f"{variable} must change rows: it begins with {', '.join(_VERBS)}")
     if not names & {"address", "original"}:
         raise StrikeOffError(f"{variable} must say which row it means: use :address or :original")
     return statement
@@ -93,4 +101,5 @@ def _run(
 ) -> int:
     if statement is None or not addresses:
         return 0
-    return connection.execute(statement, addresses).rowcount
+    # Some drivers can't tell how many rows a statement changed, and say -1.
+    return max(0, connection.execute(statement, addresses).rowcount)

@@ -1,6 +1,5 @@
 """The loop: receive, decode, record, and only after the commit delete."""
 
-import threading
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -8,13 +7,15 @@ import msgspec
 import structlog
 
 from sesbounce.decode import Decoded, decode
-from sesbounce.errors import CertificateError, MessageError, StoreError
+from sesbounce.errors import CertificateError, MessageError, QueueError, RowError
 from sesbounce.notification import Kind
 from sesbounce.queue import Queue, Received
 from sesbounce.store import Recorded, Store
 from sesbounce.trust import Trust
 
 _SWEEP_EVERY = timedelta(minutes=1)
+# How many times in a row a queue must look empty to be taken for empty.
+_EMPTY_ROUNDS = 2
 
 log = structlog.get_logger()
 
@@ -27,6 +28,20 @@ class Totals(msgspec.Struct):
     undecodable: int = 0
     failed: int = 0
     recorded: Recorded = msgspec.field(default_factory=Recorded)
+
+
+class _Batch(msgspec.Struct):
+    """What goes wrong in one batch.
+
+    Attributes:
+        undecodable: how many messages were not understood.
+        failed: how many were, and could not be recorded or verified.
+        refused: those to be given back.
+    """
+
+    undecodable: int = 0
+    failed: int = 0
+    refused: list[Received] = msgspec.field(default_factory=list)
 
 
 class _InHand(msgspec.Struct, frozen=True):
@@ -56,65 +71,68 @@ class Worker:
         self._trust = trust
         self._wait_seconds = wait_seconds
         self._now = now
-        self._stopping = threading.Event()
+        self._stopping = False
         self._swept_at: datetime | None = None
         self.totals = Totals()
 
     def stop(self) -> None:
         """Finish what is in hand, then return from `run`. Safe in a signal handler."""
-        self._stopping.set()
+        self._stopping = True
 
     def run(self, *, until_empty: bool = False) -> Totals:
         """Drain the queue; with `until_empty`, return when nothing is left in it.
 
         Raises:
             QueueError: SQS refuses or can't be reached, in spite of boto3's own retries.
-            StoreError: the database can't be reached.
+            StoreError: the database can't be used; the messages in hand come again.
         """
-        while not self._stopping.is_set():
+        empty = 0
+        while not self._stopping and empty < _EMPTY_ROUNDS:
             self._sweep()
-            messages = self._queue.receive(0 if until_empty else self._wait_seconds)
+            messages = self._queue.receive(1 if until_empty else self._wait_seconds)
             if messages:
                 self._handle(messages)
-            elif until_empty:
-                if self._queue.depth() == 0:
-                    break
-                # What is left is in flight or delayed: it comes back by itself.
-                self._stopping.wait(timeout=0.5)
+            if until_empty:
+                # What is in flight or delayed comes back by itself. The counts of SQS are
+                # approximate: one that says empty is asked again.
+                empty = 0 if messages or self._queue.depth() else empty + 1
         return self.totals
 
     def _handle(self, messages: Sequence[Received]) -> None:
-        self.totals.received += len(messages)
-        in_hand = [m for m in map(self._decode, messages) if m]
-        recorded, done = self._record(in_hand)
+        """Record what is understood and delete it; only then give back the rest."""
+        batch = _Batch()
+        in_hand = [m for m in (self._decode(message, batch) for message in messages) if m]
+        recorded, done = self._record(in_hand, batch)
         not_deleted = self._queue.delete([message.received for message in done])
-        self.totals.deleted += len(done) - not_deleted
-        self.totals.recorded.add(recorded)
+        self._give_back(batch.refused)
+        totals = self.totals
+        totals.received += len(messages)
+        totals.deleted += len(done) - not_deleted
+        totals.undecodable += batch.undecodable
+        totals.failed += batch.failed
+        totals.recorded.add(recorded)
         log.info(
             "batch",
             received=len(messages),
-            undecodable=len(messages) - len(in_hand),
-            failed=len(in_hand) - len(done),
+            undecodable=batch.undecodable,
+            failed=batch.failed,
             not_deleted=not_deleted,
             **msgspec.structs.asdict(recorded),
         )
 
-    def _decode(self, message: Received) -> _InHand | None:
-        """The message and its meaning; one that has none goes back, on its way to the DLQ."""
+    def _decode(self, message: Received, batch: _Batch) -> _InHand | None:
+        """The message and its meaning; one that has none is on its way to the DLQ."""
         try:
             decoded = decode(message.body, message.sent_at)
             self._trust.check(decoded.sns)
-            if decoded.kind in (Kind.SETUP, Kind.UNKNOWN):
-                # Nothing follows from it, and nobody should have to guess what it was.
-                log.info(decoded.kind.value, message_id=message.id, type=decoded.type)
-            return _InHand(message, decoded)
         except CertificateError as error:
-            self.totals.failed += 1
+            # It is not the message's fault: it comes again after the visibility timeout.
+            batch.failed += 1
             log.warning("not verified", message_id=message.id, problem=str(error))
-            self._queue.give_back(message)
             return None
         except MessageError as error:
-            self.totals.undecodable += 1
+            batch.undecodable += 1
+            batch.refused.append(message)
             log.warning(
                 "undecodable",
                 message_id=message.id,
@@ -122,43 +140,59 @@ class Worker:
                 place=error.place,
                 fingerprint=error.fingerprint,
                 times=message.times,
-                again_in_seconds=self._queue.give_back(message),
             )
             return None
+        if decoded.kind in (Kind.SETUP, Kind.UNKNOWN):
+            # Nothing follows from it, and nobody should have to guess what it was.
+            log.info(decoded.kind.value, message_id=message.id, type=decoded.type)
+        return _InHand(message, decoded)
 
-    def _record(self, batch: Sequence[_InHand]) -> tuple[Recorded, list[_InHand]]:
-        """Commit the batch; halve it around a message that can't be, so that it costs only itself.
+    def _record(self, messages: Sequence[_InHand], batch: _Batch) -> tuple[Recorded, list[_InHand]]:
+        """Commit the messages; halve them around one that is refused, which costs only itself.
 
         Returns:
             What was recorded, and the messages that may be deleted.
         """
-        if not batch:
+        if not messages:
             return Recorded(), []
         try:
-            return self._store.record([m.decoded for m in batch], self._now()), list(batch)
-        except StoreError as error:
-            self._store.ping()  # a database that is gone is nobody's poison
-            if len(batch) == 1:
-                self.totals.failed += 1
+            recorded = self._store.record([m.decoded for m in messages], self._now())
+            return recorded, list(messages)
+        except RowError as error:
+            if len(messages) == 1:
+                received = messages[0].received
+                batch.failed += 1
+                batch.refused.append(received)
                 log.error(  # noqa: TRY400  a traceback could quote an address
                     "not recorded",
-                    message_id=batch[0].received.id,
+                    message_id=received.id,
                     problem=str(error),
-                    times=batch[0].received.times,
-                    again_in_seconds=self._queue.give_back(batch[0].received),
+                    times=received.times,
                 )
                 return Recorded(), []
-        middle = len(batch) // 2
-        recorded, done = self._record(batch[:middle])
-        more, rest = self._record(batch[middle:])
+        middle = len(messages) // 2
+        recorded, done = self._record(messages[:middle], batch)
+        more, rest = self._record(messages[middle:], batch)
         recorded.add(more)
         return recorded, done + rest
+
+    def _give_back(self, messages: Sequence[Received]) -> None:
+        for message in messages:
+            try:
+                delay = self._queue.give_back(message)
+                log.info("given back", message_id=message.id, again_in_seconds=delay)
+            except QueueError as error:
+                # SQS brings it back by itself, after the visibility timeout.
+                log.warning("not given back", message_id=message.id, problem=str(error))
 
     def _sweep(self) -> None:
         now = self._now()
         if self._swept_at is None or now - self._swept_at >= _SWEEP_EVERY:
             self._swept_at = now
-            swept = self._store.sweep(now)
+            swept = self._store.sweep(now, self._refused)
             self.totals.recorded.add(swept)
             if swept != Recorded():
                 log.info("sweep", **msgspec.structs.asdict(swept))
+
+    def _refused(self, _address: str, error: RowError) -> None:
+        log.error("not swept", problem=str(error))

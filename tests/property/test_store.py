@@ -1,0 +1,59 @@
+"""The laws of the merge, through the database: what was recorded when makes no difference."""
+
+import json
+from datetime import timedelta
+from random import Random
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from scripts.ses_messages import SCHEMAS, Scenario
+from sesbounce.database import open_database
+from sesbounce.decode import Decoded, decode
+from sesbounce.policy import Policy
+from sesbounce.store import Store
+from sesbounce.strike_off import StrikeOff
+from tests.support import AT, mail, said
+
+# Few mails, moments and spellings, so that facts repeat and contradict each other.
+told = st.builds(
+    lambda scenario, schema, mail_id, recipient, hours: decode(
+        json.dumps(
+            said(scenario, mail(recipient, f"m{mail_id}"), schema, AT + timedelta(hours=hours))
+        )
+    ),
+    st.sampled_from(Scenario),
+    st.sampled_from(SCHEMAS),
+    st.integers(0, 5),
+    st.sampled_from(["jane@example.com", "Jane@Example.com", "JANE@example.com"]),
+    st.integers(0, 24 * 40),
+)
+
+
+def tables_after(batches: list[list[Decoded]]) -> dict[str, list[Any]]:
+    """What the database holds when these batches have been recorded one after the other."""
+    engine = open_database("sqlite://")
+    store = Store(engine, Policy(), StrikeOff())
+    store.prepare()
+    for number, batch in enumerate(batches):
+        store.record(batch, AT + timedelta(days=number))
+    with engine.connect() as connection:
+        held = {
+            "addresses": "SELECT * FROM feedback_address ORDER BY address",
+            "facts": "SELECT dedupe_key, occurred_at FROM feedback_event ORDER BY dedupe_key",
+            "messages": "SELECT digest FROM feedback_message ORDER BY digest",
+        }
+        return {name: list(connection.exec_driver_sql(sql)) for name, sql in held.items()}
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(told, min_size=1, max_size=25), st.randoms(use_true_random=False), st.data())
+def test_any_order_repetition_and_batching_gives_the_same_tables(
+    messages: list[Decoded], random: Random, data: st.DataObject
+) -> None:
+    shuffled = messages + random.sample(messages, len(messages) // 2)
+    random.shuffle(shuffled)
+    size = data.draw(st.integers(1, len(shuffled)))
+    batches = [shuffled[i : i + size] for i in range(0, len(shuffled), size)]
+    assert tables_after(batches) == tables_after([messages])

@@ -1,0 +1,221 @@
+import base64
+import csv
+import json
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.hashes import SHA1, SHA256
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
+
+from sesbounce.decode import decode
+from sesbounce.envelope import Sns, open_envelope
+from sesbounce.errors import CertificateError, TrustError
+from sesbounce.signature import certificate_url, signed_text, verify
+from sesbounce.trust import Trust, fetch
+from tests.support import AT, TOPIC, in_sns, said
+from tests.unit.sesbounce.test_corpus import CORPUS, bodies
+
+URL = "https://sns.us-east-1.amazonaws.com/SimpleNotificationService-0.pem"
+
+
+def certificate(key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey) -> bytes:
+    """One that has long expired, as those of old messages have."""
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "sns.amazonaws.com")])
+    valid_until = datetime(2021, 1, 1, tzinfo=AT.tzinfo)
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(valid_until - timedelta(days=365))
+        .not_valid_after(valid_until)
+    )
+    return builder.sign(key, SHA256()).public_bytes(Encoding.PEM)
+
+
+@pytest.fixture(scope="module")
+def key() -> rsa.RSAPrivateKey:
+    return rsa.generate_private_key(65537, 2048)
+
+
+def signed(key: rsa.RSAPrivateKey, version: str = "1", **more: Any) -> Sns:
+    body = in_sns(said(), SignatureVersion=version, SigningCertURL=URL, **more)
+    sns = open_envelope(body).sns
+    assert sns is not None
+    algorithm = SHA1() if version == "1" else SHA256()  # noqa: S303
+    signature = base64.b64encode(key.sign(signed_text(sns), PKCS1v15(), algorithm)).decode()
+    whole = open_envelope(json.dumps(json.loads(body) | {"Signature": signature})).sns
+    assert whole is not None
+    return whole
+
+
+@pytest.mark.parametrize("version", ["1", "2"])
+@pytest.mark.parametrize(
+    "more",
+    [
+        {},
+        {"Subject": None},
+        {
+            "Type": "SubscriptionConfirmation",
+            "Token": "0123",
+            "SubscribeURL": "https://sns.us-east-1.amazonaws.com/?Action=ConfirmSubscription",
+        },
+    ],
+    ids=["notification", "without subject", "confirmation"],
+)
+def test_what_sns_has_signed_verifies(
+    key: rsa.RSAPrivateKey, version: str, more: dict[str, Any]
+) -> None:
+    verify(signed(key, version, **more), key.public_key())
+
+
+@pytest.mark.parametrize(
+    "field", ["MessageId", "TopicArn", "Timestamp", "Subject", "Message", "Type", "Signature"]
+)
+def test_whatever_is_changed_afterwards_is_refused(key: rsa.RSAPrivateKey, field: str) -> None:
+    sns = signed(key)
+    attribute = {"MessageId": "message_id", "TopicArn": "topic_arn"}.get(field, field.lower())
+    value = str(getattr(sns, attribute))
+    changed = {name: getattr(sns, name) for name in sns.__struct_fields__}
+    changed[attribute] = ("B" if value[0] == "A" else "A") + value[1:]
+    with pytest.raises(TrustError, match="signature is wrong") as refused:
+        verify(Sns(**{name: changed[name] for name in Sns.__struct_fields__}), key.public_key())
+    assert refused.value.place == "$.Signature"
+
+
+@pytest.mark.parametrize("version", ["", "3"])
+def test_versions_that_are_not_known_are_refused(key: rsa.RSAPrivateKey, version: str) -> None:
+    sns = open_envelope(in_sns(said(), SignatureVersion=version)).sns
+    assert sns
+    with pytest.raises(TrustError, match="SignatureVersion"):
+        verify(sns, key.public_key())
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        URL,
+        "https://sns.eu-central-1.amazonaws.com/a.pem",
+        "https://sns.us-gov-west-1.amazonaws.com/a.pem",
+        "https://sns.cn-north-1.amazonaws.com.cn/a.pem",
+    ],
+)
+def test_certificates_come_from_aws(url: str) -> None:
+    assert certificate_url(Sns(signing_cert_url=url)) == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        None,
+        "",
+        "http://sns.us-east-1.amazonaws.com/a.pem",
+        "https://sns.us-east-1.amazonaws.com.evil.example/a.pem",
+        "https://evil.example/sns.us-east-1.amazonaws.com/a.pem",
+        "https://sns.us-east-1.amazonaws.com@evil.example/a.pem",
+        "https://evil.example#sns.us-east-1.amazonaws.com/a.pem",
+        "https://sns.us-east-1.amazonaws.com:8443/a.pem",
+        "https://bucket.s3.amazonaws.com/a.pem",
+        "https://sns.evil.us-east-1.amazonaws.com/a.pem",
+        "https://sns.us-east-1.amazonaws.com/?Action=ConfirmSubscription",
+        "https://sns.us-east-1.amazonaws.com\n/a.pem",
+        "https://[::1/a.pem",
+    ],
+)
+def test_and_from_nowhere_else(url: str | None) -> None:
+    with pytest.raises(TrustError, match="certificate is not from"):
+        certificate_url(Sns(signing_cert_url=url))
+
+
+def test_without_settings_everything_is_believed() -> None:
+    Trust().check(None)
+    Trust().check(decode(in_sns(said())).sns)
+
+
+def test_only_topics_that_are_named_are_believed() -> None:
+    trust = Trust([TOPIC])
+    trust.check(decode(in_sns(said())).sns)
+    for topic in (f"{TOPIC}2", None):
+        with pytest.raises(TrustError, match="SESBOUNCE_TOPIC_ARNS does not name"):
+            trust.check(decode(in_sns(said(), TopicArn=topic)).sns)
+
+
+@pytest.mark.parametrize("trust", [Trust([TOPIC]), Trust(signatures=True)])
+def test_raw_delivery_can_prove_nothing(trust: Trust) -> None:
+    with pytest.raises(TrustError, match="switch raw message delivery off"):
+        trust.check(decode(json.dumps(said())).sns)
+
+
+class Certificates:
+    """A source of certificates that counts, and fails as often as told."""
+
+    def __init__(self, content: bytes, failures: int = 0) -> None:
+        self.content = content
+        self.failures = failures
+        self.asked: list[str] = []
+
+    def __call__(self, url: str) -> bytes:
+        self.asked.append(url)
+        if len(self.asked) <= self.failures:
+            raise CertificateError("not now")
+        return self.content
+
+
+def test_a_certificate_is_fetched_once(key: rsa.RSAPrivateKey) -> None:
+    source = Certificates(certificate(key))
+    trust = Trust(signatures=True, fetch=source)
+    trust.check(signed(key))
+    trust.check(signed(key, "2"))
+    assert source.asked == [URL]
+
+
+def test_a_failure_is_not_remembered(key: rsa.RSAPrivateKey) -> None:
+    trust = Trust(signatures=True, fetch=Certificates(certificate(key), failures=1))
+    with pytest.raises(CertificateError):
+        trust.check(signed(key))
+    trust.check(signed(key))
+
+
+def test_a_wrong_signature_is_refused_with_the_right_certificate(key: rsa.RSAPrivateKey) -> None:
+    trust = Trust(signatures=True, fetch=Certificates(certificate(key)))
+    with pytest.raises(TrustError, match="signature is wrong"):
+        trust.check(decode(in_sns(said())).sns)
+
+
+def test_what_is_no_certificate_of_sns_is_an_error_for_later(key: rsa.RSAPrivateKey) -> None:
+    elliptic = certificate(ec.generate_private_key(ec.SECP256R1()))
+    for content, problem in ((b"<html>", "holds no certificate"), (elliptic, "without an RSA key")):
+        with pytest.raises(CertificateError, match=problem):
+            Trust(signatures=True, fetch=Certificates(content)).check(signed(key))
+
+
+def test_a_host_that_does_not_answer_is_an_error_for_later() -> None:
+    with pytest.raises(CertificateError, match="can't be fetched"):
+        fetch("https://127.0.0.1:9/a.pem")
+
+
+def vectors() -> list[dict[str, str]]:
+    if not CORPUS.is_dir():
+        return []
+    with (CORPUS / "VECTORS.tsv").open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file, delimiter="\t"))
+
+
+@pytest.mark.parametrize(
+    "row", vectors(), ids=lambda row: f"{row['file']}-{row['SignatureVersion']}"
+)
+def test_messages_that_aws_has_signed_verify(row: dict[str, str]) -> None:
+    content = (CORPUS / "payloads" / row["file"]).read_bytes()
+    body = list(bodies(content))[int(row["nth SNS envelope in it"])]
+    # Lambda spells two keys in another way.
+    text = body if isinstance(body, str) else body.decode()
+    sns = open_envelope(text.replace("SigningCertUrl", "SigningCertURL")).sns
+    assert sns
+    pem = (CORPUS / row["certificate"]).read_bytes()
+    Trust(signatures=True, fetch=Certificates(pem)).check(sns)
