@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from sesbounce.reason import Effect, Reason
 from sesbounce.settings import PREFIX, Settings
 
 ROOT = Path(__file__).parents[2]
@@ -44,6 +45,16 @@ def test_links_lead_somewhere(document: Path) -> None:
     for link in re.findall(r"\]\(([^)#]+)\)", document.read_text()):
         if not link.startswith("https://"):
             assert (document.parent / link).exists(), link
+
+
+def test_every_reason_is_explained_with_what_it_does() -> None:
+    page = rows((ROOT / "docs/reasons.md").read_text())
+    table = {name: cells[0].strip("`") for name, cells in page.items() if len(cells) == 2}
+    table.pop("reason")
+    assert {name: effect for name, effect in table.items() if effect != "---"} == {
+        reason.value: reason.effect.value for reason in Reason
+    }
+    assert {effect.value for effect in Effect} <= set(page)
 
 
 def test_the_tests_that_the_reliability_page_names_are_there() -> None:
