@@ -130,7 +130,7 @@ def test_a_database_that_is_gone_loses_nothing(
             proxy.release()
             output, _ = process.communicate(timeout=60)
     assert process.returncode == 2, output
-    assert "sesbounce: the database can't be written: database is locked" in output
+    assert "sesbounce: the batch was not recorded: database is locked" in output
     attributes = sqs.get_queue_attributes(
         QueueUrl=outputs["queue_url"], AttributeNames=["ApproximateNumberOfMessagesNotVisible"]
     )["Attributes"]
