@@ -9,10 +9,11 @@ import pytest
 import sqlalchemy as sa
 
 from scripts.ses_messages import SCHEMAS, Scenario
-from sesbounce.database import create_tables, open_database, write
+from sesbounce.database import open_database, write
 from sesbounce.decode import Decoded, decode
 from sesbounce.errors import ConfigurationError, RowError, StoreError
 from sesbounce.lookup import Lookup
+from sesbounce.migrate import upgrade
 from sesbounce.policy import Policy
 from sesbounce.store import Recorded, Store
 from sesbounce.strike_off import StrikeOff
@@ -206,7 +207,7 @@ def test_an_expired_suppression_is_answered_with_what_it_was(engine: sa.Engine) 
 
 
 def test_commits_outlive_a_power_failure(engine: sa.Engine) -> None:
-    create_tables(engine)
+    upgrade(engine)
     assert rows(engine, "PRAGMA journal_mode") == [("wal",)]
     assert rows(engine, "PRAGMA synchronous") == [(2,)]  # FULL
 
@@ -318,7 +319,7 @@ def test_a_name_that_is_taken_is_told(engine: sa.Engine, kind: str) -> None:
     with write(engine) as connection:
         connection.exec_driver_sql(f"CREATE {kind}")
     with pytest.raises(StoreError, match="rename it, or give sesbounce another database"):
-        create_tables(engine)
+        upgrade(engine)
 
 
 def test_asking_changes_nothing_of_a_database(tmp_path: Any) -> None:
@@ -331,16 +332,16 @@ def test_asking_changes_nothing_of_a_database(tmp_path: Any) -> None:
 def test_a_database_that_is_not_writable_is_told(tmp_path: Any) -> None:
     engine = open_database(f"sqlite:///{tmp_path}/none/sesbounce.sqlite3")
     with pytest.raises(StoreError, match="unable to open database file"):
-        create_tables(engine)
+        upgrade(engine)
 
 
 @pytest.mark.parametrize(
     ("url", "problem"),
     [
         ("nonsense", "not a database URL"),
-        ("sqlite+foo:///x", "not a database URL"),
+        ("sqlite+foo:///x", "should begin with"),
         ("sqlite:///x?timeout=soon", "not a database URL"),
-        ("postgresql://h/d", "knows sqlite only"),
+        ("oracle://h/d", "should begin with sqlite, postgresql or mysql"),
     ],
 )
 def test_wrong_urls_are_configuration_errors(url: str, problem: str) -> None:

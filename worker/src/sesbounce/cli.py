@@ -14,7 +14,9 @@ from typing import Any, BinaryIO, TypeVar
 
 import click
 import msgspec
+import sqlalchemy as sa
 
+from sesbounce import migrate
 from sesbounce.database import open_database
 from sesbounce.decode import Decoded, decode
 from sesbounce.errors import ConfigurationError, MessageError, SesBounceError
@@ -27,7 +29,8 @@ from sesbounce.strike_off import StrikeOff
 from sesbounce.trust import Trust
 from sesbounce.worker import Totals, Worker
 
-MAY_NOT, ERROR = 1, 2
+MAY_NOT = DIFFERS = 1
+ERROR = 2
 FAULT = 70  # EX_SOFTWARE of sysexits.h; Python's own 1 would say "may not be mailed"
 
 _T = TypeVar("_T")
@@ -84,7 +87,7 @@ def run(until_empty: bool) -> None:
     set_up_logs(settings.log_format)
     strike_off = StrikeOff(settings.strike_off_sql, settings.restore_sql)
     store = Store(open_database(settings.database_url), settings.policy, strike_off)
-    store.prepare()
+    store.prepare(migrate=settings.migrate)
     trust = Trust(settings.topic_arns, signatures=settings.verify_signatures)
     worker = Worker(open_queue(settings.queue_url), store, trust, settings.wait_seconds)
     _stop_on_signals(worker)
@@ -147,6 +150,43 @@ def decode_(file: BinaryIO) -> None:
         click.echo(line)
 
 
+@main.group()
+def db() -> None:
+    """The database's schema: its version, and how to bring it up to date."""
+
+
+@db.command()
+def upgrade() -> None:
+    """Bring the schema up to date, or make it; several may do so at once."""
+    engine = open_database(load_settings().database_url)
+    migrate.upgrade(engine)
+    click.echo(f"The database is at version {migrate.current(engine)}.")
+
+
+@db.command()
+def current() -> None:
+    """Print the version of the schema, and the one that is needed. Exit code 1: not the same."""
+    found = migrate.current(_reading())
+    click.echo(f"The database is at version {found or 'none'}; {migrate.newest()} is needed.")
+    if found != migrate.newest():
+        sys.exit(DIFFERS)
+
+
+@db.command(name="check")
+def check_() -> None:
+    """Compare the schema with what is needed, column by column. Exit code 1: it differs."""
+    differences = migrate.drift(_reading())
+    for difference in differences:
+        click.echo(str(difference))
+    click.echo(f"{len(differences) or 'No'} differences.")
+    if differences:
+        sys.exit(DIFFERS)
+
+
+def _reading() -> sa.Engine:
+    return open_database(load_settings().database_url, read_only=True)
+
+
 def _meaning(decoded: Decoded) -> Iterable[str]:
     """One line a recipient, or one that says what the message is about if not recipients."""
     if not decoded.feedback:
@@ -156,7 +196,7 @@ def _meaning(decoded: Decoded) -> Iterable[str]:
 
 
 def _lookup() -> Lookup:
-    return Lookup(open_database(load_settings().database_url, read_only=True))
+    return Lookup(_reading())
 
 
 def _stop_on_signals(worker: Worker) -> None:

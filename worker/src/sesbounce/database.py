@@ -4,23 +4,40 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from sesbounce.errors import ConfigurationError, StoreError
-from sesbounce.schema import CREATE_SUPPRESSED, SUPPRESSED, metadata
 
 # How long a writer waits for another one, in seconds, unless the URL says `?timeout=`.
 _LOCK_TIMEOUT_SECONDS = "30"
 _WRITE = "sesbounce_write"
 
+_DRIVERS = {
+    "sqlite": "sqlite",
+    "sqlite+pysqlite": "sqlite",
+    "postgres": "postgresql+psycopg",
+    "postgresql": "postgresql+psycopg",
+    "postgresql+psycopg": "postgresql+psycopg",
+    "mysql": "mysql+pymysql",
+    "mysql+pymysql": "mysql+pymysql",
+    "mariadb": "mysql+pymysql",
+    "mariadb+pymysql": "mysql+pymysql",
+}
+# Parameters are addresses: they stay out of error messages and so out of logs.
+_OPTIONS: dict[str, Any] = {"hide_parameters": True}
+# Rows are locked one by one before they are changed; MySQL's own default would lock the gaps
+# between them as well, and have the workers dead-lock.
+_ISOLATION: dict[str, Any] = {"isolation_level": "READ COMMITTED"}
+
 
 def open_database(url: str, *, read_only: bool = False) -> sa.Engine:
-    """An engine for the database at `url`.
+    """An engine for the database at `url`; nothing is connected yet.
 
     Args:
-        url: a database URL of SQLAlchemy.
+        url: a database URL of SQLAlchemy; the driver may be left out.
         read_only: for those who only ask: neither make a file nor change its settings.
 
     Raises:
@@ -29,61 +46,36 @@ def open_database(url: str, *, read_only: bool = False) -> sa.Engine:
     """
     try:
         parsed = sa.make_url(url)
-        if parsed.get_backend_name() != "sqlite":
+        driver = _DRIVERS.get(parsed.drivername)
+        if driver is None:
             raise ConfigurationError(
-                f"SESBOUNCE_DATABASE_URL names {parsed.drivername}; this version knows sqlite only"
+                f"SESBOUNCE_DATABASE_URL names {parsed.drivername}; it should begin with sqlite, "
+                "postgresql or mysql"
             )
-        # Parameters are addresses: they stay out of error messages and so out of logs.
-        engine = sa.create_engine(
-            parsed.update_query_dict({"timeout": _LOCK_TIMEOUT_SECONDS} | dict(parsed.query)),
-            hide_parameters=True,
-        )
+        parsed = parsed.set(drivername=driver)
+        if driver == "sqlite":
+            return _open_sqlite(parsed, read_only=read_only)
+        return sa.create_engine(parsed, pool_pre_ping=True, **_OPTIONS, **_ISOLATION)
     except (ArgumentError, ValueError):
         raise ConfigurationError(
             "SESBOUNCE_DATABASE_URL is not a database URL; for example sqlite:///sesbounce.sqlite3"
+            " or postgresql://user:password@host/database"
         ) from None
-    if read_only and parsed.database and not Path(parsed.database).exists():
+
+
+def _open_sqlite(url: sa.URL, *, read_only: bool) -> sa.Engine:
+    if read_only and url.database and not Path(url.database).exists():
         raise StoreError(
-            f"there is no database {parsed.database} yet: set SESBOUNCE_DATABASE_URL to the "
+            f"there is no database {url.database} yet: set SESBOUNCE_DATABASE_URL to the "
             "worker's, or let `sesbounce run` make it"
         )
+    timeout = {"timeout": _LOCK_TIMEOUT_SECONDS}
+    engine = sa.create_engine(url.update_query_dict(timeout | dict(url.query)), **_OPTIONS)
     sa.event.listen(engine, "connect", _take_over_transactions)
     sa.event.listen(engine, "begin", _on_begin)
     if not read_only:
         sa.event.listen(engine, "connect", _make_durable)
     return engine
-
-
-def create_tables(engine: sa.Engine) -> None:
-    """Make the tables and the view that are not there yet.
-
-    Raises:
-        StoreError: the database refused, or has something else under one of the names.
-    """
-    try:
-        with write(engine) as connection:
-            metadata.create_all(connection)
-            connection.exec_driver_sql(CREATE_SUPPRESSED)
-            _refuse_strangers(connection)
-    except SQLAlchemyError as error:
-        raise StoreError(f"the tables can't be made: {cause(error)}") from error
-
-
-def _refuse_strangers(connection: sa.Connection) -> None:
-    """Make sure that what bears our names is ours: the database may be the sender's own."""
-    inspector = sa.inspect(connection)
-    for table in metadata.tables.values():
-        columns = {column["name"] for column in inspector.get_columns(table.name)}
-        if missing := set(table.columns.keys()) - columns:
-            raise StoreError(
-                f"the database has a table {table.name} that is not sesbounce's (it lacks "
-                f"{', '.join(sorted(missing))}): rename it, or give sesbounce another database"
-            )
-    if SUPPRESSED not in inspector.get_view_names():
-        raise StoreError(
-            f"the database has a table {SUPPRESSED} where sesbounce needs a view of that name: "
-            "rename it, or give sesbounce another database"
-        )
 
 
 @contextmanager
@@ -94,8 +86,23 @@ def write(engine: sa.Engine) -> Iterator[sa.Connection]:
 
 
 def cause(error: SQLAlchemyError) -> str:
-    """The database's own words, without statement and parameters."""
-    return str(getattr(error, "orig", None) or error)
+    """The database's own words, without statement and parameters.
+
+    The first line alone: in the others PostgreSQL quotes the values of a row.
+    """
+    return str(getattr(error, "orig", None) or error).partition("\n")[0]
+
+
+def is_conflict(error: SQLAlchemyError) -> bool:
+    """Whether the database gave way to another writer: the same may succeed at once.
+
+    PostgreSQL: serialization_failure, deadlock_detected; MySQL: lock wait timeout, deadlock.
+    """
+    if not isinstance(error, DBAPIError):
+        return False
+    state = getattr(error.orig, "sqlstate", None)
+    number = error.orig.args[0] if error.orig and error.orig.args else None
+    return state in ("40001", "40P01") or number in (1205, 1213)
 
 
 def _take_over_transactions(connection: sqlite3.Connection, _record: object) -> None:

@@ -9,6 +9,8 @@
   x CertificateError        the certificate of SNS can't be had now
   x StoreError              the database refused or can't be reached
     + RowError              it refused one row, and would take others
+    + ConflictError         another writer was in the way; it may be tried again
+    + SchemaError           its tables are not the ones that are needed
     + StrikeOffError        a statement for the sender's own tables is wrong
   x QueueError              SQS refused or can't be reached
   x AddressError            what was asked about is no address
@@ -87,6 +89,14 @@ class StoreError(SesBounceError):
 
 class RowError(StoreError):
     """The database refused the values of a row; nothing of the batch was kept."""
+
+
+class ConflictError(StoreError):
+    """Another writer was in the way (deadlock, serialization failure); nothing was kept."""
+
+
+class SchemaError(StoreError):
+    """The database's tables are not the ones that this version needs."""
 
 
 class StrikeOffError(StoreError):

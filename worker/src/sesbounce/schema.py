@@ -3,11 +3,11 @@
 They may live in the sender's own database: their names are such as few others choose.
 """
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 import sqlalchemy as sa
 
-from sesbounce.address import MAX_LENGTH
+from sesbounce.columns import AutoId, Digest, Key, UtcDateTime, Word, Words
 
 metadata = sa.MetaData(
     naming_convention={
@@ -19,34 +19,13 @@ metadata = sa.MetaData(
 )
 
 
-class UtcDateTime(sa.TypeDecorator[datetime]):
-    """A moment, stored in UTC without an offset, as every database can."""
-
-    impl = sa.DateTime
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
-        """To the database: UTC, naive."""
-        del dialect
-        return value and value.astimezone(UTC).replace(tzinfo=None)
-
-    def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
-        """From the database: UTC, aware."""
-        del dialect
-        return value and value.replace(tzinfo=UTC)
-
-
-_DIGEST = sa.String(64)
-_WORD = sa.String(64)
-_ADDRESS = sa.String(MAX_LENGTH)
-
 message = sa.Table(
     "feedback_message",
     metadata,
-    sa.Column("digest", _DIGEST, primary_key=True, comment="SHA-256 of the payload"),
-    sa.Column("kind", _WORD, nullable=False),
-    sa.Column("mail_id", sa.String(255), comment="SES message id"),
-    sa.Column("payload", sa.Text, nullable=False, comment="the message as SES published it"),
+    sa.Column("digest", Digest, primary_key=True, comment="SHA-256 of the payload"),
+    sa.Column("kind", Word, nullable=False),
+    sa.Column("mail_id", Words, comment="SES message id"),
+    sa.Column("payload", Words, nullable=False, comment="the message as SES published it"),
     sa.Column("recorded_at", UtcDateTime, nullable=False),
     comment="Every message of SES as it came, once.",
 )
@@ -54,31 +33,26 @@ message = sa.Table(
 event = sa.Table(
     "feedback_event",
     metadata,
-    sa.Column(
-        "id",
-        sa.BigInteger().with_variant(sa.Integer, "sqlite"),
-        primary_key=True,
-        autoincrement=True,
-    ),
-    sa.Column("dedupe_key", _DIGEST, nullable=False, unique=True),
-    sa.Column("kind", _WORD, nullable=False),
-    sa.Column("reason", _WORD, nullable=False),
-    sa.Column("effect", _WORD, nullable=False),
-    sa.Column("address", _ADDRESS, nullable=False),
-    sa.Column("original", sa.Text, nullable=False, comment="the address as SES wrote it"),
+    sa.Column("id", AutoId, primary_key=True, autoincrement=True),
+    sa.Column("dedupe_key", Digest, nullable=False, unique=True),
+    sa.Column("kind", Word, nullable=False),
+    sa.Column("reason", Word, nullable=False),
+    sa.Column("effect", Word, nullable=False),
+    sa.Column("address", Key, nullable=False),
+    sa.Column("original", Words, nullable=False, comment="the address as SES wrote it"),
     sa.Column("parsed", sa.Boolean, nullable=False),
     sa.Column("shared", sa.Boolean, nullable=False),
     sa.Column("occurred_at", UtcDateTime, nullable=False),
-    sa.Column("mail_id", sa.String(255)),
-    sa.Column("source", sa.Text),
-    sa.Column("type", sa.Text),
-    sa.Column("sub_type", sa.Text),
-    sa.Column("status", sa.Text),
-    sa.Column("action", sa.Text),
-    sa.Column("diagnostic", sa.Text),
-    sa.Column("feedback_id", sa.Text),
-    sa.Column("basis", sa.Text, nullable=False, comment="the evidence that the reason rests on"),
-    sa.Column("message_digest", _DIGEST, nullable=False),
+    sa.Column("mail_id", Words),
+    sa.Column("source", Words),
+    sa.Column("type", Words),
+    sa.Column("sub_type", Words),
+    sa.Column("status", Words),
+    sa.Column("action", Words),
+    sa.Column("diagnostic", Words),
+    sa.Column("feedback_id", Words),
+    sa.Column("basis", Words, nullable=False, comment="the evidence that the reason rests on"),
+    sa.Column("message_digest", Digest, nullable=False),
     sa.Column("recorded_at", UtcDateTime, nullable=False),
     sa.Index(None, "address", "occurred_at"),
     comment="Append-only: one row for each fact about each recipient.",
@@ -87,14 +61,14 @@ event = sa.Table(
 address = sa.Table(
     "feedback_address",
     metadata,
-    sa.Column("address", _ADDRESS, primary_key=True),
-    sa.Column("state", sa.Text, nullable=False, comment="all that is known, JSON"),
-    sa.Column("original", sa.Text, nullable=False, comment="as SES wrote it last"),
+    sa.Column("address", Key, primary_key=True),
+    sa.Column("state", Words, nullable=False, comment="all that is known, JSON"),
+    sa.Column("original", Words, nullable=False, comment="as SES wrote it last"),
     sa.Column("suppressed_since", UtcDateTime),
     sa.Column("suppressed_until", UtcDateTime, comment="null: for good"),
-    sa.Column("reason", _WORD),
-    sa.Column("kind", _WORD),
-    sa.Column("why", sa.Text, nullable=False),
+    sa.Column("reason", Word),
+    sa.Column("kind", Word),
+    sa.Column("why", Words, nullable=False),
     sa.Column(
         "struck_off",
         sa.Boolean,
@@ -115,9 +89,18 @@ def suppressed_at(now: datetime) -> sa.ColumnElement[bool]:
 
 # The view that senders query. It honours expiry by itself, without a job.
 SUPPRESSED = "suppressed"
-CREATE_SUPPRESSED = (
-    f"CREATE VIEW IF NOT EXISTS {SUPPRESSED} AS"  # noqa: S608  a name of ours
-    " SELECT address, reason, suppressed_since, suppressed_until, why FROM feedback_address"
-    " WHERE suppressed_since IS NOT NULL"
-    " AND (suppressed_until IS NULL OR suppressed_until > CURRENT_TIMESTAMP)"
-)
+_NOW = {
+    "sqlite": "CURRENT_TIMESTAMP",
+    "postgresql": "now()",
+    "mysql": "utc_timestamp(6)",
+}
+
+
+def create_suppressed(dialect: str) -> str:
+    """The statement that makes the view, in the words of a database."""
+    return (
+        f"CREATE VIEW {SUPPRESSED} AS"  # noqa: S608  names of ours
+        " SELECT address, reason, suppressed_since, suppressed_until, why FROM feedback_address"
+        " WHERE suppressed_since IS NOT NULL"
+        f" AND (suppressed_until IS NULL OR suppressed_until > {_NOW[dialect]})"
+    )

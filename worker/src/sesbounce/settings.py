@@ -25,6 +25,9 @@ class Settings(BaseSettings):
         default="sqlite:///sesbounce.sqlite3",
         description="SQLAlchemy URL of the database",
     )
+    migrate: bool = Field(
+        default=True, description="bring the database's schema up to date at the start"
+    )
     strike_off_sql: str | None = Field(
         default=None,
         description="SQL that is run for each address that becomes suppressed",

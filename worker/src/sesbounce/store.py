@@ -1,20 +1,23 @@
 """Records batches of decoded messages: log, state, verdict and strike-off in one transaction."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from operator import itemgetter
 from typing import Any, Self
 
 import msgspec
 import sqlalchemy as sa
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
 from sesbounce import schema
-from sesbounce.database import cause, create_tables, write
+from sesbounce.columns import UtcDateTime
+from sesbounce.database import cause, is_conflict, write
 from sesbounce.decode import Decoded
-from sesbounce.errors import RowError, StoreError
+from sesbounce.errors import ConflictError, RowError, StoreError
 from sesbounce.feedback import Feedback
+from sesbounce.migrate import ensure
 from sesbounce.notification import Kind
 from sesbounce.policy import Policy, State, Verdict, judge, learn, merge
 from sesbounce.reason import Reason
@@ -25,6 +28,9 @@ _decode_state = msgspec.json.Decoder(State).decode
 
 # Bound parameters in one statement; SQLite's limit is 32,766.
 _CHUNK = 1000
+# How often a batch is tried that another writer has got in the way of.
+_TRIES = 5
+_VERDICT = ("state", "original", "suppressed_since", "suppressed_until", "reason", "kind", "why")
 
 
 class Recorded(msgspec.Struct):
@@ -112,15 +118,19 @@ class Store:
         self._policy = policy
         self._strike_off = strike_off
 
-    def prepare(self) -> None:
-        """Make the tables, and check the strike-off statements before the first message.
+    def prepare(self, *, migrate: bool = True) -> None:
+        """Bring the schema up to date, and check the statements before the first message.
+
+        Args:
+            migrate: whether the schema may be changed.
 
         Raises:
+            SchemaError: it may not, and is not what is needed.
             StoreError: the database refused.
             StrikeOffError: a statement does not fit.
         """
-        create_tables(self._engine)
-        with self._engine.connect() as connection:
+        ensure(self._engine, migrate=migrate)
+        with _translated("the statements can't be checked"), self._engine.connect() as connection:
             self._strike_off.check(connection)
 
     def record(self, messages: Sequence[Decoded], now: datetime) -> Recorded:
@@ -136,13 +146,12 @@ class Store:
             RowError: the database refuses a row; nothing of the batch was kept.
             StoreError: the database can't be used; nothing of the batch was kept.
         """
-        with _translated("the batch was not recorded"), write(self._engine) as connection:
-            _insert_messages(connection, messages, now)
-            new = _insert_events(connection, messages, now)
-            recorded = self._settle(connection, [f for m in messages for f in m.feedback], now)
-        recorded.events = new
-        recorded.duplicates = sum(len(message.feedback) for message in messages) - new
-        return recorded
+        for _ in range(_TRIES - 1):
+            try:
+                return self._record(messages, now)
+            except ConflictError:
+                continue
+        return self._record(messages, now)
 
     def sweep(self, now: datetime, refused: Callable[[str, RowError], None]) -> Recorded:
         """Tell the sender's own tables what time has changed: suppressions that ran out.
@@ -167,6 +176,15 @@ class Store:
                 return swept
             last = rows[-1].key
 
+    def _record(self, messages: Sequence[Decoded], now: datetime) -> Recorded:
+        with _translated("the batch was not recorded"), write(self._engine) as connection:
+            _insert_messages(connection, messages, now)
+            new = _insert_events(connection, messages, now)
+            recorded = self._settle(connection, [f for m in messages for f in m.feedback], now)
+        recorded.events = new
+        recorded.duplicates = sum(len(message.feedback) for message in messages) - new
+        return recorded
+
     def _settle(
         self, connection: sa.Connection, feedback: Iterable[Feedback], now: datetime
     ) -> Recorded:
@@ -174,12 +192,14 @@ class Store:
         learned: dict[str, State] = {}
         for fact in feedback:
             learned[fact.address] = merge(learned.get(fact.address, State()), learn(fact))
-        known = _load(connection, sorted(learned))
+        known = _lock(connection, sorted(k for k, state in learned.items() if state != State()))
         recorded = Recorded()
         changed: list[_Row] = []
         newly_suppressed: list[_Row] = []
         for key in sorted(learned):
-            before = known.get(key) or _Row(key)
+            before = known.get(key)
+            if before is None:
+                continue  # nothing was learned
             state = merge(before.state, learned[key])
             if state == before.state:
                 continue
@@ -257,12 +277,53 @@ def _translated(what: str) -> Iterator[None]:
     except (IntegrityError, DataError) as error:
         raise RowError(f"{what}: {cause(error)}") from error
     except SQLAlchemyError as error:
-        raise StoreError(f"{what}: {cause(error)}") from error
+        kind = ConflictError if is_conflict(error) else StoreError
+        raise kind(f"{what}: {cause(error)}") from error
+
+
+def _insert_new(
+    connection: sa.Connection, table: sa.Table, rows: Iterable[Mapping[str, Any]]
+) -> None:
+    """Insert rows whose key is not there; what another worker has inserted stays.
+
+    Sorted by the key, so that two workers never wait for each other.
+    """
+    (unique,) = _KEYS[table]
+    ordered = sorted(rows, key=itemgetter(unique.name))
+    if not ordered:
+        return
+    if connection.dialect.name == "mysql":
+        # Not INSERT IGNORE, which would also cut values that do not fit.
+        statement = mysql.insert(table)
+        connection.execute(statement.on_duplicate_key_update({unique.name: unique}), ordered)
+    else:
+        insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+        connection.execute(insert(table).on_conflict_do_nothing(index_elements=[unique]), ordered)
+
+
+_KEYS = {
+    schema.message: (schema.message.c.digest,),
+    schema.event: (schema.event.c.dedupe_key,),
+    schema.address: (schema.address.c.address,),
+}
+
+
+def _known(connection: sa.Connection, column: sa.Column[str], keys: Iterable[str]) -> set[str]:
+    """Which of the keys are there."""
+    return {
+        found
+        for chunk in _chunks(sorted(set(keys)))
+        for found in connection.scalars(sa.select(column).where(column.in_(chunk)))
+    }
+
+
+def _chunks(keys: Sequence[str]) -> Iterator[Sequence[str]]:
+    return (keys[i : i + _CHUNK] for i in range(0, len(keys), _CHUNK))
 
 
 def _insert_messages(connection: sa.Connection, messages: Sequence[Decoded], now: datetime) -> None:
-    rows = [
-        {
+    rows = {
+        message.digest: {
             "digest": message.digest,
             "kind": message.kind,
             "mail_id": message.mail_id,
@@ -271,9 +332,10 @@ def _insert_messages(connection: sa.Connection, messages: Sequence[Decoded], now
         }
         for message in messages
         if message.kind is not Kind.SETUP
-    ]
-    if rows:
-        connection.execute(insert(schema.message).on_conflict_do_nothing(), rows)
+    }
+    for digest in _known(connection, schema.message.c.digest, rows):
+        del rows[digest]
+    _insert_new(connection, schema.message, rows.values())
 
 
 def _insert_events(connection: sa.Connection, messages: Sequence[Decoded], now: datetime) -> int:
@@ -282,44 +344,55 @@ def _insert_events(connection: sa.Connection, messages: Sequence[Decoded], now: 
     A fact that is told again with a later time keeps the later one, as states do: the log stays
     what they follow from, whatever came first.
     """
-    rows = [
-        msgspec.structs.asdict(fact) | {"message_digest": message.digest, "recorded_at": now}
-        for message in messages
-        for fact in message.feedback
-    ]
-    if not rows:
-        return 0
+    latest: dict[str, dict[str, Any]] = {}
+    for message in messages:
+        for fact in message.feedback:
+            told = latest.get(fact.dedupe_key)
+            if told is None or told["occurred_at"] < fact.occurred_at:
+                latest[fact.dedupe_key] = msgspec.structs.asdict(fact) | {
+                    "message_digest": message.digest,
+                    "recorded_at": now,
+                }
     table = schema.event
-    statement = insert(table).on_conflict_do_nothing(index_elements=["dedupe_key"])
-    new = connection.execute(statement, rows).rowcount
-    if new < len(rows):
-        later = sa.bindparam("at", type_=schema.UtcDateTime)
+    known = _known(connection, table.c.dedupe_key, latest)
+    _insert_new(connection, table, (row for key, row in latest.items() if key not in known))
+    if known:
+        later = sa.bindparam("at", type_=UtcDateTime)
         connection.execute(
             sa.update(table)
             .where(table.c.dedupe_key == sa.bindparam("key"), table.c.occurred_at < later)
             .values(occurred_at=later),
-            [{"key": row["dedupe_key"], "at": row["occurred_at"]} for row in rows],
+            [{"key": key, "at": latest[key]["occurred_at"]} for key in sorted(known)],
         )
-    return new
+    return len(latest) - len(known)
 
 
-def _load(connection: sa.Connection, keys: Sequence[str]) -> dict[str, _Row]:
+def _lock(connection: sa.Connection, keys: Sequence[str]) -> dict[str, _Row]:
+    """The rows of these addresses, made where they were not, and locked in their order."""
     table = schema.address
+    missing = set(keys) - _known(connection, table.c.address, keys)
+    _insert_new(connection, table, (_Row(key).values() for key in missing))
     return {
         row.address: _Row.of(row)
-        for chunk in (keys[i : i + _CHUNK] for i in range(0, len(keys), _CHUNK))
-        for row in connection.execute(sa.select(table).where(table.c.address.in_(chunk)))
+        for chunk in _chunks(keys)
+        for row in connection.execute(
+            sa.select(table)
+            .where(table.c.address.in_(chunk))
+            .order_by(table.c.address)
+            .with_for_update()
+        )
     }
 
 
 def _save(connection: sa.Connection, rows: Sequence[_Row]) -> None:
     if not rows:
         return
-    statement = insert(schema.address)
-    values = [row.values() for row in rows]
-    replaced = {name: statement.excluded[name] for name in values[0] if name != "address"}
-    upsert = statement.on_conflict_do_update(index_elements=["address"], set_=replaced)
-    connection.execute(upsert, values)
+    table = schema.address
+    values = [{**row.values(), "key": row.key} for row in rows]
+    columns = {name: sa.bindparam(name, type_=table.c[name].type) for name in _VERDICT}
+    connection.execute(
+        sa.update(table).where(table.c.address == sa.bindparam("key")).values(columns), values
+    )
 
 
 def _mark(connection: sa.Connection, rows: Sequence[_Row], *, struck_off: bool) -> None:
