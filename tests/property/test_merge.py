@@ -34,6 +34,7 @@ facts = st.one_of(
     # strikes are what the laws could fail on: most facts are strikes
     *[evidence(Effect.SOFT).map(lambda e: State(strikes=(e,)))] * 8,
     moments.map(lambda at: State(delivered_at=at)),
+    evidence(Effect.MANUAL).map(lambda e: State(manual=e)),
     st.builds(Spelling, moments, st.sampled_from(["Jane@x", "JANE@x"])).map(
         lambda written: State(spelling=written)
     ),
@@ -85,9 +86,15 @@ def test_a_verdict_is_whole(state: State) -> None:
         assert verdict.until > verdict.since
 
 
-@given(states, moments)
-def test_later_evidence_of_a_hard_bounce_or_complaint_never_frees_an_address(
-    state: State, at: datetime
+LATEST = Evidence(datetime(2026, 11, 20, tzinfo=UTC), Reason.NO_SUCH_MAILBOX)
+
+
+@given(
+    states,
+    st.sampled_from([State(hard=LATEST), State(complaint=LATEST), State(unsubscribed=LATEST)]),
+)
+def test_the_latest_weighty_fact_suppresses_whatever_came_before(
+    state: State, latest: State
 ) -> None:
-    bounced = merge(state, State(hard=Evidence(at, Reason.NO_SUCH_MAILBOX)))
-    assert judge(bounced, Policy()).suppressed_at(datetime(2100, 1, 1, tzinfo=UTC))
+    verdict = judge(merge(state, latest), Policy())
+    assert verdict.suppressed_at(datetime(2100, 1, 1, tzinfo=UTC))

@@ -7,7 +7,9 @@ from click.testing import CliRunner, Result
 
 from scripts.ses_messages import Scenario
 from sesbounce.cli import main
+from sesbounce.database import open_database, write
 from sesbounce.decode import decode
+from sesbounce.migrate import newest
 from sesbounce.policy import Policy
 from sesbounce.store import Store
 from sesbounce.strike_off import StrikeOff
@@ -79,6 +81,89 @@ class TestQuestions:
         (line,) = sesbounce("list", "--json").stdout.splitlines()
         assert json.loads(line)["address"] == "jane@example.com"
         assert sesbounce("list", "--limit", "0").exit_code == 2
+
+    def test_list_filters_and_pages(self, engine: sa.Engine) -> None:
+        messages = [said(about=mail(f"{n}@Sub.example.com", f"m{n}")) for n in range(3)]
+        messages += [said(Scenario.COMPLAINT, mail("c@example.com", "c"), at=AT.replace(hour=13))]
+        store = Store(engine, Policy(), StrikeOff())
+        store.record([decode(json.dumps(message)) for message in messages], AT)
+
+        def listed(*options: str) -> list[str]:
+            lines = sesbounce("list", "--json", *options).stdout.splitlines()
+            return [json.loads(line)["address"] for line in lines]
+
+        assert listed("--reason", "complaint_abuse") == ["c@example.com"]
+        assert listed("--domain", "SUB.example.com") == [f"{n}@sub.example.com" for n in range(3)]
+        assert listed("--domain", "@example.com") == ["c@example.com", "jane@example.com"]
+        assert listed("--since", "2026-11-20T12:30:00") == ["c@example.com"]
+        assert listed("--limit", "1") == ["c@example.com"]
+        assert listed("--offset", "4") == ["jane@example.com"]
+        assert listed("--limit", "2", "--offset", "1") == ["0@sub.example.com", "1@sub.example.com"]
+        assert sesbounce("list", "--domain", "no.where").stdout == "None.\n"
+        assert sesbounce("list", "--domain", "a b").exit_code == 2
+
+    def test_people_decide_and_their_decision_is_told_on(
+        self, engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        by_email = "WHERE lower(email) = :address"
+        monkeypatch.setenv("SESBOUNCE_STRIKE_OFF_SQL", f"UPDATE member SET mailable = 0 {by_email}")
+        monkeypatch.setenv("SESBOUNCE_RESTORE_SQL", f"UPDATE member SET mailable = 1 {by_email}")
+
+        def mailable() -> int:
+            with engine.connect() as connection:
+                query = sa.text("SELECT mailable FROM member WHERE email LIKE 'jane%'")
+                return int(connection.scalar(query) or 0)
+
+        result = sesbounce(
+            "suppress", "Mary <mary@example.com>", "x@example.com", "--note", "phone"
+        )
+        assert result.exit_code == 0
+        assert result.stdout.startswith("mary@example.com: no (suppressed by hand (phone), ")
+        assert "x@example.com: no" in result.stdout
+        assert sesbounce("check", "mary@example.com").exit_code == 1
+
+        result = sesbounce("allow", "Jane@Example.com", "--by", "ann", "--json")
+        assert json.loads(result.stdout)["may_mail"] is True
+        assert "allowed_by_hand" in sesbounce("why", "jane@example.com").stdout
+        assert sesbounce("suppress", "jane@example.com").exit_code == 0
+        assert mailable() == 0
+        assert sesbounce("allow", "jane@example.com").exit_code == 0
+        assert mailable() == 1
+
+    def test_a_typing_error_among_addresses_changes_nothing(self) -> None:
+        result = sesbounce("suppress", "mary@example.com", "mary example.com")
+        assert result.exit_code == 2
+        assert "'mary example.com' is no address" in result.stderr
+        assert sesbounce("check", "mary@example.com").exit_code == 0
+
+
+def test_the_schema_is_made_asked_for_and_compared(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SESBOUNCE_DATABASE_URL", url)
+    assert sesbounce("db", "current").exit_code == 2
+    assert sesbounce("db", "upgrade").stdout == f"The database is at version {newest()}.\n"
+    assert sesbounce("db", "upgrade").exit_code == 0
+    result = sesbounce("db", "current")
+    assert (result.exit_code, f"{newest()} is needed" in result.stdout) == (0, True)
+    assert sesbounce("db", "check").stdout == "No differences.\n"
+    engine = open_database(url)
+    with write(engine) as connection:
+        connection.exec_driver_sql("ALTER TABLE feedback_event ADD COLUMN odd TEXT")
+    result = sesbounce("db", "check")
+    assert result.exit_code == 1
+    assert result.stdout.endswith("1 differences.\n")
+
+
+def test_a_worker_that_may_not_migrate_says_what_to_do(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SESBOUNCE_QUEUE_URL", "http://127.0.0.1:9/q")
+    monkeypatch.setenv("SESBOUNCE_DATABASE_URL", url)
+    monkeypatch.setenv("SESBOUNCE_MIGRATE", "false")
+    result = sesbounce("run")
+    assert result.exit_code == 2
+    assert "run `sesbounce db upgrade`, or set SESBOUNCE_MIGRATE=true" in result.stderr
 
 
 def test_list_of_an_empty_database_says_so(

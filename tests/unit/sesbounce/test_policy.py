@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from scripts.ses_messages import Scenario
+from sesbounce.decision import decide
 from sesbounce.decode import decode
 from sesbounce.feedback import Feedback
 from sesbounce.policy import STRIKES_HELD, Policy, State, Verdict, judge, learn, merge
@@ -170,3 +171,38 @@ def test_strikes_in_flight_do_not_shorten_a_probation() -> None:
 def test_the_limit_holds_for_the_first_probation_too() -> None:
     policy = Policy(probation=100 * DAY, probation_longest=10 * DAY)
     assert verdict(strike(0), strike(1), strike(2), policy=policy).until == AT + 12 * DAY
+
+
+def by_hand(reason: Reason, day: float, note: str | None = None) -> Feedback:
+    return decide("jane@example.com", reason, AT + day * DAY, by="ann", note=note).feedback[0]
+
+
+def test_a_person_may_suppress_and_allow_again() -> None:
+    suppressed = by_hand(Reason.SUPPRESSED_BY_HAND, 0, "asked by phone")
+    judged = verdict(suppressed)
+    assert judged.why == "suppressed by hand (asked by phone), 2026-11-20"
+    assert (judged.since, judged.until) == (AT, None)
+    allowed = by_hand(Reason.ALLOWED_BY_HAND, 1)
+    assert verdict(suppressed, allowed) == Verdict(why="allowed by hand, 2026-11-21")
+    assert verdict(allowed, suppressed) == verdict(suppressed, allowed)
+    assert verdict(allowed, suppressed, by_hand(Reason.SUPPRESSED_BY_HAND, 2)).since
+
+
+@pytest.mark.parametrize("scenario", [Scenario.BOUNCE, Scenario.COMPLAINT])
+def test_allowing_holds_until_something_weighty_comes_later(scenario: Scenario) -> None:
+    allowed = by_hand(Reason.ALLOWED_BY_HAND, 1)
+    assert verdict(fact(scenario), allowed).since is None
+    later = fact(scenario, AT + 2 * DAY)
+    assert verdict(allowed, later).since == later.occurred_at
+
+
+def test_strikes_and_refusals_do_not_overrule_a_person() -> None:
+    allowed = by_hand(Reason.ALLOWED_BY_HAND, 0)
+    later = [strike(day) for day in (1, 2, 3)] + [fact(Scenario.SUPPRESSIONLIST, AT + DAY)]
+    assert verdict(allowed, *later).since is None
+    assert verdict(*later).since
+
+
+def test_a_later_hard_bounce_says_more_than_an_earlier_decision_to_suppress() -> None:
+    judged = verdict(by_hand(Reason.SUPPRESSED_BY_HAND, 0), fact(Scenario.BOUNCE, AT + DAY))
+    assert judged.reason is Reason.NO_SUCH_MAILBOX

@@ -1,6 +1,6 @@
 """Answers questions from the database: may this address be mailed, and why not?"""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 from sesbounce import schema
-from sesbounce.address import parse
+from sesbounce.address import Address, parse
 from sesbounce.database import cause
 from sesbounce.errors import AddressError, StoreError
 from sesbounce.policy import Verdict
@@ -51,6 +51,29 @@ class Event(msgspec.Struct, frozen=True):
     recorded_at: datetime
 
 
+class Filter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which suppressed addresses are wanted.
+
+    Attributes:
+        reason: only those suppressed for this reason.
+        domain: only those at this domain, in any case, as U-label or A-label.
+        since: only those suppressed at or after this moment.
+        limit: at most so many.
+        offset: leave out so many of the latest.
+    """
+
+    reason: str | None = None
+    domain: str | None = None
+    since: datetime | None = None
+    limit: int | None = None
+    offset: int = 0
+
+
+_EVERY = Filter()
+_CHUNK = 1000
+_ENDLESS = 2**62
+
+
 class Lookup:
     """The reading side of the database.
 
@@ -73,7 +96,7 @@ class Lookup:
             return _answer(rows[0], now)
         if not parsed.parsed:
             raise AddressError(f"{address!r} is no address")
-        return Answer(parsed.key, True, None, None, None, "nothing is known against it")
+        return _unknown(parsed)
 
     def why(self, address: str) -> list[Event]:
         """All recorded facts about an address, the oldest first."""
@@ -86,16 +109,43 @@ class Lookup:
         )
         return [msgspec.convert(row, Event, from_attributes=True) for row in found]
 
-    def suppressed(self, now: datetime, limit: int | None = None) -> Iterator[Answer]:
-        """The addresses that must not be mailed at this moment, the latest first."""
+    def may_mail(self, addresses: Iterable[str], now: datetime) -> dict[str, Answer]:
+        """Whether each of the addresses may be mailed at this moment, as it was written.
+
+        One query for every thousand of them. What is no address may not be mailed.
+        """
+        parsed = {address: parse(address) for address in addresses}
+        keys = sorted({address.key for address in parsed.values()})
         table = schema.address
-        found = self._all(
-            sa.select(table)
-            .where(schema.suppressed_at(now))
-            .order_by(table.c.suppressed_since.desc(), table.c.address)
-            .limit(limit)
-        )
-        return (_answer(row, now) for row in found)
+        known = {
+            row.address: _answer(row, now)
+            for chunk in (keys[i : i + _CHUNK] for i in range(0, len(keys), _CHUNK))
+            for row in self._all(sa.select(table).where(table.c.address.in_(chunk)))
+        }
+        return {
+            written: known.get(address.key) or _unknown(address)
+            for written, address in parsed.items()
+        }
+
+    def suppressed(self, now: datetime, wanted: Filter = _EVERY) -> Iterator[Answer]:
+        """The addresses that must not be mailed at this moment, the latest first.
+
+        Raises:
+            AddressError: the domain is none.
+        """
+        table = schema.address
+        query = sa.select(table).where(schema.suppressed_at(now))
+        if wanted.reason:
+            query = query.where(table.c.reason == wanted.reason)
+        if wanted.domain:
+            query = query.where(table.c.address.endswith(_at(wanted.domain), autoescape=True))
+        if wanted.since:
+            query = query.where(table.c.suppressed_since >= wanted.since)
+        query = query.order_by(table.c.suppressed_since.desc(), table.c.address)
+        if wanted.limit or wanted.offset:
+            # Not every database can leave rows out of a number without end.
+            query = query.limit(wanted.limit or _ENDLESS).offset(wanted.offset)
+        return (_answer(row, now) for row in self._all(query))
 
     def _all(self, query: sa.Select[Any]) -> list[sa.Row[Any]]:
         try:
@@ -106,6 +156,21 @@ class Lookup:
                 f"the database can't answer: {cause(error)}. Is SESBOUNCE_DATABASE_URL the "
                 "worker's database?"
             ) from error
+
+
+def _unknown(address: Address) -> Answer:
+    """The answer for an address of which nothing is known."""
+    if not address.parsed:
+        return Answer(address.key, False, None, None, None, "it is no address")
+    return Answer(address.key, True, None, None, None, "nothing is known against it")
+
+
+def _at(domain: str) -> str:
+    """`@example.com`, as the keys of addresses end."""
+    found = parse(f"x@{domain.removeprefix('@')}")
+    if not found.parsed:
+        raise AddressError(f"{domain!r} is no domain")
+    return found.key.removeprefix("x")
 
 
 def _answer(row: sa.Row[Any], now: datetime) -> Answer:

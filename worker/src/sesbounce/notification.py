@@ -17,7 +17,7 @@ from sesbounce.errors import NotificationError
 
 
 class Kind(StrEnum):
-    """What SES tells about; `UNKNOWN` is what AWS may add tomorrow."""
+    """What SES tells about; `UNKNOWN` is what AWS may add tomorrow, `MANUAL` what people decide."""
 
     BOUNCE = "bounce"
     COMPLAINT = "complaint"
@@ -30,6 +30,7 @@ class Kind(StrEnum):
     RENDERING_FAILURE = "rendering_failure"
     SUBSCRIPTION = "subscription"
     SETUP = "setup"
+    MANUAL = "manual"
     UNKNOWN = "unknown"
 
 

@@ -7,7 +7,7 @@ either; a verdict is asked for a moment (`Verdict.suppressed_at`), so that what 
 depends on when it was judged.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from operator import attrgetter
 from typing import Literal, TypeVar
@@ -36,6 +36,7 @@ class Evidence(msgspec.Struct, frozen=True, order=True, omit_defaults=True):
         mail_id: the SES message id, or what else makes the fact particular.
         status: the enhanced status code, where there was one.
         kind: what told of it.
+        note: what somebody wrote beside a decision of theirs.
     """
 
     at: datetime
@@ -43,11 +44,12 @@ class Evidence(msgspec.Struct, frozen=True, order=True, omit_defaults=True):
     mail_id: str = ""
     status: str = ""
     kind: Kind = Kind.BOUNCE
+    note: str = ""
 
     def in_words(self) -> str:
-        """`mailbox full (4.2.2), 2026-11-20`."""
-        status = f" ({self.status})" if self.status else ""
-        return f"{self.reason.words}{status}, {self.at:%Y-%m-%d}"
+        """`mailbox full (4.2.2), 2026-11-20`; a note stands where the status would."""
+        detail = self.status or self.note
+        return f"{self.reason.words}{f' ({detail})' if detail else ''}, {self.at:%Y-%m-%d}"
 
 
 class Spelling(msgspec.Struct, frozen=True, order=True):
@@ -69,6 +71,7 @@ class State(msgspec.Struct, frozen=True, omit_defaults=True):
         delivered_at: the latest delivery.
         strikes: the newest soft bounces and possible complaints since then, newest first, one
             a mail.
+        manual: the latest decision of a person.
         spelling: the latest way to write the address that is not the key.
     """
 
@@ -79,6 +82,7 @@ class State(msgspec.Struct, frozen=True, omit_defaults=True):
     unsubscribed: Evidence | None = None
     delivered_at: datetime | None = None
     strikes: tuple[Evidence, ...] = ()
+    manual: Evidence | None = None
     spelling: Spelling | None = None
 
 
@@ -91,6 +95,7 @@ def learn(feedback: Feedback) -> State:
         mail_id=feedback.mail_id or feedback.dedupe_key,
         status=feedback.status or "",
         kind=feedback.kind,
+        note=(feedback.diagnostic or "") if feedback.kind is Kind.MANUAL else "",
     )
     written = None if feedback.original == feedback.address else Spelling(at, feedback.original)
     match feedback.effect:
@@ -108,6 +113,8 @@ def learn(feedback: Feedback) -> State:
             return State(strikes=(evidence,), spelling=written)
         case Effect.DELIVERED:
             return State(delivered_at=at, spelling=written)
+        case Effect.MANUAL:
+            return State(manual=evidence, spelling=written)
         case Effect.NONE:
             return State()
 
@@ -123,6 +130,7 @@ def merge(a: State, b: State) -> State:
         unsubscribed=_latest(a.unsubscribed, b.unsubscribed),
         delivered_at=delivered_at,
         strikes=_merge_strikes((*a.strikes, *b.strikes), delivered_at),
+        manual=_latest(a.manual, b.manual),
         spelling=_latest(a.spelling, b.spelling),
     )
 
@@ -194,8 +202,24 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
 def judge(state: State, policy: Policy) -> Verdict:
     """The verdict on an address of which `state` is known.
 
-    What suppresses for good comes first, a complaint before all; else what suppresses longest.
+    The newest decision of a person holds until something comes later that suppresses for good.
+    Of what does, a complaint comes before all; else what suppresses longest counts.
     """
+    for_good = list(_for_good(state, policy))
+    manual = state.manual
+    if manual:
+        for_good = [(evidence, what) for evidence, what in for_good if evidence.at > manual.at]
+    if for_good:
+        evidence, what = for_good[0]
+        return _verdict(evidence, None, f"{what}: {evidence.in_words()}; not to be mailed again")
+    if manual:
+        return _decided(manual)
+    timed = [v for v in (_refusal(state, policy), _probation(state, policy)) if v]
+    return max(timed, key=attrgetter("until"), default=Verdict())
+
+
+def _for_good(state: State, policy: Policy) -> Iterator[tuple[Evidence, str]]:
+    """What suppresses for good, the weightiest first, and what it is called."""
     shared = state.possible_complaint if policy.possible_complaint == "suppress" else None
     for evidence, what in (
         (state.complaint, "complaint"),
@@ -204,10 +228,14 @@ def judge(state: State, policy: Policy) -> Verdict:
         (state.unsubscribed, "opted out"),
     ):
         if evidence:
-            why = f"{what}: {evidence.in_words()}; not to be mailed again"
-            return _verdict(evidence, None, why)
-    timed = [v for v in (_refusal(state, policy), _probation(state, policy)) if v]
-    return max(timed, key=attrgetter("until"), default=Verdict())
+            yield evidence, what
+
+
+def _decided(manual: Evidence) -> Verdict:
+    """What a person has decided."""
+    if manual.reason is Reason.SUPPRESSED_BY_HAND:
+        return _verdict(manual, None, manual.in_words())
+    return Verdict(why=manual.in_words())
 
 
 def _verdict(evidence: Evidence, until: datetime | None, why: str) -> Verdict:

@@ -15,6 +15,7 @@ class Effect(StrEnum):
     CONSENT = "consent"  # the recipient opted out
     COMPLAINT = "complaint"
     DELIVERED = "delivered"
+    MANUAL = "manual"  # somebody has decided
     NONE = "none"  # not about the mailbox
 
 
@@ -47,6 +48,8 @@ class Reason(StrEnum):
     COMPLAINT_NOT_SPAM = "complaint_not_spam"
     COMPLAINT_AUTH_FAILURE = "complaint_auth_failure"
     DELIVERED = "delivered"
+    SUPPRESSED_BY_HAND = "suppressed_by_hand"
+    ALLOWED_BY_HAND = "allowed_by_hand"
     NOT_ABOUT_THE_MAILBOX = "not_about_the_mailbox"
 
     @property
@@ -89,5 +92,7 @@ _EFFECTS = {
     Reason.COMPLAINT_NOT_SPAM: Effect.NONE,
     Reason.COMPLAINT_AUTH_FAILURE: Effect.NONE,
     Reason.DELIVERED: Effect.DELIVERED,
+    Reason.SUPPRESSED_BY_HAND: Effect.MANUAL,
+    Reason.ALLOWED_BY_HAND: Effect.MANUAL,
     Reason.NOT_ABOUT_THE_MAILBOX: Effect.NONE,
 }

@@ -331,7 +331,7 @@ def _insert_messages(connection: sa.Connection, messages: Sequence[Decoded], now
             "recorded_at": now,
         }
         for message in messages
-        if message.kind is not Kind.SETUP
+        if message.kind not in (Kind.SETUP, Kind.MANUAL)
     }
     for digest in _known(connection, schema.message.c.digest, rows):
         del rows[digest]

@@ -1,0 +1,59 @@
+import json
+from collections.abc import Iterator
+
+import pytest
+import sqlalchemy as sa
+
+from sesbounce import client
+from sesbounce.decode import decode
+from sesbounce.errors import StoreError
+from sesbounce.policy import Policy
+from sesbounce.store import Store
+from sesbounce.strike_off import StrikeOff
+from tests.support import AT, said
+
+
+@pytest.fixture
+def jane_has_bounced(engine: sa.Engine) -> None:
+    store = Store(engine, Policy(), StrikeOff())
+    store.prepare()
+    store.record([decode(json.dumps(said()))], AT)
+
+
+@pytest.fixture(autouse=True)
+def engines_of_its_own() -> Iterator[None]:
+    yield
+    client._engine.cache_clear()
+
+
+@pytest.mark.usefixtures("jane_has_bounced")
+def test_each_address_is_answered_as_it_was_written(engine: sa.Engine) -> None:
+    asked = ["jane@example.com", "Jane <JANE@example.com>", "mary@example.com", "no address"]
+    assert client.may_mail(asked, engine) == {
+        "jane@example.com": False,
+        "Jane <JANE@example.com>": False,
+        "mary@example.com": True,
+        "no address": False,
+    }
+    assert client.answers(["jane@example.com"], engine)["jane@example.com"].why.startswith("hard")
+    assert client.may_mail([], engine) == {}
+
+
+@pytest.mark.usefixtures("jane_has_bounced")
+def test_a_thousand_addresses_are_one_query(engine: sa.Engine) -> None:
+    queries: list[str] = []
+    sa.event.listen(engine, "before_cursor_execute", lambda *call: queries.append(call[2]))
+    asked = [f"{n}@example.com" for n in range(999)] + ["jane@example.com"]
+    answered = client.may_mail(asked, engine)
+    assert (len(answered), sum(answered.values())) == (1000, 999)
+    assert len([query for query in queries if query.startswith("SELECT")]) == 1
+
+
+@pytest.mark.usefixtures("jane_has_bounced")
+def test_the_database_is_the_worker_s_unless_told_otherwise(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SESBOUNCE_DATABASE_URL", url)
+    assert client.may_mail(["jane@example.com"]) == {"jane@example.com": False}
+    with pytest.raises(StoreError, match="there is no database"):
+        client.may_mail(["jane@example.com"], "sqlite:////nowhere/x.sqlite3")

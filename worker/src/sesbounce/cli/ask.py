@@ -1,0 +1,82 @@
+"""Questions: may this address be mailed, and why not? Who may not?"""
+
+import sys
+from datetime import UTC, datetime
+
+import click
+
+from sesbounce.cli.common import MAY_NOT, as_json, now, print_each, reading, to_json
+from sesbounce.lookup import Answer, Event, Filter, Lookup
+from sesbounce.reason import Reason
+
+
+@click.command()
+@click.argument("address")
+@as_json
+def check(address: str, as_json: bool) -> None:
+    """May this ADDRESS be mailed? Exit code 0: yes, 1: no; the output says why.
+
+    The address may be written in any way: `Jane <Jane.Doe@EXAMPLE.com>`.
+    """
+    answer = Lookup(reading()).check(address, now())
+    click.echo(to_json(answer) if as_json else answer_line(answer))
+    if not answer.may_mail:
+        sys.exit(MAY_NOT)
+
+
+@click.command()
+@click.argument("address")
+@as_json
+def why(address: str, as_json: bool) -> None:
+    """All that SES told about an ADDRESS, and what people decided; the oldest first."""
+    lookup = Lookup(reading())
+    events = lookup.why(address)
+    if not as_json:
+        click.echo(answer_line(lookup.check(address, now())))
+        if not events:
+            click.echo("No feedback is recorded for it.")
+    print_each(events, as_json, _event_line)
+
+
+@click.command(name="list")
+@click.option(
+    "--reason", type=click.Choice([r.value for r in Reason]), help="Only for this reason."
+)
+@click.option("--domain", help="Only addresses at this domain.")
+@click.option(
+    "--since", type=click.DateTime(), help="Only those suppressed since this moment (UTC)."
+)
+@click.option("--limit", type=click.IntRange(min=1), help="At most so many, the latest first.")
+@click.option("--offset", type=click.IntRange(min=0), default=0, help="Leave out so many of them.")
+@as_json
+def list_(  # noqa: PLR0913, PLR0917  one argument an option
+    reason: str | None,
+    domain: str | None,
+    since: datetime | None,
+    limit: int | None,
+    offset: int,
+    as_json: bool,
+) -> None:
+    """The addresses that must not be mailed, the latest first."""
+    wanted = Filter(
+        reason=reason,
+        domain=domain,
+        since=since and since.replace(tzinfo=UTC),
+        limit=limit,
+        offset=offset,
+    )
+    answers = list(Lookup(reading()).suppressed(now(), wanted))
+    if not answers and not as_json:
+        click.echo("No address is suppressed." if wanted == Filter() else "None.")
+    print_each(answers, as_json, answer_line)
+
+
+def answer_line(answer: Answer) -> str:
+    """An answer for people."""
+    return f"{answer.address}: {'yes' if answer.may_mail else 'no'} ({answer.why})"
+
+
+def _event_line(event: Event) -> str:
+    what = f"{event.occurred_at:%Y-%m-%d %H:%M:%S}Z  {event.kind}: {event.reason} [{event.basis}]"
+    details = [d for d in (event.diagnostic, event.mail_id and f"mail {event.mail_id}") if d]
+    return "\n    ".join([what, *details])

@@ -1,0 +1,70 @@
+"""What the commands have in common: errors, exit codes, output, the store."""
+
+import traceback
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+import click
+import msgspec
+import sqlalchemy as sa
+
+from sesbounce.database import open_database
+from sesbounce.errors import SesBounceError
+from sesbounce.settings import Settings, load_settings
+from sesbounce.store import Store
+from sesbounce.strike_off import StrikeOff
+
+MAY_NOT = DIFFERS = 1
+ERROR = 2
+FAULT = 70  # EX_SOFTWARE of sysexits.h; Python's own 1 would say "may not be mailed"
+
+_T = TypeVar("_T")
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, one object a line.")
+
+
+class Commands(click.Group):
+    """Turns the errors of sesbounce into one line and an exit code."""
+
+    def invoke(self, context: click.Context) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(context)
+        except SesBounceError as error:
+            click.echo(f"sesbounce: {error}", err=True)
+            context.exit(ERROR)
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except Exception:  # noqa: BLE001  nothing is hidden: the traceback is shown
+            traceback.print_exc()
+            context.exit(FAULT)
+
+
+def now() -> datetime:
+    """This moment, UTC."""
+    return datetime.now(UTC)
+
+
+def reading() -> sa.Engine:
+    """The database, for those who only ask."""
+    return open_database(load_settings().database_url, read_only=True)
+
+
+def open_store(settings: Settings) -> Store:
+    """The store, its schema up to date and its statements checked."""
+    strike_off = StrikeOff(settings.strike_off_sql, settings.restore_sql)
+    store = Store(open_database(settings.database_url), settings.policy, strike_off)
+    store.prepare(migrate=settings.migrate)
+    return store
+
+
+def to_json(value: Any) -> str:
+    """One line of JSON."""
+    return msgspec.json.encode(value).decode()
+
+
+def print_each(items: Iterable[_T], as_json: bool, line: Callable[[_T], str]) -> None:
+    """Print things, a line or a JSON object each."""
+    for item in items:
+        click.echo(to_json(item) if as_json else line(item))

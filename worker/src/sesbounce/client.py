@@ -1,0 +1,48 @@
+"""For the code that sends mail: may I mail these addresses?
+
+from sesbounce.client import may_mail
+
+allowed = may_mail(["jane@example.com", "Mary <mary@example.com>"])
+# {"jane@example.com": False, "Mary <mary@example.com>": True}
+"""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from functools import lru_cache
+
+import sqlalchemy as sa
+
+from sesbounce.database import open_database
+from sesbounce.lookup import Answer, Lookup
+from sesbounce.settings import load_settings
+
+__all__ = ["Answer", "answers", "may_mail"]
+
+
+def may_mail(addresses: Iterable[str], database: str | sa.Engine | None = None) -> dict[str, bool]:
+    """Whether each address may be mailed now; one query for every thousand of them.
+
+    Args:
+        addresses: written in any way, with or without a display name.
+        database: an engine, a database URL, or None for `SESBOUNCE_DATABASE_URL`.
+
+    Returns:
+        True or False by address, as it was written. What is no address may not be mailed.
+
+    Raises:
+        StoreError: the database can't answer.
+        ConfigurationError: the URL is none.
+    """
+    return {address: answer.may_mail for address, answer in answers(addresses, database).items()}
+
+
+def answers(addresses: Iterable[str], database: str | sa.Engine | None = None) -> dict[str, Answer]:
+    """The same, with the reason, since when, until when, and the why in one sentence."""
+    engine = database if isinstance(database, sa.Engine) else _engine(database)
+    return Lookup(engine).may_mail(addresses, datetime.now(UTC))
+
+
+@lru_cache(maxsize=8)
+def _engine(url: str | None) -> sa.Engine:
+    """One engine, and so one pool of connections, for each URL."""
+    return open_database(url or load_settings().database_url, read_only=True)
