@@ -48,7 +48,7 @@ def test_addresses_are_brought_to_their_key(text: str, key: str) -> None:
         ("a@example.com, b@example.com", "a@example.com, b@example.com"),
         ("jane@exa mple.com", "jane@exa mple.com"),
         ("jane@example..com", "jane@example..com"),
-        ("jane\x00@example.com", "jane\x00@example.com"),
+        ("jane\x00@example.com", "jane\ufffd@example.com"),
         ("jane@\u2060\u00ad.example", "jane@\u2060\u00ad.example"),
         ("MAILER-DAEMON <>", "mailer-daemon <>"),
     ],

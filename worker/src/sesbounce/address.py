@@ -41,7 +41,9 @@ def parse(text: str) -> Address:
     local, _, domain = bare.rpartition("@")
     key = f"{_fold_local(local)}@{_fold_domain(domain)}"
     if key.startswith("@") or key.endswith("@") or len(key) > MAX_LENGTH:
-        return Address(_bounded(" ".join(text.lower().split())), text, parsed=False)
+        # Databases differ on NUL; a key must be the same in all of them.
+        folded = " ".join(text.lower().split()).replace("\0", "\N{REPLACEMENT CHARACTER}")
+        return Address(_bounded(folded), text, parsed=False)
     return Address(key, text, parsed=True)
 
 

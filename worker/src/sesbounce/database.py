@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, SQLAlchemyError
 
 from sesbounce.errors import ConfigurationError, StoreError
 
@@ -98,11 +98,24 @@ def is_conflict(error: SQLAlchemyError) -> bool:
 
     PostgreSQL: serialization_failure, deadlock_detected; MySQL: lock wait timeout, deadlock.
     """
-    if not isinstance(error, DBAPIError):
-        return False
-    state = getattr(error.orig, "sqlstate", None)
-    number = error.orig.args[0] if error.orig and error.orig.args else None
-    return state in ("40001", "40P01") or number in (1205, 1213)
+    return not _codes(error).isdisjoint({"40001", "40P01", 1205, 1213})
+
+
+def is_row_fault(error: SQLAlchemyError) -> bool:
+    """Whether the database refused the values of a row, and would take others.
+
+    Some of that the drivers do not call by its name. PostgreSQL: a trigger's RAISE; MySQL: a
+    trigger's SIGNAL, a CHECK; MariaDB: a CHECK.
+    """
+    named = isinstance(error, IntegrityError | DataError)
+    return named or not _codes(error).isdisjoint({"P0001", 1644, 3819, 4025})
+
+
+def _codes(error: SQLAlchemyError) -> set[object]:
+    """The SQLSTATE and MySQL's error number, as far as the driver tells."""
+    cause = error.orig if isinstance(error, DBAPIError) else None
+    number = cause.args[0] if cause and cause.args else None
+    return {getattr(cause, "sqlstate", None), number}
 
 
 def _take_over_transactions(connection: sqlite3.Connection, _record: object) -> None:

@@ -9,11 +9,11 @@ from typing import Any, Self
 import msgspec
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql, postgresql, sqlite
-from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 
 from sesbounce import schema
 from sesbounce.columns import UtcDateTime
-from sesbounce.database import cause, is_conflict, write
+from sesbounce.database import cause, is_conflict, is_row_fault, write
 from sesbounce.decode import Decoded
 from sesbounce.errors import ConflictError, RowError, StoreError
 from sesbounce.feedback import Feedback
@@ -192,14 +192,13 @@ class Store:
         learned: dict[str, State] = {}
         for fact in feedback:
             learned[fact.address] = merge(learned.get(fact.address, State()), learn(fact))
-        known = _lock(connection, sorted(k for k, state in learned.items() if state != State()))
+        learned = {key: state for key, state in learned.items() if state != State()}
+        known = _lock(connection, sorted(learned))
         recorded = Recorded()
         changed: list[_Row] = []
         newly_suppressed: list[_Row] = []
         for key in sorted(learned):
-            before = known.get(key)
-            if before is None:
-                continue  # nothing was learned
+            before = known[key]
             state = merge(before.state, learned[key])
             if state == before.state:
                 continue
@@ -274,10 +273,12 @@ def _translated(what: str) -> Iterator[None]:
     """The database's errors as those of sesbounce: a row's own fault, or everybody's."""
     try:
         yield
-    except (IntegrityError, DataError) as error:
-        raise RowError(f"{what}: {cause(error)}") from error
     except SQLAlchemyError as error:
-        kind = ConflictError if is_conflict(error) else StoreError
+        kind: type[StoreError] = StoreError
+        if is_row_fault(error):
+            kind = RowError
+        elif is_conflict(error):
+            kind = ConflictError
         raise kind(f"{what}: {cause(error)}") from error
 
 

@@ -1,0 +1,1 @@
+from tests.databases import database_url, server_database_url, server_urls  # noqa: F401

@@ -1,0 +1,295 @@
+"""The store on each kind of database: the same facts, the same tables."""
+
+import json
+import random
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from scripts.ses_messages import SCHEMAS, Scenario
+from sesbounce import migrate
+from sesbounce.database import open_database, write
+from sesbounce.decision import decide
+from sesbounce.decode import Decoded, decode
+from sesbounce.errors import RowError, SchemaError, StoreError, StrikeOffError
+from sesbounce.lookup import Filter, Lookup
+from sesbounce.policy import Policy
+from sesbounce.reason import Reason
+from sesbounce.schema import metadata
+from sesbounce.store import Recorded, Store
+from sesbounce.strike_off import StrikeOff
+from tests.support import AT, bounce, mail, said
+
+STRIKE_OFF = "UPDATE member SET mailable = 0 WHERE lower(email) = :address"
+RESTORE = "UPDATE member SET mailable = 1 WHERE lower(email) = :address"
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def engine(database_url: str) -> Iterator[sa.Engine]:
+    """An empty database of each kind that holds a table of the sender's own."""
+    engine = open_database(database_url)
+    with write(engine) as connection:
+        connection.exec_driver_sql(
+            "CREATE TABLE member (email VARCHAR(320), mailable INT CHECK (mailable < 2))"
+        )
+        connection.exec_driver_sql(
+            "INSERT INTO member VALUES ('Jane@Example.com', 1), ('mary@example.com', 1)"
+        )
+    yield engine
+    engine.dispose()
+
+
+def store(engine: sa.Engine, strike_off: StrikeOff | None = None) -> Store:
+    made = Store(engine, Policy(), strike_off or StrikeOff(STRIKE_OFF, RESTORE))
+    made.prepare()
+    return made
+
+
+def decoded(scenario: Scenario, day: float = 0, recipient: str = "jane@example.com") -> Decoded:
+    at = AT + day * DAY
+    return decode(json.dumps(said(scenario, mail(recipient, f"mail-{day}"), at=at)))
+
+
+def rows(engine: sa.Engine, sql: str) -> list[Any]:
+    with engine.connect() as connection:
+        return [tuple(row) for row in connection.exec_driver_sql(sql)]
+
+
+def tables(engine: sa.Engine) -> dict[str, list[Any]]:
+    """What must be the same, however the facts came."""
+    return {
+        "addresses": rows(engine, "SELECT * FROM feedback_address ORDER BY address"),
+        "facts": rows(
+            engine, "SELECT dedupe_key, occurred_at FROM feedback_event ORDER BY dedupe_key"
+        ),
+        "messages": rows(engine, "SELECT digest FROM feedback_message ORDER BY digest"),
+    }
+
+
+def test_a_bounce_is_recorded_struck_off_and_answered(engine: sa.Engine) -> None:
+    recording = store(engine)
+    message = decoded(Scenario.BOUNCE, 0, "Jane@Example.com")
+    assert recording.record([message, message], AT) == Recorded(
+        events=1, duplicates=1, suppressed=1, struck_rows=1
+    )
+    assert recording.record([message], AT) == Recorded(duplicates=1)
+    assert dict(rows(engine, "SELECT email, mailable FROM member"))["Jane@Example.com"] == 0
+    answer = Lookup(engine).check("JANE@example.com", AT)
+    assert (answer.may_mail, answer.since, answer.reason) == (False, AT, "no_such_mailbox")
+    (event,) = Lookup(engine).why("jane@example.com")
+    assert (event.occurred_at, event.original) == (AT, "Jane@Example.com")
+    query = sa.text("SELECT 1 FROM suppressed WHERE address = lower(:to)")
+    with engine.connect() as connection:
+        assert connection.scalar(query, {"to": "Jane@EXAMPLE.com"}) == 1
+
+
+def test_suppressions_run_out_by_the_view_and_by_the_sweep(engine: sa.Engine) -> None:
+    recording = store(engine)
+    long_ago = [decoded(Scenario.MAILBOX_FULL, day) for day in (-3000, -2999, -2998)]
+    recording.record(long_ago, AT - 2998 * DAY)
+    assert dict(rows(engine, "SELECT email, mailable FROM member"))["Jane@Example.com"] == 0
+    assert rows(engine, "SELECT address FROM suppressed") == []
+    assert recording.sweep(AT, never) == Recorded(restored_rows=1)
+    assert dict(rows(engine, "SELECT email, mailable FROM member"))["Jane@Example.com"] == 1
+
+
+def never(address: str, error: RowError) -> None:
+    raise AssertionError(address) from error
+
+
+def test_what_is_odd_in_text_is_kept(engine: sa.Engine) -> None:
+    recording = store(engine, StrikeOff())
+    long = "x" * 100_000
+    texts = ["Jösé <jösé@bücher.example>", "jose@bücher.example", "😀@example.com", "nul\0@x.y"]
+    for number, text in enumerate(texts):
+        message = bounce("Permanent", "General", emailAddress=text, diagnosticCode=long + "\0")
+        message["mail"]["messageId"] = f"{number}\0" + long
+        assert recording.record([decode(json.dumps(message))], AT).suppressed == 1
+    lookup = Lookup(engine)
+    assert not lookup.check("JÖSÉ@bücher.example", AT).may_mail
+    assert not lookup.check("😀@example.com", AT).may_mail
+    assert len(rows(engine, "SELECT * FROM feedback_address")) == len(texts)
+
+
+def test_a_row_that_is_refused_is_its_own_fault_and_costs_the_batch_nothing_kept(
+    engine: sa.Engine,
+) -> None:
+    failing = StrikeOff("UPDATE member SET mailable = 2 WHERE lower(email) = :address")
+    recording = store(engine, failing)
+    with pytest.raises(RowError) as failed:
+        recording.record([decoded(Scenario.BOUNCE)], AT)
+    assert "jane" not in str(failed.value).lower()
+    assert tables(engine) == {"addresses": [], "facts": [], "messages": []}
+
+
+TRIGGERS = {
+    "sqlite": "CREATE TRIGGER keep BEFORE UPDATE ON member "
+    "BEGIN SELECT raise(ABORT, 'jane stays'); END",
+    "postgresql": "CREATE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS "
+    "$$ BEGIN RAISE EXCEPTION 'jane stays'; END $$; "
+    "CREATE TRIGGER keep BEFORE UPDATE ON member FOR EACH ROW EXECUTE FUNCTION keep()",
+    "mysql": "CREATE TRIGGER keep BEFORE UPDATE ON member FOR EACH ROW "
+    "SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'jane stays'",
+}
+
+
+def test_what_a_trigger_of_the_sender_s_refuses_is_the_row_s_own_fault(engine: sa.Engine) -> None:
+    recording = store(engine)
+    with write(engine) as connection:
+        connection.exec_driver_sql(TRIGGERS[engine.dialect.name])
+    with pytest.raises(RowError, match="jane stays"):
+        recording.record([decoded(Scenario.BOUNCE)], AT)
+
+
+def test_statements_that_do_not_fit_are_found_at_the_start(engine: sa.Engine) -> None:
+    for sql in (
+        "UPDATE membre SET mailable = 0 WHERE email = :address",
+        "UPDATE member SET nothing = 0 WHERE email = :address",
+    ):
+        with pytest.raises(StrikeOffError, match="does not fit the database"):
+            store(engine, StrikeOff(sql))
+    store(engine, StrikeOff("DELETE FROM member WHERE lower(email) = :address"))
+    assert len(rows(engine, "SELECT * FROM member")) == 2
+
+
+def test_a_table_that_vanishes_is_nobody_s_own_fault(engine: sa.Engine) -> None:
+    recording = store(engine)
+    with write(engine) as connection:
+        connection.exec_driver_sql("DROP TABLE member")
+    with pytest.raises(StoreError) as failed:
+        recording.record([decoded(Scenario.BOUNCE)], AT)
+    assert not isinstance(failed.value, RowError)
+
+
+def test_addresses_are_listed_and_decided_about(engine: sa.Engine) -> None:
+    recording = store(engine)
+    recording.record([decoded(Scenario.BOUNCE, 0, f"{n}_@example.com") for n in range(5)], AT)
+    recording.record([decide("x@other.example", Reason.SUPPRESSED_BY_HAND, AT + DAY)], AT)
+    lookup = Lookup(engine)
+
+    def listed(**wanted: Any) -> list[str]:
+        return [answer.address for answer in lookup.suppressed(AT, Filter(**wanted))]
+
+    assert listed(offset=4) == ["3_@example.com", "4_@example.com"]
+    assert listed(domain="other.example") == ["x@other.example"]
+    assert listed(since=AT + DAY) == ["x@other.example"]
+    assert listed(reason="no_such_mailbox", limit=2) == ["0_@example.com", "1_@example.com"]
+
+
+class TestMigrations:
+    def test_up_and_down_and_no_drift(self, engine: sa.Engine) -> None:
+        assert migrate.current(engine) is None
+        migrate.upgrade(engine)
+        assert migrate.current(engine) == migrate.newest()
+        assert migrate.drift(engine) == []
+        migrate.downgrade(engine, "base")
+        left = set(sa.inspect(engine).get_table_names())
+        assert left == {"member", migrate.VERSION_TABLE}
+        migrate.upgrade(engine)
+        assert migrate.drift(engine) == []
+
+    def test_workers_that_start_at_once_migrate_once(self, engine: sa.Engine) -> None:
+        with ThreadPoolExecutor(6) as pool:
+            list(pool.map(lambda _: migrate.ensure(engine, migrate=True), range(6)))
+        assert migrate.drift(engine) == []
+
+    def test_a_name_that_is_taken_is_told_and_nothing_is_made(self, engine: sa.Engine) -> None:
+        with write(engine) as connection:
+            connection.exec_driver_sql("CREATE TABLE feedback_event (id INT)")
+        with pytest.raises(SchemaError, match="a feedback_event that is not sesbounce's"):
+            migrate.upgrade(engine)
+        assert not {"feedback_message", "feedback_address"} & set(
+            sa.inspect(engine).get_table_names()
+        )
+
+    def test_the_sender_s_own_alembic_is_left_alone(self, engine: sa.Engine) -> None:
+        with write(engine) as connection:
+            connection.exec_driver_sql("CREATE TABLE alembic_version (version_num VARCHAR(32))")
+            connection.exec_driver_sql("INSERT INTO alembic_version VALUES ('theirs')")
+        migrate.upgrade(engine)
+        assert rows(engine, "SELECT * FROM alembic_version") == [("theirs",)]
+
+
+def random_messages(count: int, seed: int) -> list[Decoded]:
+    """Facts about few addresses, so that they meet; some told twice, in both schemas."""
+    chance = random.Random(seed)
+    told = []
+    for _ in range(count):
+        recipient = f"{chance.choice('Aa')}{chance.randrange(200)}@example.com"
+        about = mail(recipient, f"m{chance.randrange(count)}")
+        at = AT + timedelta(minutes=chance.randrange(60 * 24 * 60))
+        scenario = chance.choice([*Scenario, *[Scenario.MAILBOX_FULL] * 4])
+        told.append(decode(json.dumps(said(scenario, about, chance.choice(SCHEMAS), at))))
+    return told
+
+
+def emptied(engine: sa.Engine) -> None:
+    with write(engine) as connection:
+        for table in metadata.sorted_tables:
+            connection.execute(sa.delete(table))
+
+
+def record_in_batches(recording: Store, messages: Sequence[Decoded], size: int) -> None:
+    for start in range(0, len(messages), size):
+        recording.record(messages[start : start + size], AT)
+
+
+def test_any_order_and_any_batches_end_in_the_same_tables(engine: sa.Engine) -> None:
+    chance = random.Random(20261120)
+    messages = random_messages(2000, 1)
+    recording = store(engine, StrikeOff())
+    record_in_batches(recording, messages, 500)
+    expected = tables(engine)
+    assert len(expected["addresses"]) > 100
+    for _ in range(3):
+        emptied(engine)
+        shuffled = messages + chance.sample(messages, 200)
+        chance.shuffle(shuffled)
+        record_in_batches(recording, shuffled, chance.choice([37, 200, 1000]))
+        assert tables(engine) == expected
+
+
+WORKER = """
+import sys, random
+from sesbounce.database import open_database
+from sesbounce.policy import Policy
+from sesbounce.store import Store
+from sesbounce.strike_off import StrikeOff
+from tests.integration.store.test_databases import STRIKE_OFF, random_messages, record_in_batches
+url, seed = sys.argv[1], int(sys.argv[2])
+messages = random_messages(1000, 2)
+random.Random(seed).shuffle(messages)
+recording = Store(open_database(url), Policy(), StrikeOff(STRIKE_OFF))
+recording.prepare()
+record_in_batches(recording, messages, 20)
+"""
+
+
+def test_processes_that_write_at_once_lose_nothing(engine: sa.Engine, database_url: str) -> None:
+    """Four processes record the same facts, each in an order of its own."""
+    root = Path(__file__).parents[3]
+    workers = [
+        subprocess.Popen(
+            [sys.executable, "-c", WORKER, database_url, str(seed)],
+            cwd=root,
+            env=None,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for seed in range(4)
+    ]
+    for worker in workers:
+        _, errors = worker.communicate(timeout=300)
+        assert worker.returncode == 0, errors
+    together = tables(engine)
+    emptied(engine)
+    record_in_batches(store(engine, StrikeOff(STRIKE_OFF)), random_messages(1000, 2), 500)
+    assert tables(engine) == together
