@@ -1,6 +1,7 @@
 """What other tests rely on when they ask for a database: tests/databases.py keeps its promises."""
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -153,9 +154,11 @@ def test_a_server_goes_when_the_tests_are_killed(start: Start, folder: Path) -> 
     )
     subprocess.run([sys.executable, "-c", script, folder], cwd=CHECKOUT, check=False, timeout=60)
     deadline = time.monotonic() + 30
-    while processes(folder) and time.monotonic() < deadline:
+    while (left := processes(folder)) and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert processes(folder) == []
+    for process in left:
+        os.kill(int(process.name), signal.SIGKILL)
+    assert left == []
 
 
 # --- When there is none, or it does not start ---------------------------------------------------
@@ -199,7 +202,7 @@ def test_a_missing_server_is_told_in_one_line(programs: Path, folder: Path) -> N
     [
         ("echo no locale; exit 3", "", r"initdb failed \(3\); its last words:\nno locale"),
         ("", "echo no memory; exit 1", r"ended before it was ready .*refused(.|\n)*no memory"),
-        ("", "echo patience; exec /bin/sleep 60", r"is not ready after 1 s(.|\n)*patience"),
+        ("", "echo patience; exec /bin/sleep 60", r"is not ready after 3 s(.|\n)*patience"),
     ],
 )
 def test_a_server_that_does_not_start_has_the_last_word(
@@ -210,7 +213,7 @@ def test_a_server_that_does_not_start_has_the_last_word(
     postgres: str,
     words: str,
 ) -> None:
-    monkeypatch.setattr(databases, "_READY_SECONDS", 1)
+    monkeypatch.setattr(databases, "_READY_SECONDS", 3)
     program(programs, "initdb", initdb)
     program(programs, "postgres", postgres)
     program(programs, "test", "")

@@ -59,7 +59,7 @@ def test_every_parameter_may_be_named(engine: sa.Engine) -> None:
     with write(engine) as connection:
         connection.exec_driver_sql(f"CREATE TABLE log ({', '.join(names)})")
         statement = f"INSERT INTO log VALUES (:{', :'.join(names)})"
-        assert StrikeOff(statement).strike_off(connection, [JANE]) == 1
+        assert StrikeOff(statement).strike_off(connection, [JANE]) == (1, {})
         row = connection.exec_driver_sql("SELECT * FROM log").mappings().one()
         assert dict(row) == dict(JANE)
 
@@ -68,7 +68,7 @@ def test_values_are_bound_never_pasted(engine: sa.Engine) -> None:
     hostile = Parameters(**(JANE | {"address": "'; DROP TABLE member; --"}))
     strike_off = StrikeOff("UPDATE member SET mailable = 0 WHERE email = :address;")
     with write(engine) as connection:
-        assert strike_off.strike_off(connection, [hostile]) == 0
+        assert strike_off.strike_off(connection, [hostile]) == (0, {})
         assert connection.exec_driver_sql("SELECT count(*) FROM member").scalar() == 2
 
 
@@ -78,4 +78,13 @@ def test_nothing_configured_does_nothing(engine: sa.Engine) -> None:
     assert not nothing.restores
     with write(engine) as connection:
         nothing.check(connection)
-        assert nothing.strike_off(connection, [JANE]) == nothing.restore(connection, [JANE]) == 0
+        assert nothing.strike_off(connection, [JANE]) == (0, {})
+        assert nothing.restore(connection, [JANE]) == (0, {})
+
+
+def test_several_statements_are_a_json_list() -> None:
+    with pytest.raises(StrikeOffError, match="no JSON list of statements"):
+        StrikeOff("[UPDATE member SET mailable = 0 WHERE email = :address]")
+    with pytest.raises(StrikeOffError, match="must say which row"):
+        StrikeOff('["DELETE FROM member WHERE email = :address", "DELETE FROM member"]')
+    assert not StrikeOff("[]").strikes

@@ -10,9 +10,11 @@ import pytest
 import sqlalchemy as sa
 
 from scripts.ses_messages import Scenario
+from sesbounce.courier import Courier
 from sesbounce.database import write
 from sesbounce.errors import CertificateError, QueueError, StoreError
 from sesbounce.log import set_up_logs
+from sesbounce.outbox import Outbox
 from sesbounce.policy import Policy
 from sesbounce.queue import Queue, Received
 from sesbounce.store import Store
@@ -54,13 +56,15 @@ class Shelf(Queue):
 def make(engine: sa.Engine, queue: Queue, trust: Trust | None = None, now: datetime = AT) -> Worker:
     store = Store(engine, Policy(), StrikeOff(STRIKE_OFF, RESTORE))
     store.prepare()
-    return Worker(queue, store, trust or Trust(), 20, lambda: now)
+    courier = Courier(Outbox(), engine, lambda: now)
+    return Worker(queue, store, trust or Trust(), courier, 20, lambda: now)
 
 
 def body(recipient: str = "jane@example.com", scenario: Scenario = Scenario.BOUNCE) -> str:
     return in_sns(said(scenario, mail(recipient, recipient)))
 
 
+NEW = '{"eventType": "New"}'
 JUNK = '{"notificationType": "Bounce"}'
 
 
@@ -83,15 +87,16 @@ def test_a_message_that_can_t_be_given_back_does_not_stop_the_worker(engine: sa.
 
 
 def test_a_row_that_is_refused_costs_only_itself(engine: sa.Engine) -> None:
-    with write(engine) as connection:
-        connection.exec_driver_sql(
-            "CREATE TRIGGER keep BEFORE UPDATE ON member WHEN old.email LIKE 'jane%' "
-            "BEGIN SELECT raise(ABORT, 'jane stays'); END"
-        )
     bodies = [body(f"{n}@example.com") for n in range(9)]
     bodies.insert(4, body())
     shelf = Shelf(bodies)
-    totals = make(engine, shelf).run(until_empty=True)
+    worker = make(engine, shelf)
+    with write(engine) as connection:
+        connection.exec_driver_sql(
+            "CREATE TRIGGER refuse BEFORE INSERT ON feedback_event WHEN new.address LIKE 'jane%' "
+            "BEGIN SELECT raise(ABORT, 'not this one'); END"
+        )
+    totals = worker.run(until_empty=True)
     assert (totals.deleted, totals.failed, totals.recorded.suppressed) == (9, 1, 9)
     assert ("give back", [body()]) in shelf.done
 
@@ -157,14 +162,19 @@ def test_a_signal_lets_it_finish_what_is_in_hand(engine: sa.Engine) -> None:
 def test_logs_hold_no_address(engine: sa.Engine, capsys: pytest.CaptureFixture[str]) -> None:
     odd: dict[str, Any] = said(about=mail("jane@example.com"))
     odd["bounce"]["timestamp"] = "jane@example.com"
+    shelf = Shelf([JUNK, body(), body("Jane.2@example.com"), in_sns(odd), in_sns(NEW)])
+    worker = make(engine, shelf)
     with write(engine) as connection:
-        connection.exec_driver_sql(
-            "CREATE TRIGGER keep BEFORE UPDATE ON member BEGIN SELECT raise(ABORT, 'no'); END"
-        )
+        for statement in (
+            "CREATE TRIGGER keep BEFORE UPDATE ON member "
+            "BEGIN SELECT raise(ABORT, 'jane@example.com stays'); END",
+            "CREATE TRIGGER refuse BEFORE INSERT ON feedback_event "
+            "WHEN new.address = 'jane.2@example.com' BEGIN SELECT raise(ABORT, 'not her'); END",
+        ):
+            connection.exec_driver_sql(statement)
     set_up_logs("json")
-    shelf = Shelf([JUNK, body(), in_sns(odd), in_sns('{"eventType": "New"}')])
-    make(engine, shelf).run(until_empty=True)
+    worker.run(until_empty=True)
     said_in_logs = "".join(capsys.readouterr())
-    for what in ("undecodable", "not recorded", "unknown", "batch"):
+    for what in ("undecodable", "not recorded", "statement refused", "unknown", "batch"):
         assert what in said_in_logs
     assert "jane" not in said_in_logs

@@ -88,9 +88,11 @@ def write(engine: sa.Engine) -> Iterator[sa.Connection]:
 def cause(error: SQLAlchemyError) -> str:
     """The database's own words, without statement and parameters.
 
-    The first line alone: in the others PostgreSQL quotes the values of a row.
+    The first line alone: in the others PostgreSQL quotes the values of a row. MySQL quotes
+    some in the first, so that whatever looks like an address is left out.
     """
-    return str(getattr(error, "orig", None) or error).partition("\n")[0]
+    first = str(getattr(error, "orig", None) or error).partition("\n")[0]
+    return " ".join("…" if "@" in word else word for word in first.split(" "))
 
 
 def is_conflict(error: SQLAlchemyError) -> bool:

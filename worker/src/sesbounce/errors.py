@@ -12,6 +12,7 @@
     + ConflictError         another writer was in the way; it may be tried again
     + SchemaError           its tables are not the ones that are needed
     + StrikeOffError        a statement for the sender's own tables is wrong
+  x DeliveryError           a target of the outbox was not told, and is told again later
   x QueueError              SQS refused or can't be reached
   x AddressError            what was asked about is no address
 
@@ -109,3 +110,7 @@ class QueueError(SesBounceError):
 
 class AddressError(SesBounceError):
     """What was asked about is no address."""
+
+
+class DeliveryError(SesBounceError):
+    """A target of the outbox was not told, and is told again later."""

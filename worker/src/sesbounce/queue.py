@@ -1,16 +1,15 @@
 """The SQS queue: receive, delete, give back, count."""
 
-import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NoReturn
 
-import boto3
 import msgspec
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, NoRegionError
+from botocore.exceptions import BotoCoreError, ClientError
 
-from sesbounce.errors import ConfigurationError, QueueError
+from sesbounce.aws import open_client
+from sesbounce.errors import QueueError
 
 if TYPE_CHECKING:
     from types_boto3_sqs.client import SQSClient
@@ -129,22 +128,9 @@ def open_queue(url: str) -> Queue:
 
     Raises:
         ConfigurationError: the region is missing, or the endpoint is no URL.
-        QueueError: boto3 can't be set up otherwise.
     """
-    try:
-        client = boto3.client(
-            "sqs",
-            # boto3 itself reads AWS_DEFAULT_REGION alone; ECS and Lambda set AWS_REGION.
-            region_name=os.environ.get("AWS_REGION") or None,
-            config=Config(retries={"mode": "standard", "total_max_attempts": 8}),
-        )
-    except NoRegionError:
-        raise ConfigurationError("AWS_REGION is not set: name the region of the queue") from None
-    except ValueError as error:
-        raise ConfigurationError(f"AWS_ENDPOINT_URL is no URL: {error}") from None
-    except BotoCoreError as error:
-        _refuse("can't be opened", error)
-    return Queue(client, url)
+    retries = Config(retries={"mode": "standard", "total_max_attempts": 8})
+    return Queue(open_client("sqs", retries), url)
 
 
 def _refuse(what: str, error: ClientError | BotoCoreError) -> NoReturn:

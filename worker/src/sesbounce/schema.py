@@ -81,6 +81,21 @@ address = sa.Table(
 )
 
 
+outbox = sa.Table(
+    "feedback_outbox",
+    metadata,
+    sa.Column("target", Word, primary_key=True),
+    sa.Column("address", Key, primary_key=True),
+    sa.Column("version", sa.String(32), nullable=False, comment="another for each note"),
+    sa.Column("note", Words, nullable=False, comment="what to tell, JSON"),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("due_at", UtcDateTime, nullable=False),
+    sa.Column("problem", Words, comment="of the last attempt"),
+    sa.Index(None, "due_at"),
+    comment="What those outside of the transaction are still to be told.",
+)
+
+
 def suppressed_at(now: datetime) -> sa.ColumnElement[bool]:
     """The condition that an address must not be mailed at a moment."""
     until = address.c.suppressed_until

@@ -1,9 +1,9 @@
 """The settings: environment variables with one prefix, read once and checked at the start."""
 
 from datetime import timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from sesbounce.errors import ConfigurationError
@@ -36,6 +36,22 @@ class Settings(BaseSettings):
         default=None,
         description="SQL that is run for each address that ceases to be",
     )
+    strike_off_database_url: str | None = Field(
+        default=None,
+        description="URL of another database, in which the two statements are run instead",
+    )
+    ses_suppression_list: bool = Field(
+        default=False, description="keep SES's own suppression list of the account in step"
+    )
+    webhook_url: str | None = Field(
+        default=None,
+        pattern=r"^https?://",
+        description="HTTPS URL that is told of each address struck off or restored",
+    )
+    webhook_secret: str | None = Field(
+        default=None, min_length=16, description="secret that signs what the webhook gets"
+    )
+    webhook_insecure: bool = Field(default=False, description="allow a webhook without TLS")
     topic_arns: Annotated[list[str], NoDecode] = Field(
         default=[],
         description="topics whose messages are believed, separated by commas; empty: all",
@@ -92,6 +108,17 @@ class Settings(BaseSettings):
             raise ValueError("every entry should start with arn:")
         return value
 
+    @model_validator(mode="after")
+    def _webhook_is_safe(self) -> Self:
+        if self.webhook_url and not self.webhook_secret:
+            raise ValueError("SESBOUNCE_WEBHOOK_URL needs SESBOUNCE_WEBHOOK_SECRET beside it")
+        if (self.webhook_url or "").startswith("http://") and not self.webhook_insecure:
+            raise ValueError(
+                "SESBOUNCE_WEBHOOK_URL should begin with https://, or set "
+                "SESBOUNCE_WEBHOOK_INSECURE=true"
+            )
+        return self
+
     @property
     def policy(self) -> Policy:
         """The policy that these settings amount to."""
@@ -119,6 +146,8 @@ def load_settings(**overrides: Any) -> Settings:
 
 
 def _explain(error: Any) -> str:
+    if not error["loc"]:
+        return str(error["msg"]).removeprefix("Value error, ")
     name = str(error["loc"][0])
     field = Settings.model_fields[name]
     return f"{PREFIX}{name.upper()}: {error['msg']}. It is: {field.description}."

@@ -1,6 +1,6 @@
 """Records batches of decoded messages: log, state, verdict and strike-off in one transaction."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from operator import itemgetter
@@ -19,9 +19,10 @@ from sesbounce.errors import ConflictError, RowError, StoreError
 from sesbounce.feedback import Feedback
 from sesbounce.migrate import ensure
 from sesbounce.notification import Kind
+from sesbounce.outbox import Note, Outbox
 from sesbounce.policy import Policy, State, Verdict, judge, learn, merge
 from sesbounce.reason import Reason
-from sesbounce.strike_off import Parameters, StrikeOff
+from sesbounce.strike_off import Outcome, Parameters, StrikeOff
 
 _encode_state = msgspec.json.Encoder().encode
 _decode_state = msgspec.json.Decoder(State).decode
@@ -43,6 +44,7 @@ class Recorded(msgspec.Struct):
         restored: addresses that ceased to be.
         struck_rows: rows of the sender's own tables that the strike-off statement changed.
         restored_rows: rows that the restore statement changed.
+        refused: addresses for which a statement was refused, by the database's words.
     """
 
     events: int = 0
@@ -51,11 +53,15 @@ class Recorded(msgspec.Struct):
     restored: int = 0
     struck_rows: int = 0
     restored_rows: int = 0
+    refused: dict[str, int] = msgspec.field(default_factory=dict)
 
     def add(self, other: "Recorded") -> None:
         """Count the other one in."""
         for field in self.__struct_fields__:
-            setattr(self, field, getattr(self, field) + getattr(other, field))
+            if field != "refused":
+                setattr(self, field, getattr(self, field) + getattr(other, field))
+        for problem, times in other.refused.items():
+            self.refused[problem] = self.refused.get(problem, 0) + times
 
 
 class _Row(msgspec.Struct, frozen=True):
@@ -113,10 +119,17 @@ class _Row(msgspec.Struct, frozen=True):
 class Store:
     """The writing side of the database."""
 
-    def __init__(self, engine: sa.Engine, policy: Policy, strike_off: StrikeOff) -> None:
+    def __init__(
+        self,
+        engine: sa.Engine,
+        policy: Policy,
+        strike_off: StrikeOff,
+        outbox: Outbox | None = None,
+    ) -> None:
         self._engine = engine
         self._policy = policy
         self._strike_off = strike_off
+        self._outbox = outbox or Outbox()
 
     def prepare(self, *, migrate: bool = True) -> None:
         """Bring the schema up to date, and check the statements before the first message.
@@ -153,15 +166,14 @@ class Store:
                 continue
         return self._record(messages, now)
 
-    def sweep(self, now: datetime, refused: Callable[[str, RowError], None]) -> Recorded:
+    def sweep(self, now: datetime) -> Recorded:
         """Tell the sender's own tables what time has changed: suppressions that ran out.
 
-        Addresses that were suppressed before a strike-off statement was configured are struck
-        off as well.
+        Addresses that were suppressed before a strike-off statement was configured, and those
+        for which a statement was refused, are told as well.
 
         Args:
             now: the moment for which to judge.
-            refused: is told of an address for which a statement fails; the others go on.
 
         Raises:
             StoreError: the database can't be used.
@@ -169,12 +181,14 @@ class Store:
         swept = Recorded()
         last = ""
         while True:
-            with _translated("unsettled addresses were not read"), self._engine.connect() as c:
-                rows = [_Row.of(row) for row in c.execute(self._unsettled(last, now))]
-            swept.add(self._tell_each(rows, now, refused))
-            if len(rows) < _CHUNK:
+            with _translated("expired suppressions were not lifted"), write(self._engine) as c:
+                keys = c.scalars(self._unsettled(last, now)).all()
+                # What was read may have changed before it was locked.
+                rows = list(_lock(c, keys).values())
+                swept.add(self._tell(c, rows, now))
+            if len(keys) < _CHUNK:
                 return swept
-            last = rows[-1].key
+            last = keys[-1]
 
     def _record(self, messages: Sequence[Decoded], now: datetime) -> Recorded:
         with _translated("the batch was not recorded"), write(self._engine) as connection:
@@ -213,22 +227,6 @@ class Store:
         recorded.add(self._tell(connection, changed, now, newly_suppressed))
         return recorded
 
-    def _tell_each(
-        self, rows: Sequence[_Row], now: datetime, refused: Callable[[str, RowError], None]
-    ) -> Recorded:
-        """`_tell` in a transaction; where a row is refused, each row in one of its own."""
-        try:
-            with _translated("a statement failed"), write(self._engine) as connection:
-                return self._tell(connection, rows, now)
-        except RowError as error:
-            if len(rows) == 1:
-                refused(rows[0].key, error)
-                return Recorded()
-        told = Recorded()
-        for row in rows:
-            told.add(self._tell_each([row], now, refused))
-        return told
-
     def _tell(
         self,
         connection: sa.Connection,
@@ -241,27 +239,53 @@ class Store:
         An address that is suppressed anew is struck off even where it has been before: without
         a restore statement nobody has told the sender's tables of the time in between.
         """
-        strike_off = self._strike_off
         strike = [r for r in rows if r.verdict.suppressed_at(now) and not r.struck_off]
         strike += [r for r in newly_suppressed if r.struck_off]
         restore = [r for r in rows if r.struck_off and not r.verdict.suppressed_at(now)]
         told = Recorded()
-        if strike_off.strikes:
-            told.struck_rows = strike_off.strike_off(connection, [r.parameters() for r in strike])
-            _mark(connection, strike, struck_off=True)
-        if strike_off.restores:
-            told.restored_rows = strike_off.restore(connection, [r.parameters() for r in restore])
-            _mark(connection, restore, struck_off=False)
+        if self._strikes:
+            outcome = self._strike_off.strike_off(connection, [r.parameters() for r in strike])
+            told.struck_rows = outcome.rows
+            self._told(connection, strike, outcome, now, told, suppressed=True)
+        if self._restores:
+            outcome = self._strike_off.restore(connection, [r.parameters() for r in restore])
+            told.restored_rows = outcome.rows
+            self._told(connection, restore, outcome, now, told, suppressed=False)
         return told
+
+    def _told(
+        self,
+        connection: sa.Connection,
+        rows: Sequence[_Row],
+        outcome: Outcome,
+        now: datetime,
+        told: Recorded,
+        *,
+        suppressed: bool,
+    ) -> None:
+        """Note who has been told; those that were refused are told again by the next sweep."""
+        for problem in outcome.refused.values():
+            told.refused[problem] = told.refused.get(problem, 0) + 1
+        done = [row for row in rows if row.key not in outcome.refused]
+        self._outbox.put(connection, [Note(suppressed, r.parameters()) for r in done], now)
+        _mark(connection, done, struck_off=suppressed)
+
+    @property
+    def _strikes(self) -> bool:
+        return self._strike_off.strikes or self._outbox.used
+
+    @property
+    def _restores(self) -> bool:
+        return self._strike_off.restores or self._outbox.used
 
     def _unsettled(self, last: str, now: datetime) -> sa.Select[Any]:
         """Addresses of which the sender's tables have been told otherwise than holds now."""
         table = schema.address
         suppressed = schema.suppressed_at(now)
-        strike = table.c.struck_off.is_(False) & suppressed & self._strike_off.strikes
-        restore = table.c.struck_off.is_(True) & sa.not_(suppressed) & self._strike_off.restores
+        strike = table.c.struck_off.is_(False) & suppressed & self._strikes
+        restore = table.c.struck_off.is_(True) & sa.not_(suppressed) & self._restores
         return (
-            sa.select(table)
+            sa.select(table.c.address)
             .where(table.c.address > last, strike | restore)
             .order_by(table.c.address)
             .limit(_CHUNK)

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import structlog
 
+from sesbounce.courier import Courier
 from sesbounce.decode import Decoded, decode
 from sesbounce.errors import CertificateError, MessageError, QueueError, RowError
 from sesbounce.notification import Kind
@@ -63,12 +64,14 @@ class Worker:
         queue: Queue,
         store: Store,
         trust: Trust,
+        courier: Courier,
         wait_seconds: int,
         now: Callable[[], datetime] = _now,
     ) -> None:
         self._queue = queue
         self._store = store
         self._trust = trust
+        self._courier = courier
         self._wait_seconds = wait_seconds
         self._now = now
         self._stopping = False
@@ -88,6 +91,7 @@ class Worker:
         """
         empty = 0
         while not self._stopping and empty < _EMPTY_ROUNDS:
+            self._courier.check()
             self._sweep()
             messages = self._queue.receive(1 if until_empty else self._wait_seconds)
             if messages:
@@ -117,7 +121,7 @@ class Worker:
             undecodable=batch.undecodable,
             failed=batch.failed,
             not_deleted=not_deleted,
-            **msgspec.structs.asdict(recorded),
+            **_numbers(recorded),
         )
 
     def _decode(self, message: Received, batch: _Batch) -> _InHand | None:
@@ -189,10 +193,15 @@ class Worker:
         now = self._now()
         if self._swept_at is None or now - self._swept_at >= _SWEEP_EVERY:
             self._swept_at = now
-            swept = self._store.sweep(now, self._refused)
+            swept = self._store.sweep(now)
             self.totals.recorded.add(swept)
             if swept != Recorded():
-                log.info("sweep", **msgspec.structs.asdict(swept))
+                log.info("sweep", **_numbers(swept))
 
-    def _refused(self, _address: str, error: RowError) -> None:
-        log.error("not swept", problem=str(error))
+
+def _numbers(recorded: Recorded) -> dict[str, int]:
+    """What was done, for a line of the log; what was refused has a line of its own."""
+    for problem, addresses in recorded.refused.items():
+        log.error("statement refused", problem=problem, addresses=addresses)
+    numbers: dict[str, int] = msgspec.structs.asdict(recorded)
+    return numbers | {"refused": sum(recorded.refused.values())}

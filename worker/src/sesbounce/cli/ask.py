@@ -49,7 +49,7 @@ def why(address: str, as_json: bool) -> None:
 @click.option("--limit", type=click.IntRange(min=1), help="At most so many, the latest first.")
 @click.option("--offset", type=click.IntRange(min=0), default=0, help="Leave out so many of them.")
 @as_json
-def list_(  # noqa: PLR0913, PLR0917  one argument an option
+def list_(
     reason: str | None,
     domain: str | None,
     since: datetime | None,

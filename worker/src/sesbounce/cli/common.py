@@ -1,9 +1,9 @@
 """What the commands have in common: errors, exit codes, output, the store."""
 
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import click
 import msgspec
@@ -11,9 +11,11 @@ import sqlalchemy as sa
 
 from sesbounce.database import open_database
 from sesbounce.errors import SesBounceError
+from sesbounce.outbox import Outbox, Target
 from sesbounce.settings import Settings, load_settings
 from sesbounce.store import Store
 from sesbounce.strike_off import StrikeOff
+from sesbounce.targets import OtherDatabase, SesSuppressionList, Webhook
 
 MAY_NOT = DIFFERS = 1
 ERROR = 2
@@ -51,12 +53,34 @@ def reading() -> sa.Engine:
     return open_database(load_settings().database_url, read_only=True)
 
 
-def open_store(settings: Settings) -> Store:
+class Opened(NamedTuple):
+    """The database, opened for writing, with all that belongs to it."""
+
+    engine: sa.Engine
+    store: Store
+    outbox: Outbox
+
+
+def open_store(settings: Settings) -> Opened:
     """The store, its schema up to date and its statements checked."""
     strike_off = StrikeOff(settings.strike_off_sql, settings.restore_sql)
-    store = Store(open_database(settings.database_url), settings.policy, strike_off)
+    outbox = Outbox(_targets(settings, strike_off))
+    if settings.strike_off_database_url:
+        strike_off = StrikeOff()
+    engine = open_database(settings.database_url)
+    store = Store(engine, settings.policy, strike_off, outbox)
     store.prepare(migrate=settings.migrate)
-    return store
+    return Opened(engine, store, outbox)
+
+
+def _targets(settings: Settings, strike_off: StrikeOff) -> Iterator[Target]:
+    """Whom the outbox is to tell."""
+    if settings.strike_off_database_url:
+        yield OtherDatabase.open(settings.strike_off_database_url, strike_off)
+    if settings.ses_suppression_list:
+        yield SesSuppressionList.open()
+    if settings.webhook_url and settings.webhook_secret:
+        yield Webhook(settings.webhook_url, settings.webhook_secret)
 
 
 def to_json(value: Any) -> str:

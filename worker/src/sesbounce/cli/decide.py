@@ -6,7 +6,6 @@ import click
 
 from sesbounce.cli.ask import answer_line
 from sesbounce.cli.common import as_json, now, open_store, print_each
-from sesbounce.database import open_database
 from sesbounce.decision import decide
 from sesbounce.lookup import Lookup
 from sesbounce.reason import Reason
@@ -52,6 +51,7 @@ def _record(
     # All of them are read before one is recorded: a typing error changes nothing.
     by = by or getpass.getuser()
     decisions = [decide(address, reason, at, by=by, note=note) for address in addresses]
-    open_store(settings).record(decisions, at)
-    lookup = Lookup(open_database(settings.database_url))
+    opened = open_store(settings)
+    opened.store.record(decisions, at)
+    lookup = Lookup(opened.engine)
     print_each((lookup.check(address, at) for address in addresses), as_json, answer_line)

@@ -7,7 +7,8 @@ from typing import BinaryIO
 
 import click
 
-from sesbounce.cli.common import open_store, to_json
+from sesbounce.cli.common import now, open_store, to_json
+from sesbounce.courier import Courier
 from sesbounce.decode import Decoded, decode
 from sesbounce.errors import ConfigurationError, MessageError
 from sesbounce.log import set_up_logs
@@ -33,11 +34,14 @@ def run(until_empty: bool) -> None:
             "prints as the output queue_url"
         )
     set_up_logs(settings.log_format)
-    store = open_store(settings)
+    engine, store, outbox = open_store(settings)
     trust = Trust(settings.topic_arns, signatures=settings.verify_signatures)
-    worker = Worker(open_queue(settings.queue_url), store, trust, settings.wait_seconds)
+    courier = Courier(outbox, engine, now)
+    worker = Worker(open_queue(settings.queue_url), store, trust, courier, settings.wait_seconds)
     _stop_on_signals(worker)
-    _print_totals(worker.run(until_empty=until_empty))
+    with courier.running():
+        totals = worker.run(until_empty=until_empty)
+    _print_totals(totals)
 
 
 @click.command(name="decode")

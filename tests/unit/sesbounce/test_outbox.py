@@ -1,0 +1,403 @@
+"""The outbox and its targets: another database, an HTTP server, SES's API as boto3 speaks it."""
+
+import hashlib
+import hmac
+import json
+import threading
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from scripts.ses_messages import Scenario
+from sesbounce.courier import Courier
+from sesbounce.database import open_database, write
+from sesbounce.decode import Decoded, decode
+from sesbounce.errors import ConfigurationError, DeliveryError, StoreError, StrikeOffError
+from sesbounce.outbox import Note, Outbox, Target, waiting
+from sesbounce.policy import Policy
+from sesbounce.settings import load_settings
+from sesbounce.store import Store
+from sesbounce.strike_off import StrikeOff
+from sesbounce.targets import OtherDatabase, SesSuppressionList, Webhook
+from tests.support import AT, mail, said
+
+STRIKE_OFF = "UPDATE member SET mailable = 0 WHERE lower(email) = :address"
+RESTORE = "UPDATE member SET mailable = 1 WHERE lower(email) = :address"
+DAY = timedelta(days=1)
+
+
+class Pigeon:
+    """A target in memory that fails as often as told."""
+
+    name = "pigeon"
+
+    def __init__(self, failures: int = 0) -> None:
+        self.failures = failures
+        self.told: list[Note] = []
+
+    def deliver(self, note: Note) -> None:
+        if self.failures:
+            self.failures -= 1
+            raise DeliveryError("the pigeon is lost")
+        self.told.append(note)
+
+
+def told(pigeon: Pigeon) -> list[tuple[bool, str]]:
+    return [(note.suppressed, note.parameters["address"]) for note in pigeon.told]
+
+
+def make(engine: sa.Engine, *targets: Target) -> tuple[Store, Outbox]:
+    outbox = Outbox(targets)
+    store = Store(engine, Policy(), StrikeOff(), outbox)
+    store.prepare()
+    return store, outbox
+
+
+def decoded(scenario: Scenario, day: float = 0, recipient: str = "Jane@Example.com") -> Decoded:
+    at = AT + day * DAY
+    return decode(json.dumps(said(scenario, mail(recipient, f"mail-{day}"), at=at)))
+
+
+def test_a_target_is_told_once_and_the_note_is_gone(engine: sa.Engine) -> None:
+    pigeon = Pigeon()
+    store, outbox = make(engine, pigeon)
+    store.record([decoded(Scenario.BOUNCE)], AT)
+    assert [(row["target"], row["notes"]) for row in waiting(engine)] == [("pigeon", 1)]
+    assert outbox.deliver(engine, AT).delivered == 1
+    assert pigeon.told[0].parameters["original"] == "Jane@Example.com"
+    assert pigeon.told[0].parameters["reason"] == "no_such_mailbox"
+    assert waiting(engine) == []
+    assert outbox.deliver(engine, AT + DAY).delivered == 0
+
+
+def test_a_batch_that_is_rolled_back_tells_nobody(engine: sa.Engine) -> None:
+    store, _ = make(engine, Pigeon())
+    with write(engine) as connection:
+        connection.exec_driver_sql(
+            "CREATE TRIGGER full BEFORE INSERT ON feedback_outbox "
+            "BEGIN SELECT raise(ABORT, 'no'); END"
+        )
+    with pytest.raises(StoreError):
+        store.record([decoded(Scenario.BOUNCE)], AT)
+    with engine.connect() as connection:
+        assert connection.exec_driver_sql("SELECT count(*) FROM feedback_event").scalar() == 0
+
+
+def test_what_fails_is_told_again_later_each_time(engine: sa.Engine) -> None:
+    pigeon = Pigeon(failures=2)
+    store, outbox = make(engine, pigeon)
+    store.record([decoded(Scenario.BOUNCE)], AT)
+    assert outbox.deliver(engine, AT).failed == {"pigeon: the pigeon is lost": 1}
+    assert outbox.deliver(engine, AT).failed == {}  # not due yet
+    (row,) = waiting(engine)
+    assert (row["problem"], row["attempts"]) == ("the pigeon is lost", 1)
+    assert AT < row["due_at"] <= AT + timedelta(seconds=2)
+    assert outbox.deliver(engine, AT + timedelta(seconds=2)).failed
+    assert outbox.deliver(engine, AT + timedelta(seconds=10)).delivered == 1
+
+
+def test_the_newest_note_takes_the_place_of_an_older_one(engine: sa.Engine) -> None:
+    pigeon = Pigeon()
+    store, outbox = make(engine, pigeon)
+    store.record([decoded(Scenario.MAILBOX_FULL, day) for day in (0, 1, 2)], AT + 2 * DAY)
+    store.record([decoded(Scenario.SUCCESS, 3)], AT + 3 * DAY)
+    outbox.deliver(engine, AT + 3 * DAY)
+    assert told(pigeon) == [(False, "jane@example.com")]
+
+
+def test_a_note_that_comes_while_another_is_delivered_is_not_lost(engine: sa.Engine) -> None:
+    later = AT + 3 * DAY
+
+    class Slow(Pigeon):
+        def deliver(self, note: Note) -> None:
+            if not self.told:
+                store.record([decoded(Scenario.SUCCESS, 3)], later)
+            super().deliver(note)
+
+    pigeon = Slow()
+    store, outbox = make(engine, pigeon)
+    store.record([decoded(Scenario.MAILBOX_FULL, day) for day in (0, 1, 2)], AT + 2 * DAY)
+    outbox.deliver(engine, AT + 2 * DAY)
+    assert [row["notes"] for row in waiting(engine)] == [1]
+    outbox.deliver(engine, later)
+    assert told(pigeon) == [(True, "jane@example.com"), (False, "jane@example.com")]
+
+
+def test_a_courier_that_died_leaves_its_note_to_the_next(engine: sa.Engine) -> None:
+    class Deadly(Pigeon):
+        def deliver(self, note: Note) -> None:
+            raise KeyboardInterrupt
+
+    store, outbox = make(engine, Deadly())
+    store.record([decoded(Scenario.BOUNCE)], AT)
+    with pytest.raises(KeyboardInterrupt):
+        outbox.deliver(engine, AT)
+    pigeon = Pigeon()
+    _, another = make(engine, pigeon)
+    assert another.deliver(engine, AT).delivered == 0  # claimed for a minute
+    assert another.deliver(engine, AT + timedelta(minutes=1)).delivered == 1
+
+
+def test_the_courier_delivers_beside_and_at_the_end(engine: sa.Engine) -> None:
+    pigeon = Pigeon()
+    store, outbox = make(engine, pigeon)
+    courier = Courier(outbox, engine, lambda: AT + DAY)
+    with courier.running():
+        store.record([decoded(Scenario.BOUNCE)], AT)
+    assert told(pigeon) == [(True, "jane@example.com")]
+
+
+def test_a_courier_whose_database_is_gone_is_noticed(engine: sa.Engine) -> None:
+    _, outbox = make(engine, Pigeon())
+    with write(engine) as connection:
+        connection.exec_driver_sql("DROP TABLE feedback_outbox")
+    tried = threading.Event()
+
+    def now() -> datetime:
+        tried.set()
+        return AT
+
+    courier = Courier(outbox, engine, now)
+    with pytest.raises(StoreError, match="the outbox can't be used"), courier.running():
+        assert tried.wait(timeout=60)
+
+
+# --- Another database
+
+
+@pytest.fixture
+def theirs(tmp_path: Path) -> str:
+    url = f"sqlite:///{tmp_path}/theirs.sqlite3"
+    engine = open_database(url)
+    with write(engine) as connection:
+        connection.exec_driver_sql("CREATE TABLE member (email TEXT, mailable INTEGER)")
+        connection.exec_driver_sql("INSERT INTO member VALUES ('Jane@Example.com', 1)")
+    engine.dispose()
+    return url
+
+
+def mailable(url: str) -> int:
+    engine = open_database(url, read_only=True)
+    with engine.connect() as connection:
+        found = connection.scalar(sa.text("SELECT mailable FROM member"))
+    engine.dispose()
+    return int(found or 0)
+
+
+def test_another_database_is_struck_off_and_restored(engine: sa.Engine, theirs: str) -> None:
+    store, outbox = make(engine, OtherDatabase.open(theirs, StrikeOff(STRIKE_OFF, RESTORE)))
+    store.record([decoded(Scenario.SUPPRESSIONLIST)], AT)
+    assert mailable(theirs) == 1
+    outbox.deliver(engine, AT)
+    assert mailable(theirs) == 0
+    store.sweep(AT + 31 * DAY)
+    outbox.deliver(engine, AT + 31 * DAY)
+    assert mailable(theirs) == 1
+
+
+def test_another_database_that_refuses_or_is_gone_is_told_again(
+    engine: sa.Engine, theirs: str
+) -> None:
+    target = OtherDatabase.open(theirs, StrikeOff(STRIKE_OFF))
+    store, outbox = make(engine, target)
+    store.record([decoded(Scenario.BOUNCE)], AT)
+    other = open_database(theirs)
+    with write(other) as connection:
+        connection.exec_driver_sql("ALTER TABLE member RENAME TO members")
+    assert outbox.deliver(engine, AT).failed == {"database: no such table: member": 1}
+    with write(other) as connection:
+        connection.exec_driver_sql("ALTER TABLE members RENAME TO member")
+    assert outbox.deliver(engine, AT + DAY).delivered == 1
+    assert mailable(theirs) == 0
+    other.dispose()
+
+
+def test_another_database_is_checked_at_the_start(theirs: str) -> None:
+    with pytest.raises(StrikeOffError, match="no such table"):
+        OtherDatabase.open(theirs, StrikeOff("DELETE FROM membre WHERE email = :address"))
+    with pytest.raises(ConfigurationError, match="SESBOUNCE_STRIKE_OFF_DATABASE_URL: "):
+        OtherDatabase.open("nonsense", StrikeOff(STRIKE_OFF))
+
+
+# --- HTTP: the webhook, and SES's API
+
+
+class Server:
+    """An HTTP server that notes what it is asked and answers with what it is told to."""
+
+    def __init__(self) -> None:
+        self.requests: list[tuple[str, str, dict[str, str], bytes]] = []
+        self.status = 200
+        self.body = b"{}"
+        server = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def answer(self) -> None:
+                length = int(self.headers.get("Content-Length") or 0)
+                asked = (self.command, self.path, dict(self.headers), self.rfile.read(length))
+                server.requests.append(asked)
+                self.send_response(server.status)
+                self.send_header("Content-Length", str(len(server.body)))
+                self.end_headers()
+                self.wfile.write(server.body)
+
+            do_POST = do_PUT = do_DELETE = answer  # noqa: N815  the names are the library's
+
+            def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+                pass
+
+        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.http.server_port}"
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    made = Server()
+    thread = threading.Thread(target=made.http.serve_forever)
+    thread.start()
+    yield made
+    made.http.shutdown()
+    made.http.server_close()
+    thread.join()
+
+
+def test_the_webhook_gets_a_signed_object(engine: sa.Engine, server: Server) -> None:
+    store, outbox = make(engine, Webhook(f"{server.url}/hook", "a secret of some length"))
+    store.record([decoded(Scenario.BOUNCE)], AT)
+    assert outbox.deliver(engine, AT).delivered == 1
+    ((method, path, headers, body),) = server.requests
+    assert (method, path) == ("POST", "/hook")
+    assert json.loads(body) == {
+        "action": "strike_off",
+        "address": "jane@example.com",
+        "original": "Jane@Example.com",
+        "reason": "no_such_mailbox",
+        "kind": "bounce",
+        "occurred_at": "2026-11-20T12:00:00+00:00",
+        "why": "hard bounce: no such mailbox (5.1.1), 2026-11-20; not to be mailed again",
+    }
+    expected = hmac.new(b"a secret of some length", body, hashlib.sha256).hexdigest()
+    assert headers["X-Sesbounce-Signature"] == f"sha256={expected}"
+
+
+@pytest.mark.parametrize("status", [302, 404, 500])
+def test_a_webhook_that_does_not_take_it_is_told_again(
+    engine: sa.Engine, server: Server, status: int
+) -> None:
+    server.status = status
+    store, outbox = make(engine, Webhook(server.url, "a secret of some length"))
+    store.record([decoded(Scenario.BOUNCE)], AT)
+    problem = f"webhook: it answers with HTTP status {status}"
+    assert outbox.deliver(engine, AT).failed == {problem: 1}
+    server.status = 204
+    assert outbox.deliver(engine, AT + DAY).delivered == 1
+
+
+def test_a_webhook_that_is_not_there_is_told_again(engine: sa.Engine) -> None:
+    store, outbox = make(engine, Webhook("http://127.0.0.1:9", "a secret of some length"))
+    store.record([decoded(Scenario.BOUNCE)], AT)
+    (problem,) = outbox.deliver(engine, AT).failed
+    assert problem.startswith("webhook: it can't be reached")
+
+
+@pytest.mark.parametrize(
+    ("settings", "problem"),
+    [
+        ({"WEBHOOK_URL": "https://x.example"}, "needs SESBOUNCE_WEBHOOK_SECRET beside it"),
+        (
+            {"WEBHOOK_URL": "http://x.example", "WEBHOOK_SECRET": "s" * 16},
+            "should begin with https://",
+        ),
+        ({"WEBHOOK_SECRET": "short"}, "SESBOUNCE_WEBHOOK_SECRET: "),
+    ],
+)
+def test_a_webhook_is_safe_unless_told_otherwise(
+    monkeypatch: pytest.MonkeyPatch, settings: dict[str, str], problem: str
+) -> None:
+    for name, value in settings.items():
+        monkeypatch.setenv(f"SESBOUNCE_{name}", value)
+    with pytest.raises(ConfigurationError, match=problem) as refused:
+        load_settings()
+    assert "short" not in str(refused.value).removeprefix("SESBOUNCE_WEBHOOK_SECRET: String")
+
+
+@pytest.fixture
+def ses(server: Server, monkeypatch: pytest.MonkeyPatch) -> SesSuppressionList:
+    for name, value in {
+        "AWS_ENDPOINT_URL": server.url,
+        "AWS_REGION": "us-east-1",
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+    }.items():
+        monkeypatch.setenv(name, value)
+    return SesSuppressionList.open()
+
+
+def asked(server: Server) -> list[tuple[str, str, Any]]:
+    return [(m, path, json.loads(body) if body else None) for m, path, _, body in server.requests]
+
+
+def test_ses_s_own_list_follows_with_the_address_as_ses_wrote_it(
+    engine: sa.Engine, server: Server, ses: SesSuppressionList
+) -> None:
+    store, outbox = make(engine, ses)
+    store.record([decoded(Scenario.SUPPRESSIONLIST)], AT)
+    store.record([decoded(Scenario.COMPLAINT, 0, "Mary@Example.com")], AT)
+    outbox.deliver(engine, AT)
+    put = "/v2/email/suppression/addresses"
+    assert asked(server) == [
+        ("PUT", put, {"EmailAddress": "Jane@Example.com", "Reason": "BOUNCE"}),
+        ("PUT", put, {"EmailAddress": "Mary@Example.com", "Reason": "COMPLAINT"}),
+    ]
+    server.requests.clear()
+    store.sweep(AT + 31 * DAY)
+    outbox.deliver(engine, AT + 31 * DAY)
+    assert asked(server) == [("DELETE", f"{put}/Jane%40Example.com", None)]
+
+
+def note(*, suppressed: bool) -> Note:
+    message = decoded(Scenario.BOUNCE).feedback[0]
+    return Note(
+        suppressed,
+        {
+            "address": message.address,
+            "original": message.original,
+            "reason": "no_such_mailbox",
+            "kind": "bounce",
+            "occurred_at": None,
+            "why": "",
+        },
+    )
+
+
+def test_what_is_off_ses_s_list_already_is_no_failure(
+    server: Server, ses: SesSuppressionList
+) -> None:
+    server.status = 404
+    server.body = b'{"__type": "NotFoundException", "message": "not on the list"}'
+    ses.deliver(note(suppressed=False))
+
+
+def test_what_ses_refuses_is_told_again(server: Server, ses: SesSuppressionList) -> None:
+    server.status = 400
+    server.body = b'{"__type": "BadRequestException", "message": "jane@example.com: no"}'
+    with pytest.raises(DeliveryError, match="SES refuses") as refused:
+        ses.deliver(note(suppressed=True))
+    assert "jane" not in str(refused.value)
+
+
+def test_times_are_the_clock_s_that_is_given(engine: sa.Engine) -> None:
+    def now() -> datetime:
+        return AT
+
+    pigeon = Pigeon()
+    store, outbox = make(engine, pigeon)
+    store.record([decoded(Scenario.BOUNCE)], AT + DAY)
+    with Courier(outbox, engine, now).running():
+        pass
+    assert pigeon.told == []

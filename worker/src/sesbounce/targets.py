@@ -1,0 +1,141 @@
+"""Whom the outbox can tell: another database, SES's own suppression list, a webhook."""
+
+import hashlib
+import hmac
+from typing import TYPE_CHECKING, Self
+
+import msgspec
+import sqlalchemy as sa
+import urllib3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+from sqlalchemy.exc import SQLAlchemyError
+
+from sesbounce.aws import open_client
+from sesbounce.database import cause, open_database, write
+from sesbounce.errors import ConfigurationError, DeliveryError, StoreError
+from sesbounce.notification import Kind
+from sesbounce.outbox import Note
+from sesbounce.strike_off import StrikeOff
+
+if TYPE_CHECKING:
+    from types_boto3_sesv2.client import SESV2Client
+
+_TIMEOUT_SECONDS = 10
+_ERRORS_FROM = 300
+
+
+class OtherDatabase:
+    """The sender's tables in another database than sesbounce's own."""
+
+    name = "database"
+
+    def __init__(self, engine: sa.Engine, strike_off: StrikeOff) -> None:
+        self._engine = engine
+        self._strike_off = strike_off
+
+    @classmethod
+    def open(cls, url: str, strike_off: StrikeOff) -> Self:
+        """The database at `url`, with the statements checked.
+
+        Raises:
+            ConfigurationError: the URL is none.
+            StoreError: the database can't be reached.
+            StrikeOffError: a statement does not fit it.
+        """
+        try:
+            engine = open_database(url)
+        except ConfigurationError as error:
+            raise ConfigurationError(f"SESBOUNCE_STRIKE_OFF_DATABASE_URL: {error}") from None
+        try:
+            with engine.connect() as connection:
+                strike_off.check(connection)
+        except SQLAlchemyError as error:
+            raise StoreError(f"the strike-off database can't be used: {cause(error)}") from error
+        return cls(engine, strike_off)
+
+    def deliver(self, note: Note) -> None:
+        """Run the statement in a transaction of its own."""
+        run = self._strike_off.strike_off if note.suppressed else self._strike_off.restore
+        try:
+            with write(self._engine) as connection:
+                refused = run(connection, [note.parameters]).refused
+        except SQLAlchemyError as error:
+            raise DeliveryError(cause(error)) from error
+        if refused:
+            raise DeliveryError(next(iter(refused.values())))
+
+
+class SesSuppressionList:
+    """The account's own suppression list in SES, so that SES does not even try.
+
+    It tells letter case apart, so the address goes there as SES wrote it.
+    https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_PutSuppressedDestination.html
+    """
+
+    name = "ses"
+
+    def __init__(self, client: "SESV2Client") -> None:
+        self._client = client
+
+    @classmethod
+    def open(cls) -> Self:
+        """The list of the account and region that boto3's settings name.
+
+        Raises:
+            ConfigurationError: the region is missing, or the endpoint is no URL.
+        """
+        # Adaptive: the client slows down by itself to what SES allows.
+        retries = Config(retries={"mode": "adaptive", "total_max_attempts": 4})
+        return cls(open_client("sesv2", retries))
+
+    def deliver(self, note: Note) -> None:
+        """Put the address on the list, or take it off."""
+        address = note.parameters["original"]
+        bounced = note.parameters["kind"] == Kind.BOUNCE
+        try:
+            if note.suppressed:
+                self._client.put_suppressed_destination(
+                    EmailAddress=address, Reason="BOUNCE" if bounced else "COMPLAINT"
+                )
+            else:
+                self._client.delete_suppressed_destination(EmailAddress=address)
+        except ClientError as error:
+            code = error.response["Error"]["Code"]
+            if code != "NotFoundException":  # it is off the list already
+                raise DeliveryError(f"SES refuses: {code}") from error
+        except BotoCoreError as error:
+            raise DeliveryError(f"SES can't be reached: {type(error).__name__}") from error
+
+
+class Webhook:
+    """An HTTPS endpoint of the sender's, which gets a JSON object signed with a shared secret.
+
+    `X-Sesbounce-Signature: sha256=…` is the HMAC-SHA-256 of the body in hex. Any answer of
+    200 to 299 means that it has arrived.
+    """
+
+    name = "webhook"
+
+    def __init__(self, url: str, secret: str) -> None:
+        self._url = url
+        self._secret = secret.encode()
+        self._pool = urllib3.PoolManager(timeout=_TIMEOUT_SECONDS, retries=False)
+
+    def deliver(self, note: Note) -> None:
+        """Post it."""
+        action = "strike_off" if note.suppressed else "restore"
+        body = msgspec.json.encode({"action": action, **note.parameters})
+        signature = hmac.new(self._secret, body, hashlib.sha256).hexdigest()
+        headers = {
+            "Content-Type": "application/json",
+            "X-Sesbounce-Signature": f"sha256={signature}",
+        }
+        try:
+            answer = self._pool.request(
+                "POST", self._url, body=body, headers=headers, redirect=False
+            )
+        except urllib3.exceptions.HTTPError as error:
+            raise DeliveryError(f"it can't be reached: {type(error).__name__}") from error
+        if answer.status >= _ERRORS_FROM:
+            raise DeliveryError(f"it answers with HTTP status {answer.status}")
