@@ -1,6 +1,7 @@
 """The store on each kind of database: the same facts, the same tables."""
 
 import json
+import os
 import random
 import subprocess
 import sys
@@ -253,16 +254,22 @@ def record_in_batches(recording: Store, messages: Sequence[Decoded], size: int) 
         recording.record(messages[start : start + size], AT)
 
 
+# A long run says more: REPLAY_EVENTS=10000 REPLAY_ORDERS=20 make test-local takes half an hour.
+EVENTS = int(os.environ.get("REPLAY_EVENTS", "2000"))
+ORDERS = int(os.environ.get("REPLAY_ORDERS", "3"))
+
+
+@pytest.mark.timeout(600 if EVENTS * ORDERS < 10_000 else 3600)
 def test_any_order_and_any_batches_end_in_the_same_tables(engine: sa.Engine) -> None:
     chance = random.Random(20261120)
-    messages = random_messages(2000, 1)
+    messages = random_messages(EVENTS, 1)
     recording = store(engine, StrikeOff())
     record_in_batches(recording, messages, 500)
     expected = tables(engine)
     assert len(expected["addresses"]) > 100
-    for _ in range(3):
+    for _ in range(ORDERS):
         emptied(engine)
-        shuffled = messages + chance.sample(messages, 200)
+        shuffled = messages + chance.sample(messages, EVENTS // 10)
         chance.shuffle(shuffled)
         record_in_batches(recording, shuffled, chance.choice([37, 200, 1000]))
         assert tables(engine) == expected
