@@ -11,10 +11,11 @@ BIN    := $(VENV)/bin
 export PIP_CACHE_DIR ?= $(CURDIR)/.local/pip-cache
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 READY  := $(VENV)/.ready
+BENCH_READY := $(VENV)/.bench-ready
 LOCKS  := requirements-build.txt requirements-dev.txt worker/pyproject.toml
 
 .PHONY: help setup demo demo-clean simulate deploy plan destroy outputs \
-        test test-unit test-local test-terraform lint format lock clean
+        test test-unit test-local test-terraform bench-decode fuzz lint format lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sort | \
@@ -59,6 +60,16 @@ test-local: $(READY) ## the tests against LocalStack and Terraform
 test-terraform: $(READY) ## terraform fmt, validate and test, the policies and the module READMEs
 	@$(BIN)/pytest tests/terraform
 
+$(BENCH_READY): $(READY) requirements-bench.txt
+	@$(BIN)/python -m pip install --quiet --require-hashes -r requirements-bench.txt
+	@touch $@
+
+bench-decode: $(BENCH_READY) ## decoding speed beside pydantic, Powertools and json.loads
+	@$(BIN)/python -m tests.bench.bench_decode $(ARGS)
+
+fuzz: $(BENCH_READY) ## fuzz the decoder for a minute; ARGS="--seconds 600"
+	@$(BIN)/python -m tests.fuzz.fuzz_decode $(ARGS)
+
 lint: $(READY) ## ruff, mypy --strict, yamllint, shellcheck
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -77,6 +88,7 @@ lock: ## pin the dependencies anew, with hashes (needs uv)
 	compile worker/pyproject.toml worker/requirements.txt; \
 	compile requirements-build.in requirements-build.txt; \
 	compile requirements-dev.in requirements-dev.txt; \
+	compile requirements-bench.in requirements-bench.txt; \
 	compile scripts/localstack-requirements.in scripts/localstack-requirements.txt
 
 clean: ## remove everything make made: .venv, LocalStack, caches

@@ -7,7 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sesbounce.notification import Kind
-from sesbounce.policy import STRIKES_HELD, Evidence, Policy, Spelling, State, judge, merge
+from sesbounce.policy import (
+    STRIKES_HELD,
+    Delivered,
+    Evidence,
+    Policy,
+    Spelling,
+    State,
+    judge,
+    merge,
+)
 from sesbounce.reason import Effect, Reason
 
 # Few moments and few mails, so that ties and repetitions are common.
@@ -33,7 +42,9 @@ facts = st.one_of(
     evidence(Effect.CONSENT).map(lambda e: State(unsubscribed=e)),
     # strikes are what the laws could fail on: most facts are strikes
     *[evidence(Effect.SOFT).map(lambda e: State(strikes=(e,)))] * 8,
-    moments.map(lambda at: State(delivered_at=at)),
+    st.builds(Delivered, moments, st.sampled_from([f"mail-{i}" for i in range(40)])).map(
+        lambda delivered: State(deliveries=(delivered,))
+    ),
     evidence(Effect.MANUAL).map(lambda e: State(manual=e)),
     st.builds(Spelling, moments, st.sampled_from(["Jane@x", "JANE@x"])).map(
         lambda written: State(spelling=written)

@@ -1,5 +1,6 @@
 """The store on each kind of database: the same facts, the same tables."""
 
+import contextlib
 import json
 import os
 import random
@@ -14,6 +15,7 @@ from typing import Any
 import msgspec
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.exc import OperationalError
 
 from scripts.ses_messages import SCHEMAS, Scenario
 from sesbounce import migrate
@@ -146,6 +148,42 @@ def test_what_the_sender_s_tables_refuse_stops_nothing_else(
     assert sum(recording.sweep(AT).refused.values()) == 1
 
 
+def test_the_time_fits_a_column_for_times(engine: sa.Engine) -> None:
+    kind = {"mysql": "DATETIME(6)", "postgresql": "TIMESTAMPTZ"}.get(engine.dialect.name, "TEXT")
+    with write(engine) as connection:
+        connection.exec_driver_sql(f"ALTER TABLE member ADD COLUMN bounced_at {kind}")
+    by_time = "UPDATE member SET bounced_at = :occurred_at WHERE lower(email) = :address"
+    assert store(engine, StrikeOff(by_time)).record([decoded(Scenario.BOUNCE)], AT).struck_rows == 1
+    ((found,),) = rows(engine, "SELECT bounced_at FROM member WHERE bounced_at IS NOT NULL")
+    assert str(found).replace("T", " ").startswith("2026-11-20 12:00:00")
+
+
+def test_a_deadlock_with_the_sender_s_application_is_tried_again(
+    server_database_url: str,
+) -> None:
+    """Their transaction locks mary and then jane, ours jane and then mary."""
+    engine = open_database(server_database_url)
+    with write(engine) as connection:
+        connection.exec_driver_sql("CREATE TABLE member (email VARCHAR(99) PRIMARY KEY, n INT)")
+        connection.exec_driver_sql("INSERT INTO member VALUES ('jane@x.y', 0), ('mary@x.y', 0)")
+    recording = store(engine, StrikeOff("UPDATE member SET n = n + 1 WHERE email = :address"))
+    lock = sa.text("UPDATE member SET n = n WHERE email = :email")
+    both = [decoded(Scenario.BOUNCE, 0, "jane@x.y"), decoded(Scenario.BOUNCE, 1, "mary@x.y")]
+    with ThreadPoolExecutor(1) as pool:
+        with engine.connect() as theirs:
+            theirs.execute(lock, {"email": "mary@x.y"})
+            ours = pool.submit(recording.record, both, AT)
+            with pytest.raises(TimeoutError):
+                ours.result(timeout=1)
+            # Whoever is chosen to give way: theirs fails here, or ours is tried again.
+            with contextlib.suppress(OperationalError):
+                theirs.execute(lock, {"email": "jane@x.y"})
+            theirs.rollback()
+        assert ours.result(timeout=60).struck_rows == 2
+    assert rows(engine, "SELECT n FROM member") == [(1,), (1,)]
+    engine.dispose()
+
+
 @pytest.mark.parametrize("size", [1, 200_000])
 def test_a_row_of_our_own_that_is_refused_costs_the_batch_nothing_kept(
     engine: sa.Engine, size: int
@@ -221,6 +259,13 @@ class TestMigrations:
         assert not {"feedback_message", "feedback_address"} & set(
             sa.inspect(engine).get_table_names()
         )
+
+    def test_a_newer_database_is_told(self, engine: sa.Engine) -> None:
+        migrate.upgrade(engine)
+        with write(engine) as connection:
+            connection.exec_driver_sql(f"UPDATE {migrate.VERSION_TABLE} SET version_num = '9999'")
+        with pytest.raises(SchemaError, match="newer than this sesbounce: update it"):
+            migrate.ensure(engine, migrate=True)
 
     def test_the_sender_s_own_alembic_is_left_alone(self, engine: sa.Engine) -> None:
         with write(engine) as connection:

@@ -17,6 +17,8 @@ from sesbounce.address import MAX_LENGTH, Address, parse
         ("jane+tag.x@gmail.com", "jane+tag.x@gmail.com"),
         ("jane@bücher.example", "jane@xn--bcher-kva.example"),
         ("jane@xn--bcher-kva.example", "jane@xn--bcher-kva.example"),
+        ("jane@bücher.example.", "jane@xn--bcher-kva.example"),
+        ("jane@bücher.example。", "jane@xn--bcher-kva.example"),
         ("jane@BÜCHER.example", "jane@xn--bcher-kva.example"),
         ("Jösé@example.com", "jösé@example.com"),
         ("jo\u0301@example.com", "jó@example.com"),

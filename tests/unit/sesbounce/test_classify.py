@@ -210,6 +210,26 @@ def test_every_reason_has_an_effect() -> None:
         ("smtp; 550 <x@ezweb.ne.jp>: User unknown", None, Reason.NO_SUCH_MAILBOX),
         ("smtp; 550 : User unknown", None, Reason.BLOCKED),
         ("smtp; 550 Invalid recipient: <x@softbank.ne.jp>", None, Reason.NO_SUCH_MAILBOX),
+        # about the sender, not the recipient
+        (
+            "smtp; 550 5.1.0 <news@example.com>: Sender address rejected: User unknown in virtual",
+            "5.1.0",
+            Reason.BLOCKED,
+        ),
+        (
+            "smtp; 550 550 No Such User Here 550 Sender verify failed",
+            None,
+            Reason.BLOCKED,
+        ),
+        ("smtp; 550 5.1.0 sender rejected", "5.1.0", Reason.BLOCKED),
+        ("smtp; 554 sender is over quota", None, Reason.RATE_LIMITED),
+        ("smtp; 550 5.1.90 your message can't be sent: daily limit", "5.1.90", Reason.RATE_LIMITED),
+        ("smtp; 452 Too many recipients", None, Reason.RATE_LIMITED),
+        (
+            "smtp; 552 Message size exceeds fixed maximum message size",
+            None,
+            Reason.MESSAGE_TOO_LARGE,
+        ),
         # anybody
         ("smtp; 550 5.7.1 No such user!", "5.7.1", Reason.NO_SUCH_MAILBOX),
         ("smtp; 552 too big a heap", "5.0.0", Reason.MAILBOX_FULL),

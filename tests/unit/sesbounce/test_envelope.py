@@ -41,6 +41,13 @@ def test_an_eventbridge_event_gives_its_detail() -> None:
     assert json.loads(open_envelope(json.dumps(event)).content) == said()
 
 
+def test_an_eventbridge_event_may_come_through_sns() -> None:
+    event = {"version": "0", "detail-type": "Email Bounced", "detail": said()}
+    envelope = open_envelope(in_sns(event))
+    assert json.loads(envelope.content) == said()
+    assert envelope.sns
+
+
 @pytest.mark.parametrize("times", [1, 2, 3])
 @pytest.mark.parametrize("body", [MESSAGE, in_sns(MESSAGE)], ids=["raw", "sns"])
 def test_json_in_a_json_string_is_unwrapped(body: str, times: int) -> None:

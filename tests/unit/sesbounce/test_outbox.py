@@ -4,7 +4,7 @@ import hashlib
 import hmac
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -16,10 +16,12 @@ import sqlalchemy as sa
 from scripts.ses_messages import Scenario
 from sesbounce.courier import Courier
 from sesbounce.database import open_database, write
+from sesbounce.decision import decide
 from sesbounce.decode import Decoded, decode
 from sesbounce.errors import ConfigurationError, DeliveryError, StoreError, StrikeOffError
 from sesbounce.outbox import Note, Outbox, Target, waiting
 from sesbounce.policy import Policy
+from sesbounce.reason import Reason
 from sesbounce.settings import load_settings
 from sesbounce.store import Store
 from sesbounce.strike_off import StrikeOff
@@ -47,6 +49,11 @@ class Pigeon:
         self.told.append(note)
 
 
+def at(moment: datetime) -> Callable[[], datetime]:
+    """A clock that stands still."""
+    return lambda: moment
+
+
 def told(pigeon: Pigeon) -> list[tuple[bool, str]]:
     return [(note.suppressed, note.parameters["address"]) for note in pigeon.told]
 
@@ -68,11 +75,11 @@ def test_a_target_is_told_once_and_the_note_is_gone(engine: sa.Engine) -> None:
     store, outbox = make(engine, pigeon)
     store.record([decoded(Scenario.BOUNCE)], AT)
     assert [(row["target"], row["notes"]) for row in waiting(engine)] == [("pigeon", 1)]
-    assert outbox.deliver(engine, AT).delivered == 1
+    assert outbox.deliver(engine, at(AT)).delivered == 1
     assert pigeon.told[0].parameters["original"] == "Jane@Example.com"
     assert pigeon.told[0].parameters["reason"] == "no_such_mailbox"
     assert waiting(engine) == []
-    assert outbox.deliver(engine, AT + DAY).delivered == 0
+    assert outbox.deliver(engine, at(AT + DAY)).delivered == 0
 
 
 def test_a_batch_that_is_rolled_back_tells_nobody(engine: sa.Engine) -> None:
@@ -92,13 +99,13 @@ def test_what_fails_is_told_again_later_each_time(engine: sa.Engine) -> None:
     pigeon = Pigeon(failures=2)
     store, outbox = make(engine, pigeon)
     store.record([decoded(Scenario.BOUNCE)], AT)
-    assert outbox.deliver(engine, AT).failed == {"pigeon: the pigeon is lost": 1}
-    assert outbox.deliver(engine, AT).failed == {}  # not due yet
+    assert outbox.deliver(engine, at(AT)).failed == {"pigeon: the pigeon is lost": 1}
+    assert outbox.deliver(engine, at(AT)).failed == {}  # not due yet
     (row,) = waiting(engine)
     assert (row["problem"], row["attempts"]) == ("the pigeon is lost", 1)
     assert AT < row["due_at"] <= AT + timedelta(seconds=2)
-    assert outbox.deliver(engine, AT + timedelta(seconds=2)).failed
-    assert outbox.deliver(engine, AT + timedelta(seconds=10)).delivered == 1
+    assert outbox.deliver(engine, at(AT + timedelta(seconds=2))).failed
+    assert outbox.deliver(engine, at(AT + timedelta(seconds=10))).delivered == 1
 
 
 def test_the_newest_note_takes_the_place_of_an_older_one(engine: sa.Engine) -> None:
@@ -106,7 +113,7 @@ def test_the_newest_note_takes_the_place_of_an_older_one(engine: sa.Engine) -> N
     store, outbox = make(engine, pigeon)
     store.record([decoded(Scenario.MAILBOX_FULL, day) for day in (0, 1, 2)], AT + 2 * DAY)
     store.record([decoded(Scenario.SUCCESS, 3)], AT + 3 * DAY)
-    outbox.deliver(engine, AT + 3 * DAY)
+    outbox.deliver(engine, at(AT + 3 * DAY))
     assert told(pigeon) == [(False, "jane@example.com")]
 
 
@@ -122,9 +129,9 @@ def test_a_note_that_comes_while_another_is_delivered_is_not_lost(engine: sa.Eng
     pigeon = Slow()
     store, outbox = make(engine, pigeon)
     store.record([decoded(Scenario.MAILBOX_FULL, day) for day in (0, 1, 2)], AT + 2 * DAY)
-    outbox.deliver(engine, AT + 2 * DAY)
+    outbox.deliver(engine, at(AT + 2 * DAY))
     assert [row["notes"] for row in waiting(engine)] == [1]
-    outbox.deliver(engine, later)
+    outbox.deliver(engine, at(later))
     assert told(pigeon) == [(True, "jane@example.com"), (False, "jane@example.com")]
 
 
@@ -136,11 +143,11 @@ def test_a_courier_that_died_leaves_its_note_to_the_next(engine: sa.Engine) -> N
     store, outbox = make(engine, Deadly())
     store.record([decoded(Scenario.BOUNCE)], AT)
     with pytest.raises(KeyboardInterrupt):
-        outbox.deliver(engine, AT)
+        outbox.deliver(engine, at(AT))
     pigeon = Pigeon()
     _, another = make(engine, pigeon)
-    assert another.deliver(engine, AT).delivered == 0  # claimed for a minute
-    assert another.deliver(engine, AT + timedelta(minutes=1)).delivered == 1
+    assert another.deliver(engine, at(AT)).delivered == 0  # claimed for a minute
+    assert another.deliver(engine, at(AT + timedelta(minutes=1))).delivered == 1
 
 
 def test_the_courier_delivers_beside_and_at_the_end(engine: sa.Engine) -> None:
@@ -193,10 +200,10 @@ def test_another_database_is_struck_off_and_restored(engine: sa.Engine, theirs: 
     store, outbox = make(engine, OtherDatabase.open(theirs, StrikeOff(STRIKE_OFF, RESTORE)))
     store.record([decoded(Scenario.SUPPRESSIONLIST)], AT)
     assert mailable(theirs) == 1
-    outbox.deliver(engine, AT)
+    outbox.deliver(engine, at(AT))
     assert mailable(theirs) == 0
     store.sweep(AT + 31 * DAY)
-    outbox.deliver(engine, AT + 31 * DAY)
+    outbox.deliver(engine, at(AT + 31 * DAY))
     assert mailable(theirs) == 1
 
 
@@ -209,10 +216,10 @@ def test_another_database_that_refuses_or_is_gone_is_told_again(
     other = open_database(theirs)
     with write(other) as connection:
         connection.exec_driver_sql("ALTER TABLE member RENAME TO members")
-    assert outbox.deliver(engine, AT).failed == {"database: no such table: member": 1}
+    assert outbox.deliver(engine, at(AT)).failed == {"database: no such table: member": 1}
     with write(other) as connection:
         connection.exec_driver_sql("ALTER TABLE members RENAME TO member")
-    assert outbox.deliver(engine, AT + DAY).delivered == 1
+    assert outbox.deliver(engine, at(AT + DAY)).delivered == 1
     assert mailable(theirs) == 0
     other.dispose()
 
@@ -258,7 +265,7 @@ class Server:
 @pytest.fixture
 def server() -> Iterator[Server]:
     made = Server()
-    thread = threading.Thread(target=made.http.serve_forever)
+    thread = threading.Thread(target=made.http.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     yield made
     made.http.shutdown()
@@ -269,7 +276,7 @@ def server() -> Iterator[Server]:
 def test_the_webhook_gets_a_signed_object(engine: sa.Engine, server: Server) -> None:
     store, outbox = make(engine, Webhook(f"{server.url}/hook", "a secret of some length"))
     store.record([decoded(Scenario.BOUNCE)], AT)
-    assert outbox.deliver(engine, AT).delivered == 1
+    assert outbox.deliver(engine, at(AT)).delivered == 1
     ((method, path, headers, body),) = server.requests
     assert (method, path) == ("POST", "/hook")
     assert json.loads(body) == {
@@ -293,15 +300,15 @@ def test_a_webhook_that_does_not_take_it_is_told_again(
     store, outbox = make(engine, Webhook(server.url, "a secret of some length"))
     store.record([decoded(Scenario.BOUNCE)], AT)
     problem = f"webhook: it answers with HTTP status {status}"
-    assert outbox.deliver(engine, AT).failed == {problem: 1}
+    assert outbox.deliver(engine, at(AT)).failed == {problem: 1}
     server.status = 204
-    assert outbox.deliver(engine, AT + DAY).delivered == 1
+    assert outbox.deliver(engine, at(AT + DAY)).delivered == 1
 
 
 def test_a_webhook_that_is_not_there_is_told_again(engine: sa.Engine) -> None:
     store, outbox = make(engine, Webhook("http://127.0.0.1:9", "a secret of some length"))
     store.record([decoded(Scenario.BOUNCE)], AT)
-    (problem,) = outbox.deliver(engine, AT).failed
+    (problem,) = outbox.deliver(engine, at(AT)).failed
     assert problem.startswith("webhook: it can't be reached")
 
 
@@ -342,28 +349,46 @@ def asked(server: Server) -> list[tuple[str, str, Any]]:
     return [(m, path, json.loads(body) if body else None) for m, path, _, body in server.requests]
 
 
+PUT = "/v2/email/suppression/addresses"
+
+
 def test_ses_s_own_list_follows_with_the_address_as_ses_wrote_it(
     engine: sa.Engine, server: Server, ses: SesSuppressionList
 ) -> None:
     store, outbox = make(engine, ses)
-    store.record([decoded(Scenario.SUPPRESSIONLIST)], AT)
+    store.record([decoded(Scenario.BOUNCE, 0, "Jane Doe <Jane@Example.com>")], AT)
     store.record([decoded(Scenario.COMPLAINT, 0, "Mary@Example.com")], AT)
-    outbox.deliver(engine, AT)
-    put = "/v2/email/suppression/addresses"
+    outbox.deliver(engine, at(AT))
     assert asked(server) == [
-        ("PUT", put, {"EmailAddress": "Jane@Example.com", "Reason": "BOUNCE"}),
-        ("PUT", put, {"EmailAddress": "Mary@Example.com", "Reason": "COMPLAINT"}),
+        ("PUT", PUT, {"EmailAddress": "Jane@Example.com", "Reason": "BOUNCE"}),
+        ("PUT", PUT, {"EmailAddress": "Mary@Example.com", "Reason": "COMPLAINT"}),
     ]
     server.requests.clear()
+    store.record([decide("Jane@Example.com", Reason.ALLOWED_BY_HAND, AT + DAY)], AT + DAY)
+    outbox.deliver(engine, at(AT + DAY))
+    assert asked(server) == [("DELETE", f"{PUT}/Jane%40Example.com", None)]
+
+
+def test_what_is_suppressed_for_a_time_is_no_affair_of_ses_s_list(
+    engine: sa.Engine, server: Server, ses: SesSuppressionList
+) -> None:
+    store, outbox = make(engine, ses)
+    store.record([decoded(Scenario.SUPPRESSIONLIST)], AT)
+    outbox.deliver(engine, at(AT))
     store.sweep(AT + 31 * DAY)
-    outbox.deliver(engine, AT + 31 * DAY)
-    assert asked(server) == [("DELETE", f"{put}/Jane%40Example.com", None)]
+    outbox.deliver(engine, at(AT + 31 * DAY))
+    assert asked(server) == []
+    store.record([decoded(Scenario.SUPPRESSIONLIST, 40)], AT + 40 * DAY)
+    store.record([decoded(Scenario.BOUNCE, 41)], AT + 41 * DAY)
+    outbox.deliver(engine, at(AT + 41 * DAY))
+    assert [method for method, _, _ in asked(server)] == ["PUT"]
 
 
 def note(*, suppressed: bool) -> Note:
     message = decoded(Scenario.BOUNCE).feedback[0]
     return Note(
         suppressed,
+        True,
         {
             "address": message.address,
             "original": message.original,
@@ -383,12 +408,76 @@ def test_what_is_off_ses_s_list_already_is_no_failure(
     ses.deliver(note(suppressed=False))
 
 
-def test_what_ses_refuses_is_told_again(server: Server, ses: SesSuppressionList) -> None:
+@pytest.mark.parametrize(
+    ("code", "final"), [("BadRequestException", True), ("AccessDeniedException", False)]
+)
+def test_what_ses_refuses_is_told_again_unless_it_never_takes_it(
+    engine: sa.Engine, server: Server, ses: SesSuppressionList, code: str, final: bool
+) -> None:
     server.status = 400
-    server.body = b'{"__type": "BadRequestException", "message": "jane@example.com: no"}'
-    with pytest.raises(DeliveryError, match="SES refuses") as refused:
-        ses.deliver(note(suppressed=True))
-    assert "jane" not in str(refused.value)
+    server.body = json.dumps({"__type": code, "message": "jane@example.com: no"}).encode()
+    store, outbox = make(engine, ses)
+    store.record([decoded(Scenario.BOUNCE)], AT)
+    assert outbox.deliver(engine, at(AT)).failed == {f"ses: SES refuses: {code}": 1}
+    assert (waiting(engine) == []) is final
+
+
+def test_a_target_that_can_t_be_reached_is_left_alone_and_holds_up_no_other(
+    engine: sa.Engine,
+) -> None:
+    class Unreachable(Pigeon):
+        name = "aviary"
+
+        def deliver(self, note: Note) -> None:
+            self.told.append(note)
+            raise DeliveryError("closed", unreachable=True)
+
+    closed, pigeon = Unreachable(), Pigeon()
+    store, outbox = make(engine, closed, pigeon)
+    store.record([decoded(Scenario.BOUNCE, n, f"{n}@example.com") for n in range(5)], AT)
+    assert outbox.deliver(engine, at(AT)).failed == {"aviary: closed": 1}
+    assert (len(closed.told), len(pigeon.told)) == (1, 5)
+
+
+def test_a_fault_of_a_target_is_tried_again_and_tells_no_address(engine: sa.Engine) -> None:
+    class Faulty(Pigeon):
+        def deliver(self, note: Note) -> None:
+            raise ValueError(note.parameters["address"])
+
+    store, outbox = make(engine, Faulty())
+    store.record([decoded(Scenario.BOUNCE)], AT)
+    assert outbox.deliver(engine, at(AT)).failed == {"pigeon: a fault of ours: ValueError": 1}
+
+
+def test_it_stops_between_two_notes(engine: sa.Engine) -> None:
+    pigeon = Pigeon()
+    store, outbox = make(engine, pigeon)
+    store.record([decoded(Scenario.BOUNCE, n, f"{n}@example.com") for n in range(5)], AT)
+    outbox.deliver(engine, at(AT), lambda: len(pigeon.told) == 2)
+    assert len(pigeon.told) == 2
+    assert sum(row["notes"] for row in waiting(engine)) == 3
+
+
+def test_a_stale_note_that_is_delivered_last_is_put_right_by_the_sweep(engine: sa.Engine) -> None:
+    """Two couriers: one dawdles with the older note while the other delivers the newer one."""
+    later = AT + DAY
+    fast = Pigeon()
+
+    class Dawdling(Pigeon):
+        def deliver(self, note: Note) -> None:
+            store.record([decide("jane@example.com", Reason.ALLOWED_BY_HAND, later)], later)
+            _, other = make(engine, fast)
+            other.deliver(engine, at(later))
+            fast.deliver(note)  # the same target, told in the wrong order
+
+    store, outbox = make(engine, Dawdling())
+    store.record([decoded(Scenario.BOUNCE)], AT)
+    outbox.deliver(engine, at(AT))
+    assert told(fast) == [(False, "jane@example.com"), (True, "jane@example.com")]
+    store, outbox = make(engine, fast)
+    store.sweep(later)
+    outbox.deliver(engine, at(later))
+    assert told(fast)[-1] == (False, "jane@example.com")
 
 
 def test_times_are_the_clock_s_that_is_given(engine: sa.Engine) -> None:

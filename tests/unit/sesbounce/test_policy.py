@@ -87,6 +87,16 @@ def test_a_delivery_in_between_ends_the_run() -> None:
     assert verdict(strike(0), strike(1), delivered, strike(2), strike(3), strike(4)).since
 
 
+def test_a_mail_that_is_sent_back_after_its_delivery_is_a_strike_all_the_same() -> None:
+    facts = []
+    for day in (0, 1, 2):
+        at = AT + day * DAY
+        facts += [fact(Scenario.SUCCESS, at - timedelta(minutes=3), f"mail-{day}"), strike(day)]
+    assert verdict(*facts).why.startswith("3 strikes in 14 days")
+    delivered = fact(Scenario.SUCCESS, AT + 1.5 * DAY, "mail-d")
+    assert verdict(*facts, delivered) == Verdict()
+
+
 def test_one_mail_is_one_strike() -> None:
     again = (decode(json.dumps(bounce("Transient", s))).feedback[0] for s in "abc")
     assert verdict(*again) == Verdict()

@@ -334,7 +334,7 @@ def test_a_fact_told_again_later_is_logged_with_the_time_that_its_state_has(
 def test_a_name_that_is_taken_is_told(engine: sa.Engine, kind: str) -> None:
     with write(engine) as connection:
         connection.exec_driver_sql(f"CREATE {kind}")
-    with pytest.raises(StoreError, match="rename it, or give sesbounce another database"):
+    with pytest.raises(StoreError, match="or give sesbounce another database"):
         upgrade(engine)
 
 

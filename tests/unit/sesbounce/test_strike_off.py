@@ -48,6 +48,11 @@ def test_statements_that_do_not_fit_are_found_before_they_run(
         StrikeOff(sql).check(connection)
 
 
+def test_statements_may_have_several_lines(engine: sa.Engine) -> None:
+    with engine.connect() as connection:
+        StrikeOff("UPDATE\n  member\nSET mailable = 0\nWHERE email = :address").check(connection)
+
+
 def test_checking_changes_nothing(engine: sa.Engine) -> None:
     with write(engine) as connection:
         StrikeOff("DELETE FROM member WHERE email <> :address").check(connection)

@@ -89,6 +89,14 @@ def test_whatever_is_changed_afterwards_is_refused(key: rsa.RSAPrivateKey, field
     assert refused.value.place == "$.Signature"
 
 
+@pytest.mark.parametrize("signature", [None, "", "é", "no base64", "AAAA"])
+def test_what_is_no_signature_is_refused(key: rsa.RSAPrivateKey, signature: str | None) -> None:
+    sns = open_envelope(in_sns(said(), Signature=signature)).sns
+    assert sns
+    with pytest.raises(TrustError, match="signature is wrong"):
+        verify(sns, key.public_key())
+
+
 @pytest.mark.parametrize("version", ["", "3"])
 def test_versions_that_are_not_known_are_refused(key: rsa.RSAPrivateKey, version: str) -> None:
     sns = open_envelope(in_sns(said(), SignatureVersion=version)).sns

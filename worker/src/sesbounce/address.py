@@ -10,6 +10,9 @@ import msgspec
 # RFC 5321, 4.5.3.1: 64 octets of local part, "@", 255 octets of domain.
 MAX_LENGTH = 320
 
+# RFC 5322, 2.1.1. What is longer is no address, and would take its time to normalise.
+_LONGEST_LINE = 998
+
 # RFC 5322, 3.2.3 `atext` leaves these out; an unquoted local part or a domain with one of
 # them is no address.
 _FORBIDDEN = frozenset(' ()<>[]:;@\\,"')
@@ -37,22 +40,29 @@ def parse(text: str) -> Address:
     none of note does. Dots and `+tags` stay, for what they mean is the provider's affair.
     Never raises: what is no address is kept and flagged.
     """
-    bare = _without_display_name(unicodedata.normalize("NFC", text).strip())
+    if len(text) > _LONGEST_LINE:
+        return _unparsed(text)
+    bare = without_display_name(unicodedata.normalize("NFC", text))
     local, _, domain = bare.rpartition("@")
     key = f"{_fold_local(local)}@{_fold_domain(domain)}"
     if key.startswith("@") or key.endswith("@") or len(key) > MAX_LENGTH:
-        # Databases differ on NUL; a key must be the same in all of them.
-        folded = " ".join(text.lower().split()).replace("\0", "\N{REPLACEMENT CHARACTER}")
-        return Address(_bounded(folded), text, parsed=False)
+        return _unparsed(text)
     return Address(key, text, parsed=True)
 
 
-def _without_display_name(text: str) -> str:
-    """What stands in the angle brackets, if there are any.
+def _unparsed(text: str) -> Address:
+    # Databases differ on NUL; a key must be the same in all of them.
+    folded = " ".join(text.lower().split()).replace("\0", "\N{REPLACEMENT CHARACTER}")
+    return Address(_bounded(folded), text, parsed=False)
+
+
+def without_display_name(text: str) -> str:
+    """The address as it was written: what stands in the angle brackets, if there are any.
 
     The parsers of RFC 5322 headers give up on the unquoted commas and dots that real display
     names hold, or take the first word for the address; the brackets are what counts.
     """
+    text = text.strip()
     return text[:-1].rpartition("<")[2].strip() if text.endswith(">") else text
 
 
@@ -83,7 +93,8 @@ def _fold_domain(domain: str) -> str:
     if domain.isascii():
         return domain
     try:
-        return idna.encode(domain, uts46=True).decode()
+        # IDNA knows full stops that are not ASCII's.
+        return idna.encode(domain, uts46=True).decode().rstrip(".")
     except idna.IDNAError:
         return ""
 

@@ -14,6 +14,7 @@ Whatever is found, a recipient whose status is of class 4 or whose action report
 https://docs.aws.amazon.com/ses/latest/dg/notification-contents.html#bounce-types
 """
 
+import re
 from typing import NamedTuple
 
 from sesbounce.notification import Bounce, BouncedRecipient, Complaint, DeliveryDelay
@@ -46,7 +47,6 @@ _BY_TYPE = {
 # https://www.iana.org/assignments/smtp-enhanced-status-codes). Codes that say no more than
 # the type does are left out: x.0.0, x.4.7 (it expired, for whatever cause), protocol errors.
 _BY_STATUS = {
-    (1, 0): Reason.NO_SUCH_MAILBOX,
     (1, 1): Reason.NO_SUCH_MAILBOX,
     (1, 2): Reason.DOMAIN_NOT_FOUND,
     (1, 3): Reason.NO_SUCH_MAILBOX,  # the address is no address
@@ -55,6 +55,7 @@ _BY_STATUS = {
     (1, 7): Reason.BLOCKED,  # the *sender's* address is malformed
     (1, 8): Reason.BLOCKED,  # the *sender's* domain does not exist
     (1, 10): Reason.DOMAIN_NOT_FOUND,  # null MX, RFC 7505
+    (1, 90): Reason.RATE_LIMITED,  # Microsoft: the *sender's* daily limit
     (2, 1): Reason.MAILBOX_DISABLED,
     (2, 2): Reason.MAILBOX_FULL,
     (2, 3): Reason.MESSAGE_TOO_LARGE,
@@ -97,6 +98,10 @@ _COMPLAINTS = {
     "not-spam": Reason.COMPLAINT_NOT_SPAM,
     "auth-failure": Reason.COMPLAINT_AUTH_FAILURE,
 }
+
+
+# Blanks around a status and a comment behind it are usual; longer numbers mean nothing.
+_STATUS = re.compile(r"\s*(\d{1,4})\.(\d{1,4})\.(\d{1,4})(?!\S)", re.ASCII)
 
 
 class Classified(NamedTuple):
@@ -181,13 +186,13 @@ def _by_words(diagnostic: str | None, table: tuple[Reply, ...]) -> Classified | 
 def _by_status(status: str | None) -> Classified | None:
     code = _parse_status(status)
     reason = _BY_STATUS.get((code.subject, code.detail)) if code else None
-    return Classified(reason, f"status {status}") if reason else None
+    return Classified(reason, _status_in_words(code)) if reason else None
 
 
 def _by_subject(status: str | None) -> Classified | None:
     code = _parse_status(status)
     reason = _BY_SUBJECT.get(code.subject) if code else None
-    return Classified(reason, f"status {status}") if reason else None
+    return Classified(reason, _status_in_words(code)) if reason else None
 
 
 def _by_codes(diagnostic: str | None) -> Classified | None:
@@ -211,20 +216,26 @@ def _not_for_good(
     """Why a recipient has not bounced for good, whatever else is said."""
     if (recipient.action or "").lower() in _NO_FAILURE:
         return Classified(Reason.TEMPORARY_FAILURE, f"action {recipient.action}")
-    quoted = (status for _, status in codes_in(recipient.diagnostic_code))
-    code = next(filter(None, map(_parse_status, (recipient.status, *quoted))), None)
+    code = _parse_status(recipient.status) or _quoted_status(recipient.diagnostic_code)
     if code and code.status_class == _PERSISTENT_TRANSIENT:
-        return Classified(Reason.TEMPORARY_FAILURE, f"status {'.'.join(map(str, code))}")
+        return Classified(Reason.TEMPORARY_FAILURE, _status_in_words(code))
     about_the_address = code is not None and code.subject == _ADDRESSING
     if bounce.bounce_type != "Permanent" and found.reason in _MAY_PASS and not about_the_address:
         return Classified(Reason.TEMPORARY_FAILURE, found.basis)
     return None
 
 
+def _status_in_words(code: _Status | None) -> str:
+    return f"status {'.'.join(map(str, code or ()))}"
+
+
+def _quoted_status(diagnostic: str | None) -> _Status | None:
+    """The first enhanced status code that a diagnostic quotes."""
+    quoted = (_parse_status(status) for _, status in codes_in(diagnostic))
+    return next(filter(None, quoted), None)
+
+
 def _parse_status(status: str | None) -> _Status | None:
     """`5.1.1`, also with a comment behind it; None for what is no status of RFC 3463."""
-    first = (status or "").split(maxsplit=1)[:1]
-    parts = first[0].split(".") if first else []
-    if len(parts) != len(_Status._fields) or not all(p.isascii() and p.isdigit() for p in parts):
-        return None
-    return _Status(*(int(part[:4]) for part in parts))
+    found = _STATUS.match(status or "")
+    return _Status(*map(int, found.groups())) if found else None

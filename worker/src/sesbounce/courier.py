@@ -1,6 +1,7 @@
 """Delivers the outbox beside the worker's loop: a slow target must not hold up the queue."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -8,10 +9,11 @@ from datetime import datetime
 import sqlalchemy as sa
 import structlog
 
-from sesbounce.errors import SesBounceError
 from sesbounce.outbox import Delivered, Outbox
 
 _PAUSE_SECONDS = 1.0
+# What is left then waits in the outbox for the next start.
+_LAST_ROUNDS_SECONDS = 5.0
 
 log = structlog.get_logger()
 
@@ -37,7 +39,7 @@ class Courier:
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Deliver while the block runs, and at its end once more what is due then."""
+        """Deliver while the block runs, and at its end what is due then, for a few seconds."""
         thread = threading.Thread(target=self._run, name="courier")
         thread.start()
         try:
@@ -46,20 +48,22 @@ class Courier:
             self._stopping.set()
             thread.join()
         self.check()
-        self._round()
+        deadline = time.monotonic() + _LAST_ROUNDS_SECONDS
+        while self._round(lambda: time.monotonic() >= deadline).delivered:
+            pass
 
     def _run(self) -> None:
         while not self._stopping.is_set():
             try:
-                done = self._round()
-            except SesBounceError as error:
+                done = self._round(self._stopping.is_set)
+            except Exception as error:  # noqa: BLE001  `check` raises it where it is heard
                 self._failure = error
                 return
             if not done.delivered:
                 self._stopping.wait(_PAUSE_SECONDS)
 
-    def _round(self) -> Delivered:
-        done = self._outbox.deliver(self._engine, self._now())
+    def _round(self, stopping: Callable[[], bool]) -> Delivered:
+        done = self._outbox.deliver(self._engine, self._now, stopping)
         if done.delivered:
             log.info("delivered", notes=done.delivered)
         for problem, notes in done.failed.items():

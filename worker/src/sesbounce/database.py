@@ -98,19 +98,20 @@ def cause(error: SQLAlchemyError) -> str:
 def is_conflict(error: SQLAlchemyError) -> bool:
     """Whether the database gave way to another writer: the same may succeed at once.
 
-    PostgreSQL: serialization_failure, deadlock_detected; MySQL: lock wait timeout, deadlock.
+    PostgreSQL: serialization_failure, deadlock_detected; MySQL: lock wait timeout, deadlock, and
+    a savepoint that is not there, for a deadlock has taken it along.
     """
-    return not _codes(error).isdisjoint({"40001", "40P01", 1205, 1213})
+    return not _codes(error).isdisjoint({"40001", "40P01", 1205, 1213, 1305})
 
 
 def is_row_fault(error: SQLAlchemyError) -> bool:
     """Whether the database refused the values of a row, and would take others.
 
     Some of that the drivers do not call by its name. PostgreSQL: a trigger's RAISE; MySQL: a
-    trigger's SIGNAL, a CHECK; MariaDB: a CHECK.
+    trigger's SIGNAL, a CHECK, values that fit no column of their type; MariaDB: a CHECK.
     """
     named = isinstance(error, IntegrityError | DataError)
-    return named or not _codes(error).isdisjoint({"P0001", 1644, 3819, 4025})
+    return named or not _codes(error).isdisjoint({"P0001", 1292, 1365, 1411, 1644, 3819, 4025})
 
 
 def _codes(error: SQLAlchemyError) -> set[object]:

@@ -31,6 +31,8 @@ def decide(
     parsed = parse(address)
     if not parsed.parsed:
         raise AddressError(f"{address!r} is no address")
+    # A terminal may hand over bytes that are no UTF-8.
+    note = note and note.encode(errors="replace").decode()
     fact = [Kind.MANUAL, reason, at.isoformat(), parsed.key, by, note]
     feedback = Feedback(
         kind=Kind.MANUAL,

@@ -12,7 +12,7 @@
     + ConflictError         another writer was in the way; it may be tried again
     + SchemaError           its tables are not the ones that are needed
     + StrikeOffError        a statement for the sender's own tables is wrong
-  x DeliveryError           a target of the outbox was not told, and is told again later
+  x DeliveryError           a target of the outbox was not told
   x QueueError              SQS refused or can't be reached
   x AddressError            what was asked about is no address
 
@@ -113,4 +113,14 @@ class AddressError(SesBounceError):
 
 
 class DeliveryError(SesBounceError):
-    """A target of the outbox was not told, and is told again later."""
+    """A target of the outbox was not told.
+
+    Attributes:
+        unreachable: it would not have been told anything else either.
+        final: it will never take this; there is no point in telling it again.
+    """
+
+    def __init__(self, problem: str, *, unreachable: bool = False, final: bool = False) -> None:
+        super().__init__(problem)
+        self.unreachable = unreachable
+        self.final = final

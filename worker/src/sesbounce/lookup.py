@@ -112,7 +112,8 @@ class Lookup:
     def may_mail(self, addresses: Iterable[str], now: datetime) -> dict[str, Answer]:
         """Whether each of the addresses may be mailed at this moment, as it was written.
 
-        One query for every thousand of them. What is no address may not be mailed.
+        One query for every thousand of them. What is no address may not be mailed, unless
+        something is known that was written so and does not speak against it.
         """
         parsed = {address: parse(address) for address in addresses}
         keys = sorted({address.key for address in parsed.values()})

@@ -33,7 +33,7 @@ def is_ours(name: str | None, kind: str, _parents: object) -> bool:
 
 def newest() -> str:
     """The version that this sesbounce needs."""
-    head = ScriptDirectory.from_config(_config()).get_current_head()
+    head = _scripts().get_current_head()
     assert head is not None  # noqa: S101  there is at least the first one
     return head
 
@@ -85,6 +85,10 @@ def ensure(engine: sa.Engine, *, migrate: bool) -> None:
     found = current(engine)
     if found == newest():
         return
+    if found and found not in {script.revision for script in _scripts().walk_revisions()}:
+        raise SchemaError(
+            f"the database is at version {found}, which is newer than this sesbounce: update it"
+        )
     if not migrate:
         raise SchemaError(
             f"the database is at version {found or 'none'}, this sesbounce needs {newest()}: "
@@ -104,6 +108,10 @@ def drift(engine: sa.Engine) -> list[Any]:
         return list(compare_metadata(_context(connection, **options), metadata))
 
 
+def _scripts() -> ScriptDirectory:
+    return ScriptDirectory.from_config(_config())
+
+
 def _config(connection: sa.Connection | None = None) -> Config:
     config = Config()
     config.set_main_option("script_location", "sesbounce:migrations")
@@ -121,8 +129,8 @@ def _refuse_strangers(connection: sa.Connection) -> None:
     taken = {*inspector.get_table_names(), *inspector.get_view_names()}
     if clash := taken & {*metadata.tables, SUPPRESSED}:
         raise SchemaError(
-            f"the database has a {', a '.join(sorted(clash))} that is not sesbounce's: rename it, "
-            "or give sesbounce another database"
+            f"the database has a {', a '.join(sorted(clash))} that is not sesbounce's, or is left "
+            "of a migration that failed: rename or drop it, or give sesbounce another database"
         )
 
 
@@ -132,8 +140,8 @@ def _alone(connection: sa.Connection) -> Iterator[None]:
     dialect = connection.dialect.name
     if dialect == "postgresql":
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
-    if dialect == "mysql":
-        connection.execute(sa.select(sa.func.get_lock(str(_LOCK), 300)))
+    if dialect == "mysql" and not connection.scalar(sa.select(sa.func.get_lock(str(_LOCK), 300))):
+        raise StoreError("another worker has been migrating the database for five minutes")
     try:
         yield
     finally:

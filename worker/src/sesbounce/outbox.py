@@ -8,7 +8,7 @@ any point leaves the note, so that targets may be told twice and never not at al
 
 import random
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
@@ -19,7 +19,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from sesbounce.columns import UtcDateTime
 from sesbounce.database import cause, write
 from sesbounce.errors import DeliveryError, StoreError
-from sesbounce.schema import outbox
+from sesbounce.schema import address as addresses
+from sesbounce.schema import outbox, suppressed_at
 from sesbounce.strike_off import Parameters
 
 _CLAIMED_FOR = timedelta(minutes=1)
@@ -32,10 +33,12 @@ class Note(msgspec.Struct, frozen=True):
 
     Attributes:
         suppressed: true to strike it off, false to restore it.
+        for_good: whether the suppression has (or had) no end.
         parameters: the address and its verdict, as a strike-off statement would get them.
     """
 
     suppressed: bool
+    for_good: bool
     parameters: Parameters
 
 
@@ -100,50 +103,103 @@ class Outbox:
             )
             connection.execute(sa.insert(outbox), rows)
 
-    def deliver(self, engine: sa.Engine, now: datetime) -> Delivered:
-        """Deliver the notes that are due, a hundred at most.
+    def deliver(
+        self,
+        engine: sa.Engine,
+        now: Callable[[], datetime],
+        stopping: Callable[[], bool] = lambda: False,
+    ) -> Delivered:
+        """Deliver the notes that are due, a hundred a target at most.
+
+        Args:
+            engine: the database.
+            now: the clock.
+            stopping: asked between two notes whether to leave the rest to a later round.
 
         Raises:
             StoreError: the database can't be used.
         """
         done = Delivered()
-        if not self.used:
-            return done
         try:
-            for claimed in self._claim(engine, now):
-                self._deliver(engine, claimed, now, done)
+            for target in sorted(self._targets):
+                for row in _due(engine, target, now()):
+                    if stopping() or not self._deliver(engine, row, now, done):
+                        break
         except SQLAlchemyError as error:
             raise StoreError(f"the outbox can't be used: {cause(error)}") from error
         return done
 
-    def _claim(self, engine: sa.Engine, now: datetime) -> Sequence[sa.Row[Any]]:
-        """Notes that are due, kept from other workers for a minute."""
-        with write(engine) as connection:
-            rows = connection.execute(
-                sa.select(outbox)
-                .where(outbox.c.due_at <= now, outbox.c.target.in_(sorted(self._targets)))
-                .order_by(outbox.c.due_at, outbox.c.address)
-                .limit(_AT_ONCE)
-                .with_for_update(skip_locked=True)
-            ).all()
-            _update(connection, rows, due_at=now + _CLAIMED_FOR)
-        return rows
-
-    def _deliver(self, engine: sa.Engine, row: sa.Row[Any], now: datetime, done: Delivered) -> None:
-        note = msgspec.json.decode(row.note, type=Note)
+    def _deliver(
+        self,
+        engine: sa.Engine,
+        row: sa.Row[Any],
+        now: Callable[[], datetime],
+        done: Delivered,
+    ) -> bool:
+        """Deliver one note; whether there is a point in going on with its target."""
+        if not _claim(engine, row, now()):
+            return True  # another worker has it, or a newer one has taken its place
         try:
-            self._targets[row.target].deliver(note)
+            self._targets[row.target].deliver(msgspec.json.decode(row.note, type=Note))
         except DeliveryError as error:
-            problem = f"{row.target}: {error}"
-            done.failed[problem] = done.failed.get(problem, 0) + 1
-            with write(engine) as connection:
-                attempts = row.attempts + 1
-                due_at = now + _wait(attempts)
-                _update(connection, [row], attempts=attempts, due_at=due_at, problem=str(error))
-            return
-        done.delivered += 1
-        with write(engine) as connection:
-            connection.execute(sa.delete(outbox).where(_is(row)))
+            failure = error
+        except Exception as error:  # noqa: BLE001  it is told and tried again like any failure
+            # Its text may hold an address.
+            failure = DeliveryError(f"a fault of ours: {type(error).__name__}")
+        else:
+            done.delivered += 1
+            _forget(engine, row, now())
+            return True
+        problem = f"{row.target}: {failure}"
+        done.failed[problem] = done.failed.get(problem, 0) + 1
+        if failure.final:
+            _forget(engine, row, now())
+        else:
+            _put_off(engine, row, now(), str(failure))
+        return not failure.unreachable
+
+
+def _due(engine: sa.Engine, target: str, now: datetime) -> Sequence[sa.Row[Any]]:
+    with engine.connect() as connection:
+        return connection.execute(
+            sa.select(outbox)
+            .where(outbox.c.due_at <= now, outbox.c.target == target)
+            .order_by(outbox.c.due_at, outbox.c.address)
+            .limit(_AT_ONCE)
+        ).all()
+
+
+def _claim(engine: sa.Engine, row: sa.Row[Any], now: datetime) -> bool:
+    """Keep a note from other workers for a minute; false where one of them was faster."""
+    with write(engine) as connection:
+        claimed = connection.execute(
+            sa.update(outbox)
+            .where(_is(row), outbox.c.due_at == row.due_at)
+            .values(due_at=now + _CLAIMED_FOR)
+        )
+        return claimed.rowcount == 1
+
+
+def _forget(engine: sa.Engine, row: sa.Row[Any], now: datetime) -> None:
+    """Remove a note that has been delivered.
+
+    If a newer one has taken its place, and another worker may have delivered that before, the
+    target now holds the older for the truth: the next sweep tells it again.
+    """
+    with write(engine) as connection:
+        if connection.execute(sa.delete(outbox).where(_is(row))).rowcount == 0:
+            connection.execute(
+                sa.update(addresses)
+                .where(addresses.c.address == row.address)
+                .values(struck_off=sa.not_(suppressed_at(now)))
+            )
+
+
+def _put_off(engine: sa.Engine, row: sa.Row[Any], now: datetime, problem: str) -> None:
+    attempts = row.attempts + 1
+    values = {"attempts": attempts, "due_at": now + _wait(attempts), "problem": problem}
+    with write(engine) as connection:
+        connection.execute(sa.update(outbox).where(_is(row)).values(values))
 
 
 def waiting(engine: sa.Engine) -> list[Mapping[str, Any]]:
@@ -177,11 +233,6 @@ def _is(row: sa.Row[Any]) -> sa.ColumnElement[bool]:
         outbox.c.address == row.address,
         outbox.c.version == row.version,
     )
-
-
-def _update(connection: sa.Connection, rows: Sequence[sa.Row[Any]], **values: Any) -> None:
-    for row in rows:
-        connection.execute(sa.update(outbox).where(_is(row)).values(**values))
 
 
 def _wait(attempts: int) -> timedelta:

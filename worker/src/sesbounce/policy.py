@@ -7,13 +7,14 @@ either; a verdict is asked for a moment (`Verdict.suppressed_at`), so that what 
 depends on when it was judged.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from operator import attrgetter
 from typing import Literal, TypeVar
 
 import msgspec
 
+from sesbounce.address import without_display_name
 from sesbounce.feedback import Feedback
 from sesbounce.notification import Kind
 from sesbounce.reason import Effect, Reason
@@ -24,7 +25,10 @@ from sesbounce.reason import Effect, Reason
 STRIKES_HELD = 64
 
 
-_T = TypeVar("_T", "Evidence", "Spelling", datetime)
+DELIVERIES_HELD = 16
+
+_T = TypeVar("_T", "Evidence", "Spelling")
+_OfMail = TypeVar("_OfMail", "Evidence", "Delivered")
 
 
 class Evidence(msgspec.Struct, frozen=True, order=True, omit_defaults=True):
@@ -52,6 +56,13 @@ class Evidence(msgspec.Struct, frozen=True, order=True, omit_defaults=True):
         return f"{self.reason.words}{f' ({detail})' if detail else ''}, {self.at:%Y-%m-%d}"
 
 
+class Delivered(msgspec.Struct, frozen=True, order=True):
+    """One delivery: when, and of which mail."""
+
+    at: datetime
+    mail_id: str = ""
+
+
 class Spelling(msgspec.Struct, frozen=True, order=True):
     """How SES wrote an address whose key is not that, and when."""
 
@@ -68,9 +79,8 @@ class State(msgspec.Struct, frozen=True, omit_defaults=True):
         possible_complaint: the latest one that names other recipients too.
         refused: the latest time that SES did not try.
         unsubscribed: the latest opt-out.
-        delivered_at: the latest delivery.
-        strikes: the newest soft bounces and possible complaints since then, newest first, one
-            a mail.
+        deliveries: the newest deliveries, newest first.
+        strikes: the newest soft bounces and possible complaints, newest first, one a mail.
         manual: the latest decision of a person.
         spelling: the latest way to write the address that is not the key.
     """
@@ -80,7 +90,7 @@ class State(msgspec.Struct, frozen=True, omit_defaults=True):
     possible_complaint: Evidence | None = None
     refused: Evidence | None = None
     unsubscribed: Evidence | None = None
-    delivered_at: datetime | None = None
+    deliveries: tuple[Delivered, ...] = ()
     strikes: tuple[Evidence, ...] = ()
     manual: Evidence | None = None
     spelling: Spelling | None = None
@@ -97,7 +107,8 @@ def learn(feedback: Feedback) -> State:
         kind=feedback.kind,
         note=(feedback.diagnostic or "") if feedback.kind is Kind.MANUAL else "",
     )
-    written = None if feedback.original == feedback.address else Spelling(at, feedback.original)
+    bare = without_display_name(feedback.original)
+    written = Spelling(at, bare) if feedback.parsed and bare != feedback.address else None
     match feedback.effect:
         case Effect.HARD:
             return State(hard=evidence, spelling=written)
@@ -112,7 +123,7 @@ def learn(feedback: Feedback) -> State:
         case Effect.SOFT:
             return State(strikes=(evidence,), spelling=written)
         case Effect.DELIVERED:
-            return State(delivered_at=at, spelling=written)
+            return State(deliveries=(Delivered(at, evidence.mail_id),), spelling=written)
         case Effect.MANUAL:
             return State(manual=evidence, spelling=written)
         case Effect.NONE:
@@ -121,15 +132,14 @@ def learn(feedback: Feedback) -> State:
 
 def merge(a: State, b: State) -> State:
     """What is known from both; the join of the semilattice."""
-    delivered_at = _latest(a.delivered_at, b.delivered_at)
     return State(
         hard=_latest(a.hard, b.hard),
         complaint=_latest(a.complaint, b.complaint),
         possible_complaint=_latest(a.possible_complaint, b.possible_complaint),
         refused=_latest(a.refused, b.refused),
         unsubscribed=_latest(a.unsubscribed, b.unsubscribed),
-        delivered_at=delivered_at,
-        strikes=_merge_strikes((*a.strikes, *b.strikes), delivered_at),
+        deliveries=_newest_by_mail((*a.deliveries, *b.deliveries), DELIVERIES_HELD),
+        strikes=_newest_by_mail((*a.strikes, *b.strikes), STRIKES_HELD),
         manual=_latest(a.manual, b.manual),
         spelling=_latest(a.spelling, b.spelling),
     )
@@ -139,19 +149,16 @@ def _latest(a: _T | None, b: _T | None) -> _T | None:
     return max(filter(None, (a, b)), default=None)
 
 
-def _merge_strikes(
-    strikes: Iterable[Evidence], delivered_at: datetime | None
-) -> tuple[Evidence, ...]:
-    """The newest strikes since the delivery, at most one a mail.
+def _newest_by_mail(facts: Iterable[_OfMail], most: int) -> tuple[_OfMail, ...]:
+    """The newest facts, at most one a mail.
 
-    Both cuts keep the merge associative: a strike that one of them drops would be dropped from
-    the whole as well, for later deliveries and newer strikes only ever add to the reasons.
+    The cut keeps the merge associative: what it drops would be dropped from the whole as well,
+    for newer facts only ever add to the reasons.
     """
-    by_mail: dict[str, Evidence] = {}
-    for strike in strikes:
-        if delivered_at is None or strike.at > delivered_at:
-            by_mail[strike.mail_id] = max(strike, by_mail.get(strike.mail_id, strike))
-    return tuple(sorted(by_mail.values(), reverse=True)[:STRIKES_HELD])
+    by_mail: dict[str, _OfMail] = {}
+    for fact in facts:
+        by_mail[fact.mail_id] = max(fact, by_mail.get(fact.mail_id, fact))
+    return tuple(sorted(by_mail.values(), reverse=True)[:most])
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
@@ -265,7 +272,7 @@ def _probation(state: State, policy: Policy) -> Verdict | None:
     last: Verdict | None = None
     length = min(policy.probation, policy.probation_longest)
     run: list[Evidence] = []
-    for strike in reversed(state.strikes):
+    for strike in reversed(_since_delivery(state)):
         if (last and last.suppressed_at(strike.at)) or not _counts(strike, policy):
             continue
         run = [*(s for s in run if strike.at - s.at <= policy.window), strike]
@@ -279,6 +286,17 @@ def _probation(state: State, policy: Policy) -> Verdict | None:
             length = min(length * policy.probation_growth, policy.probation_longest)
             run = []
     return last
+
+
+def _since_delivery(state: State) -> Sequence[Evidence]:
+    """The strikes since something was delivered for good, newest first.
+
+    Some hosts accept a mail and send it back later: its delivery proves nothing.
+    """
+    struck = {strike.mail_id for strike in state.strikes}
+    lasting = (d.at for d in state.deliveries if d.mail_id not in struck)
+    delivered_at = max(lasting, default=None)
+    return [s for s in state.strikes if delivered_at is None or s.at > delivered_at]
 
 
 def _counts(strike: Evidence, policy: Policy) -> bool:

@@ -20,6 +20,8 @@ _KDDI = "https://libsisimai.org/en/rhost/kddi/"
 _SOFTBANK = "https://note.com/sendmagic/n/n5afbf98aeb25"
 _RFC5321 = "https://www.rfc-editor.org/rfc/rfc5321#section-4.2.2"
 _POSTFIX = "https://www.postfix.org/access.5.html"
+_RFC1870 = "https://www.rfc-editor.org/rfc/rfc1870#section-6"
+_EXIM = "https://www.exim.org/exim-html-current/doc/html/spec_html/ch-access_control_lists.html"
 _SES = "https://docs.aws.amazon.com/ses/latest/dg/notification-contents.html"
 
 
@@ -34,6 +36,12 @@ class Reply(NamedTuple):
 
 # fmt: off
 PROVIDERS = (
+    # About the sender, whatever else they say: before all others, and before the status.
+    Reply("sender address rejected", Reason.BLOCKED, "Postfix", _POSTFIX),
+    Reply("sender verify failed", Reason.BLOCKED, "Exim", _EXIM),
+    Reply("sender rejected", Reason.BLOCKED, "many", _RFC5321),
+    Reply("sender is over quota", Reason.RATE_LIMITED, "many", _RFC5321),
+
     Reply("account that you tried to reach does not exist", Reason.NO_SUCH_MAILBOX, "Gmail", _GMAIL),
     Reply("account that you tried to reach is disabled", Reason.MAILBOX_DISABLED, "Gmail", _GMAIL),
     Reply("account that you tried to reach is inactive", Reason.MAILBOX_DISABLED, "Gmail", _GMAIL),
@@ -98,16 +106,17 @@ COMMON = (
     Reply("mailbox is full", Reason.MAILBOX_FULL, "many", _RFC5321),
     Reply("mailbox full", Reason.MAILBOX_FULL, "many", _RFC5321),
     Reply("exceeded storage allocation", Reason.MAILBOX_FULL, "many", _RFC5321),
+    Reply("message size exceeds", Reason.MESSAGE_TOO_LARGE, "many", _RFC1870),
+    Reply("too many recipients", Reason.RATE_LIMITED, "many", _RFC5321),
     Reply("spamhaus", Reason.BLOCKED, "many", "https://www.spamhaus.org/faqs/"),
 )
 # fmt: on
 
-# SMTP reply codes that mean one thing (RFC 5321, 4.2.3). 550 may mean anything, and 553 is
-# more often about the sender than about the recipient.
+# SMTP reply codes that mean one thing where no words say otherwise (RFC 5321, 4.2.3). 550 may
+# mean anything, and 553 is more often about the sender than about the recipient.
 _BY_REPLY_CODE = {
     "551": Reason.NO_SUCH_MAILBOX,  # user not local
     "552": Reason.MAILBOX_FULL,  # exceeded storage allocation
-    "452": Reason.MAILBOX_FULL,  # insufficient system storage
 }
 # `550 5.1.1`, `550-5.1.1`, and within a text that wraps another host's words.
 _CODES = re.compile(r"(?<![\d.])([245]\d\d)(?:[ -]+([245]\.\d{1,3}\.\d{1,3})|(?=[ -]))", re.ASCII)

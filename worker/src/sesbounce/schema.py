@@ -102,20 +102,5 @@ def suppressed_at(now: datetime) -> sa.ColumnElement[bool]:
     return address.c.suppressed_since.is_not(None) & (until.is_(None) | (until > now))
 
 
-# The view that senders query. It honours expiry by itself, without a job.
+# The view that senders query, which the migrations make. It honours expiry by itself.
 SUPPRESSED = "suppressed"
-_NOW = {
-    "sqlite": "CURRENT_TIMESTAMP",
-    "postgresql": "now()",
-    "mysql": "utc_timestamp(6)",
-}
-
-
-def create_suppressed(dialect: str) -> str:
-    """The statement that makes the view, in the words of a database."""
-    return (
-        f"CREATE VIEW {SUPPRESSED} AS"  # noqa: S608  names of ours
-        " SELECT address, reason, suppressed_since, suppressed_until, why FROM feedback_address"
-        " WHERE suppressed_since IS NOT NULL"
-        f" AND (suppressed_until IS NULL OR suppressed_until > {_NOW[dialect]})"
-    )

@@ -1,10 +1,13 @@
 """Records batches of decoded messages: log, state, verdict and strike-off in one transaction."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import random
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
 from operator import itemgetter
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import msgspec
 import sqlalchemy as sa
@@ -12,7 +15,6 @@ from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
 from sesbounce import schema
-from sesbounce.columns import UtcDateTime
 from sesbounce.database import cause, is_conflict, is_row_fault, write
 from sesbounce.decode import Decoded
 from sesbounce.errors import ConflictError, RowError, StoreError
@@ -23,6 +25,8 @@ from sesbounce.outbox import Note, Outbox
 from sesbounce.policy import Policy, State, Verdict, judge, learn, merge
 from sesbounce.reason import Reason
 from sesbounce.strike_off import Outcome, Parameters, StrikeOff
+
+_T = TypeVar("_T")
 
 _encode_state = msgspec.json.Encoder().encode
 _decode_state = msgspec.json.Decoder(State).decode
@@ -71,6 +75,7 @@ class _Row(msgspec.Struct, frozen=True):
     state: State = State()
     verdict: Verdict = Verdict()
     struck_off: bool = False
+    was_for_good: bool = False
 
     @classmethod
     def of(cls, row: sa.Row[Any]) -> Self:
@@ -83,6 +88,16 @@ class _Row(msgspec.Struct, frozen=True):
             why=row.why,
         )
         return cls(row.address, _decode_state(row.state), verdict, row.struck_off)
+
+    @property
+    def for_good(self) -> bool:
+        """Whether it is suppressed without an end."""
+        return self.verdict.since is not None and self.verdict.until is None
+
+    @property
+    def told_for_good(self) -> bool:
+        """Whether it is, or was until now: what is to be told of, or taken back."""
+        return self.for_good or self.was_for_good
 
     @property
     def original(self) -> str:
@@ -159,12 +174,7 @@ class Store:
             RowError: the database refuses a row; nothing of the batch was kept.
             StoreError: the database can't be used; nothing of the batch was kept.
         """
-        for _ in range(_TRIES - 1):
-            try:
-                return self._record(messages, now)
-            except ConflictError:
-                continue
-        return self._record(messages, now)
+        return _again(lambda: self._record(messages, now))
 
     def sweep(self, now: datetime) -> Recorded:
         """Tell the sender's own tables what time has changed: suppressions that ran out.
@@ -179,16 +189,20 @@ class Store:
             StoreError: the database can't be used.
         """
         swept = Recorded()
-        last = ""
-        while True:
-            with _translated("expired suppressions were not lifted"), write(self._engine) as c:
-                keys = c.scalars(self._unsettled(last, now)).all()
-                # What was read may have changed before it was locked.
-                rows = list(_lock(c, keys).values())
-                swept.add(self._tell(c, rows, now))
-            if len(keys) < _CHUNK:
-                return swept
-            last = keys[-1]
+        last: str | None = ""
+        while last is not None:
+            told, last = _again(partial(self._sweep_from, last, now))
+            swept.add(told)
+        return swept
+
+    def _sweep_from(self, last: str, now: datetime) -> tuple[Recorded, str | None]:
+        """One chunk of the sweep: what it did, and where the next one begins."""
+        with _translated("expired suppressions were not lifted"), write(self._engine) as connection:
+            keys = connection.scalars(self._unsettled(last, now)).all()
+            # What was read may have changed before it was locked.
+            rows = list(_lock(connection, keys).values())
+            told = self._tell(connection, rows, now)
+        return told, keys[-1] if len(keys) == _CHUNK else None
 
     def _record(self, messages: Sequence[Decoded], now: datetime) -> Recorded:
         with _translated("the batch was not recorded"), write(self._engine) as connection:
@@ -216,14 +230,14 @@ class Store:
             state = merge(before.state, learned[key])
             if state == before.state:
                 continue
-            row = _Row(key, state, judge(state, self._policy), before.struck_off)
+            row = _Row(key, state, judge(state, self._policy), before.struck_off, before.for_good)
             was, suppressed = (r.verdict.suppressed_at(now) for r in (before, row))
-            if suppressed and not was:
+            if suppressed and (not was or (row.for_good and not before.for_good)):
                 newly_suppressed.append(row)
+            recorded.suppressed += suppressed and not was
             recorded.restored += was and not suppressed
             changed.append(row)
         _save(connection, changed)
-        recorded.suppressed = len(newly_suppressed)
         recorded.add(self._tell(connection, changed, now, newly_suppressed))
         return recorded
 
@@ -236,8 +250,9 @@ class Store:
     ) -> Recorded:
         """Strike off what is suppressed, restore what is not, where that has not been done.
 
-        An address that is suppressed anew is struck off even where it has been before: without
-        a restore statement nobody has told the sender's tables of the time in between.
+        An address that is suppressed anew, or now for good, is struck off even where it has been
+        before: without a restore statement nobody has told the sender's tables of the time in
+        between, and some want to know only of what is for good.
         """
         strike = [r for r in rows if r.verdict.suppressed_at(now) and not r.struck_off]
         strike += [r for r in newly_suppressed if r.struck_off]
@@ -267,8 +282,11 @@ class Store:
         for problem in outcome.refused.values():
             told.refused[problem] = told.refused.get(problem, 0) + 1
         done = [row for row in rows if row.key not in outcome.refused]
-        self._outbox.put(connection, [Note(suppressed, r.parameters()) for r in done], now)
+        notes = [Note(suppressed, r.told_for_good, r.parameters()) for r in done]
+        self._outbox.put(connection, notes, now)
         _mark(connection, done, struck_off=suppressed)
+        refused = [row for row in rows if row.key in outcome.refused]
+        _mark(connection, refused, struck_off=not suppressed)
 
     @property
     def _strikes(self) -> bool:
@@ -292,6 +310,16 @@ class Store:
         )
 
 
+def _again(work: Callable[[], _T]) -> _T:
+    """Do a transaction's work, again if another writer has got in the way."""
+    for _ in range(_TRIES - 1):
+        try:
+            return work()
+        except ConflictError:
+            time.sleep(random.uniform(0.01, 0.1))  # noqa: S311  not both again at once
+    return work()
+
+
 @contextmanager
 def _translated(what: str) -> Iterator[None]:
     """The database's errors as those of sesbounce: a row's own fault, or everybody's."""
@@ -307,11 +335,20 @@ def _translated(what: str) -> Iterator[None]:
 
 
 def _insert_new(
-    connection: sa.Connection, table: sa.Table, rows: Iterable[Mapping[str, Any]]
+    connection: sa.Connection,
+    table: sa.Table,
+    rows: Iterable[Mapping[str, Any]],
+    latest: str | None = None,
 ) -> None:
-    """Insert rows whose key is not there; what another worker has inserted stays.
+    """Insert rows whose key is not there; what is there stays, but for the later of two times.
 
     Sorted by the key, so that two workers never wait for each other.
+
+    Args:
+        connection: the caller's transaction.
+        table: one of ours.
+        rows: the rows, one for each key.
+        latest: a column of which the later time is kept.
     """
     (unique,) = _KEYS[table]
     ordered = sorted(rows, key=itemgetter(unique.name))
@@ -320,10 +357,21 @@ def _insert_new(
     if connection.dialect.name == "mysql":
         # Not INSERT IGNORE, which would also cut values that do not fit.
         statement = mysql.insert(table)
-        connection.execute(statement.on_duplicate_key_update({unique.name: unique}), ordered)
+        kept: dict[str, Any] = {unique.name: unique}
+        if latest:
+            kept[latest] = sa.func.greatest(table.c[latest], statement.inserted[latest])
+        connection.execute(statement.on_duplicate_key_update(kept), ordered)
+        return
+    insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+    upsert = insert(table)
+    if latest:
+        later = upsert.excluded[latest]
+        upsert = upsert.on_conflict_do_update(
+            index_elements=[unique], set_={latest: later}, where=table.c[latest] < later
+        )
     else:
-        insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
-        connection.execute(insert(table).on_conflict_do_nothing(index_elements=[unique]), ordered)
+        upsert = upsert.on_conflict_do_nothing(index_elements=[unique])
+    connection.execute(upsert, ordered)
 
 
 _KEYS = {
@@ -378,17 +426,8 @@ def _insert_events(connection: sa.Connection, messages: Sequence[Decoded], now: 
                     "message_digest": message.digest,
                     "recorded_at": now,
                 }
-    table = schema.event
-    known = _known(connection, table.c.dedupe_key, latest)
-    _insert_new(connection, table, (row for key, row in latest.items() if key not in known))
-    if known:
-        later = sa.bindparam("at", type_=UtcDateTime)
-        connection.execute(
-            sa.update(table)
-            .where(table.c.dedupe_key == sa.bindparam("key"), table.c.occurred_at < later)
-            .values(occurred_at=later),
-            [{"key": key, "at": latest[key]["occurred_at"]} for key in sorted(known)],
-        )
+    known = _known(connection, schema.event.c.dedupe_key, latest)
+    _insert_new(connection, schema.event, latest.values(), latest="occurred_at")
     return len(latest) - len(known)
 
 

@@ -106,7 +106,7 @@ def _statement(variable: str, sql: str) -> sa.TextClause:
             f"{variable} names :{', :'.join(sorted(unknown))}; "
             f"it may name :{', :'.join(sorted(_ALLOWED))}"
         )
-    if statement.text.partition(" ")[0].upper() not in _VERBS:
+    if statement.text.split(maxsplit=1)[0].upper() not in _VERBS:
         raise StrikeOffError(f"{variable} must change rows: it begins with {', '.join(_VERBS)}")
     if not names & {"address", "original"}:
         raise StrikeOffError(f"{variable} must say which row it means: use :address or :original")
@@ -136,6 +136,8 @@ def _run(
     """All addresses at once; where one is refused, each within a savepoint of its own."""
     if not statements or not addresses:
         return Outcome(0, {})
+    if connection.dialect.name == "mysql":
+        addresses = [_without_offset(address) for address in addresses]
     try:
         return Outcome(_run_all(connection, statements, addresses), {})
     except SQLAlchemyError as error:
@@ -150,6 +152,12 @@ def _run(
         rows += outcome.rows
         refused |= outcome.refused
     return Outcome(rows, refused)
+
+
+def _without_offset(parameters: Parameters) -> Parameters:
+    """MariaDB takes no time with an offset for its DATETIME; it is UTC in any case."""
+    at = parameters["occurred_at"]
+    return {**parameters, "occurred_at": at and at.removesuffix("+00:00")}
 
 
 def _run_all(

@@ -21,8 +21,10 @@ from sesbounce.strike_off import StrikeOff
 if TYPE_CHECKING:
     from types_boto3_sesv2.client import SESV2Client
 
-_TIMEOUT_SECONDS = 10
-_ERRORS_FROM = 300
+_TIMEOUT_SECONDS = 5
+# HTTP statuses: from here on it has not been taken, and from there on nothing would be.
+_REFUSALS_FROM = 300
+_FAULTS_FROM = 500
 
 
 class OtherDatabase:
@@ -61,7 +63,7 @@ class OtherDatabase:
             with write(self._engine) as connection:
                 refused = run(connection, [note.parameters]).refused
         except SQLAlchemyError as error:
-            raise DeliveryError(cause(error)) from error
+            raise DeliveryError(cause(error), unreachable=True) from error
         if refused:
             raise DeliveryError(next(iter(refused.values())))
 
@@ -69,6 +71,8 @@ class OtherDatabase:
 class SesSuppressionList:
     """The account's own suppression list in SES, so that SES does not even try.
 
+    Only what is suppressed for good is put there, and only that is taken off again: SES makes
+    entries of its own, and would answer each mail to one with a bounce that prolongs it.
     It tells letter case apart, so the address goes there as SES wrote it.
     https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_PutSuppressedDestination.html
     """
@@ -86,11 +90,17 @@ class SesSuppressionList:
             ConfigurationError: the region is missing, or the endpoint is no URL.
         """
         # Adaptive: the client slows down by itself to what SES allows.
-        retries = Config(retries={"mode": "adaptive", "total_max_attempts": 4})
-        return cls(open_client("sesv2", retries))
+        config = Config(
+            retries={"mode": "adaptive", "total_max_attempts": 3},
+            connect_timeout=_TIMEOUT_SECONDS,
+            read_timeout=_TIMEOUT_SECONDS,
+        )
+        return cls(open_client("sesv2", config))
 
     def deliver(self, note: Note) -> None:
         """Put the address on the list, or take it off."""
+        if not note.for_good:
+            return
         address = note.parameters["original"]
         bounced = note.parameters["kind"] == Kind.BOUNCE
         try:
@@ -102,10 +112,15 @@ class SesSuppressionList:
                 self._client.delete_suppressed_destination(EmailAddress=address)
         except ClientError as error:
             code = error.response["Error"]["Code"]
-            if code != "NotFoundException":  # it is off the list already
-                raise DeliveryError(f"SES refuses: {code}") from error
+            if code == "NotFoundException":  # it is off the list already
+                return
+            final = code == "BadRequestException"
+            raise DeliveryError(
+                f"SES refuses: {code}", unreachable=not final, final=final
+            ) from error
         except BotoCoreError as error:
-            raise DeliveryError(f"SES can't be reached: {type(error).__name__}") from error
+            problem = f"SES can't be reached: {type(error).__name__}"
+            raise DeliveryError(problem, unreachable=True) from error
 
 
 class Webhook:
@@ -136,6 +151,8 @@ class Webhook:
                 "POST", self._url, body=body, headers=headers, redirect=False
             )
         except urllib3.exceptions.HTTPError as error:
-            raise DeliveryError(f"it can't be reached: {type(error).__name__}") from error
-        if answer.status >= _ERRORS_FROM:
-            raise DeliveryError(f"it answers with HTTP status {answer.status}")
+            problem = f"it can't be reached: {type(error).__name__}"
+            raise DeliveryError(problem, unreachable=True) from error
+        if answer.status >= _REFUSALS_FROM:
+            problem = f"it answers with HTTP status {answer.status}"
+            raise DeliveryError(problem, unreachable=answer.status >= _FAULTS_FROM)

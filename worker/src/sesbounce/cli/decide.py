@@ -1,6 +1,7 @@
 """Decisions that people make about addresses."""
 
 import getpass
+import os
 
 import click
 
@@ -43,13 +44,21 @@ def allow(addresses: tuple[str, ...], note: str | None, by: str | None, as_json:
     _record(Reason.ALLOWED_BY_HAND, addresses, note, by, as_json)
 
 
+def _who() -> str:
+    """Who is logged in, or the number of a user without a name, as containers have."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())
+
+
 def _record(
     reason: Reason, addresses: tuple[str, ...], note: str | None, by: str | None, as_json: bool
 ) -> None:
     settings = load_settings()
     at = now()
     # All of them are read before one is recorded: a typing error changes nothing.
-    by = by or getpass.getuser()
+    by = by or _who()
     decisions = [decide(address, reason, at, by=by, note=note) for address in addresses]
     opened = open_store(settings)
     opened.store.record(decisions, at)

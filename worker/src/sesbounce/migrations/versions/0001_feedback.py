@@ -4,7 +4,15 @@ import sqlalchemy as sa
 from alembic import op
 
 from sesbounce.columns import AutoId, Digest, Key, UtcDateTime, Word, Words
-from sesbounce.schema import SUPPRESSED, create_suppressed
+
+# As the view was then: a later one has a migration of its own.
+_NOW = {"sqlite": "CURRENT_TIMESTAMP", "postgresql": "now()", "mysql": "utc_timestamp(6)"}
+_VIEW = (
+    "CREATE VIEW suppressed AS"
+    " SELECT address, reason, suppressed_since, suppressed_until, why FROM feedback_address"
+    " WHERE suppressed_since IS NOT NULL"
+    " AND (suppressed_until IS NULL OR suppressed_until > {now})"
+)
 
 revision = "0001"
 down_revision = None
@@ -83,12 +91,12 @@ def upgrade() -> None:
     op.create_index(
         "ix_feedback_address_suppressed_since", "feedback_address", ["suppressed_since"]
     )
-    op.execute(create_suppressed(op.get_bind().dialect.name))
+    op.execute(_VIEW.format(now=_NOW[op.get_bind().dialect.name]))
 
 
 def downgrade() -> None:
     """Back to a database without sesbounce."""
-    op.execute(f"DROP VIEW {SUPPRESSED}")
+    op.execute("DROP VIEW suppressed")
     op.drop_table("feedback_address")
     op.drop_table("feedback_event")
     op.drop_table("feedback_message")

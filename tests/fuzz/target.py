@@ -1,0 +1,116 @@
+"""The fuzz target: whatever a queue may hold, `decode` reads it or refuses it in its own words.
+
+`python -m tests.fuzz.target FILE` runs one input, as libFuzzer does with what it found;
+`python -m tests.fuzz.fuzz_decode` makes the corpus and runs many.
+"""
+
+import sys
+from functools import reduce
+from random import Random
+from typing import Any
+
+import atheris
+import msgspec
+
+with atheris.instrument_imports(include=["sesbounce"]):
+    from sesbounce.decode import Decoded, decode
+    from sesbounce.errors import MessageError
+    from sesbounce.feedback import Feedback
+    from sesbounce.policy import Policy, State, judge, learn, merge
+
+from tests.fuzz import trees
+from tests.fuzz.seeds import seeds
+from tests.support import AT
+
+POLICY = Policy()
+SEEDS = seeds()
+# An error names a place and a problem; it does not carry the message.
+LONGEST_ERROR = 10_000
+# How many facts of a message are looked at: a thousand recipients alike teach nothing new.
+MOST_FACTS = 20
+
+
+def outcome(body: str | bytes) -> Decoded | tuple[str, str, str]:
+    """What decoding comes to; anything but the decoder's own error escapes."""
+    try:
+        return decode(body, AT)
+    except MessageError as error:
+        return type(error).__name__, str(error), error.fingerprint
+
+
+def as_text(body: bytes) -> str | bytes:
+    """The body as SQS's client gives it."""
+    try:
+        return body.decode()
+    except UnicodeDecodeError:
+        return body
+
+
+def check_fact(fact: Feedback) -> None:
+    """It can be written as JSON and read again."""
+    assert msgspec.json.decode(msgspec.json.encode(fact), type=Feedback) == fact
+    assert msgspec.convert(msgspec.to_builtins(fact), Feedback) == fact
+
+
+def often(fact: Feedback) -> State:
+    """What is known after the same has happened to as many mails as a probation takes."""
+    mails = (msgspec.structs.replace(fact, mail_id=str(n)) for n in range(POLICY.strikes))
+    return reduce(merge, map(learn, mails))
+
+
+def check_states(facts: list[Feedback]) -> None:
+    """What the facts teach merges in any order, can be kept, and can be judged."""
+    forth, back = State(), State()
+    for fact in facts:
+        forth = merge(forth, learn(fact))
+        assert judge(often(fact), POLICY).why
+    for fact in reversed(facts):
+        back = merge(back, learn(fact))
+    assert forth == back == merge(forth, back)
+    assert msgspec.json.decode(msgspec.json.encode(forth), type=State) == forth
+    assert judge(forth, POLICY) == judge(back, POLICY)
+
+
+def check(body: bytes) -> None:
+    """One input."""
+    decoded = outcome(body)
+    assert decoded == outcome(body) == outcome(as_text(body)), "decoded twice, differently"
+    if not isinstance(decoded, Decoded):
+        assert len(decoded[1]) < LONGEST_ERROR, "the error is as long as the message"
+        return
+    decoded.payload.decode()
+    msgspec.json.encode(decoded)
+    facts = decoded.feedback[:MOST_FACTS]
+    for fact in facts:
+        check_fact(fact)
+    check_states(facts)
+
+
+def custom_mutator(data: bytes, max_size: int, seed: int) -> bytes:
+    """Mostly a mutated tree; sometimes bytes as libFuzzer mutates them."""
+    random = Random(seed)
+    if random.random() < 1 / 4:
+        return mutate_bytes(data, max_size)
+    if random.random() < 1 / 8:
+        data = random.choice(SEEDS)
+    try:
+        root: list[Any] = [trees.read(data)]
+        trees.mutate(root, random)
+        mutated = trees.write(root[0]).encode()
+    except (ValueError, RecursionError):
+        return mutate_bytes(data, max_size)
+    return mutated if len(mutated) <= max_size else mutate_bytes(data, max_size)
+
+
+def mutate_bytes(data: bytes, max_size: int) -> bytes:
+    mutated: bytes = atheris.Mutate(data, max_size)
+    return mutated
+
+
+def main() -> None:
+    atheris.Setup(sys.argv, check, custom_mutator=custom_mutator)
+    atheris.Fuzz()
+
+
+if __name__ == "__main__":
+    main()
