@@ -6,7 +6,7 @@ standard error explains, 70 a fault in sesbounce itself.
 
 import click
 
-from sesbounce.cli import ask, database, decide, outbox, work
+from sesbounce.cli import ask, database, decide, outbox, tend, transfer, work
 from sesbounce.cli.common import Commands
 
 __all__ = ["main"]
@@ -34,6 +34,10 @@ for command in (
     ask.list_,
     decide.suppress,
     decide.allow,
+    transfer.export,
+    transfer.import_,
+    tend.stats,
+    tend.prune,
     outbox.outbox,
     database.db,
 ):

@@ -2,22 +2,47 @@
 
 import sys
 from datetime import UTC, datetime
+from typing import BinaryIO, TextIO
 
 import click
 
+from sesbounce.cli.bulk import check_file
 from sesbounce.cli.common import MAY_NOT, as_json, now, print_each, reading, to_json
 from sesbounce.lookup import Answer, Event, Filter, Lookup
 from sesbounce.reason import Reason
 
 
 @click.command()
-@click.argument("address")
+@click.argument("address", required=False)
+@click.option(
+    "--file",
+    "source",
+    type=click.File("rb"),
+    help="Check every address of a CSV, or of a list with one a line; `-`: standard input.",
+)
+@click.option("--column", help="The column of the file that holds them; by default the first.")
+@click.option(
+    "--output",
+    type=click.File("w", encoding="utf-8"),
+    default="-",
+    help="Where answers on a file go.",
+)
 @as_json
-def check(address: str, as_json: bool) -> None:
+def check(
+    address: str | None, source: BinaryIO | None, column: str | None, output: TextIO, as_json: bool
+) -> None:
     """May this ADDRESS be mailed? Exit code 0: yes, 1: no; the output says why.
 
     The address may be written in any way: `Jane <Jane.Doe@EXAMPLE.com>`.
+
+    With --file, the rows come out as they are, with the columns may_mail (yes or no), reason and
+    why behind them; the exit code is 0 whatever the answers.
     """
+    if source is not None and address is None:
+        check_file(source, output, as_json, column)
+        return
+    if address is None or source is not None:
+        raise click.UsageError("name one ADDRESS, or a --file of them")
     answer = Lookup(reading()).check(address, now())
     click.echo(to_json(answer) if as_json else answer_line(answer))
     if not answer.may_mail:

@@ -1,0 +1,174 @@
+import json
+from datetime import timedelta
+from typing import Any
+
+import click
+import pytest
+import sqlalchemy as sa
+from click.testing import CliRunner, Result
+
+from scripts.ses_messages import Scenario
+from sesbounce.cli.common import Commands
+from sesbounce.cli.tend import stats
+from sesbounce.decode import Decoded, decode
+from sesbounce.feedback import Feedback
+from sesbounce.notification import Kind
+from sesbounce.policy import Policy
+from sesbounce.statistics import By, Counts, count
+from sesbounce.store import Store
+from sesbounce.strike_off import StrikeOff
+from sesbounce.transfer import fact_of, read_list
+from tests.support import AT, mail, said
+
+DAY = timedelta(days=1)
+
+
+@click.group(cls=Commands)
+def cli() -> None: ...
+
+
+cli.add_command(stats)
+
+
+def sesbounce(*arguments: str) -> Result:
+    return CliRunner().invoke(cli, [*arguments], catch_exceptions=False)
+
+
+@pytest.fixture
+def store(engine: sa.Engine, url: str, monkeypatch: pytest.MonkeyPatch) -> Store:
+    monkeypatch.setenv("SESBOUNCE_DATABASE_URL", url)
+    store = Store(engine, Policy(), StrikeOff())
+    store.prepare()
+    return store
+
+
+def told(
+    scenario: Scenario, mail_id: str, who: str = "jane@example.com", day: float = 0
+) -> Decoded:
+    return decode(json.dumps(said(scenario, mail(who, mail_id), at=AT + day * DAY)))
+
+
+def only(counts: list[Counts]) -> Counts:
+    (one,) = counts
+    return one
+
+
+def imported(text: str) -> list[Feedback]:
+    rows = list(read_list(text.splitlines(keepends=True)).rows)
+    return [fact_of(entry, "sesbounce", AT, AT) for row in rows for entry in row.entries]
+
+
+def test_each_kind_is_counted_and_rates_are_of_the_mails_that_ended(
+    store: Store, engine: sa.Engine
+) -> None:
+    messages = [told(Scenario.SUCCESS, f"d{n}", f"{n}@example.com") for n in range(5)]
+    messages += [
+        told(Scenario.BOUNCE, "b"),
+        told(Scenario.MAILBOX_FULL, "s"),
+        told(Scenario.SUPPRESSIONLIST, "r", "mary@example.com"),
+        told(Scenario.COMPLAINT, "c"),
+    ]
+    store.record(messages + messages, AT)
+    found = only(count(engine, By.DAY))
+    # The complaint's mail was delivered first, of which the last message does not tell.
+    assert found == Counts(
+        group="2026-11-20",
+        hard=1,
+        soft=1,
+        other=1,
+        complaints=1,
+        deliveries=5,
+        bounce_rate=1 / 8,
+        complaint_rate=1 / 8,
+    )
+
+
+def test_no_rate_is_made_up_where_no_delivery_is_known(store: Store, engine: sa.Engine) -> None:
+    store.record([told(Scenario.BOUNCE, "b"), told(Scenario.COMPLAINT, "c")], AT)
+    found = only(count(engine, By.DAY))
+    assert (found.hard, found.complaints) == (1, 1)
+    assert (found.bounce_rate, found.complaint_rate) == (None, None)
+
+
+def test_the_simulator_is_counted_and_in_no_rate(store: Store, engine: sa.Engine) -> None:
+    simulator = [
+        told(scenario, f"s-{scenario}", f"{scenario}@simulator.amazonses.com")
+        for scenario in (Scenario.BOUNCE, Scenario.COMPLAINT, Scenario.SUCCESS)
+    ]
+    real = [told(Scenario.SUCCESS, "d1"), told(Scenario.SUCCESS, "d2")]
+    store.record([*simulator, *real, told(Scenario.BOUNCE, "b")], AT)
+    found = only(count(engine, By.DAY))
+    assert (found.hard, found.complaints, found.deliveries) == (2, 1, 3)
+    assert (found.bounce_rate, found.complaint_rate) == (1 / 3, 0)
+
+
+def test_what_was_imported_is_counted_and_in_no_rate(store: Store, engine: sa.Engine) -> None:
+    text = f"address,reason,since\na@example.com,no_such_mailbox,{AT.isoformat()}\n"
+    message = Decoded(Kind.MANUAL, "Import", imported(text), None, None, b"", "")
+    store.record([message, told(Scenario.SUCCESS, "d")], AT)
+    found = only(count(engine, By.DAY))
+    assert (found.hard, found.bounce_rate) == (1, 0)
+
+
+def test_a_complaint_that_names_several_counts_once(store: Store, engine: sa.Engine) -> None:
+    message = said(Scenario.COMPLAINT)
+    message["complaint"]["complainedRecipients"] = [
+        {"emailAddress": f"{n}@example.com"} for n in range(3)
+    ]
+    store.record([decode(json.dumps(message)), told(Scenario.COMPLAINT, "another")], AT)
+    assert only(count(engine, By.DAY)).complaints == 2
+
+
+@pytest.fixture
+def various(store: Store) -> None:
+    messages = [
+        told(Scenario.SUCCESS, "1", "a@one.example", -2),
+        told(Scenario.BOUNCE, "2", '"odd@quoted"@one.example', -1),
+        told(Scenario.BOUNCE, "3", "b@one.example"),
+        told(Scenario.MAILBOX_FULL, "4", "c@two.example"),
+    ]
+    odd = said(Scenario.BOUNCE, mail("d@two.example", "5"))
+    odd["mail"]["source"] = "other@example.org"
+    store.record([*messages, decode(json.dumps(odd))], AT)
+
+
+@pytest.mark.usefixtures("various")
+class TestGroups:
+    @pytest.mark.parametrize(
+        ("by", "expected"),
+        [
+            (By.DAY, {"2026-11-18": 0, "2026-11-19": 1, "2026-11-20": 2}),
+            (By.DOMAIN, {"one.example": 2, "two.example": 1}),
+            (By.REASON, {"no_such_mailbox": 3, "delivered": 0, "mailbox_full": 0}),
+            (By.SENDER, {"sender@example.com": 2, "other@example.org": 1}),
+        ],
+    )
+    def test_by(self, engine: sa.Engine, by: By, expected: dict[str, int]) -> None:
+        found = count(engine, by)
+        assert {one.group: one.hard for one in found} == expected
+        if by is By.DAY:
+            assert [one.group for one in found] == list(expected)
+
+    def test_from_until_and_the_most_alone(self, engine: sa.Engine) -> None:
+        days = [one.group for one in count(engine, By.DAY, since=AT - DAY, until=AT)]
+        assert days == ["2026-11-19"]
+        assert [one.group for one in count(engine, By.DAY, limit=2)] == ["2026-11-19", "2026-11-20"]
+        assert only(count(engine, By.DOMAIN, limit=1)).group in {"one.example", "two.example"}
+
+    def test_for_people_and_for_programs(self) -> None:
+        result = sesbounce("stats", "--by", "domain", "--since", "2026-11-19")
+        assert result.exit_code == 0
+        head, one, _two = result.stdout.splitlines()
+        assert head.split() == [
+            "domain", "hard", "soft", "other", "complaints", "deliveries", "bounced", "complained",
+        ]  # fmt: skip
+        assert one.split() == ["one.example", "2", "0", "0", "0", "0"]
+        lines = sesbounce("stats", "--json").stdout.splitlines()
+        counts: list[dict[str, Any]] = [json.loads(line) for line in lines]
+        assert counts[0]["group"] == "2026-11-18"
+        assert (counts[0]["deliveries"], counts[0]["bounce_rate"]) == (1, 0.0)
+
+
+def test_an_empty_log(store: Store) -> None:
+    assert sesbounce("stats").stdout == "Nothing is recorded.\n"
+    assert sesbounce("stats", "--json").stdout == ""

@@ -1,0 +1,207 @@
+"""Checks whole files of addresses, and shows how far a file has been read."""
+
+import csv
+import gc
+import io
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from itertools import chain, islice
+from typing import BinaryIO, NamedTuple, TextIO
+
+import click
+import msgspec
+import sqlalchemy as sa
+
+from sesbounce.address import parse
+from sesbounce.cli.common import now, reading, to_json
+from sesbounce.formats import ListError
+from sesbounce.listing import suppressed_among
+from sesbounce.tabular import CsvReader, csv_reader
+
+# So many rows are in memory at once. Their keys are looked up in their order: the more there
+# are, the nearer they lie to each other in the database.
+_ROWS = 50_000
+
+
+class Checked(msgspec.Struct, frozen=True, gc=False):
+    """The answer on one address of a file, as JSON.
+
+    Attributes:
+        written: the address as it stands in the file.
+        address: the key under which it is remembered.
+        may_mail: yes or no.
+        reason: why not.
+        why: the same in one sentence.
+    """
+
+    written: str
+    address: str
+    may_mail: bool
+    reason: str | None = None
+    why: str | None = None
+
+
+class _Table(NamedTuple):
+    """A file of addresses: its header, if there is one, its rows, and where the address is."""
+
+    header: list[str] | None
+    rows: Iterator[list[str]]
+    column: int
+
+
+def check_file(source: BinaryIO, output: TextIO, as_json: bool, column: str | None = None) -> None:
+    """Say of every address in a file whether it may be mailed.
+
+    The rows come out as they went in, with the columns may_mail (yes or no), reason and why
+    behind them, or as JSON lines; reason and why are empty for those that may be mailed. A count
+    goes to standard error.
+
+    Args:
+        source: CSV, with or without a header, or one address a line.
+        output: where the answers go.
+        as_json: JSON lines instead of CSV.
+        column: the column that holds the addresses; the first one, if it is not named.
+
+    Raises:
+        ListError: the file is no CSV, or has no such column.
+        StoreError: the database can't answer.
+    """
+    with lines_of(source) as lines, progress(source, "checking", output.isatty()) as advance:
+        reader = csv_reader(lines)
+        try:
+            checked, refused = _check(_open_table(reader, column), output, as_json, advance)
+        except csv.Error as error:
+            raise ListError(
+                f"line {reader.line_num} is no CSV: {error}. A value with a comma or a quote in "
+                "it stands in quotes, and a quote within is written twice"
+            ) from None
+    click.echo(
+        f"{checked:,} addresses: {checked - refused:,} may be mailed, {refused:,} not.", err=True
+    )
+
+
+def _check(
+    table: _Table, output: TextIO, as_json: bool, advance: Callable[[], None]
+) -> tuple[int, int]:
+    """Check all rows; returns how many there were, and how many may not be mailed."""
+    at = now()
+    engine = reading()
+    write = _json_writer(output) if as_json else _csv_writer(output, table.header)
+    checked = refused = 0
+    with _no_collection():
+        while rows := list(islice(table.rows, _ROWS)):
+            answers = _answers(engine, rows, table.column, at)
+            write(zip(rows, answers, strict=True))
+            checked += len(rows)
+            refused += sum(not answer.may_mail for answer in answers)
+            advance()
+    return checked, refused
+
+
+def _answers(
+    engine: sa.Engine, rows: Iterable[Sequence[str]], column: int, at: datetime
+) -> list[Checked]:
+    """One answer a row; what is no address may not be mailed."""
+    addresses = [parse(row[column] if len(row) > column else "") for row in rows]
+    found = suppressed_among(engine, {address.key for address in addresses}, at)
+    return [
+        Checked(address.original, address.key, False, *found[address.key])
+        if address.key in found
+        else Checked(address.original, address.key, True)
+        if address.parsed
+        else Checked(address.original, address.key, False, None, "it is no address")
+        for address in addresses
+    ]
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Nothing here makes cycles; to look for them takes a third of the time."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+@contextmanager
+def lines_of(source: BinaryIO) -> Iterator[Iterable[str]]:
+    """The lines of a file in UTF-8, with or without a mark; what is none is replaced."""
+    lines = io.TextIOWrapper(source, "utf-8-sig", errors="replace", newline="")
+    try:
+        yield lines
+    finally:
+        # Who opened the file closes it.
+        lines.detach()
+
+
+@contextmanager
+def progress(source: BinaryIO, label: str, hidden: bool = False) -> Iterator[Callable[[], None]]:
+    """A bar on standard error that shows how much of a file has been read.
+
+    There is none where standard error is no terminal, or nobody knows how long the file is.
+    """
+    length = _length(source)
+    if hidden or not length or not sys.stderr.isatty():
+        yield lambda: None
+        return
+    with click.progressbar(length=length, label=label, file=sys.stderr) as bar:
+        yield lambda: bar.update(source.tell() - bar.pos)
+
+
+def _length(source: BinaryIO) -> int:
+    try:
+        return os.fstat(source.fileno()).st_size if source.seekable() else 0
+    except (OSError, ValueError):
+        return 0
+
+
+def _open_table(reader: CsvReader, column: str | None) -> _Table:
+    """A first row without an address is the header; empty rows are left out."""
+    rows = filter(None, reader)
+    first = next(rows, None)
+    if first is None:
+        return _Table(None, rows, 0)
+    names = [name.strip().casefold() for name in first]
+    if column is not None:
+        if column.strip().casefold() not in names:
+            raise ListError(f"there is no column {column}; the first line is: {', '.join(first)}")
+        return _Table(first, rows, names.index(column.strip().casefold()))
+    if "@" in first[0]:
+        return _Table(None, chain([first], rows), 0)
+    return _Table(first, rows, 0)
+
+
+_Write = Callable[[Iterable[tuple[Sequence[str], Checked]]], None]
+
+
+def _csv_writer(output: TextIO, header: list[str] | None) -> _Write:
+    writer = csv.writer(output, lineterminator="\n")
+    # A row that is too short is filled up, so that the answers stand in their columns.
+    filler = [""] * len(header or ())
+    if header:
+        writer.writerow([*header, "may_mail", "reason", "why"])
+
+    def write(rows: Iterable[tuple[Sequence[str], Checked]]) -> None:
+        writer.writerows(
+            (
+                *row,
+                *filler[len(row) :],
+                "yes" if answer.may_mail else "no",
+                answer.reason,
+                answer.why,
+            )
+            for row, answer in rows
+        )
+
+    return write
+
+
+def _json_writer(output: TextIO) -> _Write:
+    def write(rows: Iterable[tuple[Sequence[str], Checked]]) -> None:
+        output.writelines(f"{to_json(answer)}\n" for _, answer in rows)
+
+    return write

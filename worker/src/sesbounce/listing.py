@@ -1,0 +1,110 @@
+"""Reads the whole list of suppressed addresses, and which facts are known, from the database."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.exc import SQLAlchemyError
+
+from sesbounce import schema
+from sesbounce.database import cause
+from sesbounce.errors import StoreError
+from sesbounce.formats import strike_text
+from sesbounce.notification import Kind
+from sesbounce.policy import State
+from sesbounce.reason import Effect, Reason
+from sesbounce.transfer import Suppressed
+
+_CHUNK = 1000
+# More keys a query take less time each; SQLite's limit is 32,766 parameters.
+_KEYS = 5000
+_decode_state = msgspec.json.Decoder(State).decode
+
+
+@contextmanager
+def answering(what: str) -> Iterator[None]:
+    """The database's errors as those of sesbounce; `what` says what has not been done."""
+    try:
+        yield
+    except SQLAlchemyError as error:
+        raise StoreError(
+            f"{what}: {cause(error)}. Is SESBOUNCE_DATABASE_URL the worker's database?"
+        ) from error
+
+
+def suppressed_rows(engine: sa.Engine, now: datetime) -> Iterator[Suppressed]:
+    """All addresses that must not be mailed at this moment, by address; never all in memory.
+
+    Raises:
+        StoreError: the database can't answer.
+    """
+    table = schema.address
+    query = sa.select(table).where(schema.suppressed_at(now)).order_by(table.c.address)
+    with answering("the list was not read"), engine.connect() as connection:
+        for row in connection.execution_options(yield_per=_CHUNK).execute(query):
+            yield _suppressed(row)
+
+
+def suppressed_among(
+    engine: sa.Engine, keys: Iterable[str], now: datetime
+) -> dict[str, tuple[str, str]]:
+    """Which of these keys must not be mailed at this moment: the reason and the why of each.
+
+    Raises:
+        StoreError: the database can't answer.
+    """
+    table = schema.address
+    # Keys come from `address.parse`: the column's own type would clean each of them once more.
+    asked = sa.bindparam("keys", expanding=True, type_=sa.String())
+    query = sa.select(table.c.address, table.c.reason, table.c.why)
+    query = query.where(table.c.address.in_(asked), schema.suppressed_at(now))
+    ordered = sorted(keys)
+    with answering("the addresses were not looked up"), engine.connect() as connection:
+        return {
+            address: (reason, why)
+            for chunk in _chunks(ordered, _KEYS)
+            for address, reason, why in connection.execute(query, {"keys": chunk}).all()
+        }
+
+
+def known_facts(engine: sa.Engine, dedupe_keys: Iterable[str]) -> set[str]:
+    """Which of these facts are recorded.
+
+    Raises:
+        StoreError: the database can't answer.
+    """
+    keys = sorted(set(dedupe_keys))
+    column = schema.event.c.dedupe_key
+    with answering("the facts were not looked up"), engine.connect() as connection:
+        return {
+            found
+            for chunk in _chunks(keys, _CHUNK)
+            for found in connection.scalars(sa.select(column).where(column.in_(chunk)))
+        }
+
+
+def _chunks(keys: Sequence[str], size: int) -> Iterator[Sequence[str]]:
+    return (keys[i : i + size] for i in range(0, len(keys), size))
+
+
+def _suppressed(row: sa.Row[Any]) -> Suppressed:
+    reason = Reason(row.reason)
+    # What SES refused has a term of its own; all else that runs out rests on strikes.
+    strikes = row.suppressed_until is not None and reason.effect is not Effect.REFUSED
+    return Suppressed(
+        address=row.address,
+        original=row.original,
+        reason=reason,
+        kind=Kind(row.kind),
+        since=row.suppressed_since,
+        until=row.suppressed_until,
+        why=row.why,
+        strikes=_strikes(row.state) if strikes else (),
+    )
+
+
+def _strikes(state: str) -> tuple[str, ...]:
+    return tuple(strike_text(s.at, s.reason) for s in reversed(_decode_state(state).strikes))
