@@ -31,6 +31,7 @@ from tests.support import AT, bounce, in_sns, said
 
 text = st.text(max_size=40)
 maybe = st.none() | text
+tags = st.dictionaries(text, st.lists(text, max_size=2), max_size=2)
 raw = st.just(msgspec.Raw(b'[{"name":"From","value":"x"}]'))
 
 mails = st.builds(
@@ -109,7 +110,7 @@ details = {
     "Send": (None, st.none()),
     "Reject": ("reject", st.builds(Reject, maybe)),
     "Open": ("open", st.builds(Open, maybe, maybe, maybe)),
-    "Click": ("click", st.builds(Click, maybe, maybe, maybe, maybe, link_tags=raw)),
+    "Click": ("click", st.builds(Click, maybe, maybe, maybe, maybe, st.none() | tags)),
     "Rendering Failure": ("failure", st.builds(Failure, maybe, maybe)),
     "Subscription": ("subscription", subscriptions),
 }

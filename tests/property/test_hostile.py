@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from scripts.ses_messages import SCHEMAS, Scenario
 from sesbounce.decode import decode
+from sesbounce.envelope import MAX_BYTES
 from sesbounce.errors import MessageError
 from tests.support import AT, in_sns, mail, said
 
@@ -73,6 +74,18 @@ def test_anything_in_the_place_of_anything(data: st.DataObject, value: Any) -> N
         target = target[key]
     target[path[-1]] = value
     refused_or_decoded(json.dumps(message))
+
+
+def test_the_largest_message_there_can_be() -> None:
+    message = said()
+    recipients = message["bounce"]["bouncedRecipients"]
+    recipients *= 8000
+    padding = MAX_BYTES - len(json.dumps(message))
+    message["mail"]["subject"] = "x" * (padding - len(', "subject": ""'))
+    body = json.dumps(message)
+    assert len(body) == MAX_BYTES
+    assert len(decode(body).feedback) == 8000
+    refused_or_decoded(body + " x")
 
 
 @given(st.text(), st.text())

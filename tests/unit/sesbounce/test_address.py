@@ -67,6 +67,12 @@ def test_overlong_texts_are_cut_and_stay_distinct() -> None:
     assert one.original.endswith("a@example.com")
 
 
+def test_texts_that_would_take_their_time_to_normalise_are_not() -> None:
+    # Quadratic in Unicode's canonical ordering: minutes for the largest message there can be.
+    marks = "\u0315\u0300" * 250_000
+    assert not parse(marks).parsed
+
+
 def test_the_longest_address_is_one() -> None:
     domain = ".".join(["d" * 63] * 3 + ["d" * 61])
     assert parse("l" * 64 + "@" + domain).parsed

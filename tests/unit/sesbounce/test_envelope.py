@@ -38,7 +38,12 @@ def test_an_eventbridge_event_gives_its_detail() -> None:
         "resources": ["arn:aws:ses:us-east-1:000000000000:configuration-set/sesbounce"],
         "detail": said(),
     }
-    assert json.loads(open_envelope(json.dumps(event)).content) == said()
+    envelope = open_envelope(json.dumps(event))
+    assert json.loads(envelope.content) == said()
+    assert (envelope.detail_type, envelope.published_at) == (
+        "Email Bounced",
+        "2026-11-20T12:00:01Z",
+    )
 
 
 def test_an_eventbridge_event_may_come_through_sns() -> None:

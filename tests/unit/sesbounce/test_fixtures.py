@@ -106,14 +106,20 @@ MEANINGS: dict[str, Meaning] = {
     "setup": (Kind.SETUP, []),
 }
 
+
+def event_of(message: str) -> dict[str, Any]:
+    detail = json.loads(message)
+    return {"version": "0", "detail-type": "Email", "source": "aws.ses", "detail": detail}
+
+
 ENVELOPES: dict[str, Callable[[str], str]] = {
     "raw": lambda message: message,
     "sns": in_sns,
     "sns, encoded twice": lambda message: json.dumps(in_sns(message)),
     "sns, message encoded twice": lambda message: in_sns(json.dumps(message)),
-    "eventbridge": lambda message: json.dumps(
-        {"version": "0", "detail-type": "Email", "source": "aws.ses", "detail": json.loads(message)}
-    ),
+    "raw, encoded twice": json.dumps,
+    "eventbridge": lambda message: json.dumps(event_of(message)),
+    "eventbridge through sns": lambda message: in_sns(event_of(message)),
 }
 
 
@@ -144,6 +150,22 @@ def test_a_message_means_the_same_in_every_envelope(name: str, envelope: str, ke
     assert all(
         fact.occurred_at in (AT, AT.replace(hour=11, minute=59)) for fact in decoded.feedback
     )
+
+
+def test_an_event_of_eventbridge_without_a_type_of_its_own_is_kept_as_unknown() -> None:
+    event = {"detail-type": "Advisor Recommendation Status Open", "detail": {"version": "1.0"}}
+    for body in (json.dumps(event), in_sns(event)):
+        decoded = decode(body)
+        assert (decoded.kind, decoded.type) == (Kind.UNKNOWN, event["detail-type"])
+        assert json.loads(decoded.payload) == event["detail"]
+
+
+def test_a_message_without_a_time_has_eventbridge_s() -> None:
+    message = load("bounce-permanent-general")
+    del message["bounce"]["timestamp"], message["mail"]["timestamp"]
+    event = {"detail-type": "Email Bounced", "time": "2026-11-20T12:00:00Z", "detail": message}
+    assert decode(json.dumps(event)).feedback[0].occurred_at == AT
+    assert decode(json.dumps(message), AT).feedback[0].occurred_at == AT
 
 
 def test_different_facts_have_different_keys() -> None:

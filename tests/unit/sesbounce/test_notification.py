@@ -4,7 +4,7 @@ import pytest
 
 from scripts.ses_messages import SCHEMAS, Scenario, Schema
 from sesbounce.errors import NotificationError
-from sesbounce.notification import Kind, decode_notification
+from sesbounce.notification import CommonHeaders, Header, Kind, Mail, decode_notification
 from tests.support import said
 
 
@@ -50,10 +50,30 @@ def test_setup_messages_are_known(content: bytes) -> None:
     assert decode_notification(content).kind is Kind.SETUP
 
 
+def test_headers_and_tags_are_read_when_they_are_asked_for() -> None:
+    mail = decode_notification(json.dumps(said(schema="event")).encode()).mail
+    assert mail.read_headers()[2] == Header("Subject", "Hello")
+    assert mail.read_common_headers().from_ == ["sender@example.com"]
+    assert mail.read_common_headers().subject == "Hello"
+    assert mail.read_tags()["ses:configuration-set"] == ["sesbounce"]
+    bare = Mail()
+    assert (bare.read_headers(), bare.read_common_headers()) == ([], CommonHeaders())
+    assert bare.read_tags() == {}
+
+
 def test_odd_headers_do_not_lose_a_bounce() -> None:
     message = said()
-    message["mail"] |= {"headers": "none", "commonHeaders": 7, "tags": [None]}
-    assert decode_notification(json.dumps(message).encode()).kind is Kind.BOUNCE
+    message["mail"] |= {"headers": [{"name": 1}], "commonHeaders": 7, "tags": [None]}
+    notification = decode_notification(json.dumps(message).encode())
+    assert notification.kind is Kind.BOUNCE
+    for read, place in (
+        (notification.mail.read_headers, "$.mail.headers[0].name"),
+        (notification.mail.read_common_headers, "$.mail.commonHeaders"),
+        (notification.mail.read_tags, "$.mail.tags"),
+    ):
+        with pytest.raises(NotificationError) as refused:
+            read()
+        assert refused.value.place == place
 
 
 @pytest.mark.parametrize(

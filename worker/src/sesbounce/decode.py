@@ -46,9 +46,8 @@ def decode(body: str | bytes, sent_at: datetime | None = None) -> Decoded:
     envelope = open_envelope(body)
     if envelope.sns and envelope.sns.type in CONFIRMATIONS:
         return Decoded(Kind.SETUP, envelope.sns.type, [], None, envelope.sns, b"", _digest(b""))
-    notification = decode_notification(envelope.content)
-    published_at = envelope.sns.timestamp if envelope.sns else None
-    feedback = feedback_of(notification, published_at or sent_at)
+    notification = decode_notification(envelope.content, envelope.detail_type)
+    feedback = feedback_of(notification, envelope.published_at or sent_at)
     return Decoded(
         kind=notification.kind,
         type=notification.type,

@@ -53,17 +53,22 @@ class Envelope(msgspec.Struct, frozen=True):
         content: what SES published, or for a message that SNS itself wrote (a confirmation of
             a subscription) nothing. Not always JSON: SES also publishes a line of plain text.
         sns: the SNS envelope's facts; None for raw delivery and EventBridge.
+        published_at: when SNS or EventBridge published it, as they write it.
+        detail_type: what EventBridge calls the event; empty where it did not come through it.
     """
 
     content: bytes
     sns: Sns | None = None
+    published_at: str | None = None
+    detail_type: str = ""
 
 
 class _Body(Sns, frozen=True):
     """Every key that tells the envelopes apart; what else there is, is skipped unread."""
 
-    detail_type: msgspec.Raw = msgspec.field(default=_ABSENT, name="detail-type")
+    detail_type: str = msgspec.field(default="", name="detail-type")
     detail: msgspec.Raw = msgspec.field(default=_ABSENT, name="detail")
+    time: str | None = msgspec.field(default=None, name="time")
 
 
 _body = msgspec.json.Decoder(_Body)
@@ -101,10 +106,11 @@ def _open_object(content: bytes) -> Envelope:
         message = _message_of(body)
         # EventBridge may have gone through SNS. Its key is looked for before the JSON is read:
         # a message of SES is read by whoever asks for its content.
-        inner = _open_object(message) if b'"detail-type"' in message[:_HEAD] else None
-        return Envelope(inner.content if inner else message, body)
-    if bytes(body.detail_type) and bytes(body.detail):
-        return Envelope(bytes(body.detail))
+        if b'"detail-type"' in message[:_HEAD]:
+            return msgspec.structs.replace(_open_object(message), sns=body)
+        return Envelope(message, body, body.timestamp)
+    if body.detail_type and bytes(body.detail):
+        return Envelope(bytes(body.detail), None, body.time, body.detail_type)
     return Envelope(content)
 
 

@@ -10,6 +10,7 @@ https://docs.aws.amazon.com/ses/latest/dg/event-publishing-retrieving-sns-conten
 """
 
 from enum import StrEnum
+from typing import TypeVar
 
 import msgspec
 
@@ -56,11 +57,48 @@ class _Ses(msgspec.Struct, frozen=True, rename="camel"):
     """Base of everything SES writes: keys in camel case, unknown ones skipped."""
 
 
+class Header(_Ses, frozen=True):
+    """One header of the mail, as it was sent."""
+
+    name: str
+    value: str
+
+
+class CommonHeaders(_Ses, frozen=True):
+    """The headers that SES takes apart itself."""
+
+    message_id: str | None = None
+    date: str | None = None
+    subject: str | None = None
+    return_path: str | None = None
+    to: list[str] = []
+    cc: list[str] = []
+    bcc: list[str] = []
+    sender: list[str] = []
+    reply_to: list[str] = []
+    from_: list[str] = msgspec.field(default_factory=list, name="from")
+
+
+_H = TypeVar("_H")
+
+
+def _read(kind: type[_H], raw: msgspec.Raw, place: str) -> _H | None:
+    """Read a part that was kept unread; None where it was not there."""
+    if not bytes(raw):
+        return None
+    try:
+        return msgspec.json.decode(raw, type=kind)
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        refused = NotificationError.of(error)
+        raise NotificationError(refused.problem, place + refused.place.removeprefix("$")) from None
+
+
 class Mail(_Ses, frozen=True):
     """The mail that the message is about.
 
-    `headers`, `common_headers` and `tags` are kept unread: they are most of the message's
-    bytes and nothing rests on them, so that oddities in them can't lose a bounce.
+    `headers`, `common_headers` and `tags` are kept unread until they are asked for: they are
+    most of the message's bytes and no judgement rests on them, so that oddities in them can't
+    lose a bounce.
     """
 
     message_id: str | None = None
@@ -75,6 +113,31 @@ class Mail(_Ses, frozen=True):
     headers: msgspec.Raw = msgspec.Raw()
     common_headers: msgspec.Raw = msgspec.Raw()
     tags: msgspec.Raw = msgspec.Raw()
+
+    def read_headers(self) -> list[Header]:
+        """The mail's headers, where SES was told to include them.
+
+        Raises:
+            NotificationError: they are not what SES documents.
+        """
+        return _read(list[Header], self.headers, "$.mail.headers") or []
+
+    def read_common_headers(self) -> CommonHeaders:
+        """The headers that SES takes apart itself, where it was told to include them.
+
+        Raises:
+            NotificationError: they are not what SES documents.
+        """
+        read = _read(CommonHeaders, self.common_headers, "$.mail.commonHeaders")
+        return read or CommonHeaders()
+
+    def read_tags(self) -> dict[str, list[str]]:
+        """The tags of the mail, SES's own (`ses:configuration-set`) among them.
+
+        Raises:
+            NotificationError: they are not what SES documents.
+        """
+        return _read(dict[str, list[str]], self.tags, "$.mail.tags") or {}
 
 
 class BouncedRecipient(_Ses, frozen=True):
@@ -152,7 +215,7 @@ class Click(_Ses, frozen=True):
     ip_address: str | None = None
     user_agent: str | None = None
     link: str | None = None
-    link_tags: msgspec.Raw = msgspec.Raw()
+    link_tags: dict[str, list[str]] | None = None
 
 
 class Reject(_Ses, frozen=True):
@@ -234,8 +297,13 @@ _NEEDS = {
 _decoder = msgspec.json.Decoder(Notification)
 
 
-def decode_notification(content: bytes) -> Notification:
+def decode_notification(content: bytes, detail_type: str = "") -> Notification:
     """Read what SES published.
+
+    Args:
+        content: what was in the envelope.
+        detail_type: what EventBridge calls it: some events of SES (of its advisor, say) have no
+            type of their own.
 
     Raises:
         NotificationError: it is no message of SES, or one that lacks what it tells about.
@@ -246,6 +314,8 @@ def decode_notification(content: bytes) -> Notification:
         notification = _decoder.decode(content)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         raise NotificationError.of(error) from None
+    if not notification.type and detail_type:
+        return msgspec.structs.replace(notification, event_type=detail_type)
     if not notification.type:
         raise NotificationError("not a message of SES: no notificationType and no eventType")
     needed = _NEEDS.get(notification.kind)
