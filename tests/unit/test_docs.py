@@ -1,12 +1,21 @@
 """The documents say what is so."""
 
+import json
 import re
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
+from sesbounce.database import open_database, write
+from sesbounce.decision import decide
+from sesbounce.decode import decode
+from sesbounce.policy import Policy
 from sesbounce.reason import Effect, Reason
 from sesbounce.settings import PREFIX, Settings
+from sesbounce.store import Store
+from sesbounce.strike_off import StrikeOff
+from tests.support import AT, said
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -65,3 +74,28 @@ def test_the_tests_that_the_reliability_page_names_are_there() -> None:
     assert [name for name in named if f"def {name}(" not in tests] == []
     for file in re.findall(r"`(tests/[\w/]+\.py)", page):
         assert (ROOT / file).exists()
+
+
+def test_the_statements_of_the_readme_strike_off_and_restore(tmp_path: Path) -> None:
+    section = README.partition("## Strike off in your own table")[2].partition("\n### ")[0]
+    exports = dict(re.findall(r"^export (SESBOUNCE_\w+)='([^']+)'", section, re.MULTILINE))
+    assert set(exports) == {
+        "SESBOUNCE_DATABASE_URL",
+        "SESBOUNCE_STRIKE_OFF_SQL",
+        "SESBOUNCE_RESTORE_SQL",
+    }
+    engine = open_database(f"sqlite:///{tmp_path}/app.sqlite3")
+    with write(engine) as connection:
+        connection.exec_driver_sql("CREATE TABLE member (email TEXT, mailable INTEGER)")
+        connection.exec_driver_sql("INSERT INTO member VALUES ('Jane@Example.com', 1)")
+    strike_off = StrikeOff(exports["SESBOUNCE_STRIKE_OFF_SQL"], exports["SESBOUNCE_RESTORE_SQL"])
+    store = Store(engine, Policy(), strike_off)
+    store.prepare()
+    assert store.record([decode(json.dumps(said()))], AT).struck_rows == 1
+    query = re.search(r"SELECT 1 FROM suppressed .*", README)
+    assert query
+    with engine.connect() as connection:
+        assert connection.scalar(sa.text(query[0]), {"to": "Jane@Example.com"}) == 1
+    allowed = decide("jane@example.com", Reason.ALLOWED_BY_HAND, AT)
+    assert store.record([allowed], AT).restored_rows == 1
+    engine.dispose()
