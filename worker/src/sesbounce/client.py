@@ -31,7 +31,7 @@ def may_mail(addresses: Iterable[str], database: str | sa.Engine | None = None) 
 
     Raises:
         StoreError: the database can't answer.
-        ConfigurationError: the URL is none.
+        ConfigurationError: the URL is none, or a setting is wrong or missing.
     """
     return {address: answer.may_mail for address, answer in answers(addresses, database).items()}
 
@@ -39,7 +39,7 @@ def may_mail(addresses: Iterable[str], database: str | sa.Engine | None = None) 
 def answers(addresses: Iterable[str], database: str | sa.Engine | None = None) -> dict[str, Answer]:
     """The same, with the reason, since when, until when, and the why in one sentence."""
     engine = database if isinstance(database, sa.Engine) else _engine(database)
-    return Lookup(engine).may_mail(addresses, datetime.now(UTC))
+    return Lookup(engine, load_settings().hash_keys).may_mail(addresses, datetime.now(UTC))
 
 
 @lru_cache(maxsize=8)

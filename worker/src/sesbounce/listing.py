@@ -9,12 +9,13 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
-from sesbounce import schema
+from sesbounce import forgotten, schema
 from sesbounce.database import cause
 from sesbounce.errors import StoreError
 from sesbounce.formats import strike_text
 from sesbounce.notification import Kind
 from sesbounce.policy import State
+from sesbounce.pseudonym import NO_KEYS, HashKeys, is_forgotten
 from sesbounce.reason import Effect, Reason
 from sesbounce.transfer import Suppressed
 
@@ -38,6 +39,8 @@ def answering(what: str) -> Iterator[None]:
 def suppressed_rows(engine: sa.Engine, now: datetime) -> Iterator[Suppressed]:
     """All addresses that must not be mailed at this moment, by address; never all in memory.
 
+    Those that were forgotten are left out: nobody else could do anything with their hashes.
+
     Raises:
         StoreError: the database can't answer.
     """
@@ -45,26 +48,32 @@ def suppressed_rows(engine: sa.Engine, now: datetime) -> Iterator[Suppressed]:
     query = sa.select(table).where(schema.suppressed_at(now)).order_by(table.c.address)
     with answering("the list was not read"), engine.connect() as connection:
         for row in connection.execution_options(yield_per=_CHUNK).execute(query):
-            yield _suppressed(row)
+            if not is_forgotten(row.address):
+                yield _suppressed(row)
 
 
 def suppressed_among(
-    engine: sa.Engine, keys: Iterable[str], now: datetime
+    engine: sa.Engine, keys: Iterable[str], now: datetime, hash_keys: HashKeys = NO_KEYS
 ) -> dict[str, tuple[str, str]]:
     """Which of these keys must not be mailed at this moment: the reason and the why of each.
 
     Raises:
         StoreError: the database can't answer.
+        ConfigurationError: addresses were forgotten under a hash key that is not here.
     """
     table = schema.address
     # Keys come from `address.parse`: the column's own type would clean each of them once more.
     asked = sa.bindparam("keys", expanding=True, type_=sa.String())
     query = sa.select(table.c.address, table.c.reason, table.c.why)
     query = query.where(table.c.address.in_(asked), schema.suppressed_at(now))
-    ordered = sorted(keys)
+    names = {key: key for key in keys}
+    if hash_keys:
+        names |= {hashed.name: key for key in names for hashed in hash_keys.hashes(key)}
+    ordered = sorted(names)
     with answering("the addresses were not looked up"), engine.connect() as connection:
+        hash_keys.demand(forgotten.checks(connection))
         return {
-            address: (reason, why)
+            names[address]: (reason, why)
             for chunk in _chunks(ordered, _KEYS)
             for address, reason, why in connection.execute(query, {"keys": chunk}).all()
         }

@@ -1,6 +1,6 @@
 """Answers questions from the database: may this address be mailed, and why not?"""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -12,7 +12,9 @@ from sesbounce import schema
 from sesbounce.address import Address, parse
 from sesbounce.database import cause
 from sesbounce.errors import AddressError, StoreError
+from sesbounce.forgotten import HASH_KEYS
 from sesbounce.policy import Verdict
+from sesbounce.pseudonym import NO_KEYS, HashKeys
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -77,11 +79,13 @@ _ENDLESS = 2**62
 class Lookup:
     """The reading side of the database.
 
-    Every method raises `StoreError` where the database can't answer.
+    Every method raises `StoreError` where the database can't answer; `check` and `may_mail`
+    raise `ConfigurationError` where addresses were forgotten under a hash key that is not here.
     """
 
-    def __init__(self, engine: sa.Engine) -> None:
+    def __init__(self, engine: sa.Engine, hash_keys: HashKeys = NO_KEYS) -> None:
         self._engine = engine
+        self._hash_keys = hash_keys
 
     def check(self, address: str, now: datetime) -> Answer:
         """Whether an address, however it is written, may be mailed at this moment.
@@ -90,10 +94,8 @@ class Lookup:
             AddressError: the text is no address, and nothing has bounced that was written so.
         """
         parsed = parse(address)
-        table = schema.address
-        rows = self._all(sa.select(table).where(table.c.address == parsed.key))
-        if rows:
-            return _answer(rows[0], now)
+        if answer := self._known([parsed.key], now).get(parsed.key):
+            return answer
         if not parsed.parsed:
             raise AddressError(f"{address!r} is no address")
         return _unknown(parsed)
@@ -104,7 +106,7 @@ class Lookup:
         columns = [table.c[name] for name in Event.__struct_fields__]
         found = self._all(
             sa.select(*columns)
-            .where(table.c.address == parse(address).key)
+            .where(table.c.address.in_(self._names([parse(address).key])))
             .order_by(table.c.occurred_at, table.c.id)
         )
         return [msgspec.convert(row, Event, from_attributes=True) for row in found]
@@ -116,13 +118,7 @@ class Lookup:
         something is known that was written so and does not speak against it.
         """
         parsed = {address: parse(address) for address in addresses}
-        keys = sorted({address.key for address in parsed.values()})
-        table = schema.address
-        known = {
-            row.address: _answer(row, now)
-            for chunk in (keys[i : i + _CHUNK] for i in range(0, len(keys), _CHUNK))
-            for row in self._all(sa.select(table).where(table.c.address.in_(chunk)))
-        }
+        known = self._known(sorted({address.key for address in parsed.values()}), now)
         return {
             written: known.get(address.key) or _unknown(address)
             for written, address in parsed.items()
@@ -146,7 +142,29 @@ class Lookup:
         if wanted.limit or wanted.offset:
             # Not every database can leave rows out of a number without end.
             query = query.limit(wanted.limit or _ENDLESS).offset(wanted.offset)
-        return (_answer(row, now) for row in self._all(query))
+        return (_answer(row.address, row, now) for row in self._all(query))
+
+    def _known(self, keys: Sequence[str], now: datetime) -> dict[str, Answer]:
+        """The answer for each key of which anything is known, also under its keyed hash."""
+        known: dict[str, Answer] = {}
+        table = schema.address
+        for chunk in (keys[i : i + _CHUNK] for i in range(0, len(keys), _CHUNK)):
+            names = self._names(chunk)
+            rows = self._all(sa.select(table).where(table.c.address.in_([*names, HASH_KEYS])))
+            for row in rows:
+                if row.address == HASH_KEYS:
+                    self._hash_keys.demand(row.original)
+                    continue
+                key = names[row.address]
+                # Of two rows, the one counts that says no.
+                if key not in known or known[key].may_mail:
+                    known[key] = _answer(key, row, now)
+        return known
+
+    def _names(self, keys: Sequence[str]) -> dict[str, str]:
+        """The key by each name under which it may be found."""
+        forgotten = {hashed.name: key for key in keys for hashed in self._hash_keys.hashes(key)}
+        return {key: key for key in keys} | forgotten
 
     def _all(self, query: sa.Select[Any]) -> list[sa.Row[Any]]:
         try:
@@ -174,9 +192,9 @@ def _at(domain: str) -> str:
     return found.key.removeprefix("x")
 
 
-def _answer(row: sa.Row[Any], now: datetime) -> Answer:
+def _answer(key: str, row: sa.Row[Any], now: datetime) -> Answer:
     verdict = Verdict(since=row.suppressed_since, until=row.suppressed_until, why=row.why)
     if verdict.suppressed_at(now):
-        return Answer(row.address, False, row.reason, verdict.since, verdict.until, row.why)
+        return Answer(key, False, row.reason, verdict.since, verdict.until, row.why)
     why = f"no longer: {row.why}" if verdict.since else row.why
-    return Answer(row.address, True, None, None, None, why)
+    return Answer(key, True, None, None, None, why)

@@ -102,12 +102,12 @@ def learn(feedback: Feedback) -> State:
     evidence = Evidence(
         at=at,
         reason=feedback.reason,
-        mail_id=feedback.mail_id or feedback.dedupe_key,
-        status=feedback.status or "",
+        mail_id=_as_kept(feedback.mail_id or feedback.dedupe_key),
+        status=_as_kept(feedback.status or ""),
         kind=feedback.kind,
-        note=(feedback.diagnostic or "") if feedback.kind is Kind.MANUAL else "",
+        note=_as_kept(feedback.diagnostic or "") if feedback.kind is Kind.MANUAL else "",
     )
-    bare = without_display_name(feedback.original)
+    bare = _as_kept(without_display_name(feedback.original))
     written = Spelling(at, bare) if feedback.parsed and bare != feedback.address else None
     match feedback.effect:
         case Effect.HARD:
@@ -128,6 +128,11 @@ def learn(feedback: Feedback) -> State:
             return State(manual=evidence, spelling=written)
         case Effect.NONE:
             return State()
+
+
+def _as_kept(text: str) -> str:
+    """As the log of events has it, whose databases differ on NUL: replayed, it says the same."""
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
 def merge(a: State, b: State) -> State:

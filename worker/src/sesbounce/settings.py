@@ -3,14 +3,17 @@
 from datetime import timedelta
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from sesbounce.errors import ConfigurationError
 from sesbounce.policy import Policy
+from sesbounce.pseudonym import HashKeys
 
 PREFIX = "SESBOUNCE_"
 _DEFAULT = Policy()
+# Shorter ones might be guessed, and with them the addresses.
+_HASH_KEY_LENGTH = 32
 
 
 class Settings(BaseSettings):
@@ -91,21 +94,33 @@ class Settings(BaseSettings):
         default=_DEFAULT.possible_complaint,
         description="what a complaint does that names several recipients",
     )
+    hash_key: Annotated[list[SecretStr], NoDecode] = Field(
+        default=[],
+        description="secret that keeps forgotten addresses suppressed, of at least 32 characters; "
+        "several separated by commas, the newest first",
+    )
     log_format: Literal["auto", "json", "text"] = Field(
         default="auto", description="log lines as JSON or text; auto: text on a terminal"
     )
 
-    @field_validator("topic_arns", mode="before")
+    @field_validator("topic_arns", "hash_key", mode="before")
     @classmethod
     def _split(cls, value: str | list[str]) -> list[str]:
-        arns = value.split(",") if isinstance(value, str) else value
-        return [arn.strip() for arn in arns if arn.strip()]
+        entries = value.split(",") if isinstance(value, str) else value
+        return [entry.strip() for entry in entries if entry.strip()]
 
     @field_validator("topic_arns")
     @classmethod
     def _are_arns(cls, value: list[str]) -> list[str]:
         if any(not arn.startswith("arn:") for arn in value):
             raise ValueError("every entry should start with arn:")
+        return value
+
+    @field_validator("hash_key")
+    @classmethod
+    def _are_long(cls, value: list[SecretStr]) -> list[SecretStr]:
+        if any(len(key) < _HASH_KEY_LENGTH for key in value):
+            raise ValueError("a key is too short; make one with `openssl rand -hex 32`")
         return value
 
     @model_validator(mode="after")
@@ -118,6 +133,11 @@ class Settings(BaseSettings):
                 "SESBOUNCE_WEBHOOK_INSECURE=true"
             )
         return self
+
+    @property
+    def hash_keys(self) -> HashKeys:
+        """The keys of the hashes that forgotten addresses leave."""
+        return HashKeys([key.get_secret_value() for key in self.hash_key])
 
     @property
     def policy(self) -> Policy:

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sesbounce import schema
 from sesbounce.listing import answering
 from sesbounce.notification import Kind
+from sesbounce.pseudonym import ERASED, PREFIX
 from sesbounce.reason import Effect
 
 # AWS leaves mail to its mailbox simulator out of the rates by which it judges a sender.
@@ -137,7 +138,8 @@ def _group(dialect: str, by: By) -> sa.ColumnElement[Any]:
         case By.SENDER:
             return event.source
         case By.DOMAIN:
-            return _domain(dialect, event.address)
+            forgotten = event.address.startswith(PREFIX)
+            return sa.case((forgotten, ERASED), else_=_domain(dialect, event.address))
 
 
 def _domain(dialect: str, address: sa.Column[str]) -> sa.ColumnElement[str]:

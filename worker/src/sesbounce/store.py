@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
-from sesbounce import schema
+from sesbounce import forgotten, schema
 from sesbounce.database import cause, is_conflict, is_row_fault, write
 from sesbounce.decode import Decoded
 from sesbounce.errors import ConflictError, RowError, StoreError
@@ -23,6 +23,7 @@ from sesbounce.migrate import ensure
 from sesbounce.notification import Kind
 from sesbounce.outbox import Note, Outbox
 from sesbounce.policy import Policy, State, Verdict, judge, learn, merge
+from sesbounce.pseudonym import NO_KEYS, HashKeys, is_forgotten
 from sesbounce.reason import Reason
 from sesbounce.strike_off import Outcome, Parameters, StrikeOff
 
@@ -35,6 +36,9 @@ _decode_state = msgspec.json.Decoder(State).decode
 _CHUNK = 1000
 # How often a batch is tried that another writer has got in the way of.
 _TRIES = 5
+# From the states of addresses to what they become.
+Revision = Callable[[Mapping[str, State]], Mapping[str, State]]
+NOBODY: Mapping[str, str] = {}
 _VERDICT = ("state", "original", "suppressed_since", "suppressed_until", "reason", "kind", "why")
 
 
@@ -68,14 +72,28 @@ class Recorded(msgspec.Struct):
             self.refused[problem] = self.refused.get(problem, 0) + times
 
 
+class Judged(msgspec.Struct, frozen=True):
+    """An address whose row has changed, or would: its verdict before and after."""
+
+    address: str
+    before: Verdict
+    after: Verdict
+
+
 class _Row(msgspec.Struct, frozen=True):
-    """One row of the table of addresses."""
+    """One row of the table of addresses.
+
+    Attributes:
+        named: the address behind the name of a forgotten one, where it has just been told; it
+            is for those whom the store tells, and never in the table of addresses.
+    """
 
     key: str
     state: State = State()
     verdict: Verdict = Verdict()
     struck_off: bool = False
     was_for_good: bool = False
+    named: str = ""
 
     @classmethod
     def of(cls, row: sa.Row[Any]) -> Self:
@@ -100,6 +118,11 @@ class _Row(msgspec.Struct, frozen=True):
         return self.for_good or self.was_for_good
 
     @property
+    def called(self) -> str:
+        """The address, for those who are told of it."""
+        return self.named or self.key
+
+    @property
     def original(self) -> str:
         """The address as SES wrote it."""
         return self.state.spelling.text if self.state.spelling else self.key
@@ -122,8 +145,8 @@ class _Row(msgspec.Struct, frozen=True):
         """For a statement of the sender's own."""
         verdict = self.verdict
         return Parameters(
-            address=self.key,
-            original=self.original,
+            address=self.called,
+            original=self.named or self.original,
             reason=verdict.reason,
             kind=verdict.kind,
             occurred_at=verdict.since.isoformat() if verdict.since else None,
@@ -140,11 +163,13 @@ class Store:
         policy: Policy,
         strike_off: StrikeOff,
         outbox: Outbox | None = None,
+        hash_keys: HashKeys = NO_KEYS,
     ) -> None:
         self._engine = engine
         self._policy = policy
         self._strike_off = strike_off
         self._outbox = outbox or Outbox()
+        self._hash_keys = hash_keys
 
     def prepare(self, *, migrate: bool = True) -> None:
         """Bring the schema up to date, and check the statements before the first message.
@@ -156,10 +181,15 @@ class Store:
             SchemaError: it may not, and is not what is needed.
             StoreError: the database refused.
             StrikeOffError: a statement does not fit.
+            ConfigurationError: addresses were forgotten under a hash key that is not here.
         """
         ensure(self._engine, migrate=migrate)
-        with _translated("the statements can't be checked"), self._engine.connect() as connection:
+        with self.reading("the statements can't be checked") as connection:
             self._strike_off.check(connection)
+            self._hash_keys.demand(forgotten.checks(connection))
+        if self._hash_keys:
+            with _translated("the hash keys can't be noted"), write(self._engine) as connection:
+                _insert_new(connection, schema.address, [forgotten.HASH_KEYS_ROW])
 
     def record(self, messages: Sequence[Decoded], now: datetime) -> Recorded:
         """Record a batch in one transaction; when this returns, it is committed.
@@ -174,7 +204,61 @@ class Store:
             RowError: the database refuses a row; nothing of the batch was kept.
             StoreError: the database can't be used; nothing of the batch was kept.
         """
-        return _again(lambda: self._record(messages, now))
+        return again(lambda: self._record(messages, now))
+
+    @contextmanager
+    def reading(self, what: str) -> Iterator[sa.Connection]:
+        """A connection for those who only ask; `what` begins the error where it fails."""
+        with _translated(what), self._engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self, what: str, *, alone: bool = False) -> Iterator[sa.Connection]:
+        """A transaction, during which nobody else forgets an address.
+
+        Args:
+            what: the beginning of the error where it fails.
+            alone: hold off all others who write as well.
+        """
+        with _translated(what), write(self._engine) as connection:
+            if self._hash_keys:
+                forgotten.hold(connection, self._hash_keys, alone=alone)
+            yield connection
+
+    def known(self, connection: sa.Connection, keys: Iterable[str]) -> set[str]:
+        """Which of the addresses have a row."""
+        return _known(connection, schema.address.c.address, keys)
+
+    def preview(
+        self, connection: sa.Connection, keys: Iterable[str], revision: Revision
+    ) -> list[Judged]:
+        """What `revise` would do; nothing is locked and nothing is changed."""
+        known = _rows(connection, sorted(keys), lock=False)
+        return _compared(known, self._revised(known, revision))
+
+    def revise(
+        self,
+        connection: sa.Connection,
+        keys: Iterable[str],
+        revision: Revision,
+        now: datetime,
+        named: Mapping[str, str] = NOBODY,
+    ) -> tuple[Recorded, list[Judged]]:
+        """Revise the states of some addresses, judge them, and tell the sender's tables.
+
+        Args:
+            connection: in a transaction; see `writing`.
+            keys: the addresses; a row is made for each that has none.
+            revision: from the states, whose rows are locked by then, to what they become.
+            now: the moment for which expiring suppressions are judged.
+            named: the addresses behind the names of forgotten ones.
+        """
+        known = _lock(connection, sorted(keys))
+        changed = [
+            msgspec.structs.replace(row, named=named.get(row.key, ""))
+            for row in self._revised(known, revision)
+        ]
+        return self._change(connection, known, changed, now), _compared(known, changed)
 
     def sweep(self, now: datetime) -> Recorded:
         """Tell the sender's own tables what time has changed: suppressions that ran out.
@@ -191,13 +275,13 @@ class Store:
         swept = Recorded()
         last: str | None = ""
         while last is not None:
-            told, last = _again(partial(self._sweep_from, last, now))
+            told, last = again(partial(self._sweep_from, last, now))
             swept.add(told)
         return swept
 
     def _sweep_from(self, last: str, now: datetime) -> tuple[Recorded, str | None]:
         """One chunk of the sweep: what it did, and where the next one begins."""
-        with _translated("expired suppressions were not lifted"), write(self._engine) as connection:
+        with self.writing("expired suppressions were not lifted") as connection:
             keys = connection.scalars(self._unsettled(last, now)).all()
             # What was read may have changed before it was locked.
             rows = list(_lock(connection, keys).values())
@@ -205,16 +289,22 @@ class Store:
         return told, keys[-1] if len(keys) == _CHUNK else None
 
     def _record(self, messages: Sequence[Decoded], now: datetime) -> Recorded:
-        with _translated("the batch was not recorded"), write(self._engine) as connection:
+        with self.writing("the batch was not recorded") as connection:
+            messages, named = forgotten.hide(connection, self._hash_keys, messages)
             _insert_messages(connection, messages, now)
             new = _insert_events(connection, messages, now)
-            recorded = self._settle(connection, [f for m in messages for f in m.feedback], now)
+            feedback = [fact for message in messages for fact in message.feedback]
+            recorded = self._settle(connection, feedback, named, now)
         recorded.events = new
         recorded.duplicates = sum(len(message.feedback) for message in messages) - new
         return recorded
 
     def _settle(
-        self, connection: sa.Connection, feedback: Iterable[Feedback], now: datetime
+        self,
+        connection: sa.Connection,
+        feedback: Iterable[Feedback],
+        named: Mapping[str, str],
+        now: datetime,
     ) -> Recorded:
         """Merge what is new into the addresses' states, judge, and tell the sender's tables."""
         learned: dict[str, State] = {}
@@ -222,21 +312,42 @@ class Store:
             learned[fact.address] = merge(learned.get(fact.address, State()), learn(fact))
         learned = {key: state for key, state in learned.items() if state != State()}
         known = _lock(connection, sorted(learned))
-        recorded = Recorded()
         changed: list[_Row] = []
-        newly_suppressed: list[_Row] = []
         for key in sorted(learned):
             before = known[key]
             state = merge(before.state, learned[key])
-            if state == before.state:
-                continue
-            row = _Row(key, state, judge(state, self._policy), before.struck_off, before.for_good)
+            if state != before.state:
+                verdict = judge(state, self._policy)
+                row = _Row(key, state, verdict, before.struck_off, before.for_good)
+                changed.append(msgspec.structs.replace(row, named=named.get(key, "")))
+        return self._change(connection, known, changed, now)
+
+    def _revised(self, known: Mapping[str, _Row], revision: Revision) -> list[_Row]:
+        changed = []
+        states = revision({key: row.state for key, row in known.items()})
+        for key, state in sorted(states.items()):
+            before, verdict = known[key], judge(state, self._policy)
+            if (state, verdict) != (before.state, before.verdict):
+                changed.append(_Row(key, state, verdict, before.struck_off, before.for_good))
+        return changed
+
+    def _change(
+        self,
+        connection: sa.Connection,
+        known: Mapping[str, _Row],
+        changed: Sequence[_Row],
+        now: datetime,
+    ) -> Recorded:
+        """Save rows that have changed, and tell the sender's tables of them."""
+        recorded = Recorded()
+        newly_suppressed: list[_Row] = []
+        for row in changed:
+            before = known[row.key]
             was, suppressed = (r.verdict.suppressed_at(now) for r in (before, row))
             if suppressed and (not was or (row.for_good and not before.for_good)):
                 newly_suppressed.append(row)
             recorded.suppressed += suppressed and not was
             recorded.restored += was and not suppressed
-            changed.append(row)
         _save(connection, changed)
         recorded.add(self._tell(connection, changed, now, newly_suppressed))
         return recorded
@@ -281,11 +392,13 @@ class Store:
         """Note who has been told; those that were refused are told again by the next sweep."""
         for problem in outcome.refused.values():
             told.refused[problem] = told.refused.get(problem, 0) + 1
-        done = [row for row in rows if row.key not in outcome.refused]
+        done = [row for row in rows if row.called not in outcome.refused]
         notes = [Note(suppressed, r.told_for_good, r.parameters()) for r in done]
-        self._outbox.put(connection, notes, now)
+        # A hash tells others nothing; where the address has just been told, it is named.
+        named = [note for note in notes if not is_forgotten(note.parameters["address"])]
+        self._outbox.put(connection, named, now)
         _mark(connection, done, struck_off=suppressed)
-        refused = [row for row in rows if row.key in outcome.refused]
+        refused = [row for row in rows if row.called in outcome.refused]
         _mark(connection, refused, struck_off=not suppressed)
 
     @property
@@ -310,7 +423,7 @@ class Store:
         )
 
 
-def _again(work: Callable[[], _T]) -> _T:
+def again(work: Callable[[], _T]) -> _T:
     """Do a transaction's work, again if another writer has got in the way."""
     for _ in range(_TRIES - 1):
         try:
@@ -423,7 +536,7 @@ def _insert_events(connection: sa.Connection, messages: Sequence[Decoded], now: 
             told = latest.get(fact.dedupe_key)
             if told is None or told["occurred_at"] < fact.occurred_at:
                 latest[fact.dedupe_key] = msgspec.structs.asdict(fact) | {
-                    "message_digest": message.digest,
+                    "message_digest": "" if is_forgotten(fact.address) else message.digest,
                     "recorded_at": now,
                 }
     known = _known(connection, schema.event.c.dedupe_key, latest)
@@ -433,19 +546,24 @@ def _insert_events(connection: sa.Connection, messages: Sequence[Decoded], now: 
 
 def _lock(connection: sa.Connection, keys: Sequence[str]) -> dict[str, _Row]:
     """The rows of these addresses, made where they were not, and locked in their order."""
+    missing = set(keys) - _known(connection, schema.address.c.address, keys)
+    _insert_new(connection, schema.address, (_Row(key).values() for key in missing))
+    return _rows(connection, keys, lock=True)
+
+
+def _rows(connection: sa.Connection, keys: Sequence[str], *, lock: bool) -> dict[str, _Row]:
+    """The rows of these addresses; unless locked, as if nothing were known where there is none."""
     table = schema.address
-    missing = set(keys) - _known(connection, table.c.address, keys)
-    _insert_new(connection, table, (_Row(key).values() for key in missing))
-    return {
-        row.address: _Row.of(row)
-        for chunk in _chunks(keys)
-        for row in connection.execute(
-            sa.select(table)
-            .where(table.c.address.in_(chunk))
-            .order_by(table.c.address)
-            .with_for_update()
-        )
-    }
+    rows = {} if lock else {key: _Row(key) for key in keys}
+    for chunk in _chunks(keys):
+        query = sa.select(table).where(table.c.address.in_(chunk)).order_by(table.c.address)
+        found = connection.execute(query.with_for_update() if lock else query)
+        rows |= {row.address: _Row.of(row) for row in found}
+    return rows
+
+
+def _compared(known: Mapping[str, _Row], changed: Iterable[_Row]) -> list[Judged]:
+    return [Judged(row.key, known[row.key].verdict, row.verdict) for row in changed]
 
 
 def _save(connection: sa.Connection, rows: Sequence[_Row]) -> None:

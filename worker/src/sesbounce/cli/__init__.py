@@ -6,7 +6,17 @@ standard error explains, 70 a fault in sesbounce itself.
 
 import click
 
-from sesbounce.cli import ask, database, decide, outbox, tend, transfer, work
+from sesbounce.cli import (
+    ask,
+    database,
+    decide,
+    forget,
+    outbox,
+    rebuild,
+    tend,
+    transfer,
+    work,
+)
 from sesbounce.cli.common import Commands
 
 __all__ = ["main"]
@@ -38,6 +48,8 @@ for command in (
     transfer.import_,
     tend.stats,
     tend.prune,
+    rebuild.rebuild,
+    forget.forget_,
     outbox.outbox,
     database.db,
 ):

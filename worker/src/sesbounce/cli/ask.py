@@ -7,8 +7,8 @@ from typing import BinaryIO, TextIO
 import click
 
 from sesbounce.cli.bulk import check_file
-from sesbounce.cli.common import MAY_NOT, as_json, now, print_each, reading, to_json
-from sesbounce.lookup import Answer, Event, Filter, Lookup
+from sesbounce.cli.common import MAY_NOT, as_json, asking, now, print_each, to_json
+from sesbounce.lookup import Answer, Event, Filter
 from sesbounce.reason import Reason
 
 
@@ -43,7 +43,7 @@ def check(
         return
     if address is None or source is not None:
         raise click.UsageError("name one ADDRESS, or a --file of them")
-    answer = Lookup(reading()).check(address, now())
+    answer = asking().check(address, now())
     click.echo(to_json(answer) if as_json else answer_line(answer))
     if not answer.may_mail:
         sys.exit(MAY_NOT)
@@ -54,7 +54,7 @@ def check(
 @as_json
 def why(address: str, as_json: bool) -> None:
     """All that SES told about an ADDRESS, and what people decided; the oldest first."""
-    lookup = Lookup(reading())
+    lookup = asking()
     events = lookup.why(address)
     if not as_json:
         click.echo(answer_line(lookup.check(address, now())))
@@ -90,7 +90,7 @@ def list_(
         limit=limit,
         offset=offset,
     )
-    answers = list(Lookup(reading()).suppressed(now(), wanted))
+    answers = list(asking().suppressed(now(), wanted))
     if not answers and not as_json:
         click.echo("No address is suppressed." if wanted == Filter() else "None.")
     print_each(answers, as_json, answer_line)

@@ -19,6 +19,8 @@ from sesbounce.address import parse
 from sesbounce.cli.common import now, reading, to_json
 from sesbounce.formats import ListError
 from sesbounce.listing import suppressed_among
+from sesbounce.pseudonym import HashKeys
+from sesbounce.settings import load_settings
 from sesbounce.tabular import CsvReader, csv_reader
 
 # So many rows are in memory at once. Their keys are looked up in their order: the more there
@@ -89,11 +91,12 @@ def _check(
     """Check all rows; returns how many there were, and how many may not be mailed."""
     at = now()
     engine = reading()
+    hash_keys = load_settings().hash_keys
     write = _json_writer(output) if as_json else _csv_writer(output, table.header)
     checked = refused = 0
     with _no_collection():
         while rows := list(islice(table.rows, _ROWS)):
-            answers = _answers(engine, rows, table.column, at)
+            answers = _answers(engine, rows, table.column, at, hash_keys)
             write(zip(rows, answers, strict=True))
             checked += len(rows)
             refused += sum(not answer.may_mail for answer in answers)
@@ -102,11 +105,15 @@ def _check(
 
 
 def _answers(
-    engine: sa.Engine, rows: Iterable[Sequence[str]], column: int, at: datetime
+    engine: sa.Engine,
+    rows: Iterable[Sequence[str]],
+    column: int,
+    at: datetime,
+    hash_keys: HashKeys,
 ) -> list[Checked]:
     """One answer a row; what is no address may not be mailed."""
     addresses = [parse(row[column] if len(row) > column else "") for row in rows]
-    found = suppressed_among(engine, {address.key for address in addresses}, at)
+    found = suppressed_among(engine, {address.key for address in addresses}, at, hash_keys)
     return [
         Checked(address.original, address.key, False, *found[address.key])
         if address.key in found

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from sesbounce.database import open_database
 from sesbounce.errors import SesBounceError
+from sesbounce.lookup import Lookup
 from sesbounce.outbox import Outbox, Target
 from sesbounce.settings import Settings, load_settings
 from sesbounce.store import Store
@@ -53,6 +54,11 @@ def reading() -> sa.Engine:
     return open_database(load_settings().database_url, read_only=True)
 
 
+def asking() -> Lookup:
+    """The answers of the database, for those who only ask."""
+    return Lookup(reading(), load_settings().hash_keys)
+
+
 class Opened(NamedTuple):
     """The database, opened for writing, with all that belongs to it."""
 
@@ -68,7 +74,7 @@ def open_store(settings: Settings) -> Opened:
     if settings.strike_off_database_url:
         strike_off = StrikeOff()
     engine = open_database(settings.database_url)
-    store = Store(engine, settings.policy, strike_off, outbox)
+    store = Store(engine, settings.policy, strike_off, outbox, settings.hash_keys)
     store.prepare(migrate=settings.migrate)
     return Opened(engine, store, outbox)
 

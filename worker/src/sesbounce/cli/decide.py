@@ -6,9 +6,8 @@ import os
 import click
 
 from sesbounce.cli.ask import answer_line
-from sesbounce.cli.common import as_json, now, open_store, print_each
+from sesbounce.cli.common import as_json, asking, now, open_store, print_each
 from sesbounce.decision import decide
-from sesbounce.lookup import Lookup
 from sesbounce.reason import Reason
 from sesbounce.settings import load_settings
 
@@ -60,7 +59,6 @@ def _record(
     # All of them are read before one is recorded: a typing error changes nothing.
     by = by or _who()
     decisions = [decide(address, reason, at, by=by, note=note) for address in addresses]
-    opened = open_store(settings)
-    opened.store.record(decisions, at)
-    lookup = Lookup(opened.engine)
+    open_store(settings).store.record(decisions, at)
+    lookup = asking()
     print_each((lookup.check(address, at) for address in addresses), as_json, answer_line)

@@ -1,0 +1,413 @@
+import json
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from click.testing import CliRunner, Result
+
+from scripts.ses_messages import Scenario
+from sesbounce import client, erasure
+from sesbounce.address import parse
+from sesbounce.cli import main
+from sesbounce.database import open_database, write
+from sesbounce.decision import decide
+from sesbounce.decode import Decoded, decode
+from sesbounce.erasure import Erased, Erasure, forget, settle
+from sesbounce.errors import ConfigurationError
+from sesbounce.forgotten import HASH_KEYS
+from sesbounce.lookup import Lookup
+from sesbounce.outbox import Note, Outbox
+from sesbounce.policy import Policy
+from sesbounce.pseudonym import HashKeys
+from sesbounce.reason import Reason
+from sesbounce.rebuild import Rebuild
+from sesbounce.schema import metadata
+from sesbounce.store import Recorded, Store
+from sesbounce.strike_off import StrikeOff
+from tests.support import AT, bounce, mail, said
+
+STRIKE_OFF = "UPDATE member SET mailable = 0 WHERE lower(email) = :address"
+RESTORE = "UPDATE member SET mailable = 1 WHERE lower(email) = :address"
+DAY = timedelta(days=1)
+NOW = AT + 3 * DAY
+KEY, OLDER = "k" * 32, "o" * 32
+KEYS = HashKeys([KEY])
+JANE = "jane@example.com"
+NAME = KEYS.hashes(JANE)[0].name
+
+
+def store(engine: sa.Engine, keys: HashKeys = KEYS, outbox: Outbox | None = None) -> Store:
+    made = Store(engine, Policy(), StrikeOff(STRIKE_OFF, RESTORE), outbox, keys)
+    made.prepare()
+    return made
+
+
+def decoded(scenario: Scenario, day: float = 0, recipient: str = "Jane@Example.com") -> Decoded:
+    at = AT + day * DAY
+    return decode(json.dumps(said(scenario, mail(recipient, f"mail-{day}"), at=at)))
+
+
+def rows(engine: sa.Engine, sql: str) -> list[Any]:
+    with engine.connect() as connection:
+        return [tuple(row) for row in connection.exec_driver_sql(sql)]
+
+
+def everything(engine: sa.Engine) -> str:
+    """All that sesbounce's tables hold, in lower case."""
+    held = {name: rows(engine, f"SELECT * FROM {name}") for name in sorted(metadata.tables)}
+    return repr(held).lower()
+
+
+def mailable(engine: sa.Engine) -> int:
+    ((jane,),) = rows(engine, "SELECT mailable FROM member WHERE email LIKE 'Jane%'")
+    return int(jane)
+
+
+def forgotten(engine: sa.Engine, *addresses: str, keys: HashKeys = KEYS) -> Erasure:
+    return forget(store(engine, keys), keys, [parse(a) for a in addresses or (JANE,)], NOW)
+
+
+def answers(engine: sa.Engine, keys: HashKeys = KEYS, address: str = JANE) -> tuple[bool, bool]:
+    lookup = Lookup(engine, keys)
+    return lookup.check(address, NOW).may_mail, lookup.may_mail([address], NOW)[address].may_mail
+
+
+def several() -> dict[str, Any]:
+    """A bounce of two, one of whom forwards to the other."""
+    message = said(about=mail(message_id="several"))
+    message["mail"]["destination"] = [JANE, "mary@example.com"]
+    message["bounce"]["bouncedRecipients"] = [
+        {"emailAddress": "mary@example.com", "diagnosticCode": "550 <JANE@example.com> unknown"},
+        {"emailAddress": f"Jane Doe <{JANE}>", "status": "5.1.1"},
+    ]
+    return message
+
+
+def all_sorts() -> list[Decoded]:
+    opened = {"eventType": "Open", "mail": said()["mail"], "open": {"userAgent": "x"}}
+    unknown = {"eventType": "Levitation", "mail": {"destination": [f"x <{JANE}>"]}}
+    return [
+        *(decoded(s, n / 10) for n, s in enumerate(Scenario)),
+        *(decode(json.dumps(message)) for message in (several(), opened, unknown)),
+        decide(JANE, Reason.SUPPRESSED_BY_HAND, AT, by="jane herself", note="jane asked"),
+        decide("mary@example.com", Reason.SUPPRESSED_BY_HAND, AT, note=f"as {JANE}"),
+        decoded(Scenario.BOUNCE, 1, "mary.jane@example.com"),
+    ]
+
+
+def test_nothing_names_her_and_she_stays_suppressed(engine: sa.Engine) -> None:
+    recording = store(engine)
+    recording.record(all_sorts(), NOW)
+    (was,) = rows(engine, f"SELECT suppressed_since, reason FROM suppressed WHERE address='{JANE}'")
+    assert JANE in everything(engine)
+
+    done = forgotten(engine)
+    (erased,) = done.addresses
+    assert (erased.name, erased.facts, erased.suppressed) == (NAME, 9, True)
+    assert (done.messages, done.waiting) == (9, 0)
+    assert done.mentions == 3  # two facts about mary, and what is known of her
+    left = everything(engine).replace("mary.jane", "")
+    assert "jane" not in left
+    assert "mary@example.com" in left
+
+    (is_,) = rows(engine, f"SELECT suppressed_since, reason FROM suppressed WHERE address='{NAME}'")
+    assert is_ == was
+    assert answers(engine) == (False, False)
+    assert answers(engine, address="Jane Doe <JANE@example.com>") == (False, False)
+    assert answers(engine, address="mary.jane@example.com") == (False, False)
+    assert answers(engine, address="stranger@example.com") == (True, True)
+    assert Lookup(engine, KEYS).check(JANE, NOW).address == JANE
+    assert len(Lookup(engine, KEYS).why(JANE)) == 9
+
+    after = everything(engine)
+    assert forgotten(engine).addresses == [Erased(NAME, 0, suppressed=True, why=erased.why)]
+    assert everything(engine) == after
+
+
+def test_what_is_told_again_or_anew_does_not_bring_her_back(engine: sa.Engine) -> None:
+    recording = store(engine)
+    recording.record(all_sorts(), NOW)
+    forgotten(engine)
+    events = rows(engine, "SELECT count(*) FROM feedback_event")
+    assert recording.record(all_sorts(), NOW).events == 0
+    assert rows(engine, "SELECT count(*) FROM feedback_event") == events
+
+    named_elsewhere = said(Scenario.SUCCESS, mail("mary@example.com", "later"))
+    named_elsewhere["mail"]["commonHeaders"]["to"] = ["Mary, Jane <JANE@example.com>"]
+    more = [
+        decoded(Scenario.COMPLAINT, 40),
+        decode(json.dumps(named_elsewhere)),
+        decide("x@example.com", Reason.ALLOWED_BY_HAND, NOW, note="not jane@example.com"),
+    ]
+    assert recording.record(more, NOW + 40 * DAY).events == 3
+    assert "jane" not in everything(engine).replace("mary.jane", "")
+    assert rows(engine, f"SELECT reason FROM suppressed WHERE address = '{NAME}'") == [
+        ("complaint_abuse",)
+    ]
+
+
+def test_a_log_that_is_rebuilt_says_the_same(engine: sa.Engine) -> None:
+    recording = store(engine)
+    recording.record([*all_sorts(), *(decoded(Scenario.MAILBOX_FULL, d) for d in range(3))], NOW)
+    forgotten(engine)
+    before = everything(engine)
+    for reclassify in (False, True):
+        assert list(Rebuild(recording, NOW, reclassify=reclassify).apply()) == []
+        assert everything(engine) == before
+    with write(engine) as connection:
+        connection.exec_driver_sql(f"DELETE FROM feedback_address WHERE address = '{NAME}'")
+    list(Rebuild(recording, NOW).apply())
+    assert answers(engine) == (False, False)
+
+
+def test_the_bytes_are_gone_from_the_file(engine: sa.Engine, url: str) -> None:
+    recording = store(engine)
+    many = [decoded(Scenario.BOUNCE, n, f"{n}@example.org") for n in range(200)]
+    recording.record([*many, *all_sorts()], NOW)
+    forgotten(engine)
+    settle(engine)
+    with write(engine) as connection:  # the sender's own table is the sender's affair
+        connection.exec_driver_sql("PRAGMA secure_delete = ON")
+        connection.exec_driver_sql("DELETE FROM member")
+    settle(engine)
+    path = sa.make_url(url).database or ""
+    content = b"".join(file.read_bytes() for file in Path(path).parent.glob(f"{Path(path).name}*"))
+    content = content.lower().replace(b"mary.jane@example.com", b"")
+    assert b"200@example.org" not in content
+    assert b"199@example.org" in content
+    assert b"jane@example.com" not in content
+
+
+def test_her_own_tables_are_told_by_her_name_when_she_comes_back(engine: sa.Engine) -> None:
+    recording = store(engine)
+    recording.record([decoded(Scenario.BOUNCE)], NOW)
+    forgotten(engine)
+    assert mailable(engine) == 0
+    assert recording.record([decide(JANE, Reason.ALLOWED_BY_HAND, NOW)], NOW) == Recorded(
+        events=1, restored=1, restored_rows=1
+    )
+    assert mailable(engine) == 1
+    assert answers(engine) == (True, True)
+    again = decoded(Scenario.COMPLAINT, 9)
+    assert recording.record([again], NOW + 9 * DAY).struck_rows == 1
+    assert "jane" not in everything(engine)
+
+
+def test_who_was_not_struck_off_yet_is_so_when_forgotten(engine: sa.Engine) -> None:
+    plain = Store(engine, Policy(), StrikeOff())
+    plain.prepare()
+    plain.record([decoded(Scenario.BOUNCE)], NOW)
+    forgotten(engine)
+    assert mailable(engine) == 0
+    assert store(engine).sweep(NOW) == Recorded()
+
+
+def test_others_are_told_of_her_by_name_or_not_at_all(engine: sa.Engine) -> None:
+    class Target:
+        name = "webhook"
+
+        def deliver(self, note: Note) -> None:
+            raise AssertionError
+
+    recording = store(engine, outbox=Outbox([Target()]))
+    recording.record([decoded(Scenario.SUPPRESSIONLIST)], NOW)
+    with write(engine) as connection:  # it has been delivered
+        connection.exec_driver_sql("DELETE FROM feedback_outbox")
+    forgotten(engine)
+    recording.sweep(NOW + 60 * DAY)
+    assert rows(engine, "SELECT * FROM feedback_outbox") == []
+    recording.record([decoded(Scenario.COMPLAINT, 61)], NOW + 61 * DAY)
+    assert rows(engine, "SELECT address FROM feedback_outbox") == [(JANE,)]
+
+
+def test_notes_that_wait_are_counted_and_keep_the_address(engine: sa.Engine) -> None:
+    class Target:
+        name = "webhook"
+
+        def deliver(self, note: Note) -> None:
+            raise AssertionError
+
+    store(engine, outbox=Outbox([Target()])).record([decoded(Scenario.BOUNCE)], NOW)
+    assert forgotten(engine).waiting == 1
+    assert rows(engine, "SELECT address FROM feedback_outbox") == [(JANE,)]
+
+
+def test_who_is_unknown_leaves_nothing(engine: sa.Engine) -> None:
+    done = forgotten(engine, "stranger@example.com")
+    assert done.addresses == [Erased(None, 0, suppressed=False, why="nothing was known about it")]
+    assert rows(engine, "SELECT address, original FROM feedback_address") == [(HASH_KEYS, "")]
+
+
+def test_what_is_no_address_but_holds_one_is_forgotten_with_it(engine: sa.Engine) -> None:
+    odd = bounce("Permanent", "General", emailAddress=f"{JANE}; mary@example.com;", status="5.1.1")
+    recording = store(engine)
+    recording.record([decode(json.dumps(odd))], NOW)
+    assert JANE in rows(engine, "SELECT address FROM suppressed")[0][0]
+    assert forgotten(engine).mentions == 1
+    assert "jane" not in everything(engine)
+    text = f"{JANE}; mary@example.com;"
+    assert Lookup(engine, KEYS).may_mail([text], NOW)[text].may_mail is False
+    assert Lookup(engine, KEYS).check(text, NOW).reason == "no_such_mailbox"
+
+
+class TestKeys:
+    def test_without_one_nothing_is_forgotten(self, engine: sa.Engine) -> None:
+        store(engine, HashKeys()).record([decoded(Scenario.BOUNCE)], NOW)
+        before = everything(engine)
+        with pytest.raises(ConfigurationError, match="SESBOUNCE_HASH_KEY is not set"):
+            forgotten(engine, keys=HashKeys())
+        assert everything(engine) == before
+
+    @pytest.mark.parametrize("keys", [HashKeys(), HashKeys([OLDER])])
+    def test_who_lacks_it_is_told_instead_of_a_wrong_answer(
+        self, engine: sa.Engine, keys: HashKeys
+    ) -> None:
+        recording = store(engine)
+        assert answers(engine, keys) == (True, True)
+        recording.record([decoded(Scenario.BOUNCE)], NOW)
+        forgotten(engine)
+        for ask in (
+            lambda: Lookup(engine, keys).check("stranger@example.com", NOW),
+            lambda: Lookup(engine, keys).may_mail(["stranger@example.com"], NOW),
+            lambda: store(engine, keys),
+        ):
+            with pytest.raises(ConfigurationError, match="SESBOUNCE_HASH_KEY does not hold"):
+                ask()
+
+    def test_a_newer_one_keeps_those_of_the_older_suppressed(self, engine: sa.Engine) -> None:
+        older, both = HashKeys([OLDER]), HashKeys([KEY, OLDER])
+        recording = store(engine, older)
+        recording.record([decoded(Scenario.BOUNCE), decoded(Scenario.BOUNCE, 0, "mary@x.y")], NOW)
+        forgotten(engine, JANE, "mary@x.y", keys=older)
+        assert answers(engine, both) == (False, False)
+        recording = store(engine, both)
+        assert recording.record([decoded(Scenario.BOUNCE)], NOW) == Recorded(duplicates=1)
+        assert recording.record([decoded(Scenario.COMPLAINT)], NOW).events == 1
+        assert "jane" not in everything(engine)
+        # Forgotten once more, she moves to the newer key; mary needs the older one still.
+        (erased,) = forgotten(engine, keys=both).addresses
+        assert (erased.name, erased.suppressed) == (NAME, True)
+        assert rows(engine, f"SELECT count(*) FROM feedback_event WHERE address = '{NAME}'") == [
+            (2,)
+        ]
+        assert answers(engine, both) == (False, False)
+        with pytest.raises(ConfigurationError):
+            answers(engine, KEYS)
+
+    def test_a_worker_that_did_not_know_is_put_right(self, engine: sa.Engine) -> None:
+        unaware = Store(engine, Policy(), StrikeOff())
+        recording = store(engine)
+        recording.record([decoded(Scenario.BOUNCE)], NOW)
+        forgotten(engine)
+        unaware.record([decoded(Scenario.BOUNCE), decoded(Scenario.COMPLAINT)], NOW)
+        assert JANE in everything(engine)
+        assert answers(engine) == (False, False)
+        assert forgotten(engine).addresses[0].facts == 2
+        assert "jane" not in everything(engine)
+        assert rows(engine, "SELECT count(*) FROM feedback_event") == [(2,)]
+        assert rows(engine, "SELECT reason FROM suppressed") == [("complaint_abuse",)]
+
+
+class TestCommand:
+    @pytest.fixture(autouse=True)
+    def recorded(self, engine: sa.Engine, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("SESBOUNCE_DATABASE_URL", url)
+        monkeypatch.setenv("SESBOUNCE_HASH_KEY", KEY)
+        monkeypatch.delenv("SESBOUNCE_STRIKE_OFF_SQL", raising=False)
+        store(engine).record([decoded(Scenario.BOUNCE), decoded(Scenario.SUCCESS, 1, "m@x.y")], NOW)
+
+    def sesbounce(self, *arguments: str, stdin: str = "") -> Result:
+        return CliRunner().invoke(main, arguments, input=stdin, catch_exceptions=False)
+
+    def test_it_asks_and_does_not_print_the_address(self, engine: sa.Engine) -> None:
+        before = everything(engine)
+        refused = self.sesbounce("forget", JANE, stdin="n\n")
+        assert (refused.exit_code, everything(engine)) == (1, before)
+        result = self.sesbounce(
+            "forget", "Jane <JANE@Example.com>", "no@where.example", stdin="y\n"
+        )
+        assert result.exit_code == 0
+        assert "jane" not in result.output.lower()
+        lines = result.stdout.splitlines()
+        assert lines[0].startswith("1: forgotten, 1 facts; it stays suppressed (hard bounce: no ")
+        assert lines[1:] == [
+            f"    {NAME}",
+            "2: nothing was known about it",
+            "1 messages given up, 0 mentions in facts about others cut.",
+        ]
+        assert "jane" not in everything(engine)
+        check_ = self.sesbounce("check", JANE)
+        assert (check_.exit_code, check_.stdout.startswith(f"{JANE}: no (hard bounce")) == (1, True)
+        assert "bounce: no_such_mailbox [[forgotten]]" in self.sesbounce("why", JANE).stdout
+        assert self.sesbounce("list").stdout.startswith(f"{NAME}: no (")
+        assert self.sesbounce("allow", JANE, "--by", "ann").stdout.startswith(f"{JANE}: yes (")
+        assert "jane" not in everything(engine)
+
+    def test_json_and_no_question(self) -> None:
+        done = json.loads(self.sesbounce("forget", JANE, "--yes", "--json").stdout)
+        assert done["addresses"][0]["name"] == NAME
+        assert done["addresses"][0]["suppressed"] is True
+        assert done["messages"] == 1
+
+    def test_whole_files_and_lists_and_counts_know_her_by_her_hash(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        self.sesbounce("forget", JANE, "--yes")
+        asked = tmp_path / "asked.csv"
+        asked.write_text(f"{JANE}\nm@x.y\n")
+        checked = self.sesbounce("check", "--file", str(asked)).stdout.splitlines()
+        assert [line.split(",")[:2] for line in checked] == [[JANE, "no"], ["m@x.y", "yes"]]
+        assert len(self.sesbounce("export").stdout.splitlines()) == 1  # the header
+        counted = self.sesbounce("stats", "--by", "domain", "--json").stdout.splitlines()
+        assert [json.loads(line)["group"] for line in counted] == ["[forgotten]", "x.y"]
+        monkeypatch.delenv("SESBOUNCE_HASH_KEY")
+        assert self.sesbounce("check", "--file", str(asked)).exit_code == 2
+
+    def test_a_typing_error_changes_nothing_and_is_not_printed(self, engine: sa.Engine) -> None:
+        before = everything(engine)
+        result = self.sesbounce("forget", JANE, "jane example.com", "--yes")
+        assert (result.exit_code, everything(engine)) == (2, before)
+        assert result.stderr == "sesbounce: argument 2 is no address; nothing was forgotten\n"
+
+    def test_without_a_key_it_says_how_to_make_one(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.delenv("SESBOUNCE_HASH_KEY")
+        result = self.sesbounce("forget", JANE, "--yes")
+        assert (result.exit_code, "openssl rand -hex 32" in result.stderr) == (2, True)
+        monkeypatch.setenv("SESBOUNCE_HASH_KEY", f"{KEY},short-secret")
+        result = self.sesbounce("forget", JANE, "--yes")
+        assert (result.exit_code, "a key is too short" in result.stderr) == (2, True)
+        assert "short-secret" not in result.stderr
+
+    def test_the_client_knows_her_too(self, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.sesbounce("forget", JANE, "--yes")
+        try:
+            assert client.may_mail([JANE, "m@x.y"]) == {JANE: False, "m@x.y": True}
+            monkeypatch.delenv("SESBOUNCE_HASH_KEY")
+            with pytest.raises(ConfigurationError):
+                client.may_mail(["m@x.y"])
+        finally:
+            client._engine.cache_clear()
+
+
+def test_what_is_written_while_others_are_gone_through_is_clean_too(
+    engine: sa.Engine, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the two steps a worker records; what it records must not need the second one."""
+    recording = store(engine)
+    recording.record([decoded(Scenario.BOUNCE)], NOW)
+    other = open_database(url)
+    give_up: Any = erasure._give_up_messages
+
+    def meanwhile(*arguments: Any) -> int:
+        given_up: int = give_up(*arguments)
+        messages = [decode(json.dumps(several())), decoded(Scenario.COMPLAINT)]
+        store(other).record(messages, NOW)
+        return given_up
+
+    monkeypatch.setattr(erasure, "_give_up_messages", meanwhile)
+    forgotten(engine)
+    other.dispose()
+    assert rows(engine, "SELECT count(*) FROM feedback_event") == [(4,)]
+    assert "jane" not in everything(engine)
