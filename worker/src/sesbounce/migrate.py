@@ -4,7 +4,7 @@ Several workers may start at once: one of them migrates, the others wait for it.
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import sqlalchemy as sa
@@ -24,6 +24,7 @@ VERSION_TABLE = "feedback_version"
 
 # Any number that nobody else is likely to lock.
 _LOCK = 5_735_222_630
+_PATIENCE_SECONDS = 300
 
 
 def is_ours(name: str | None, kind: str, _parents: object) -> bool:
@@ -55,7 +56,7 @@ def upgrade(engine: sa.Engine, revision: str = "head") -> None:
         SchemaError: a name is taken by something that is not sesbounce's.
         StoreError: the database refused.
     """
-    with _translated("can't be migrated"), write(engine) as connection, _alone(connection):
+    with _translated("can't be migrated"), _alone(engine) as connection:
         if _context(connection).get_current_revision() is None:
             _refuse_strangers(connection)
         command.upgrade(_config(connection), revision)
@@ -67,7 +68,7 @@ def downgrade(engine: sa.Engine, revision: str) -> None:
     Raises:
         StoreError: the database refused.
     """
-    with _translated("can't be migrated"), write(engine) as connection, _alone(connection):
+    with _translated("can't be migrated"), _alone(engine) as connection:
         command.downgrade(_config(connection), revision)
 
 
@@ -135,18 +136,23 @@ def _refuse_strangers(connection: sa.Connection) -> None:
 
 
 @contextmanager
-def _alone(connection: sa.Connection) -> Iterator[None]:
-    """Hold the migrations of all other workers off. SQLite's write lock does so already."""
-    dialect = connection.dialect.name
-    if dialect == "postgresql":
-        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
-    if dialect == "mysql" and not connection.scalar(sa.select(sa.func.get_lock(str(_LOCK), 300))):
-        raise StoreError("another worker has been migrating the database for five minutes")
-    try:
-        yield
-    finally:
+def _alone(engine: sa.Engine) -> Iterator[sa.Connection]:
+    """A transaction that holds the migrations of all other workers off until it is committed.
+
+    SQLite's write lock does so already. MySQL's lock belongs to a connection, and is given back
+    by another one than the migration's: not before that has committed.
+    """
+    dialect = engine.dialect.name
+    with ExitStack() as held:
         if dialect == "mysql":
-            connection.execute(sa.select(sa.func.release_lock(str(_LOCK))))
+            guard = held.enter_context(engine.connect())
+            if not guard.scalar(sa.select(sa.func.get_lock(str(_LOCK), _PATIENCE_SECONDS))):
+                raise StoreError("another worker has been migrating the database for minutes")
+            held.callback(guard.execute, sa.select(sa.func.release_lock(str(_LOCK))))
+        connection = held.enter_context(write(engine))
+        if dialect == "postgresql":
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
+        yield connection
 
 
 @contextmanager
