@@ -25,6 +25,7 @@ from sesbounce.policy import Policy
 from sesbounce.pseudonym import HashKeys
 from sesbounce.reason import Reason
 from sesbounce.rebuild import Rebuild
+from sesbounce.rows import insert_events, lock_rows
 from sesbounce.schema import metadata
 from sesbounce.store import Store
 from sesbounce.strike_off import StrikeOff
@@ -208,14 +209,14 @@ def test_what_comes_just_before_the_rows_are_locked_is_not_lost(
     full = said(Scenario.MAILBOX_FULL, mail(JANE, "full"), at=AT + DAY)
     store(server).record(older(monkeypatch, [json.dumps(full)]), NOW)
     worker = store(server)
-    lock: Any = store_module._lock
+    lock: Any = lock_rows
 
     def late(connection: sa.Connection, keys: Sequence[str]) -> Any:
-        monkeypatch.setattr(store_module, "_lock", lock)
+        monkeypatch.setattr(store_module, "lock_rows", lock)
         worker.record([jane(Scenario.BOUNCE)], NOW)
         return lock(connection, keys)
 
-    monkeypatch.setattr(store_module, "_lock", late)
+    monkeypatch.setattr(store_module, "lock_rows", late)
     (change,) = Rebuild(store(server), NOW, reclassify=True).apply()
     assert (change.change, change.after.reason, change.after.since) == (
         "changed",
@@ -264,7 +265,7 @@ def test_whoever_forgets_waits_for_a_batch_that_does_not_know_yet(
     server: sa.Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     in_hand, go_on = Event(), Event()
-    insert: Any = store_module._insert_events
+    insert: Any = insert_events
 
     def slowly(*arguments: Any) -> int:
         in_hand.set()
@@ -274,7 +275,7 @@ def test_whoever_forgets_waits_for_a_batch_that_does_not_know_yet(
 
     recording = store(server)
     recording.record([jane(Scenario.COMPLAINT)], NOW)
-    monkeypatch.setattr(store_module, "_insert_events", slowly)
+    monkeypatch.setattr(store_module, "insert_events", slowly)
     with ThreadPoolExecutor(2) as pool:
         batch = pool.submit(recording.record, [jane(Scenario.BOUNCE)], NOW)
         assert in_hand.wait(60)

@@ -6,12 +6,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
-from operator import itemgetter
-from typing import Any, Self, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 import sqlalchemy as sa
-from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
 from sesbounce import forgotten, schema
@@ -20,26 +18,30 @@ from sesbounce.decode import Decoded
 from sesbounce.errors import ConflictError, RowError, StoreError
 from sesbounce.feedback import Feedback
 from sesbounce.migrate import ensure
-from sesbounce.notification import Kind
 from sesbounce.outbox import Note, Outbox
 from sesbounce.policy import Policy, State, Verdict, judge, learn, merge
 from sesbounce.pseudonym import NO_KEYS, HashKeys, is_forgotten
-from sesbounce.reason import Reason
-from sesbounce.strike_off import Outcome, Parameters, StrikeOff
+from sesbounce.rows import (
+    CHUNK,
+    AddressRow,
+    insert_events,
+    insert_messages,
+    insert_new,
+    known_keys,
+    load_rows,
+    lock_rows,
+    mark_rows,
+    save_rows,
+)
+from sesbounce.strike_off import Outcome, StrikeOff
 
 _T = TypeVar("_T")
 
-_encode_state = msgspec.json.Encoder().encode
-_decode_state = msgspec.json.Decoder(State).decode
-
-# Bound parameters in one statement; SQLite's limit is 32,766.
-_CHUNK = 1000
 # How often a batch is tried that another writer has got in the way of.
 _TRIES = 5
 # From the states of addresses to what they become.
 Revision = Callable[[Mapping[str, State]], Mapping[str, State]]
 NOBODY: Mapping[str, str] = {}
-_VERDICT = ("state", "original", "suppressed_since", "suppressed_until", "reason", "kind", "why")
 
 
 class Recorded(msgspec.Struct):
@@ -80,80 +82,6 @@ class Judged(msgspec.Struct, frozen=True):
     after: Verdict
 
 
-class _Row(msgspec.Struct, frozen=True):
-    """One row of the table of addresses.
-
-    Attributes:
-        named: the address behind the name of a forgotten one, where it has just been told; it
-            is for those whom the store tells, and never in the table of addresses.
-    """
-
-    key: str
-    state: State = State()
-    verdict: Verdict = Verdict()
-    struck_off: bool = False
-    was_for_good: bool = False
-    named: str = ""
-
-    @classmethod
-    def of(cls, row: sa.Row[Any]) -> Self:
-        """From the database."""
-        verdict = Verdict(
-            since=row.suppressed_since,
-            until=row.suppressed_until,
-            reason=row.reason and Reason(row.reason),
-            kind=row.kind and Kind(row.kind),
-            why=row.why,
-        )
-        return cls(row.address, _decode_state(row.state), verdict, row.struck_off)
-
-    @property
-    def for_good(self) -> bool:
-        """Whether it is suppressed without an end."""
-        return self.verdict.since is not None and self.verdict.until is None
-
-    @property
-    def told_for_good(self) -> bool:
-        """Whether it is, or was until now: what is to be told of, or taken back."""
-        return self.for_good or self.was_for_good
-
-    @property
-    def called(self) -> str:
-        """The address, for those who are told of it."""
-        return self.named or self.key
-
-    @property
-    def original(self) -> str:
-        """The address as SES wrote it."""
-        return self.state.spelling.text if self.state.spelling else self.key
-
-    def values(self) -> dict[str, Any]:
-        """For the database."""
-        return {
-            "address": self.key,
-            "state": _encode_state(self.state).decode(),
-            "original": self.original,
-            "suppressed_since": self.verdict.since,
-            "suppressed_until": self.verdict.until,
-            "reason": self.verdict.reason,
-            "kind": self.verdict.kind,
-            "why": self.verdict.why,
-            "struck_off": self.struck_off,
-        }
-
-    def parameters(self) -> Parameters:
-        """For a statement of the sender's own."""
-        verdict = self.verdict
-        return Parameters(
-            address=self.called,
-            original=self.named or self.original,
-            reason=verdict.reason,
-            kind=verdict.kind,
-            occurred_at=verdict.since.isoformat() if verdict.since else None,
-            why=verdict.why,
-        )
-
-
 class Store:
     """The writing side of the database."""
 
@@ -189,7 +117,7 @@ class Store:
             self._hash_keys.demand(forgotten.checks(connection))
         if self._hash_keys:
             with _translated("the hash keys can't be noted"), write(self._engine) as connection:
-                _insert_new(connection, schema.address, [forgotten.HASH_KEYS_ROW])
+                insert_new(connection, schema.address, [forgotten.HASH_KEYS_ROW])
 
     def record(self, messages: Sequence[Decoded], now: datetime) -> Recorded:
         """Record a batch in one transaction; when this returns, it is committed.
@@ -227,13 +155,13 @@ class Store:
 
     def known(self, connection: sa.Connection, keys: Iterable[str]) -> set[str]:
         """Which of the addresses have a row."""
-        return _known(connection, schema.address.c.address, keys)
+        return known_keys(connection, schema.address.c.address, keys)
 
     def preview(
         self, connection: sa.Connection, keys: Iterable[str], revision: Revision
     ) -> list[Judged]:
         """What `revise` would do; nothing is locked and nothing is changed."""
-        known = _rows(connection, sorted(keys), lock=False)
+        known = load_rows(connection, sorted(keys), lock=False)
         return _compared(known, self._revised(known, revision))
 
     def revise(
@@ -253,7 +181,7 @@ class Store:
             now: the moment for which expiring suppressions are judged.
             named: the addresses behind the names of forgotten ones.
         """
-        known = _lock(connection, sorted(keys))
+        known = lock_rows(connection, sorted(keys))
         changed = [
             msgspec.structs.replace(row, named=named.get(row.key, ""))
             for row in self._revised(known, revision)
@@ -284,15 +212,15 @@ class Store:
         with self.writing("expired suppressions were not lifted") as connection:
             keys = connection.scalars(self._unsettled(last, now)).all()
             # What was read may have changed before it was locked.
-            rows = list(_lock(connection, keys).values())
+            rows = list(lock_rows(connection, keys).values())
             told = self._tell(connection, rows, now)
-        return told, keys[-1] if len(keys) == _CHUNK else None
+        return told, keys[-1] if len(keys) == CHUNK else None
 
     def _record(self, messages: Sequence[Decoded], now: datetime) -> Recorded:
         with self.writing("the batch was not recorded") as connection:
             messages, named = forgotten.hide(connection, self._hash_keys, messages)
-            _insert_messages(connection, messages, now)
-            new = _insert_events(connection, messages, now)
+            insert_messages(connection, messages, now)
+            new = insert_events(connection, messages, now)
             feedback = [fact for message in messages for fact in message.feedback]
             recorded = self._settle(connection, feedback, named, now)
         recorded.events = new
@@ -311,36 +239,36 @@ class Store:
         for fact in feedback:
             learned[fact.address] = merge(learned.get(fact.address, State()), learn(fact))
         learned = {key: state for key, state in learned.items() if state != State()}
-        known = _lock(connection, sorted(learned))
-        changed: list[_Row] = []
+        known = lock_rows(connection, sorted(learned))
+        changed: list[AddressRow] = []
         for key in sorted(learned):
             before = known[key]
             state = merge(before.state, learned[key])
             if state != before.state:
                 verdict = judge(state, self._policy)
-                row = _Row(key, state, verdict, before.struck_off, before.for_good)
+                row = AddressRow(key, state, verdict, before.struck_off, before.for_good)
                 changed.append(msgspec.structs.replace(row, named=named.get(key, "")))
         return self._change(connection, known, changed, now)
 
-    def _revised(self, known: Mapping[str, _Row], revision: Revision) -> list[_Row]:
+    def _revised(self, known: Mapping[str, AddressRow], revision: Revision) -> list[AddressRow]:
         changed = []
         states = revision({key: row.state for key, row in known.items()})
         for key, state in sorted(states.items()):
             before, verdict = known[key], judge(state, self._policy)
             if (state, verdict) != (before.state, before.verdict):
-                changed.append(_Row(key, state, verdict, before.struck_off, before.for_good))
+                changed.append(AddressRow(key, state, verdict, before.struck_off, before.for_good))
         return changed
 
     def _change(
         self,
         connection: sa.Connection,
-        known: Mapping[str, _Row],
-        changed: Sequence[_Row],
+        known: Mapping[str, AddressRow],
+        changed: Sequence[AddressRow],
         now: datetime,
     ) -> Recorded:
         """Save rows that have changed, and tell the sender's tables of them."""
         recorded = Recorded()
-        newly_suppressed: list[_Row] = []
+        newly_suppressed: list[AddressRow] = []
         for row in changed:
             before = known[row.key]
             was, suppressed = (r.verdict.suppressed_at(now) for r in (before, row))
@@ -348,16 +276,16 @@ class Store:
                 newly_suppressed.append(row)
             recorded.suppressed += suppressed and not was
             recorded.restored += was and not suppressed
-        _save(connection, changed)
+        save_rows(connection, changed)
         recorded.add(self._tell(connection, changed, now, newly_suppressed))
         return recorded
 
     def _tell(
         self,
         connection: sa.Connection,
-        rows: Sequence[_Row],
+        rows: Sequence[AddressRow],
         now: datetime,
-        newly_suppressed: Sequence[_Row] = (),
+        newly_suppressed: Sequence[AddressRow] = (),
     ) -> Recorded:
         """Strike off what is suppressed, restore what is not, where that has not been done.
 
@@ -382,7 +310,7 @@ class Store:
     def _told(
         self,
         connection: sa.Connection,
-        rows: Sequence[_Row],
+        rows: Sequence[AddressRow],
         outcome: Outcome,
         now: datetime,
         told: Recorded,
@@ -397,9 +325,9 @@ class Store:
         # A hash tells others nothing; where the address has just been told, it is named.
         named = [note for note in notes if not is_forgotten(note.parameters["address"])]
         self._outbox.put(connection, named, now)
-        _mark(connection, done, struck_off=suppressed)
+        mark_rows(connection, done, struck_off=suppressed)
         refused = [row for row in rows if row.called in outcome.refused]
-        _mark(connection, refused, struck_off=not suppressed)
+        mark_rows(connection, refused, struck_off=not suppressed)
 
     @property
     def _strikes(self) -> bool:
@@ -419,7 +347,7 @@ class Store:
             sa.select(table.c.address)
             .where(table.c.address > last, strike | restore)
             .order_by(table.c.address)
-            .limit(_CHUNK)
+            .limit(CHUNK)
         )
 
 
@@ -447,141 +375,5 @@ def _translated(what: str) -> Iterator[None]:
         raise kind(f"{what}: {cause(error)}") from error
 
 
-def _insert_new(
-    connection: sa.Connection,
-    table: sa.Table,
-    rows: Iterable[Mapping[str, Any]],
-    latest: str | None = None,
-) -> None:
-    """Insert rows whose key is not there; what is there stays, but for the later of two times.
-
-    Sorted by the key, so that two workers never wait for each other.
-
-    Args:
-        connection: the caller's transaction.
-        table: one of ours.
-        rows: the rows, one for each key.
-        latest: a column of which the later time is kept.
-    """
-    (unique,) = _KEYS[table]
-    ordered = sorted(rows, key=itemgetter(unique.name))
-    if not ordered:
-        return
-    if connection.dialect.name == "mysql":
-        # Not INSERT IGNORE, which would also cut values that do not fit.
-        statement = mysql.insert(table)
-        kept: dict[str, Any] = {unique.name: unique}
-        if latest:
-            kept[latest] = sa.func.greatest(table.c[latest], statement.inserted[latest])
-        connection.execute(statement.on_duplicate_key_update(kept), ordered)
-        return
-    insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
-    upsert = insert(table)
-    if latest:
-        later = upsert.excluded[latest]
-        upsert = upsert.on_conflict_do_update(
-            index_elements=[unique], set_={latest: later}, where=table.c[latest] < later
-        )
-    else:
-        upsert = upsert.on_conflict_do_nothing(index_elements=[unique])
-    connection.execute(upsert, ordered)
-
-
-_KEYS = {
-    schema.message: (schema.message.c.digest,),
-    schema.event: (schema.event.c.dedupe_key,),
-    schema.address: (schema.address.c.address,),
-}
-
-
-def _known(connection: sa.Connection, column: sa.Column[str], keys: Iterable[str]) -> set[str]:
-    """Which of the keys are there."""
-    return {
-        found
-        for chunk in _chunks(sorted(set(keys)))
-        for found in connection.scalars(sa.select(column).where(column.in_(chunk)))
-    }
-
-
-def _chunks(keys: Sequence[str]) -> Iterator[Sequence[str]]:
-    return (keys[i : i + _CHUNK] for i in range(0, len(keys), _CHUNK))
-
-
-def _insert_messages(connection: sa.Connection, messages: Sequence[Decoded], now: datetime) -> None:
-    rows = {
-        message.digest: {
-            "digest": message.digest,
-            "kind": message.kind,
-            "mail_id": message.mail_id,
-            "payload": message.payload.decode(),
-            "recorded_at": now,
-        }
-        for message in messages
-        if message.kind not in (Kind.SETUP, Kind.MANUAL)
-    }
-    for digest in _known(connection, schema.message.c.digest, rows):
-        del rows[digest]
-    _insert_new(connection, schema.message, rows.values())
-
-
-def _insert_events(connection: sa.Connection, messages: Sequence[Decoded], now: datetime) -> int:
-    """Append the facts that are new to the log; returns how many.
-
-    A fact that is told again with a later time keeps the later one, as states do: the log stays
-    what they follow from, whatever came first.
-    """
-    latest: dict[str, dict[str, Any]] = {}
-    for message in messages:
-        for fact in message.feedback:
-            told = latest.get(fact.dedupe_key)
-            if told is None or told["occurred_at"] < fact.occurred_at:
-                latest[fact.dedupe_key] = msgspec.structs.asdict(fact) | {
-                    "message_digest": "" if is_forgotten(fact.address) else message.digest,
-                    "recorded_at": now,
-                }
-    known = _known(connection, schema.event.c.dedupe_key, latest)
-    _insert_new(connection, schema.event, latest.values(), latest="occurred_at")
-    return len(latest) - len(known)
-
-
-def _lock(connection: sa.Connection, keys: Sequence[str]) -> dict[str, _Row]:
-    """The rows of these addresses, made where they were not, and locked in their order."""
-    missing = set(keys) - _known(connection, schema.address.c.address, keys)
-    _insert_new(connection, schema.address, (_Row(key).values() for key in missing))
-    return _rows(connection, keys, lock=True)
-
-
-def _rows(connection: sa.Connection, keys: Sequence[str], *, lock: bool) -> dict[str, _Row]:
-    """The rows of these addresses; unless locked, as if nothing were known where there is none."""
-    table = schema.address
-    rows = {} if lock else {key: _Row(key) for key in keys}
-    for chunk in _chunks(keys):
-        query = sa.select(table).where(table.c.address.in_(chunk)).order_by(table.c.address)
-        found = connection.execute(query.with_for_update() if lock else query)
-        rows |= {row.address: _Row.of(row) for row in found}
-    return rows
-
-
-def _compared(known: Mapping[str, _Row], changed: Iterable[_Row]) -> list[Judged]:
+def _compared(known: Mapping[str, AddressRow], changed: Iterable[AddressRow]) -> list[Judged]:
     return [Judged(row.key, known[row.key].verdict, row.verdict) for row in changed]
-
-
-def _save(connection: sa.Connection, rows: Sequence[_Row]) -> None:
-    if not rows:
-        return
-    table = schema.address
-    values = [{**row.values(), "key": row.key} for row in rows]
-    columns = {name: sa.bindparam(name, type_=table.c[name].type) for name in _VERDICT}
-    connection.execute(
-        sa.update(table).where(table.c.address == sa.bindparam("key")).values(columns), values
-    )
-
-
-def _mark(connection: sa.Connection, rows: Sequence[_Row], *, struck_off: bool) -> None:
-    if rows:
-        connection.execute(
-            sa.update(schema.address)
-            .where(schema.address.c.address == sa.bindparam("key"))
-            .values(struck_off=struck_off),
-            [{"key": row.key} for row in rows],
-        )
