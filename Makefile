@@ -15,7 +15,8 @@ BENCH_READY := $(VENV)/.bench-ready
 LOCKS  := requirements-build.txt requirements-dev.txt worker/pyproject.toml
 
 .PHONY: help setup demo demo-clean simulate deploy plan destroy outputs \
-        test test-unit test-local test-terraform bench-decode fuzz lint format lock clean
+        test test-unit test-local test-terraform bench-decode bench-store fuzz \
+        lint format lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sort | \
@@ -66,6 +67,9 @@ $(BENCH_READY): $(READY) requirements-bench.txt
 
 bench-decode: $(BENCH_READY) ## decoding speed beside pydantic, Powertools and json.loads
 	@$(BIN)/python -m tests.bench.bench_decode $(ARGS)
+
+bench-store: $(READY) ## recording speed by batch size, beside a bare insert
+	@$(BIN)/python -m tests.bench.bench_store $(ARGS)
 
 fuzz: $(BENCH_READY) ## fuzz the decoder for a minute; ARGS="--seconds 600"
 	@$(BIN)/python -m tests.fuzz.fuzz_decode $(ARGS)

@@ -50,6 +50,7 @@ def test_simulate_sends_and_waits_until_the_worker_has_recorded(
     sqs: "SQSClient", environment: Mapping[str, str], outputs: dict[str, Any], tmp_path: Path
 ) -> None:
     worker = Worker.make(environment, outputs["queue_url"], tmp_path)
+    worker.run("db", "upgrade")  # simulate asks a database that is there
     everything = {**worker.environment, "SESBOUNCE_TOPIC_ARNS": outputs["topic_arn"]}
     with worker.running():
         done = simulate(everything, "--wait", "60")
