@@ -18,8 +18,9 @@ from sesbounce.cli.transfer import export, import_
 from sesbounce.database import open_database, write
 from sesbounce.decision import decide
 from sesbounce.decode import Decoded, decode
+from sesbounce.errors import EntryError, ListError
 from sesbounce.feedback import Feedback
-from sesbounce.formats import EntryError, ListError, Listing
+from sesbounce.formats import Listing
 from sesbounce.listing import suppressed_rows
 from sesbounce.policy import Policy
 from sesbounce.reason import Reason

@@ -15,6 +15,8 @@
   x DeliveryError           a target of the outbox was not told
   x QueueError              SQS refused or can't be reached
   x AddressError            what was asked about is no address
+  x ListError               a list to be imported or checked can't be read
+  x EntryError              one entry of it can't be
 
 Each says what happened, to what, and what to do about it.
 """
@@ -124,3 +126,11 @@ class DeliveryError(SesBounceError):
         super().__init__(problem)
         self.unreachable = unreachable
         self.final = final
+
+
+class ListError(SesBounceError):
+    """A list that can't be read at all: of no known format, or of one that has to be named."""
+
+
+class EntryError(SesBounceError):
+    """A row of a list that can't be understood; the others can."""

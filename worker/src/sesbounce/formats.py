@@ -21,21 +21,13 @@ import msgspec
 
 from sesbounce.address import parse
 from sesbounce.classify import classify_bounce
-from sesbounce.errors import NotificationError, SesBounceError
+from sesbounce.errors import EntryError, NotificationError
 from sesbounce.feedback import parse_time
 from sesbounce.notification import Bounce, BouncedRecipient, Kind
 from sesbounce.reason import Effect, Reason
 
 Row = Mapping[str, str]
 _W = TypeVar("_W", bound=StrEnum)
-
-
-class ListError(SesBounceError):
-    """A list that can't be read at all: of no known format, or of one that has to be named."""
-
-
-class EntryError(SesBounceError):
-    """A row of a list that can't be understood; the others can."""
 
 
 class Listing(StrEnum):

@@ -9,9 +9,9 @@ import msgspec
 import sqlalchemy as sa
 
 from sesbounce.decode import Decoded
-from sesbounce.errors import RowError
+from sesbounce.errors import EntryError, RowError
 from sesbounce.feedback import Feedback
-from sesbounce.formats import EntryError, Listing
+from sesbounce.formats import Listing
 from sesbounce.listing import known_facts
 from sesbounce.notification import Kind
 from sesbounce.store import Recorded, Store

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
-from sesbounce.formats import ListError, Row
+from sesbounce.errors import ListError
+from sesbounce.formats import Row
 
 
 class Found(NamedTuple):

@@ -13,8 +13,9 @@ from typing import Any, NamedTuple, TextIO
 import msgspec
 
 from sesbounce.address import parse, without_display_name
+from sesbounce.errors import EntryError, ListError
 from sesbounce.feedback import Feedback
-from sesbounce.formats import FORMATS, Entry, EntryError, ListError, Listing
+from sesbounce.formats import FORMATS, Entry, Listing
 from sesbounce.notification import Kind
 from sesbounce.reason import Effect, Reason
 from sesbounce.tabular import Found, named, read_table

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 
 from sesbounce.address import parse
 from sesbounce.cli.common import now, reading, to_json
-from sesbounce.formats import ListError
+from sesbounce.errors import ListError
 from sesbounce.listing import suppressed_among
 from sesbounce.pseudonym import HashKeys
 from sesbounce.settings import load_settings

@@ -13,8 +13,8 @@ import click
 
 from sesbounce.cli.bulk import lines_of, progress
 from sesbounce.cli.common import as_json, now, open_store, reading, to_json
-from sesbounce.errors import StoreError
-from sesbounce.formats import FORMATS, ListError, Listing
+from sesbounce.errors import ListError, StoreError
+from sesbounce.formats import FORMATS, Listing
 from sesbounce.importing import DryRun, Imported, Recording, ToldFacts
 from sesbounce.listing import suppressed_rows
 from sesbounce.settings import load_settings
