@@ -26,8 +26,9 @@ from sesbounce.errors import RowError, SchemaError, StoreError, StrikeOffError
 from sesbounce.lookup import Filter, Lookup
 from sesbounce.policy import Policy
 from sesbounce.reason import Reason
+from sesbounce.recorded import Recorded
 from sesbounce.schema import metadata
-from sesbounce.store import Recorded, Store
+from sesbounce.store import Store
 from sesbounce.strike_off import StrikeOff
 from tests.support import AT, bounce, mail, said
 

@@ -23,8 +23,9 @@ from sesbounce.policy import Policy
 from sesbounce.pseudonym import HashKeys
 from sesbounce.reason import Reason
 from sesbounce.rebuild import Rebuild
+from sesbounce.recorded import Recorded
 from sesbounce.schema import metadata
-from sesbounce.store import Recorded, Store
+from sesbounce.store import Store
 from sesbounce.strike_off import StrikeOff
 from tests.support import AT, bounce, mail, said
 

@@ -15,7 +15,8 @@ from sesbounce.errors import ConfigurationError, RowError, StoreError
 from sesbounce.lookup import Lookup
 from sesbounce.migrate import upgrade
 from sesbounce.policy import Policy
-from sesbounce.store import Recorded, Store
+from sesbounce.recorded import Recorded
+from sesbounce.store import Store
 from sesbounce.strike_off import StrikeOff
 from tests.support import AT, in_sns, mail, said
 

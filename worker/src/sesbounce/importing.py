@@ -14,7 +14,8 @@ from sesbounce.feedback import Feedback
 from sesbounce.formats import Listing
 from sesbounce.listing import known_facts
 from sesbounce.notification import Kind
-from sesbounce.store import Recorded, Store
+from sesbounce.recorded import Recorded
+from sesbounce.store import Store
 from sesbounce.transfer import ReadList, Told, fact_of
 
 _BATCH = 500

@@ -27,7 +27,8 @@ from sesbounce.notification import Bounce, Kind, decode_notification
 from sesbounce.policy import State, Verdict, learn, merge
 from sesbounce.reason import Effect
 from sesbounce.reclassify import JUDGED, judged_again, taken_back
-from sesbounce.store import Judged, Recorded, Store, again
+from sesbounce.recorded import Recorded
+from sesbounce.store import Judged, Store, again
 
 _LOT = 500
 _STREAMED = {"yield_per": 1000}

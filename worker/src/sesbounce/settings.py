@@ -28,6 +28,10 @@ class Settings(BaseSettings):
         default="sqlite:///sesbounce.sqlite3",
         description="SQLAlchemy URL of the database",
     )
+    database_password: SecretStr | None = Field(
+        default=None,
+        description="password for the database, in place of one in its URL",
+    )
     migrate: bool = Field(
         default=True, description="bring the database's schema up to date at the start"
     )
@@ -62,6 +66,46 @@ class Settings(BaseSettings):
     verify_signatures: bool = Field(default=False, description="believe only what SNS has signed")
     wait_seconds: int = Field(
         default=20, ge=0, le=20, description="how long one receive waits for messages"
+    )
+    visibility_seconds: int = Field(
+        default=60,
+        ge=10,
+        le=43200,
+        description="how long a message stays invisible to others; extended while it is in hand",
+    )
+    pollers: int = Field(
+        default=8,
+        ge=1,
+        le=64,
+        description="how many receives may run at once; one while the queue is idle",
+    )
+    batch_size: int = Field(
+        default=200, ge=1, le=1000, description="most messages that are committed at once"
+    )
+    batch_wait_ms: int = Field(
+        default=50,
+        ge=0,
+        le=10_000,
+        description="how long a batch that is not full waits for more, in milliseconds",
+    )
+    processes: int = Field(
+        default=1, ge=1, le=64, description="how many processes work, for more than one CPU"
+    )
+    shutdown_seconds: int = Field(
+        default=25,
+        ge=1,
+        le=3600,
+        description="by when it has ended after SIGTERM; less than what stops it allows",
+    )
+    metrics_port: int | None = Field(
+        default=None,
+        ge=1,
+        le=65535,
+        description="port that serves `/metrics` for Prometheus and `/healthz`; empty: none",
+    )
+    metrics_host: str = Field(default="127.0.0.1", description="address that the port is opened on")
+    emf: bool = Field(
+        default=False, description="print metrics as lines that CloudWatch reads from the log"
     )
     strikes: int = Field(
         default=_DEFAULT.strikes,
@@ -102,6 +146,7 @@ class Settings(BaseSettings):
     log_format: Literal["auto", "json", "text"] = Field(
         default="auto", description="log lines as JSON or text; auto: text on a terminal"
     )
+    redact: bool = Field(default=True, description="leave addresses out of the log")
 
     @field_validator("topic_arns", "hash_key", mode="before")
     @classmethod

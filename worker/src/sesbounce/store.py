@@ -21,6 +21,7 @@ from sesbounce.migrate import ensure
 from sesbounce.outbox import Note, Outbox
 from sesbounce.policy import Policy, State, Verdict, judge, learn, merge
 from sesbounce.pseudonym import NO_KEYS, HashKeys, is_forgotten
+from sesbounce.recorded import Recorded
 from sesbounce.rows import (
     CHUNK,
     AddressRow,
@@ -42,36 +43,6 @@ _TRIES = 5
 # From the states of addresses to what they become.
 Revision = Callable[[Mapping[str, State]], Mapping[str, State]]
 NOBODY: Mapping[str, str] = {}
-
-
-class Recorded(msgspec.Struct):
-    """What recording a batch did, in numbers of facts, addresses and rows.
-
-    Attributes:
-        events: facts that were new.
-        duplicates: facts that were known.
-        suppressed: addresses that became suppressed.
-        restored: addresses that ceased to be.
-        struck_rows: rows of the sender's own tables that the strike-off statement changed.
-        restored_rows: rows that the restore statement changed.
-        refused: addresses for which a statement was refused, by the database's words.
-    """
-
-    events: int = 0
-    duplicates: int = 0
-    suppressed: int = 0
-    restored: int = 0
-    struck_rows: int = 0
-    restored_rows: int = 0
-    refused: dict[str, int] = msgspec.field(default_factory=dict)
-
-    def add(self, other: "Recorded") -> None:
-        """Count the other one in."""
-        for field in self.__struct_fields__:
-            if field != "refused":
-                setattr(self, field, getattr(self, field) + getattr(other, field))
-        for problem, times in other.refused.items():
-            self.refused[problem] = self.refused.get(problem, 0) + times
 
 
 class Judged(msgspec.Struct, frozen=True):

@@ -11,7 +11,8 @@ from sesbounce.decode import Decoded, decode
 from sesbounce.errors import CertificateError, MessageError, QueueError, RowError
 from sesbounce.notification import Kind
 from sesbounce.queue import Queue, Received
-from sesbounce.store import Recorded, Store
+from sesbounce.recorded import Recorded
+from sesbounce.store import Store
 from sesbounce.trust import Trust
 
 _SWEEP_EVERY = timedelta(minutes=1)

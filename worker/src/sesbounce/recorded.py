@@ -1,0 +1,39 @@
+"""What recording did, in numbers."""
+
+import msgspec
+
+
+class Recorded(msgspec.Struct):
+    """What recording a batch did, in numbers of facts, addresses and rows.
+
+    Attributes:
+        events: facts that were new.
+        duplicates: facts that were known.
+        suppressed: addresses that became suppressed.
+        restored: addresses that ceased to be.
+        struck_rows: rows of the sender's own tables that the strike-off statement changed.
+        restored_rows: rows that the restore statement changed.
+        refused: addresses for which a statement was refused, by the database's words.
+        kinds: facts that were new, by kind.
+        reasons: addresses that became suppressed, by reason.
+    """
+
+    events: int = 0
+    duplicates: int = 0
+    suppressed: int = 0
+    restored: int = 0
+    struck_rows: int = 0
+    restored_rows: int = 0
+    refused: dict[str, int] = msgspec.field(default_factory=dict)
+    kinds: dict[str, int] = msgspec.field(default_factory=dict)
+    reasons: dict[str, int] = msgspec.field(default_factory=dict)
+
+    def add(self, other: "Recorded") -> None:
+        """Count the other one in."""
+        for name in self.__struct_fields__:
+            mine, theirs = getattr(self, name), getattr(other, name)
+            if isinstance(mine, dict):
+                for key, times in theirs.items():
+                    mine[key] = mine.get(key, 0) + times
+            else:
+                setattr(self, name, mine + theirs)
