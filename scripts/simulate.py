@@ -191,7 +191,7 @@ def _run(options: argparse.Namespace) -> None:
         published = act_as_ses(sns, options.topic_arn, sent, options.schema)
         print(f"simulate: published {published} messages in place of SES")
     if options.wait:
-        url = load_settings().database_url
+        url = load_settings().database
         print(f"simulate: waiting {options.wait:.0f} s at most for the worker to record them")
         lookup = Lookup(open_database(url, read_only=True))
         wait_until_recorded(sent, lookup, options.wait, lambda line: print(f"simulate: {line}"))

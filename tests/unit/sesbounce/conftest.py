@@ -1,3 +1,4 @@
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,8 +12,14 @@ from sesbounce.database import open_database, write
 @pytest.fixture(autouse=True)
 def logs_of_its_own() -> Iterator[None]:
     """No test logs to a stream that another one has closed."""
+    root, own = logging.getLogger(), logging.getLogger("sesbounce")
+    handlers, levels = root.handlers[:], (root.level, own.level)
     yield
     structlog.reset_defaults()
+    logging.captureWarnings(capture=False)
+    root.handlers[:] = handlers
+    root.setLevel(levels[0])
+    own.setLevel(levels[1])
 
 
 @pytest.fixture

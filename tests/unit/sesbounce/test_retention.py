@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from click.testing import CliRunner, Result
 
 from scripts.ses_messages import Scenario
-from sesbounce.cli.common import Commands
+from sesbounce.cli.group import Commands
 from sesbounce.cli.tend import prune as prune_command
 from sesbounce.decision import decide
 from sesbounce.decode import Decoded, decode

@@ -50,3 +50,17 @@ def test_an_error_names_the_variable_and_what_it_should_be(
 
 def test_every_setting_says_what_it_is() -> None:
     assert all(field.description for field in Settings.model_fields.values())
+
+
+def test_a_password_of_its_own_goes_into_the_url(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SESBOUNCE_DATABASE_URL", "postgresql://me:old@db/app?sslmode=require")
+    monkeypatch.setenv("SESBOUNCE_DATABASE_PASSWORD", "p@ss/w:rd")
+    settings = load_settings()
+    assert settings.database == "postgresql://me:p%40ss%2Fw%3Ard@db/app?sslmode=require"
+    assert "p@ss" not in repr(settings)
+
+
+def test_a_url_that_is_none_is_left_to_whoever_opens_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SESBOUNCE_DATABASE_URL", "nonsense")
+    monkeypatch.setenv("SESBOUNCE_DATABASE_PASSWORD", "secret")
+    assert load_settings().database == "nonsense"

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from click.testing import CliRunner, Result
 
 from scripts.ses_messages import Scenario
-from sesbounce.cli.common import Commands
+from sesbounce.cli.group import Commands
 from sesbounce.cli.tend import stats
 from sesbounce.decode import Decoded, decode
 from sesbounce.feedback import Feedback

@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 
 from scripts.ses_messages import Scenario
 from sesbounce.cli.bulk import check_file
-from sesbounce.cli.common import Commands
+from sesbounce.cli.group import Commands
 from sesbounce.cli.transfer import export, import_
 from sesbounce.database import open_database, write
 from sesbounce.decision import decide

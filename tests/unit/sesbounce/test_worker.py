@@ -2,7 +2,11 @@
 
 import os
 import signal
+import sqlite3
+import threading
+import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,11 +20,13 @@ from sesbounce.errors import CertificateError, QueueError, StoreError
 from sesbounce.log import set_up_logs
 from sesbounce.outbox import Outbox
 from sesbounce.policy import Policy
-from sesbounce.queue import Queue, Received
+from sesbounce.queue import Queue, Received, Unsettled
+from sesbounce.reports import BatchDone, Depth, Report, Stalled
 from sesbounce.store import Store
 from sesbounce.strike_off import StrikeOff
+from sesbounce.totals import Totals
 from sesbounce.trust import Trust
-from sesbounce.worker import Worker
+from sesbounce.worker import Pace, Worker
 from tests.support import AT, in_sns, mail, said
 
 STRIKE_OFF = "UPDATE member SET mailable = 0 WHERE lower(email) = :address"
@@ -32,32 +38,83 @@ class Shelf(Queue):
 
     def __init__(self, *batches: Sequence[str]) -> None:
         self.batches = list(batches)
-        self.done: list[tuple[str, list[str]]] = []
+        self.received: list[str] = []
+        self.deleted: list[str] = []
+        self.back: list[tuple[str, int]] = []
         self.on_receive: Callable[[], None] = lambda: None
+        self._lock = threading.Lock()
+        self._number = 0
 
-    def receive(self, wait_seconds: int) -> list[Received]:
+    def receive(self, wait_seconds: int, visibility_seconds: int) -> list[Received]:
         self.on_receive()
-        bodies = self.batches.pop(0) if self.batches else []
-        self.done.append(("receive", list(bodies)))
-        return [Received(f"id-{n}", "receipt", body, 1, AT) for n, body in enumerate(bodies)]
+        with self._lock:
+            bodies = self.batches.pop(0) if self.batches else []
+            self.received += bodies
+            messages = []
+            for body in bodies:
+                self._number += 1
+                messages.append(Received(f"id-{self._number}", f"{self._number}", body, 1, AT))
+        if not messages:
+            time.sleep(0.01)
+        return messages
 
-    def delete(self, messages: Sequence[Received]) -> int:
-        self.done.append(("delete", [m.body for m in messages]))
-        return 0
+    def delete(self, messages: Sequence[Received]) -> Unsettled:
+        self.deleted += [m.body for m in messages]
+        return Unsettled()
 
-    def give_back(self, message: Received) -> int:
-        self.done.append(("give back", [message.body]))
-        return 1
+    def set_visibility(self, messages: Sequence[tuple[Received, int]]) -> Unsettled:
+        self.back += [(m.body, seconds) for m, seconds in messages]
+        return Unsettled()
 
-    def depth(self) -> int:
-        return len(self.batches)
+    def depth(self) -> Depth:
+        return Depth(len(self.batches), 0, 0)
 
 
-def make(engine: sa.Engine, queue: Queue, trust: Trust | None = None, now: datetime = AT) -> Worker:
-    store = Store(engine, Policy(), StrikeOff(STRIKE_OFF, RESTORE))
-    store.prepare()
-    courier = Courier(Outbox(), engine, lambda: now)
-    return Worker(queue, store, trust or Trust(), courier, 20, lambda: now)
+class Working:
+    """A worker, and what it reports."""
+
+    def __init__(
+        self, engine: sa.Engine, queue: Queue, trust: Trust, now: datetime, pace: Pace
+    ) -> None:
+        store = Store(engine, Policy(), StrikeOff(STRIKE_OFF, RESTORE))
+        store.prepare()
+        self.totals = Totals()
+        self.reports: list[Report] = []
+        self.overdue = threading.Event()
+        self.worker = Worker(
+            queue,
+            store,
+            trust,
+            Courier(Outbox(), engine, lambda: now),
+            self._report,
+            pace,
+            overdue=self.overdue.set,
+            now=lambda: now,
+        )
+
+    def _report(self, report: Report) -> None:
+        self.reports.append(report)
+        self.totals.add(report)
+
+    def run(self) -> Totals:
+        self.worker.run()
+        return self.totals
+
+    def of(self, kind: type[Report]) -> list[Any]:
+        return [report for report in self.reports if isinstance(report, kind)]
+
+
+UNTIL_EMPTY = Pace(pollers=1, until_empty=True)
+
+
+def make(
+    engine: sa.Engine,
+    queue: Queue,
+    trust: Trust | None = None,
+    now: datetime = AT,
+    pace: Pace = UNTIL_EMPTY,
+) -> Working:
+    return Working(engine, queue, trust or Trust(), now, pace)
 
 
 def body(recipient: str = "jane@example.com", scenario: Scenario = Scenario.BOUNCE) -> str:
@@ -68,102 +125,286 @@ NEW = '{"eventType": "New"}'
 JUNK = '{"notificationType": "Bounce"}'
 
 
-def test_what_is_refused_is_given_back_after_the_rest_is_recorded_and_deleted(
-    engine: sa.Engine,
-) -> None:
+def run(working: Working) -> threading.Thread:
+    """Run it beside the test, which is to stop it."""
+    thread = threading.Thread(target=working.run, daemon=True)
+    thread.start()
+    return thread
+
+
+def until(true: Callable[[], object]) -> None:
+    """Wait until something is so; the test's own timeout ends it where it never is."""
+    while not true():
+        time.sleep(0.01)
+
+
+def test_what_is_understood_is_deleted_and_what_is_not_comes_again(engine: sa.Engine) -> None:
     shelf = Shelf([JUNK, body()])
-    totals = make(engine, shelf).run(until_empty=True)
-    assert shelf.done[1:3] == [("delete", [body()]), ("give back", [JUNK])]
+    totals = make(engine, shelf).run()
+    assert shelf.deleted == [body()]
+    assert shelf.back == [(JUNK, 1)]
     assert (totals.received, totals.deleted, totals.undecodable) == (2, 1, 1)
+
+
+def test_nothing_is_deleted_before_its_effect_is_committed(engine: sa.Engine, url: str) -> None:
+    class Witness(Shelf):
+        committed: tuple[int] | None = None
+
+        def delete(self, messages: Sequence[Received]) -> Unsettled:
+            with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as other:
+                self.committed = other.execute("SELECT count(*) FROM feedback_event").fetchone()
+            return super().delete(messages)
+
+    witness = Witness([body()])
+    make(engine, witness).run()
+    assert witness.committed == (1,)
+
+
+def test_what_comes_together_is_committed_together(engine: sa.Engine) -> None:
+    shelf = Shelf(*([body(f"{n}-{i}@example.com") for i in range(10)] for n in range(20)))
+    working = make(engine, shelf, pace=Pace(pollers=2, batch_wait=5, until_empty=True))
+    assert working.run().deleted == 200
+    assert [done.messages for done in working.of(BatchDone)] == [200]
+
+
+def test_a_batch_is_no_larger_than_it_may_be(engine: sa.Engine) -> None:
+    shelf = Shelf([body(f"{n}@example.com") for n in range(10)])
+    working = make(engine, shelf, pace=Pace(batch_size=4, pollers=1, until_empty=True))
+    assert working.run().deleted == 10
+    assert [done.messages for done in working.of(BatchDone)] == [4, 4, 2]
 
 
 def test_a_message_that_can_t_be_given_back_does_not_stop_the_worker(engine: sa.Engine) -> None:
     class Stuck(Shelf):
-        def give_back(self, message: Received) -> int:
+        def set_visibility(self, messages: Sequence[tuple[Received, int]]) -> Unsettled:
             raise QueueError("the message is not in flight")
 
-    totals = make(engine, Stuck([JUNK], [body()])).run(until_empty=True)
+    totals = make(engine, Stuck([JUNK], [body()])).run()
     assert (totals.deleted, totals.undecodable) == (1, 1)
+
+
+def test_a_message_that_can_t_be_deleted_is_not_counted_as_deleted(engine: sa.Engine) -> None:
+    class Stuck(Shelf):
+        def delete(self, messages: Sequence[Received]) -> Unsettled:
+            gone, stuck = (m.receipt for m in messages)
+            return Unsettled(expired=frozenset([gone]), failed=frozenset([stuck]))
+
+    totals = make(engine, Stuck([body(), body("mary@example.com")])).run()
+    assert (totals.received, totals.recorded.events, totals.deleted) == (2, 2, 0)
+
+
+def test_who_may_not_delete_is_told_so(engine: sa.Engine) -> None:
+    class Forbidden(Shelf):
+        def delete(self, messages: Sequence[Received]) -> Unsettled:
+            raise QueueError("may not delete", lasting=True)
+
+    with pytest.raises(QueueError, match="may not delete"):
+        make(engine, Forbidden([body()]), pace=Pace()).run()
+
+
+def test_a_thread_that_dies_takes_the_worker_down(engine: sa.Engine) -> None:
+    class Faulty(Shelf):
+        def receive(self, wait_seconds: int, visibility_seconds: int) -> list[Received]:
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        make(engine, Faulty(), pace=Pace()).run()
+
+
+def test_a_queue_that_can_t_be_reached_is_waited_for(engine: sa.Engine) -> None:
+    shelf = Shelf([body()])
+    failures = [QueueError("no route to host")]
+
+    def fail() -> None:
+        if failures:
+            raise failures.pop()
+
+    shelf.on_receive = fail
+    working = make(engine, shelf, pace=Pace(pollers=1))
+    thread = run(working)
+    until(lambda: shelf.deleted)
+    working.worker.stop()
+    thread.join()
+    assert working.of(Stalled) == [Stalled("queue", "no route to host")]
+
+
+def test_until_it_is_empty_a_queue_is_not_waited_for(engine: sa.Engine) -> None:
+    def fail() -> None:
+        raise QueueError("no route to host")
+
+    shelf = Shelf([body()])
+    shelf.on_receive = fail
+    with pytest.raises(QueueError, match="no route"):
+        make(engine, shelf).run()
 
 
 def test_a_row_that_is_refused_costs_only_itself(engine: sa.Engine) -> None:
     bodies = [body(f"{n}@example.com") for n in range(9)]
     bodies.insert(4, body())
     shelf = Shelf(bodies)
-    worker = make(engine, shelf)
+    working = make(engine, shelf)
     with write(engine) as connection:
         connection.exec_driver_sql(
             "CREATE TRIGGER refuse BEFORE INSERT ON feedback_event WHEN new.address LIKE 'jane%' "
             "BEGIN SELECT raise(ABORT, 'not this one'); END"
         )
-    totals = worker.run(until_empty=True)
+    totals = working.run()
     assert (totals.deleted, totals.failed, totals.recorded.suppressed) == (9, 1, 9)
-    assert ("give back", [body()]) in shelf.done
+    assert shelf.back == [(body(), 1)]
 
 
-def test_a_table_that_vanishes_stops_the_worker_and_nothing_is_given_back(
+def rename(engine: sa.Engine, old: str, new: str) -> None:
+    with write(engine) as connection:
+        connection.exec_driver_sql(f"ALTER TABLE {old} RENAME TO {new}")
+
+
+def test_until_it_is_empty_a_table_that_vanishes_stops_it_and_all_comes_again(
     engine: sa.Engine,
 ) -> None:
     shelf = Shelf([body()])
-    worker = make(engine, shelf)
-    with write(engine) as connection:
-        connection.exec_driver_sql("ALTER TABLE member RENAME TO members")
+    working = make(engine, shelf)
+    rename(engine, "member", "members")
     with pytest.raises(StoreError, match="no such table"):
-        worker.run(until_empty=True)
-    assert [name for name, _ in shelf.done] == ["receive"]
+        working.run()
+    assert shelf.deleted == []
+    assert shelf.back in ([], [(body(), 0)])  # where the sweep was not the first to see it
 
 
-def test_without_its_certificate_a_message_waits_for_the_visibility_timeout(
+def test_a_database_is_waited_for_and_meanwhile_nothing_is_deleted_or_given_back(
     engine: sa.Engine,
 ) -> None:
+    shelf = Shelf([body()])
+    working = make(engine, shelf, pace=Pace(pollers=1))
+    rename(engine, "member", "members")
+    thread = run(working)
+    until(lambda: len(working.of(Stalled)) >= 2)
+    assert (shelf.deleted, shelf.back, len(working.of(BatchDone))) == ([], [], 0)
+    rename(engine, "members", "member")
+    until(lambda: shelf.deleted)
+    working.worker.stop()
+    thread.join()
+    assert {stalled.what for stalled in working.of(Stalled)} == {"database"}
+    assert working.totals.recorded.struck_rows == 1
+
+
+def test_while_a_database_is_waited_for_no_more_is_received_than_there_is_room(
+    engine: sa.Engine,
+) -> None:
+    shelf = Shelf(*([body(f"{n}-{i}@example.com") for i in range(10)] for n in range(50)))
+    pace = Pace(batch_size=10, pollers=2)
+    working = make(engine, shelf, pace=pace)
+    rename(engine, "member", "members")
+    thread = run(working)
+    until(lambda: len(shelf.received) == pace.room)
+    until(lambda: len(working.of(Stalled)) >= 2)
+    assert len(shelf.received) == pace.room
+    working.worker.stop()
+    thread.join()
+    # It is stopped, and nobody else has to wait for the messages.
+    assert {seconds for _, seconds in shelf.back} == {0}
+    assert len(shelf.back) == pace.room
+
+
+def test_without_its_certificate_a_message_comes_again_much_later(engine: sa.Engine) -> None:
     def unavailable(url: str) -> bytes:
         raise CertificateError(f"{url} can't be fetched")
 
     shelf = Shelf([body()])
     trust = Trust(signatures=True, fetch=unavailable)
-    totals = make(engine, shelf, trust).run(until_empty=True)
+    totals = make(engine, shelf, trust).run()
     assert totals.failed == 1
-    assert shelf.done[:2] == [("receive", [body()]), ("delete", [])]
-    assert not [name for name, _ in shelf.done if name == "give back"]
+    assert shelf.deleted == []
+    ((_, seconds),) = shelf.back
+    assert 30 <= seconds <= 60
 
 
 def test_a_topic_that_is_not_named_is_refused(engine: sa.Engine) -> None:
     trust = Trust(["arn:aws:sns:us-east-1:000000000000:another"])
-    totals = make(engine, Shelf([body()]), trust).run(until_empty=True)
+    totals = make(engine, Shelf([body()]), trust).run()
     assert (totals.undecodable, totals.recorded.events) == (1, 0)
 
 
 def test_what_ran_out_is_restored_before_the_first_message(engine: sa.Engine) -> None:
-    make(engine, Shelf([body(scenario=Scenario.SUPPRESSIONLIST)])).run(until_empty=True)
+    make(engine, Shelf([body(scenario=Scenario.SUPPRESSIONLIST)])).run()
     later = AT + timedelta(days=31)
-    totals = make(engine, Shelf(), now=later).run(until_empty=True)
+    totals = make(engine, Shelf(), now=later).run()
     assert totals.recorded.restored_rows == 1
 
 
 def test_a_queue_that_looks_empty_once_is_asked_again(engine: sa.Engine) -> None:
     shelf = Shelf([], [body()])
-    shelf.depth = lambda: 0  # type: ignore[method-assign]  # approximate, as SQS says
-    assert make(engine, shelf).run(until_empty=True).received == 1
+    shelf.depth = lambda: Depth(0, 0, 0)  # type: ignore[method-assign]  # approximate, as SQS says
+    assert make(engine, shelf).run().received == 1
 
 
 def test_a_signal_lets_it_finish_what_is_in_hand(engine: sa.Engine) -> None:
     shelf = Shelf([body()], [body("mary@example.com")])
-    worker = make(engine, shelf)
-    before = signal.signal(signal.SIGTERM, lambda *_: worker.stop())
-    shelf.on_receive = lambda: os.kill(os.getpid(), signal.SIGTERM)
+    working = make(engine, shelf, pace=Pace(pollers=1))
+    before = signal.signal(signal.SIGTERM, lambda *_: working.worker.stop())
+
+    def stop_once() -> None:
+        if not shelf.received:
+            os.kill(os.getpid(), signal.SIGTERM)
+            until(working.worker._stopping.is_set)
+
+    shelf.on_receive = stop_once
     try:
-        totals = worker.run()
+        totals = working.run()
     finally:
         signal.signal(signal.SIGTERM, before)
     assert (totals.received, totals.deleted) == (1, 1)
     assert len(shelf.batches) == 1
 
 
+def test_who_can_t_stop_in_time_is_ended(
+    engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    release = threading.Event()
+    shelf = Shelf([body()])
+    working = make(engine, shelf, pace=Pace(pollers=1, shutdown_seconds=0.2))
+    record = working.worker._store.record
+
+    def hang(*arguments: Any) -> Any:
+        working.worker.stop()
+        release.wait()
+        return record(*arguments)
+
+    monkeypatch.setattr(working.worker._store, "record", hang)
+    thread = run(working)
+    assert working.overdue.wait(60)
+    assert shelf.deleted == []
+    release.set()
+    thread.join()
+
+
+def test_what_others_may_have_by_now_is_not_recorded_here(engine: sa.Engine) -> None:
+    class Slow(Shelf):
+        def set_visibility(self, messages: Sequence[tuple[Received, int]]) -> Unsettled:
+            return Unsettled(expired=frozenset(m.receipt for m, _ in messages))
+
+    shelf = Slow([body()])
+    working = make(engine, shelf, pace=Pace(pollers=1, visibility_seconds=1))
+    rename(engine, "member", "members")
+    thread = run(working)
+    until(lambda: len(working.of(BatchDone)))
+    rename(engine, "members", "member")
+    working.worker.stop()
+    thread.join()
+    assert (shelf.deleted, working.totals.recorded.events) == ([], 0)
+
+
+def test_the_age_of_the_oldest_message_is_never_negative(engine: sa.Engine) -> None:
+    working = make(engine, Shelf([body()]), now=AT - timedelta(hours=1))
+    working.run()
+    (done,) = working.of(BatchDone)
+    assert done.oldest_seconds == 0
+
+
 def test_logs_hold_no_address(engine: sa.Engine, capsys: pytest.CaptureFixture[str]) -> None:
     odd: dict[str, Any] = said(about=mail("jane@example.com"))
     odd["bounce"]["timestamp"] = "jane@example.com"
     shelf = Shelf([JUNK, body(), body("Jane.2@example.com"), in_sns(odd), in_sns(NEW)])
-    worker = make(engine, shelf)
+    working = make(engine, shelf)
     with write(engine) as connection:
         for statement in (
             "CREATE TRIGGER keep BEFORE UPDATE ON member "
@@ -173,7 +414,7 @@ def test_logs_hold_no_address(engine: sa.Engine, capsys: pytest.CaptureFixture[s
         ):
             connection.exec_driver_sql(statement)
     set_up_logs("json")
-    worker.run(until_empty=True)
+    working.run()
     said_in_logs = "".join(capsys.readouterr())
     for what in ("undecodable", "not recorded", "statement refused", "unknown", "batch"):
         assert what in said_in_logs

@@ -45,4 +45,4 @@ def answers(addresses: Iterable[str], database: str | sa.Engine | None = None) -
 @lru_cache(maxsize=8)
 def _engine(url: str | None) -> sa.Engine:
     """One engine, and so one pool of connections, for each URL."""
-    return open_database(url or load_settings().database_url, read_only=True)
+    return open_database(url or load_settings().database, read_only=True)

@@ -2,65 +2,60 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import datetime
 
 import sqlalchemy as sa
 import structlog
 
+from sesbounce.backoff import pause
+from sesbounce.errors import StoreError
 from sesbounce.outbox import Delivered, Outbox
 
 _PAUSE_SECONDS = 1.0
+_LONGEST_PAUSE_SECONDS = 30.0
 # What is left then waits in the outbox for the next start.
-_LAST_ROUNDS_SECONDS = 5.0
+_LAST_ROUNDS_SECONDS = 2.0
 
 log = structlog.get_logger()
 
 
 class Courier:
-    """Delivers what is due, again and again, in a thread of its own."""
+    """Delivers what is due, again and again, until it is stopped."""
 
     def __init__(self, outbox: Outbox, engine: sa.Engine, now: Callable[[], datetime]) -> None:
         self._outbox = outbox
         self._engine = engine
         self._now = now
         self._stopping = threading.Event()
-        self._failure: Exception | None = None
 
-    def check(self) -> None:
-        """Raise what has ended the thread: nobody would notice that nothing is delivered.
-
-        Raises:
-            StoreError: the database can't be used.
-        """
-        if self._failure:
-            raise self._failure
-
-    @contextmanager
-    def running(self) -> Iterator[None]:
-        """Deliver while the block runs, and at its end what is due then, for a few seconds."""
-        thread = threading.Thread(target=self._run, name="courier")
-        thread.start()
-        try:
-            yield
-        finally:
-            self._stopping.set()
-            thread.join()
-        self.check()
-        deadline = time.monotonic() + _LAST_ROUNDS_SECONDS
-        while self._round(lambda: time.monotonic() >= deadline).delivered:
-            pass
-
-    def _run(self) -> None:
-        while not self._stopping.is_set():
+    def run(self) -> None:
+        """Deliver until it is stopped, and then what is due at that moment, for two seconds."""
+        failures = 0
+        while self._outbox.used and not self._stopping.is_set():
             try:
-                done = self._round(self._stopping.is_set)
-            except Exception as error:  # noqa: BLE001  `check` raises it where it is heard
-                self._failure = error
-                return
-            if not done.delivered:
+                delivered = self._round(self._stopping.is_set).delivered
+                failures = 0
+            except StoreError as error:
+                failures += 1
+                log.error("outbox unusable", problem=str(error))  # noqa: TRY400  no address in it
+                self._stopping.wait(pause(failures, longest_seconds=_LONGEST_PAUSE_SECONDS))
+                continue
+            if not delivered:
                 self._stopping.wait(_PAUSE_SECONDS)
+        self._last_rounds()
+
+    def stop(self) -> None:
+        """End soon."""
+        self._stopping.set()
+
+    def _last_rounds(self) -> None:
+        deadline = time.monotonic() + _LAST_ROUNDS_SECONDS
+        try:
+            while self._round(lambda: time.monotonic() >= deadline).delivered:
+                pass
+        except StoreError as error:
+            log.error("outbox unusable", problem=str(error))  # noqa: TRY400  no address in it
 
     def _round(self, stopping: Callable[[], bool]) -> Delivered:
         done = self._outbox.deliver(self._engine, self._now, stopping)

@@ -31,6 +31,18 @@ _OPTIONS: dict[str, Any] = {"hide_parameters": True}
 # Rows are locked one by one before they are changed; MySQL's own default would lock the gaps
 # between them as well, and have the workers dead-lock.
 _ISOLATION: dict[str, Any] = {"isolation_level": "READ COMMITTED"}
+# A server that has vanished without a word is noticed after about half a minute, not hours. What
+# the URL says itself holds. (libpq: "Connection control functions"; seconds, and milliseconds.)
+_TIMEOUTS = {
+    "postgresql+psycopg": {
+        "connect_timeout": "10",
+        "keepalives_idle": "10",
+        "keepalives_interval": "5",
+        "keepalives_count": "4",
+        "tcp_user_timeout": "30000",
+    },
+    "mysql+pymysql": {"connect_timeout": "10"},
+}
 
 
 def open_database(url: str, *, read_only: bool = False) -> sa.Engine:
@@ -55,6 +67,9 @@ def open_database(url: str, *, read_only: bool = False) -> sa.Engine:
         parsed = parsed.set(drivername=driver)
         if driver == "sqlite":
             return _open_sqlite(parsed, read_only=read_only)
+        for name, value in _TIMEOUTS[driver].items():
+            if name not in parsed.query:
+                parsed = parsed.update_query_dict({name: value})
         return sa.create_engine(parsed, pool_pre_ping=True, **_OPTIONS, **_ISOLATION)
     except (ArgumentError, ValueError):
         raise ConfigurationError(

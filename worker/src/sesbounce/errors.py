@@ -14,9 +14,11 @@
     + StrikeOffError        a statement for the sender's own tables is wrong
   x DeliveryError           a target of the outbox was not told
   x QueueError              SQS refused or can't be reached
+  x ProcessError            one of several worker processes has failed
   x AddressError            what was asked about is no address
   x ListError               a list to be imported or checked can't be read
   x EntryError              one entry of it can't be
+  x HealthError             a worker does not say how it is
 
 Each says what happened, to what, and what to do about it.
 """
@@ -107,7 +109,19 @@ class StrikeOffError(StoreError):
 
 
 class QueueError(SesBounceError):
-    """SQS refused or can't be reached."""
+    """SQS refused or can't be reached.
+
+    Attributes:
+        lasting: asking again would not help.
+    """
+
+    def __init__(self, problem: str, *, lasting: bool = False) -> None:
+        super().__init__(problem)
+        self.lasting = lasting
+
+
+class ProcessError(SesBounceError):
+    """One of several worker processes has failed; the others were stopped."""
 
 
 class AddressError(SesBounceError):
@@ -134,3 +148,7 @@ class ListError(SesBounceError):
 
 class EntryError(SesBounceError):
     """A row of a list that can't be understood; the others can."""
+
+
+class HealthError(SesBounceError):
+    """Nobody could be asked how a worker is, or nothing answered that makes sense."""

@@ -28,6 +28,11 @@ class Recorded(msgspec.Struct):
     kinds: dict[str, int] = msgspec.field(default_factory=dict)
     reasons: dict[str, int] = msgspec.field(default_factory=dict)
 
+    def count_reason(self, reason: str | None) -> None:
+        """Count an address that became suppressed."""
+        name = str(reason)
+        self.reasons[name] = self.reasons.get(name, 0) + 1
+
     def add(self, other: "Recorded") -> None:
         """Count the other one in."""
         for name in self.__struct_fields__:

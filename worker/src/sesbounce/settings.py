@@ -180,6 +180,22 @@ class Settings(BaseSettings):
         return self
 
     @property
+    def database(self) -> str:
+        """The database's URL, with the password in it."""
+        if self.database_password is None:
+            return self.database_url
+        # Not above: `sesbounce health` runs every few seconds and needs no database.
+        from sqlalchemy import make_url  # noqa: PLC0415
+        from sqlalchemy.exc import ArgumentError  # noqa: PLC0415
+
+        try:
+            url = make_url(self.database_url)
+        except ArgumentError:
+            return self.database_url  # whoever opens it says what is wrong
+        url = url.set(password=self.database_password.get_secret_value())
+        return url.render_as_string(hide_password=False)
+
+    @property
     def hash_keys(self) -> HashKeys:
         """The keys of the hashes that forgotten addresses leave."""
         return HashKeys([key.get_secret_value() for key in self.hash_key])

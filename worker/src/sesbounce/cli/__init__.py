@@ -6,23 +6,33 @@ standard error explains, 70 a fault in sesbounce itself.
 
 import click
 
-from sesbounce.cli import (
-    ask,
-    database,
-    decide,
-    forget,
-    outbox,
-    rebuild,
-    tend,
-    transfer,
-    work,
-)
-from sesbounce.cli.common import Commands
+from sesbounce.cli.group import LazyCommands
 
 __all__ = ["main"]
 
+PLACES = {
+    "allow": "sesbounce.cli.decide:allow",
+    "check": "sesbounce.cli.ask:check",
+    "db": "sesbounce.cli.database:db",
+    "decode": "sesbounce.cli.work:decode_",
+    "export": "sesbounce.cli.transfer:export",
+    "forget": "sesbounce.cli.forget:forget_",
+    "health": "sesbounce.cli.health:health",
+    "import": "sesbounce.cli.transfer:import_",
+    "list": "sesbounce.cli.ask:list_",
+    "outbox": "sesbounce.cli.outbox:outbox",
+    "prune": "sesbounce.cli.tend:prune",
+    "rebuild": "sesbounce.cli.rebuild:rebuild",
+    "run": "sesbounce.cli.work:run",
+    "stats": "sesbounce.cli.tend:stats",
+    "suppress": "sesbounce.cli.decide:suppress",
+    "why": "sesbounce.cli.ask:why",
+}
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+
+@click.group(
+    cls=LazyCommands, places=PLACES, context_settings={"help_option_names": ["-h", "--help"]}
+)
 @click.version_option(package_name="sesbounce")
 def main() -> None:
     """Carries Amazon SES bounces and complaints into your own database.
@@ -34,23 +44,3 @@ def main() -> None:
     Exit codes: 0 all is well, 1 the address may not be mailed, 2 an error, 70 a fault in
     sesbounce itself.
     """
-
-
-for command in (
-    work.run,
-    work.decode_,
-    ask.check,
-    ask.why,
-    ask.list_,
-    decide.suppress,
-    decide.allow,
-    transfer.export,
-    transfer.import_,
-    tend.stats,
-    tend.prune,
-    rebuild.rebuild,
-    forget.forget_,
-    outbox.outbox,
-    database.db,
-):
-    main.add_command(command)

@@ -1,6 +1,5 @@
-"""What the commands have in common: errors, exit codes, output, the store."""
+"""What the commands have in common: exit codes, output, the store."""
 
-import traceback
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, TypeVar
@@ -10,7 +9,6 @@ import msgspec
 import sqlalchemy as sa
 
 from sesbounce.database import open_database
-from sesbounce.errors import SesBounceError
 from sesbounce.lookup import Lookup
 from sesbounce.outbox import Outbox, Target
 from sesbounce.settings import Settings, load_settings
@@ -19,29 +17,10 @@ from sesbounce.strike_off import StrikeOff
 from sesbounce.targets import OtherDatabase, SesSuppressionList, Webhook
 
 MAY_NOT = DIFFERS = 1
-ERROR = 2
-FAULT = 70  # EX_SOFTWARE of sysexits.h; Python's own 1 would say "may not be mailed"
 
 _T = TypeVar("_T")
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, one object a line.")
-
-
-class Commands(click.Group):
-    """Turns the errors of sesbounce into one line and an exit code."""
-
-    def invoke(self, context: click.Context) -> Any:
-        """Run the command."""
-        try:
-            return super().invoke(context)
-        except SesBounceError as error:
-            click.echo(f"sesbounce: {error}", err=True)
-            context.exit(ERROR)
-        except (click.ClickException, click.exceptions.Exit, click.Abort):
-            raise
-        except Exception:  # noqa: BLE001  nothing is hidden: the traceback is shown
-            traceback.print_exc()
-            context.exit(FAULT)
 
 
 def now() -> datetime:
@@ -51,7 +30,7 @@ def now() -> datetime:
 
 def reading() -> sa.Engine:
     """The database, for those who only ask."""
-    return open_database(load_settings().database_url, read_only=True)
+    return open_database(load_settings().database, read_only=True)
 
 
 def asking() -> Lookup:
@@ -67,15 +46,20 @@ class Opened(NamedTuple):
     outbox: Outbox
 
 
-def open_store(settings: Settings) -> Opened:
-    """The store, its schema up to date and its statements checked."""
+def open_store(settings: Settings, *, migrate: bool | None = None) -> Opened:
+    """The store, its schema up to date and its statements checked.
+
+    Args:
+        settings: what to open.
+        migrate: whether the schema may be changed; by default the setting says so.
+    """
     strike_off = StrikeOff(settings.strike_off_sql, settings.restore_sql)
     outbox = Outbox(_targets(settings, strike_off))
     if settings.strike_off_database_url:
         strike_off = StrikeOff()
-    engine = open_database(settings.database_url)
+    engine = open_database(settings.database)
     store = Store(engine, settings.policy, strike_off, outbox, settings.hash_keys)
-    store.prepare(migrate=settings.migrate)
+    store.prepare(migrate=settings.migrate if migrate is None else migrate)
     return Opened(engine, store, outbox)
 
 

@@ -18,7 +18,7 @@ def db() -> None:
 @db.command()
 def upgrade() -> None:
     """Bring the schema up to date, or make it; several may do so at once."""
-    engine = open_database(load_settings().database_url)
+    engine = open_database(load_settings().database)
     migrate.upgrade(engine)
     click.echo(f"The database is at version {migrate.current(engine)}.")
 

@@ -75,7 +75,7 @@ def prune(older_than: timedelta, dry_run: bool, yes: bool, as_json: bool) -> Non
     if not dry_run:
         if not yes:
             click.confirm(f"Delete {_what(found)}?", abort=True, err=True)
-        found = prune_log(open_database(load_settings().database_url), before)
+        found = prune_log(open_database(load_settings().database), before)
     verb = "would be deleted" if dry_run else "deleted"
     click.echo(to_json(found) if as_json else f"{_what(found)} {verb}.")
 

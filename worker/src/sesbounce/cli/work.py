@@ -1,21 +1,31 @@
 """The worker, and what it makes of a message."""
 
+import os
 import signal
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from types import FrameType
 from typing import BinaryIO
 
 import click
 
 from sesbounce.cli.common import now, open_store, to_json
+from sesbounce.cli.group import ERROR
 from sesbounce.courier import Courier
 from sesbounce.decode import Decoded, decode
-from sesbounce.errors import ConfigurationError, MessageError
+from sesbounce.errors import ConfigurationError, MessageError, SesBounceError
 from sesbounce.log import set_up_logs
+from sesbounce.observe import observing
+from sesbounce.processes import Processes
 from sesbounce.queue import open_queue
-from sesbounce.settings import load_settings
+from sesbounce.reports import Report
+from sesbounce.settings import Settings, load_settings
+from sesbounce.totals import Totals
 from sesbounce.trust import Trust
-from sesbounce.worker import Totals, Worker
+from sesbounce.worker import Pace, Worker
+
+# What a child may take to end beyond the time in which its worker stops.
+_PATIENCE_SECONDS = 2
 
 
 @click.command()
@@ -23,9 +33,11 @@ from sesbounce.worker import Totals, Worker
 def run(until_empty: bool) -> None:
     """Drain the queue into the database until SIGTERM or SIGINT.
 
-    A message is deleted only after its effect is committed. On the first signal what is in hand
-    is finished (a receive that waits is waited for, 20 seconds at most); a second one ends the
-    process at once.
+    A message is deleted only after its effect is committed. A database or queue that can't be
+    used is waited for. On the first signal what is in hand is finished (a receive that waits is
+    waited for, 20 seconds at most); a second one ends the process at once.
+
+    With --until-empty the first failure of database or queue ends it, with exit code 2.
     """
     settings = load_settings()
     if not settings.queue_url:
@@ -33,15 +45,79 @@ def run(until_empty: bool) -> None:
             "SESBOUNCE_QUEUE_URL is not set: give it the URL of the SQS queue, which Terraform "
             "prints as the output queue_url"
         )
-    set_up_logs(settings.log_format)
-    engine, store, outbox = open_store(settings)
-    trust = Trust(settings.topic_arns, signatures=settings.verify_signatures)
-    courier = Courier(outbox, engine, now)
-    worker = Worker(open_queue(settings.queue_url), store, trust, courier, settings.wait_seconds)
-    _stop_on_signals(worker)
-    with courier.running():
-        totals = worker.run(until_empty=until_empty)
+    set_up_logs(settings.log_format, redact=settings.redact)
+    totals = Totals()
+    with observing(settings) as observer:
+
+        def report(what: Report, source: int = 0) -> None:
+            totals.add(what)
+            observer(what, source)
+
+        if settings.processes == 1:
+            _run_here(settings, until_empty, report)
+        else:
+            _run_several(settings, until_empty, report)
     _print_totals(totals)
+
+
+def _run_here(settings: Settings, until_empty: bool, report: Callable[[Report], None]) -> None:
+    worker = _open_worker(settings, until_empty, report)
+    _on_signals(worker.stop, lambda: None)
+    worker.run()
+
+
+def _run_several(
+    settings: Settings, until_empty: bool, report: Callable[[Report, int], None]
+) -> None:
+    # Whatever is wrong is said once, before there are several to say it.
+    open_store(settings).engine.dispose()
+    work = partial(_run_child, settings, until_empty)
+    patience = settings.shutdown_seconds + _PATIENCE_SECONDS
+    processes = Processes(settings.processes, work, report, patience)
+    _on_signals(processes.stop, processes.kill)
+    processes.run()
+
+
+def _run_child(settings: Settings, until_empty: bool, report: Callable[[Report], None]) -> int:
+    set_up_logs(settings.log_format, redact=settings.redact)
+    try:
+        worker = _open_worker(settings, until_empty, report, migrate=False)
+        signal.signal(signal.SIGTERM, lambda *_: worker.stop())
+        worker.run()
+    except SesBounceError as error:
+        click.echo(f"sesbounce: {error}", err=True)
+        return ERROR
+    return 0
+
+
+def _open_worker(
+    settings: Settings,
+    until_empty: bool,
+    report: Callable[[Report], None],
+    *,
+    migrate: bool | None = None,
+) -> Worker:
+    assert settings.queue_url  # noqa: S101  `run` has looked
+    opened = open_store(settings, migrate=migrate)
+    pace = Pace(
+        batch_size=settings.batch_size,
+        batch_wait=settings.batch_wait_ms / 1000,
+        pollers=settings.pollers,
+        wait_seconds=settings.wait_seconds,
+        visibility_seconds=settings.visibility_seconds,
+        shutdown_seconds=settings.shutdown_seconds,
+        until_empty=until_empty,
+    )
+    return Worker(
+        open_queue(settings.queue_url, settings.wait_seconds, pace.connections),
+        opened.store,
+        Trust(settings.topic_arns, signatures=settings.verify_signatures),
+        Courier(opened.outbox, opened.engine, now),
+        report,
+        pace,
+        # Nothing is lost: what is not committed is not deleted, and comes again.
+        overdue=lambda: os._exit(ERROR),
+    )
 
 
 @click.command(name="decode")
@@ -68,16 +144,22 @@ def _meaning(decoded: Decoded) -> Iterable[str]:
     return map(to_json, decoded.feedback)
 
 
-def _stop_on_signals(worker: Worker) -> None:
+def _on_signals(stop: Callable[[], None], kill: Callable[[], None]) -> None:
+    """On the first signal `stop`; a second one ends the process at once, after `kill`."""
     numbers = (signal.SIGTERM, signal.SIGINT)
 
-    def stop(_number: int, _frame: FrameType | None) -> None:
+    def on_second(number: int, _frame: FrameType | None) -> None:
+        kill()
+        signal.signal(number, signal.SIG_DFL)
+        signal.raise_signal(number)
+
+    def on_first(_number: int, _frame: FrameType | None) -> None:
         for number in numbers:
-            signal.signal(number, signal.SIG_DFL)
-        worker.stop()
+            signal.signal(number, on_second)
+        stop()
 
     for number in numbers:
-        signal.signal(number, stop)
+        signal.signal(number, on_first)
 
 
 def _print_totals(totals: Totals) -> None:

@@ -1,0 +1,28 @@
+"""What it takes to observe a worker that is not there."""
+
+import socket
+
+from sesbounce.settings import Settings
+
+QUEUE_URL = "https://sqs.eu-central-1.amazonaws.com/123456789012/feedback"
+
+
+class Clock:
+    """Stands still until it is moved."""
+
+    def __init__(self) -> None:
+        self.time = 5000.0
+
+    def __call__(self) -> float:
+        return self.time
+
+
+def settings(**more: object) -> Settings:
+    return Settings.model_validate({"queue_url": QUEUE_URL, "wait_seconds": 20, **more})
+
+
+def free_port() -> int:
+    """A port on which nobody listens now."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+    return port

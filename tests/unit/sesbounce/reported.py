@@ -1,0 +1,25 @@
+"""What a worker may report of a batch."""
+
+from sesbounce.recorded import Recorded
+from sesbounce.reports import BatchDone
+
+RECORDED = Recorded(
+    events=3,
+    duplicates=2,
+    suppressed=2,
+    restored=1,
+    struck_rows=5,
+    restored_rows=4,
+    refused={"no such column": 1, "locked": 2},
+    kinds={"bounce": 2, "complaint": 1},
+    reasons={"no_such_mailbox": 1, "complaint_abuse": 1},
+)
+BATCH = BatchDone(
+    messages=8,
+    undecodable={"abc": 2, "def": 1},
+    failed=1,
+    recorded=RECORDED,
+    seconds=0.2,
+    commit_seconds=0.04,
+    oldest_seconds=90.0,
+)

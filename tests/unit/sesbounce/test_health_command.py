@@ -1,0 +1,102 @@
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+
+import pytest
+from click.testing import CliRunner, Result
+
+from sesbounce.cli import main
+from sesbounce.endpoint import serving
+from sesbounce.observe import observing
+from sesbounce.reports import Stalled
+from tests.unit.sesbounce.observed import Clock, free_port, settings
+
+
+@pytest.fixture
+def port(monkeypatch: pytest.MonkeyPatch) -> int:
+    monkeypatch.delenv("SESBOUNCE_METRICS_HOST", raising=False)
+    port = free_port()
+    monkeypatch.setenv("SESBOUNCE_METRICS_PORT", str(port))
+    return port
+
+
+def health(*arguments: str) -> Result:
+    return CliRunner().invoke(main, ["health", *arguments], catch_exceptions=False)
+
+
+def test_a_healthy_worker(port: int) -> None:
+    with observing(settings(metrics_port=port), clock=Clock()):
+        result = health()
+        assert (result.exit_code, result.output) == (0, "healthy\n")
+        assert json.loads(health("--json").output) == {
+            "healthy": True,
+            "faults": [],
+            "last_poll_seconds": 0,
+            "last_commit_seconds": 0,
+        }
+
+
+def test_a_worker_that_is_not(port: int) -> None:
+    with observing(settings(metrics_port=port)) as observer:
+        observer(Stalled("database", "down"))
+        observer(Stalled("queue", "refused"))
+        result = health()
+        assert result.exit_code == 1
+        assert result.output == (
+            "It waits for the database: down.\nIt waits for the queue: refused.\n"
+        )
+        assert health("--json").exit_code == 1
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "", "localhost"])  # noqa: S104  that is the point
+def test_a_worker_is_asked_on_the_address_that_it_listens_on(
+    port: int, monkeypatch: pytest.MonkeyPatch, host: str
+) -> None:
+    monkeypatch.setenv("SESBOUNCE_METRICS_HOST", host)
+    with observing(settings(metrics_port=port, metrics_host=host or "127.0.0.1")):
+        assert health().exit_code == 0
+    assert f"port {port} (" in health().stderr
+
+
+@pytest.mark.parametrize(("host", "asked"), [("0.0.0.0", "127.0.0.1"), ("::", "::1")])  # noqa: S104
+def test_a_worker_that_listens_everywhere_is_asked_here(
+    port: int, monkeypatch: pytest.MonkeyPatch, host: str, asked: str
+) -> None:
+    monkeypatch.setenv("SESBOUNCE_METRICS_HOST", host)
+    assert health().stderr.startswith(f"sesbounce: nothing answers on {asked}, port {port} (")
+
+
+def test_nobody_answers(port: int) -> None:
+    result = health()
+    assert result.exit_code == 2
+    assert result.stderr.startswith(f"sesbounce: nothing answers on 127.0.0.1, port {port} (")
+
+
+@pytest.mark.parametrize("port", ["", "x", "0", "65536", "9" * 400])
+def test_no_port_is_set(monkeypatch: pytest.MonkeyPatch, port: str) -> None:
+    monkeypatch.setenv("SESBOUNCE_METRICS_PORT", port)
+    result = health()
+    assert result.exit_code == 2
+    assert "SESBOUNCE_METRICS_PORT is not set" in result.stderr
+
+
+def test_somebody_else_answers(port: int) -> None:
+    def other(_environ: object, start_response: Callable[..., object]) -> list[bytes]:
+        start_response("200 OK", [])
+        return [b"<html>"]
+
+    with serving("127.0.0.1", port, other):
+        result = health()
+    assert result.exit_code == 2
+    assert "is no worker of sesbounce" in result.stderr
+
+
+def test_little_is_imported_for_it() -> None:
+    program = "import sys, sesbounce.cli.health; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, check=True, timeout=60
+    )
+    heavy = {"sqlalchemy", "boto3", "botocore", "pydantic", "alembic", "structlog"}
+    assert "sesbounce.cli" in done.stdout.split()
+    assert heavy.isdisjoint(done.stdout.split())

@@ -1,0 +1,190 @@
+import http.client
+import io
+import json
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from prometheus_client import generate_latest
+
+from sesbounce.emf import Tally
+from sesbounce.errors import ConfigurationError
+from sesbounce.health import Health
+from sesbounce.log import set_up_logs
+from sesbounce.observe import Observer, observing
+from sesbounce.recorded import Recorded
+from sesbounce.reports import BatchDone, Polled, Stalled, Swept
+from tests.unit.sesbounce.observed import Clock, free_port, settings
+from tests.unit.sesbounce.reported import BATCH
+
+AT = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+NEVER = 3600.0
+
+
+class Page(io.StringIO):
+    """What was printed; tells when something is."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.printed = threading.Semaphore(0)
+
+    def flush(self) -> None:
+        super().flush()
+        self.printed.release()
+
+    @property
+    def documents(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.getvalue().splitlines()]
+
+
+def scrape(observer: Observer) -> dict[str, float]:
+    lines = generate_latest(observer.metrics.registry).decode().splitlines()
+    samples = (line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
+    return {name: float(value) for name, value in samples}
+
+
+class TestObserver:
+    def test_reports_of_all_processes_are_counted_together(self) -> None:
+        clock = Clock()
+        observer = Observer(Health(clock(), 20, processes=2), Tally("feedback"), clock)
+        observer(Polled(10), 1)
+        observer(Polled(5), 2)
+        assert scrape(observer)["sesbounce_messages_received_total"] == 15
+        (line,) = observer.take_lines(AT)
+        assert json.loads(line)["MessagesReceived"] == 15
+
+    def test_health_is_in_the_metrics(self) -> None:
+        clock = Clock()
+        observer = Observer(Health(clock(), 20), Tally("feedback"), clock)
+        observer(Polled(0))
+        clock.time += 10
+        observer(Swept(Recorded()))
+        clock.time += 4
+        scraped = scrape(observer)
+        assert scraped["sesbounce_healthy"] == 1
+        assert scraped["sesbounce_last_poll_age_seconds"] == 14
+        assert scraped["sesbounce_last_commit_age_seconds"] == 4
+        observer(Stalled("database", "down"))
+        assert scrape(observer)["sesbounce_healthy"] == 0
+        assert json.loads(observer.take_lines(AT)[0])["Healthy"] == 0
+        assert observer.judge().faults == ["It waits for the database: down."]
+
+    def test_the_oldest_message_is_of_what_was_in_hand_just_now(self) -> None:
+        clock = Clock()
+        observer = Observer(Health(clock(), 20), clock=clock)
+
+        def oldest() -> float:
+            return scrape(observer)["sesbounce_oldest_message_age_seconds"]
+
+        assert oldest() == 0
+        for age, source in ((700.0, 1), (30.0, 2)):
+            observer(BatchDone(1, {}, 0, Recorded(), 0.1, 0.1, age), source)
+        assert oldest() == 700
+        observer(BatchDone(1, {}, 0, Recorded(), 0.1, 0.1, 3.0), 1)
+        assert oldest() == 30
+        clock.time += 61
+        assert oldest() == 0
+
+    def test_without_emf_there_are_no_lines(self) -> None:
+        assert Observer(Health(0, 20)).take_lines(AT) == []
+
+    def test_threads_may_report_and_ask_at_once(self) -> None:
+        observer = Observer(Health(0, 20), Tally("feedback"), Clock())
+        taken: list[str] = []
+        start = threading.Barrier(9)
+
+        def work(step: Callable[[], object]) -> threading.Thread:
+            def run() -> None:
+                start.wait()
+                for _ in range(200):
+                    step()
+
+            thread = threading.Thread(target=run)
+            thread.start()
+            return thread
+
+        threads = [work(lambda: observer(BATCH)) for _ in range(6)]
+        threads += [work(lambda: scrape(observer)), work(observer.judge)]
+        threads += [work(lambda: taken.extend(observer.take_lines(AT)))]
+        for thread in threads:
+            thread.join()
+        documents = map(json.loads, [*taken, *observer.take_lines(AT)])
+        told = sum(document.get("Duplicates", 0) for document in documents)
+        assert told == scrape(observer)["sesbounce_duplicates_total"] == 1200 * 2
+
+
+class TestObserving:
+    def test_nothing_is_served_or_printed_by_default(
+        self, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        before = threading.active_count()
+        with observing(settings()) as observer:
+            observer(BATCH)
+            assert threading.active_count() == before
+        assert capsys.readouterr() == ("", "")
+
+    def test_lines_are_printed_again_and_again_and_at_the_end(self) -> None:
+        page = Page()
+        with observing(
+            settings(emf=True), now=lambda: AT, out=page, every_seconds=0.01
+        ) as observer:
+            observer(Polled(10))
+            for _ in range(3):
+                assert page.printed.acquire(timeout=60)
+            observer(Polled(1))
+        received = [document["MessagesReceived"] for document in page.documents]
+        assert len(received) >= 3
+        assert sum(received) == 11
+        assert {document["Service"] for document in page.documents} == {"feedback"}
+
+    def test_what_is_left_is_printed_on_standard_output_also_after_an_error(
+        self, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        def work() -> None:
+            with observing(settings(emf=True)) as observer:
+                observer(Polled(7))
+                raise ZeroDivisionError
+
+        with pytest.raises(ZeroDivisionError):
+            work()
+        (line,) = capsys.readouterr().out.splitlines()
+        assert json.loads(line)["MessagesReceived"] == 7
+
+    def test_what_can_t_be_printed_ends_nothing(self, capsys: pytest.CaptureFixture[str]) -> None:
+        set_up_logs("json")
+        closed = Page()
+        closed.close()
+        with observing(settings(emf=True), out=closed, every_seconds=NEVER) as observer:
+            observer(BATCH)
+        assert json.loads(capsys.readouterr().err)["event"] == "metrics not printed"
+
+    def test_the_port_is_open_while_the_block_runs(self) -> None:
+        port = free_port()
+        with observing(settings(metrics_port=port)) as observer:
+            observer(Polled(10))
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+            connection.request("GET", "/metrics")
+            body = connection.getresponse().read()
+            connection.close()
+            assert b"sesbounce_messages_received_total 10.0" in body
+        with pytest.raises(ConnectionRefusedError):
+            connection.connect()
+
+    def test_a_port_that_is_taken_stops_the_worker_before_it_begins(self) -> None:
+        taken = settings(metrics_port=free_port())
+        with (
+            observing(taken),
+            pytest.raises(ConfigurationError, match="SESBOUNCE_METRICS_PORT"),
+            observing(taken),
+        ):
+            pass
+
+    def test_processes_that_are_silent_are_missed(self) -> None:
+        clock = Clock()
+        with observing(settings(processes=2), clock=clock) as observer:
+            clock.time += 1000
+            observer(Polled(0), 1)
+            observer(Swept(Recorded()), 1)
+            assert [fault[:16] for fault in observer.judge().faults] == ["1 of 2 processes"] * 2

@@ -1,0 +1,146 @@
+import threading
+import time
+from collections.abc import Callable
+
+import pytest
+
+from sesbounce.crew import Crew
+from sesbounce.errors import QueueError
+from sesbounce.hand import Hand
+from sesbounce.poller import Poller
+from sesbounce.queue import Queue, Received
+from sesbounce.reports import Polled, Report, Stalled
+from tests.support import AT
+
+
+def until(true: Callable[[], object]) -> None:
+    while not true():
+        time.sleep(0.001)
+
+
+class Gate(Queue):
+    """A queue whose receives wait until they are answered by the test."""
+
+    def __init__(self) -> None:
+        self.waiting = 0
+        self.arguments: tuple[int, int] | None = None
+        self._answers: list[int | QueueError] = []
+        self._changed = threading.Condition()
+
+    def receive(self, wait_seconds: int, visibility_seconds: int) -> list[Received]:
+        self.arguments = (wait_seconds, visibility_seconds)
+        with self._changed:
+            self.waiting += 1
+            self._changed.wait_for(lambda: self._answers)
+            self.waiting -= 1
+            answer = self._answers.pop(0)
+        if isinstance(answer, QueueError):
+            raise answer
+        return [Received(f"{n}", f"{n}", "", 1, AT) for n in range(answer)]
+
+    def answer(self, answer: int | QueueError) -> None:
+        with self._changed:
+            self._answers.append(answer)
+            self._changed.notify()
+
+
+class Polling:
+    def __init__(self, room: int = 1000, pollers: int = 4, *, patient: bool = True) -> None:
+        self.gate, self.hand, self.crew = Gate(), Hand(room), Crew()
+        self.reports: list[Report] = []
+        self.poller = Poller(self.gate, self.hand, self.reports.append, 20, 60, patient=patient)
+        self.poller.start(self.crew, pollers)
+        until(lambda: self.gate.waiting)
+
+    def answer(self, *answers: int | QueueError) -> None:
+        for answer in answers:
+            before = len(self.reports)
+            self.gate.answer(answer)
+            until(lambda before=before: len(self.reports) > before)  # type: ignore[misc]
+
+    def end(self) -> None:
+        self.poller.stop()
+        while self.crew.at_work:
+            self.gate.answer(0)
+            time.sleep(0.001)
+
+
+@pytest.fixture
+def polling() -> Polling:
+    return Polling()
+
+
+def settled(polling: Polling, count: int) -> bool:
+    """Whether so many polls are under way, and no more a little later."""
+    until(lambda: polling.gate.waiting >= count)
+    time.sleep(0.05)
+    return polling.gate.waiting == count
+
+
+def test_one_polls_while_the_queue_is_idle(polling: Polling) -> None:
+    assert settled(polling, 1)
+    polling.answer(0, 0)
+    assert settled(polling, 1)
+    assert polling.gate.arguments == (20, 60)
+    polling.end()
+
+
+def test_full_answers_have_more_poll_and_empty_ones_fewer(polling: Polling) -> None:
+    polling.answer(10)
+    assert settled(polling, 2)
+    polling.answer(10, 10, 10, 10)
+    assert settled(polling, 4)
+    polling.answer(3)
+    assert settled(polling, 4)
+    while not settled(polling, 1):
+        polling.answer(0)
+    polling.end()
+
+
+def test_nothing_is_received_without_room() -> None:
+    polling = Polling(room=25)
+    polling.answer(10, 10)
+    assert settled(polling, 0)
+    batch = polling.hand.take(20, 0, 0)
+    polling.hand.let_go(batch[:5])
+    assert settled(polling, 1)
+    polling.end()
+
+
+def test_room_that_was_not_needed_is_free_again() -> None:
+    polling = Polling(room=10, pollers=1)
+    polling.answer(0, 3)
+    assert settled(polling, 0)
+    polling.hand.let_go(polling.hand.take(10, 0, 0))
+    polling.answer(10)
+    assert len(polling.hand) == 10
+    polling.end()
+
+
+def test_what_a_poll_brings_after_the_end_is_taken_in_hand(polling: Polling) -> None:
+    polling.poller.stop()
+    polling.gate.answer(7)
+    assert polling.crew.join(60)
+    assert polling.hand.waiting == 7
+    assert polling.reports == [Polled(7)]
+
+
+def test_a_failure_is_told_and_waited_out(polling: Polling) -> None:
+    polling.answer(QueueError("throttled"))
+    assert polling.reports == [Stalled("queue", "throttled")]
+    until(lambda: polling.gate.waiting == 1)
+    polling.answer(10)
+    assert polling.hand.waiting == 10
+    polling.crew.check()
+    polling.end()
+
+
+@pytest.mark.parametrize(
+    ("error", "patient"), [(QueueError("gone", lasting=True), True), (QueueError("off"), False)]
+)
+def test_a_failure_that_is_not_waited_out_ends_the_thread(error: QueueError, patient: bool) -> None:
+    polling = Polling(pollers=1, patient=patient)
+    polling.gate.answer(error)
+    assert polling.crew.join(60)
+    with pytest.raises(QueueError, match=str(error)):
+        polling.crew.check()

@@ -1,0 +1,109 @@
+"""Real child processes that do as the tests say."""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+
+import pytest
+
+from sesbounce.errors import ProcessError
+from sesbounce.processes import Processes
+from sesbounce.reports import Polled, Report
+
+Reporting = Callable[[Report], None]
+
+
+def report_and_end(report: Reporting) -> int:
+    report(Polled(3))
+    return 0
+
+
+def wait_for_the_signal(report: Reporting) -> int:
+    stopped = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stopped.set())
+    report(Polled(1))
+    while not stopped.wait(0.05):
+        pass
+    report(Polled(2))
+    return 0
+
+
+def one_fails(report: Reporting) -> int:
+    # Whoever is first makes the file.
+    try:
+        os.close(os.open(os.environ["FAILS_ONCE"], os.O_CREAT | os.O_EXCL))
+    except FileExistsError:
+        return wait_for_the_signal(report)
+    return 7
+
+
+def deaf(report: Reporting) -> int:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    report(Polled(1))
+    time.sleep(300)
+    return 0
+
+
+class Told:
+    def __init__(self) -> None:
+        self.reports: list[tuple[int, Report]] = []
+
+    def __call__(self, report: Report, source: int) -> None:
+        self.reports.append((source, report))
+        self.on_report()
+
+    def on_report(self) -> None:
+        pass
+
+
+def test_what_each_reports_is_told_with_its_number() -> None:
+    told = Told()
+    Processes(2, report_and_end, told, 25).run()
+    assert [report for _, report in told.reports] == [Polled(3)] * 2
+    assert sorted(number for number, _ in told.reports) == [0, 1]
+
+
+def test_a_signal_stops_all_of_them_when_they_have_finished() -> None:
+    told = Told()
+    processes = Processes(2, wait_for_the_signal, told, 25)
+
+    def stop_when_both_are_there() -> None:
+        if len(told.reports) == 2:
+            processes.stop()
+
+    told.on_report = stop_when_both_are_there  # type: ignore[method-assign]
+    processes.run()
+    assert [report for _, report in told.reports] == [Polled(1)] * 2 + [Polled(2)] * 2
+    assert sorted(number for number, _ in told.reports) == [0, 0, 1, 1]
+
+
+def test_where_one_fails_the_others_are_stopped(
+    tmp_path: os.PathLike[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FAILS_ONCE", os.path.join(tmp_path, "failed"))  # noqa: PTH118
+    told = Told()
+    with pytest.raises(ProcessError, match="has ended with exit code 7"):
+        Processes(2, one_fails, told, 25).run()
+    assert Polled(2) in [report for _, report in told.reports]
+
+
+def test_one_that_is_killed_is_noticed() -> None:
+    told = Told()
+    processes = Processes(1, deaf, told, 25)
+
+    def kill() -> None:
+        processes.kill()
+
+    told.on_report = kill  # type: ignore[method-assign]
+    with pytest.raises(ProcessError, match="has ended with exit code -9"):
+        processes.run()
+
+
+def test_one_that_does_not_stop_in_time_is_ended() -> None:
+    told = Told()
+    processes = Processes(1, deaf, told, 0.1)
+    told.on_report = processes.stop  # type: ignore[method-assign]
+    with pytest.raises(ProcessError, match="exit code -9"):
+        processes.run()

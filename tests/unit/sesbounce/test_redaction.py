@@ -1,0 +1,78 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sesbounce.redaction import redact, redact_all
+
+
+@pytest.mark.parametrize(
+    ("text", "redacted"),
+    [
+        ("no row for jane@example.com.", "no row for …@example.com."),
+        ("Jane <Jane.D+news@Mail.Example.co.uk>, you", "Jane <…@Mail.Example.co.uk>, you"),
+        ('"jane doe"@example.com', "…@example.com"),
+        ("jörg@müller.example and 李@例え.jp", "…@müller.example and …@例え.jp"),
+        ("o'neil@localhost", "…@localhost"),
+        ("jane@[192.0.2.1]", "…@[192.0.2.1]"),
+        ("jane@a.example,mary@b.example", "…@a.example,…@b.example"),
+        ("addresses:jane%40example.com?x=1", "addresses:…%40example.com?x=1"),
+        ("a%40jane@example.com", "…%40…@example.com"),
+        ("jane%doe@example.com", "…@example.com"),
+        ('{"email":"jane@example.com"}', '{"email":"…@example.com"}'),
+        (r"line\njane@example.com", r"line\…@example.com"),
+        ("postgresql://app:secret@db.example/app", "postgresql://app:…@db.example/app"),
+        ("@property, a @ b, 50%40", "@property, a @ b, 50%40"),
+        (
+            "https://sqs.eu-central-1.amazonaws.com/1/q",
+            "https://sqs.eu-central-1.amazonaws.com/1/q",
+        ),
+        ("", ""),
+    ],
+)
+def test_the_local_part_is_hidden_and_the_rest_stays(text: str, redacted: str) -> None:
+    assert redact(text) == redacted
+
+
+@given(
+    before=st.text(alphabet=" <:,;(\n"),
+    local=st.text(alphabet="abcxyzäé0189.+-_'=!/%&", min_size=1).filter(lambda t: "%40" not in t),
+    after=st.text(),
+)
+def test_nothing_is_left_of_an_address_wherever_it_stands(
+    before: str, local: str, after: str
+) -> None:
+    assert redact(f"{before}{local}@example.com {after}").startswith(f"{before}…@example.com ")
+
+
+@given(st.text(alphabet='a@%40"[. \n'))
+def test_what_is_redacted_stays_as_it_is(text: str) -> None:
+    assert redact(redact(text)) == redact(text)
+
+
+def test_a_long_text_of_one_run_is_read_once() -> None:
+    # Going back over the run at each of its letters would take hours.
+    run = "a" * 1_000_000
+    assert redact(run) == run
+    assert redact(f"{run}@example.com") == "…@example.com"
+
+
+def test_all_that_is_nested_is_redacted() -> None:
+    class Odd:
+        def __repr__(self) -> str:
+            return "Odd(jane@example.com)"
+
+    assert redact_all(
+        {
+            "jane@a.example": [("jane@b.example", 1), {"x": None}],
+            "error": ValueError("jane@c.example"),
+            "odd": Odd(),
+            "bytes": b"jane@d.example",
+            "numbers": (1, 2.5, True),
+        }
+    ) == {
+        "…@a.example": [["…@b.example", 1], {"x": None}],
+        "error": "ValueError(…@c.example')",
+        "odd": "Odd(…@example.com)",
+        "bytes": "…@d.example'",
+        "numbers": [1, 2.5, True],
+    }
