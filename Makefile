@@ -12,10 +12,13 @@ export PIP_CACHE_DIR ?= $(CURDIR)/.local/pip-cache
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 READY  := $(VENV)/.ready
 BENCH_READY := $(VENV)/.bench-ready
+# An environment of its own: aiobotocore decides on the version of botocore.
+CONTEST       := .local/bench
+CONTEST_READY := $(CONTEST)/.ready
 LOCKS  := requirements-build.txt requirements-dev.txt worker/pyproject.toml
 
 .PHONY: help setup demo demo-clean simulate deploy plan destroy outputs \
-        test test-unit test-local test-terraform bench-decode bench-store fuzz \
+        test test-unit test-local test-terraform bench bench-decode bench-store fuzz \
         lint format lock clean
 
 help: ## list the targets
@@ -65,6 +68,16 @@ $(BENCH_READY): $(READY) requirements-bench.txt
 	@$(BIN)/python -m pip install --quiet --require-hashes -r requirements-bench.txt
 	@touch $@
 
+$(CONTEST_READY): requirements-build.txt requirements-bench-worker.txt worker/pyproject.toml
+	@$(PYTHON) -m venv --clear $(CONTEST)
+	@$(CONTEST)/bin/python -m pip install --quiet --require-hashes -r requirements-build.txt
+	@$(CONTEST)/bin/python -m pip install --quiet --require-hashes -r requirements-bench-worker.txt
+	@$(CONTEST)/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable worker
+	@touch $@
+
+bench: $(CONTEST_READY) ## the worker beside other consumers of SQS, ten minutes; ARGS="--help" tells more
+	@$(CONTEST)/bin/python -m tests.bench.bench_worker $(ARGS)
+
 bench-decode: $(BENCH_READY) ## decoding speed beside pydantic, Powertools and json.loads
 	@$(BIN)/python -m tests.bench.bench_decode $(ARGS)
 
@@ -88,11 +101,12 @@ format: $(READY) ## rewrite the sources in the project's format
 
 lock: ## pin the dependencies anew, with hashes (needs uv)
 	@compile() { uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
-	    --no-header --no-emit-index-url --no-annotate "$$1" -o "$$2"; }; \
+	    --no-header --no-emit-index-url --no-annotate "$$1" $${3:-} -o "$$2"; }; \
 	compile worker/pyproject.toml worker/requirements.txt; \
 	compile requirements-build.in requirements-build.txt; \
 	compile requirements-dev.in requirements-dev.txt; \
 	compile requirements-bench.in requirements-bench.txt; \
+	compile worker/pyproject.toml requirements-bench-worker.txt requirements-bench-worker.in; \
 	compile scripts/localstack-requirements.in scripts/localstack-requirements.txt
 
 clean: ## remove everything make made: .venv, LocalStack, caches
