@@ -1,3 +1,14 @@
+locals {
+  # RDS, unless there is a database already. Without a worker nobody would use it.
+  creates_database = var.worker != null && var.database_url_secret_arn == null
+
+  database_environment = merge([for database in module.database : { SESBOUNCE_DATABASE_URL = database.url }]...)
+  database_secrets = merge(
+    var.database_url_secret_arn == null ? {} : { SESBOUNCE_DATABASE_URL = var.database_url_secret_arn },
+    [for database in module.database : { SESBOUNCE_DATABASE_PASSWORD = database.password_secret }]...
+  )
+}
+
 module "feedback_queue" {
   source = "./modules/feedback_queue"
 
@@ -13,17 +24,134 @@ module "feedback_queue" {
   raw_message_delivery       = var.raw_message_delivery
   visibility_timeout_seconds = var.visibility_timeout_seconds
   max_receive_count          = var.max_receive_count
+
+  create_kms_key = var.create_kms_key
+  kms_key_arn    = var.kms_key_arn
 }
 
 module "queue_consumer" {
   source = "./modules/queue_consumer"
 
-  name      = "${var.name}-consumer"
-  queue_arn = module.feedback_queue.queue_arn
+  name        = "${var.name}-consumer"
+  queue_arn   = module.feedback_queue.queue_arn
+  kms_key_arn = module.feedback_queue.kms_key_arn
+
+  may_redrive                 = var.consumer_may_redrive
+  dlq_arns                    = [module.feedback_queue.dlq_arn, module.feedback_queue.subscription_dlq_arn]
+  may_update_suppression_list = var.ses_suppression_list
 
   create_user        = var.create_consumer_user
   create_access_key  = var.create_consumer_access_key
   access_key_pgp_key = var.access_key_pgp_key
+}
+
+module "worker_service" {
+  source = "./modules/worker_service"
+  count  = var.worker == null ? 0 : 1
+
+  name  = var.name
+  image = var.worker_image
+
+  create_repository = var.worker.create_repository
+  repository_arn    = var.worker.repository_arn
+
+  queue_arn        = module.feedback_queue.queue_arn
+  queue_url        = module.feedback_queue.queue_url
+  task_policy_arns = { consumer = module.queue_consumer.policy_arn }
+
+  environment = merge(
+    { SESBOUNCE_TOPIC_ARNS = module.feedback_queue.topic_arn },
+    var.ses_suppression_list ? { SESBOUNCE_SES_SUPPRESSION_LIST = "true" } : {},
+    local.database_environment,
+    var.worker.environment,
+  )
+  secrets              = merge(local.database_secrets, var.worker.secrets)
+  secrets_kms_key_arns = var.worker.secrets_kms_key_arns
+
+  cluster_arn        = var.worker.cluster_arn
+  container_insights = var.worker.container_insights
+  vpc_id             = var.network.vpc_id
+  subnet_ids         = var.network.worker_subnet_ids
+  assign_public_ip   = var.network.assign_public_ip
+  egress_tcp_ports   = var.worker.egress_tcp_ports
+
+  cpu_architecture   = var.worker.cpu_architecture
+  cpu_units          = var.worker.cpu_units
+  memory_mib         = var.worker.memory_mib
+  processes          = var.worker.processes
+  shutdown_seconds   = var.worker.shutdown_seconds
+  use_spot           = var.worker.use_spot
+  on_demand_base     = var.worker.on_demand_base
+  min_tasks          = var.worker.min_tasks
+  max_tasks          = var.worker.max_tasks
+  backlog_per_task   = var.worker.backlog_per_task
+  log_retention_days = var.worker.log_retention_days
+}
+
+module "database" {
+  source = "./modules/database"
+  count  = local.creates_database ? 1 : 0
+
+  name       = var.name
+  vpc_id     = module.worker_service[0].vpc_id
+  subnet_ids = var.network.database_subnet_ids == null ? module.worker_service[0].subnet_ids : var.network.database_subnet_ids
+
+  client_security_group_ids = { worker = module.worker_service[0].security_group_id }
+
+  engine_version            = var.database.engine_version
+  instance_class            = var.database.instance_class
+  allocated_storage_gib     = var.database.allocated_storage_gib
+  max_allocated_storage_gib = var.database.max_allocated_storage_gib
+  multi_az                  = var.database.multi_az
+  backup_retention_days     = var.database.backup_retention_days
+  deletion_protection       = var.database.deletion_protection
+  final_snapshot            = var.database.final_snapshot
+  kms_key_arn               = var.database.kms_key_arn
+  root_certificate          = var.database.root_certificate
+}
+
+module "monitoring" {
+  source = "./modules/monitoring"
+  count  = var.monitoring == null ? 0 : 1
+
+  name                 = var.name
+  queue_arn            = module.feedback_queue.queue_arn
+  dlq_arn              = module.feedback_queue.dlq_arn
+  subscription_dlq_arn = module.feedback_queue.subscription_dlq_arn
+
+  # There is no service before there is an image.
+  worker = var.worker == null || var.worker_image == null ? null : {
+    cluster_name = module.worker_service[0].cluster_name
+    service_name = module.worker_service[0].service_name
+    min_tasks    = var.worker.min_tasks
+  }
+
+  watch_worker_metrics   = var.worker != null && var.worker_image != null
+  watch_reputation       = var.monitoring.watch_reputation
+  alarm_emails           = var.monitoring.alarm_emails
+  oldest_message_seconds = var.monitoring.oldest_message_seconds
+  bounce_rate            = var.monitoring.bounce_rate
+  complaint_rate         = var.monitoring.complaint_rate
+  dashboard              = var.monitoring.dashboard
+}
+
+module "deploy_role" {
+  source = "./modules/deploy_role"
+  count  = var.github == null ? 0 : 1
+
+  name        = var.name
+  other_names = toset(compact([var.topic_name, var.queue_name]))
+
+  # Where we are, which the topic's ARN tells.
+  region     = split(":", module.feedback_queue.topic_arn)[3]
+  account_id = split(":", module.feedback_queue.topic_arn)[4]
+
+  repository        = var.github.repository
+  branches          = var.github.branches
+  environments      = var.github.environments
+  oidc_provider_arn = var.github.oidc_provider_arn
+  state_bucket      = var.github.state_bucket
+  state_key         = var.github.state_key
 }
 
 check "something_publishes" {
@@ -33,5 +161,12 @@ check "something_publishes" {
       || anytrue([for identity in values(var.identities) : identity.notifications])
     )
     error_message = "Nothing publishes to the topic yet: name your SES identities in var.identities, or your configuration sets in var.configuration_sets."
+  }
+}
+
+check "somebody_hears_alarms" {
+  assert {
+    condition     = var.monitoring == null ? true : length(var.monitoring.alarm_emails) > 0
+    error_message = "Nobody hears the alarms yet: name people in var.monitoring.alarm_emails, or subscribe to the topic of the output alarm_topic_arn."
   }
 }

@@ -43,6 +43,11 @@ output "dlq_url" {
   value       = module.feedback_queue.dlq_url
 }
 
+output "dlq_policy" {
+  description = "The policy of the dead-letter queue, JSON."
+  value       = module.feedback_queue.dlq_policy
+}
+
 output "subscription_arn" {
   description = "ARN of the queue's subscription to the topic."
   value       = module.feedback_queue.subscription_arn
@@ -78,6 +83,21 @@ output "domain_verification_tokens" {
   value       = module.feedback_queue.domain_verification_tokens
 }
 
+output "kms_key_arn" {
+  description = "ARN of the KMS key that encrypts topic and queues; null where SQS manages the keys."
+  value       = module.feedback_queue.kms_key_arn
+}
+
+output "kms_key_policy" {
+  description = "The policy of the key that was made here, JSON; null without one."
+  value       = module.feedback_queue.kms_key_policy
+}
+
+output "kms_key_statements" {
+  description = "The statements that the policy of a key of your own must hold, JSON."
+  value       = module.feedback_queue.kms_key_statements
+}
+
 output "consumer_policy_arn" {
   description = "ARN of the policy that lets the worker consume the queue."
   value       = module.queue_consumer.policy_arn
@@ -108,4 +128,104 @@ output "consumer_encrypted_secret_access_key" {
   description = "Secret of the consumer's access key, encrypted for `access_key_pgp_key`, in base64; null without one."
   value       = module.queue_consumer.encrypted_secret_access_key
   sensitive   = true
+}
+
+output "repository_url" {
+  description = "Where to push the worker's image; null without a repository."
+  value       = one(module.worker_service[*].repository_url)
+}
+
+output "worker_image" {
+  description = "The worker's image that runs, by digest; null without a service."
+  value       = one(module.worker_service[*].image)
+}
+
+output "worker_platform" {
+  description = "What the image has to be built for, e.g. `linux/arm64`; null without a worker."
+  value       = one(module.worker_service[*].platform)
+}
+
+output "cluster_name" {
+  description = "Name of the worker's ECS cluster; null without a worker."
+  value       = one(module.worker_service[*].cluster_name)
+}
+
+output "service_name" {
+  description = "Name of the worker's ECS service; null without an image."
+  value       = one(module.worker_service[*].service_name)
+}
+
+output "task_definition_arn" {
+  description = "ARN of the worker's task definition; null without an image."
+  value       = one(module.worker_service[*].task_definition_arn)
+}
+
+output "task_role_arn" {
+  description = "ARN of the role that the worker has; null without a worker."
+  value       = one(module.worker_service[*].task_role_arn)
+}
+
+output "trust_policy" {
+  description = "Who may take the roles of the worker and of ECS, JSON; null without a worker."
+  value       = one(module.worker_service[*].trust_policy)
+}
+
+output "execution_policy" {
+  description = "What ECS may do to start the worker, JSON; null without a worker."
+  value       = one(module.worker_service[*].execution_policy)
+}
+
+output "log_group_name" {
+  description = "Name of the worker's log group; null without a worker."
+  value       = one(module.worker_service[*].log_group_name)
+}
+
+output "database_identifier" {
+  description = "Name of the database instance; null without one."
+  value       = one(module.database[*].identifier)
+}
+
+output "database_url" {
+  description = "URL of the database, without its password; null without one."
+  value       = one(module.database[*].url)
+}
+
+output "database_password_secret" {
+  description = "ARN of the secret that holds the database's password, and its key, as a task definition names them; null without a database."
+  value       = one(module.database[*].password_secret)
+}
+
+output "alarm_topic_arn" {
+  description = "ARN of the SNS topic that alarms go to; null without monitoring."
+  value       = one(module.monitoring[*].topic_arn)
+}
+
+output "alarm_topic_policy" {
+  description = "The policy of that topic, JSON; null without monitoring."
+  value       = one(module.monitoring[*].topic_policy)
+}
+
+output "alarm_names" {
+  description = "Names of the alarms; null without monitoring."
+  value       = one(module.monitoring[*].alarm_names)
+}
+
+output "dashboard_name" {
+  description = "Name of the CloudWatch dashboard; null without one."
+  value       = one(module.monitoring[*].dashboard_name)
+}
+
+output "deploy_role_arn" {
+  description = "ARN of the role that GitHub's workflows deploy with; null without one."
+  value       = one(module.deploy_role[*].role_arn)
+}
+
+output "deploy_role_trust_policy" {
+  description = "Who may take that role, JSON; null without one."
+  value       = one(module.deploy_role[*].trust_policy)
+}
+
+output "deploy_role_policies" {
+  description = "What that role may do, JSON, by part of the stack; null without one."
+  value       = one(module.deploy_role[*].policies)
 }

@@ -43,6 +43,11 @@ output "dlq_url" {
   value       = aws_sqs_queue.dlq.url
 }
 
+output "dlq_policy" {
+  description = "The policy of the dead-letter queue, JSON."
+  value       = aws_sqs_queue.dlq.policy
+}
+
 output "subscription_arn" {
   description = "ARN of the queue's subscription to the topic."
   value       = aws_sns_topic_subscription.queue.arn
@@ -70,10 +75,28 @@ output "identity_names" {
 
 output "configuration_set_names" {
   description = "The SES configuration sets that publish to the topic."
-  value       = toset(keys(aws_ses_event_destination.this))
+  value = setunion(
+    [for destination in aws_ses_event_destination.this : destination.configuration_set_name],
+    [for destination in aws_sesv2_configuration_set_event_destination.this : destination.configuration_set_name],
+  )
 }
 
 output "domain_verification_tokens" {
   description = "For each domain created here, the value of its TXT record `_amazonses.<domain>`: SES sends for the domain once that stands in its DNS."
   value       = { for domain, identity in aws_ses_domain_identity.this : domain => identity.verification_token }
+}
+
+output "kms_key_arn" {
+  description = "ARN of the KMS key that encrypts topic and queues; null where SQS manages the keys."
+  value       = local.kms_key_arn
+}
+
+output "kms_key_policy" {
+  description = "The policy of the key that was made here, JSON; null without one."
+  value       = one(aws_kms_key_policy.this[*].policy)
+}
+
+output "kms_key_statements" {
+  description = "The statements that the policy of a key of your own must hold, JSON."
+  value       = jsonencode(local.kms_key_statements)
 }

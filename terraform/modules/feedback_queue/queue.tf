@@ -6,23 +6,30 @@ locals {
   # Composed, not read back from the queues, so that each queue is born with its policies. Set apart,
   # each policy costs half a minute more: the provider waits until AWS shows it everywhere.
   queue_arns = {
-    for name in [local.queue_name, local.subscription_dlq_name] :
+    for name in [local.queue_name, local.dlq_name, local.subscription_dlq_name] :
     name => "arn:${local.here.partition}:sqs:${local.here.region}:${local.here.account_id}:${name}"
   }
 
-  # SNS writes to two queues, on the same terms.
+  # SNS writes to two of the queues, on the same terms; to the third only SQS itself moves messages.
+  written_by_sns = [local.queue_name, local.subscription_dlq_name]
+
   queue_policies = {
     for name, arn in local.queue_arns : name => jsonencode({
       Version = "2012-10-17" # without it the provider waits in vain for AWS to agree
-      Statement = [
-        {
+      Statement = concat([
+        for written in local.written_by_sns : {
           Sid       = "TopicSends"
           Effect    = "Allow"
           Principal = { Service = "sns.amazonaws.com" }
           Action    = "sqs:SendMessage"
           Resource  = arn
-          Condition = { ArnEquals = { "aws:SourceArn" = aws_sns_topic.this.arn } }
-        },
+          Condition = {
+            ArnEquals = { "aws:SourceArn" = aws_sns_topic.this.arn }
+            # The topic's ARN holds the account already. "IfExists": AWS promises only the ARN here.
+            StringEqualsIfExists = { "aws:SourceAccount" = local.here.account_id }
+          }
+        } if written == name
+        ], [
         {
           Sid       = "TlsOnly"
           Effect    = "Deny"
@@ -31,21 +38,27 @@ locals {
           Resource  = arn
           Condition = { Bool = { "aws:SecureTransport" = "false" } }
         },
-      ]
+      ])
     })
   }
 
   retention_seconds = 14 * 24 * 60 * 60 # as long as SQS allows: feedback comes only once
+
+  # SQS takes one of the two.
+  sqs_managed_key   = local.customer_key ? null : true
+  key_reuse_seconds = local.customer_key ? 300 : null
 }
 
 resource "aws_sqs_queue" "this" {
-  name                       = local.queue_name
-  visibility_timeout_seconds = var.visibility_timeout_seconds
-  receive_wait_time_seconds  = 20
-  message_retention_seconds  = local.retention_seconds
-  sqs_managed_sse_enabled    = true
-  policy                     = local.queue_policies[local.queue_name]
-  tags                       = var.tags
+  name                              = local.queue_name
+  visibility_timeout_seconds        = var.visibility_timeout_seconds
+  receive_wait_time_seconds         = 20
+  message_retention_seconds         = local.retention_seconds
+  sqs_managed_sse_enabled           = local.sqs_managed_key
+  kms_master_key_id                 = local.kms_key_arn
+  kms_data_key_reuse_period_seconds = local.key_reuse_seconds
+  policy                            = local.queue_policies[local.queue_name]
+  tags                              = var.tags
 
   redrive_policy = jsonencode({
     deadLetterTargetArn = aws_sqs_queue.dlq.arn
@@ -55,10 +68,13 @@ resource "aws_sqs_queue" "this" {
 
 # What the worker could not handle.
 resource "aws_sqs_queue" "dlq" {
-  name                      = local.dlq_name
-  message_retention_seconds = local.retention_seconds
-  sqs_managed_sse_enabled   = true
-  tags                      = var.tags
+  name                              = local.dlq_name
+  message_retention_seconds         = local.retention_seconds
+  sqs_managed_sse_enabled           = local.sqs_managed_key
+  kms_master_key_id                 = local.kms_key_arn
+  kms_data_key_reuse_period_seconds = local.key_reuse_seconds
+  policy                            = local.queue_policies[local.dlq_name]
+  tags                              = var.tags
 
   redrive_allow_policy = jsonencode({
     redrivePermission = "byQueue"
@@ -68,9 +84,11 @@ resource "aws_sqs_queue" "dlq" {
 
 # What SNS could not deliver: without it, SNS would drop that.
 resource "aws_sqs_queue" "subscription_dlq" {
-  name                      = local.subscription_dlq_name
-  message_retention_seconds = local.retention_seconds
-  sqs_managed_sse_enabled   = true
-  policy                    = local.queue_policies[local.subscription_dlq_name]
-  tags                      = var.tags
+  name                              = local.subscription_dlq_name
+  message_retention_seconds         = local.retention_seconds
+  sqs_managed_sse_enabled           = local.sqs_managed_key
+  kms_master_key_id                 = local.kms_key_arn
+  kms_data_key_reuse_period_seconds = local.key_reuse_seconds
+  policy                            = local.queue_policies[local.subscription_dlq_name]
+  tags                              = var.tags
 }

@@ -7,6 +7,27 @@ locals {
       for type in var.feedback_types : "${name}/${type}" => { identity = name, type = type }
     } if identity.notifications
   ]...)
+
+  event_types = {
+    for name, set in var.configuration_sets :
+    name => set.event_types == null ? var.feedback_types : set.event_types
+  }
+
+  # What SES calls the events; two of them only the second version of its API knows.
+  event_names = {
+    Bounce           = "bounce"
+    Click            = "click"
+    Complaint        = "complaint"
+    Delivery         = "delivery"
+    Open             = "open"
+    Reject           = "reject"
+    RenderingFailure = "renderingFailure"
+    Send             = "send"
+  }
+  event_names_v2 = {
+    DeliveryDelay = "DELIVERY_DELAY"
+    Subscription  = "SUBSCRIPTION"
+  }
 }
 
 resource "aws_ses_email_identity" "this" {
@@ -34,6 +55,7 @@ resource "aws_ses_identity_notification_topic" "this" {
   depends_on = [
     aws_ses_domain_identity.this,
     aws_ses_email_identity.this,
+    aws_kms_key_policy.this,
     aws_sns_topic_policy.this,
     aws_sns_topic_subscription.queue,
   ]
@@ -50,24 +72,57 @@ resource "aws_sesv2_email_identity_feedback_attributes" "this" {
 }
 
 resource "aws_ses_configuration_set" "this" {
+  # checkov:skip=CKV_AWS_365: whether mail may go to hosts without TLS is for the sender to say: require_tls.
   for_each = { for name, set in var.configuration_sets : name => set if set.create }
 
   name = each.key
+
+  dynamic "delivery_options" {
+    for_each = each.value.require_tls ? ["Require"] : []
+
+    content {
+      tls_policy = delivery_options.value
+    }
+  }
 }
 
 resource "aws_ses_event_destination" "this" {
-  for_each = var.configuration_sets
+  for_each = { for name, types in local.event_types : name => types if length(setintersection(types, keys(local.event_names))) > 0 }
 
   name                   = substr(local.topic_name, 0, 64) # a topic's may be longer than SES allows
   configuration_set_name = each.key
   enabled                = true
-  matching_types         = [for type in var.feedback_types : lower(type)]
+  matching_types         = [for type, name in local.event_names : name if contains(each.value, type)]
 
   sns_destination {
     topic_arn = aws_sns_topic.this.arn
   }
 
   depends_on = [
+    aws_kms_key_policy.this,
+    aws_ses_configuration_set.this,
+    aws_sns_topic_policy.this,
+    aws_sns_topic_subscription.queue,
+  ]
+}
+
+resource "aws_sesv2_configuration_set_event_destination" "this" {
+  for_each = { for name, types in local.event_types : name => types if length(setintersection(types, keys(local.event_names_v2))) > 0 }
+
+  event_destination_name = "${substr(local.topic_name, 0, 61)}-v2" # of its own: the other one has the topic's
+  configuration_set_name = each.key
+
+  event_destination {
+    enabled              = true
+    matching_event_types = [for type, name in local.event_names_v2 : name if contains(each.value, type)]
+
+    sns_destination {
+      topic_arn = aws_sns_topic.this.arn
+    }
+  }
+
+  depends_on = [
+    aws_kms_key_policy.this,
     aws_ses_configuration_set.this,
     aws_sns_topic_policy.this,
     aws_sns_topic_subscription.queue,

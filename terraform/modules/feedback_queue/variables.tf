@@ -74,14 +74,35 @@ variable "identities" {
 }
 
 variable "configuration_sets" {
-  description = "SES configuration sets whose events go to the topic, by name. `create`: Terraform makes the set, otherwise it exists."
-  type        = map(object({ create = optional(bool, false) }))
-  default     = {}
-  nullable    = false
+  description = "SES configuration sets whose events go to the topic, by name. `create`: Terraform makes the set, otherwise it exists. `require_tls`: a set made here sends only to hosts that take TLS. `event_types`: what the set publishes, in place of `feedback_types`; besides those `DeliveryDelay`, `Subscription`, `Reject`, `RenderingFailure`, `Send`, `Open`, `Click`."
+  type = map(object({
+    create      = optional(bool, false)
+    require_tls = optional(bool, false)
+    event_types = optional(set(string))
+  }))
+  default  = {}
+  nullable = false
 
   validation {
     condition     = alltrue([for set in keys(var.configuration_sets) : can(regex("^[A-Za-z0-9_-]{1,64}$", set))])
     error_message = "Each key of configuration_sets must be 1 to 64 letters, digits, hyphens or underscores."
+  }
+
+  validation {
+    condition     = alltrue([for set in values(var.configuration_sets) : set.create || !set.require_tls])
+    error_message = "require_tls is for sets with create = true: a set that exists keeps its own setting."
+  }
+
+  validation {
+    condition = alltrue([
+      for set in values(var.configuration_sets) : set.event_types == null ? true : (
+        length(set.event_types) > 0 && length(setsubtract(set.event_types, [
+          "Bounce", "Complaint", "Delivery", "DeliveryDelay", "Subscription",
+          "Reject", "RenderingFailure", "Send", "Open", "Click",
+        ])) == 0
+      )
+    ])
+    error_message = "event_types must hold at least one of Bounce, Complaint, Delivery, DeliveryDelay, Subscription, Reject, RenderingFailure, Send, Open, Click, and nothing else."
   }
 }
 
@@ -137,6 +158,29 @@ variable "max_receive_count" {
   validation {
     condition     = var.max_receive_count >= 1 && var.max_receive_count <= 1000 && floor(var.max_receive_count) == var.max_receive_count
     error_message = "max_receive_count must be a whole number from 1 to 1000."
+  }
+}
+
+variable "create_kms_key" {
+  description = "Whether to make a KMS key that encrypts topic and queues, with a policy that lets SES and SNS use it. Without a key of your own, SQS encrypts the queues with keys that it manages, at no price."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
+variable "kms_key_arn" {
+  description = "ARN of a KMS key of yours that encrypts topic and queues. Its policy must hold the statements of the output `kms_key_statements`, or SES and SNS lose messages without a word."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.kms_key_arn == null || !var.create_kms_key
+    error_message = "create_kms_key and kms_key_arn exclude each other: make a key, or name yours."
+  }
+
+  validation {
+    condition     = var.kms_key_arn == null || can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:\\d{12}:key/[A-Za-z0-9-]+$", var.kms_key_arn))
+    error_message = "kms_key_arn must be the ARN of a key. An alias won't do, alias/aws/sns least of all: SES can't publish through a key whose policy can't be changed."
   }
 }
 

@@ -1,11 +1,6 @@
-resource "aws_iam_policy" "this" {
-  name        = var.name
-  description = "Receive and delete the messages of one SQS queue, and nothing else."
-  tags        = var.tags
-
-  policy = jsonencode({
-    Version = "2012-10-17"
-    Statement = [
+locals {
+  statements = concat(
+    [
       {
         Sid    = "ConsumeQueue"
         Effect = "Allow"
@@ -15,13 +10,65 @@ resource "aws_iam_policy" "this" {
           "sqs:ChangeMessageVisibility",
           "sqs:GetQueueAttributes",
         ]
-        Resource = var.queue_arn
+        Resource = [var.queue_arn]
       },
-    ]
+    ],
+    var.kms_key_arn == null ? [] : [
+      {
+        Sid      = "ReadEncryptedMessages"
+        Effect   = "Allow"
+        Action   = concat(["kms:Decrypt"], var.may_redrive ? ["kms:GenerateDataKey"] : [])
+        Resource = [var.kms_key_arn]
+      },
+    ],
+    !var.may_redrive ? [] : [
+      {
+        Sid    = "RedriveFromDeadLetterQueues"
+        Effect = "Allow"
+        Action = [
+          "sqs:ReceiveMessage",
+          "sqs:DeleteMessage",
+          "sqs:ChangeMessageVisibility",
+          "sqs:GetQueueAttributes",
+          "sqs:StartMessageMoveTask",
+          "sqs:ListMessageMoveTasks",
+          "sqs:CancelMessageMoveTask",
+        ]
+        Resource = var.dlq_arns
+      },
+      {
+        Sid      = "RedriveToTheQueue"
+        Effect   = "Allow"
+        Action   = ["sqs:SendMessage"]
+        Resource = [var.queue_arn]
+      },
+    ],
+    !var.may_update_suppression_list ? [] : [
+      {
+        Sid      = "KeepTheSuppressionListOfSes"
+        Effect   = "Allow"
+        Action   = ["ses:PutSuppressedDestination", "ses:DeleteSuppressedDestination"]
+        Resource = ["*"] # the list is the account's; IAM knows no resource for it
+      },
+    ],
+  )
+}
+
+resource "aws_iam_policy" "this" {
+  # checkov:skip=CKV_AWS_290: writing to the account's suppression list can't be confined to a resource.
+  # checkov:skip=CKV_AWS_355: as above.
+  name        = var.name
+  description = "Consume one SQS queue, and nothing else that was not asked for."
+  tags        = var.tags
+
+  policy = jsonencode({
+    Version   = "2012-10-17"
+    Statement = local.statements
   })
 }
 
 resource "aws_iam_user" "this" {
+  # checkov:skip=CKV_AWS_273: it is for a worker outside AWS, made on demand; single sign-on is for people.
   count = var.create_user ? 1 : 0
 
   name = var.name

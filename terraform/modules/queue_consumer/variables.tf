@@ -22,6 +22,48 @@ variable "queue_arn" {
   }
 }
 
+variable "kms_key_arn" {
+  description = "ARN of the KMS key that encrypts the queue, if a customer's key does."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.kms_key_arn == null || can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:\\d{12}:key/[A-Za-z0-9-]+$", var.kms_key_arn))
+    error_message = "kms_key_arn must be the ARN of one key, not of an alias, without wildcards."
+  }
+}
+
+variable "may_redrive" {
+  description = "Whether the consumer may also read the dead-letter queues `dlq_arns`, delete from them, and send messages back to the queue (`sesbounce dlq`)."
+  type        = bool
+  default     = false
+  nullable    = false
+
+  validation {
+    condition     = !var.may_redrive || length(var.dlq_arns) > 0
+    error_message = "may_redrive needs dlq_arns: name the dead-letter queues."
+  }
+}
+
+variable "dlq_arns" {
+  description = "ARNs of the dead-letter queues that `may_redrive` is about."
+  type        = list(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for arn in var.dlq_arns : can(regex("^arn:[a-z-]+:sqs:[a-z0-9-]+:\\d{12}:[A-Za-z0-9_-]{1,80}$", arn))])
+    error_message = "Each of dlq_arns must be the ARN of one standard SQS queue, without wildcards."
+  }
+}
+
+variable "may_update_suppression_list" {
+  description = "Whether the consumer may put addresses on SES's own suppression list of the account and take them off (`SESBOUNCE_SES_SUPPRESSION_LIST`)."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
 variable "create_user" {
   description = "Whether to make an IAM user with this policy and no other, for a worker outside AWS. In AWS, attach the policy to the worker's role."
   type        = bool

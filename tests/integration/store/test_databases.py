@@ -83,7 +83,12 @@ def test_a_bounce_is_recorded_struck_off_and_answered(engine: sa.Engine) -> None
     recording = store(engine)
     message = decoded(Scenario.BOUNCE, 0, "Jane@Example.com")
     assert recording.record([message, message], AT) == Recorded(
-        events=1, duplicates=1, suppressed=1, struck_rows=1
+        events=1,
+        duplicates=1,
+        suppressed=1,
+        struck_rows=1,
+        kinds={"bounce": 1},
+        reasons={"no_such_mailbox": 1},
     )
     assert recording.record([message], AT) == Recorded(duplicates=1)
     assert dict(rows(engine, "SELECT email, mailable FROM member"))["Jane@Example.com"] == 0

@@ -267,11 +267,10 @@ def test_whoever_forgets_waits_for_a_batch_that_does_not_know_yet(
     in_hand, go_on = Event(), Event()
     insert: Any = insert_events
 
-    def slowly(*arguments: Any) -> int:
+    def slowly(*arguments: Any) -> Any:
         in_hand.set()
         assert go_on.wait(60)
-        inserted: int = insert(*arguments)
-        return inserted
+        return insert(*arguments)
 
     recording = store(server)
     recording.record([jane(Scenario.COMPLAINT)], NOW)

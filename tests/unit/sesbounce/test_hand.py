@@ -58,7 +58,12 @@ def test_whoever_waits_for_room_gets_it() -> None:
     hand = filled(10, 10)
     batch = hand.take(10, 0, 0)
     got = threading.Event()
-    waiting = threading.Thread(target=lambda: hand.reserve(10, LONG) and got.set())
+
+    def wait() -> None:
+        if hand.reserve(10, LONG):
+            got.set()
+
+    waiting = threading.Thread(target=wait)
     waiting.start()
     for held in batch:
         assert not got.is_set()

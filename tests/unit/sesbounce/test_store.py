@@ -36,6 +36,14 @@ def decoded(scenario: Scenario, day: float = 0, recipient: str = "jane@example.c
     return decode(json.dumps(said(scenario, mail(recipient, f"mail-{day}"), at=at)))
 
 
+def bounces(new: int = 1, **more: Any) -> Recorded:
+    """What recording that many new bounces did, and what else it did."""
+    return Recorded(events=new, kinds={"bounce": new}, **more)
+
+
+UNKNOWN = {"no_such_mailbox": 1}
+
+
 def rows(engine: sa.Engine, sql: str) -> list[Any]:
     with engine.connect() as connection:
         return [tuple(row) for row in connection.exec_driver_sql(sql)]
@@ -47,7 +55,7 @@ def mailable(engine: sa.Engine) -> dict[str, int]:
 
 def test_a_bounce_is_logged_judged_and_struck_off(engine: sa.Engine) -> None:
     recorded = store(engine).record([decoded(Scenario.BOUNCE)], AT)
-    assert recorded == Recorded(events=1, suppressed=1, struck_rows=1)
+    assert recorded == bounces(suppressed=1, struck_rows=1, reasons=UNKNOWN)
     assert rows(engine, "SELECT address, reason FROM suppressed") == [
         ("jane@example.com", "no_such_mailbox")
     ]
@@ -61,8 +69,8 @@ def test_a_bounce_is_logged_judged_and_struck_off(engine: sa.Engine) -> None:
 def test_repetition_changes_nothing(engine: sa.Engine) -> None:
     recording = store(engine)
     twice = [decode(body) for s in SCHEMAS for body in (json.dumps(said(schema=s)),) * 2]
-    assert recording.record(twice, AT) == Recorded(
-        events=1, duplicates=3, suppressed=1, struck_rows=1
+    assert recording.record(twice, AT) == bounces(
+        duplicates=3, suppressed=1, struck_rows=1, reasons=UNKNOWN
     )
     before = rows(engine, "SELECT * FROM feedback_address")
     assert recording.record(twice, AT + DAY) == Recorded(duplicates=4)
@@ -97,7 +105,7 @@ def test_what_tells_nothing_about_a_mailbox_leaves_no_address(engine: sa.Engine)
     message = said()
     message["bounce"] |= {"bounceType": "Transient", "bounceSubType": "MessageTooLarge"}
     message["bounce"]["bouncedRecipients"] = [{"emailAddress": "jane@example.com"}]
-    assert store(engine).record([decode(json.dumps(message))], AT) == Recorded(events=1)
+    assert store(engine).record([decode(json.dumps(message))], AT) == bounces()
     assert rows(engine, "SELECT * FROM feedback_address") == []
 
 
@@ -136,7 +144,8 @@ def test_a_suppression_that_runs_out_is_restored_by_the_sweep(engine: sa.Engine)
     recording = store(engine)
     strikes = [decoded(Scenario.MAILBOX_FULL, day) for day in (0, 1, 2)]
     now = AT + 2 * DAY
-    assert recording.record(strikes, now) == Recorded(events=3, suppressed=1, struck_rows=1)
+    full = {"mailbox_full": 1}
+    assert recording.record(strikes, now) == bounces(3, suppressed=1, struck_rows=1, reasons=full)
     assert recording.sweep(now) == Recorded()
     assert mailable(engine)["Jane@Example.com"] == 0
     assert recording.sweep(now + 15 * DAY) == Recorded(restored_rows=1)
@@ -146,7 +155,7 @@ def test_a_suppression_that_runs_out_is_restored_by_the_sweep(engine: sa.Engine)
 
 def test_a_late_message_does_not_strike_off_for_what_has_run_out(engine: sa.Engine) -> None:
     strikes = [decoded(Scenario.MAILBOX_FULL, day) for day in (0, 1, 2)]
-    assert store(engine).record(strikes, AT + 60 * DAY) == Recorded(events=3)
+    assert store(engine).record(strikes, AT + 60 * DAY) == bounces(3)
     assert mailable(engine)["Jane@Example.com"] == 1
 
 
@@ -154,7 +163,7 @@ def test_a_delivery_restores_what_strikes_had_suppressed(engine: sa.Engine) -> N
     recording = store(engine)
     recording.record([decoded(Scenario.MAILBOX_FULL, day) for day in (0, 1, 2)], AT + 2 * DAY)
     recorded = recording.record([decoded(Scenario.SUCCESS, 3)], AT + 3 * DAY)
-    assert recorded == Recorded(events=1, restored=1, restored_rows=1)
+    assert recorded == Recorded(events=1, restored=1, restored_rows=1, kinds={"delivery": 1})
     assert mailable(engine)["Jane@Example.com"] == 1
 
 
@@ -167,7 +176,7 @@ def test_a_statement_configured_later_catches_up(engine: sa.Engine) -> None:
 
 def test_an_address_that_no_row_matches_is_no_error(engine: sa.Engine) -> None:
     message = decoded(Scenario.BOUNCE, 0, "stranger@example.com")
-    assert store(engine).record([message], AT) == Recorded(events=1, suppressed=1)
+    assert store(engine).record([message], AT) == bounces(suppressed=1, reasons=UNKNOWN)
 
 
 def test_the_view_honours_expiry_by_itself(engine: sa.Engine) -> None:
@@ -298,7 +307,7 @@ def test_an_address_suppressed_anew_is_struck_off_again_without_a_restore_statem
     with write(engine) as connection:  # somebody takes jane in again
         connection.exec_driver_sql("UPDATE member SET mailable = 1")
     recorded = recording.record([decoded(Scenario.BOUNCE, 60)], AT + 60 * DAY)
-    assert recorded == Recorded(events=1, suppressed=1, struck_rows=1)
+    assert recorded == bounces(suppressed=1, struck_rows=1, reasons=UNKNOWN)
 
 
 def test_restoring_names_the_address_as_it_was_struck_off(engine: sa.Engine) -> None:

@@ -28,7 +28,7 @@ from sesbounce.notification import (
 from sesbounce.reason import Effect, Reason
 
 
-class Feedback(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Feedback(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     """One fact that SES tells about one recipient.
 
     Attributes:

@@ -12,18 +12,25 @@ from collections.abc import Iterable, Mapping, Sequence
 import sqlalchemy as sa
 
 from sesbounce import schema
+from sesbounce.bulk import Insert
 from sesbounce.decode import Decoded
 from sesbounce.pseudonym import PREFIX, Hash, HashKeys, addresses_in, hidden_message
 
 HASH_KEYS = PREFIX
-HASH_KEYS_ROW = {
+_ROW = {
     "address": HASH_KEYS,
     "state": "{}",
     "original": "",
     "why": "no address: the hash keys under which addresses were forgotten",
     "struck_off": False,
 }
+_insert = Insert(schema.address, "address")
 _CHUNK = 1000
+
+
+def make_row(connection: sa.Connection) -> None:
+    """Have the row, as a lock at least; the keys in it stay as they are."""
+    _insert(connection, [[_ROW.get(name) for name in _insert.columns]])
 
 
 def checks(connection: sa.Connection) -> str:

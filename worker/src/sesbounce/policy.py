@@ -7,7 +7,7 @@ either; a verdict is asked for a moment (`Verdict.suppressed_at`), so that what 
 depends on when it was judged.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from operator import attrgetter
 from typing import Literal, TypeVar
@@ -31,7 +31,7 @@ _T = TypeVar("_T", "Evidence", "Spelling")
 _OfMail = TypeVar("_OfMail", "Evidence", "Delivered")
 
 
-class Evidence(msgspec.Struct, frozen=True, order=True, omit_defaults=True):
+class Evidence(msgspec.Struct, frozen=True, gc=False, order=True, omit_defaults=True):
     """One fact in a state. The order, by time and then by everything else, is total.
 
     Attributes:
@@ -56,21 +56,21 @@ class Evidence(msgspec.Struct, frozen=True, order=True, omit_defaults=True):
         return f"{self.reason.words}{f' ({detail})' if detail else ''}, {self.at:%Y-%m-%d}"
 
 
-class Delivered(msgspec.Struct, frozen=True, order=True):
+class Delivered(msgspec.Struct, frozen=True, gc=False, order=True):
     """One delivery: when, and of which mail."""
 
     at: datetime
     mail_id: str = ""
 
 
-class Spelling(msgspec.Struct, frozen=True, order=True):
+class Spelling(msgspec.Struct, frozen=True, gc=False, order=True):
     """How SES wrote an address whose key is not that, and when."""
 
     at: datetime
     text: str
 
 
-class State(msgspec.Struct, frozen=True, omit_defaults=True):
+class State(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """All that is known of one address.
 
     Attributes:
@@ -143,23 +143,25 @@ def merge(a: State, b: State) -> State:
         possible_complaint=_latest(a.possible_complaint, b.possible_complaint),
         refused=_latest(a.refused, b.refused),
         unsubscribed=_latest(a.unsubscribed, b.unsubscribed),
-        deliveries=_newest_by_mail((*a.deliveries, *b.deliveries), DELIVERIES_HELD),
-        strikes=_newest_by_mail((*a.strikes, *b.strikes), STRIKES_HELD),
+        deliveries=_newest_by_mail(a.deliveries + b.deliveries, DELIVERIES_HELD),
+        strikes=_newest_by_mail(a.strikes + b.strikes, STRIKES_HELD),
         manual=_latest(a.manual, b.manual),
         spelling=_latest(a.spelling, b.spelling),
     )
 
 
 def _latest(a: _T | None, b: _T | None) -> _T | None:
-    return max(filter(None, (a, b)), default=None)
+    return max(a, b) if a and b else a or b
 
 
-def _newest_by_mail(facts: Iterable[_OfMail], most: int) -> tuple[_OfMail, ...]:
+def _newest_by_mail(facts: tuple[_OfMail, ...], most: int) -> tuple[_OfMail, ...]:
     """The newest facts, at most one a mail.
 
     The cut keeps the merge associative: what it drops would be dropped from the whole as well,
     for newer facts only ever add to the reasons.
     """
+    if len(facts) <= 1:
+        return facts
     by_mail: dict[str, _OfMail] = {}
     for fact in facts:
         by_mail[fact.mail_id] = max(fact, by_mail.get(fact.mail_id, fact))
@@ -189,7 +191,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     possible_complaint: Literal["strike", "suppress", "ignore"] = "strike"
 
 
-class Verdict(msgspec.Struct, frozen=True, kw_only=True):
+class Verdict(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """The judgement of one address.
 
     Attributes:
@@ -205,6 +207,11 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     reason: Reason | None = None
     kind: Kind | None = None
     why: str = "nothing speaks against mailing it"
+
+    @property
+    def for_good(self) -> bool:
+        """Whether it suppresses without an end."""
+        return self.since is not None and self.until is None
 
     def suppressed_at(self, now: datetime) -> bool:
         """Whether the address must not be mailed at this moment."""
@@ -274,6 +281,8 @@ def _probation(state: State, policy: Policy) -> Verdict | None:
     Strikes that come during a probation were in flight when it began and count for nothing;
     after it the count starts anew, and the next probation is longer.
     """
+    if len(state.strikes) < policy.strikes:
+        return None
     last: Verdict | None = None
     length = min(policy.probation, policy.probation_longest)
     run: list[Evidence] = []

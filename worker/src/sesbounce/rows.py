@@ -3,17 +3,18 @@
 Everything happens in the caller's transaction, in few statements, in the order of the keys.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from operator import itemgetter
+from operator import attrgetter
 from typing import Any, Self
 
 import msgspec
 import sqlalchemy as sa
-from sqlalchemy.dialects import mysql, postgresql, sqlite
 
 from sesbounce import schema
+from sesbounce.bulk import Find, Insert
 from sesbounce.decode import Decoded
+from sesbounce.feedback import Feedback
 from sesbounce.notification import Kind
 from sesbounce.policy import State, Verdict
 from sesbounce.pseudonym import is_forgotten
@@ -23,12 +24,8 @@ from sesbounce.strike_off import Parameters
 _encode_state = msgspec.json.Encoder().encode
 _decode_state = msgspec.json.Decoder(State).decode
 
-# Bound parameters in one statement; SQLite's limit is 32,766.
-CHUNK = 1000
-_VERDICT = ("state", "original", "suppressed_since", "suppressed_until", "reason", "kind", "why")
 
-
-class AddressRow(msgspec.Struct, frozen=True):
+class AddressRow(msgspec.Struct, frozen=True, gc=False):
     """One row of the table of addresses.
 
     Attributes:
@@ -55,15 +52,14 @@ class AddressRow(msgspec.Struct, frozen=True):
         )
         return cls(row.address, _decode_state(row.state), verdict, row.struck_off)
 
-    @property
-    def for_good(self) -> bool:
-        """Whether it is suppressed without an end."""
-        return self.verdict.since is not None and self.verdict.until is None
+    def changed(self, state: State, verdict: Verdict, named: str) -> Self:
+        """What becomes of it."""
+        return type(self)(self.key, state, verdict, self.struck_off, self.verdict.for_good, named)
 
     @property
     def told_for_good(self) -> bool:
-        """Whether it is, or was until now: what is to be told of, or taken back."""
-        return self.for_good or self.was_for_good
+        """Whether it is suppressed without an end, or was: what others are told or untold."""
+        return self.verdict.for_good or self.was_for_good
 
     @property
     def called(self) -> str:
@@ -75,19 +71,20 @@ class AddressRow(msgspec.Struct, frozen=True):
         """The address as SES wrote it."""
         return self.state.spelling.text if self.state.spelling else self.key
 
-    def values(self) -> dict[str, Any]:
-        """For the database."""
-        return {
-            "address": self.key,
-            "state": _encode_state(self.state).decode(),
-            "original": self.original,
-            "suppressed_since": self.verdict.since,
-            "suppressed_until": self.verdict.until,
-            "reason": self.verdict.reason,
-            "kind": self.verdict.kind,
-            "why": self.verdict.why,
-            "struck_off": self.struck_off,
-        }
+    def values(self, *, struck_off: bool) -> tuple[Any, ...]:
+        """For the database, in the order of the columns."""
+        verdict = self.verdict
+        return (
+            self.key,
+            _encode_state(self.state).decode(),
+            self.original,
+            verdict.since,
+            verdict.until,
+            verdict.reason,
+            verdict.kind,
+            verdict.why,
+            struck_off,
+        )
 
     def parameters(self) -> Parameters:
         """For a statement of the sender's own."""
@@ -102,142 +99,120 @@ class AddressRow(msgspec.Struct, frozen=True):
         )
 
 
-def insert_new(
-    connection: sa.Connection,
-    table: sa.Table,
-    rows: Iterable[Mapping[str, Any]],
-    latest: str | None = None,
-) -> None:
-    """Insert rows whose key is not there; what is there stays, but for the later of two times.
+_insert_messages = Insert(schema.message, "digest")
+_insert_events = Insert(schema.event, "dedupe_key", latest="occurred_at")
+_insert_addresses = Insert(schema.address, "address")
+_save_addresses = Insert(schema.address, "address", replace=True)
+# The log says of a fact what the fact says of itself, and then where it comes from.
+_said = attrgetter(*_insert_events.columns[: len(Feedback.__struct_fields__)])
 
-    Sorted by the key, so that two workers never wait for each other.
+_addresses = schema.address.c.address
+_find_facts = Find(
+    sa.select(schema.event.c.dedupe_key, schema.event.c.occurred_at), schema.event.c.dedupe_key
+)
+_find_keys = Find(sa.select(_addresses), _addresses)
+_find_rows = Find(sa.select(schema.address), _addresses)
+_find_rows_and_lock = Find(sa.select(schema.address).with_for_update(), _addresses)
 
-    Args:
-        connection: the caller's transaction.
-        table: one of ours.
-        rows: the rows, one for each key.
-        latest: a column of which the later time is kept.
-    """
-    (unique,) = _KEYS[table]
-    ordered = sorted(rows, key=itemgetter(unique.name))
-    if not ordered:
-        return
-    if connection.dialect.name == "mysql":
-        # Not INSERT IGNORE, which would also cut values that do not fit.
-        statement = mysql.insert(table)
-        kept: dict[str, Any] = {unique.name: unique}
-        if latest:
-            kept[latest] = sa.func.greatest(table.c[latest], statement.inserted[latest])
-        connection.execute(statement.on_duplicate_key_update(kept), ordered)
-        return
-    insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
-    upsert = insert(table)
-    if latest:
-        later = upsert.excluded[latest]
-        upsert = upsert.on_conflict_do_update(
-            index_elements=[unique], set_={latest: later}, where=table.c[latest] < later
-        )
-    else:
-        upsert = upsert.on_conflict_do_nothing(index_elements=[unique])
-    connection.execute(upsert, ordered)
+_NOT_KEPT = frozenset({Kind.SETUP, Kind.MANUAL})
 
 
-_KEYS = {
-    schema.message: (schema.message.c.digest,),
-    schema.event: (schema.event.c.dedupe_key,),
-    schema.address: (schema.address.c.address,),
-}
+def known_addresses(connection: sa.Connection, keys: Iterable[str]) -> set[str]:
+    """Which of the addresses have a row."""
+    return {row.address for row in _find_keys(connection, sorted(set(keys)))}
 
 
-def known_keys(connection: sa.Connection, column: sa.Column[str], keys: Iterable[str]) -> set[str]:
-    """Which of the keys are there."""
-    return {
-        found
-        for chunk in _chunks(sorted(set(keys)))
-        for found in connection.scalars(sa.select(column).where(column.in_(chunk)))
-    }
-
-
-def _chunks(keys: Sequence[str]) -> Iterator[Sequence[str]]:
-    return (keys[i : i + CHUNK] for i in range(0, len(keys), CHUNK))
-
-
-def insert_messages(connection: sa.Connection, messages: Sequence[Decoded], now: datetime) -> None:
+def insert_messages(connection: sa.Connection, messages: Iterable[Decoded], now: datetime) -> None:
     """Keep what SES published, once, whether this version knows its kind or not."""
-    rows = {
-        message.digest: {
-            "digest": message.digest,
-            "kind": message.kind,
-            "mail_id": message.mail_id,
-            "payload": message.payload.decode(),
-            "recorded_at": now,
-        }
+    kept = {
+        message.digest: (
+            message.digest,
+            message.kind,
+            message.mail_id,
+            message.payload.decode(),
+            now,
+        )
         for message in messages
-        if message.kind not in (Kind.SETUP, Kind.MANUAL)
+        if message.kind not in _NOT_KEPT
     }
-    for digest in known_keys(connection, schema.message.c.digest, rows):
-        del rows[digest]
-    insert_new(connection, schema.message, rows.values())
+    _insert_messages(connection, kept.values())
 
 
-def insert_events(connection: sa.Connection, messages: Sequence[Decoded], now: datetime) -> int:
-    """Append the facts that are new to the log; returns how many.
+def insert_events(
+    connection: sa.Connection, messages: Iterable[Decoded], now: datetime
+) -> dict[str, int]:
+    """Append the facts that are new to the log; returns how many, by kind.
 
     A fact that is told again with a later time keeps the later one, as states do: the log stays
     what they follow from, whatever came first.
     """
-    latest: dict[str, dict[str, Any]] = {}
+    latest: dict[str, tuple[Feedback, str]] = {}
     for message in messages:
         for fact in message.feedback:
             told = latest.get(fact.dedupe_key)
-            if told is None or told["occurred_at"] < fact.occurred_at:
-                latest[fact.dedupe_key] = msgspec.structs.asdict(fact) | {
-                    "message_digest": "" if is_forgotten(fact.address) else message.digest,
-                    "recorded_at": now,
-                }
-    known = known_keys(connection, schema.event.c.dedupe_key, latest)
-    insert_new(connection, schema.event, latest.values(), latest="occurred_at")
-    return len(latest) - len(known)
+            if told is None or told[0].occurred_at < fact.occurred_at:
+                latest[fact.dedupe_key] = (fact, message.digest)
+    known = dict(map(tuple, _find_facts(connection, list(latest))))
+    kinds: dict[str, int] = {}
+    rows = []
+    for key, (fact, digest) in latest.items():
+        if key not in known:
+            kinds[fact.kind.value] = kinds.get(fact.kind.value, 0) + 1
+        elif fact.occurred_at <= known[key]:
+            continue
+        rows.append((*_said(fact), "" if is_forgotten(fact.address) else digest, now))
+    _insert_events(connection, rows)
+    return kinds
 
 
 def lock_rows(connection: sa.Connection, keys: Sequence[str]) -> dict[str, AddressRow]:
     """The rows of these addresses, made where they were not, and locked in their order."""
-    missing = set(keys) - known_keys(connection, schema.address.c.address, keys)
-    insert_new(connection, schema.address, (AddressRow(key).values() for key in missing))
+    missing = set(keys) - known_addresses(connection, keys)
+    _insert_addresses(connection, (AddressRow(key).values(struck_off=False) for key in missing))
     return load_rows(connection, keys, lock=True)
+
+
+def lock_rows_to_save(connection: sa.Connection, keys: Sequence[str]) -> dict[str, AddressRow]:
+    """As `lock_rows`, for those who save every row of which nothing was known.
+
+    On SQLite nobody else writes before this transaction ends: such a row is not made before.
+    """
+    if connection.dialect.name == "sqlite":
+        return load_rows(connection, keys, lock=False)
+    return lock_rows(connection, keys)
 
 
 def load_rows(
     connection: sa.Connection, keys: Sequence[str], *, lock: bool
 ) -> dict[str, AddressRow]:
     """The rows of these addresses; unless locked, as if nothing were known where there is none."""
-    table = schema.address
-    rows = {} if lock else {key: AddressRow(key) for key in keys}
-    for chunk in _chunks(keys):
-        query = sa.select(table).where(table.c.address.in_(chunk)).order_by(table.c.address)
-        found = connection.execute(query.with_for_update() if lock else query)
-        rows |= {row.address: AddressRow.of(row) for row in found}
-    return rows
+    find = _find_rows_and_lock if lock else _find_rows
+    found = {row.address: AddressRow.of(row) for row in find(connection, keys)}
+    return {key: found.get(key) or AddressRow(key) for key in keys}
 
 
-def save_rows(connection: sa.Connection, rows: Sequence[AddressRow]) -> None:
-    """Save the states and verdicts of rows that are there and locked."""
-    if not rows:
-        return
-    table = schema.address
-    values = [{**row.values(), "key": row.key} for row in rows]
-    columns = {name: sa.bindparam(name, type_=table.c[name].type) for name in _VERDICT}
-    connection.execute(
-        sa.update(table).where(table.c.address == sa.bindparam("key")).values(columns), values
+def save_rows(
+    connection: sa.Connection, rows: Iterable[AddressRow], told: Mapping[str, bool]
+) -> None:
+    """Save the states and verdicts of rows that are locked.
+
+    Args:
+        connection: the caller's transaction.
+        rows: what they are now.
+        told: whose `struck_off` changes, and to what.
+    """
+    _save_addresses(
+        connection,
+        (row.values(struck_off=told.get(row.key, row.struck_off)) for row in rows),
     )
 
 
-def mark_rows(connection: sa.Connection, rows: Sequence[AddressRow], *, struck_off: bool) -> None:
-    """Note whether the sender's own tables have been told of these addresses."""
-    if rows:
+def mark_rows(connection: sa.Connection, told: Mapping[str, bool]) -> None:
+    """Note whether the sender's own tables have been told to strike addresses off."""
+    if told:
         connection.execute(
             sa.update(schema.address)
             .where(schema.address.c.address == sa.bindparam("key"))
-            .values(struck_off=struck_off),
-            [{"key": row.key} for row in rows],
+            .values(struck_off=sa.bindparam("told")),
+            [{"key": key, "told": struck_off} for key, struck_off in sorted(told.items())],
         )

@@ -2,11 +2,11 @@
 
 import random
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 import sqlalchemy as sa
@@ -21,16 +21,16 @@ from sesbounce.migrate import ensure
 from sesbounce.outbox import Note, Outbox
 from sesbounce.policy import Policy, State, Verdict, judge, learn, merge
 from sesbounce.pseudonym import NO_KEYS, HashKeys, is_forgotten
+from sesbounce.reason import Effect
 from sesbounce.recorded import Recorded
 from sesbounce.rows import (
-    CHUNK,
     AddressRow,
     insert_events,
     insert_messages,
-    insert_new,
-    known_keys,
+    known_addresses,
     load_rows,
     lock_rows,
+    lock_rows_to_save,
     mark_rows,
     save_rows,
 )
@@ -40,6 +40,7 @@ _T = TypeVar("_T")
 
 # How often a batch is tried that another writer has got in the way of.
 _TRIES = 5
+_SWEPT_AT_ONCE = 1000
 # From the states of addresses to what they become.
 Revision = Callable[[Mapping[str, State]], Mapping[str, State]]
 NOBODY: Mapping[str, str] = {}
@@ -51,6 +52,20 @@ class Judged(msgspec.Struct, frozen=True):
     address: str
     before: Verdict
     after: Verdict
+
+
+class _Telling(NamedTuple):
+    """Of whom the sender's tables are to be told."""
+
+    strike: list[AddressRow]
+    restore: list[AddressRow]
+
+    @property
+    def struck_off(self) -> dict[str, bool]:
+        """Whether each has been struck off, afterwards."""
+        return dict.fromkeys((row.key for row in self.strike), True) | dict.fromkeys(
+            (row.key for row in self.restore), False
+        )
 
 
 class Store:
@@ -88,7 +103,7 @@ class Store:
             self._hash_keys.demand(forgotten.checks(connection))
         if self._hash_keys:
             with _translated("the hash keys can't be noted"), write(self._engine) as connection:
-                insert_new(connection, schema.address, [forgotten.HASH_KEYS_ROW])
+                forgotten.make_row(connection)
 
     def record(self, messages: Sequence[Decoded], now: datetime) -> Recorded:
         """Record a batch in one transaction; when this returns, it is committed.
@@ -126,7 +141,7 @@ class Store:
 
     def known(self, connection: sa.Connection, keys: Iterable[str]) -> set[str]:
         """Which of the addresses have a row."""
-        return known_keys(connection, schema.address.c.address, keys)
+        return known_addresses(connection, keys)
 
     def preview(
         self, connection: sa.Connection, keys: Iterable[str], revision: Revision
@@ -153,10 +168,7 @@ class Store:
             named: the addresses behind the names of forgotten ones.
         """
         known = lock_rows(connection, sorted(keys))
-        changed = [
-            msgspec.structs.replace(row, named=named.get(row.key, ""))
-            for row in self._revised(known, revision)
-        ]
+        changed = self._revised(known, revision, named)
         return self._change(connection, known, changed, now), _compared(known, changed)
 
     def sweep(self, now: datetime) -> Recorded:
@@ -184,18 +196,21 @@ class Store:
             keys = connection.scalars(self._unsettled(last, now)).all()
             # What was read may have changed before it was locked.
             rows = list(lock_rows(connection, keys).values())
-            told = self._tell(connection, rows, now)
-        return told, keys[-1] if len(keys) == CHUNK else None
+            telling = self._telling(rows, now)
+            mark_rows(connection, telling.struck_off)
+            told = self._tell(connection, telling, now)
+        return told, keys[-1] if len(keys) == _SWEPT_AT_ONCE else None
 
     def _record(self, messages: Sequence[Decoded], now: datetime) -> Recorded:
         with self.writing("the batch was not recorded") as connection:
             messages, named = forgotten.hide(connection, self._hash_keys, messages)
             insert_messages(connection, messages, now)
-            new = insert_events(connection, messages, now)
+            kinds = insert_events(connection, messages, now)
             feedback = [fact for message in messages for fact in message.feedback]
             recorded = self._settle(connection, feedback, named, now)
-        recorded.events = new
-        recorded.duplicates = sum(len(message.feedback) for message in messages) - new
+        recorded.kinds = kinds
+        recorded.events = sum(kinds.values())
+        recorded.duplicates = len(feedback) - recorded.events
         return recorded
 
     def _settle(
@@ -208,26 +223,29 @@ class Store:
         """Merge what is new into the addresses' states, judge, and tell the sender's tables."""
         learned: dict[str, State] = {}
         for fact in feedback:
-            learned[fact.address] = merge(learned.get(fact.address, State()), learn(fact))
-        learned = {key: state for key, state in learned.items() if state != State()}
-        known = lock_rows(connection, sorted(learned))
+            if fact.effect is not Effect.NONE:  # of which there is nothing to learn
+                key, state = fact.address, learn(fact)
+                learned[key] = merge(learned[key], state) if key in learned else state
+        known = lock_rows_to_save(connection, sorted(learned))
         changed: list[AddressRow] = []
-        for key in sorted(learned):
-            before = known[key]
-            state = merge(before.state, learned[key])
-            if state != before.state:
-                verdict = judge(state, self._policy)
-                row = AddressRow(key, state, verdict, before.struck_off, before.for_good)
-                changed.append(msgspec.structs.replace(row, named=named.get(key, "")))
+        for key, row in known.items():
+            state = merge(row.state, learned[key])
+            if state != row.state:
+                changed.append(row.changed(state, judge(state, self._policy), named.get(key, "")))
         return self._change(connection, known, changed, now)
 
-    def _revised(self, known: Mapping[str, AddressRow], revision: Revision) -> list[AddressRow]:
+    def _revised(
+        self,
+        known: Mapping[str, AddressRow],
+        revision: Revision,
+        named: Mapping[str, str] = NOBODY,
+    ) -> list[AddressRow]:
         changed = []
         states = revision({key: row.state for key, row in known.items()})
         for key, state in sorted(states.items()):
             before, verdict = known[key], judge(state, self._policy)
             if (state, verdict) != (before.state, before.verdict):
-                changed.append(AddressRow(key, state, verdict, before.struck_off, before.for_good))
+                changed.append(before.changed(state, verdict, named.get(key, "")))
         return changed
 
     def _change(
@@ -239,43 +257,52 @@ class Store:
     ) -> Recorded:
         """Save rows that have changed, and tell the sender's tables of them."""
         recorded = Recorded()
-        newly_suppressed: list[AddressRow] = []
+        anew: set[str] = set()
         for row in changed:
-            before = known[row.key]
-            was, suppressed = (r.verdict.suppressed_at(now) for r in (before, row))
-            if suppressed and (not was or (row.for_good and not before.for_good)):
-                newly_suppressed.append(row)
-            recorded.suppressed += suppressed and not was
-            recorded.restored += was and not suppressed
-        save_rows(connection, changed)
-        recorded.add(self._tell(connection, changed, now, newly_suppressed))
+            before = known[row.key].verdict
+            was, suppressed = before.suppressed_at(now), row.verdict.suppressed_at(now)
+            if suppressed and not was:
+                anew.add(row.key)
+                recorded.suppressed += 1
+                recorded.count_reason(row.verdict.reason)
+            elif suppressed and row.verdict.for_good and not before.for_good:
+                anew.add(row.key)
+            elif was and not suppressed:
+                recorded.restored += 1
+        telling = self._telling(changed, now, anew)
+        save_rows(connection, changed, telling.struck_off)
+        recorded.add(self._tell(connection, telling, now))
         return recorded
 
-    def _tell(
-        self,
-        connection: sa.Connection,
-        rows: Sequence[AddressRow],
-        now: datetime,
-        newly_suppressed: Sequence[AddressRow] = (),
-    ) -> Recorded:
-        """Strike off what is suppressed, restore what is not, where that has not been done.
+    def _telling(
+        self, rows: Iterable[AddressRow], now: datetime, anew: Container[str] = ()
+    ) -> "_Telling":
+        """Whom to strike off because they are suppressed, whom to restore because they are not.
 
-        An address that is suppressed anew, or now for good, is struck off even where it has been
-        before: without a restore statement nobody has told the sender's tables of the time in
-        between, and some want to know only of what is for good.
+        That is, where it has not been done. An address that is suppressed `anew`, or now for
+        good, is struck off even where it has been before: without a restore statement nobody has
+        told the sender's tables of the time in between, and some want to know only of what is
+        for good.
         """
-        strike = [r for r in rows if r.verdict.suppressed_at(now) and not r.struck_off]
-        strike += [r for r in newly_suppressed if r.struck_off]
-        restore = [r for r in rows if r.struck_off and not r.verdict.suppressed_at(now)]
+        telling = _Telling([], [])
+        for row in rows:
+            if row.verdict.suppressed_at(now):
+                if self._strikes and (not row.struck_off or row.key in anew):
+                    telling.strike.append(row)
+            elif self._restores and row.struck_off:
+                telling.restore.append(row)
+        return telling
+
+    def _tell(self, connection: sa.Connection, telling: "_Telling", now: datetime) -> Recorded:
+        """Tell the sender's tables; the rows are marked as if none were going to be refused."""
         told = Recorded()
-        if self._strikes:
-            outcome = self._strike_off.strike_off(connection, [r.parameters() for r in strike])
-            told.struck_rows = outcome.rows
-            self._told(connection, strike, outcome, now, told, suppressed=True)
-        if self._restores:
-            outcome = self._strike_off.restore(connection, [r.parameters() for r in restore])
-            told.restored_rows = outcome.rows
-            self._told(connection, restore, outcome, now, told, suppressed=False)
+        strike, restore = telling
+        outcome = self._strike_off.strike_off(connection, [r.parameters() for r in strike])
+        told.struck_rows = outcome.rows
+        self._told(connection, strike, outcome, now, told, suppressed=True)
+        outcome = self._strike_off.restore(connection, [r.parameters() for r in restore])
+        told.restored_rows = outcome.rows
+        self._told(connection, restore, outcome, now, told, suppressed=False)
         return told
 
     def _told(
@@ -289,16 +316,18 @@ class Store:
         suppressed: bool,
     ) -> None:
         """Note who has been told; those that were refused are told again by the next sweep."""
+        if self._outbox.used:
+            notes = [
+                Note(suppressed, row.told_for_good, row.parameters())
+                for row in rows
+                # A hash tells others nothing; where the address has just been told, it is named.
+                if row.called not in outcome.refused and not is_forgotten(row.called)
+            ]
+            self._outbox.put(connection, notes, now)
         for problem in outcome.refused.values():
             told.refused[problem] = told.refused.get(problem, 0) + 1
-        done = [row for row in rows if row.called not in outcome.refused]
-        notes = [Note(suppressed, r.told_for_good, r.parameters()) for r in done]
-        # A hash tells others nothing; where the address has just been told, it is named.
-        named = [note for note in notes if not is_forgotten(note.parameters["address"])]
-        self._outbox.put(connection, named, now)
-        mark_rows(connection, done, struck_off=suppressed)
-        refused = [row for row in rows if row.called in outcome.refused]
-        mark_rows(connection, refused, struck_off=not suppressed)
+        refused = (row.key for row in rows if row.called in outcome.refused)
+        mark_rows(connection, dict.fromkeys(refused, not suppressed))
 
     @property
     def _strikes(self) -> bool:
@@ -318,7 +347,7 @@ class Store:
             sa.select(table.c.address)
             .where(table.c.address > last, strike | restore)
             .order_by(table.c.address)
-            .limit(CHUNK)
+            .limit(_SWEPT_AT_ONCE)
         )
 
 

@@ -11,6 +11,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
+from sesbounce.bulk import positional
 from sesbounce.database import cause, is_row_fault
 from sesbounce.errors import StrikeOffError
 
@@ -166,5 +167,13 @@ def _run_all(
     addresses: Sequence[Parameters],
 ) -> int:
     with connection.begin_nested():
-        # Some drivers can't tell how many rows a statement changed, and say -1.
-        return sum(max(0, connection.execute(s, addresses).rowcount) for s in statements)
+        return sum(_run_one(connection, statement, addresses) for statement in statements)
+
+
+def _run_one(
+    connection: sa.Connection, statement: sa.TextClause, addresses: Sequence[Parameters]
+) -> int:
+    compiled = positional(statement, connection.dialect)
+    rows = [tuple(map(address.__getitem__, compiled.names)) for address in addresses]
+    # Some drivers can't tell how many rows a statement changed, and say -1.
+    return max(0, connection.exec_driver_sql(compiled.sql, rows).rowcount)

@@ -10,6 +10,12 @@ mock_provider "aws" {
 
 override_resource {
   override_during = plan
+  target          = aws_kms_key.this
+  values          = { arn = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd", key_id = "1234abcd" }
+}
+
+override_resource {
+  override_during = plan
   target          = aws_sqs_queue.this
   values = {
     arn = "arn:aws:sqs:eu-west-1:123456789012:sesbounce-feedback"
@@ -228,7 +234,10 @@ run "queue_policies" {
             Principal = { Service = "sns.amazonaws.com" }
             Action    = "sqs:SendMessage"
             Resource  = "arn:aws:sqs:eu-west-1:123456789012:sesbounce-feedback${suffix}"
-            Condition = { ArnEquals = { "aws:SourceArn" = "arn:aws:sns:eu-west-1:123456789012:sesbounce-feedback" } }
+            Condition = {
+              ArnEquals            = { "aws:SourceArn" = "arn:aws:sns:eu-west-1:123456789012:sesbounce-feedback" }
+              StringEqualsIfExists = { "aws:SourceAccount" = "123456789012" }
+            }
           },
           {
             Sid       = "TlsOnly"
@@ -242,6 +251,202 @@ run "queue_policies" {
       }
     ])
     error_message = "Only this topic may send, and only over TLS."
+  }
+}
+
+run "dead_letter_queue_policy" {
+  command = plan
+
+  assert {
+    condition = jsondecode(output.dlq_policy) == {
+      Version = "2012-10-17"
+      Statement = [{
+        Sid       = "TlsOnly"
+        Effect    = "Deny"
+        Principal = "*"
+        Action    = "sqs:*"
+        Resource  = "arn:aws:sqs:eu-west-1:123456789012:sesbounce-feedback-dlq"
+        Condition = { Bool = { "aws:SecureTransport" = "false" } }
+      }]
+    }
+    error_message = "To the dead-letter queue nobody may send, and all else goes over TLS."
+  }
+}
+
+run "encrypted_by_sqs" {
+  command = plan
+
+  assert {
+    condition = (
+      length(aws_kms_key.this) + length(aws_kms_alias.this) + length(aws_kms_key_policy.this) == 0
+      && aws_sns_topic.this.kms_master_key_id == null
+      && output.kms_key_arn == null && output.kms_key_policy == null
+      && alltrue([for queue in [aws_sqs_queue.this, aws_sqs_queue.dlq, aws_sqs_queue.subscription_dlq] : queue.sqs_managed_sse_enabled && queue.kms_master_key_id == null])
+    )
+    error_message = "Without a key of the customer's, SQS must encrypt with its own."
+  }
+}
+
+run "key_to_create" {
+  command = plan
+
+  variables {
+    create_kms_key = true
+  }
+
+  assert {
+    condition = (
+      aws_kms_key.this[0].enable_key_rotation
+      && aws_kms_key.this[0].deletion_window_in_days == 30
+      && aws_kms_alias.this[0].name == "alias/sesbounce-feedback"
+      && aws_kms_key_policy.this[0].key_id == aws_kms_key.this[0].key_id
+      && output.kms_key_arn == "arn:aws:kms:eu-west-1:123456789012:key/1234abcd"
+    )
+    error_message = "The key must be made, turned each year and have a name."
+  }
+
+  assert {
+    condition = alltrue([for key in concat([aws_sns_topic.this.kms_master_key_id], [
+      for queue in [aws_sqs_queue.this, aws_sqs_queue.dlq, aws_sqs_queue.subscription_dlq] : queue.kms_master_key_id
+    ]) : key == "arn:aws:kms:eu-west-1:123456789012:key/1234abcd"])
+    error_message = "Topic and queues must be encrypted with the key."
+  }
+
+  assert {
+    condition = alltrue([for queue in [aws_sqs_queue.this, aws_sqs_queue.dlq, aws_sqs_queue.subscription_dlq] :
+    queue.kms_data_key_reuse_period_seconds == 300])
+    error_message = "Data keys must be used again for a while: KMS charges for each."
+  }
+
+  assert {
+    condition = jsondecode(output.kms_key_policy) == {
+      Version = "2012-10-17"
+      Statement = [
+        {
+          Sid       = "IamOfThisAccountDecides"
+          Effect    = "Allow"
+          Principal = { AWS = "arn:aws:iam::123456789012:root" }
+          Action    = "kms:*"
+          Resource  = "*"
+        },
+        {
+          Sid       = "SesPublishesToTheEncryptedTopic"
+          Effect    = "Allow"
+          Principal = { Service = "ses.amazonaws.com" }
+          Action    = ["kms:GenerateDataKey*", "kms:Decrypt"]
+          Resource  = "*"
+          Condition = {
+            StringEqualsIfExists = { "aws:SourceAccount" = "123456789012" }
+            ArnLikeIfExists = {
+              "aws:SourceArn" = [
+                "arn:aws:ses:eu-west-1:123456789012:identity/*",
+                "arn:aws:ses:eu-west-1:123456789012:configuration-set/*",
+              ]
+            }
+          }
+        },
+        {
+          Sid       = "SnsSendsToTheEncryptedQueues"
+          Effect    = "Allow"
+          Principal = { Service = "sns.amazonaws.com" }
+          Action    = ["kms:GenerateDataKey*", "kms:Decrypt"]
+          Resource  = "*"
+          Condition = {
+            StringEqualsIfExists = { "aws:SourceAccount" = "123456789012" }
+            ArnEqualsIfExists    = { "aws:SourceArn" = "arn:aws:sns:eu-west-1:123456789012:sesbounce-feedback" }
+          }
+        },
+      ]
+    }
+    error_message = "SES and SNS must be allowed the key, or messages get lost without a word."
+  }
+}
+
+run "key_of_the_customer" {
+  command = plan
+
+  variables {
+    kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/mrk-5678"
+  }
+
+  assert {
+    condition     = length(aws_kms_key.this) + length(aws_kms_key_policy.this) == 0 && output.kms_key_policy == null
+    error_message = "A key that exists must be left alone."
+  }
+
+  assert {
+    condition = alltrue([for key in concat([aws_sns_topic.this.kms_master_key_id, output.kms_key_arn], [
+      for queue in [aws_sqs_queue.this, aws_sqs_queue.dlq, aws_sqs_queue.subscription_dlq] : queue.kms_master_key_id
+    ]) : key == "arn:aws:kms:eu-west-1:123456789012:key/mrk-5678"])
+    error_message = "Topic and queues must be encrypted with the given key."
+  }
+
+  assert {
+    condition     = [for statement in jsondecode(output.kms_key_statements) : statement.Principal.Service] == ["ses.amazonaws.com", "sns.amazonaws.com"]
+    error_message = "The output must tell what the key's policy has to hold."
+  }
+}
+
+run "event_types_of_sets" {
+  command = plan
+
+  variables {
+    feedback_types = ["Bounce", "Complaint", "Delivery"]
+    configuration_sets = {
+      all    = { event_types = ["Bounce", "Click", "Complaint", "Delivery", "DeliveryDelay", "Open", "Reject", "RenderingFailure", "Send", "Subscription"] }
+      delays = { event_types = ["DeliveryDelay"] }
+      usual  = {}
+    }
+  }
+
+  assert {
+    condition = { for set, destination in aws_ses_event_destination.this : set => destination.matching_types } == {
+      all   = toset(["bounce", "click", "complaint", "delivery", "open", "reject", "renderingFailure", "send"])
+      usual = toset(["bounce", "complaint", "delivery"])
+    }
+    error_message = "Each set must publish its own types, or else those of all."
+  }
+
+  assert {
+    condition = { for set, destination in aws_sesv2_configuration_set_event_destination.this : set => destination.event_destination[0].matching_event_types } == {
+      all    = toset(["DELIVERY_DELAY", "SUBSCRIPTION"])
+      delays = toset(["DELIVERY_DELAY"])
+    }
+    error_message = "What only the second version of SES's API knows must be published by it."
+  }
+
+  assert {
+    condition = alltrue([for set, destination in aws_sesv2_configuration_set_event_destination.this : (
+      destination.configuration_set_name == set
+      && destination.event_destination_name == "sesbounce-feedback-v2"
+      && destination.event_destination[0].enabled
+      && destination.event_destination[0].sns_destination[0].topic_arn == output.topic_arn
+    )])
+    error_message = "Those too must go to the topic, by a destination of their own."
+  }
+
+  assert {
+    condition     = output.configuration_set_names == toset(["all", "delays", "usual"])
+    error_message = "The output must tell all sets that publish."
+  }
+}
+
+run "tls_of_sets" {
+  command = plan
+
+  variables {
+    configuration_sets = {
+      strict = { create = true, require_tls = true }
+      usual  = { create = true }
+    }
+  }
+
+  assert {
+    condition = { for name, set in aws_ses_configuration_set.this : name => [for options in set.delivery_options : options.tls_policy] } == {
+      strict = ["Require"]
+      usual  = []
+    }
+    error_message = "TLS must be demanded where it is said, and only there."
   }
 }
 
@@ -391,11 +596,12 @@ run "tags" {
   command = plan
 
   variables {
-    tags = { Team = "mail" }
+    create_kms_key = true
+    tags           = { Team = "mail" }
   }
 
   assert {
-    condition = alltrue([for tagged in [aws_sns_topic.this, aws_sqs_queue.this, aws_sqs_queue.dlq, aws_sqs_queue.subscription_dlq] :
+    condition = alltrue([for tagged in [aws_sns_topic.this, aws_sqs_queue.this, aws_sqs_queue.dlq, aws_sqs_queue.subscription_dlq, aws_kms_key.this[0]] :
     tagged.tags == tomap({ Team = "mail" })])
     error_message = "What can be tagged must be tagged."
   }

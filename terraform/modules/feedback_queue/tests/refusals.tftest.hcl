@@ -212,3 +212,64 @@ run "too_many_receives" {
 
   expect_failures = [var.max_receive_count]
 }
+
+run "unknown_event_type" {
+  command = plan
+
+  variables {
+    configuration_sets = { newsletter = { event_types = ["Bounced"] } }
+  }
+
+  expect_failures = [var.configuration_sets]
+}
+
+run "no_event_type" {
+  command = plan
+
+  variables {
+    configuration_sets = { newsletter = { event_types = [] } }
+  }
+
+  expect_failures = [var.configuration_sets]
+}
+
+run "tls_of_a_set_that_exists" {
+  command = plan
+
+  variables {
+    configuration_sets = { newsletter = { require_tls = true } }
+  }
+
+  expect_failures = [var.configuration_sets]
+}
+
+run "two_keys" {
+  command = plan
+
+  variables {
+    create_kms_key = true
+    kms_key_arn    = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd"
+  }
+
+  expect_failures = [var.kms_key_arn]
+}
+
+run "key_by_alias" {
+  command = plan
+
+  variables {
+    kms_key_arn = "alias/aws/sns"
+  }
+
+  expect_failures = [var.kms_key_arn]
+}
+
+run "key_by_alias_s_arn" {
+  command = plan
+
+  variables {
+    kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:alias/aws/sns"
+  }
+
+  expect_failures = [var.kms_key_arn]
+}

@@ -26,7 +26,7 @@ run "policy_alone" {
         Sid      = "ConsumeQueue"
         Effect   = "Allow"
         Action   = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility", "sqs:GetQueueAttributes"]
-        Resource = "arn:aws:sqs:eu-west-1:123456789012:sesbounce-feedback"
+        Resource = ["arn:aws:sqs:eu-west-1:123456789012:sesbounce-feedback"]
       }]
     }
     error_message = "The policy must allow four actions on one queue, and nothing else."
@@ -40,6 +40,79 @@ run "policy_alone" {
   assert {
     condition     = output.user_name == null && output.user_arn == null && output.access_key_id == null && output.encrypted_secret_access_key == null
     error_message = "Without a user, its outputs must be null."
+  }
+}
+
+run "encrypted_queue" {
+  command = plan
+
+  variables {
+    kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd"
+  }
+
+  assert {
+    condition = slice(jsondecode(output.policy_json).Statement, 1, 2) == [{
+      Sid      = "ReadEncryptedMessages"
+      Effect   = "Allow"
+      Action   = ["kms:Decrypt"]
+      Resource = ["arn:aws:kms:eu-west-1:123456789012:key/1234abcd"]
+    }] && length(jsondecode(output.policy_json).Statement) == 2
+    error_message = "The consumer must be able to read what the key encrypts, and no more."
+  }
+}
+
+run "redrive" {
+  command = plan
+
+  variables {
+    kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd"
+    may_redrive = true
+    dlq_arns    = ["arn:aws:sqs:eu-west-1:123456789012:dlq", "arn:aws:sqs:eu-west-1:123456789012:subscription-dlq"]
+  }
+
+  assert {
+    condition = slice(jsondecode(output.policy_json).Statement, 1, 4) == [
+      {
+        Sid      = "ReadEncryptedMessages"
+        Effect   = "Allow"
+        Action   = ["kms:Decrypt", "kms:GenerateDataKey"]
+        Resource = ["arn:aws:kms:eu-west-1:123456789012:key/1234abcd"]
+      },
+      {
+        Sid    = "RedriveFromDeadLetterQueues"
+        Effect = "Allow"
+        Action = [
+          "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility", "sqs:GetQueueAttributes",
+          "sqs:StartMessageMoveTask", "sqs:ListMessageMoveTasks", "sqs:CancelMessageMoveTask",
+        ]
+        Resource = ["arn:aws:sqs:eu-west-1:123456789012:dlq", "arn:aws:sqs:eu-west-1:123456789012:subscription-dlq"]
+      },
+      {
+        Sid      = "RedriveToTheQueue"
+        Effect   = "Allow"
+        Action   = ["sqs:SendMessage"]
+        Resource = ["arn:aws:sqs:eu-west-1:123456789012:sesbounce-feedback"]
+      },
+    ] && length(jsondecode(output.policy_json).Statement) == 4
+    error_message = "Redriving must be allowed from the dead-letter queues to the queue, and no more."
+  }
+}
+
+run "suppression_list" {
+  command = plan
+
+  variables {
+    may_update_suppression_list = true
+  }
+
+  assert {
+    condition = slice(jsondecode(output.policy_json).Statement, 1, 2) == [{
+      Sid      = "KeepTheSuppressionListOfSes"
+      Effect   = "Allow"
+      Action   = ["ses:PutSuppressedDestination", "ses:DeleteSuppressedDestination"]
+      Resource = ["*"]
+    }] && length(jsondecode(output.policy_json).Statement) == 2
+    error_message = "The list must be written to, and nothing else of SES."
   }
 }
 
@@ -148,4 +221,44 @@ run "bad_name" {
   }
 
   expect_failures = [var.name]
+}
+
+run "redrive_from_nowhere" {
+  command = plan
+
+  variables {
+    may_redrive = true
+  }
+
+  expect_failures = [var.may_redrive]
+}
+
+run "dead_letters_with_wildcard" {
+  command = plan
+
+  variables {
+    dlq_arns = ["arn:aws:sqs:eu-west-1:123456789012:*"]
+  }
+
+  expect_failures = [var.dlq_arns]
+}
+
+run "key_by_alias" {
+  command = plan
+
+  variables {
+    kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:alias/feedback"
+  }
+
+  expect_failures = [var.kms_key_arn]
+}
+
+run "key_with_wildcard" {
+  command = plan
+
+  variables {
+    kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/*"
+  }
+
+  expect_failures = [var.kms_key_arn]
 }
