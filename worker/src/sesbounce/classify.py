@@ -15,6 +15,7 @@ https://docs.aws.amazon.com/ses/latest/dg/notification-contents.html#bounce-type
 """
 
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 from sesbounce.notification import Bounce, BouncedRecipient, Complaint, DeliveryDelay
@@ -100,7 +101,9 @@ _COMPLAINTS = {
 }
 
 
-# Blanks around a status and a comment behind it are usual; longer numbers mean nothing.
+# Blanks around a status and a comment behind it are usual; longer numbers mean nothing. What
+# follows these characters is comment in any case.
+_LONGEST_STATUS = 80
 _STATUS = re.compile(r"\s*(\d{1,4})\.(\d{1,4})\.(\d{1,4})(?!\S)", re.ASCII)
 
 
@@ -237,5 +240,10 @@ def _quoted_status(diagnostic: str | None) -> _Status | None:
 
 def _parse_status(status: str | None) -> _Status | None:
     """`5.1.1`, also with a comment behind it; None for what is no status of RFC 3463."""
-    found = _STATUS.match(status or "")
+    return _read_status((status or "")[:_LONGEST_STATUS])
+
+
+@lru_cache(maxsize=1024)  # there are few of them
+def _read_status(status: str) -> _Status | None:
+    found = _STATUS.match(status)
     return _Status(*map(int, found.groups())) if found else None

@@ -129,7 +129,10 @@ def reply_in(diagnostic: str | None, table: tuple[Reply, ...]) -> Reply | None:
     said = (diagnostic or "")[:_LONGEST].lower()
     if not said:
         return None
-    return next((reply for reply in table if reply.text in said), None)
+    for reply in table:  # a loop: a generator costs as much again as the search
+        if reply.text in said:
+            return reply
+    return None
 
 
 def codes_in(diagnostic: str | None) -> list[tuple[str, str]]:
