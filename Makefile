@@ -18,7 +18,7 @@ CONTEST_READY := $(CONTEST)/.ready
 LOCKS  := requirements-build.txt requirements-dev.txt worker/pyproject.toml
 
 .PHONY: help setup demo demo-clean simulate deploy plan destroy outputs \
-        test test-unit test-local test-terraform bench bench-decode bench-store fuzz \
+        image test test-unit test-local test-terraform bench bench-decode bench-store fuzz \
         lint format lock clean
 
 help: ## list the targets
@@ -39,6 +39,9 @@ demo-clean: $(READY) ## stop what the demo started and remove what it made
 
 simulate: $(READY) ## send mail to the SES mailbox simulator; ARGS="--help" tells more
 	@$(BIN)/python -m scripts.simulate $(ARGS)
+
+image: $(READY) ## build the worker's container image; ARGS="--help" tells more
+	@$(BIN)/python -m scripts.image build $(ARGS)
 
 plan: $(READY) ## show what deploy would change in AWS
 	@$(BIN)/python -m scripts.deploy plan $(ARGS)
@@ -87,12 +90,13 @@ bench-store: $(READY) ## recording speed by batch size, beside a bare insert
 fuzz: $(BENCH_READY) ## fuzz the decoder for a minute; ARGS="--seconds 600"
 	@$(BIN)/python -m tests.fuzz.fuzz_decode $(ARGS)
 
-lint: $(READY) ## ruff, mypy --strict, yamllint, shellcheck
+lint: $(READY) ## ruff, mypy --strict, yamllint, shellcheck, hadolint
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/yamllint --strict -d '{extends: default, rules: {line-length: {max: 100}}}' .pre-commit-config.yaml
 	@$(BIN)/shellcheck .ci/run
+	@$(BIN)/hadolint --failure-threshold style worker/Dockerfile
 
 format: $(READY) ## rewrite the sources in the project's format
 	@$(BIN)/ruff check --fix .

@@ -3,9 +3,20 @@
 The exceptions:
 
 * ScriptError
-  x LocalStackError   (scripts.localstack)
-  x TerraformError    (scripts.terraform_env)
-    + StackError      (scripts.stack)
+  x AwsError                 (scripts.aws)
+  x DeclinedError            (scripts.deploy)
+  x DemolitionError          (scripts.demolition)
+  x EngineError              (scripts.container_engine)
+  x ImageError               (scripts.image)
+  x LocalStackError          (scripts.localstack)
+  x NothingDeployedError     (scripts.wiring.declared)
+  x PlaceError               (scripts.deploy)
+  x ReleaseError             (scripts.release)
+  x RolloutError             (scripts.rollout)
+  x TerraformError           (scripts.terraform_env)
+    + StackError             (scripts.stack)
+  x UnknownEnvironmentError  (scripts.environments)
+  x UnknownPolicyError       (scripts.policy_document)
 """
 
 

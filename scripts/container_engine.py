@@ -1,0 +1,233 @@
+"""The programs that build and push images, behind one set of methods.
+
+Docker where its engine answers, else podman, else buildah; `CONTAINER_ENGINE` names another of
+these. They differ in how they are told the time and a registry's password, and in what they tell
+of an image.
+"""
+
+import base64
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, get_args
+
+from scripts import ScriptError
+
+ENGINE_VARIABLE = "CONTAINER_ENGINE"
+Kind = Literal["docker", "podman", "buildah"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+
+_PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy")
+_ANSWER_SECONDS = 30.0
+
+
+class EngineError(ScriptError):
+    """No engine is there, or it has refused; its own words went to standard error."""
+
+
+@dataclass(frozen=True)
+class Build:
+    """What is to be built.
+
+    Attributes:
+        context: the folder that COPY reads.
+        dockerfile: where it is.
+        names: with tags; the image gets all of them.
+        arguments: of the Dockerfile; the image's history shows them.
+        labels: of the image.
+        secrets: files that `--mount=type=secret,id=…` finds; nothing of them is kept.
+        platform: such as `linux/arm64`; None: this machine's.
+        created: the time that the image and its files bear, in seconds since 1970.
+    """
+
+    context: Path
+    dockerfile: Path
+    names: Sequence[str]
+    arguments: Mapping[str, str]
+    labels: Mapping[str, str]
+    secrets: Mapping[str, Path]
+    platform: str | None
+    created: int
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """What a registry asks for."""
+
+    username: str
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Engine:
+    """One of the programs."""
+
+    program: str
+    kind: Kind
+
+    def build(self, build: Build) -> str:
+        """Build an image; its words go to standard error.
+
+        Returns:
+            The image's id, `sha256:…`: the digest of its configuration, which names all layers.
+
+        Raises:
+            EngineError: the build fails.
+        """
+        with tempfile.TemporaryDirectory(prefix="sesbounce-build-") as folder:
+            iid = Path(folder, "id")
+            options = [
+                f"--file={build.dockerfile}",
+                f"--iidfile={iid}",
+                *(f"--tag={name}" for name in build.names),
+                *(f"--build-arg={name}={value}" for name, value in build.arguments.items()),
+                *(f"--label={name}={value}" for name, value in build.labels.items()),
+                *(f"--secret=id={name},src={path}" for name, path in build.secrets.items()),
+                *([f"--platform={build.platform}"] if build.platform else []),
+            ]
+            self._run("build", *options, *self._own_options(build.created), str(build.context))
+            return iid.read_text(encoding="ascii").strip()
+
+    def size(self, name: str) -> str:
+        """The size of an image's layers, unpacked, such as `215 MB`."""
+        if self.kind == "buildah":
+            return str(json.loads(self._ask("images", "--json", name))[0]["size"])
+        return f"{int(self._ask('image', 'inspect', '--format={{.Size}}', name)) / 1e6:.0f} MB"
+
+    def push(self, name: str, target: str, credentials: Credentials | None = None) -> str:
+        """Push an image.
+
+        Args:
+            name: the image's own name.
+            target: registry, repository and tag.
+            credentials: by default those that the engine has for the registry.
+
+        Returns:
+            Registry, repository and the digest that the image has there.
+
+        Raises:
+            EngineError: the registry refuses it, or can't be reached.
+        """
+        self._run("tag", name, target)
+        repository = target.rpartition(":")[0]
+        # A folder that only we can read, and that goes with the password in it.
+        with tempfile.TemporaryDirectory(prefix="sesbounce-push-") as name_of_folder:
+            folder = Path(name_of_folder)
+            if credentials:
+                _write_login(folder, repository, credentials)
+            if self.kind == "docker":
+                self._run(*([f"--config={folder}"] if credentials else []), "push", target)
+                return self._pushed_by_docker(target, repository)
+            login = [f"--authfile={folder / 'config.json'}"] if credentials else []
+            self._run("push", *login, f"--digestfile={folder / 'digest'}", target)
+            digest = (folder / "digest").read_text(encoding="ascii").strip()
+            return f"{repository}@{digest}"
+
+    def _own_options(self, created: int) -> list[str]:
+        if self.kind == "docker":
+            # Named without a value, it is taken from the environment: it may hold a password.
+            proxies = [f"--build-arg={name}" for name in _PROXIES if name in os.environ]
+            return [f"--build-arg=SOURCE_DATE_EPOCH={created}", *proxies]
+        # OCI's own format has no HEALTHCHECK. In a chroot, commands run even where no container
+        # can be started, as in another container.
+        return ["--format=docker", "--layers", "--isolation=chroot", f"--timestamp={created}"]
+
+    def _pushed_by_docker(self, target: str, repository: str) -> str:
+        said = self._ask("image", "inspect", "--format={{json .RepoDigests}}", target)
+        names: list[str] = json.loads(said)
+        for name in names:
+            if name.startswith(f"{repository}@"):
+                return name
+        raise EngineError(f"`{self.program} push` left the image with no digest in {repository}")
+
+    def _run(self, *arguments: str) -> None:
+        run = subprocess.run(
+            [self.program, *arguments],
+            env=_environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=sys.stderr,
+            check=False,
+        )
+        if run.returncode != 0:
+            what = next(argument for argument in arguments if not argument.startswith("-"))
+            raise EngineError(f"`{self.program} {what}` failed; what it said stands above")
+
+    def _ask(self, *arguments: str) -> str:
+        run = subprocess.run(
+            [self.program, *arguments], capture_output=True, text=True, check=False
+        )
+        if run.returncode != 0:
+            raise EngineError(f"`{self.program} {' '.join(arguments)}`: {run.stderr.strip()}")
+        return run.stdout.strip()
+
+
+def find_engine(environment: Mapping[str, str] = os.environ) -> Engine:
+    """The engine that `CONTAINER_ENGINE` names, or the first of the three that answers.
+
+    Raises:
+        EngineError: there is none.
+    """
+    if named := environment.get(ENGINE_VARIABLE):
+        return _named(named)
+    for kind in KINDS:
+        program = shutil.which(kind)
+        if program and not _refusal(program):
+            return Engine(program, kind)
+    raise EngineError(
+        "No container engine answers. Start Docker, or install one of docker, podman and buildah "
+        "(Debian and Ubuntu: apt install buildah), and try again"
+    )
+
+
+def _named(name: str) -> Engine:
+    program = shutil.which(name)
+    kind = next((kind for kind in KINDS if kind == Path(name).name), None)
+    if kind is None:
+        raise EngineError(f"{ENGINE_VARIABLE} is {name}; it should be one of {', '.join(KINDS)}")
+    if program is None:
+        raise EngineError(f"{ENGINE_VARIABLE} is {name}, but there is no such program; install it")
+    if refusal := _refusal(program):
+        raise EngineError(f"{ENGINE_VARIABLE} is {name}, but it does not answer: {refusal}")
+    return Engine(program, kind)
+
+
+def _refusal(program: str) -> str:
+    """What an engine says when it can't work, or nothing: docker is but a client of one."""
+    try:
+        run = subprocess.run(
+            [program, "info"], capture_output=True, text=True, timeout=_ANSWER_SECONDS, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return str(error)
+    return "" if run.returncode == 0 else run.stderr.strip() or f"exit code {run.returncode}"
+
+
+def _environment() -> dict[str, str]:
+    """For docker of old, whose own builder knows no secrets."""
+    return {**os.environ, "DOCKER_BUILDKIT": "1"}
+
+
+def _write_login(folder: Path, repository: str, credentials: Credentials) -> None:
+    """Write what all three read; a password on a command line could be seen by others.
+
+    For docker it takes the place of the user's own folder, which says where the engine is, too.
+    """
+    own = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
+    login = base64.b64encode(f"{credentials.username}:{credentials.password}".encode()).decode()
+    config: dict[str, object] = {"auths": {repository.partition("/")[0]: {"auth": login}}}
+    if (own / "config.json").is_file():
+        context = json.loads((own / "config.json").read_text(encoding="utf-8")).get(
+            "currentContext"
+        )
+        config |= {"currentContext": context} if context else {}
+    if (own / "contexts").is_dir():
+        (folder / "contexts").symlink_to(own / "contexts")
+    file = folder / "config.json"
+    file.touch(0o600)
+    file.write_text(json.dumps(config), encoding="utf-8")

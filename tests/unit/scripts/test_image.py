@@ -1,0 +1,216 @@
+"""What gets into the image, and by which name; tests/integration builds it."""
+
+import io
+import os
+import re
+import shutil
+import typing
+from pathlib import Path
+
+import pytest
+
+from scripts import image
+from scripts.container_engine import Build, Credentials, Engine, EngineError
+from scripts.image import CHECKOUT, ImageError, content_tag, context_files, default_base, is_pinned
+from sesbounce import aws
+
+PINNED = f"docker.io/library/python@sha256:{'0' * 64}"
+DOCKERFILE = (CHECKOUT / "worker/Dockerfile").read_text()
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A checkout of what the image needs, and of things that it must not get."""
+    root = tmp_path / "checkout"
+    for path in (
+        *context_files(),
+        Path("worker/Dockerfile"),
+        Path("worker/Dockerfile.dockerignore"),
+    ):
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(CHECKOUT / path, root / path)
+    (root / "terraform").mkdir()
+    for secret in (
+        ".env",
+        "sesbounce.sqlite3",
+        "terraform/terraform.tfstate",
+        "terraform/terraform.tfvars",
+        "worker/.env",
+        "worker/sesbounce.sqlite3",
+        "worker/src/sesbounce/.env",
+        "worker/src/sesbounce/sesbounce.sqlite3",
+        "worker/src/sesbounce/cli/list.csv",
+    ):
+        (root / secret).write_text("secret")
+    return root
+
+
+class Noted(Engine):
+    """An engine that notes what it is to build, and what the context then holds."""
+
+    builds: typing.ClassVar[list[Build]] = []
+    files: typing.ClassVar[dict[str, tuple[int, float]]] = {}
+
+    def build(self, build: Build) -> str:
+        self.builds.append(build)
+        for path in build.context.rglob("*"):
+            if path.is_file():
+                facts = (path.stat().st_mode & 0o777, path.stat().st_mtime)
+                self.files[str(path.relative_to(build.context))] = facts
+        return "sha256:0"
+
+    def size(self, name: str) -> str:
+        return "1 MB"
+
+    def push(self, name: str, target: str, credentials: Credentials | None = None) -> str:
+        said = f"{credentials.username}/{credentials.password}" if credentials else "nobody"
+        return f"{target} by {said}"
+
+
+@pytest.fixture
+def engine(monkeypatch: pytest.MonkeyPatch) -> Noted:
+    engine = Noted("/bin/false", "docker")
+    Noted.builds.clear()
+    Noted.files.clear()
+    monkeypatch.setattr(image, "find_engine", lambda: engine)
+    return engine
+
+
+class TestContext:
+    def test_it_holds_nothing_but_what_is_allowed(self, root: Path, engine: Noted) -> None:
+        image.build(root=root)
+        instructions = {"worker/Dockerfile", "worker/Dockerfile.dockerignore"}
+        assert set(engine.files) == {*map(str, context_files()), *instructions}
+
+    def test_it_holds_every_source_of_the_worker(self) -> None:
+        source = CHECKOUT / "worker/src"
+        sources = {
+            path.relative_to(CHECKOUT)
+            for pattern in ("*.py", "*.mako", "py.typed")
+            for path in source.rglob(pattern)
+        }
+        assert len(sources) > 50
+        assert sources - set(context_files()) == set()
+
+    def test_it_holds_all_that_is_copied(self) -> None:
+        copied = re.findall(r"^COPY (?!--from)(\S+) ", DOCKERFILE, re.MULTILINE)
+        assert len(copied) > 3
+        files = context_files()
+        for path in copied:
+            assert any(file.is_relative_to(path) for file in files), path
+
+    def test_neither_times_nor_modes_of_the_checkout_matter(
+        self, root: Path, engine: Noted, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (root / "LICENSE").chmod(0o600)
+        monkeypatch.delenv("SOURCE_DATE_EPOCH", raising=False)
+        image.build(root=root)
+        assert set(engine.files.values()) == {(0o644, 0.0)}
+        monkeypatch.setenv("SOURCE_DATE_EPOCH", "86400")
+        image.build(root=root)
+        assert set(engine.files.values()) == {(0o644, 86400.0)}
+        assert engine.builds[-1].created == 86400
+
+    def test_what_is_missing_is_named(self, root: Path) -> None:
+        (root / "LICENSE").unlink()
+        with pytest.raises(ImageError, match="LICENSE is missing"):
+            context_files(root)
+
+
+class TestTag:
+    def test_the_same_sources_have_the_same_tag(self, root: Path) -> None:
+        tag = content_tag(root=root)
+        assert re.fullmatch(r"sha-[0-9a-f]{12}", tag)
+        os.utime(root / "LICENSE", (1, 1))
+        (root / "README.md").write_text("other words")
+        assert content_tag(root=root) == tag == content_tag()
+
+    @pytest.mark.parametrize(
+        "path",
+        ["worker/Dockerfile", "worker/requirements.txt", "worker/src/sesbounce/cli/work.py"],
+    )
+    def test_other_sources_have_another(self, root: Path, path: str) -> None:
+        tag = content_tag(root=root)
+        with (root / path).open("a") as file:
+            file.write("\n# other\n")
+        assert content_tag(root=root) != tag
+
+    def test_another_base_or_platform_has_another(self) -> None:
+        tags = {content_tag(), content_tag(base=PINNED), content_tag("linux/arm64")}
+        assert len(tags) == 3
+        assert content_tag(base=default_base()) == content_tag()
+
+
+class TestBase:
+    def test_it_is_the_one_of_the_dockerfile(self) -> None:
+        assert default_base().startswith("docker.io/library/python:3.")
+
+    def test_a_tag_is_not_pinned(self) -> None:
+        assert is_pinned(PINNED)
+        assert is_pinned(PINNED.replace("@", ":3.13-slim@"))
+        assert not is_pinned("docker.io/library/python:3.13-slim")
+        assert not is_pinned("docker.io/library/python@sha256:00")
+
+    def test_a_tag_is_refused_on_demand(self, engine: Noted) -> None:
+        with pytest.raises(ImageError, match=r"python:3\.13@sha256:…"):
+            image.build(base="python:3.13", require_pinned=True)
+        assert engine.builds == []
+        assert image.build(base=PINNED, require_pinned=True).id == "sha256:0"
+        assert engine.builds[0].arguments == {"PYTHON_IMAGE": PINNED}
+
+    def test_a_dockerfile_without_one_is_an_error(self, root: Path) -> None:
+        (root / "worker/Dockerfile").write_text("FROM scratch\n")
+        with pytest.raises(ImageError, match="ARG PYTHON_IMAGE"):
+            default_base(root)
+
+
+def test_it_is_named_by_its_tag_and_latest(engine: Noted) -> None:
+    built = image.build("1.0", "linux/arm64")
+    assert built.name == "sesbounce:1.0"
+    build = engine.builds[0]
+    assert build.names == ["sesbounce:1.0", "sesbounce:latest"]
+    assert build.platform == "linux/arm64"
+    assert image.push(built, "registry.example/acme") == "registry.example/acme:1.0 by nobody"
+
+
+def test_the_services_that_the_worker_calls_are_left_in_botocore() -> None:
+    kept = set(re.findall(r"! -name (\S+)", DOCKERFILE))
+    assert kept == {"sqs", "sesv2", "sts", "sso", "sso-oidc", "signin"}
+    # Under TYPE_CHECKING alone the types of the clients are known; the services always are.
+    called = typing.get_args(aws.open_client.__annotations__["service"])
+    assert called
+    assert set(called) <= kept
+
+
+class TestCommand:
+    def test_the_tag(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert image.main(["tag", "--platform", "linux/arm64"]) == 0
+        assert capsys.readouterr().out == f"{content_tag('linux/arm64')}\n"
+
+    def test_building_says_what_was_built(
+        self, engine: Noted, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert image.main(["build"]) == 0
+        said = capsys.readouterr()
+        assert said.out == f"sesbounce:{content_tag()}  sha256:0  1 MB\n"
+        assert "is a tag, which moves" in said.err
+        assert image.main(["build", "--base", PINNED]) == 0
+        assert capsys.readouterr().err == ""
+
+    def test_pushing_reads_the_password_from_standard_input(
+        self, engine: Noted, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("sys.stdin", io.StringIO("wrong way up\n"))
+        assert image.main(["push", "registry.example/acme", "--username", "AWS"]) == 0
+        pushed = capsys.readouterr().out.splitlines()[1]
+        assert pushed == f"registry.example/acme:{content_tag()} by AWS/wrong way up"
+
+    def test_what_goes_wrong_is_said(
+        self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def none() -> Engine:
+            raise EngineError("No container engine answers")
+
+        monkeypatch.setattr(image, "find_engine", none)
+        assert image.main(["build"]) == 1
+        assert capsys.readouterr().err == "image: No container engine answers\n"
