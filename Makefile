@@ -5,6 +5,7 @@ SHELL       := /bin/bash
 .DELETE_ON_ERROR:
 
 PYTHON ?= python3
+ENV    ?=
 VENV   := .venv
 BIN    := $(VENV)/bin
 # Everything this Makefile downloads stays inside the checkout.
@@ -17,9 +18,9 @@ CONTEST       := .local/bench
 CONTEST_READY := $(CONTEST)/.ready
 LOCKS  := requirements-build.txt requirements-dev.txt worker/pyproject.toml
 
-.PHONY: help setup demo demo-clean simulate deploy plan destroy outputs \
+.PHONY: help setup demo demo-clean simulate deploy plan destroy outputs check-wiring \
         image test test-unit test-local test-terraform bench bench-decode bench-store fuzz \
-        lint format lock clean
+        lint format terraform-docs lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sort | \
@@ -43,17 +44,20 @@ simulate: $(READY) ## send mail to the SES mailbox simulator; ARGS="--help" tell
 image: $(READY) ## build the worker's container image; ARGS="--help" tells more
 	@$(BIN)/python -m scripts.image build $(ARGS)
 
-plan: $(READY) ## show what deploy would change in AWS
-	@$(BIN)/python -m scripts.deploy plan $(ARGS)
+plan: $(READY) ## show what deploy would change in AWS; ENV=name for a stack of its own
+	@$(BIN)/python -m scripts.deploy plan --env "$(ENV)" $(ARGS)
 
-deploy: $(READY) ## apply the Terraform stack to AWS (shows the plan and asks; ARGS=--yes for CI)
-	@$(BIN)/python -m scripts.deploy apply $(ARGS)
+deploy: $(READY) ## apply the stack to AWS, worker and all (shows the plan and asks; ARGS=--yes for CI)
+	@$(BIN)/python -m scripts.deploy apply --env "$(ENV)" $(ARGS)
+
+check-wiring: $(READY) ## look whether feedback reaches the deployed queue and its reader
+	@$(BIN)/python -m scripts.deploy check --env "$(ENV)" $(ARGS)
 
 destroy: $(READY) ## remove the stack from AWS (asks; ARGS=--yes for CI)
-	@$(BIN)/python -m scripts.deploy destroy $(ARGS)
+	@$(BIN)/python -m scripts.deploy destroy --env "$(ENV)" $(ARGS)
 
 outputs: $(READY) ## print the deployed stack's outputs
-	@$(BIN)/python -m scripts.deploy output $(ARGS)
+	@$(BIN)/python -m scripts.deploy output --env "$(ENV)" $(ARGS)
 
 test: lint $(READY) ## everything: lint, types, unit, Terraform, LocalStack
 	@$(BIN)/pytest tests
@@ -90,13 +94,17 @@ bench-store: $(READY) ## recording speed by batch size, beside a bare insert
 fuzz: $(BENCH_READY) ## fuzz the decoder for a minute; ARGS="--seconds 600"
 	@$(BIN)/python -m tests.fuzz.fuzz_decode $(ARGS)
 
-lint: $(READY) ## ruff, mypy --strict, yamllint, shellcheck, hadolint
+lint: $(READY) ## ruff, mypy --strict, yamllint, shellcheck, hadolint, checkov
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/yamllint --strict -d '{extends: default, rules: {line-length: {max: 100}}}' .pre-commit-config.yaml
 	@$(BIN)/shellcheck .ci/run
 	@$(BIN)/hadolint --failure-threshold style worker/Dockerfile
+	@$(BIN)/python -m scripts.checkov
+
+terraform-docs: $(READY) ## write the tables in the modules' READMEs anew
+	@$(BIN)/python -m scripts.terraform_docs
 
 format: $(READY) ## rewrite the sources in the project's format
 	@$(BIN)/ruff check --fix .
@@ -111,7 +119,8 @@ lock: ## pin the dependencies anew, with hashes (needs uv)
 	compile requirements-dev.in requirements-dev.txt; \
 	compile requirements-bench.in requirements-bench.txt; \
 	compile worker/pyproject.toml requirements-bench-worker.txt requirements-bench-worker.in; \
-	compile scripts/localstack-requirements.in scripts/localstack-requirements.txt
+	compile scripts/localstack-requirements.in scripts/localstack-requirements.txt; \
+	compile scripts/checkov-requirements.in scripts/checkov-requirements.txt
 
 clean: ## remove everything make made: .venv, LocalStack, caches
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m scripts.demo --clean; fi

@@ -82,6 +82,9 @@ class Workplace:
                 "identities": {SENDER: {"create": True, "include_original_headers": True}},
                 "configuration_sets": {"sesbounce-demo": {"create": True}},
                 "feedback_types": ["Bounce", "Complaint", "Delivery"],
+                # The demo runs the worker itself.
+                "worker": None,
+                "monitoring": None,
             },
             environment=environment,
         )

@@ -1,111 +1,274 @@
-"""Deploys the Terraform stack: plan, apply, destroy, output.
+"""Deploys the Terraform stack, and the worker's image with it.
 
 Variables come from `terraform/terraform.tfvars` (see `terraform.tfvars.example`) and TF_VAR_*,
 credentials from boto3's and Terraform's usual places, and the state is where Terraform itself
-would put it, so that `terraform -chdir=terraform …` works beside this command.
+would put it, so that `terraform -chdir=terraform …` works beside this command. `--env NAME` takes
+the variables from `terraform/environments/NAME.tfvars`, and keeps a state of its own.
 """
 
 import argparse
 import json
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from scripts import ScriptError
-from scripts.stack import Plan, Stack
+import boto3
+from botocore.exceptions import BotoCoreError
+
+from scripts import ScriptError, aws, demolition, release, rollout, wiring
+from scripts.container_engine import find_engine
+from scripts.ecr import Repository
+from scripts.environments import environment
+from scripts.release import Outlook, ReleaseError, Sources
+from scripts.stack import Stack
 from scripts.terraform_env import terraform_env
+from scripts.terraform_plan import Plan
+from scripts.wiring.declared import Wiring, declared
+from scripts.wiring.finding import Weight
 
 TERRAFORM = Path(__file__).resolve().parent.parent / "terraform"
 
-_SIGNS = {
-    ("create",): "+ create ",
-    ("update",): "~ update ",
-    ("delete",): "- destroy",
-    ("delete", "create"): "± replace",
-    ("create", "delete"): "± replace",
-}
+Ask = Callable[[str], str]
+
+
+class PlaceError(ScriptError):
+    """The stack is in another account or region."""
+
+
+class DeclinedError(ScriptError):
+    """The stack is left as it was."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of the command."""
+
+    stack: Stack
+    options: argparse.Namespace
+    ask: Ask
+
+    def sources(self, platform: str) -> Sources:
+        """What the image is built from."""
+        return Sources(platform, self.options.base, self.options.require_pinned)
 
 
 def main(
     arguments: Sequence[str] | None = None,
     directory: Path = TERRAFORM,
-    ask: Callable[[str], str] = input,
+    ask: Ask = input,
 ) -> int:
     """Run the command line; returns the exit code."""
     options = _parser().parse_args(arguments)
     try:
-        stack = Stack(
-            directory,
-            data_dir=directory / ".terraform",
-            state=directory / "terraform.tfstate",
-            variables={},
-            environment=terraform_env(),
-        )
-        stack.init()
-        return _COMMANDS[options.command](stack, options, ask)
+        return _COMMANDS[options.command](_begin(options, directory, ask))
     except ScriptError as error:
         print(f"deploy: {error}", file=sys.stderr)
-        return 1
+    except BotoCoreError as error:
+        print(f"deploy: AWS can't be asked: {error}", file=sys.stderr)
     except EOFError:
         print("deploy: nobody is there to answer; --yes answers in advance", file=sys.stderr)
-        return 1
     except KeyboardInterrupt:
         print("deploy: interrupted; the same command goes on where it stopped", file=sys.stderr)
         return 130
+    return 1
 
 
-def _plan(stack: Stack, _options: argparse.Namespace, _ask: Callable[[str], str]) -> int:
-    _show(stack.plan())
+def _begin(options: argparse.Namespace, directory: Path, ask: Ask) -> Run:
+    """Find the stack, and whether we are let in where it is."""
+    place = environment(directory, options.env)
+    stack = Stack(
+        directory,
+        data_dir=place.data_dir,
+        state=place.state,
+        variables={},
+        environment=terraform_env(),
+        var_files=place.var_files,
+    )
+    account = None if options.command == "output" else aws.account(aws.region())
+    stack.init(place.backend_config)
+    topic = stack.outputs().get("topic_arn")
+    if account and topic and topic.split(":")[4] != account:
+        raise PlaceError(
+            f"The stack is in account {topic.split(':')[4]}, but the credentials are of {account}. "
+            "Log in there, or choose another AWS_PROFILE or ENV."
+        )
+    return Run(stack, options, ask)
+
+
+# --- The commands -------------------------------------------------------------------------------
+
+
+def _plan(run: Run) -> int:
+    deployed = run.stack.outputs().get(release.VARIABLE)
+    image = _given_image(run) if _image_is_given(run) else deployed
+    with run.stack.planned({release.VARIABLE: image}) as plan:
+        _show(run, plan)
+    if not _image_is_given(run):
+        outlook = release.outlook(plan, deployed)
+        if outlook.platform:
+            print(release.forecast(outlook, run.sources(outlook.platform)))
     return 0
 
 
-def _apply(stack: Stack, options: argparse.Namespace, ask: Callable[[str], str]) -> int:
-    plan = stack.plan()
-    _show(plan)
-    if plan.empty:
-        return 0
-    if not _agreed("Apply these changes?", options, ask):
-        return 1
-    stack.apply()
-    return _output(stack, options, ask)
+def _apply(run: Run) -> int:
+    if _image_is_given(run):
+        _apply_with(run, _given_image(run))
+    else:
+        _apply_with_own_image(run)
+    _print_outputs(run.stack.outputs(sensitive=False), documents=False)
+    wired = declared(run.stack.outputs(), run.stack.resources())
+    session = aws.session(wired.region)
+    if wired.service:
+        rollout.await_stable(session.client("ecs"), wired.service, print)
+    return _tell_findings(wired, session)
 
 
-def _destroy(stack: Stack, options: argparse.Namespace, ask: Callable[[str], str]) -> int:
-    if not _agreed("Destroy the stack, its queues and what is in them?", options, ask):
-        return 1
-    stack.destroy()
+def _check(run: Run) -> int:
+    wired = declared(run.stack.outputs(), run.stack.resources())
+    return _tell_findings(wired, aws.session(wired.region))
+
+
+def _destroy(run: Run) -> int:
+    demolition.refuse_losses(run.stack, dead_letters_too=run.options.even_with_dead_letters)
+    with run.stack.planned(destroy=True) as plan:
+        _show(run, plan)
+        if plan.empty:
+            return 0
+        _agree(run, "Destroy the stack, its queues and what is in them?")
+        run.stack.apply(plan=plan)
     return 0
 
 
-def _output(stack: Stack, options: argparse.Namespace, _ask: Callable[[str], str]) -> int:
-    outputs = {name: value for name, value in stack.outputs().items() if value is not None}
-    if getattr(options, "json", False):
-        print(json.dumps(outputs, indent=2))
-        return 0
-    for name, value in outputs.items():
-        print(f"{name} = {value if isinstance(value, str) else json.dumps(value)}")
+def _output(run: Run) -> int:
+    if run.options.json:
+        outputs = run.stack.outputs()
+        print(json.dumps({k: v for k, v in outputs.items() if v is not None}, indent=2))
+    else:
+        _print_outputs(run.stack.outputs(sensitive=False))
     return 0
 
 
-_COMMANDS: dict[str, Callable[[Stack, argparse.Namespace, Callable[[str], str]], int]] = {
+_COMMANDS: dict[str, Callable[[Run], int]] = {
     "plan": _plan,
     "apply": _apply,
+    "check": _check,
     "destroy": _destroy,
     "output": _output,
 }
 
 
-def _show(plan: Plan) -> None:
-    for change in plan.changes:
-        print(f"  {_SIGNS.get(change.actions, '/'.join(change.actions))} {change.address}")
-    print(f"{len(plan.changes) or 'No'} changes.")
+# --- Their parts --------------------------------------------------------------------------------
 
 
-def _agreed(question: str, options: argparse.Namespace, ask: Callable[[str], str]) -> bool:
-    if options.yes or ask(f"{question} [y/N] ").strip().lower() in ("y", "yes"):
-        return True
-    print("Nothing was changed.")
-    return False
+def _image_is_given(run: Run) -> bool:
+    return run.options.image is not None or run.options.no_image
+
+
+def _given_image(run: Run) -> str | None:
+    return None if run.options.no_image else release.by_digest(run.options.image)
+
+
+def _apply_with(run: Run, image: str | None) -> None:
+    with run.stack.planned({release.VARIABLE: image}) as plan:
+        _carry_out(run, plan)
+
+
+def _apply_with_own_image(run: Run) -> None:
+    """Apply with the image of these sources, if the stack has a worker."""
+    deployed = run.stack.outputs().get(release.VARIABLE)
+    with run.stack.planned({release.VARIABLE: deployed}) as plan:
+        outlook = release.outlook(plan, deployed)
+        image: str | None
+        if outlook.makes_repository:
+            image = _first_image(run, plan, outlook)
+        else:
+            image = _own_image(run, outlook)
+            if image == deployed:
+                _carry_out(run, plan)
+                return
+    _apply_with(run, image)
+
+
+def _own_image(run: Run, outlook: Outlook) -> str | None:
+    """The image of these sources, in the repository; the deployed one if there is none."""
+    if outlook.platform is None:
+        return outlook.deployed
+    if outlook.repository is None:
+        if outlook.deployed is None:
+            raise ReleaseError(
+                "The stack has no repository to push the worker's image to: name an image with "
+                "--image NAME@sha256:…, or let worker.create_repository be true."
+            )
+        return outlook.deployed
+    return release.publish(outlook.repository, run.sources(outlook.platform), print)
+
+
+def _first_image(run: Run, plan: Plan, outlook: Outlook) -> str:
+    """Apply what there is without the image, so that there is a place to push it to."""
+    find_engine()
+    print("First what the worker's image needs, the repository among it:")
+    _show(run, plan)
+    _agree(run, "Build the image and apply these changes?")
+    # Built before anything is changed, since that may well fail.
+    sources = run.sources(str(outlook.platform))
+    print(f"Building the image {sources.tag} for {sources.platform}.")
+    built = sources.build()
+    run.stack.apply(plan=plan)
+    repository = Repository.at(run.stack.outputs()["repository_url"])
+    return release.publish(repository, sources, print, built)
+
+
+def _carry_out(run: Run, plan: Plan) -> None:
+    _show(run, plan)
+    if not plan.empty:
+        _agree(run, "Apply these changes?")
+        run.stack.apply(plan=plan)
+
+
+def _check_region(run: Run, plan: Plan) -> None:
+    """Refuse to make all of it again elsewhere, and forget where it is."""
+    topic = run.stack.outputs().get("topic_arn")
+    region = plan.variables.get("region") or aws.region()
+    if topic and region and topic.split(":")[3] != region:
+        raise PlaceError(
+            f"The stack is in {topic.split(':')[3]}, but the region is {region} now. Put right the "
+            "variable region or AWS_REGION; to move the stack, destroy it there first, or give "
+            "the new one an ENV of its own."
+        )
+
+
+def _tell_findings(wired: Wiring, session: boto3.Session) -> int:
+    findings = wiring.check(wired, session)
+    for finding in findings:
+        print(finding)
+    broken = sum(finding.weight is Weight.BROKEN for finding in findings)
+    print(f"Wiring: {broken or 'nothing'} broken, {len(findings) - broken} hints.")
+    return 1 if broken else 0
+
+
+def _print_outputs(outputs: dict[str, Any], *, documents: bool = True) -> None:
+    for name, value in outputs.items():
+        text = value if isinstance(value, str) else json.dumps(value)
+        if value is not None and (documents or not text.startswith("{")):
+            print(f"{name} = {text}")
+
+
+def _show(run: Run, plan: Plan) -> None:
+    _check_region(run, plan)
+    if getattr(run.options, "detailed", False):
+        print(run.stack.text(plan))
+    else:
+        print(plan)
+
+
+def _agree(run: Run, question: str) -> None:
+    if not run.options.yes and run.ask(f"{question} [y/N] ").strip().lower() not in ("y", "yes"):
+        raise DeclinedError(DeclinedError.__doc__)
+
+
+# --- The command line ---------------------------------------------------------------------------
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -114,13 +277,48 @@ def _parser() -> argparse.ArgumentParser:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("plan", help="show what apply would change")
-    for name, help_ in (("apply", "make it so"), ("destroy", "remove everything")):
-        command = commands.add_parser(name, help=help_)
-        command.add_argument("--yes", action="store_true", help="do not ask")
-    command = commands.add_parser("output", help="print the outputs")
+    everywhere = argparse.ArgumentParser(add_help=False)
+    everywhere.add_argument(
+        "--env", default="", metavar="NAME", help="the stack of terraform/environments/NAME.tfvars"
+    )
+    asks = argparse.ArgumentParser(add_help=False)
+    asks.add_argument("--yes", action="store_true", help="do not ask")
+    details = argparse.ArgumentParser(add_help=False)
+    details.add_argument("--detailed", action="store_true", help="the plan in full")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="command")
+
+    def add(name: str, help_: str, *parents: argparse.ArgumentParser) -> argparse.ArgumentParser:
+        return commands.add_parser(name, parents=[everywhere, *parents], help=help_)
+
+    add("plan", "show what apply would change", _image_options(), details)
+    add("apply", "make it so, build the image if need be", _image_options(), details, asks)
+    add("check", "look whether feedback reaches the queue and its reader")
+    command = add("destroy", "remove everything", details, asks)
+    command.add_argument(
+        "--even-with-dead-letters",
+        action="store_true",
+        help="also while messages wait in a dead-letter queue, which are lost then",
+    )
+    command = add("output", "print the outputs")
     command.add_argument("--json", action="store_true", help="as JSON, with the sensitive ones")
+    return parser
+
+
+def _image_options() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(add_help=False)
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument(
+        "--image", metavar="NAME@sha256:…", help="run this image, in place of one built here"
+    )
+    which.add_argument(
+        "--no-image", action="store_true", help="without the worker; one that runs is removed"
+    )
+    parser.add_argument("--base", metavar="IMAGE", help="build on this one, NAME@sha256:…")
+    parser.add_argument(
+        "--require-pinned",
+        action="store_true",
+        help="refuse to build on a base that is not named by its digest",
+    )
     return parser
 
 

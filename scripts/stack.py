@@ -11,8 +11,7 @@ import logging
 import os
 import subprocess
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -20,68 +19,26 @@ import python_terraform
 from python_terraform import IsFlagged, IsNotFlagged
 
 from scripts.terraform_env import TerraformError, terraform_binary
-
-Progress = Callable[[str], None]
+from scripts.terraform_plan import Plan, read_plan
+from scripts.transcript import Progress, Transcript, advice
 
 _JSON: dict[str, Any] = {"json": IsFlagged, "no_color": IsFlagged}
 
-# What Terraform tells of while it works; the rest repeats the configuration.
-_PROGRESS = {"apply_start", "apply_progress", "apply_complete", "apply_errored", "change_summary"}
-
-# The other way to place the state is a backend block in the configuration, which is not ours.
-_EXPECTED = {"Deprecated flag: -state"}
-
-# What to do about the errors that are not the configuration's own: its words, our advice.
-_ADVICE = (
-    ("dependency lock file", "Run init; if it says the same, delete .terraform.lock.hcl first."),
-    ("required plugins are not installed", "Run init first."),
-    ("module not installed", "Run init first."),
-    ("state lock", "Another run works on this stack: wait for its end, then try again."),
-    (
-        "query available provider packages",
-        "Let SESBOUNCE_TERRAFORM_MIRROR name a folder that holds a copy of the provider.",
-    ),
-    (
-        "no valid credential",
-        "Terraform has no valid AWS credentials: log in, or set AWS_PROFILE or AWS_ACCESS_KEY_ID.",
-    ),
-    ("expiredtoken", "Your AWS session has ended: log in again."),
-    (
-        "connection refused",
-        "Nothing answers at AWS_ENDPOINT_URL; `python -m scripts.localstack status` tells more.",
-    ),
-)
+# A saved plan holds them, and Terraform takes none beside it.
+_IN_THE_PLAN: dict[str, Any] = {"var": None, "var_file": None}
 
 
 class StackError(TerraformError):
     """A Terraform command failed; the message holds its words, and what to do."""
 
 
-@dataclass(frozen=True)
-class Change:
-    """One thing that a plan would change, such as `aws_sqs_queue.main`, `("update",)`."""
-
-    address: str
-    actions: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What an apply would do."""
-
-    changes: tuple[Change, ...]
-
-    @property
-    def empty(self) -> bool:
-        """Whether an apply would change nothing."""
-        return not self.changes
-
-
 class Stack:
     """One configuration, its variables and its state.
 
     `environment` is all that Terraform sees of the environment (see `terraform_env`), less the
-    TF_* variables that would add options or choose another workspace.
+    TF_* variables that would add options or choose another workspace. `variables` count more than
+    `var_files`. Where the configuration has a backend block, the state is where that says, and
+    `state` is not used.
     """
 
     def __init__(
@@ -92,6 +49,7 @@ class Stack:
         state: Path,
         variables: Mapping[str, object],
         environment: Mapping[str, str],
+        var_files: Sequence[Path] = (),
     ) -> None:
         self.directory = directory.resolve()
         self.data_dir = data_dir.resolve()
@@ -105,29 +63,90 @@ class Stack:
             working_dir=str(self.directory),
             state=str(self.state),
             variables=dict(variables),
+            var_file=[str(path.resolve()) for path in var_files],
             terraform_bin_path=str(terraform_binary(environment)),
         )
 
-    def init(self) -> None:
-        """Install the providers and modules."""
-        # python-terraform would hand init the options of apply.
-        self._run("init", self._terraform.init, state=None, var=None)
+    @property
+    def remote(self) -> bool:
+        """Whether a backend keeps the state, as the last init found it."""
+        try:
+            found = json.loads((self.data_dir / "terraform.tfstate").read_bytes())
+        except (FileNotFoundError, ValueError):
+            return False
+        return bool(found.get("backend", {}).get("type", "local") != "local")
+
+    def init(self, backend_config: Path | None = None) -> None:
+        """Install the providers and modules, and find the state.
+
+        Args:
+            backend_config: completes the configuration's backend block.
+        """
+        self._run(
+            "init",
+            self._terraform.init,
+            backend_config=backend_config and str(backend_config.resolve()),
+            # By this the library would have Terraform forget, without a word, a state that has
+            # been elsewhere so far.
+            reconfigure=IsNotFlagged,
+            # It would hand init the options of apply, too.
+            state=None,
+            var=None,
+            var_file=None,
+        )
+        self._check_backend(backend_config)
 
     def plan(self) -> Plan:
         """Return what an apply would do."""
+        with self.planned() as plan:
+            return plan
+
+    @contextlib.contextmanager
+    def planned(
+        self,
+        variables: Mapping[str, object] | None = None,
+        *,
+        destroy: bool = False,
+    ) -> Iterator[Plan]:
+        """Plan, for `apply` to carry out within the `with` block.
+
+        Args:
+            variables: more of them, for this plan alone.
+            destroy: plan to remove all that the state knows.
+        """
         # In a file of its own, which holds secrets: data_dir is readable by its owner alone.
         saved = self.data_dir / f"{os.getpid()}.tfplan"
         try:
-            # Exit status 2 says that there are changes.
-            self._run("plan", self._terraform.plan, out=saved, success=(0, 2), **_JSON)
-            shown = self._run("show", self._terraform.cmd, "show", str(saved), **_JSON)
+            self._run(
+                "plan",
+                self._terraform.plan,
+                var={**self._terraform.variables, **(variables or {})},
+                out=saved,
+                destroy=IsFlagged if destroy else None,
+                success=(0, 2),  # 2 says that there are changes
+                **_JSON,
+            )
+            yield read_plan(json.loads(self._show(saved)), saved)
         finally:
             saved.unlink(missing_ok=True)
-        return _plan(json.loads(shown))
 
-    def apply(self, progress: Progress = print) -> None:
-        """Make the real thing as configured."""
-        self._run("apply", self._terraform.apply, progress=progress, skip_plan=True, **_JSON)
+    def text(self, plan: Plan) -> str:
+        """A saved plan in full, as Terraform shows it on a terminal."""
+        return self._run(
+            "show", self._terraform.cmd, "show", str(plan.saved), no_color=IsFlagged
+        ).strip()
+
+    def apply(self, progress: Progress = print, plan: Plan | None = None) -> None:
+        """Make the real thing as configured, or exactly what a saved plan says."""
+        self._run(
+            "apply",
+            self._terraform.apply,
+            *([str(plan.saved)] if plan else []),
+            progress=progress,
+            skip_plan=True,
+            **(_IN_THE_PLAN if plan else {}),
+            **_JSON,
+        )
 
     def destroy(self, progress: Progress = print) -> None:
         """Remove all that the state knows."""
@@ -140,11 +159,27 @@ class Stack:
             **_JSON,
         )
 
-    def outputs(self) -> dict[str, Any]:
-        """Return the values of the outputs, the sensitive ones among them."""
+    def outputs(self, *, sensitive: bool = True) -> dict[str, Any]:
+        """Return the values of the outputs, with or without the sensitive ones."""
         # Not python-terraform's output(): it turns a failure into None.
         said = self._run("output", self._terraform.cmd, "output", state=self.state, **_JSON)
-        return {name: output["value"] for name, output in json.loads(said).items()}
+        return {
+            name: output["value"]
+            for name, output in json.loads(said).items()
+            if sensitive or not output.get("sensitive")
+        }
+
+    def resources(self) -> list[tuple[str, dict[str, Any]]]:
+        """Return type and attributes of each resource that the state knows."""
+        if not self.remote and not self.state.exists():
+            return []
+        shown = json.loads(self._show(None if self.remote else self.state))
+        return list(_resources(shown.get("values", {}).get("root_module", {})))
+
+    def _show(self, what: Path | None) -> str:
+        return self._run(
+            "show", self._terraform.cmd, "show", *([str(what)] if what else []), **_JSON
+        )
 
     def _run(
         self,
@@ -159,7 +194,7 @@ class Stack:
         self._check_state()
         for folder in (self.data_dir, self.state.parent):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        transcript = _Transcript(progress)
+        transcript = Transcript(progress)
         # Not synchronous: the library would only give the output at the end.
         with _environ(self._environment):
             process, _, _ = command(*arguments, **options, synchronous=False)
@@ -169,21 +204,32 @@ class Stack:
             self._terraform.temp_var_files.clean_up()
         if status not in success:
             words = transcript.errors() or errors.strip() or transcript.text().strip()
-            raise StackError(self._failure(name, words))
+            what = f"terraform {name} failed in {self.directory}"
+            raise StackError(f"{what}:\n{words}\n{advice(words)}")
         return transcript.text()
 
-    def _failure(self, name: str, words: str) -> str:
-        advice = [advice for symptom, advice in _ADVICE if symptom in words.lower()]
-        default = "Put right what Terraform names and run the same again; what was made is kept."
-        what = f"terraform {name} failed in {self.directory}"
-        return "\n".join([f"{what}:", words, *(advice[:1] or [default])])
+    def _check_backend(self, config: Path | None) -> None:
+        """Refuse a state that is not where the user believes it to be."""
+        if config and not self.remote:
+            kind = config.suffixes[0].lstrip(".")
+            raise StackError(
+                f"{config} says where the state is kept, but the configuration has "
+                f"no backend, so that it would be kept on this disk. Make a file backend.tf in "
+                f'{self.directory} that holds: terraform {{ backend "{kind}" {{}} }}'
+            )
+        if self.remote and self.state.exists() and _holds_resources(self.state):
+            raise StackError(
+                f"{self.state} knows a stack, but a backend keeps the state now. Move it there: "
+                f"TF_DATA_DIR={self.data_dir} terraform -chdir={self.directory} state push "
+                f"{self.state}; then rename that file."
+            )
 
     def _check_state(self) -> None:
         """Refuse a state file that a killed run left cut short.
 
         Terraform takes an empty one for a new beginning, and would make everything again.
         """
-        if not self.state.exists() or _is_state(self.state):
+        if self.remote or not self.state.exists() or _is_state(self.state):
             return
         backup = self.state.with_name(f"{self.state.name}.backup")
         remedy = (
@@ -201,8 +247,11 @@ class _Terraform(python_terraform.Terraform):  # type: ignore[misc]  # the libra
     """python-terraform, less what breaks it under Terraform 1.x."""
 
     def generate_cmd_string(self, cmd: str, *args: str, **kwargs: object) -> list[str]:
-        """Leave out the library's own option, which it passes on to Terraform."""
+        """Leave out the library's own option, and let variables count more than files of them."""
         kwargs.pop("synchronous", None)
+        # The last one counts for Terraform; the library names the files after the variables.
+        if "var" in kwargs:
+            kwargs["var"] = kwargs.pop("var")
         command: list[str] = super().generate_cmd_string(cmd, *args, **kwargs)
         return command
 
@@ -214,67 +263,20 @@ class _Terraform(python_terraform.Terraform):  # type: ignore[misc]  # the libra
         raise AttributeError(name)
 
 
-class _Transcript:
-    """What a command says, line by line: JSON messages if it was told so, else text."""
-
-    def __init__(self, progress: Progress | None) -> None:
-        self._progress = progress
-        self._lines: list[str] = []
-        self._errors: list[str] = []
-
-    def add(self, line: str) -> None:
-        self._lines.append(line)
-        message = _message(line)
-        kind = message.get("type")
-        diagnostic = message.get("diagnostic", {})
-        if diagnostic.get("severity") == "error":
-            self._errors.append(_diagnosis(diagnostic))
-        elif self._progress and diagnostic and diagnostic["summary"] not in _EXPECTED:
-            self._progress(_diagnosis(diagnostic))
-        elif self._progress and kind in _PROGRESS:
-            self._progress(message["@message"])
-
-    def text(self) -> str:
-        return "".join(self._lines)
-
-    def errors(self) -> str:
-        return "\n\n".join(self._errors)
+def _resources(module: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The managed resources of a module and of those within it."""
+    for resource in module.get("resources", ()):
+        if resource["mode"] == "managed":
+            yield resource["type"], resource["values"]
+    for child in module.get("child_modules", ()):
+        yield from _resources(child)
 
 
-def _message(line: str) -> dict[str, Any]:
-    """Return a line of Terraform's machine-readable output; nothing for any other line."""
+def _holds_resources(state: Path) -> bool:
     try:
-        message = json.loads(line)
-    except ValueError:
-        return {}
-    return message if isinstance(message, dict) and "@message" in message else {}
-
-
-def _diagnosis(diagnostic: Mapping[str, Any]) -> str:
-    """Return an error or a warning as Terraform words it on a terminal."""
-    where = []
-    if address := diagnostic.get("address"):
-        where.append(f"with {address}")
-    if place := diagnostic.get("range"):
-        where.append(f"on {place['filename']} line {place['start']['line']}")
-    what = f"{diagnostic['severity'].capitalize()}: {diagnostic['summary']}"
-    parts = (what, ", ".join(where), diagnostic.get("detail"))
-    return "\n".join(filter(None, parts))
-
-
-def _plan(shown: Mapping[str, Any]) -> Plan:
-    changed = [
-        *((change["address"], change["change"]) for change in shown.get("resource_changes", ())),
-        *((f"output.{name}", change) for name, change in shown.get("output_changes", {}).items()),
-    ]
-    return Plan(
-        tuple(
-            Change(address, tuple(change["actions"]))
-            for address, change in changed
-            # Reading a data source changes nothing.
-            if change["actions"] not in (["no-op"], ["read"])
-        )
-    )
+        return bool(json.loads(state.read_bytes())["resources"])
+    except (ValueError, LookupError):
+        return False
 
 
 def _is_state(path: Path) -> bool:

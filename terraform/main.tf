@@ -126,7 +126,7 @@ module "monitoring" {
     min_tasks    = var.worker.min_tasks
   }
 
-  watch_worker_metrics   = var.worker != null && var.worker_image != null
+  watch_worker_metrics   = var.worker == null ? false : var.worker_image != null && lookup(var.worker.environment, "SESBOUNCE_EMF", "true") == "true"
   watch_reputation       = var.monitoring.watch_reputation
   alarm_emails           = var.monitoring.alarm_emails
   oldest_message_seconds = var.monitoring.oldest_message_seconds

@@ -8,16 +8,77 @@ mock_provider "aws" {
   }
 
   mock_resource "aws_sqs_queue" {
-    defaults = { arn = "arn:aws:sqs:eu-west-1:123456789012:sesbounce-feedback" }
+    defaults = {
+      arn = "arn:aws:sqs:eu-west-1:123456789012:sesbounce-feedback"
+      url = "https://sqs.eu-west-1.amazonaws.com/123456789012/sesbounce-feedback"
+    }
+  }
+
+  mock_resource "aws_kms_key" {
+    defaults = { arn = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd" }
   }
 
   mock_resource "aws_iam_policy" {
     defaults = { arn = "arn:aws:iam::123456789012:policy/sesbounce-consumer" }
   }
+
+  mock_resource "aws_iam_role" {
+    defaults = { arn = "arn:aws:iam::123456789012:role/sesbounce" }
+  }
+
+  mock_resource "aws_iam_openid_connect_provider" {
+    defaults = { arn = "arn:aws:iam::123456789012:oidc-provider/token.actions.githubusercontent.com" }
+  }
+
+  mock_resource "aws_cloudwatch_log_group" {
+    defaults = { arn = "arn:aws:logs:eu-west-1:123456789012:log-group:/ecs/sesbounce" }
+  }
+
+  mock_resource "aws_ecr_repository" {
+    defaults = {
+      arn            = "arn:aws:ecr:eu-west-1:123456789012:repository/sesbounce"
+      repository_url = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/sesbounce"
+    }
+  }
+
+  mock_resource "aws_ecs_cluster" {
+    defaults = { arn = "arn:aws:ecs:eu-west-1:123456789012:cluster/sesbounce" }
+  }
+
+  mock_resource "aws_ecs_task_definition" {
+    defaults = { arn = "arn:aws:ecs:eu-west-1:123456789012:task-definition/sesbounce:1" }
+  }
+
+  mock_resource "aws_db_instance" {
+    defaults = {
+      address            = "sesbounce.abc.eu-west-1.rds.amazonaws.com"
+      master_user_secret = [{ secret_arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:rds!db-1-AbCdEf" }]
+    }
+  }
+
+  mock_resource "aws_appautoscaling_policy" {
+    defaults = { arn = "arn:aws:autoscaling:eu-west-1:123456789012:scalingPolicy:1" }
+  }
+
+  mock_data "aws_vpc" {
+    defaults = { id = "vpc-default" }
+  }
+
+  mock_data "aws_subnets" {
+    defaults = { ids = ["subnet-a", "subnet-b"] }
+  }
+}
+
+variables {
+  monitoring = { alarm_emails = ["operator@example.com"] }
 }
 
 run "without_any_variable" {
   command = plan
+
+  variables {
+    monitoring = {}
+  }
 
   assert {
     condition     = output.topic_name == "sesbounce-feedback" && output.queue_name == "sesbounce-feedback"
@@ -29,8 +90,29 @@ run "without_any_variable" {
     error_message = "Nothing must publish and nobody consume unasked."
   }
 
+  assert {
+    condition = (
+      output.repository_url == "123456789012.dkr.ecr.eu-west-1.amazonaws.com/sesbounce"
+      && output.database_identifier == "sesbounce"
+      && output.cluster_name == "sesbounce"
+      && output.worker_platform == "linux/arm64"
+      && output.worker_image == null && output.service_name == null && output.task_definition_arn == null
+    )
+    error_message = "All must be there that has to be before there is an image."
+  }
+
+  assert {
+    condition     = output.alarm_names == toset(["sesbounce-dlq", "sesbounce-subscription-dlq", "sesbounce-oldest-message", "sesbounce-bounce-rate", "sesbounce-complaint-rate"])
+    error_message = "A worker that isn't there yet must be no alarm."
+  }
+
+  assert {
+    condition     = output.deploy_role_arn == null && output.kms_key_arn == null
+    error_message = "No role for GitHub and no key must be made unasked."
+  }
+
   # The stack is whole, but it warns.
-  expect_failures = [check.something_publishes]
+  expect_failures = [check.something_publishes, check.somebody_hears_alarms]
 }
 
 run "silent_identity" {
@@ -51,6 +133,8 @@ run "whole" {
     identities           = { "example.com" = {} }
     configuration_sets   = { newsletter = {} }
     create_consumer_user = true
+    worker_image         = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/acme@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+    worker               = { environment = { SESBOUNCE_STRIKE_OFF_SQL = "DELETE FROM member WHERE lower(email) = :address" } }
   }
 
   assert {
@@ -64,8 +148,190 @@ run "whole" {
   }
 
   assert {
-    condition     = jsondecode(output.consumer_policy).Statement[0].Resource == output.queue_arn
-    error_message = "The consumer must be allowed this queue."
+    condition     = jsondecode(output.consumer_policy).Statement[0].Resource == [output.queue_arn] && length(jsondecode(output.consumer_policy).Statement) == 1
+    error_message = "The consumer must be allowed this queue, and nothing else."
+  }
+
+  assert {
+    condition     = output.service_name == "acme" && output.worker_image == var.worker_image && output.database_identifier == "acme" && output.dashboard_name == "acme"
+    error_message = "Service, database and dashboard must be called after the stack."
+  }
+
+  assert {
+    condition     = contains(output.alarm_names, "acme-no-task") && contains(output.alarm_names, "acme-unhealthy")
+    error_message = "The worker must be watched."
+  }
+}
+
+run "what_the_worker_is_told" {
+  command = plan
+
+  variables {
+    identities           = { "example.com" = {} }
+    ses_suppression_list = true
+    worker_image         = "registry.example/sesbounce@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+    worker = {
+      environment = { SESBOUNCE_STRIKES = "5" }
+      secrets     = { SESBOUNCE_HASH_KEY = "arn:aws:ssm:eu-west-1:123456789012:parameter/sesbounce/hash-key" }
+    }
+  }
+
+  assert {
+    condition = { for variable in jsondecode(module.worker_service[0].container_definitions)[0].environment : variable.name => variable.value } == {
+      SESBOUNCE_DATABASE_URL         = "postgresql://sesbounce@sesbounce.abc.eu-west-1.rds.amazonaws.com:5432/sesbounce?sslmode=require"
+      SESBOUNCE_EMF                  = "true"
+      SESBOUNCE_LOG_FORMAT           = "json"
+      SESBOUNCE_METRICS_PORT         = "9464"
+      SESBOUNCE_PROCESSES            = "1"
+      SESBOUNCE_QUEUE_URL            = "https://sqs.eu-west-1.amazonaws.com/123456789012/sesbounce-feedback"
+      SESBOUNCE_SES_SUPPRESSION_LIST = "true"
+      SESBOUNCE_SHUTDOWN_SECONDS     = "25"
+      SESBOUNCE_STRIKES              = "5"
+      SESBOUNCE_TOPIC_ARNS           = "arn:aws:sns:eu-west-1:123456789012:sesbounce-feedback"
+    }
+    error_message = "The worker must be told of its queue, its topic and its database, and what the user says."
+  }
+
+  assert {
+    condition = { for secret in jsondecode(module.worker_service[0].container_definitions)[0].secrets : secret.name => secret.valueFrom } == {
+      SESBOUNCE_DATABASE_PASSWORD = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:rds!db-1-AbCdEf:password::"
+      SESBOUNCE_HASH_KEY          = "arn:aws:ssm:eu-west-1:123456789012:parameter/sesbounce/hash-key"
+    }
+    error_message = "The worker must get its password and the user's secrets by reference."
+  }
+
+  assert {
+    condition     = [for statement in jsondecode(output.consumer_policy).Statement : statement.Sid] == ["ConsumeQueue", "KeepTheSuppressionListOfSes"]
+    error_message = "What the worker is told to do it must be allowed."
+  }
+}
+
+run "without_metrics_of_the_worker" {
+  command = plan
+
+  variables {
+    identities   = { "example.com" = {} }
+    worker_image = "registry.example/sesbounce@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+    worker       = { environment = { SESBOUNCE_EMF = "false" } }
+  }
+
+  assert {
+    condition     = contains(output.alarm_names, "sesbounce-no-task") && !contains(output.alarm_names, "sesbounce-unhealthy")
+    error_message = "What the worker does not tell must not be watched."
+  }
+}
+
+run "database_of_the_user" {
+  command = plan
+
+  variables {
+    identities              = { "example.com" = {} }
+    worker_image            = "registry.example/sesbounce@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+    database_url_secret_arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:url-AbCdEf"
+    worker                  = { egress_tcp_ports = [443, 3306] }
+  }
+
+  assert {
+    condition     = output.database_identifier == null && output.database_url == null && output.database_password_secret == null
+    error_message = "There must be no other database."
+  }
+
+  assert {
+    condition = jsondecode(module.worker_service[0].container_definitions)[0].secrets == [
+      { name = "SESBOUNCE_DATABASE_URL", valueFrom = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:url-AbCdEf" },
+    ]
+    error_message = "The worker must get the whole URL by reference."
+  }
+}
+
+run "own_network" {
+  command = plan
+
+  variables {
+    identities = { "example.com" = {} }
+    network = {
+      vpc_id              = "vpc-own"
+      worker_subnet_ids   = ["subnet-c"]
+      database_subnet_ids = ["subnet-d", "subnet-e"]
+    }
+  }
+
+  assert {
+    condition     = module.worker_service[0].vpc_id == "vpc-own" && module.worker_service[0].subnet_ids == tolist(["subnet-c"])
+    error_message = "The worker must be in the given network."
+  }
+}
+
+run "encrypted_with_a_key" {
+  command = plan
+
+  variables {
+    identities           = { "example.com" = {} }
+    create_kms_key       = true
+    consumer_may_redrive = true
+  }
+
+  assert {
+    condition     = [for statement in jsondecode(output.consumer_policy).Statement : statement.Sid] == ["ConsumeQueue", "ReadEncryptedMessages", "RedriveFromDeadLetterQueues", "RedriveToTheQueue"]
+    error_message = "The consumer must be able to read what the key encrypts, and to redrive."
+  }
+}
+
+run "queue_only" {
+  command = plan
+
+  variables {
+    identities = { "example.com" = {} }
+    worker     = null
+    monitoring = null
+  }
+
+  assert {
+    condition = alltrue([for absent in [
+      output.repository_url, output.worker_image, output.worker_platform, output.cluster_name, output.service_name,
+      output.task_definition_arn, output.task_role_arn, output.trust_policy, output.execution_policy, output.log_group_name,
+      output.database_identifier, output.alarm_topic_arn, output.dashboard_name,
+    ] : absent == null])
+    error_message = "There must be nothing but the queue and who may consume it."
+  }
+}
+
+run "queue_watched" {
+  command = plan
+
+  variables {
+    identities = { "example.com" = {} }
+    worker     = null
+  }
+
+  assert {
+    condition     = output.alarm_names == toset(["sesbounce-dlq", "sesbounce-subscription-dlq", "sesbounce-oldest-message", "sesbounce-bounce-rate", "sesbounce-complaint-rate"])
+    error_message = "Queues and reputation must be watched, and no worker."
+  }
+}
+
+run "github" {
+  command = plan
+
+  variables {
+    identities = { "example.com" = {} }
+    topic_name = "SESBounce"
+    queue_name = "SESBounceSQS"
+    github     = { repository = "acme/mail", branches = [], environments = ["production"], state_bucket = "acme-state" }
+  }
+
+  assert {
+    condition     = jsondecode(output.deploy_role_trust_policy).Statement[0].Condition.StringEquals["token.actions.githubusercontent.com:sub"] == ["repo:acme/mail:environment:production"]
+    error_message = "Only the environment's jobs may deploy."
+  }
+
+  assert {
+    condition = (
+      keys(output.deploy_role_policies) == ["database", "feedback", "rights", "state", "watch", "worker"]
+      && contains(jsondecode(output.deploy_role_policies.feedback).Statement[0].Resource, "arn:aws:sns:eu-west-1:123456789012:SESBounce")
+      && contains(jsondecode(output.deploy_role_policies.feedback).Statement[2].Resource, "arn:aws:sqs:eu-west-1:123456789012:SESBounceSQS-*")
+    )
+    error_message = "The role must be about this stack, by all its names."
   }
 }
 
@@ -80,4 +346,25 @@ run "configuration_set_alone" {
     condition     = length(output.identity_names) == 0
     error_message = "No identity is needed where configuration sets publish."
   }
+}
+
+
+run "upper_case_name" {
+  command = plan
+
+  variables {
+    name = "Acme"
+  }
+
+  expect_failures = [var.name, check.something_publishes]
+}
+
+run "name_with_underscore" {
+  command = plan
+
+  variables {
+    name = "acme_mail"
+  }
+
+  expect_failures = [var.name, check.something_publishes]
 }

@@ -2,19 +2,25 @@
 
 A record is all that the worker does: the log, the merge, the verdict and the strike-off, in one
 transaction. The bare insert writes the same events with `INSERT … ON CONFLICT DO NOTHING`, a
-transaction a batch. The rounds of both and of all batch sizes take turns.
+transaction a batch, through SQLAlchemy as one writes it. The rounds of both and of all batch
+sizes take turns. Both databases wait for the disk at each commit.
+
+With `--growth`: how fast batches of 200 are recorded in a SQLite database of millions of facts
+and addresses, beside one that begins empty; the addresses are any of the millions.
 """
 
 import argparse
+import dataclasses
 import json
+import random
 import statistics
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import sqlalchemy as sa
@@ -31,22 +37,43 @@ from sesbounce.schema import event, metadata
 from sesbounce.store import Store
 from sesbounce.strike_off import StrikeOff
 from tests import databases
+from tests.bench.growth import fill
 from tests.support import AT, mail, said
 
-SIZES = (1, 10, 100, 500)
+SIZES = (1, 10, 100, 200, 500)
 STRIKE_OFF = "UPDATE member SET mailable = 0 WHERE email = :address"
 MEMBERS = 10_000
+GROWTH_BATCH = 200
+GROWTH_MESSAGES = 10_000
+
+
+class Pace(NamedTuple):
+    """How fast something went.
+
+    Attributes:
+        rate: messages a second.
+        cpu: microseconds of this process's CPU time a message.
+    """
+
+    rate: float
+    cpu: float
+
+
+def message(recipient: str, number: int, at: datetime) -> Decoded:
+    """A bounce of a mail of its own; one in five hard, the rest of full mailboxes."""
+    scenario = Scenario.BOUNCE if number % 5 == 0 else Scenario.MAILBOX_FULL
+    # SES's ids begin with the time.
+    mail_id = f"0100{int(at.timestamp() * 1000):012x}-{random.getrandbits(128):032x}-000000"
+    return decode(json.dumps(said(scenario, mail(recipient, mail_id), at=at)))
 
 
 def messages(count: int, batch: int) -> list[Decoded]:
-    """Bounces of different mails; one in five hard, the rest of full mailboxes."""
-    told = []
-    for number in range(count):
-        scenario = Scenario.BOUNCE if number % 5 == 0 else Scenario.MAILBOX_FULL
-        about = mail(f"{(number * 7919) % MEMBERS}@example.com", f"m{batch}-{number}")
-        at = AT + timedelta(seconds=number)
-        told.append(decode(json.dumps(said(scenario, about, at=at))))
-    return told
+    """Bounces about different members."""
+    begin = AT + timedelta(days=batch)
+    return [
+        message(f"{(n * 7919) % MEMBERS}@example.com", n, begin + timedelta(seconds=n))
+        for n in range(count)
+    ]
 
 
 def batches(told: Sequence[Decoded], size: int) -> Iterator[Sequence[Decoded]]:
@@ -56,37 +83,41 @@ def batches(told: Sequence[Decoded], size: int) -> Iterator[Sequence[Decoded]]:
 
 def emptied(engine: sa.Engine) -> None:
     """Begin each round with no facts and all members mailable."""
+    # PostgreSQL would keep what is deleted until it is vacuumed.
+    empty = "TRUNCATE" if engine.dialect.name == "postgresql" else "DELETE FROM"
     with write(engine) as connection:
-        # PostgreSQL would keep what is deleted until a vacuum comes.
-        empty = "TRUNCATE" if engine.dialect.name == "postgresql" else "DELETE FROM"
         for table in metadata.sorted_tables:
             connection.exec_driver_sql(f"{empty} {table.name}")
         connection.exec_driver_sql("UPDATE member SET mailable = 1")
 
 
-def record(engine: sa.Engine, told: Sequence[Decoded], size: int) -> float:
-    """Seconds that the worker's way takes."""
+def timed(work: Callable[[], None], count: int) -> Pace:
+    """Measure work on that many messages."""
+    began, cpu = time.perf_counter(), time.process_time()
+    work()
+    seconds, cpu = time.perf_counter() - began, time.process_time() - cpu
+    return Pace(count / seconds, cpu / count * 1e6)
+
+
+def record(engine: sa.Engine, told: Sequence[Decoded], size: int) -> None:
+    """The worker's way."""
     store = Store(engine, Policy(), StrikeOff(STRIKE_OFF))
-    began = time.perf_counter()
     for batch in batches(told, size):
         store.record(batch, AT)
-    return time.perf_counter() - began
 
 
-def insert(engine: sa.Engine, told: Sequence[Decoded], size: int) -> float:
-    """Seconds that a bare insert of the same events takes."""
+def insert(engine: sa.Engine, told: Sequence[Decoded], size: int) -> None:
+    """A bare insert of the same events."""
     dialect = sqlite if engine.dialect.name == "sqlite" else postgresql
     statement = dialect.insert(event).on_conflict_do_nothing(index_elements=["dedupe_key"])
-    began = time.perf_counter()
     for batch in batches(told, size):
         rows: list[dict[str, Any]] = [
-            msgspec.structs.asdict(fact) | {"message_digest": message.digest, "recorded_at": AT}
-            for message in batch
-            for fact in message.feedback
+            msgspec.structs.asdict(fact) | {"message_digest": one.digest, "recorded_at": AT}
+            for one in batch
+            for fact in one.feedback
         ]
         with write(engine) as connection:
             connection.execute(statement, rows)
-    return time.perf_counter() - began
 
 
 def prepare(url: str) -> sa.Engine:
@@ -106,45 +137,98 @@ def prepare(url: str) -> sa.Engine:
 
 def measure(name: str, engine: sa.Engine, rounds: int, console: Console) -> None:
     """Measure and print one kind of database."""
-    recorded: dict[int, list[float]] = {size: [] for size in SIZES}
-    inserted: dict[int, list[float]] = {size: [] for size in SIZES}
+    recorded: dict[int, list[Pace]] = {size: [] for size in SIZES}
+    inserted: dict[int, list[Pace]] = {size: [] for size in SIZES}
     for number in track(range(rounds), description=name, console=console):
         for size in SIZES:
             told = messages(max(200, size * 4), number)
-            emptied(engine)
-            recorded[size].append(len(told) / record(engine, told, size))
-            emptied(engine)
-            inserted[size].append(len(told) / insert(engine, told, size))
+            for way, paces in ((record, recorded), (insert, inserted)):
+                emptied(engine)
+                pace = timed(lambda: way(engine, told, size), len(told))  # noqa: B023  runs now
+                paces[size].append(pace)
     table = Table(title=f"{name}: messages a second, medians of {rounds} rounds")
-    for heading in ("batch", "recorded", "bare insert", "ratio", "x its own batch of 1"):
+    headings = ("batch", "recorded", "bare insert", "ratio", "x its own batch of 1", "CPU µs")
+    for heading in headings:
         table.add_column(heading, justify="right")
-    single = statistics.median(recorded[1])
+    single = median(pace.rate for pace in recorded[1])
     for size in SIZES:
-        ours, bare = statistics.median(recorded[size]), statistics.median(inserted[size])
-        pairs = zip(recorded[size], inserted[size], strict=True)
-        ratio = statistics.median(a / b for a, b in pairs)
-        table.add_row(
-            str(size), f"{ours:,.0f}", f"{bare:,.0f}", f"{ratio:.2f}", f"{ours / single:.1f}"
-        )
+        ours, bare = (median(pace.rate for pace in paces[size]) for paces in (recorded, inserted))
+        ratio = median(a.rate / b.rate for a, b in zip(recorded[size], inserted[size], strict=True))
+        cpu = median(pace.cpu for pace in recorded[size])
+        cells = (f"{ours:,.0f}", f"{bare:,.0f}", f"{ratio:.2f}", f"{ours / single:.1f}")
+        table.add_row(str(size), *cells, f"{cpu:,.0f}")
     console.print(table)
+
+
+def median(values: Iterator[float]) -> float:
+    """Of the rounds."""
+    return statistics.median(values)
 
 
 @contextmanager
 def postgresql_url() -> Iterator[str]:
-    """A server of its own; it does not wait for the disk."""
+    """A server of its own that waits for the disk at each commit, as users run it."""
+    durable = dataclasses.replace(databases._POSTGRESQL, options=("--timezone=UTC",))
     with tempfile.TemporaryDirectory() as folder:
         # The server runs as a user of its own where root runs this.
         Path(folder).chmod(0o755)
-        with databases.postgresql(Path(folder)) as url:
+        with databases._running(durable, Path(folder)) as url:
             yield url
+
+
+def growth(facts: int, addresses: int, rounds: int, console: Console) -> None:
+    """Measure and print what a large database costs."""
+    paces: list[tuple[Pace, Pace]] = []
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "large.sqlite3"
+        engine = prepare(f"sqlite:///{path}")
+        record(engine, messages(1000, 0), GROWTH_BATCH)
+        engine.dispose()
+        fill(path, facts, addresses)
+        console.print(
+            f"{facts:,} facts, {addresses:,} addresses: {path.stat().st_size / 1e9:.1f} GB"
+        )
+        large = open_database(f"sqlite:///{path}")
+        for number in track(range(rounds), description="growth", console=console):
+            told = scattered(addresses, number)
+            with tempfile.TemporaryDirectory() as fresh:
+                empty = prepare(f"sqlite:///{fresh}/empty.sqlite3")
+                small = timed(lambda: record(empty, told, GROWTH_BATCH), len(told))  # noqa: B023
+                empty.dispose()
+            paces.append((small, timed(lambda: record(large, told, GROWTH_BATCH), len(told))))  # noqa: B023
+        large.dispose()
+    table = Table(title=f"SQLite, batches of {GROWTH_BATCH}, medians of {rounds} rounds")
+    for heading in ("database", "messages/s", "CPU µs"):
+        table.add_column(heading, justify="right")
+    for name, place in (("empty", 0), ("large", 1)):
+        rate, cpu = (median(pair[place][n] for pair in paces) for n in (0, 1))
+        table.add_row(name, f"{rate:,.0f}", f"{cpu:,.0f}")
+    rate, cpu = (median(large[n] / small[n] for small, large in paces) for n in (0, 1))
+    table.add_row("large/empty", f"{rate:.2f}", f"{cpu:.2f}")
+    console.print(table)
+
+
+def scattered(addresses: int, number: int) -> list[Decoded]:
+    """Bounces about any of the addresses, after all that is there."""
+    begin = AT + timedelta(days=1 + number)
+    return [
+        message(f"a{random.randrange(addresses)}@example.com", n, begin + timedelta(seconds=n))
+        for n in range(GROWTH_MESSAGES)
+    ]
 
 
 def main() -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--growth", action="store_true", help="needs 8 GB in the temporary folder")
+    parser.add_argument("--facts", type=int, default=10_000_000, help="of --growth")
+    parser.add_argument("--addresses", type=int, default=2_000_000, help="of --growth")
     options = parser.parse_args()
     console = Console()
+    if options.growth:
+        growth(options.facts, options.addresses, options.rounds, console)
+        return
     with tempfile.TemporaryDirectory() as folder:
         engine = prepare(f"sqlite:///{folder}/bench.sqlite3")
         measure("SQLite", engine, options.rounds, console)

@@ -27,6 +27,9 @@ VARIABLES: dict[str, object] = {
     "notification_emails": ["watcher@example.com"],
     "max_receive_count": 2,
     "create_consumer_user": True,
+    # LocalStack without a licence has neither ECS, ECR nor RDS.
+    "worker": None,
+    "monitoring": None,
 }
 
 

@@ -12,8 +12,9 @@ import pytest
 
 from scripts import localstack
 from scripts.localstack import CHECKOUT, LocalStack
-from scripts.stack import Change, Stack, StackError
+from scripts.stack import Stack, StackError
 from scripts.terraform_env import terraform_env
+from scripts.terraform_plan import Change
 
 CONFIGURATION = """\
 terraform {

@@ -1,7 +1,6 @@
 """The commands of the Makefile, run for real."""
 
 import json
-import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from scripts import demo, deploy, localstack
+from scripts import demo, localstack
 from scripts.localstack import CHECKOUT, LocalStack
 from tests.integration.conftest import SENDER
 from tests.integration.worker_process import Worker
@@ -113,41 +112,3 @@ def test_the_demo_tells_its_story_twice_and_leaves_nothing_behind(
     demo.clean(folder)
     assert not folder.exists()
     assert "sesbounce-demo" not in names(session)
-
-
-def test_deploy_plans_asks_applies_and_destroys(
-    environment: Mapping[str, str],
-    session: Any,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    tmp_path: Path,
-) -> None:
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
-    directory = tmp_path / "terraform"
-    leave = shutil.ignore_patterns(".terraform*", "*.tfstate*", "*.tfvars", "tests")
-    shutil.copytree(CHECKOUT / "terraform", directory, ignore=leave)
-    (directory / "terraform.tfvars").write_text(
-        'name = "deployed"\nconfiguration_sets = { deployed = { create = true } }\n'
-    )
-
-    def run(*arguments: str, answer: str = "") -> tuple[int, str]:
-        code = deploy.main(arguments, directory, lambda _: answer)
-        return code, capsys.readouterr().out
-
-    code, plan = run("plan")
-    assert code == 0
-    assert "+ create  module.feedback_queue.aws_sns_topic.this" in plan
-    assert run("apply", answer="no")[0] == 1
-    assert "deployed" not in names(session)
-
-    code, applied = run("apply", answer="yes")
-    assert code == 0
-    assert "topic_arn = arn:aws:sns:us-east-1:000000000000:deployed-feedback" in applied
-    assert run("apply")[1].endswith("No changes.\n")
-    assert json.loads(run("output", "--json")[1])["configuration_set_names"] == ["deployed"]
-
-    assert run("destroy", answer="")[0] == 1
-    assert "deployed" in names(session)
-    assert run("destroy", "--yes")[0] == 0
-    assert "deployed" not in names(session)

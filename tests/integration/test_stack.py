@@ -1,8 +1,15 @@
 """What Terraform has made in LocalStack, looked at from outside."""
 
 import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from scripts import localstack
+from scripts.localstack import CHECKOUT, LocalStack
+from scripts.stack import Stack
+from scripts.terraform_env import terraform_env
 from tests.integration.conftest import NAME, SENDER, Applied
 
 if TYPE_CHECKING:
@@ -74,3 +81,28 @@ def test_the_consumer_s_user_has_the_one_policy(session: Any, outputs: dict[str,
     policy = iam.get_policy(PolicyArn=outputs["consumer_policy_arn"])["Policy"]
     version = iam.get_policy_version(PolicyArn=policy["Arn"], VersionId=policy["DefaultVersionId"])
     assert version["PolicyVersion"]["Document"] == json.loads(outputs["consumer_policy"])
+
+
+def test_the_example_for_localstack_applies(
+    aws: LocalStack, session: Any, environment: Mapping[str, str], tmp_path: Path
+) -> None:
+    example = Stack(
+        CHECKOUT / "terraform/examples/localstack",
+        data_dir=tmp_path / "data",
+        state=tmp_path / "terraform.tfstate",
+        variables={"endpoint": aws.endpoint},
+        environment=terraform_env(environment),
+    )
+    example.init()
+    example.apply()
+    try:
+        queue = example.outputs()["queue_url"]
+        answer = session.boto3.client("sqs").get_queue_attributes(
+            QueueUrl=queue, AttributeNames=["QueueArn"]
+        )
+        assert answer["Attributes"]["QueueArn"].endswith(":example-feedback")
+        users = session.boto3.client("iam").list_users()["Users"]
+        assert "example-consumer" in {user["UserName"] for user in users}
+    finally:
+        if localstack.ENDPOINT_VARIABLE in os.environ:
+            example.destroy()

@@ -1,16 +1,71 @@
 """The real worker as a process, and the sender's own database that it writes to."""
 
-import os
-import sqlite3
+import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import sqlalchemy as sa
+
 COMMAND = str(Path(sys.executable).with_name("sesbounce"))
+
+_PATIENCE_SECONDS = 90
+_LOOK_AGAIN_SECONDS = 0.05
+
+
+@dataclass(frozen=True)
+class Running:
+    """A process of the worker, and where it prints."""
+
+    process: subprocess.Popen[bytes]
+    output: Path
+
+    @property
+    def log(self) -> str:
+        """What it has printed so far."""
+        return self.output.read_text(encoding="utf-8", errors="replace")
+
+    def until(self, condition: Callable[[], object]) -> None:
+        """Wait for something that this process is to bring about."""
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        while not condition():
+            assert self.process.poll() is None, self.log
+            assert time.monotonic() < deadline, self.log
+            time.sleep(_LOOK_AGAIN_SECONDS)
+
+    def says(self, text: str, times: int = 1) -> None:
+        """Wait until it has logged something so many times."""
+        self.until(lambda: self.log.count(text) >= times)
+
+    def signal(self, number: int) -> None:
+        self.process.send_signal(number)
+
+    def kill(self) -> None:
+        """SIGKILL: nothing of the process runs any more."""
+        self.process.kill()
+        self.process.wait()
+
+    def ends(self) -> int:
+        """Wait for its end; its exit code, which is negative for a signal's number."""
+        return self.process.wait(_PATIENCE_SECONDS)
+
+    def stop(self) -> int:
+        """SIGTERM, and its exit code."""
+        self.signal(signal.SIGTERM)
+        return self.ends()
+
+    def children(self) -> list[int]:
+        """The processes that it has started to work, by their ids."""
+        tasks = Path(f"/proc/{self.process.pid}/task").glob("*/children")
+        pids = [int(pid) for task in tasks for pid in task.read_text().split()]
+        # Python starts one of its own beside them, the resource tracker.
+        return [pid for pid in pids if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
 
 
 @dataclass(frozen=True)
@@ -18,29 +73,34 @@ class Worker:
     """A worker's environment, and its database with a table of the sender's own."""
 
     environment: Mapping[str, str]
-    database: Path
+    folder: Path
 
     @classmethod
     def make(
-        cls, environment: Mapping[str, str], queue_url: str, folder: Path, *members: str
+        cls,
+        environment: Mapping[str, str],
+        queue_url: str,
+        folder: Path,
+        *members: str,
+        database_url: str | None = None,
     ) -> "Worker":
-        database = folder / "sesbounce.sqlite3"
-        with closing(sqlite3.connect(database)) as connection, connection:
-            connection.execute("CREATE TABLE member (email TEXT, mailable INTEGER, struck INTEGER)")
-            connection.executemany(
-                "INSERT INTO member VALUES (?, 1, 0)", [(member,) for member in members]
-            )
+        """One on an SQLite database in the folder, or on another one."""
+        database_url = database_url or f"sqlite:///{folder / 'sesbounce.sqlite3'}"
         own = {
             "SESBOUNCE_QUEUE_URL": queue_url,
-            "SESBOUNCE_DATABASE_URL": f"sqlite:///{database}",
+            "SESBOUNCE_DATABASE_URL": database_url,
             "SESBOUNCE_STRIKE_OFF_SQL": (
                 "UPDATE member SET mailable = 0, struck = struck + 1 WHERE lower(email) = :address"
             ),
             "SESBOUNCE_RESTORE_SQL": "UPDATE member SET mailable = 1 WHERE lower(email) = :address",
         }
-        return cls({**environment, **own}, database)
+        worker = cls({**environment, **own}, folder)
+        worker.rows("CREATE TABLE member (email TEXT, mailable INTEGER, struck INTEGER)")
+        for member in members:
+            worker.rows(f"INSERT INTO member VALUES ('{member}', 1, 0)")
+        return worker
 
-    def run(self, *arguments: str) -> str:
+    def run(self, *arguments: str, code: int = 0) -> str:
         """Run a command of sesbounce to its end; what it printed, logs included."""
         done = subprocess.run(
             [COMMAND, *arguments],
@@ -51,37 +111,61 @@ class Worker:
             timeout=120,
             check=False,
         )
-        assert done.returncode == 0, done.stdout
+        assert done.returncode == code, done.stdout
         return done.stdout
 
     def drain(self) -> str:
         return self.run("run", "--until-empty")
 
     @contextmanager
-    def running(self, **environment: str) -> Iterator[subprocess.Popen[str]]:
-        """`sesbounce run` in the background; killed if it outlives the test."""
-        process = subprocess.Popen(
-            [COMMAND, "run"],
-            env={**self.environment, **environment},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+    def running(self, *program: str, **environment: str) -> Iterator[Running]:
+        """`sesbounce run`, or what is given, in the background; killed if it outlives the test."""
+        with tempfile.NamedTemporaryFile(prefix="log-", dir=self.folder, delete=False) as output:
+            process = subprocess.Popen(
+                program or [COMMAND, "run"],
+                env={**self.environment, **environment},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
         try:
-            yield process
+            yield Running(process, Path(output.name))
         finally:
             process.kill()
-            process.communicate()
+            process.wait()
 
     def rows(self, sql: str) -> list[Any]:
-        with closing(sqlite3.connect(self.database)) as connection:
-            return connection.execute(sql).fetchall()
+        """What the database answers, asked without the worker's own means."""
+        engine = sa.create_engine(
+            self.environment["SESBOUNCE_DATABASE_URL"],
+            poolclass=sa.NullPool,
+            isolation_level="AUTOCOMMIT",
+        )
+        with engine.connect() as connection:
+            answer = connection.exec_driver_sql(sql)
+            return [tuple(row) for row in answer] if answer.returns_rows else []
+
+    @property
+    def database(self) -> Path:
+        """The file of the SQLite database."""
+        return self.folder / "sesbounce.sqlite3"
 
     def members(self) -> dict[str, int]:
         return dict(self.rows("SELECT email, mailable FROM member"))
 
 
-def kill(process: subprocess.Popen[str]) -> None:
-    """SIGKILL: nothing of the process runs any more."""
-    os.kill(process.pid, 9)
-    process.wait()
+def gone(pids: Sequence[int]) -> None:
+    """Wait until processes have ended that are not ours to wait for."""
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while alive := [pid for pid in pids if _is_alive(pid)]:
+        assert time.monotonic() < deadline, alive
+        time.sleep(_LOOK_AGAIN_SECONDS)
+
+
+def _is_alive(pid: int) -> bool:
+    """Whether there is such a process, and it is not just waiting to be buried."""
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return status.rpartition(")")[2].split()[0] != "Z"

@@ -1,7 +1,7 @@
 """A small evaluator of IAM policy documents, for the parts of the language that ours use.
 
 No emulator enforces policies, so the tests ask this one. It knows `Effect`, `Principal`, `Action`,
-`Resource` and four operators of `Condition`; whatever else it meets, it refuses to judge.
+`Resource` and some operators of `Condition`; whatever else it meets, it refuses to judge.
 """
 
 import json
@@ -67,22 +67,24 @@ def _is_principal(stated: Any, caller: tuple[str, str] | None) -> bool:
     if caller is None or stated == "*":
         return True
     kind, name = caller
-    _known(stated, {"Service", "AWS"})
+    _known(stated, {"Service", "AWS", "Federated"})
     names = _listed(stated.get(kind, []))
     return name in names or (kind == "AWS" and "*" in names)
 
 
 def _conditions(stated: Any, context: Mapping[str, str]) -> Iterable[bool]:
-    _known(stated, set(_OPERATORS))
+    _known(stated, set(_OPERATORS) | {f"{operator}{_IF_EXISTS}" for operator in _OPERATORS})
     # Keys are the same in any case; the values of one key are alternatives.
     given = {key.lower(): value for key, value in context.items()}
     for operator, keys in stated.items():
+        holds = _OPERATORS[operator.removesuffix(_IF_EXISTS)]
         for key, values in keys.items():
             patterns = [_literal(value) for value in _listed(values)]
             actual = given.get(key.lower())
-            yield actual is not None and any(
-                _OPERATORS[operator](pattern, actual) for pattern in patterns
-            )
+            if actual is None:
+                yield operator.endswith(_IF_EXISTS)
+            else:
+                yield any(holds(pattern, actual) for pattern in patterns)
 
 
 def _like(pattern: str, value: str) -> bool:
@@ -100,6 +102,7 @@ def _arn_like(pattern: str, value: str) -> bool:
     return len(patterns) == len(parts) == 6 and all(map(_like, patterns, parts))
 
 
+_IF_EXISTS = "IfExists"
 _OPERATORS: Mapping[str, Callable[[str, str], bool]] = {
     "StringEquals": lambda expected, actual: expected == actual,
     "Bool": lambda expected, actual: expected.lower() == actual.lower(),

@@ -64,6 +64,7 @@ def test_an_explicit_deny_wins_in_any_order() -> None:
         ({"Principal": {"Service": ["ses.amazonaws.com", "sns.amazonaws.com"]}}, True),
         ({"Principal": {"Service": "ses.amazonaws.com"}}, False),
         ({"Principal": {"AWS": "*"}}, False),
+        ({"Principal": {"Federated": "sns.amazonaws.com"}}, False),
     ],
 )
 def test_action_resource_and_principal(changed: dict[str, Any], *, allowed: bool) -> None:
@@ -93,6 +94,11 @@ def test_everybody_is_somebody_of_aws() -> None:
         ("ArnLike", "aws:SourceArn", ["arn:aws:sns:*:topic"], False),
         ("ArnLike", "aws:SourceArn", ["arn:aws:sns:eu-west-1:999999999999:*"], False),
         ("ArnLike", "aws:SourceArn", ["*"], False),
+        ("StringEqualsIfExists", "aws:SourceAccount", ["111122223333"], True),
+        ("StringEqualsIfExists", "aws:SourceAccount", ["999999999999"], False),
+        ("StringEqualsIfExists", "aws:PrincipalOrgID", ["o-1"], True),
+        ("ArnEqualsIfExists", "aws:SourceArn", ["arn:aws:sns:eu-west-1:111122223333:other"], False),
+        ("ArnLikeIfExists", "aws:PrincipalArn", ["arn:aws:iam::111122223333:role/*"], True),
     ],
 )
 def test_conditions(operator: str, key: str, values: list[str], *, allowed: bool) -> None:
@@ -119,7 +125,7 @@ def test_an_identity_policy_names_no_principal() -> None:
         document(ALLOW, Comment=""),
         document({**ALLOW, "Effect": "Perhaps"}),
         document({**ALLOW, "NotAction": "sqs:SendMessage"}),
-        document({**ALLOW, "Principal": {"Federated": "example.com"}}),
+        document({**ALLOW, "Principal": {"CanonicalUser": "79a5"}}),
         document({**ALLOW, "Resource": "arn:aws:sqs:::${aws:username}"}),
         document({**ALLOW, "Condition": {"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}}}),
         document({**ALLOW, "Condition": {"StringEquals": {"aws:Absent": ["${aws:username}"]}}}),

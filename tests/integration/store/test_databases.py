@@ -164,6 +164,15 @@ def test_the_time_fits_a_column_for_times(engine: sa.Engine) -> None:
     assert str(found).replace("T", " ").startswith("2026-11-20 12:00:00")
 
 
+def test_statements_may_hold_what_drivers_take_for_placeholders(engine: sa.Engine) -> None:
+    odd = (
+        "UPDATE member SET mailable = 0 WHERE lower(email) = :address AND email LIKE '%@%'"
+        " AND '?' <> '%s' AND :original <> ''"
+    )
+    both = [decoded(Scenario.BOUNCE, 0, f"{name}@example.com") for name in ("jane", "mary")]
+    assert store(engine, StrikeOff(odd)).record(both, AT).struck_rows == 2
+
+
 def test_a_deadlock_with_the_sender_s_application_is_tried_again(
     server_database_url: str,
 ) -> None:
@@ -251,6 +260,36 @@ class TestMigrations:
         assert left == {"member", migrate.VERSION_TABLE}
         migrate.upgrade(engine)
         assert migrate.drift(engine) == []
+
+    def test_keys_of_older_versions_are_put_in_the_order_of_time(self, engine: sa.Engine) -> None:
+        timed = [f"0100019a{number:08x}-4f1e-000000" for number in range(1500)]
+        about = [mail(f"{number}@example.com", name) for number, name in enumerate(timed)]
+        told = [decode(json.dumps(said(Scenario.BOUNCE, one))) for one in about]
+        told += [decoded(Scenario.BOUNCE), decide("x@y.z", Reason.SUPPRESSED_BY_HAND, AT)]
+        recording = store(engine)
+        recording.record(told, AT)
+        expected = tables(engine)
+        assert {key[:16] for key, _ in expected["facts"]} > {name[:16] for name in timed}
+        migrate.downgrade(engine, "0002")
+        assert tables(engine) == expected
+        with write(engine) as connection:
+            for table, key in (
+                ("feedback_event", "dedupe_key"),
+                ("feedback_event", "message_digest"),
+                ("feedback_message", "digest"),
+            ):
+                digits = sa.column(key, sa.String)
+                older = sa.func.substr(digits, 40, 16).concat(sa.func.substr(digits, 17))
+                connection.execute(
+                    sa.update(sa.table(table, digits, sa.column("mail_id")))
+                    .where(sa.column("mail_id").startswith("0100019a"))
+                    .values({key: older})
+                )
+        assert tables(engine) != expected
+        migrate.upgrade(engine)
+        assert tables(engine) == expected
+        assert migrate.drift(engine) == []
+        assert recording.record(told, AT) == Recorded(duplicates=len(told))
 
     def test_workers_that_start_at_once_migrate_once(self, engine: sa.Engine) -> None:
         with ThreadPoolExecutor(6) as pool:

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from scripts import stack as module
-from scripts.stack import Change, Stack, StackError
+from scripts.stack import Stack, StackError
+from scripts.terraform_plan import Change
+from scripts.transcript import ADVICE
 
 FAKE = """\
     #!{python}
@@ -27,7 +28,7 @@ FAKE = """\
         "folder": os.getcwd(),
         "files": files,
         "modes": [os.stat(name).st_mode for name in files],
-        "variables": [json.load(open(name)) for name in files],
+        "variables": [json.loads(open(name).read() or "null") for name in files],
     }}
     with open(here / "calls", "a") as calls:
         print(json.dumps(call), file=calls)
@@ -71,6 +72,7 @@ def terraform(tmp_path: Path) -> FakeTerraform:
 def stack(terraform: FakeTerraform, tmp_path: Path) -> Stack:
     directory = tmp_path / "configuration"
     directory.mkdir()
+    (tmp_path / "staging.tfvars").write_text("")
     return Stack(
         directory,
         data_dir=tmp_path / "data",
@@ -83,7 +85,26 @@ def stack(terraform: FakeTerraform, tmp_path: Path) -> Stack:
             "TF_WORKSPACE": "another",
             "TF_CLI_ARGS_apply": "-target=x",
         },
+        var_files=[tmp_path / "staging.tfvars"],
     )
+
+
+@pytest.fixture
+def remote(stack: Stack) -> Stack:
+    """The same with a backend, as init leaves it behind."""
+    stack.data_dir.mkdir(parents=True)
+    (stack.data_dir / "terraform.tfstate").write_text('{"version": 3, "backend": {"type": "s3"}}')
+    return stack
+
+
+def plan_that_changes(terraform: FakeTerraform, *changes: dict[str, Any]) -> None:
+    """Let the next plan leave a file behind, which is shown so."""
+    terraform.answers(
+        "plan",
+        "out = next(a for a in sys.argv if a.startswith('-out='))\n"
+        "open(out[5:], 'w').close()\nsys.exit(2)",  # 2: there are changes
+    )
+    terraform.says("show", {"resource_changes": list(changes)})
 
 
 def progress_of(stack: Stack) -> list[str]:
@@ -127,9 +148,26 @@ def test_variables_go_through_a_private_file_that_goes(
 ) -> None:
     stack.apply()
     call = terraform.last()
-    assert call["variables"] == [{"name": "a", "tags": {"x": [1, "zwei"]}, "secret": 'q"$'}]
-    assert [stat.S_IMODE(mode) for mode in call["modes"]] == [0o600]
-    assert not Path(call["files"][0]).exists()
+    assert call["variables"][-1] == {"name": "a", "tags": {"x": [1, "zwei"]}, "secret": 'q"$'}
+    assert stat.S_IMODE(call["modes"][-1]) == 0o600
+    assert not Path(call["files"][-1]).exists()
+
+
+def test_variables_count_more_than_files_of_them(
+    stack: Stack, terraform: FakeTerraform, tmp_path: Path
+) -> None:
+    plan_that_changes(terraform)
+    with stack.planned({"image": "b", "name": "c"}):
+        pass
+    plan = terraform.calls()[0]
+    # The last one counts.
+    assert plan["files"][0] == str(tmp_path / "staging.tfvars")
+    assert plan["variables"] == [
+        None,
+        {"name": "c", "tags": {"x": [1, "zwei"]}, "secret": 'q"$', "image": "b"},
+    ]
+    stack.apply()
+    assert "image" not in terraform.last()["variables"][-1]
 
 
 def test_the_environment_is_the_given_one_and_python_keeps_its_own(
@@ -247,38 +285,57 @@ def test_terraform_ends_in_peace_after_an_interrupt(
     with pytest.raises(KeyboardInterrupt):
         stack.apply(interrupt)
     assert written.exists()
-    assert not Path(terraform.last()["files"][0]).exists()
+    assert not Path(terraform.last()["files"][-1]).exists()
 
 
 def test_a_plan_tells_what_changes(stack: Stack, terraform: FakeTerraform) -> None:
-    # Exit status 2: there are changes.
-    terraform.answers(
-        "plan",
-        "out = next(a for a in sys.argv if a.startswith('-out='))\n"
-        "open(out[5:], 'w').close()\nsys.exit(2)",
-    )
-    terraform.says(
-        "show",
-        {
-            "resource_changes": [
-                {"address": "aws_sns_topic.main", "change": {"actions": ["update"]}},
-                {"address": "aws_sqs_queue.main", "change": {"actions": ["delete", "create"]}},
-                {"address": "aws_sqs_queue.dead", "change": {"actions": ["no-op"]}},
-                {"address": "data.aws_region.here", "change": {"actions": ["read"]}},
-            ],
-            "output_changes": {
-                "url": {"actions": ["create"]},
-                "arn": {"actions": ["no-op"]},
-            },
-        },
+    plan_that_changes(
+        terraform, {"address": "aws_sns_topic.main", "change": {"actions": ["update"]}}
     )
     plan = stack.plan()
-    assert plan.changes == (
-        Change("aws_sns_topic.main", ("update",)),
-        Change("aws_sqs_queue.main", ("delete", "create")),
-        Change("output.url", ("create",)),
-    )
+    assert plan.changes == (Change("aws_sns_topic.main", ("update",)),)
     assert not plan.empty
+    assert list(stack.data_dir.iterdir()) == []
+
+
+def test_exactly_the_saved_plan_is_applied(stack: Stack, terraform: FakeTerraform) -> None:
+    plan_that_changes(terraform)
+    with stack.planned() as plan:
+        terraform.answers("apply", f"assert os.path.exists({str(plan.saved)!r})")
+        stack.apply(plan=plan)
+    arguments = terraform.last()["arguments"]
+    assert arguments[0] == "apply"
+    assert arguments[-1] == str(plan.saved)
+    # Terraform takes no variables beside a plan, but has to be told the state again.
+    assert not [a for a in arguments if a.startswith("-var")]
+    assert f"-state={stack.state}" in arguments
+    assert [call["arguments"][0] for call in terraform.calls()] == ["plan", "show", "apply"]
+    assert list(stack.data_dir.iterdir()) == []
+
+
+def test_a_plan_may_be_one_to_destroy(stack: Stack, terraform: FakeTerraform) -> None:
+    plan_that_changes(terraform)
+    with stack.planned(destroy=True):
+        pass
+    with stack.planned():
+        pass
+    plans = [c["arguments"] for c in terraform.calls() if c["arguments"][0] == "plan"]
+    assert ["-destroy" in arguments for arguments in plans] == [True, False]
+
+
+def test_a_plan_is_shown_in_full(stack: Stack, terraform: FakeTerraform) -> None:
+    plan_that_changes(terraform)
+    with stack.planned() as plan:
+        terraform.answers("show", "print('Plan: 1 to add')")
+        assert stack.text(plan) == "Plan: 1 to add"
+    assert "-json" not in terraform.last()["arguments"]
+
+
+def test_no_plan_is_left_after_a_failure(stack: Stack, terraform: FakeTerraform) -> None:
+    plan_that_changes(terraform)
+    terraform.answers("show", "sys.exit('Error: no')")
+    with pytest.raises(StackError, match="Error: no"):
+        stack.plan()
     assert list(stack.data_dir.iterdir()) == []
 
 
@@ -293,10 +350,74 @@ def test_outputs_are_plain_values(stack: Stack, terraform: FakeTerraform) -> Non
     assert f"-state={stack.state}" in terraform.last()["arguments"]
 
 
+def test_sensitive_outputs_can_be_left_out(stack: Stack, terraform: FakeTerraform) -> None:
+    terraform.says("output", {"key": {"value": "a", "sensitive": True}, "n": {"value": 1}})
+    assert stack.outputs(sensitive=False) == {"n": 1}
+
+
 def test_failing_outputs_are_an_error(stack: Stack, terraform: FakeTerraform) -> None:
     terraform.answers("output", "sys.exit('Error: state version 9')")
     with pytest.raises(StackError, match="state version 9"):
         stack.outputs()
+
+
+def test_resources_are_found_in_all_modules(stack: Stack, terraform: FakeTerraform) -> None:
+    def resource(kind: str, mode: str = "managed") -> dict[str, Any]:
+        return {"type": kind, "mode": mode, "values": {"name": kind}}
+
+    child = {"resources": [resource("b")], "child_modules": [{"resources": [resource("c")]}]}
+    root = {"resources": [resource("a"), resource("d", "data")], "child_modules": [child]}
+    terraform.says("show", {"values": {"root_module": root}})
+    stack.state.parent.mkdir()
+    stack.state.write_text('{"version": 4}')
+    assert stack.resources() == [(kind, {"name": kind}) for kind in "abc"]
+    # Terraform would else show the state in its own place.
+    assert terraform.last()["arguments"][-1] == str(stack.state)
+
+
+def test_no_state_knows_no_resources(stack: Stack, terraform: FakeTerraform) -> None:
+    assert stack.resources() == []
+    terraform.says("show", {"format_version": "1.0"})
+    stack.state.parent.mkdir()
+    stack.state.write_text('{"version": 4}')
+    assert stack.resources() == []
+
+
+def test_init_forgets_no_state_that_was_elsewhere(stack: Stack, terraform: FakeTerraform) -> None:
+    stack.init()
+    assert not [a for a in terraform.last()["arguments"] if "reconfigure" in a]
+
+
+def test_init_completes_the_backend(
+    remote: Stack, terraform: FakeTerraform, tmp_path: Path
+) -> None:
+    remote.init(tmp_path / "staging.s3.tfbackend")
+    assert f"-backend-config={tmp_path}/staging.s3.tfbackend" in terraform.last()["arguments"]
+    remote.init()
+    assert not [a for a in terraform.last()["arguments"] if a.startswith("-backend-config")]
+
+
+def test_a_backend_s_file_without_a_backend_is_refused(
+    stack: Stack, terraform: FakeTerraform, tmp_path: Path
+) -> None:
+    with pytest.raises(StackError, match=r'no backend, .* terraform \{ backend "s3" \{\} \}'):
+        stack.init(tmp_path / "staging.s3.tfbackend")
+
+
+def test_a_state_left_on_disk_is_not_overlooked(remote: Stack, terraform: FakeTerraform) -> None:
+    remote.state.parent.mkdir()
+    # As Terraform leaves it when it has moved the state itself.
+    remote.state.write_text("")
+    remote.init()
+    remote.state.write_text('{"version": 4, "resources": [{}]}')
+    with pytest.raises(StackError, match=rf"state push {remote.state}"):
+        remote.init()
+
+
+def test_a_remote_state_is_shown_from_where_it_is(remote: Stack, terraform: FakeTerraform) -> None:
+    terraform.says("show", {})
+    remote.resources()
+    assert terraform.last()["arguments"][-1].startswith("-")
 
 
 @pytest.mark.parametrize("text", ["", '{"version": 4, "resour', "null", "{}"])
@@ -329,7 +450,7 @@ def test_the_variables_are_not_logged(stack: Stack, caplog: pytest.LogCaptureFix
     assert 'q"$' not in caplog.text
 
 
-@pytest.mark.parametrize(("words", "advice"), module._ADVICE)
+@pytest.mark.parametrize(("words", "advice"), ADVICE)
 def test_each_advice_is_given(
     stack: Stack, terraform: FakeTerraform, words: str, advice: str
 ) -> None:

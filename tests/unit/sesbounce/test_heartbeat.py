@@ -8,6 +8,7 @@ from sesbounce.hand import Hand
 from sesbounce.heartbeat import Heartbeat
 from sesbounce.queue import Queue, Received, Unsettled
 from sesbounce.reports import Report, Settled
+from sesbounce.settler import Settler
 from tests.support import AT
 
 
@@ -87,3 +88,12 @@ def test_what_others_have_by_now_is_lost_and_counted() -> None:
     assert reports == [Settled(expired=1)]
     assert [held.lost for held in hand.take(2, 0, 0)] == [True, False]
     assert len(clock.extended) == 1
+
+
+def test_what_is_to_be_given_back_is_not_extended() -> None:
+    clock, hand = Clock(), in_hand(2, left=10)
+    one, other = hand.take(2, 0, 0)
+    Settler(clock, hand, lambda _: None).give_back([(one, 0)])
+    with beating(clock, hand, []):
+        until(lambda: clock.extended)
+    assert clock.extended == [[(other.message.receipt, 60)]]

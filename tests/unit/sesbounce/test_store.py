@@ -78,6 +78,36 @@ def test_repetition_changes_nothing(engine: sa.Engine) -> None:
     assert rows(engine, "SELECT * FROM feedback_address") == before
 
 
+def test_what_was_new_is_counted_by_kind_and_reason(engine: sa.Engine) -> None:
+    recording = store(engine)
+    message = said()
+    message["bounce"]["bouncedRecipients"] = [
+        {"emailAddress": f"{name}@example.com", "status": "5.1.1"} for name in ("jane", "mary")
+    ]
+    told = [
+        decode(json.dumps(message)),
+        decoded(Scenario.COMPLAINT, 1, "ann@example.com"),
+        decoded(Scenario.COMPLAINT, 2, "jane@example.com"),
+        decoded(Scenario.SUCCESS, 3, "bob@example.com"),
+        decoded(Scenario.MAILBOX_FULL, 4, "bob@example.com"),
+    ]
+    recorded = recording.record(told[:3] + told[1:], AT + 4 * DAY)
+    assert (recorded.events, recorded.duplicates, recorded.suppressed) == (6, 2, 3)
+    assert recorded.kinds == {"bounce": 3, "complaint": 2, "delivery": 1}
+    assert recorded.reasons == {"complaint_abuse": 2, "no_such_mailbox": 1}
+    again = recording.record([*told, decoded(Scenario.BOUNCE, 5, "ann@example.com")], AT + 5 * DAY)
+    # Ann is suppressed already: that there is another reason now is no suppression.
+    assert (again.kinds, again.reasons, again.duplicates) == ({"bounce": 1}, {}, 6)
+    assert recording.sweep(AT + 5 * DAY) == Recorded()
+
+
+def test_counts_by_kind_and_reason_are_added() -> None:
+    total = Recorded(kinds={"bounce": 1}, reasons={"mailbox_full": 2})
+    total.add(Recorded(kinds={"bounce": 2, "open": 1}, reasons={"timeout": 1}))
+    assert total.kinds == {"bounce": 3, "open": 1}
+    assert total.reasons == {"mailbox_full": 2, "timeout": 1}
+
+
 def test_order_and_split_do_not_matter(engine: sa.Engine, tmp_path: Any) -> None:
     messages = [decoded(Scenario.MAILBOX_FULL, day) for day in (0, 1, 2, 20, 21)]
     messages += [decoded(Scenario.SUCCESS, 1.5), decoded(Scenario.SUPPRESSIONLIST, 3)]
@@ -151,6 +181,34 @@ def test_a_suppression_that_runs_out_is_restored_by_the_sweep(engine: sa.Engine)
     assert recording.sweep(now + 15 * DAY) == Recorded(restored_rows=1)
     assert mailable(engine)["Jane@Example.com"] == 1
     assert recording.sweep(now + 15 * DAY) == Recorded()
+
+
+@pytest.mark.parametrize("sql", [(STRIKE_OFF,), (None, RESTORE), (STRIKE_OFF, RESTORE)])
+def test_the_sweep_does_not_go_through_all_addresses(
+    engine: sa.Engine, sql: tuple[str | None, ...]
+) -> None:
+    recording = store(engine, StrikeOff(*sql))
+    recording.record([decoded(Scenario.SUCCESS, 0, f"{n}@example.com") for n in range(1000)], AT)
+    recording.record([decoded(Scenario.MAILBOX_FULL, day) for day in (0, 1, 2)], AT + 2 * DAY)
+    with engine.connect() as connection:
+        query = recording._unsettled("", AT + DAY)
+        text = str(query.compile(engine, compile_kwargs={"literal_binds": True}))
+        plan = [row.detail for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}")]
+    assert "SEARCH feedback_address USING INDEX ix_feedback_address_unsettled" in str(plan)
+    assert "SCAN feedback_address" not in str(plan)
+    assert "autoindex" not in str(plan)
+
+
+def test_the_sweep_asks_the_database_even_where_nobody_is_to_be_told(engine: sa.Engine) -> None:
+    recording = store(engine, StrikeOff())
+    recording.record([decoded(Scenario.BOUNCE)], AT)
+    assert recording.sweep(AT) == Recorded()
+    with write(engine) as connection:
+        connection.exec_driver_sql("DROP TABLE feedback_event")
+        connection.exec_driver_sql("DROP VIEW suppressed")
+        connection.exec_driver_sql("DROP TABLE feedback_address")
+    with pytest.raises(StoreError, match="no such table"):
+        recording.sweep(AT)
 
 
 def test_a_late_message_does_not_strike_off_for_what_has_run_out(engine: sa.Engine) -> None:

@@ -147,6 +147,11 @@ def _make_durable(connection: sqlite3.Connection, _record: object) -> None:
     # A message is deleted from the queue on the strength of a commit: in WAL mode only FULL
     # makes a commit outlive a power failure.
     cursor.execute("PRAGMA synchronous = FULL")
+    # A batch changes a page here and there of a large database, some of them in every batch.
+    # These are read but once with room to keep them, and brought into the database's file
+    # but once in many batches: 32 MB of memory, and as much of a log.
+    cursor.execute("PRAGMA cache_size = -32768")
+    cursor.execute("PRAGMA wal_autocheckpoint = 8192")
     cursor.close()
 
 

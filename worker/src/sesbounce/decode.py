@@ -1,10 +1,10 @@
 """From the body of one queue message to all that it means: the whole pure core in one call."""
 
-import hashlib
 from datetime import datetime
 
 import msgspec
 
+from sesbounce.digest import digest
 from sesbounce.envelope import CONFIRMATIONS, Sns, open_envelope
 from sesbounce.feedback import Feedback, feedback_of
 from sesbounce.notification import Kind, decode_notification
@@ -20,7 +20,7 @@ class Decoded(msgspec.Struct, frozen=True):
         mail_id: the SES message id of the mail.
         sns: the facts of the SNS envelope, where there is one.
         payload: the SES message as it was published, JSON or a line of text.
-        digest: SHA-256 of the payload in hex.
+        digest: of the payload; see `sesbounce.digest`. Empty where there is none.
     """
 
     kind: Kind
@@ -45,7 +45,7 @@ def decode(body: str | bytes, sent_at: datetime | None = None) -> Decoded:
     """
     envelope = open_envelope(body)
     if envelope.sns and envelope.sns.type in CONFIRMATIONS:
-        return Decoded(Kind.SETUP, envelope.sns.type, [], None, envelope.sns, b"", _digest(b""))
+        return Decoded(Kind.SETUP, envelope.sns.type, [], None, envelope.sns, b"", "")
     notification = decode_notification(envelope.content, envelope.detail_type)
     feedback = feedback_of(notification, envelope.published_at or sent_at)
     return Decoded(
@@ -55,9 +55,5 @@ def decode(body: str | bytes, sent_at: datetime | None = None) -> Decoded:
         mail_id=notification.mail.message_id,
         sns=envelope.sns,
         payload=envelope.content,
-        digest=_digest(envelope.content),
+        digest=digest(envelope.content, notification.mail.message_id),
     )
-
-
-def _digest(payload: bytes) -> str:
-    return hashlib.sha256(payload).hexdigest()

@@ -6,7 +6,6 @@ Only the recipients that SES names are ever blamed (`bouncedRecipients`,
 whole (opens, clicks, …) is recorded for each of those, and has no effect.
 """
 
-import hashlib
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,6 +13,7 @@ import msgspec
 
 from sesbounce.address import parse
 from sesbounce.classify import Classified, classify_bounce, classify_complaint, classify_delay
+from sesbounce.digest import digest
 from sesbounce.errors import NotificationError
 from sesbounce.notification import (
     Bounce,
@@ -120,7 +120,7 @@ class _Telling(msgspec.Struct, frozen=True):
         fact = [self.kind, *what, identity, key]
         if self.kind in _REPEATABLE:
             fact += [at.isoformat(), said.get("diagnostic")]
-        return hashlib.sha256(msgspec.json.encode(fact)).hexdigest()
+        return digest(msgspec.json.encode(fact), self.mail.message_id)
 
 
 # Kinds that are recorded and counted, and never change what is known of an address.

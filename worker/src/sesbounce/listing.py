@@ -1,6 +1,6 @@
 """Reads the whole list of suppressed addresses, and which facts are known, from the database."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 from sesbounce import forgotten, schema
+from sesbounce.bulk import Find
 from sesbounce.database import cause
 from sesbounce.errors import StoreError
 from sesbounce.formats import strike_text
@@ -20,8 +21,6 @@ from sesbounce.reason import Effect, Reason
 from sesbounce.transfer import Suppressed
 
 _CHUNK = 1000
-# More keys a query take less time each; SQLite's limit is 32,766 parameters.
-_KEYS = 5000
 _decode_state = msgspec.json.Decoder(State).decode
 
 
@@ -62,21 +61,15 @@ def suppressed_among(
         ConfigurationError: addresses were forgotten under a hash key that is not here.
     """
     table = schema.address
-    # Keys come from `address.parse`: the column's own type would clean each of them once more.
-    asked = sa.bindparam("keys", expanding=True, type_=sa.String())
     query = sa.select(table.c.address, table.c.reason, table.c.why)
-    query = query.where(table.c.address.in_(asked), schema.suppressed_at(now))
+    find = Find(query.where(schema.suppressed_at(now)), table.c.address)
     names = {key: key for key in keys}
     if hash_keys:
         names |= {hashed.name: key for key in names for hashed in hash_keys.hashes(key)}
-    ordered = sorted(names)
     with answering("the addresses were not looked up"), engine.connect() as connection:
         hash_keys.demand(forgotten.checks(connection))
-        return {
-            names[address]: (reason, why)
-            for chunk in _chunks(ordered, _KEYS)
-            for address, reason, why in connection.execute(query, {"keys": chunk}).all()
-        }
+        found = find(connection, sorted(names))
+        return {names[row.address]: (row.reason, row.why) for row in found}
 
 
 def known_facts(engine: sa.Engine, dedupe_keys: Iterable[str]) -> set[str]:
@@ -85,18 +78,10 @@ def known_facts(engine: sa.Engine, dedupe_keys: Iterable[str]) -> set[str]:
     Raises:
         StoreError: the database can't answer.
     """
-    keys = sorted(set(dedupe_keys))
     column = schema.event.c.dedupe_key
+    find = Find(sa.select(column), column)
     with answering("the facts were not looked up"), engine.connect() as connection:
-        return {
-            found
-            for chunk in _chunks(keys, _CHUNK)
-            for found in connection.scalars(sa.select(column).where(column.in_(chunk)))
-        }
-
-
-def _chunks(keys: Sequence[str], size: int) -> Iterator[Sequence[str]]:
-    return (keys[i : i + size] for i in range(0, len(keys), size))
+        return {row.dedupe_key for row in find(connection, sorted(set(dedupe_keys)))}
 
 
 def _suppressed(row: sa.Row[Any]) -> Suppressed:

@@ -46,7 +46,7 @@ class Processes:
         self._work = work
         self._report = report
         self._patience = patience
-        self._children: list["SpawnProcess"] = []
+        self._children: list[SpawnProcess] = []
         self._stop_at: float | None = None
 
     def stop(self) -> None:
@@ -106,7 +106,9 @@ class Processes:
 
     def _check(self) -> None:
         for number, child in enumerate(self._children):
-            if child.exitcode:
+            # One that was still starting when it was told to stop has had nothing to finish.
+            unready = self._stop_at and child.exitcode == -signal.SIGTERM
+            if child.exitcode and not unready:
                 raise ProcessError(
                     f"process {number} has ended with exit code {child.exitcode}; the others were "
                     "stopped. Its own last words are above."
@@ -117,9 +119,18 @@ def _child(work: Work, pipe: Connection) -> None:
     # A terminal sends its signals to all at once; the parent passes on what it wants to.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     lock = threading.Lock()
+    orphaned = threading.Event()
 
     def report(what: Report) -> None:
         with lock:
-            pipe.send(what)
+            if orphaned.is_set():
+                return
+            try:
+                pipe.send(what)
+            except BrokenPipeError:
+                # The parent was killed, and whoever starts it again starts others.
+                orphaned.set()
+                log.critical("the parent process is gone")
+                os.kill(os.getpid(), signal.SIGTERM)
 
     raise SystemExit(work(report))

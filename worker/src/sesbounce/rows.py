@@ -12,7 +12,7 @@ import msgspec
 import sqlalchemy as sa
 
 from sesbounce import schema
-from sesbounce.bulk import Find, Insert
+from sesbounce.bulk import Find, Insert, Row
 from sesbounce.decode import Decoded
 from sesbounce.feedback import Feedback
 from sesbounce.notification import Kind
@@ -42,15 +42,17 @@ class AddressRow(msgspec.Struct, frozen=True, gc=False):
 
     @classmethod
     def of(cls, row: sa.Row[Any]) -> Self:
-        """From the database."""
+        """From the database: all columns, in their order."""
+        values: tuple[Any, ...] = tuple(row)
+        key, state, _, since, until, reason, kind, why, struck_off = values
         verdict = Verdict(
-            since=row.suppressed_since,
-            until=row.suppressed_until,
-            reason=row.reason and Reason(row.reason),
-            kind=row.kind and Kind(row.kind),
-            why=row.why,
+            since=since,
+            until=until,
+            reason=reason and Reason(reason),
+            kind=kind and Kind(kind),
+            why=why,
         )
-        return cls(row.address, _decode_state(row.state), verdict, row.struck_off)
+        return cls(key, _decode_state(state), verdict, struck_off)
 
     def changed(self, state: State, verdict: Verdict, named: str) -> Self:
         """What becomes of it."""
@@ -102,7 +104,10 @@ class AddressRow(msgspec.Struct, frozen=True, gc=False):
 _insert_messages = Insert(schema.message, "digest")
 _insert_events = Insert(schema.event, "dedupe_key", latest="occurred_at")
 _insert_addresses = Insert(schema.address, "address")
-_save_addresses = Insert(schema.address, "address", replace=True)
+# SQLite writes the indexes of all columns that it is given anew, whether they change or not:
+# where the verdict stays, it is not given.
+_save_states = Insert(schema.address, "address", replace=("state", "original"))
+_save_verdicts = Insert(schema.address, "address", replace=_insert_addresses.columns[1:])
 # The log says of a fact what the fact says of itself, and then where it comes from.
 _said = attrgetter(*_insert_events.columns[: len(Feedback.__struct_fields__)])
 
@@ -192,19 +197,27 @@ def load_rows(
 
 
 def save_rows(
-    connection: sa.Connection, rows: Iterable[AddressRow], told: Mapping[str, bool]
+    connection: sa.Connection,
+    before: Mapping[str, AddressRow],
+    rows: Iterable[AddressRow],
+    told: Mapping[str, bool],
 ) -> None:
     """Save the states and verdicts of rows that are locked.
 
     Args:
         connection: the caller's transaction.
+        before: what they were.
         rows: what they are now.
         told: whose `struck_off` changes, and to what.
     """
-    _save_addresses(
-        connection,
-        (row.values(struck_off=told.get(row.key, row.struck_off)) for row in rows),
-    )
+    states: list[Row] = []
+    verdicts: list[Row] = []
+    for row in rows:
+        same = row.key not in told and row.verdict == before[row.key].verdict
+        values = row.values(struck_off=told.get(row.key, row.struck_off))
+        (states if same else verdicts).append(values)
+    _save_states(connection, states)
+    _save_verdicts(connection, verdicts)
 
 
 def mark_rows(connection: sa.Connection, told: Mapping[str, bool]) -> None:

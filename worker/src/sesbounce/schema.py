@@ -54,7 +54,7 @@ event = sa.Table(
     sa.Column("basis", Words, nullable=False, comment="the evidence that the reason rests on"),
     sa.Column("message_digest", Digest, nullable=False),
     sa.Column("recorded_at", UtcDateTime, nullable=False),
-    sa.Index(None, "address", "occurred_at"),
+    sa.Index(None, "address"),
     comment="Append-only: one row for each fact about each recipient.",
 )
 
@@ -75,7 +75,8 @@ address = sa.Table(
         nullable=False,
         comment="whether the sender's own tables have been told",
     ),
-    sa.Index(None, "struck_off", "suppressed_until"),
+    # For the sweep, which looks for those that the sender's tables are to be told of.
+    sa.Index("ix_feedback_address_unsettled", "struck_off", "suppressed_until", "suppressed_since"),
     sa.Index(None, "suppressed_since"),
     comment="One row an address: what is known of it and the verdict.",
 )

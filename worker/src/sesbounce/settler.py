@@ -39,6 +39,8 @@ class Settler:
 
     def give_back(self, held: Sequence[tuple[Held, int]]) -> None:
         """Have messages come again, each after so many seconds."""
+        for one, _ in held:
+            one.lost = True  # or a heartbeat might hide it again
         self._back.put(held)
 
     def close(self) -> None:

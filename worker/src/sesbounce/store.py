@@ -270,7 +270,7 @@ class Store:
             elif was and not suppressed:
                 recorded.restored += 1
         telling = self._telling(changed, now, anew)
-        save_rows(connection, changed, telling.struck_off)
+        save_rows(connection, known, changed, telling.struck_off)
         recorded.add(self._tell(connection, telling, now))
         return recorded
 
@@ -338,17 +338,30 @@ class Store:
         return self._strike_off.restores or self._outbox.used
 
     def _unsettled(self, last: str, now: datetime) -> sa.Select[Any]:
-        """Addresses of which the sender's tables have been told otherwise than holds now."""
+        """Addresses of which the sender's tables have been told otherwise than holds now.
+
+        Each kind of them has a query of its own, which an index answers: there may be millions
+        of addresses, and few of these.
+        """
         table = schema.address
-        suppressed = schema.suppressed_at(now)
-        strike = table.c.struck_off.is_(False) & suppressed & self._strikes
-        restore = table.c.struck_off.is_(True) & sa.not_(suppressed) & self._restores
-        return (
-            sa.select(table.c.address)
-            .where(table.c.address > last, strike | restore)
-            .order_by(table.c.address)
-            .limit(_SWEPT_AT_ONCE)
+        since, until = table.c.suppressed_since, table.c.suppressed_until
+        struck_off, not_struck_off = (
+            table.c.struck_off == sa.true(),
+            table.c.struck_off == sa.false(),
         )
+        kinds: list[tuple[sa.ColumnElement[bool], ...]] = []
+        if self._strikes:
+            kinds += [(not_struck_off, until.is_(None), since.is_not(None))]
+            kinds += [(not_struck_off, until > now)]
+        if self._restores:
+            kinds += [(struck_off, until.is_(None), since.is_(None))]
+            kinds += [(struck_off, until <= now)]
+        if not kinds:
+            # Nobody is told; the sweep only shows that the database is there.
+            kinds = [(sa.false(),)]
+        each = [sa.select(table.c.address).where(*kind, table.c.address > last) for kind in kinds]
+        found = sa.union_all(*each).subquery()
+        return sa.select(found.c.address).order_by(found.c.address).limit(_SWEPT_AT_ONCE)
 
 
 def again(work: Callable[[], _T]) -> _T:

@@ -186,14 +186,15 @@ _Write = Callable[[Iterable[tuple[Sequence[str], Checked]]], None]
 
 
 def _csv_writer(output: TextIO, header: list[str] | None) -> _Write:
-    writer = csv.writer(output, lineterminator="\n")
     # A row that is too short is filled up, so that the answers stand in their columns.
     filler = [""] * len(header or ())
     if header:
-        writer.writerow([*header, "may_mail", "reason", "why"])
+        csv.writer(output, lineterminator="\n").writerow([*header, "may_mail", "reason", "why"])
 
     def write(rows: Iterable[tuple[Sequence[str], Checked]]) -> None:
-        writer.writerows(
+        # Standard output may write each line by itself.
+        text = io.StringIO(newline="")
+        csv.writer(text, lineterminator="\n").writerows(
             (
                 *row,
                 *filler[len(row) :],
@@ -203,12 +204,13 @@ def _csv_writer(output: TextIO, header: list[str] | None) -> _Write:
             )
             for row, answer in rows
         )
+        output.write(text.getvalue())
 
     return write
 
 
 def _json_writer(output: TextIO) -> _Write:
     def write(rows: Iterable[tuple[Sequence[str], Checked]]) -> None:
-        output.writelines(f"{to_json(answer)}\n" for _, answer in rows)
+        output.write("".join(f"{to_json(answer)}\n" for _, answer in rows))
 
     return write

@@ -2,9 +2,10 @@
 
 import os
 import signal
-from collections.abc import Callable, Iterable
+import socket
+import threading
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from types import FrameType
 from typing import BinaryIO
 
 import click
@@ -26,6 +27,8 @@ from sesbounce.worker import Pace, Worker
 
 # What a child may take to end beyond the time in which its worker stops.
 _PATIENCE_SECONDS = 2
+# What shells add to the number of the signal that has ended a process.
+_SIGNALLED = 128
 
 
 @click.command()
@@ -62,7 +65,7 @@ def run(until_empty: bool) -> None:
 
 def _run_here(settings: Settings, until_empty: bool, report: Callable[[Report], None]) -> None:
     worker = _open_worker(settings, until_empty, report)
-    _on_signals(worker.stop, lambda: None)
+    _on_signals(worker.stop, _end_at_once)
     worker.run()
 
 
@@ -74,7 +77,12 @@ def _run_several(
     work = partial(_run_child, settings, until_empty)
     patience = settings.shutdown_seconds + _PATIENCE_SECONDS
     processes = Processes(settings.processes, work, report, patience)
-    _on_signals(processes.stop, processes.kill)
+
+    def end_all(number: int) -> None:
+        processes.kill()
+        _end_at_once(number)
+
+    _on_signals(processes.stop, end_all)
     processes.run()
 
 
@@ -82,7 +90,8 @@ def _run_child(settings: Settings, until_empty: bool, report: Callable[[Report],
     set_up_logs(settings.log_format, redact=settings.redact)
     try:
         worker = _open_worker(settings, until_empty, report, migrate=False)
-        signal.signal(signal.SIGTERM, lambda *_: worker.stop())
+        # systemd, for one, sends it to all of them, and the parent passes it on.
+        _on_signals(worker.stop, lambda _: None, [signal.SIGTERM])
         worker.run()
     except SesBounceError as error:
         click.echo(f"sesbounce: {error}", err=True)
@@ -144,22 +153,34 @@ def _meaning(decoded: Decoded) -> Iterable[str]:
     return map(to_json, decoded.feedback)
 
 
-def _on_signals(stop: Callable[[], None], kill: Callable[[], None]) -> None:
-    """On the first signal `stop`; a second one ends the process at once, after `kill`."""
-    numbers = (signal.SIGTERM, signal.SIGINT)
+def _on_signals(
+    stop: Callable[[], None],
+    again: Callable[[int], None],
+    numbers: Sequence[int] = (signal.SIGTERM, signal.SIGINT),
+) -> None:
+    """On the first of these signals `stop`, and `again` with the number of each later one.
 
-    def on_second(number: int, _frame: FrameType | None) -> None:
-        kill()
-        signal.signal(number, signal.SIG_DFL)
-        signal.raise_signal(number)
-
-    def on_first(_number: int, _frame: FrameType | None) -> None:
-        for number in numbers:
-            signal.signal(number, on_second)
-        stop()
-
+    A thread hears them: Python would run no handler before the call returns that the main thread
+    is in, and a database may take its time.
+    """
+    heard, hears = socket.socketpair()
+    hears.setblocking(False)
+    signal.set_wakeup_fd(hears.fileno(), warn_on_full_buffer=False)
     for number in numbers:
-        signal.signal(number, on_first)
+        signal.signal(number, lambda *_: None)
+
+    def listen() -> None:
+        with heard, hears:
+            heard.recv(1)
+            stop()
+            while True:
+                again(heard.recv(1)[0])
+
+    threading.Thread(target=listen, name="signals", daemon=True).start()
+
+
+def _end_at_once(number: int) -> None:
+    os._exit(_SIGNALLED + number)
 
 
 def _print_totals(totals: Totals) -> None:

@@ -1,0 +1,155 @@
+"""Waits until ECS runs what was deployed, and tells why where it does not."""
+
+import time
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+from scripts import ScriptError, aws
+from scripts.wiring.declared import Service
+
+if TYPE_CHECKING:
+    from types_boto3_ecs.client import ECSClient
+    from types_boto3_ecs.type_defs import DeploymentTypeDef, ServiceTypeDef, TaskTypeDef
+
+POLL_SECONDS = 10
+# The circuit breaker gives up after three tasks at the least, and a task may take minutes to fail.
+PATIENCE_SECONDS = 30 * 60
+
+_EVENTS = 8
+_TASKS = 3
+
+
+class RolloutError(ScriptError):
+    """ECS does not run what was deployed."""
+
+
+def await_stable(
+    client: "ECSClient",
+    service: Service,
+    say: Callable[[str], None],
+    *,
+    patience_seconds: float = PATIENCE_SECONDS,
+    sleep: Callable[[float], None] = time.sleep,
+) -> None:
+    """Wait until the service runs its task definition and nothing else.
+
+    Args:
+        client: of ECS.
+        service: its task definition is the one to wait for.
+        say: hears each change.
+        patience_seconds: after how long to give up.
+        sleep: between two looks.
+
+    Raises:
+        RolloutError: ECS has given up on it, or takes too long.
+    """
+    said = ""
+    for _ in range(max(1, int(patience_seconds / POLL_SECONDS))):
+        found = _describe(client, service)
+        if given_up := _given_up(found, service):
+            raise RolloutError(_report(client, service, found, given_up))
+        line = _progress(found, service)
+        if line is None:
+            say(f"{service.name} is stable.")
+            return
+        if line != said:
+            said = line
+            say(line)
+        sleep(POLL_SECONDS)
+    late = f"{service.name} is not stable after {patience_seconds / 60:.0f} minutes"
+    raise RolloutError(_report(client, service, found, late))
+
+
+def _describe(client: "ECSClient", service: Service) -> "ServiceTypeDef":
+    try:
+        answer = client.describe_services(cluster=service.cluster, services=[service.name])
+    except ClientError as error:
+        raise RolloutError(
+            f"ECS does not tell how {service.name} is: {aws.words(error)}. It takes "
+            "ecs:DescribeServices. What was applied is kept."
+        ) from error
+    for found in answer["services"]:
+        if found["status"] == "ACTIVE":
+            return found
+    raise RolloutError(f"There is no service {service.name} any more; deploy again.")
+
+
+def _given_up(found: "ServiceTypeDef", service: Service) -> str | None:
+    """Why there is no more point in waiting, if there is none."""
+    ours = _deployment(found, service)
+    if ours and ours.get("rolloutState") == "FAILED":
+        reason = ours.get("rolloutStateReason", "").rstrip(".")
+        return f"ECS has given up on {_short(service.task_definition)}: {reason}"
+    if found["taskDefinition"] != service.task_definition:
+        return (
+            f"{service.name} runs {_short(found['taskDefinition'])} and not "
+            f"{_short(service.task_definition)}: ECS has rolled it back, or somebody else deployed"
+        )
+    return None
+
+
+def _progress(found: "ServiceTypeDef", service: Service) -> str | None:
+    """What is being waited for; None once there is nothing."""
+    ours = _deployment(found, service)
+    if ours is None:
+        return f"Waiting until ECS takes up {_short(service.task_definition)}."
+    if ours.get("rolloutState") == "COMPLETED":
+        return None
+    failed = ours.get("failedTasks", 0)
+    return (
+        f"Waiting until {service.name} is stable: {ours['runningCount']} of "
+        f"{ours['desiredCount']} tasks run{f', {failed} failed' if failed else ''}."
+    )
+
+
+def _deployment(found: "ServiceTypeDef", service: Service) -> "DeploymentTypeDef | None":
+    ours = (d for d in found["deployments"] if d["taskDefinition"] == service.task_definition)
+    return next(ours, None)
+
+
+def _report(client: "ECSClient", service: Service, found: "ServiceTypeDef", what: str) -> str:
+    """What happened, in ECS's words, and what to do."""
+    events = [event["message"] for event in found.get("events", [])[:_EVENTS]]
+    lines = [f"{what}.", "The service's last events:", *(f"  {event}" for event in events)]
+    if not events:
+        lines.append("  none")
+    try:
+        lines += ["Tasks that stopped:", *(_stopped(client, service) or ["  none"])]
+    except ClientError as error:
+        lines.append(f"Why tasks stopped can't be read: {aws.words(error)}.")
+    return "\n".join(
+        [
+            *lines,
+            f"The worker's own words: aws logs tail {service.log_group} --since 1h",
+            "Put right what they name, and deploy again.",
+        ]
+    )
+
+
+def _stopped(client: "ECSClient", service: Service) -> list[str]:
+    """The reasons of the tasks that stopped last; ECS remembers them for an hour."""
+    listed = client.list_tasks(
+        cluster=service.cluster, serviceName=service.name, desiredStatus="STOPPED"
+    )["taskArns"]
+    if not listed:
+        return []
+    tasks = client.describe_tasks(cluster=service.cluster, tasks=listed[:100])["tasks"]
+    latest = sorted(tasks, key=lambda task: str(task.get("stoppedAt", "")), reverse=True)
+    return [f"  {reason}" for task in latest[:_TASKS] for reason in _reasons(task)]
+
+
+def _reasons(task: "TaskTypeDef") -> Iterator[str]:
+    yield f"{_short(task['taskArn'])}: {task.get('stoppedReason', 'no reason told')}"
+    for container in task.get("containers", []):
+        told = [
+            f"exit code {container['exitCode']}" if "exitCode" in container else "",
+            container.get("reason", ""),
+        ]
+        if any(told):
+            yield f"  {container['name']}: {', '.join(filter(None, told))}"
+
+
+def _short(arn: str) -> str:
+    return arn.rpartition("/")[2]

@@ -1,0 +1,149 @@
+"""The tables in the READMEs of the Terraform modules, made from what the modules say.
+
+    python -m scripts.terraform_docs           # writes them anew
+    python -m scripts.terraform_docs --check   # only tells which are out of date
+
+They are those of terraform-docs, between its own marks, without a binary to install.
+"""
+
+import argparse
+import json
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import hcl2
+
+from scripts import ScriptError
+
+MODULES = Path(__file__).resolve().parents[1] / "terraform" / "modules"
+
+_BEGIN = "<!-- BEGIN_TF_DOCS -->\n"
+_END = "<!-- END_TF_DOCS -->\n"
+
+
+class DocsError(ScriptError):
+    """A README has no place for its tables."""
+
+
+def blocks(folder: Path, kind: str) -> dict[str, dict[str, Any]]:
+    """Return a module's blocks of one kind, `variable` or `output`, by name in their order."""
+    return {
+        name: {key: _plain(value) for key, value in block.items()}
+        for entry in _parsed(folder / f"{kind}s.tf")[kind]
+        for name, block in ((_plain(name), block) for name, block in entry.items())
+    }
+
+
+def tables(folder: Path) -> str:
+    """Return what stands between the marks in a module's README."""
+    inputs = [
+        (
+            f"`{name}`",
+            variable["description"],
+            f"`{variable['type']}`",
+            f"`{json.dumps(variable['default'])}`" if "default" in variable else "",
+            "no" if "default" in variable else "yes",
+        )
+        for name, variable in blocks(folder, "variable").items()
+    ]
+    outputs = [
+        (f"`{name}`", output["description"]) for name, output in blocks(folder, "output").items()
+    ]
+    return "\n".join(
+        (
+            _table("Requirements", ("Name", "Version"), list(_requirements(folder))),
+            _table("Resources", ("Name",), [(f"`{name}`",) for name in _resources(folder)]),
+            _table("Inputs", ("Name", "Description", "Type", "Default", "Required"), inputs),
+            _table("Outputs", ("Name", "Description"), outputs),
+        )
+    )
+
+
+def written_anew(readme: Path) -> str:
+    """Return a README with its tables as they should be.
+
+    Raises:
+        DocsError: the README lacks the marks.
+    """
+    text = readme.read_text("utf-8")
+    before, begin, rest = text.partition(_BEGIN)
+    _, end, after = rest.partition(_END)
+    if not begin or not end:
+        raise DocsError(f"{readme} lacks the lines {_BEGIN.strip()} and {_END.strip()}: add them.")
+    return f"{before}{begin}{tables(readme.parent)}{end}{after}"
+
+
+def _requirements(folder: Path) -> Iterator[tuple[str, str]]:
+    (terraform,) = _parsed(folder / "versions.tf")["terraform"]
+    yield "terraform", _plain(terraform["required_version"])
+    for providers in terraform["required_providers"]:
+        for name, provider in providers.items():
+            if not name.startswith("__"):
+                version = {_plain(key): value for key, value in provider.items()}["version"]
+                yield name, _plain(version)
+
+
+def _resources(folder: Path) -> list[str]:
+    found = set()
+    for file in folder.glob("*.tf"):
+        for kind, prefix in (("resource", ""), ("data", "data.")):
+            for entry in _parsed(file).get(kind, ()):
+                for of_type, named in entry.items():
+                    found |= {f"{prefix}{_plain(of_type)}.{_plain(name)}" for name in named}
+    return sorted(found)
+
+
+def _table(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [heads, ["---"] * len(heads), *rows]
+    body = "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    return f"## {title}\n\n{body}"
+
+
+def _parsed(file: Path) -> dict[str, Any]:
+    with file.open(encoding="utf-8") as text:
+        parsed: dict[str, Any] = hcl2.load(text)
+    return parsed
+
+
+def _plain(value: Any) -> Any:
+    """Take off the marks that the parser leaves on texts and expressions."""
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    if isinstance(value, str) and value.startswith('"'):
+        return json.loads(value)
+    if isinstance(value, str) and value.startswith("${"):
+        return re.sub(r"\s+", " ", value[2:-1])
+    return value
+
+
+def main(arguments: Sequence[str] | None = None, modules: Path = MODULES) -> int:
+    """Run the command line; returns the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m scripts.terraform_docs",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--check", action="store_true", help="write nothing")
+    check = parser.parse_args(arguments).check
+    stale = []
+    try:
+        for readme in sorted(modules.glob("*/README.md")):
+            new = written_anew(readme)
+            if new == readme.read_text("utf-8"):
+                continue
+            stale.append(readme.parent.name)
+            if not check:
+                readme.write_text(new, encoding="utf-8")
+    except DocsError as error:
+        print(f"terraform_docs: {error}", file=sys.stderr)
+        return 2
+    for name in stale:
+        print(f"{name}: {'out of date' if check else 'written anew'}")
+    return 1 if check and stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

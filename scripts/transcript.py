@@ -1,0 +1,152 @@
+"""What Terraform says while it works: progress, its errors in its own words, and what to do."""
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+Progress = Callable[[str], None]
+
+# What Terraform tells of while it works; the rest repeats the configuration.
+_PROGRESS = {"apply_start", "apply_progress", "apply_complete", "apply_errored", "change_summary"}
+
+# The other way to place the state is a backend block in the configuration, which is not ours.
+_EXPECTED = {"Deprecated flag: -state"}
+
+_MOVE = (
+    "The state is to be kept elsewhere: move it there yourself, once, by `terraform init "
+    "-migrate-state` with the same folder, TF_DATA_DIR and -backend-config."
+)
+
+# What to do about the errors that are not the configuration's own: its words, our advice.
+ADVICE = (
+    ("dependency lock file", "Run init; if it says the same, delete .terraform.lock.hcl first."),
+    ("required plugins are not installed", "Run init first."),
+    ("module not installed", "Run init first."),
+    (
+        "state lock",
+        (
+            "Another run works on this stack: wait for its end, then try again. If that run was "
+            "killed, `terraform force-unlock` with the ID above ends its lock."
+        ),
+    ),
+    ("saved plan is stale", "Another run changed the stack since the plan: run the same again."),
+    ("backend configuration changed", _MOVE),
+    ("approval for state migration", _MOVE),
+    (
+        "is required by the backend",
+        (
+            "Say where the state is kept: in a file NAME.s3.tfbackend beside the environment's "
+            "NAME.tfvars, or in the backend block itself."
+        ),
+    ),
+    (
+        "query available provider packages",
+        "Let SESBOUNCE_TERRAFORM_MIRROR name a folder that holds a copy of the provider.",
+    ),
+    (
+        "no valid credential",
+        "Terraform has no valid AWS credentials: log in, or set AWS_PROFILE or AWS_ACCESS_KEY_ID.",
+    ),
+    ("expiredtoken", "Your AWS session has ended: log in again."),
+    (
+        "invalidclienttokenid",
+        "AWS does not know these credentials: look at AWS_PROFILE and AWS_ACCESS_KEY_ID.",
+    ),
+    (
+        "missing region",
+        "Set the variable region, or AWS_REGION: the region that SES sends from.",
+    ),
+    (
+        "invalid aws region",
+        "Put right the variable region, or AWS_REGION: the region that SES sends from.",
+    ),
+    (
+        "accessdenied",
+        "These credentials lack the right that AWS names: use others, or have it granted.",
+    ),
+    (
+        "cannot delete protected db instance",
+        (
+            "The database is protected from deletion. Set database = { deletion_protection = "
+            "false }, apply that, then destroy."
+        ),
+    ),
+    (
+        "dbsnapshotalreadyexists",
+        (
+            "A last snapshot by this name is kept from an earlier database: delete it if nobody "
+            "needs it (`aws rds delete-db-snapshot`), or set database = { final_snapshot = false } "
+            "and apply that first."
+        ),
+    ),
+    (
+        "repositorynotempty",
+        (
+            "The repository holds images: delete them (`aws ecr batch-delete-image`), and run the "
+            "same again."
+        ),
+    ),
+    (
+        "connection refused",
+        "Nothing answers at AWS_ENDPOINT_URL; `python -m scripts.localstack status` tells more.",
+    ),
+)
+
+_DEFAULT_ADVICE = "Put right what Terraform names and run the same again; what was made is kept."
+
+
+def advice(words: str) -> str:
+    """What to do about an error that Terraform words so."""
+    fitting = [advice for symptom, advice in ADVICE if symptom in words.lower()]
+    return fitting[0] if fitting else _DEFAULT_ADVICE
+
+
+class Transcript:
+    """What a command says, line by line: JSON messages if it was told so, else text."""
+
+    def __init__(self, progress: Progress | None) -> None:
+        self._progress = progress
+        self._lines: list[str] = []
+        self._errors: list[str] = []
+
+    def add(self, line: str) -> None:
+        """Take in a line, and hand on what tells of progress."""
+        self._lines.append(line)
+        message = _message(line)
+        kind = message.get("type")
+        diagnostic = message.get("diagnostic", {})
+        if diagnostic.get("severity") == "error":
+            self._errors.append(_diagnosis(diagnostic))
+        elif self._progress and diagnostic and diagnostic["summary"] not in _EXPECTED:
+            self._progress(_diagnosis(diagnostic))
+        elif self._progress and kind in _PROGRESS:
+            self._progress(message["@message"])
+
+    def text(self) -> str:
+        """All of it."""
+        return "".join(self._lines)
+
+    def errors(self) -> str:
+        """The errors among the messages, as Terraform words them; empty without any."""
+        return "\n\n".join(self._errors)
+
+
+def _message(line: str) -> dict[str, Any]:
+    """Return a line of Terraform's machine-readable output; nothing for any other line."""
+    try:
+        message = json.loads(line)
+    except ValueError:
+        return {}
+    return message if isinstance(message, dict) and "@message" in message else {}
+
+
+def _diagnosis(diagnostic: Mapping[str, Any]) -> str:
+    """Return an error or a warning as Terraform words it on a terminal."""
+    where = []
+    if address := diagnostic.get("address"):
+        where.append(f"with {address}")
+    if place := diagnostic.get("range"):
+        where.append(f"on {place['filename']} line {place['start']['line']}")
+    what = f"{diagnostic['severity'].capitalize()}: {diagnostic['summary']}"
+    parts = (what, ", ".join(where), diagnostic.get("detail"))
+    return "\n".join(filter(None, parts))

@@ -1,0 +1,74 @@
+"""Looks at the wiring as it is in AWS: does each fact that SES tells reach the queue, and a reader?
+
+Terraform sees that things are as declared. These checks see whether they work together, who else
+has been at them, and what only a person can do, such as confirming a subscription.
+"""
+
+from collections.abc import Callable, Iterator
+
+import boto3
+from botocore.exceptions import ClientError
+
+from scripts import aws
+from scripts.policy_document import UnknownPolicyError
+from scripts.wiring import alarms, queues, service, ses, topic
+from scripts.wiring.declared import Wiring
+from scripts.wiring.finding import Finding, broken, hint
+
+Check = Callable[[Wiring, boto3.Session], Iterator[Finding]]
+
+CHECKS: dict[str, Check] = {
+    "the SES identities": ses.identities,
+    "addresses within the SES identities": ses.addresses_of_their_own,
+    "the SES configuration sets": ses.configuration_sets,
+    "the SES account": ses.account,
+    "the topic": topic.topic,
+    "the queue's subscription": topic.subscription,
+    "people's subscriptions": topic.people,
+    "the queue": queues.queue,
+    "the subscription's dead-letter queue": queues.subscription_dlq,
+    "the dead letters": queues.dead_letters,
+    "the backlog": queues.backlog,
+    "the worker's service": service.service,
+    "the alarms": alarms.alarms,
+}
+
+_GONE = {
+    "AWS.SimpleQueueService.NonExistentQueue",
+    "QueueDoesNotExist",
+    "NotFound",
+    "ConfigurationSetDoesNotExist",
+    "ConfigurationSetDoesNotExistException",
+    "NotFoundException",
+    "ClusterNotFoundException",
+}
+
+
+def check(wiring: Wiring, session: boto3.Session) -> list[Finding]:
+    """Look at everything.
+
+    What AWS does not let us read is a hint, since nothing is known to be wrong with it.
+    """
+    findings: list[Finding] = []
+    for what, check_ in CHECKS.items():
+        try:
+            findings.extend(check_(wiring, session))
+        except ClientError as error:
+            findings.append(_unread(what, error))
+        except UnknownPolicyError as error:
+            findings.append(hint(what, str(error), "Look at that policy yourself"))
+    return findings
+
+
+def _unread(what: str, error: ClientError) -> Finding:
+    if error.response.get("Error", {}).get("Code") in _GONE:
+        return broken(
+            f"{what}: {aws.words(error)}",
+            "it is declared, but it is not there",
+            "Make it again: make deploy",
+        )
+    return hint(
+        f"{what} can't be read ({aws.words(error)})",
+        "so nothing is known of that part of the wiring",
+        f"Let these credentials do {error.operation_name}, or look in the console",
+    )

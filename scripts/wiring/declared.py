@@ -1,0 +1,157 @@
+"""The wiring as Terraform has declared it, out of the outputs and the state."""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from scripts import ScriptError
+
+# The settings by which the worker believes only what has an SNS envelope.
+_NEED_ENVELOPE = {"SESBOUNCE_TOPIC_ARNS", "SESBOUNCE_VERIFY_SIGNATURES"}
+
+Resources = Iterable[tuple[str, Mapping[str, Any]]]
+
+
+class NothingDeployedError(ScriptError):
+    """There is no stack: deploy it first (`make deploy`)."""
+
+
+@dataclass(frozen=True)
+class Service:
+    """The worker's service in ECS."""
+
+    cluster: str
+    name: str
+    task_definition: str
+    log_group: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wiring:
+    """What there should be.
+
+    Attributes:
+        identities: what SES tells of each identity, such as `Bounce`.
+        configuration_sets: what SES tells of each set, by `event_type`'s names.
+        raw: whether the queue gets messages without SNS's envelope.
+        needs_envelope: whether the worker's settings refuse those.
+        service: None where the worker runs elsewhere.
+        alarm_topic_arn: None without monitoring.
+    """
+
+    topic_arn: str
+    subscription_arn: str
+    queue_url: str
+    queue_arn: str
+    dlq_url: str
+    dlq_arn: str
+    subscription_dlq_url: str
+    subscription_dlq_arn: str
+    identities: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    configuration_sets: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    raw: bool = False
+    needs_envelope: bool = False
+    service: Service | None = None
+    alarm_topic_arn: str | None = None
+
+    @property
+    def region(self) -> str:
+        """Where all of it is."""
+        return self.topic_arn.split(":")[3]
+
+    @property
+    def account(self) -> str:
+        """Whose all of it is."""
+        return self.topic_arn.split(":")[4]
+
+    def ses_arn(self, kind: str, name: str) -> str:
+        """The ARN of an `identity` or a `configuration-set`, on whose behalf SES publishes."""
+        partition = self.topic_arn.split(":")[1]
+        return f"arn:{partition}:ses:{self.region}:{self.account}:{kind}/{name}"
+
+
+def declared(outputs: Mapping[str, Any], resources: Resources) -> Wiring:
+    """The wiring that a stack declares.
+
+    Args:
+        outputs: of the root module.
+        resources: type and attributes of each, as the state has them.
+
+    Raises:
+        NothingDeployedError: there is no stack.
+    """
+    required = (
+        "topic_arn",
+        "subscription_arn",
+        "queue_url",
+        "queue_arn",
+        "dlq_url",
+        "dlq_arn",
+        "subscription_dlq_url",
+        "subscription_dlq_arn",
+    )
+    if not all(outputs.get(name) for name in required):
+        raise NothingDeployedError(NothingDeployedError.__doc__)
+    by_type: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
+    for kind, values in resources:
+        by_type[kind].append(values)
+    return Wiring(
+        **{name: outputs[name] for name in required},
+        identities=_identities(by_type["aws_ses_identity_notification_topic"]),
+        configuration_sets=_configuration_sets(
+            by_type["aws_ses_event_destination"],
+            by_type["aws_sesv2_configuration_set_event_destination"],
+        ),
+        raw=any(
+            values["raw_message_delivery"]
+            for values in by_type["aws_sns_topic_subscription"]
+            if values["arn"] == outputs["subscription_arn"]
+        ),
+        needs_envelope=any(map(_needs_envelope, by_type["aws_ecs_task_definition"])),
+        service=_service(outputs),
+        alarm_topic_arn=outputs.get("alarm_topic_arn"),
+    )
+
+
+def event_type(name: str) -> str:
+    """One name for what SES's two APIs call `renderingFailure` and `RENDERING_FAILURE`."""
+    return name.replace("_", "").upper()
+
+
+def _identities(attachments: Iterable[Mapping[str, Any]]) -> dict[str, frozenset[str]]:
+    found: dict[str, set[str]] = defaultdict(set)
+    for values in attachments:
+        found[values["identity"]].add(values["notification_type"])
+    return {name: frozenset(types) for name, types in sorted(found.items())}
+
+
+def _configuration_sets(
+    first: Iterable[Mapping[str, Any]], second: Iterable[Mapping[str, Any]]
+) -> dict[str, frozenset[str]]:
+    """What the sets publish, by both of SES's APIs."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for values in first:
+        found[values["configuration_set_name"]].update(map(event_type, values["matching_types"]))
+    for values in second:
+        for destination in values["event_destination"]:
+            types = map(event_type, destination["matching_event_types"])
+            found[values["configuration_set_name"]].update(types)
+    return {name: frozenset(types) for name, types in sorted(found.items())}
+
+
+def _needs_envelope(task: Mapping[str, Any]) -> bool:
+    (container, *_) = json.loads(task["container_definitions"])
+    return bool(_NEED_ENVELOPE & {setting["name"] for setting in container["environment"]})
+
+
+def _service(outputs: Mapping[str, Any]) -> Service | None:
+    if not outputs.get("service_name"):
+        return None
+    return Service(
+        outputs["cluster_name"],
+        outputs["service_name"],
+        outputs["task_definition_arn"],
+        outputs["log_group_name"],
+    )

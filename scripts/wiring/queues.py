@@ -1,0 +1,161 @@
+"""The queues: the topic may send, what fails is kept, and somebody reads."""
+
+import json
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import boto3
+
+from scripts.policy_document import Call, lets
+from scripts.wiring.declared import Wiring
+from scripts.wiring.finding import Finding, broken, hint
+from scripts.wiring.keys import key
+
+if TYPE_CHECKING:
+    from types_boto3_cloudwatch.client import CloudWatchClient
+    from types_boto3_sqs.client import SQSClient
+
+_SNS = "sns.amazonaws.com"
+_REDO = "Put it back: make deploy"
+
+# Those that wait, those in somebody's hands, and those that are delayed.
+_COUNTS = "ApproximateNumberOfMessages"
+
+_LOOKED_BACK = timedelta(minutes=15)
+_OLD_SECONDS = 900  # as the alarm has it by default
+
+
+def queue(wiring: Wiring, session: boto3.Session) -> Iterator[Finding]:
+    """The topic may send to the queue, which gives up on a message into the dead-letter queue."""
+    attributes = _attributes(session, wiring.queue_url)
+    yield from _written_by_topic(wiring, session, wiring.queue_arn, attributes, "the queue")
+    redrive = json.loads(attributes.get("RedrivePolicy") or "{}")
+    if redrive.get("deadLetterTargetArn") != wiring.dlq_arn:
+        yield broken(
+            "the queue has not the dead-letter queue that is declared",
+            "what the worker can't handle comes back until SQS deletes it",
+            _REDO,
+        )
+
+
+def subscription_dlq(wiring: Wiring, session: boto3.Session) -> Iterator[Finding]:
+    """The topic may send there what it could not deliver."""
+    attributes = _attributes(session, wiring.subscription_dlq_url)
+    whose = "the subscription's dead-letter queue"
+    yield from _written_by_topic(wiring, session, wiring.subscription_dlq_arn, attributes, whose)
+
+
+def dead_letters(wiring: Wiring, session: boto3.Session) -> Iterator[Finding]:
+    """Both dead-letter queues are empty."""
+    for url, waiting in waiting_dead_letters(wiring, session).items():
+        yield broken(
+            f"{waiting} messages wait in {url.rpartition('/')[2]}",
+            "these facts are in no database yet, and SQS deletes them after 14 days",
+            how_to_redrive(wiring, url),
+        )
+
+
+def backlog(wiring: Wiring, session: boto3.Session) -> Iterator[Finding]:
+    """Somebody reads the queue."""
+    attributes = _attributes(session, wiring.queue_url)
+    waiting = int(attributes["ApproximateNumberOfMessages"])
+    if not waiting or int(attributes["ApproximateNumberOfMessagesNotVisible"]):
+        return
+    client: CloudWatchClient = session.client("cloudwatch")
+    if _metric(client, wiring, "NumberOfMessagesReceived", "Sum"):
+        return
+    oldest = _metric(client, wiring, "ApproximateAgeOfOldestMessage", "Maximum")
+    say = broken if oldest > _OLD_SECONDS else hint
+    yield say(
+        f"{waiting} messages wait in {wiring.queue_url.rpartition('/')[2]}, and none was received "
+        f"in {_LOOKED_BACK.seconds // 60} minutes",
+        "who bounces goes on being mailed",
+        "See the worker's log; if none is deployed, start one: sesbounce run",
+    )
+
+
+def waiting_dead_letters(wiring: Wiring, session: boto3.Session) -> dict[str, int]:
+    """How many messages each dead-letter queue holds, by its URL; without those that are empty.
+
+    A queue that is gone holds none.
+    """
+    client: SQSClient = session.client("sqs")
+    found = {}
+    for url in (wiring.dlq_url, wiring.subscription_dlq_url):
+        try:
+            attributes = _attributes(session, url)
+        except client.exceptions.QueueDoesNotExist:
+            continue
+        counts = [n for name, n in attributes.items() if name.startswith(_COUNTS)]
+        found[url] = sum(map(int, counts))
+    return {url: waiting for url, waiting in found.items() if waiting}
+
+
+def how_to_redrive(wiring: Wiring, url: str) -> str:
+    """How to look at dead letters and get them handled.
+
+    SQS moves messages back to a queue only; those of the subscription came from a topic.
+    https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_StartMessageMoveTask.html
+    """
+    look = f"Look: aws sqs receive-message --queue-url {url} --visibility-timeout 0"
+    if url == wiring.dlq_url:
+        arn = wiring.dlq_arn
+        return (
+            f"{look}; once the reason is gone: aws sqs start-message-move-task --source-arn {arn}"
+        )
+    return f"{look}; once the reason is gone, send each body to {wiring.queue_url}"
+
+
+def _written_by_topic(
+    wiring: Wiring,
+    session: boto3.Session,
+    arn: str,
+    attributes: Mapping[str, str],
+    whose: str,
+) -> Iterator[Finding]:
+    context = {
+        "aws:SourceArn": wiring.topic_arn,
+        "aws:SourceAccount": wiring.account,
+        "aws:SecureTransport": "true",
+    }
+    if not lets(attributes.get("Policy"), Call(_SNS, "sqs:SendMessage", arn, context)):
+        yield broken(
+            f"the policy of {whose} does not let the topic send to it",
+            "SNS can't deliver there, and each message is lost",
+            _REDO,
+        )
+    key_id = attributes.get("KmsMasterKeyId")
+    yield from key(wiring, session, key_id, whose, _SNS, [wiring.topic_arn])
+
+
+def _attributes(session: boto3.Session, url: str) -> Mapping[str, str]:
+    client: SQSClient = session.client("sqs")
+    answer = client.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])
+    return {str(name): value for name, value in answer["Attributes"].items()}
+
+
+def _metric(client: "CloudWatchClient", wiring: Wiring, name: str, statistic: str) -> float:
+    """The greatest value of one of SQS's metrics in the time looked back on; 0 without any."""
+    now = datetime.now(UTC)
+    answer = client.get_metric_data(
+        StartTime=now - _LOOKED_BACK,
+        EndTime=now,
+        MetricDataQueries=[
+            {
+                "Id": "metric",
+                "MetricStat": {
+                    "Metric": {
+                        "Namespace": "AWS/SQS",
+                        "MetricName": name,
+                        "Dimensions": [
+                            {"Name": "QueueName", "Value": wiring.queue_arn.split(":")[5]}
+                        ],
+                    },
+                    "Period": 60,
+                    "Stat": statistic,
+                },
+            }
+        ],
+    )
+    return max((v for result in answer["MetricDataResults"] for v in result["Values"]), default=0)

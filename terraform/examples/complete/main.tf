@@ -1,0 +1,82 @@
+# Everything, put together from the modules: your own stack, for what the one in terraform/ does not
+# fit. Here: a network of your own, Spot, a queue encrypted with a key, and two sending identities.
+
+provider "aws" {
+  region = var.region
+
+  default_tags {
+    tags = { Application = "sesbounce" }
+  }
+}
+
+module "feedback_queue" {
+  source = "../../modules/feedback_queue"
+
+  identities = {
+    "example.com"      = { include_original_headers = true }
+    "news@example.com" = { forward_feedback_by_email = false }
+  }
+
+  configuration_sets = {
+    transactional = {}
+    newsletter    = { create = true, event_types = ["Bounce", "Complaint", "Delivery", "DeliveryDelay", "Subscription"] }
+  }
+
+  notification_emails = ["postmaster@example.com"]
+  create_kms_key      = true
+}
+
+module "queue_consumer" {
+  source = "../../modules/queue_consumer"
+
+  queue_arn   = module.feedback_queue.queue_arn
+  kms_key_arn = module.feedback_queue.kms_key_arn
+}
+
+module "worker_service" {
+  source = "../../modules/worker_service"
+
+  image            = var.worker_image
+  queue_arn        = module.feedback_queue.queue_arn
+  queue_url        = module.feedback_queue.queue_url
+  task_policy_arns = { consumer = module.queue_consumer.policy_arn }
+
+  vpc_id     = var.vpc_id
+  subnet_ids = var.private_subnet_ids
+  use_spot   = true
+  max_tasks  = 8
+
+  environment = {
+    SESBOUNCE_TOPIC_ARNS   = module.feedback_queue.topic_arn
+    SESBOUNCE_DATABASE_URL = module.database.url
+  }
+  secrets = {
+    SESBOUNCE_DATABASE_PASSWORD = module.database.password_secret
+    SESBOUNCE_HASH_KEY          = var.hash_key_parameter_arn
+  }
+}
+
+module "database" {
+  source = "../../modules/database"
+
+  vpc_id                    = var.vpc_id
+  subnet_ids                = var.private_subnet_ids
+  client_security_group_ids = { worker = module.worker_service.security_group_id }
+  instance_class            = "db.t4g.small"
+}
+
+module "monitoring" {
+  source = "../../modules/monitoring"
+
+  queue_arn            = module.feedback_queue.queue_arn
+  dlq_arn              = module.feedback_queue.dlq_arn
+  subscription_dlq_arn = module.feedback_queue.subscription_dlq_arn
+  alarm_emails         = ["operator@example.com"]
+
+  # Before there is an image, there is no worker to watch.
+  watch_worker_metrics = var.worker_image != null
+  worker = var.worker_image == null ? null : {
+    cluster_name = module.worker_service.cluster_name
+    service_name = module.worker_service.service_name
+  }
+}

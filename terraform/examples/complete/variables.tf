@@ -1,0 +1,26 @@
+variable "region" {
+  description = "Region that SES sends from."
+  type        = string
+  default     = "eu-west-1"
+}
+
+variable "vpc_id" {
+  description = "VPC of the subnets."
+  type        = string
+}
+
+variable "private_subnet_ids" {
+  description = "Private subnets with a NAT gateway, of at least two availability zones."
+  type        = list(string)
+}
+
+variable "worker_image" {
+  description = "The worker's image, by digest; null for the first apply, which makes the repository."
+  type        = string
+  default     = null
+}
+
+variable "hash_key_parameter_arn" {
+  description = "ARN of the parameter that holds SESBOUNCE_HASH_KEY."
+  type        = string
+}

@@ -1,0 +1,9 @@
+output "queue_url" {
+  description = "URL of the queue."
+  value       = module.feedback_queue.queue_url
+}
+
+output "dlq_url" {
+  description = "URL of the queue for what the function could not handle."
+  value       = module.feedback_queue.dlq_url
+}

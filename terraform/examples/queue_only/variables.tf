@@ -1,0 +1,20 @@
+variable "region" {
+  description = "Region that SES sends from."
+  type        = string
+  default     = "eu-west-1"
+}
+
+variable "identity" {
+  description = "Your verified domain or address."
+  type        = string
+}
+
+variable "function_name" {
+  description = "Name of your Lambda function."
+  type        = string
+}
+
+variable "function_role_name" {
+  description = "Name of the function's role."
+  type        = string
+}

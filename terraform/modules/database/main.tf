@@ -1,0 +1,66 @@
+resource "aws_db_subnet_group" "this" {
+  name        = var.name
+  description = "Where the feedback of SES is kept."
+  subnet_ids  = var.subnet_ids
+  tags        = var.tags
+}
+
+resource "aws_security_group" "this" {
+  name        = "${var.name}-database"
+  description = "The database: the worker reaches it, it reaches nothing."
+  vpc_id      = var.vpc_id
+  tags        = var.tags
+}
+
+resource "aws_vpc_security_group_ingress_rule" "this" {
+  for_each = var.client_security_group_ids
+
+  security_group_id            = aws_security_group.this.id
+  description                  = each.key
+  referenced_security_group_id = each.value
+  ip_protocol                  = "tcp"
+  from_port                    = aws_db_instance.this.port
+  to_port                      = aws_db_instance.this.port
+  tags                         = var.tags
+}
+
+resource "aws_db_instance" "this" {
+  # checkov:skip=CKV_AWS_293: deletion protection is on by default; checkov can't read the default of an object's attribute.
+  # checkov:skip=CKV_AWS_133: seven days of backups are, too, and one day is the least; as above.
+  # checkov:skip=CKV_AWS_157: a standby costs as much again; while the database is away, messages wait in the queue. A variable turns it on.
+  # checkov:skip=CKV_AWS_118: enhanced monitoring costs and tells of the host; the alarms here watch the queue, which shows a slow database.
+  # checkov:skip=CKV_AWS_129: PostgreSQL's log may quote rows, and with them addresses; it stays in RDS.
+  # checkov:skip=CKV2_AWS_30: as above.
+  # checkov:skip=CKV_AWS_161: the worker's password is RDS's own, kept and changed in Secrets Manager.
+  # checkov:skip=CKV_AWS_353: the smallest instances have no Performance Insights.
+  identifier = var.name
+
+  engine                     = "postgres"
+  engine_version             = var.engine_version
+  auto_minor_version_upgrade = true
+  instance_class             = var.instance_class
+  multi_az                   = var.multi_az
+
+  storage_type          = "gp3"
+  allocated_storage     = var.allocated_storage_gib
+  max_allocated_storage = var.max_allocated_storage_gib
+  storage_encrypted     = true
+  kms_key_id            = var.kms_key_arn
+
+  db_name                     = "sesbounce"
+  username                    = "sesbounce"
+  manage_master_user_password = true # RDS keeps it in Secrets Manager, and the state never sees it
+
+  db_subnet_group_name   = aws_db_subnet_group.this.name
+  vpc_security_group_ids = [aws_security_group.this.id]
+  publicly_accessible    = false
+  port                   = 5432
+
+  backup_retention_period   = var.backup_retention_days
+  copy_tags_to_snapshot     = true
+  deletion_protection       = var.deletion_protection
+  skip_final_snapshot       = !var.final_snapshot
+  final_snapshot_identifier = var.final_snapshot ? "${var.name}-final" : null
+
+  tags = var.tags
+}

@@ -1,0 +1,273 @@
+# What is planned, and what is refused, without AWS. Needs Terraform 1.11 for `override_during`.
+
+mock_provider "aws" {
+  override_during = plan
+
+  mock_resource "aws_db_instance" {
+    defaults = {
+      address            = "sesbounce.abc.eu-west-1.rds.amazonaws.com"
+      master_user_secret = [{ secret_arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:rds!db-1-AbCdEf" }]
+    }
+  }
+
+  mock_resource "aws_security_group" {
+    defaults = { id = "sg-database" }
+  }
+}
+
+variables {
+  vpc_id                    = "vpc-1"
+  subnet_ids                = ["subnet-a", "subnet-b"]
+  client_security_group_ids = { worker = "sg-worker" }
+}
+
+run "safe_by_default" {
+  command = plan
+
+  assert {
+    condition = (
+      aws_db_instance.this.storage_encrypted
+      && !aws_db_instance.this.publicly_accessible
+      && aws_db_instance.this.deletion_protection
+      && !aws_db_instance.this.skip_final_snapshot
+      && aws_db_instance.this.final_snapshot_identifier == "sesbounce-final"
+      && aws_db_instance.this.manage_master_user_password
+      && aws_db_instance.this.password == null
+      && aws_db_instance.this.backup_retention_period == 7
+      && aws_db_instance.this.auto_minor_version_upgrade
+      && aws_db_instance.this.copy_tags_to_snapshot
+    )
+    error_message = "The database must be encrypted, unreachable from outside, backed up and hard to delete, its password RDS's own."
+  }
+
+  assert {
+    condition = (
+      aws_db_instance.this.engine == "postgres"
+      && aws_db_instance.this.engine_version == "17"
+      && aws_db_instance.this.instance_class == "db.t4g.micro"
+      && aws_db_instance.this.storage_type == "gp3"
+      && aws_db_instance.this.allocated_storage == 20
+      && aws_db_instance.this.max_allocated_storage == 100
+      && !aws_db_instance.this.multi_az
+    )
+    error_message = "It must be small."
+  }
+}
+
+run "only_the_worker_connects" {
+  command = plan
+
+  assert {
+    condition = { for client, rule in aws_vpc_security_group_ingress_rule.this : client => "${rule.ip_protocol} ${rule.from_port} ${rule.to_port} ${rule.referenced_security_group_id}" } == {
+      worker = "tcp 5432 5432 sg-worker"
+    }
+    error_message = "Only the worker's security group may connect."
+  }
+
+  assert {
+    condition = (
+      aws_security_group.this.vpc_id == "vpc-1"
+      && aws_db_instance.this.vpc_security_group_ids == toset(["sg-database"])
+      && aws_db_instance.this.db_subnet_group_name == aws_db_subnet_group.this.name
+      && aws_db_subnet_group.this.subnet_ids == toset(["subnet-a", "subnet-b"])
+    )
+    error_message = "It must be in the given network."
+  }
+}
+
+run "what_the_worker_gets" {
+  command = plan
+
+  assert {
+    condition     = output.url == "postgresql://sesbounce@sesbounce.abc.eu-west-1.rds.amazonaws.com:5432/sesbounce?sslmode=require"
+    error_message = "The URL must demand TLS and hold no password."
+  }
+
+  assert {
+    condition     = output.password_secret == "arn:aws:secretsmanager:eu-west-1:123456789012:secret:rds!db-1-AbCdEf:password::"
+    error_message = "The password must be the one key of RDS's secret."
+  }
+}
+
+run "certificate" {
+  command = plan
+
+  variables {
+    root_certificate = "/etc/ssl/rds.pem"
+  }
+
+  assert {
+    condition     = endswith(output.url, "?sslmode=verify-full&sslrootcert=/etc/ssl/rds.pem")
+    error_message = "With a certificate the worker must check who it talks to."
+  }
+}
+
+run "larger" {
+  command = plan
+
+  variables {
+    name                      = "acme"
+    engine_version            = "16.4"
+    instance_class            = "db.m7g.large"
+    allocated_storage_gib     = 200
+    max_allocated_storage_gib = 1000
+    multi_az                  = true
+    backup_retention_days     = 35
+    kms_key_arn               = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd"
+  }
+
+  assert {
+    condition = (
+      aws_db_instance.this.identifier == "acme" && output.identifier == "acme"
+      && aws_db_instance.this.engine_version == "16.4"
+      && aws_db_instance.this.instance_class == "db.m7g.large"
+      && aws_db_instance.this.allocated_storage == 200
+      && aws_db_instance.this.max_allocated_storage == 1000
+      && aws_db_instance.this.multi_az
+      && aws_db_instance.this.backup_retention_period == 35
+      && aws_db_instance.this.kms_key_id == "arn:aws:kms:eu-west-1:123456789012:key/1234abcd"
+    )
+    error_message = "What is given must be taken."
+  }
+}
+
+run "to_throw_away" {
+  command = plan
+
+  variables {
+    deletion_protection = false
+    final_snapshot      = false
+  }
+
+  assert {
+    condition     = !aws_db_instance.this.deletion_protection && aws_db_instance.this.skip_final_snapshot && aws_db_instance.this.final_snapshot_identifier == null
+    error_message = "It must go without a trace when asked."
+  }
+}
+
+run "tags" {
+  command = plan
+
+  variables {
+    tags = { Team = "mail" }
+  }
+
+  assert {
+    condition = alltrue([for tags in concat(
+      [aws_db_instance.this.tags, aws_db_subnet_group.this.tags, aws_security_group.this.tags],
+      values(aws_vpc_security_group_ingress_rule.this)[*].tags,
+    ) : tags == tomap({ Team = "mail" })])
+    error_message = "What can be tagged must be tagged."
+  }
+}
+
+
+run "bad_name" {
+  command = plan
+
+  variables {
+    name = "Sesbounce"
+  }
+
+  expect_failures = [var.name]
+}
+
+run "name_with_two_hyphens" {
+  command = plan
+
+  variables {
+    name = "ses--bounce"
+  }
+
+  expect_failures = [var.name]
+}
+
+run "one_subnet" {
+  command = plan
+
+  variables {
+    subnet_ids = ["subnet-a"]
+  }
+
+  expect_failures = [var.subnet_ids]
+}
+
+run "old_engine" {
+  command = plan
+
+  variables {
+    engine_version = "14"
+  }
+
+  expect_failures = [var.engine_version]
+}
+
+run "no_instance_class" {
+  command = plan
+
+  variables {
+    instance_class = "t4g.micro"
+  }
+
+  expect_failures = [var.instance_class]
+}
+
+run "too_little_disk" {
+  command = plan
+
+  variables {
+    allocated_storage_gib = 10
+  }
+
+  expect_failures = [var.allocated_storage_gib]
+}
+
+run "no_room_to_grow" {
+  command = plan
+
+  variables {
+    max_allocated_storage_gib = 20
+  }
+
+  expect_failures = [var.max_allocated_storage_gib]
+}
+
+run "no_backup" {
+  command = plan
+
+  variables {
+    backup_retention_days = 0
+  }
+
+  expect_failures = [var.backup_retention_days]
+}
+
+run "backups_too_long" {
+  command = plan
+
+  variables {
+    backup_retention_days = 36
+  }
+
+  expect_failures = [var.backup_retention_days]
+}
+
+run "relative_certificate" {
+  command = plan
+
+  variables {
+    root_certificate = "rds.pem"
+  }
+
+  expect_failures = [var.root_certificate]
+}
+
+run "certificate_with_more" {
+  command = plan
+
+  variables {
+    root_certificate = "/rds.pem&sslmode=disable"
+  }
+
+  expect_failures = [var.root_certificate]
+}

@@ -1,0 +1,10 @@
+terraform {
+  required_version = ">= 1.9" # validations look across variables
+
+  required_providers {
+    aws = {
+      source  = "hashicorp/aws"
+      version = ">= 5.80, < 7.0"
+    }
+  }
+}

@@ -1,0 +1,127 @@
+variable "name" {
+  description = "Name of the stack that is deployed; the role is called `<name>-deploy`."
+  type        = string
+  default     = "sesbounce"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z0-9]([a-z0-9_-]{0,52}[a-z0-9])?$", var.name))
+    error_message = "name must be 1 to 54 lower-case letters, digits, hyphens or underscores, and begin and end with a letter or digit."
+  }
+}
+
+variable "other_names" {
+  description = "Names of a topic and a queue that do not begin with `name`, if the stack has such."
+  type        = set(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for name in var.other_names : can(regex("^[A-Za-z0-9_-]{1,256}$", name))])
+    error_message = "Each of other_names must be 1 to 256 letters, digits, hyphens or underscores."
+  }
+}
+
+variable "repository" {
+  description = "GitHub repository whose workflows may take the role, `OWNER/NAME`."
+  type        = string
+  nullable    = false
+
+  validation {
+    # A wildcard, or an empty owner, would let strangers in.
+    condition     = can(regex("^[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+$", var.repository))
+    error_message = "repository must be OWNER/NAME, without wildcards."
+  }
+}
+
+variable "branches" {
+  description = "Branches whose workflows may take the role. Whoever can push to one can deploy."
+  type        = set(string)
+  default     = ["main"]
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for branch in var.branches : can(regex("^[A-Za-z0-9._/-]+$", branch))])
+    error_message = "Each of branches must be the name of one branch, without wildcards."
+  }
+
+  validation {
+    condition     = length(var.branches) + length(var.environments) > 0
+    error_message = "Name at least one of branches or environments: a role that nobody can take is of no use."
+  }
+}
+
+variable "environments" {
+  description = "GitHub environments whose jobs may take the role, e.g. one that asks for a review. GitHub tells the environment in place of the branch."
+  type        = set(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for environment in var.environments : can(regex("^[A-Za-z0-9._-]+$", environment))])
+    error_message = "Each of environments must be the name of one environment, without wildcards."
+  }
+}
+
+variable "oidc_provider_arn" {
+  description = "ARN of the account's OIDC provider for GitHub, of which there can be only one; null makes it."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.oidc_provider_arn == null || can(regex("^arn:[a-z-]+:iam::\\d{12}:oidc-provider/token\\.actions\\.githubusercontent\\.com$", var.oidc_provider_arn))
+    error_message = "oidc_provider_arn must be the ARN of the provider token.actions.githubusercontent.com."
+  }
+}
+
+variable "region" {
+  description = "Region of the stack."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z]{2}(-[a-z]+)+-\\d$", var.region))
+    error_message = "region must be a region of AWS, such as eu-west-1."
+  }
+}
+
+variable "account_id" {
+  description = "Account of the stack."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^\\d{12}$", var.account_id))
+    error_message = "account_id must be twelve digits."
+  }
+}
+
+variable "state_bucket" {
+  description = "S3 bucket that Terraform's state is in; null where it is elsewhere."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.state_bucket == null || can(regex("^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", var.state_bucket))
+    error_message = "state_bucket must be the name of one bucket, without wildcards."
+  }
+}
+
+variable "state_key" {
+  description = "Key of the state in that bucket; its lock is beside it."
+  type        = string
+  default     = "sesbounce/terraform.tfstate"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9._/-]+$", var.state_key))
+    error_message = "state_key must be one key, without wildcards."
+  }
+}
+
+variable "tags" {
+  description = "Tags of the role, its policies and the OIDC provider."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+}

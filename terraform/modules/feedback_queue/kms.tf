@@ -1,0 +1,68 @@
+# A customer's key, where one is asked for. Without one, SQS encrypts the queues with keys of its own.
+
+locals {
+  customer_key = var.create_kms_key || var.kms_key_arn != null
+  kms_key_arn  = var.create_kms_key ? one(aws_kms_key.this[*].arn) : var.kms_key_arn
+
+  # Without these, SES and SNS lose messages without a word. "IfExists", since not every call that
+  # one service makes for another tells its source; where it is told, it must be ours.
+  kms_key_statements = [
+    {
+      Sid       = "SesPublishesToTheEncryptedTopic"
+      Effect    = "Allow"
+      Principal = { Service = "ses.amazonaws.com" }
+      Action    = ["kms:GenerateDataKey*", "kms:Decrypt"]
+      Resource  = "*" # in a key's policy: this key
+      Condition = {
+        StringEqualsIfExists = { "aws:SourceAccount" = local.here.account_id }
+        ArnLikeIfExists      = { "aws:SourceArn" = local.ses_sources }
+      }
+    },
+    {
+      Sid       = "SnsSendsToTheEncryptedQueues"
+      Effect    = "Allow"
+      Principal = { Service = "sns.amazonaws.com" }
+      Action    = ["kms:GenerateDataKey*", "kms:Decrypt"]
+      Resource  = "*" # in a key's policy: this key
+      Condition = {
+        StringEqualsIfExists = { "aws:SourceAccount" = local.here.account_id }
+        ArnEqualsIfExists    = { "aws:SourceArn" = aws_sns_topic.this.arn }
+      }
+    },
+  ]
+}
+
+resource "aws_kms_key" "this" {
+  # checkov:skip=CKV2_AWS_64: the policy is a resource of its own, below: it names the topic, which needs the key.
+  count = var.create_kms_key ? 1 : 0
+
+  description             = "Feedback of SES: topic ${local.topic_name}, queue ${local.queue_name}"
+  enable_key_rotation     = true
+  deletion_window_in_days = 30
+  tags                    = var.tags
+}
+
+resource "aws_kms_alias" "this" {
+  count = var.create_kms_key ? 1 : 0
+
+  name          = "alias/${local.queue_name}"
+  target_key_id = aws_kms_key.this[0].key_id
+}
+
+resource "aws_kms_key_policy" "this" {
+  count = var.create_kms_key ? 1 : 0
+
+  key_id = aws_kms_key.this[0].key_id
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = concat([
+      {
+        Sid       = "IamOfThisAccountDecides" # as AWS has it by default; without it nobody could change the key
+        Effect    = "Allow"
+        Principal = { AWS = "arn:${local.here.partition}:iam::${local.here.account_id}:root" }
+        Action    = "kms:*"
+        Resource  = "*" # in a key's policy: this key
+      },
+    ], local.kms_key_statements)
+  })
+}

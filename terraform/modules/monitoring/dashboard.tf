@@ -1,0 +1,110 @@
+locals {
+  cluster_name = try(var.worker.cluster_name, null)
+  service_name = try(var.worker.service_name, null)
+
+  region = element(split(":", var.queue_arn), 3)
+
+  # Each widget: what it shows, by which statistic; two beside each other.
+  widgets = [for widget in [
+    {
+      title   = "Facts by kind"
+      stat    = "Sum"
+      metrics = [[{ expression = "SEARCH('{sesbounce,Service,Kind} MetricName=\"FactsRecorded\" Service=\"${local.queue_name}\"', 'Sum', 300)", label = "" }]]
+    },
+    {
+      title   = "Suppressed addresses by reason"
+      stat    = "Sum"
+      metrics = [[{ expression = "SEARCH('{sesbounce,Service,Reason} MetricName=\"AddressesSuppressed\" Service=\"${local.queue_name}\"', 'Sum', 300)", label = "" }]]
+    },
+    {
+      title = "Messages in the queues"
+      stat  = "Maximum"
+      metrics = [
+        ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", local.queue_name, { label = "waiting" }],
+        ["AWS/SQS", "ApproximateNumberOfMessagesNotVisible", "QueueName", local.queue_name, { label = "in flight" }],
+        ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", local.dlq_name, { label = "dead letters" }],
+        ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", local.subscription_dlq_name, { label = "undelivered by SNS" }],
+      ]
+    },
+    {
+      title   = "Age of the oldest message, seconds"
+      stat    = "Maximum"
+      metrics = [["AWS/SQS", "ApproximateAgeOfOldestMessage", "QueueName", local.queue_name, { label = "oldest" }]]
+    },
+    {
+      title   = "Messages received, facts recorded, repetitions"
+      stat    = "Sum"
+      metrics = [for name in ["MessagesReceived", "FactsRecorded", "Duplicates"] : ["sesbounce", name, "Service", local.queue_name]]
+    },
+    {
+      title = "Time of a batch, and of its commit, seconds"
+      stat  = "p50"
+      metrics = flatten([
+        for name in ["BatchSeconds", "CommitSeconds"] : [
+          for stat in ["p50", "p99"] : [["sesbounce", name, "Service", local.queue_name, { stat = stat, label = "${name} ${stat}" }]]
+        ]
+      ])
+    },
+    {
+      title   = "Addresses suppressed and restored"
+      stat    = "Sum"
+      metrics = [for name in ["AddressesSuppressed", "AddressesRestored"] : ["sesbounce", name, "Service", local.queue_name]]
+    },
+    {
+      title   = "Errors"
+      stat    = "Sum"
+      metrics = [for name in ["Undecodable", "Failed", "StatementRefusals", "DeleteFailures"] : ["sesbounce", name, "Service", local.queue_name]]
+    },
+    {
+      title = "Reputation of the account, %"
+      stat  = "Maximum"
+      metrics = [
+        [{ expression = "100 * bounces", label = "bounce rate (review at 5)" }],
+        [{ expression = "100 * complaints", label = "complaint rate (review at 0.1)" }],
+        ["AWS/SES", "Reputation.BounceRate", { id = "bounces", visible = false }],
+        ["AWS/SES", "Reputation.ComplaintRate", { id = "complaints", visible = false }],
+      ]
+    },
+    {
+      shown   = var.worker != null
+      title   = "Running tasks"
+      stat    = "SampleCount"
+      seconds = 60 # each task tells its CPU once a minute
+      metrics = [["AWS/ECS", "CPUUtilization", "ClusterName", local.cluster_name, "ServiceName", local.service_name, { label = "tasks" }]]
+    },
+    {
+      shown = var.worker != null
+      title = "CPU and memory of the tasks, %"
+      stat  = "Average"
+      metrics = [
+        for name in ["CPUUtilization", "MemoryUtilization"] :
+        ["AWS/ECS", name, "ClusterName", local.cluster_name, "ServiceName", local.service_name]
+      ]
+    },
+  ] : widget if try(widget.shown, true)]
+}
+
+resource "aws_cloudwatch_dashboard" "this" {
+  count = var.dashboard ? 1 : 0
+
+  dashboard_name = var.name
+  dashboard_body = jsonencode({
+    widgets = [
+      for index, widget in local.widgets : {
+        type   = "metric"
+        x      = 12 * (index % 2)
+        y      = 6 * floor(index / 2)
+        width  = 12
+        height = 6
+        properties = {
+          title   = widget.title
+          region  = local.region
+          view    = "timeSeries"
+          stat    = widget.stat
+          period  = try(widget.seconds, 300)
+          metrics = widget.metrics
+        }
+      }
+    ]
+  })
+}

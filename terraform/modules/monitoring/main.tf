@@ -1,0 +1,52 @@
+locals {
+  # The topic's ARN tells where we are, in every partition and without a data source.
+  here = regex("^arn:(?P<partition>[^:]+):sns:(?P<region>[^:]+):(?P<account_id>[^:]+):", aws_sns_topic.this.arn)
+
+  queue_name            = element(split(":", var.queue_arn), 5)
+  dlq_name              = element(split(":", var.dlq_arn), 5)
+  subscription_dlq_name = element(split(":", var.subscription_dlq_arn), 5)
+}
+
+# Alarms have a topic of their own: SES may not publish to it, and feedback does not get into it.
+resource "aws_sns_topic" "this" {
+  # checkov:skip=CKV_AWS_26: an alarm tells a metric's name and value, nothing of a person; CloudWatch can't publish through alias/aws/sns.
+  name              = "${var.name}-alarms"
+  signature_version = 2 # SHA256; SNS still signs with SHA1 unless told
+  tags              = var.tags
+}
+
+resource "aws_sns_topic_policy" "this" {
+  arn = aws_sns_topic.this.arn
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [
+      {
+        Sid       = "AlarmsOfThisAccountPublish"
+        Effect    = "Allow"
+        Principal = { Service = "cloudwatch.amazonaws.com" }
+        Action    = "sns:Publish"
+        Resource  = aws_sns_topic.this.arn
+        Condition = {
+          StringEquals = { "aws:SourceAccount" = local.here.account_id }
+          ArnLike      = { "aws:SourceArn" = "arn:${local.here.partition}:cloudwatch:${local.here.region}:${local.here.account_id}:alarm:${var.name}-*" }
+        }
+      },
+      {
+        Sid       = "TlsOnly"
+        Effect    = "Deny"
+        Principal = "*"
+        Action    = "sns:Publish" # a topic's policy takes no "sns:*"
+        Resource  = aws_sns_topic.this.arn
+        Condition = { Bool = { "aws:SecureTransport" = "false" } }
+      },
+    ]
+  })
+}
+
+resource "aws_sns_topic_subscription" "email" {
+  for_each = var.alarm_emails
+
+  topic_arn = aws_sns_topic.this.arn
+  protocol  = "email"
+  endpoint  = each.value
+}

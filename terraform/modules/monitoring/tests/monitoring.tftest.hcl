@@ -1,0 +1,302 @@
+# What is planned, and what is refused, without AWS. Needs Terraform 1.11 for `override_during`.
+
+mock_provider "aws" {
+  override_during = plan
+
+  mock_resource "aws_sns_topic" {
+    defaults = { arn = "arn:aws:sns:eu-west-1:123456789012:sesbounce-alarms" }
+  }
+}
+
+variables {
+  queue_arn            = "arn:aws:sqs:eu-west-1:123456789012:feedback"
+  dlq_arn              = "arn:aws:sqs:eu-west-1:123456789012:feedback-dlq"
+  subscription_dlq_arn = "arn:aws:sqs:eu-west-1:123456789012:feedback-subscription-dlq"
+  worker               = { cluster_name = "cluster", service_name = "service" }
+}
+
+run "alarms" {
+  command = plan
+
+  assert {
+    condition = { for name, alarm in aws_cloudwatch_metric_alarm.this : name => join(" ", concat(
+      [alarm.alarm_name, alarm.namespace, alarm.metric_name, alarm.statistic],
+      [alarm.comparison_operator == "LessThanThreshold" ? "<" : ">=", alarm.threshold, alarm.evaluation_periods, alarm.period, alarm.treat_missing_data],
+      alarm.dimensions == null ? [] : values(alarm.dimensions),
+      )) } == {
+      dlq                = "sesbounce-dlq AWS/SQS ApproximateNumberOfMessagesVisible Maximum >= 1 1 60 notBreaching feedback-dlq"
+      subscription-dlq   = "sesbounce-subscription-dlq AWS/SQS ApproximateNumberOfMessagesVisible Maximum >= 1 1 60 notBreaching feedback-subscription-dlq"
+      oldest-message     = "sesbounce-oldest-message AWS/SQS ApproximateAgeOfOldestMessage Maximum >= 900 3 60 notBreaching feedback"
+      no-task            = "sesbounce-no-task AWS/ECS CPUUtilization SampleCount < 1 5 60 breaching cluster service"
+      unhealthy          = "sesbounce-unhealthy sesbounce Healthy Minimum < 1 5 60 notBreaching feedback"
+      failed             = "sesbounce-failed sesbounce Failed Sum >= 1 5 60 notBreaching feedback"
+      statement-refusals = "sesbounce-statement-refusals sesbounce StatementRefusals Sum >= 1 5 60 notBreaching feedback"
+      bounce-rate        = "sesbounce-bounce-rate AWS/SES Reputation.BounceRate Maximum >= 0.04 1 3600 ignore"
+      complaint-rate     = "sesbounce-complaint-rate AWS/SES Reputation.ComplaintRate Maximum >= 0.0008 1 3600 ignore"
+    }
+    error_message = "These must be the alarms."
+  }
+
+  assert {
+    condition = alltrue([for alarm in aws_cloudwatch_metric_alarm.this :
+      alarm.alarm_actions == toset([output.topic_arn]) && alarm.ok_actions == toset([output.topic_arn]) && length(alarm.alarm_description) > 20
+    ])
+    error_message = "Each alarm must say what to do, and tell when it begins and when it ends."
+  }
+
+  assert {
+    condition     = length(output.alarm_names) == 9
+    error_message = "The output must tell the alarms."
+  }
+}
+
+run "other_thresholds" {
+  command = plan
+
+  variables {
+    oldest_message_seconds = 120
+    bounce_rate            = 0.02
+    complaint_rate         = 0.0005
+  }
+
+  assert {
+    condition = (
+      aws_cloudwatch_metric_alarm.this["oldest-message"].threshold == 120
+      && aws_cloudwatch_metric_alarm.this["bounce-rate"].threshold == 0.02
+      && aws_cloudwatch_metric_alarm.this["complaint-rate"].threshold == 0.0005
+    )
+    error_message = "The given thresholds must be taken."
+  }
+}
+
+run "worker_elsewhere" {
+  command = plan
+
+  variables {
+    worker               = null
+    watch_worker_metrics = false
+    watch_reputation     = false
+  }
+
+  assert {
+    condition     = keys(aws_cloudwatch_metric_alarm.this) == ["dlq", "oldest-message", "subscription-dlq"]
+    error_message = "Only the queues must be watched."
+  }
+
+  assert {
+    condition     = !strcontains(output.dashboard, "AWS/ECS")
+    error_message = "The dashboard must show no tasks where there are none."
+  }
+}
+
+run "worker_that_sleeps" {
+  command = plan
+
+  variables {
+    worker = { cluster_name = "cluster", service_name = "service", min_tasks = 0 }
+  }
+
+  assert {
+    condition     = !contains(keys(aws_cloudwatch_metric_alarm.this), "no-task") && strcontains(output.dashboard, "AWS/ECS")
+    error_message = "A worker that may sleep must be no alarm when it does."
+  }
+}
+
+run "topic_policy" {
+  command = plan
+
+  assert {
+    condition = jsondecode(output.topic_policy) == {
+      Version = "2012-10-17"
+      Statement = [
+        {
+          Sid       = "AlarmsOfThisAccountPublish"
+          Effect    = "Allow"
+          Principal = { Service = "cloudwatch.amazonaws.com" }
+          Action    = "sns:Publish"
+          Resource  = "arn:aws:sns:eu-west-1:123456789012:sesbounce-alarms"
+          Condition = {
+            StringEquals = { "aws:SourceAccount" = "123456789012" }
+            ArnLike      = { "aws:SourceArn" = "arn:aws:cloudwatch:eu-west-1:123456789012:alarm:sesbounce-*" }
+          }
+        },
+        {
+          Sid       = "TlsOnly"
+          Effect    = "Deny"
+          Principal = "*"
+          Action    = "sns:Publish"
+          Resource  = "arn:aws:sns:eu-west-1:123456789012:sesbounce-alarms"
+          Condition = { Bool = { "aws:SecureTransport" = "false" } }
+        },
+      ]
+    }
+    error_message = "Only alarms of this stack may publish, and only over TLS."
+  }
+
+  assert {
+    condition     = aws_sns_topic.this.name == "sesbounce-alarms" && aws_sns_topic.this.signature_version == 2
+    error_message = "Alarms must have a topic of their own, signed with SHA256."
+  }
+}
+
+run "people" {
+  command = plan
+
+  variables {
+    alarm_emails = ["operator@example.com"]
+  }
+
+  assert {
+    condition     = [for subscription in aws_sns_topic_subscription.email : "${subscription.protocol} ${subscription.endpoint}"] == ["email operator@example.com"]
+    error_message = "People must be told."
+  }
+}
+
+run "dashboard" {
+  command = plan
+
+  assert {
+    condition     = output.dashboard_name == "sesbounce" && length(jsondecode(output.dashboard).widgets) == 11
+    error_message = "The dashboard must be there, with all its widgets."
+  }
+
+  assert {
+    condition     = alltrue([for widget in jsondecode(output.dashboard).widgets : widget.properties.region == "eu-west-1" && length(widget.properties.title) > 0 && length(widget.properties.metrics) > 0])
+    error_message = "Each widget must show something, of the queue's region."
+  }
+
+  assert {
+    condition     = length(distinct([for widget in jsondecode(output.dashboard).widgets : "${widget.x} ${widget.y}"])) == 11
+    error_message = "No widget may lie over another."
+  }
+
+  assert {
+    condition = (
+      strcontains(output.dashboard, "SEARCH('{sesbounce,Service,Reason} MetricName=\\\"AddressesSuppressed\\\" Service=\\\"feedback\\\"', 'Sum', 300)")
+      && strcontains(output.dashboard, "SEARCH('{sesbounce,Service,Kind} MetricName=\\\"FactsRecorded\\\" Service=\\\"feedback\\\"', 'Sum', 300)")
+    )
+    error_message = "Suppressions must be shown by reason, facts by kind."
+  }
+}
+
+run "no_dashboard" {
+  command = plan
+
+  variables {
+    dashboard = false
+  }
+
+  assert {
+    condition     = length(aws_cloudwatch_dashboard.this) == 0 && output.dashboard_name == null && output.dashboard == null
+    error_message = "There must be no dashboard when none is wanted."
+  }
+}
+
+run "other_partition" {
+  command = plan
+
+  override_resource {
+    override_during = plan
+    target          = aws_sns_topic.this
+    values          = { arn = "arn:aws-cn:sns:cn-north-1:123456789012:sesbounce-alarms" }
+  }
+
+  assert {
+    condition     = jsondecode(output.topic_policy).Statement[0].Condition.ArnLike["aws:SourceArn"] == "arn:aws-cn:cloudwatch:cn-north-1:123456789012:alarm:sesbounce-*"
+    error_message = "Partition and region must be the topic's."
+  }
+}
+
+run "tags" {
+  command = plan
+
+  variables {
+    tags = { Team = "mail" }
+  }
+
+  assert {
+    condition     = alltrue([for tags in concat([aws_sns_topic.this.tags], values(aws_cloudwatch_metric_alarm.this)[*].tags) : tags == tomap({ Team = "mail" })])
+    error_message = "What can be tagged must be tagged."
+  }
+}
+
+
+run "bad_name" {
+  command = plan
+
+  variables {
+    name = "ses bounce"
+  }
+
+  expect_failures = [var.name]
+}
+
+run "queue_with_wildcard" {
+  command = plan
+
+  variables {
+    queue_arn = "arn:aws:sqs:eu-west-1:123456789012:*"
+  }
+
+  expect_failures = [var.queue_arn]
+}
+
+run "no_address" {
+  command = plan
+
+  variables {
+    alarm_emails = ["operator"]
+  }
+
+  expect_failures = [var.alarm_emails]
+}
+
+run "impatient" {
+  command = plan
+
+  variables {
+    oldest_message_seconds = 59
+  }
+
+  expect_failures = [var.oldest_message_seconds]
+}
+
+run "bounce_rate_in_percent" {
+  command = plan
+
+  variables {
+    bounce_rate = 5
+  }
+
+  expect_failures = [var.bounce_rate]
+}
+
+run "no_bounce_rate" {
+  command = plan
+
+  variables {
+    bounce_rate = 0
+  }
+
+  expect_failures = [var.bounce_rate]
+}
+
+run "complaint_rate_in_percent" {
+  command = plan
+
+  variables {
+    complaint_rate = 0.1
+  }
+
+  expect_failures = [var.complaint_rate]
+}
+
+run "no_complaint_rate" {
+  command = plan
+
+  variables {
+    complaint_rate = 0
+  }
+
+  expect_failures = [var.complaint_rate]
+}

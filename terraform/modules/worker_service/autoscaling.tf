@@ -1,0 +1,169 @@
+# How many tasks there are: between min_tasks and max_tasks, by the backlog that each of them has.
+
+locals {
+  queue_name = element(split(":", var.queue_arn), 5)
+
+  tracks_backlog = local.services == 1 && var.max_tasks > max(var.min_tasks, 1) ? 1 : 0
+  sleeps         = local.services == 1 && var.min_tasks == 0 ? 1 : 0
+
+  # What steps between none and one, and when.
+  steps = local.sleeps == 0 ? {} : {
+    wake = {
+      description = "Messages wait and nobody receives: start a worker."
+      adjustment  = { adjustment_type = "ChangeInCapacity", scaling_adjustment = 1, cooldown_seconds = 180 }
+      # Someone who polls, if in vain, shows in one of the two. A metric of ECS would not do: without
+      # a task it has no value at all.
+      expression         = "IF(visible > 0 AND received + empty < 1, 1, 0)"
+      evaluation_minutes = 1
+      metrics            = { visible = "ApproximateNumberOfMessagesVisible", received = "NumberOfMessagesReceived", empty = "NumberOfEmptyReceives" }
+    }
+    sleep = {
+      description        = "The queue has been empty for a quarter of an hour: stop the worker."
+      adjustment         = { adjustment_type = "ExactCapacity", scaling_adjustment = 0, cooldown_seconds = 60 }
+      expression         = "IF(visible + in_flight + delayed < 1, 1, 0)"
+      evaluation_minutes = 15
+      metrics            = { visible = "ApproximateNumberOfMessagesVisible", in_flight = "ApproximateNumberOfMessagesNotVisible", delayed = "ApproximateNumberOfMessagesDelayed" }
+    }
+  }
+}
+
+resource "aws_appautoscaling_target" "this" {
+  count = local.services
+
+  service_namespace  = "ecs"
+  scalable_dimension = "ecs:service:DesiredCount"
+  resource_id        = "service/${local.cluster_name}/${aws_ecs_service.this[0].name}"
+  min_capacity       = var.min_tasks
+  max_capacity       = var.max_tasks
+  tags               = var.tags
+}
+
+resource "aws_appautoscaling_policy" "backlog" {
+  count = local.tracks_backlog
+
+  name               = "${var.name}-backlog"
+  policy_type        = "TargetTrackingScaling"
+  service_namespace  = aws_appautoscaling_target.this[0].service_namespace
+  scalable_dimension = aws_appautoscaling_target.this[0].scalable_dimension
+  resource_id        = aws_appautoscaling_target.this[0].resource_id
+
+  target_tracking_scaling_policy_configuration {
+    target_value       = var.backlog_per_task
+    scale_out_cooldown = 60
+    scale_in_cooldown  = 300
+
+    customized_metric_specification {
+      metrics {
+        id          = "per_task"
+        label       = "Waiting messages per running task"
+        expression  = "waiting / tasks"
+        return_data = true
+      }
+
+      metrics {
+        id          = "waiting"
+        label       = "Waiting messages"
+        return_data = false
+
+        metric_stat {
+          stat = "Average"
+
+          metric {
+            namespace   = "AWS/SQS"
+            metric_name = "ApproximateNumberOfMessagesVisible"
+
+            dimensions {
+              name  = "QueueName"
+              value = local.queue_name
+            }
+          }
+        }
+      }
+
+      # Each task tells its CPU once a minute, so the number of samples is that of the tasks. The
+      # metric that tells it outright comes with Container Insights only, which costs.
+      metrics {
+        id          = "tasks"
+        label       = "Running tasks"
+        return_data = false
+
+        metric_stat {
+          stat = "SampleCount"
+
+          metric {
+            namespace   = "AWS/ECS"
+            metric_name = "CPUUtilization"
+
+            dimensions {
+              name  = "ClusterName"
+              value = local.cluster_name
+            }
+
+            dimensions {
+              name  = "ServiceName"
+              value = aws_ecs_service.this[0].name
+            }
+          }
+        }
+      }
+    }
+  }
+}
+
+# Without a task there is no backlog per task, so other rules lead from none to one, and back.
+resource "aws_appautoscaling_policy" "step" {
+  for_each = local.steps
+
+  name               = "${var.name}-${each.key}"
+  policy_type        = "StepScaling"
+  service_namespace  = aws_appautoscaling_target.this[0].service_namespace
+  scalable_dimension = aws_appautoscaling_target.this[0].scalable_dimension
+  resource_id        = aws_appautoscaling_target.this[0].resource_id
+
+  step_scaling_policy_configuration {
+    adjustment_type         = each.value.adjustment.adjustment_type
+    cooldown                = each.value.adjustment.cooldown_seconds
+    metric_aggregation_type = "Maximum"
+
+    step_adjustment {
+      metric_interval_lower_bound = 0
+      scaling_adjustment          = each.value.adjustment.scaling_adjustment
+    }
+  }
+}
+
+resource "aws_cloudwatch_metric_alarm" "step" {
+  for_each = local.steps
+
+  alarm_name          = "${var.name}-${each.key}"
+  alarm_description   = each.value.description
+  comparison_operator = "GreaterThanOrEqualToThreshold"
+  threshold           = 1
+  evaluation_periods  = each.value.evaluation_minutes
+  treat_missing_data  = "notBreaching" # CloudWatch hears nothing of a queue that nobody has touched for hours
+  alarm_actions       = [aws_appautoscaling_policy.step[each.key].arn]
+  tags                = var.tags
+
+  metric_query {
+    id          = "decision"
+    label       = each.value.description
+    expression  = each.value.expression
+    return_data = true
+  }
+
+  dynamic "metric_query" {
+    for_each = each.value.metrics
+
+    content {
+      id = metric_query.key
+
+      metric {
+        namespace   = "AWS/SQS"
+        metric_name = metric_query.value
+        dimensions  = { QueueName = local.queue_name }
+        period      = 60
+        stat        = startswith(metric_query.value, "Number") ? "Sum" : "Maximum"
+      }
+    }
+  }
+}

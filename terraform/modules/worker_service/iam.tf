@@ -1,0 +1,109 @@
+locals {
+  # Only tasks of this account and region may take the roles.
+  trust = jsonencode({
+    Version = "2012-10-17"
+    Statement = [
+      {
+        Sid       = "TasksOfThisAccount"
+        Effect    = "Allow"
+        Principal = { Service = "ecs-tasks.amazonaws.com" }
+        Action    = "sts:AssumeRole"
+        Condition = {
+          StringEquals = { "aws:SourceAccount" = local.here.account_id }
+          ArnLike      = { "aws:SourceArn" = "arn:${local.here.partition}:ecs:${local.here.region}:${local.here.account_id}:*" }
+        }
+      },
+    ]
+  })
+
+  repository_arns = compact([var.create_repository ? one(aws_ecr_repository.this[*].arn) : var.repository_arn])
+
+  # Without the key and version that may follow the ARN of a secret.
+  secret_arns    = distinct([for arn in values(var.secrets) : join(":", slice(split(":", arn), 0, 7)) if strcontains(arn, ":secretsmanager:")])
+  parameter_arns = distinct([for arn in values(var.secrets) : arn if strcontains(arn, ":ssm:")])
+}
+
+# What the worker itself may do.
+resource "aws_iam_role" "task" {
+  name                 = "${var.name}-task"
+  description          = "The worker: consume its queue."
+  assume_role_policy   = local.trust
+  max_session_duration = 3600
+  tags                 = var.tags
+}
+
+resource "aws_iam_role_policy_attachment" "task" {
+  for_each = var.task_policy_arns
+
+  role       = aws_iam_role.task.name
+  policy_arn = each.value
+}
+
+# What ECS may do to start it.
+resource "aws_iam_role" "execution" {
+  name                 = "${var.name}-execution"
+  description          = "ECS: fetch the worker's image and secrets, write its log."
+  assume_role_policy   = local.trust
+  max_session_duration = 3600
+  tags                 = var.tags
+}
+
+resource "aws_iam_role_policy" "execution" {
+  # checkov:skip=CKV_AWS_290: ecr:GetAuthorizationToken knows no resource, see below; the rest is confined.
+  # checkov:skip=CKV_AWS_355: as above.
+  name = "start-the-worker"
+  role = aws_iam_role.execution.name
+
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = concat(
+      [
+        {
+          Sid      = "WriteLog"
+          Effect   = "Allow"
+          Action   = ["logs:CreateLogStream", "logs:PutLogEvents"]
+          Resource = ["${aws_cloudwatch_log_group.this.arn}:log-stream:worker/*"]
+        },
+      ],
+      # Decided by variables: at the first plan the ARNs are not known yet.
+      !var.create_repository && var.repository_arn == null ? [] : [
+        {
+          Sid      = "LogInToEcr"
+          Effect   = "Allow"
+          Action   = ["ecr:GetAuthorizationToken"]
+          Resource = ["*"] # IAM knows no resource for it: the token is the account's
+        },
+        {
+          Sid      = "PullImage"
+          Effect   = "Allow"
+          Action   = ["ecr:BatchCheckLayerAvailability", "ecr:GetDownloadUrlForLayer", "ecr:BatchGetImage"]
+          Resource = local.repository_arns
+        },
+      ],
+      length(local.secret_arns) == 0 ? [] : [
+        {
+          Sid      = "ReadSecrets"
+          Effect   = "Allow"
+          Action   = ["secretsmanager:GetSecretValue"]
+          Resource = local.secret_arns
+        },
+      ],
+      length(local.parameter_arns) == 0 ? [] : [
+        {
+          Sid      = "ReadParameters"
+          Effect   = "Allow"
+          Action   = ["ssm:GetParameters"]
+          Resource = local.parameter_arns
+        },
+      ],
+      length(var.secrets_kms_key_arns) == 0 ? [] : [
+        {
+          Sid      = "DecryptSecrets"
+          Effect   = "Allow"
+          Action   = ["kms:Decrypt"]
+          Resource = var.secrets_kms_key_arns
+        },
+      ],
+    )
+  })
+}

@@ -1,0 +1,169 @@
+locals {
+  # The log group's ARN tells where we are, in every partition and without a data source.
+  here = regex("^arn:(?P<partition>[^:]+):logs:(?P<region>[^:]+):(?P<account_id>[^:]+):", aws_cloudwatch_log_group.this.arn)
+
+  # Without an image there is no service yet.
+  services = var.image == null ? 0 : 1
+
+  cluster_name = element(split("/", local.cluster_arn), 1)
+  cluster_arn  = var.cluster_arn == null ? one(aws_ecs_cluster.this[*].arn) : var.cluster_arn
+
+  environment = merge({
+    SESBOUNCE_QUEUE_URL        = var.queue_url
+    SESBOUNCE_METRICS_PORT     = "9464" # of the task's own loopback, for its health check
+    SESBOUNCE_EMF              = "true"
+    SESBOUNCE_LOG_FORMAT       = "json"
+    SESBOUNCE_PROCESSES        = tostring(var.processes)
+    SESBOUNCE_SHUTDOWN_SECONDS = tostring(var.shutdown_seconds)
+  }, var.environment)
+}
+
+resource "aws_cloudwatch_log_group" "this" {
+  # checkov:skip=CKV_AWS_158: CloudWatch encrypts it with a key of its own; it holds counts and ids, no addresses.
+  # checkov:skip=CKV_AWS_338: how long the log is kept is a variable; a year of it serves nobody by default.
+  name              = "/ecs/${var.name}"
+  retention_in_days = var.log_retention_days
+  tags              = var.tags
+}
+
+resource "aws_ecs_cluster" "this" {
+  # checkov:skip=CKV_AWS_65: Container Insights costs, and the worker tells its metrics itself; a variable turns it on.
+  count = var.cluster_arn == null ? 1 : 0
+
+  name = var.name
+  tags = var.tags
+
+  setting {
+    name  = "containerInsights"
+    value = var.container_insights ? "enabled" : "disabled"
+  }
+}
+
+resource "aws_ecs_cluster_capacity_providers" "this" {
+  count = var.cluster_arn == null ? 1 : 0
+
+  cluster_name       = aws_ecs_cluster.this[0].name
+  capacity_providers = ["FARGATE", "FARGATE_SPOT"]
+}
+
+resource "aws_ecs_task_definition" "this" {
+  count = local.services
+
+  family                   = var.name
+  requires_compatibilities = ["FARGATE"]
+  network_mode             = "awsvpc"
+  cpu                      = var.cpu_units
+  memory                   = var.memory_mib
+  execution_role_arn       = aws_iam_role.execution.arn
+  task_role_arn            = aws_iam_role.task.arn
+  tags                     = var.tags
+
+  runtime_platform {
+    operating_system_family = "LINUX"
+    cpu_architecture        = var.cpu_architecture
+  }
+
+  container_definitions = jsonencode([
+    {
+      name                   = "worker"
+      image                  = var.image
+      essential              = true
+      user                   = "10001:10001" # its own group, too; without one it would be root's
+      privileged             = false
+      readonlyRootFilesystem = true
+
+      linuxParameters = {
+        capabilities = { drop = ["ALL"] }
+        # The only place to write to, in memory and without programs.
+        tmpfs = [{ containerPath = "/tmp", size = 64, mountOptions = ["rw", "noexec", "nosuid", "nodev"] }]
+      }
+
+      environment = [for name, value in local.environment : { name = name, value = value }]
+      secrets     = [for name, arn in var.secrets : { name = name, valueFrom = arn }]
+
+      healthCheck = {
+        command     = ["CMD", "sesbounce", "health"]
+        interval    = 30
+        timeout     = 10
+        retries     = 3
+        startPeriod = 120 # the database's schema may have to be brought up to date first
+      }
+
+      # ECS's SIGKILL comes only after the worker has had its own time to drain.
+      stopTimeout = var.shutdown_seconds + 10
+
+      logConfiguration = {
+        logDriver = "awslogs"
+        options = {
+          awslogs-group         = aws_cloudwatch_log_group.this.name
+          awslogs-region        = local.here.region
+          awslogs-stream-prefix = "worker"
+          mode                  = "non-blocking" # a log that can't be written must not stop the worker
+          max-buffer-size       = "4m"
+        }
+      }
+
+      # As AWS gives them back: without these, each plan would see a change.
+      mountPoints    = []
+      portMappings   = []
+      systemControls = []
+      volumesFrom    = []
+    },
+  ])
+}
+
+resource "aws_ecs_service" "this" {
+  # checkov:skip=CKV_AWS_333: the default VPC has public subnets only; a public address is cheaper than a NAT gateway, and the security group lets nothing in. Your own subnets have none.
+  count = local.services
+
+  name            = var.name
+  cluster         = local.cluster_arn
+  task_definition = aws_ecs_task_definition.this[0].arn
+  desired_count   = var.min_tasks # to begin with: see below
+  launch_type     = var.use_spot ? null : "FARGATE"
+  propagate_tags  = "SERVICE"
+  tags            = var.tags
+
+  deployment_minimum_healthy_percent = 100
+  deployment_maximum_percent         = 200
+
+  deployment_circuit_breaker {
+    enable   = true
+    rollback = true
+  }
+
+  dynamic "capacity_provider_strategy" {
+    for_each = var.use_spot ? { FARGATE = 0, FARGATE_SPOT = 1 } : {}
+
+    content {
+      capacity_provider = capacity_provider_strategy.key
+      weight            = capacity_provider_strategy.value
+      base              = capacity_provider_strategy.key == "FARGATE" ? var.on_demand_base : 0
+    }
+  }
+
+  network_configuration {
+    subnets          = local.subnet_ids
+    security_groups  = [aws_security_group.this.id]
+    assign_public_ip = coalesce(var.assign_public_ip, var.subnet_ids == null)
+  }
+
+  lifecycle {
+    # Application Auto Scaling keeps the number within min_tasks and max_tasks, also when those
+    # change and where they are the same: an apply must not undo what it has decided.
+    ignore_changes = [desired_count]
+
+    precondition {
+      condition     = contains(keys(local.environment), "SESBOUNCE_DATABASE_URL") || contains(keys(var.secrets), "SESBOUNCE_DATABASE_URL")
+      error_message = "The worker needs a database: SESBOUNCE_DATABASE_URL in environment (without a password) or in secrets. Its default, a SQLite file, would be gone with each task."
+    }
+  }
+
+  # A task that starts without its rights fails, and with it the deployment.
+  depends_on = [
+    aws_ecs_cluster_capacity_providers.this,
+    aws_iam_role_policy.execution,
+    aws_iam_role_policy_attachment.task,
+    aws_vpc_security_group_egress_rule.this,
+  ]
+}

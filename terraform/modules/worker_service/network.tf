@@ -1,0 +1,46 @@
+locals {
+  default_network = var.vpc_id == null ? 1 : 0
+
+  vpc_id     = var.vpc_id == null ? one(data.aws_vpc.default[*].id) : var.vpc_id
+  subnet_ids = var.subnet_ids == null ? one(data.aws_subnets.default[*].ids) : var.subnet_ids
+}
+
+data "aws_vpc" "default" {
+  count = local.default_network
+
+  default = true
+}
+
+data "aws_subnets" "default" {
+  count = local.default_network
+
+  filter {
+    name   = "vpc-id"
+    values = [data.aws_vpc.default[0].id]
+  }
+
+  filter {
+    name   = "default-for-az"
+    values = ["true"]
+  }
+}
+
+resource "aws_security_group" "this" {
+  name        = "${var.name}-worker"
+  description = "The worker: it reaches out, nothing reaches it."
+  vpc_id      = local.vpc_id
+  tags        = var.tags
+}
+
+# To any address: AWS's endpoints have no fixed ones, and the database may be anywhere.
+resource "aws_vpc_security_group_egress_rule" "this" {
+  for_each = toset([for port in var.egress_tcp_ports : tostring(port)])
+
+  security_group_id = aws_security_group.this.id
+  description       = each.value == "443" ? "AWS" : "The database"
+  ip_protocol       = "tcp"
+  from_port         = tonumber(each.value)
+  to_port           = tonumber(each.value)
+  cidr_ipv4         = "0.0.0.0/0"
+  tags              = var.tags
+}

@@ -1,0 +1,41 @@
+"""Asks a running worker how it is, as health checks do."""
+
+import http.client
+import json
+import sys
+from collections.abc import Callable
+
+# The real limits are minutes. Waiting for them would show no more.
+HURRIED = (
+    sys.executable,
+    "-c",
+    "from sesbounce import cli, health, worker\n"
+    "health.POLL_GRACE_SECONDS = health.COMMIT_GRACE_SECONDS = 5.0\n"
+    "health.SWEEP_EVERY_SECONDS = worker._SWEEP_SECONDS = 1.0\n"
+    "cli.main(['run'])",
+)
+
+
+def faults(port: int) -> list[str] | None:
+    """What is wrong; nothing where all is well, None where nobody answers."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", "/healthz")
+        answer = connection.getresponse()
+        faults: list[str] = json.load(answer)["faults"]
+        assert answer.status == (503 if faults else 200)
+        return faults
+    except OSError:
+        return None
+    finally:
+        connection.close()
+
+
+def red(port: int, words: str) -> Callable[[], bool]:
+    """Whether it is not well, for a reason that has these words in it."""
+    return lambda: any(words in fault for fault in faults(port) or [])
+
+
+def green(port: int) -> Callable[[], bool]:
+    """Whether all is well."""
+    return lambda: faults(port) == []

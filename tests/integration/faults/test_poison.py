@@ -1,0 +1,44 @@
+"""Messages that can't be handled: they cost nobody else anything, and end where people look."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tests.integration.feedback_queue import feedback_queue
+from tests.integration.proxy import Proxy
+from tests.integration.worker_process import Worker
+from tests.support import in_sns, mail, said
+
+if TYPE_CHECKING:
+    from types_boto3_sqs.client import SQSClient
+
+POISON = in_sns('{"notificationType": "Bounce"}')
+FINGERPRINT = "59b8a4b84299"
+
+
+def test_one_in_each_ten_goes_to_the_dlq_and_the_nine_are_committed_at_once(
+    client: "SQSClient", quick: Mapping[str, str], proxy: Proxy, tmp_path: Path
+) -> None:
+    bodies = [in_sns(said(about=mail(f"{n}@example.com", f"mail-{n}"))) for n in range(100)]
+    bodies[3::10] = [POISON] * 10
+    with feedback_queue(client, max_receives=2) as queue:
+        worker = Worker.make(quick, queue.url, tmp_path)
+        queue.send(bodies)
+        # What is given back stays where it is until the test has looked.
+        proxy.hold("ChangeMessageVisibilityBatch")
+        with worker.running(AWS_ENDPOINT_URL=proxy.url) as running:
+            running.until(lambda: (queue.visible, queue.in_flight) == (0, 10))
+            assert len(proxy.receipts) == 100
+            assert worker.rows("SELECT count(*) FROM feedback_event") == [(90,)]
+            assert worker.rows("SELECT count(*) FROM suppressed") == [(90,)]
+            assert queue.dead == 0
+            proxy.release()
+            running.until(lambda: queue.dead == 10)
+            assert (queue.visible, queue.in_flight) == (0, 0)
+            assert running.stop() == 0, running.log
+        assert queue.take_dead() == [POISON] * 10
+    told = re.findall(r'"fingerprint": "(\w+)", "times": (\d)', running.log)
+    assert sorted(told) == [(FINGERPRINT, "1")] * 10 + [(FINGERPRINT, "2")] * 10
+    assert "100 messages received" not in running.log  # ten came twice
+    assert "110 messages received, 90 deleted, 20 not understood" in running.log

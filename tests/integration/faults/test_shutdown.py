@@ -1,0 +1,214 @@
+"""The worker told to stop, by one signal or two, whatever it is doing."""
+
+import os
+import signal
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+
+import pytest
+
+from tests.integration.feedback_queue import FeedbackQueue
+from tests.integration.proxy import Proxy
+from tests.integration.tcp_proxy import TcpProxy
+from tests.integration.worker_process import Running, Worker, gone
+from tests.support import in_sns, mail, said
+
+MANY = 300
+# So that a signal finds some batches done and others not begun.
+SMALL = {"SESBOUNCE_BATCH_SIZE": "10", "SESBOUNCE_POLLERS": "4"}
+
+
+def facts(count: int) -> list[str]:
+    return [in_sns(said(about=mail(f"{n}@example.com", f"mail-{n}"))) for n in range(count)]
+
+
+def recorded(worker: Worker) -> int:
+    count: int = worker.rows("SELECT count(*) FROM feedback_event")[0][0]
+    return count
+
+
+@contextmanager
+def write_lock(worker: Worker) -> Iterator[None]:
+    """Whoever else writes to the SQLite database waits, and nothing ends that."""
+    with closing(sqlite3.connect(worker.database, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        yield
+
+
+def under_load(worker: Worker, running: Running) -> None:
+    running.says('"event": "batch"')
+    assert recorded(worker) > 0
+
+
+def nothing_is_in_between(worker: Worker, queue: FeedbackQueue) -> None:
+    """Each message is either recorded and deleted, or waits for the next worker."""
+    assert queue.in_flight == 0
+    left = queue.visible
+    assert left == MANY - recorded(worker)
+    assert left > 0, "the signal came too late to show anything"
+
+
+def test_sigterm_under_load(worker: Worker, queue: FeedbackQueue) -> None:
+    queue.send(facts(MANY))
+    with worker.running(**SMALL) as running:
+        under_load(worker, running)
+        assert running.stop() == 0, running.log
+    nothing_is_in_between(worker, queue)
+    assert f" {recorded(worker)} deleted, 0 not understood, 0 not recorded" in running.log
+
+
+def test_sigterm_in_mid_poll_on_an_empty_queue(
+    worker: Worker, queue: FeedbackQueue, proxy: Proxy
+) -> None:
+    with worker.running(AWS_ENDPOINT_URL=proxy.url, SESBOUNCE_WAIT_SECONDS="3") as running:
+        proxy.wait_for("ReceiveMessage")
+        assert running.stop() == 0, running.log
+    assert proxy.seen("ReceiveMessage") == 1
+    assert "0 messages received" in running.log
+
+
+def test_what_a_poll_brings_after_sigterm_is_handled(
+    worker: Worker, queue: FeedbackQueue, proxy: Proxy
+) -> None:
+    with worker.running(AWS_ENDPOINT_URL=proxy.url, SESBOUNCE_WAIT_SECONDS="20") as running:
+        proxy.wait_for("ReceiveMessage")
+        running.signal(signal.SIGINT)
+        running.says('"event": "stopping"')
+        queue.send(facts(1))
+        assert running.ends() == 0, running.log
+    assert "1 messages received, 1 deleted" in running.log
+    assert recorded(worker) == 1
+    queue.is_done()
+
+
+def test_sigterm_finishes_what_is_in_hand(
+    worker: Worker, queue: FeedbackQueue, proxy: Proxy
+) -> None:
+    queue.send(facts(5))
+    proxy.hold("DeleteMessageBatch")
+    with worker.running(AWS_ENDPOINT_URL=proxy.url) as running:
+        running.until(proxy.held.is_set)
+        running.signal(signal.SIGTERM)
+        running.says('"event": "stopping"')
+        proxy.release()
+        assert running.ends() == 0, running.log
+    assert "5 messages received, 5 deleted" in running.log
+    assert recorded(worker) == 5
+    queue.is_done()
+
+
+def test_a_database_that_hangs_does_not_keep_it(
+    worker: Worker, queue: FeedbackQueue, proxy: Proxy
+) -> None:
+    settings = {"AWS_ENDPOINT_URL": proxy.url, "SESBOUNCE_SHUTDOWN_SECONDS": "2"}
+    worker.run("db", "upgrade")
+    queue.send(facts(3))
+    with write_lock(worker), worker.running(**settings) as running:
+        running.until(lambda: len(proxy.receipts) == 3)
+        # A poll or two later it is deep in a call of the database's driver.
+        proxy.wait_for("ReceiveMessage", 3)
+        assert running.stop() == 2, running.log
+    assert '"in_hand": 3, "after_seconds": 2, "event": "not stopped in time"' in running.log
+    queue.surface(proxy.receipts)
+    assert "3 messages received, 3 deleted" in worker.drain()
+    assert recorded(worker) == 3
+    queue.is_done()
+
+
+def test_where_the_database_is_down_all_is_given_back_at_once(
+    on_postgresql: Worker, queue: FeedbackQueue, proxy: Proxy, postgresql_url: str
+) -> None:
+    with TcpProxy(postgresql_url).running() as network:
+        settings = {
+            "AWS_ENDPOINT_URL": proxy.url,
+            "SESBOUNCE_DATABASE_URL": network.through(postgresql_url),
+        }
+        with on_postgresql.running(**settings, **SMALL) as running:
+            proxy.wait_for("ReceiveMessage")
+            network.refuse()
+            queue.send(facts(50))
+            # One batch is at work, and the others wait for it.
+            running.says('"event": "not recorded yet"')
+            running.until(lambda: len(proxy.receipts) == 50)
+            assert running.stop() == 0, running.log
+    assert (queue.visible, queue.in_flight) == (50, 0)
+    assert recorded(on_postgresql) == 0
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_a_second_signal_ends_it_at_once(
+    worker: Worker, queue: FeedbackQueue, proxy: Proxy, processes: int
+) -> None:
+    settings = {
+        "AWS_ENDPOINT_URL": proxy.url,
+        "SESBOUNCE_PROCESSES": str(processes),
+        "SESBOUNCE_SHUTDOWN_SECONDS": "3600",
+        "SESBOUNCE_WAIT_SECONDS": "20",
+    }
+    worker.run("db", "upgrade")
+    queue.send(facts(1))
+    with write_lock(worker), worker.running(**settings) as running:
+        # Each of them waits for messages, after one of them has got one.
+        proxy.wait_for("ReceiveMessage", processes + 1)
+        children = running.children()
+        assert len(children) == (processes if processes > 1 else 0)
+        running.signal(signal.SIGTERM)
+        running.says('"event": "stopping"', processes)
+        running.signal(signal.SIGINT)
+        assert running.ends() == 128 + signal.SIGINT
+        gone(children)
+    assert (recorded(worker), queue.in_flight) == (0, 1)
+
+
+class TestSeveralProcesses:
+    SETTINGS = SMALL | {"SESBOUNCE_PROCESSES": "2"}
+
+    def test_sigterm_to_the_parent(self, worker: Worker, queue: FeedbackQueue) -> None:
+        queue.send(facts(MANY))
+        with worker.running(**self.SETTINGS) as running:
+            under_load(worker, running)
+            children = running.children()
+            assert running.stop() == 0, running.log
+        gone(children)
+        nothing_is_in_between(worker, queue)
+
+    def test_sigterm_to_all_of_them(self, worker: Worker, queue: FeedbackQueue) -> None:
+        queue.send(facts(MANY))
+        with worker.running(**self.SETTINGS) as running:
+            under_load(worker, running)
+            for child in running.children():
+                os.kill(child, signal.SIGTERM)
+            assert running.stop() == 0, running.log
+        nothing_is_in_between(worker, queue)
+
+    def test_sigterm_before_the_children_are_ready(
+        self, worker: Worker, queue: FeedbackQueue
+    ) -> None:
+        with worker.running(**self.SETTINGS) as running:
+            running.until(running.children)
+            assert running.stop() == 0, running.log
+        assert "0 messages received" in running.log
+
+    def test_where_a_child_is_killed_the_others_stop_and_it_is_said(
+        self, worker: Worker, queue: FeedbackQueue
+    ) -> None:
+        with worker.running(**self.SETTINGS) as running:
+            running.until(lambda: len(running.children()) == 2)
+            victim, other = running.children()
+            os.kill(victim, signal.SIGKILL)
+            assert running.ends() == 2, running.log
+        assert '"event": "a process has failed"' in running.log
+        assert "has ended with exit code -9; the others were stopped" in running.log
+        gone([other])
+
+    def test_children_do_not_outlive_a_parent_that_is_killed(
+        self, worker: Worker, queue: FeedbackQueue
+    ) -> None:
+        queue.send(facts(MANY))
+        with worker.running(**self.SETTINGS) as running:
+            under_load(worker, running)
+            children = running.children()
+            running.kill()
+            gone(children)
+        nothing_is_in_between(worker, queue)

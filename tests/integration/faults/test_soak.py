@@ -1,0 +1,172 @@
+"""Two workers on PostgreSQL that are killed again and again: the tables are as if undisturbed.
+
+    SOAK_MESSAGES=50000 .venv/bin/pytest tests/integration/faults/test_soak.py --log-cli-level=INFO
+
+SOAK_SEED says which messages there are, and when which worker is killed.
+"""
+
+import copy
+import json
+import logging
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+
+from scripts.ses_messages import SCHEMAS, Scenario
+from sesbounce.database import open_database
+from sesbounce.decode import decode
+from sesbounce.policy import Policy
+from sesbounce.store import Store
+from sesbounce.strike_off import StrikeOff
+from tests.databases import Kind, empty_database
+from tests.integration.feedback_queue import FeedbackQueue
+from tests.integration.worker_process import Running, Worker
+from tests.support import AT, in_sns, mail, said
+
+MESSAGES = int(os.environ.get("SOAK_MESSAGES", "2000"))
+SEED = int(os.environ.get("SOAK_SEED", "1"))
+ADDRESSES = MESSAGES // 4
+KILLS = MESSAGES // 250
+SETTINGS = {"SESBOUNCE_BATCH_SIZE": "50", "SESBOUNCE_POLLERS": "4"}
+
+WHAT_IS_KNOWN = {
+    "messages": "SELECT digest, kind, mail_id, payload FROM feedback_message ORDER BY digest",
+    # Which of several messages that tell of a fact is the first, and when, is left to chance.
+    "facts": (
+        "SELECT dedupe_key, kind, reason, effect, address, original, parsed, shared, occurred_at, "
+        "mail_id, source, type, sub_type, status, action, diagnostic, feedback_id, basis "
+        "FROM feedback_event ORDER BY dedupe_key"
+    ),
+    "addresses": "SELECT * FROM feedback_address ORDER BY address",
+    "members": "SELECT email, mailable FROM member ORDER BY email",
+}
+
+log = logging.getLogger(__name__)
+
+
+def name(number: int) -> str:
+    return f"u{number}@example.com"
+
+
+def tell(random: Random, number: int) -> list[dict[str, Any]]:
+    """What SES says of a mail to one recipient or several: once, or by both its schemas."""
+    first, *others = random.sample(range(ADDRESSES), random.choice([1, 1, 1, 2, 3]))
+    scenario = random.choice([*Scenario])
+    at = AT + timedelta(minutes=random.randrange(60 * 24 * 3))
+    told = []
+    for schema in random.choice([SCHEMAS[:1], SCHEMAS[1:], SCHEMAS]):
+        message = copy.deepcopy(said(scenario, mail(name(first), f"mail-{number}"), schema, at))
+        (detail,) = (message[key] for key in ("bounce", "complaint", "delivery") if key in message)
+        for recipients in (value for key, value in detail.items() if "ecipients" in key):
+            one = recipients[0]
+            recipients += [
+                name(n) if isinstance(one, str) else {**one, "emailAddress": name(n)}
+                for n in others
+            ]
+        told.append(message)
+    return told
+
+
+def tell_all() -> list[str]:
+    """Messages as they are published: every tenth of them is one that was published before."""
+    random = Random(SEED)
+    told: list[str] = []
+    while len(told) < MESSAGES:
+        told += map(json.dumps, tell(random, len(told)))
+        if not len(told) % 10:
+            told.append(random.choice(told))
+    random.shuffle(told)
+    return told[:MESSAGES]
+
+
+def on(database_url: str, quick: Mapping[str, str], queue: FeedbackQueue, folder: Path) -> Worker:
+    worker = Worker.make({**quick, **SETTINGS}, queue.url, folder, database_url=database_url)
+    numbers = f"generate_series(0, {ADDRESSES - 1}) AS n"
+    worker.rows(f"INSERT INTO member SELECT 'u'||n||'@example.com', 1, 0 FROM {numbers}")
+    worker.rows("CREATE INDEX by_email ON member (lower(email))")
+    return worker
+
+
+def record_undisturbed(worker: Worker, messages: list[str]) -> None:
+    """By one process, in the order in which they were sent."""
+    engine = open_database(worker.environment["SESBOUNCE_DATABASE_URL"])
+    strike_off = StrikeOff(
+        worker.environment["SESBOUNCE_STRIKE_OFF_SQL"], worker.environment["SESBOUNCE_RESTORE_SQL"]
+    )
+    store = Store(engine, Policy(), strike_off)
+    store.prepare()
+    for start in range(0, len(messages), 200):
+        store.record([decode(m) for m in messages[start : start + 200]], datetime.now(UTC))
+    engine.dispose()
+
+
+def recorded(worker: Worker) -> int:
+    count: int = worker.rows("SELECT count(*) FROM feedback_event")[0][0]
+    return count
+
+
+def disturb(worker: Worker, running: Callable[[], Running], facts: int) -> list[Running]:
+    """Kill one of two workers again and again, and start it anew; the two that are there then."""
+    random = Random(SEED)
+    pair = [running(), running()]
+    for moment in sorted(random.sample(range(facts), KILLS)):
+        while recorded(worker) < moment:
+            assert all(one.process.poll() is None for one in pair), [one.log for one in pair]
+            time.sleep(random.uniform(0, 0.1))
+        victim = random.randrange(2)
+        pair[victim].kill()
+        pair[victim] = running()
+    return pair
+
+
+@pytest.fixture
+def database_urls(server_urls: Callable[[Kind], str]) -> Iterator[list[str]]:
+    server = server_urls("postgresql")
+    with empty_database(server) as disturbed, empty_database(server) as undisturbed:
+        yield [disturbed, undisturbed]
+
+
+@pytest.mark.timeout(0)
+def test_workers_that_are_killed_leave_the_tables_as_if_undisturbed(
+    database_urls: list[str], quick: Mapping[str, str], queue: FeedbackQueue, tmp_path: Path
+) -> None:
+    messages = tell_all()
+    worker, undisturbed = (on(url, quick, queue, tmp_path) for url in database_urls)
+    worker.run("db", "upgrade")
+    record_undisturbed(undisturbed, messages)
+    facts = recorded(undisturbed)
+    began = time.monotonic()
+    started: list[Running] = []
+    with ThreadPoolExecutor() as beside, ExitStack() as stack:
+
+        def running() -> Running:
+            started.append(stack.enter_context(worker.running()))
+            return started[-1]
+
+        sent = beside.submit(queue.send, [in_sns(message) for message in messages])
+        pair = disturb(worker, running, facts)
+        sent.result()
+        queue.is_done()
+        assert [one.stop() for one in pair] == [0, 0], [one.log for one in pair]
+    batches = [line for one in started for line in one.log.splitlines() if '"batch"' in line]
+    handled = sum(json.loads(line)["messages"] for line in batches)
+    log.info(
+        "%d messages, %d facts, %d kills, %d batches of %d messages, %.0f s",
+        len(messages),
+        facts,
+        len(started) - 2,
+        len(batches),
+        handled,
+        time.monotonic() - began,
+    )
+    assert len(started) - 2 == KILLS
+    for what, sql in WHAT_IS_KNOWN.items():
+        assert worker.rows(sql) == undisturbed.rows(sql), what

@@ -1,0 +1,199 @@
+"""`make plan`, `deploy`, `check-wiring`, `destroy` for real: Terraform, LocalStack, a state in S3.
+
+The worker's part, which LocalStack has no services for, is in `test_deploy_aws.py`.
+"""
+
+import json
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from scripts import deploy
+from scripts.localstack import CHECKOUT
+
+NAME = "deployed"
+BUCKET = "sesbounce-states"
+
+VARIABLES = f"""\
+name               = "{NAME}"
+configuration_sets = {{ {NAME} = {{ create = true }} }}
+worker             = null
+monitoring         = null
+"""
+BACKEND = 'terraform {\n  backend "s3" {}\n}\n'
+BACKEND_CONFIG = f"""\
+bucket         = "{BUCKET}"
+key            = "staging.tfstate"
+region         = "us-east-1"
+use_lockfile   = true
+use_path_style = true
+"""
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def account(
+    environment: Mapping[str, str], monkeypatch: pytest.MonkeyPatch
+) -> Callable[[str], Any]:
+    """Makes clients; the process's own environment leads to LocalStack, too."""
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    session: Any = boto3.Session(region_name="us-east-1")
+    clients: Callable[[str], Any] = session.client
+    return clients
+
+
+@pytest.fixture
+def directory(tmp_path: Path, account: Callable[[str], Any]) -> Path:
+    """A copy of the configuration with two environments, whose states are in a bucket."""
+    copy = tmp_path / "terraform"
+    leave = shutil.ignore_patterns(".terraform*", "*.tfstate*", "*.tfvars", "tests", "environments")
+    shutil.copytree(CHECKOUT / "terraform", copy, ignore=leave)
+    account("s3").create_bucket(Bucket=BUCKET)
+    (copy / "backend.tf").write_text(BACKEND)
+    (copy / "environments").mkdir()
+    for name in ("staging", "production"):
+        (copy / f"environments/{name}.tfvars").write_text(VARIABLES)
+        (copy / f"environments/{name}.s3.tfbackend").write_text(
+            BACKEND_CONFIG.replace("staging", name)
+        )
+    return copy
+
+
+@pytest.fixture
+def run(directory: Path, capsys: pytest.CaptureFixture[str]) -> Run:
+    def run(command: str, *arguments: str, answer: str = "", env: str = "staging") -> Any:
+        code = deploy.main([command, "--env", env, *arguments], directory, lambda _: answer)
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return run
+
+
+def test_one_environment_from_plan_to_destroy(
+    run: Run, directory: Path, account: Callable[[str], Any]
+) -> None:
+    def topics() -> str:
+        return json.dumps(account("sns").list_topics()["Topics"])
+
+    code, out, _ = run("plan")
+    assert code == 0
+    assert "+ create  module.feedback_queue.aws_sns_topic.this\n" in out
+    assert "outputs: " in out
+    code, out, _ = run("plan", "--detailed")
+    assert '+ resource "aws_sns_topic" "this" {' in out
+
+    assert run("apply", answer="no")[0] == 1
+    assert NAME not in topics()
+    code, out, err = run("apply", answer="yes")
+    assert (code, err) == (0, "")
+    assert f"topic_arn = arn:aws:sns:us-east-1:000000000000:{NAME}-feedback" in out
+    assert "Wiring: nothing broken" in out
+    outputs = json.loads(run("output", "--json")[1])
+    assert outputs["configuration_set_names"] == [NAME]
+
+    # The state is in the bucket alone, and no other environment sees it.
+    stored = account("s3").list_objects_v2(Bucket=BUCKET)["Contents"]
+    assert [entry["Key"] for entry in stored] == ["staging.tfstate"]
+    assert not list(directory.rglob("environments/*.tfstate*"))
+    assert json.loads(run("output", "--json", env="production")[1]) == {}
+    code, _, err = run("check", env="production")
+    assert code == 1
+    assert "There is no stack" in err
+
+    # Whoever takes the policy away is found out, and Terraform puts it back.
+    account("sqs").set_queue_attributes(QueueUrl=outputs["queue_url"], Attributes={"Policy": ""})
+    code, out, _ = run("check")
+    assert code == 1
+    assert "broken: the policy of the queue does not let the topic send to it: " in out
+    code, out, _ = run("apply", "--yes")
+    assert code == 0
+    assert out.startswith("  ~ update  module.feedback_queue.aws_sqs_queue.this\n1 change.\n")
+    assert run("check")[0] == 0
+
+    account("sqs").send_message(QueueUrl=outputs["dlq_url"], MessageBody="x")
+    code, _, err = run("destroy", "--yes")
+    assert code == 1
+    assert f"1 messages wait in {NAME}-feedback-dlq." in err
+    account("sqs").purge_queue(QueueUrl=outputs["dlq_url"])
+    assert run("destroy", answer="")[0] == 1
+    assert NAME in topics()
+    code, out, _ = run("destroy", "--yes")
+    assert code == 0
+    assert "- destroy module.feedback_queue.aws_sns_topic.this\n" in out
+    assert NAME not in topics()
+
+
+def test_without_environments_all_is_where_terraform_has_it(run: Run, directory: Path) -> None:
+    (directory / "backend.tf").unlink()
+    (directory / "terraform.tfvars").write_text(VARIABLES.replace(NAME, "theonly"))
+    code, out, _ = run("plan", "--detailed", env="")
+    assert code == 0
+    assert '"theonly-feedback"' in out
+    assert (directory / ".terraform/providers").exists()
+    code, _, err = run("plan")
+    assert code == 1
+    assert "what belongs to another stack" in err
+
+
+def test_a_backend_that_the_configuration_lacks_is_not_replaced_by_the_disk(
+    run: Run, directory: Path
+) -> None:
+    (directory / "backend.tf").unlink()
+    code, _, err = run("plan")
+    assert code == 1
+    assert "so that it would be kept on this disk" in err
+
+
+def test_a_state_that_moves_is_not_begun_anew(run: Run, directory: Path) -> None:
+    assert run("plan")[0] == 0
+    (directory / "environments/staging.s3.tfbackend").write_text(
+        BACKEND_CONFIG.replace("staging", "elsewhere")
+    )
+    code, _, err = run("plan")
+    assert code == 1
+    assert "Backend configuration changed" in err
+    assert "move it there yourself, once, by `terraform init -migrate-state`" in err
+
+
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [
+        (("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), "There are no AWS credentials"),
+        (("AWS_REGION", "AWS_DEFAULT_REGION"), "Put right the variable region, or AWS_REGION"),
+    ],
+)
+def test_who_is_not_let_in_is_told_before_anything_happens(
+    run: Run,
+    directory: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    names: tuple[str, ...],
+    told: str,
+) -> None:
+    for name in names:
+        monkeypatch.delenv(name)
+    code, _, err = run("apply", "--yes")
+    assert code == 1
+    assert told in err
+
+
+def test_an_address_that_nobody_answers_at_is_told(
+    run: Run, directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    code, _, err = run("plan")
+    assert code == 1
+    assert "AWS can't be asked who we are" in err
+
+
+def test_help_tells_of_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        deploy.main(["--help"])
+    said = capsys.readouterr().out
+    for command in ("plan", "apply", "check", "destroy", "output"):
+        assert f"\n    {command} " in said

@@ -1,0 +1,109 @@
+"""moto as a server, with what Terraform would wait for in vain, or change again, filled in.
+
+    python -m tests.terraform.moto_server PORT CALLS
+
+It listens on this machine alone, and writes a line `service:Action` into the file CALLS for each
+call that Terraform makes. What moto cannot do besides is said in `test_whole_stack.py`.
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any, cast
+
+from moto.applicationautoscaling.responses import ApplicationAutoScalingResponse
+from moto.core.responses import ActionResult, BaseResponse
+from moto.ec2.models.security_groups import SecurityGroupRule
+from moto.ecs.models import Service
+from moto.server import main
+from moto.sns.responses import SNSResponse
+from moto.sqs.models import Queue
+
+
+def tell_tags_of_scalable_targets() -> None:
+    """Terraform reads them, and tries twenty-five times where it gets an error."""
+    tags: dict[str, dict[str, str]] = {}
+    register = ApplicationAutoScalingResponse.register_scalable_target
+
+    def register_with_tags(self: ApplicationAutoScalingResponse) -> str:
+        answer = register(self)
+        asked = json.loads(self.body)
+        tags.setdefault(json.loads(answer)["ScalableTargetARN"], asked.get("Tags", {}))
+        return answer
+
+    def list_tags(self: ApplicationAutoScalingResponse) -> str:
+        return json.dumps({"Tags": tags[json.loads(self.body)["ResourceARN"]]})
+
+    patch(ApplicationAutoScalingResponse, "register_scalable_target", register_with_tags)
+    patch(ApplicationAutoScalingResponse, "list_tags_for_resource", list_tags)
+
+
+def tell_the_redrive_of_queues() -> None:
+    """As it was set: Terraform waits until it can read who may use a dead-letter queue."""
+    set_attributes = Queue._set_attributes
+    read = cast("property", Queue.attributes).fget
+    assert read is not None
+    was_set: dict[str, dict[str, str]] = {}
+
+    def set_and_keep(self: Queue, attributes: dict[str, Any], now: float | None = None) -> None:
+        set_attributes(self, attributes, now)
+        redrive = {name: value for name, value in attributes.items() if name.startswith("Redrive")}
+        was_set.setdefault(self.queue_arn, {}).update(redrive)
+
+    def attributes_as_set(self: Queue) -> dict[str, Any]:
+        return {**read(self), **was_set.get(self.queue_arn, {})}
+
+    patch(Queue, "_set_attributes", set_and_keep)
+    patch(Queue, "attributes", property(attributes_as_set))
+
+
+def tell_how_topics_sign() -> None:
+    read = SNSResponse.get_topic_attributes
+
+    def read_with_signature(self: SNSResponse) -> ActionResult:
+        answer = read(self)
+        topic = self.backend.get_topic(self._get_param("TopicArn"))
+        attributes = cast("dict[str, Any]", answer.result)["Attributes"]
+        attributes["SignatureVersion"] = getattr(topic, "signature_version", "1")
+        return answer
+
+    patch(SNSResponse, "get_topic_attributes", read_with_signature)
+
+
+def tell_what_security_groups_are_let_in_for() -> None:
+    def description(self: SecurityGroupRule) -> str | None:
+        return self.ip_range.get("Description") or self.source_group.get("Description")
+
+    patch(SecurityGroupRule, "description", property(description))
+
+
+def tell_that_services_stay_in_their_zones() -> None:
+    patch(Service, "availability_zone_rebalancing", "DISABLED")
+
+
+def write_down_calls(file: Path) -> None:
+    call = BaseResponse.call_action
+
+    def call_and_write(self: BaseResponse) -> Any:
+        # Terraform's alone: the tests look into moto, too.
+        if "HashiCorp" in self.headers.get("User-Agent", ""):
+            with file.open("a", encoding="utf-8") as calls:
+                print(f"{self.service_name}:{self._get_action()}", file=calls)
+        return call(self)
+
+    patch(BaseResponse, "call_action", call_and_write)
+
+
+def patch(owner: type, name: str, value: object) -> None:
+    setattr(owner, name, value)
+
+
+if __name__ == "__main__":
+    port, calls_file = sys.argv[1:]
+    tell_tags_of_scalable_targets()
+    tell_the_redrive_of_queues()
+    tell_how_topics_sign()
+    tell_what_security_groups_are_let_in_for()
+    tell_that_services_stay_in_their_zones()
+    write_down_calls(Path(calls_file))
+    main(["--host", "127.0.0.1", "--port", port])

@@ -1,0 +1,58 @@
+"""The arithmetic of docs/costs.md."""
+
+import re
+from math import prod
+from pathlib import Path
+
+COSTS = (Path(__file__).parents[2] / "docs/costs.md").read_text("utf-8")
+SCENARIOS = 5
+TIMES = " \N{MULTIPLICATION SIGN} "
+
+
+def rows(heading: str) -> list[list[str]]:
+    section = COSTS.partition(f"## {heading}\n")[2].partition("\n## ")[0]
+    lines = [line for line in section.splitlines() if line.startswith("| ")]
+    return [[cell.strip(" *") for cell in line.strip("|").split("|")] for line in lines]
+
+
+def amount(cell: str) -> float:
+    """Return what a cell comes to, having done its sum again."""
+    sum_, equals, result = cell.rpartition(" = ")
+    if equals:
+        factors = (difference(factor.strip("()")) for factor in re.split(TIMES, sum_))
+        assert abs(prod(factors) - float(result)) < 0.0051, cell
+    return float(result)
+
+
+def difference(term: str) -> float:
+    first, _, second = term.partition(" - ")
+    return float(first) - float(second or 0)
+
+
+def table() -> dict[str, list[float]]:
+    _head, _rule, *body = rows("The stack as it is by default")
+    return {name: [amount(cell) for cell in cells] for name, *cells in body}
+
+
+def test_each_row_and_the_sums_are_right() -> None:
+    sums = table()
+    total = sums.pop("Sum, USD a month")
+    assert len(sums) > 10
+    for scenario in range(SCENARIOS):
+        assert abs(sum(row[scenario] for row in sums.values()) - total[scenario]) < 0.0001
+
+
+def test_what_is_saved_is_what_the_rows_say() -> None:
+    idle = {name: row[0] for name, row in table().items()}
+    saved = {row[0]: row[1] for row in rows("Less")[2:]}
+    task = idle["Fargate, ARM, ¼ vCPU"] + idle["Fargate, ARM, ½ GB"]
+    rds = idle["RDS, instance"] + idle["RDS, disk"]
+    expected = {
+        "database_url_secret_arn": rds,
+        "min_tasks = 0": task + idle["Public IPv4 address"],
+        "use_spot": task * 0.7,
+        "worker = null": idle["Sum, USD a month"],
+    }
+    for what, value in expected.items():
+        (said,) = [cell for name, cell in saved.items() if what in name]
+        assert abs(float(said.removeprefix("up to ")) - value) < 0.0051, what

@@ -1,0 +1,253 @@
+"""The whole stack, made and destroyed by the scripts' own adapter in moto, which enforces nothing.
+
+What moto cannot do, and what shows it instead (runs are those of terraform/modules/*/tests):
+
+- Topics of identities: it has no SetIdentityHeadersInNotificationsEnabled, and does not read the
+  topics back. Shown by tests/integration/test_stack.py on LocalStack, and by the run
+  identities_and_sets_that_exist.
+- Events of configuration sets: it deletes no event destination. Shown on the same LocalStack, and
+  by the run event_types_of_sets.
+- DeliveryDelay and Subscription: it has no event destinations of SES's second API. Shown by the run
+  event_types_of_sets.
+- require_tls and forward_feedback_by_email: it has neither call. Shown by the runs tls_of_sets and
+  forwarding.
+- Fargate Spot: it does not read a service's capacity providers back. Shown by the run spot.
+- That anything runs, scales or raises an alarm: it runs nothing.
+"""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from scripts.stack import Stack
+from scripts.terraform_env import terraform_env
+from scripts.terraform_plan import Change
+from tests.terraform.conftest import Terraform
+from tests.terraform.iam import Request, allows
+from tests.terraform.moto import Moto, running_moto
+
+REPOSITORY = "123456789012.dkr.ecr.us-east-1.amazonaws.com/sesbounce"
+OLD = f"{REPOSITORY}@sha256:{'0' * 64}"
+NEW = f"{REPOSITORY}@sha256:{'1' * 64}"
+VARIABLES: dict[str, object] = {
+    "identities": {"example.com": {"create": True, "notifications": False}},
+    "notification_emails": ["watcher@example.com"],
+    "create_kms_key": True,
+    "worker": {"min_tasks": 0},
+    "database": {"deletion_protection": False, "final_snapshot": False},
+    "monitoring": {"alarm_emails": ["operator@example.com"]},
+    "github": {"repository": "acme/mail"},
+}
+WORKER = "module.worker_service[0]"
+
+
+@pytest.fixture(scope="module")
+def moto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Moto]:
+    with running_moto(tmp_path_factory.mktemp("moto")) as running:
+        yield running
+
+
+class Deployed:
+    """The stack in moto, as `make deploy` handles it."""
+
+    def __init__(self, terraform: Terraform, moto: Moto, folder: Path) -> None:
+        self.terraform = terraform
+        self.moto = moto
+        self.folder = folder
+
+    def stack(self, image: str | None) -> Stack:
+        return Stack(
+            self.terraform.root / "terraform",
+            data_dir=self.folder / "data",
+            state=self.folder / "terraform.tfstate",
+            variables=VARIABLES | ({} if image is None else {"worker_image": image}),
+            environment=terraform_env(self.moto.environment),
+        )
+
+
+@pytest.fixture(scope="module")
+def before_the_image(
+    terraform: Terraform, moto: Moto, tmp_path_factory: pytest.TempPathFactory
+) -> Deployed:
+    """The stack when there is no image yet."""
+    deployed = Deployed(terraform, moto, tmp_path_factory.mktemp("whole"))
+    stack = deployed.stack(None)
+    stack.init()
+    stack.apply()
+    return deployed
+
+
+@pytest.fixture(scope="module")
+def repository_came_first(before_the_image: Deployed, moto: Moto) -> bool:
+    """Looked at before the image is there."""
+    (cluster,) = moto.client("ecs").describe_clusters(clusters=["sesbounce"])["clusters"]
+    outputs = before_the_image.stack(None).outputs()
+    return (
+        outputs["repository_url"] == REPOSITORY
+        and cluster["activeServicesCount"] == 0
+        and "worker_image" not in outputs
+    )
+
+
+@pytest.fixture(scope="module")
+def deployed(before_the_image: Deployed, repository_came_first: bool) -> Deployed:
+    before_the_image.stack(OLD).apply()
+    return before_the_image
+
+
+def test_the_repository_is_there_before_the_image(repository_came_first: bool) -> None:
+    assert repository_came_first
+
+
+def test_a_second_plan_changes_nothing(deployed: Deployed) -> None:
+    assert deployed.stack(OLD).plan().changes == ()
+
+
+def test_the_worker_runs_as_told(deployed: Deployed, moto: Moto) -> None:
+    outputs = deployed.stack(OLD).outputs()
+    assert outputs["worker_image"] == OLD
+    (service,) = moto.client("ecs").describe_services(
+        cluster=outputs["cluster_name"], services=[outputs["service_name"]]
+    )["services"]
+    assert service["taskDefinition"] == outputs["task_definition_arn"]
+    assert service["launchType"] == "FARGATE"
+    (target,) = moto.client("application-autoscaling").describe_scalable_targets(
+        ServiceNamespace="ecs"
+    )["ScalableTargets"]
+    assert (target["MinCapacity"], target["MaxCapacity"]) == (0, 4)
+    definition = moto.client("ecs").describe_task_definition(
+        taskDefinition=outputs["task_definition_arn"]
+    )["taskDefinition"]
+    (container,) = definition["containerDefinitions"]
+    told = {variable["name"]: variable["value"] for variable in container["environment"]}
+    assert told["SESBOUNCE_QUEUE_URL"] == outputs["queue_url"]
+    assert told["SESBOUNCE_DATABASE_URL"] == outputs["database_url"]
+    assert container["secrets"] == [
+        {
+            "name": "SESBOUNCE_DATABASE_PASSWORD",
+            "valueFrom": outputs["database_password_secret"],
+        }
+    ]
+
+
+def test_the_state_holds_no_password(deployed: Deployed, moto: Moto) -> None:
+    outputs = deployed.stack(OLD).outputs()
+    secret = outputs["database_password_secret"].removesuffix(":password::")
+    answer = moto.client("secretsmanager").get_secret_value(SecretId=secret)
+    password = json.loads(answer["SecretString"])["password"]
+    assert len(password) > 8
+    assert password not in deployed.stack(OLD).state.read_text()
+
+
+def test_topic_and_queues_are_encrypted_with_the_key(deployed: Deployed, moto: Moto) -> None:
+    outputs = deployed.stack(OLD).outputs()
+    topic = moto.client("sns").get_topic_attributes(TopicArn=outputs["topic_arn"])["Attributes"]
+    assert topic["KmsMasterKeyId"] == outputs["kms_key_arn"]
+    for name in ("queue_url", "dlq_url", "subscription_dlq_url"):
+        queue = moto.client("sqs").get_queue_attributes(
+            QueueUrl=outputs[name], AttributeNames=["All"]
+        )
+        assert queue["Attributes"]["KmsMasterKeyId"] == outputs["kms_key_arn"]
+
+
+@pytest.fixture(scope="module")
+def rolled(deployed: Deployed) -> tuple[Change, ...]:
+    """What another image changes; it is applied."""
+    changes = deployed.stack(NEW).plan().changes
+    deployed.stack(NEW).apply()
+    return changes
+
+
+def test_another_image_rolls_the_task_definition_alone(
+    rolled: tuple[Change, ...], deployed: Deployed, moto: Moto
+) -> None:
+    changed = {c.address: c.actions for c in rolled if not c.address.startswith("output.")}
+    assert changed == {
+        f"{WORKER}.aws_ecs_task_definition.this[0]": ("delete", "create"),
+        f"{WORKER}.aws_ecs_service.this[0]": ("update",),
+    }
+    assert {c.address for c in rolled if c.address.startswith("output.")} <= {
+        "output.task_definition_arn",
+        "output.worker_image",
+    }
+    outputs = deployed.stack(NEW).outputs()
+    assert outputs["worker_image"] == NEW
+    (service,) = moto.client("ecs").describe_services(
+        cluster=outputs["cluster_name"], services=[outputs["service_name"]]
+    )["services"]
+    assert service["taskDefinition"] == outputs["task_definition_arn"]
+    assert deployed.stack(NEW).plan().empty
+
+
+@pytest.fixture(scope="module")
+def destroyed(deployed: Deployed, rolled: tuple[Change, ...]) -> str:
+    """The stack is gone; what the deploy role might have done, as one document."""
+    policies = deployed.stack(NEW).outputs()["deploy_role_policies"]
+    deployed.stack(NEW).destroy()
+    documents = [json.loads(policy) for policy in policies.values()]
+    statements = [statement for document in documents for statement in document["Statement"]]
+    return json.dumps({"Version": "2012-10-17", "Statement": statements})
+
+
+def test_destroy_leaves_nothing(destroyed: str, moto: Moto) -> None:
+    clusters = moto.client("ecs").describe_clusters(clusters=["sesbounce"])["clusters"]
+    keys = [
+        moto.client("kms").describe_key(KeyId=key["KeyId"])["KeyMetadata"]
+        for key in moto.client("kms").list_keys()["Keys"]
+    ]
+    groups = moto.client("ec2").describe_security_groups()["SecurityGroups"]
+    iam = moto.client("iam")
+    left = {
+        "queues": moto.client("sqs").list_queues().get("QueueUrls", []),
+        "topics": moto.client("sns").list_topics()["Topics"],
+        "subscriptions": moto.client("sns").list_subscriptions()["Subscriptions"],
+        "identities": moto.client("ses").list_identities()["Identities"],
+        "keys": [
+            key["Arn"]
+            for key in keys
+            if key["KeyManager"] == "CUSTOMER" and key["KeyState"] == "Enabled"
+            # moto takes the one that RDS encrypts secrets with for a customer's
+            if not key["Description"].startswith("Default key")
+        ],
+        "clusters": [cluster for cluster in clusters if cluster["status"] == "ACTIVE"],
+        "repositories": moto.client("ecr").describe_repositories()["repositories"],
+        "databases": moto.client("rds").describe_db_instances()["DBInstances"],
+        "subnet groups": moto.client("rds").describe_db_subnet_groups()["DBSubnetGroups"],
+        "logs": moto.client("logs").describe_log_groups()["logGroups"],
+        "alarms": moto.client("cloudwatch").describe_alarms()["MetricAlarms"],
+        "dashboards": moto.client("cloudwatch").list_dashboards()["DashboardEntries"],
+        "scalable targets": moto.client("application-autoscaling").describe_scalable_targets(
+            ServiceNamespace="ecs"
+        )["ScalableTargets"],
+        "security groups": [group for group in groups if group["GroupName"] != "default"],
+        "roles": iam.list_roles()["Roles"],
+        "policies": iam.list_policies(Scope="Local")["Policies"],
+        "users": iam.list_users()["Users"],
+        "providers": iam.list_open_id_connect_providers()["OpenIDConnectProviderList"],
+    }
+    assert {what: found for what, found in left.items() if found} == {}
+
+
+# Whoever is known may ask who they are; no policy needs to say so.
+OPEN = {"sts:GetCallerIdentity"}
+# What somebody with more rights does once, before GitHub can deploy: the provider.
+BEFOREHAND = {"iam:CreateOpenIDConnectProvider", "iam:DeleteOpenIDConnectProvider"}
+
+
+def test_the_deploy_role_may_do_all_that_terraform_did(destroyed: str, moto: Moto) -> None:
+    """Each action that Terraform has called from nothing to nothing is allowed on something."""
+    called = set(moto.calls.read_text().splitlines())
+    assert len(called) > 90
+    allowed = {
+        action
+        for statement in json.loads(destroyed)["Statement"]
+        if statement["Effect"] == "Allow"
+        for action in statement["Action"]
+    }
+    assert called - allowed - OPEN - BEFOREHAND == set()
+
+
+def test_that_document_is_one_that_can_be_evaluated(destroyed: str) -> None:
+    assert allows(destroyed, Request(action="ecr:GetAuthorizationToken", resource="*"))

@@ -1,0 +1,459 @@
+"""What deploy does and in which order, with a stack that only writes down what it is told."""
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scripts import aws, container_engine, deploy, ecr, image, rollout, wiring
+from scripts.container_engine import Credentials, EngineError
+from scripts.image import Image
+from scripts.terraform_plan import Change, Plan
+from scripts.wiring.finding import Finding, broken, hint
+
+ACCOUNT = "123456789012"
+REPOSITORY = f"{ACCOUNT}.dkr.ecr.eu-west-1.amazonaws.com/sesbounce"
+OLD, NEW, OTHER = (f"{REPOSITORY}@sha256:{digit * 64}" for digit in "123")
+TAG = "sha-0123456789ab"
+
+
+def arn(service: str, name: str) -> str:
+    return f"arn:aws:{service}:eu-west-1:{ACCOUNT}:{name}"
+
+
+WIRED = {
+    "topic_arn": arn("sns", "feedback"),
+    "subscription_arn": arn("sns", "feedback:1"),
+    "queue_arn": arn("sqs", "feedback"),
+    "queue_url": "https://sqs/feedback",
+    "dlq_arn": arn("sqs", "feedback-dlq"),
+    "dlq_url": "https://sqs/feedback-dlq",
+    "subscription_dlq_arn": arn("sqs", "feedback-subscription-dlq"),
+    "subscription_dlq_url": "https://sqs/feedback-subscription-dlq",
+}
+
+
+@dataclass
+class World:
+    """The stack, the repository, the engine and ECS, and what was done to them, in order."""
+
+    worker: bool = True
+    repository: bool = True  # whether the stack has one at all
+    state: dict[str, Any] = field(default_factory=dict)  # the outputs, once there is a stack
+    pending: bool = False  # whether something but the image differs
+    region: str = "eu-west-1"
+    account: str = ACCOUNT
+    images: dict[str, str] = field(default_factory=dict)
+    findings: list[Finding] = field(default_factory=list)
+    protected: bool = False
+    did: list[str] = field(default_factory=list)
+
+    def deploy(self, image: str | None) -> None:
+        """As it is after an apply."""
+        service = self.worker and image
+        self.state = WIRED | {
+            "repository_url": REPOSITORY if self.worker and self.repository else None,
+            "worker_image": image if service else None,
+            "worker_platform": "linux/arm64" if self.worker else None,
+            "service_name": "sesbounce" if service else None,
+            "cluster_name": "sesbounce",
+            "task_definition_arn": "task:1",
+            "log_group_name": "/ecs/sesbounce",
+        }
+
+    def planned(self, wanted: str | None) -> Plan:
+        has_repository = self.worker and self.repository
+        known = bool(self.state) and self.state["repository_url"] is not None
+        outputs: dict[str, Any] = {"worker_platform": "linux/arm64" if self.worker else None}
+        if not has_repository:
+            outputs["repository_url"] = None
+        elif known:
+            outputs["repository_url"] = REPOSITORY
+        changes = []
+        if not self.state or self.pending:
+            changes.append(Change("module.feedback_queue", ("create",)))
+        if self.state.get("worker_image") != (wanted if self.worker else None):
+            changes.append(Change("module.worker_service", ("update",)))
+        return Plan(tuple(changes), outputs, {"region": self.region, "worker": {}}, Path("saved"))
+
+
+class FakeStack:
+    """In place of `Stack`."""
+
+    world: World
+
+    def __init__(self, *_: object, **__: object) -> None:
+        self._wanted: str | None = None
+        self._destroys = False
+
+    def init(self, _: Path | None = None) -> None: ...
+
+    def outputs(self, *, sensitive: bool = True) -> dict[str, Any]:
+        return dict(self.world.state)
+
+    def resources(self) -> list[tuple[str, dict[str, Any]]]:
+        database = {"identifier": "sesbounce", "deletion_protection": self.world.protected}
+        return [("aws_db_instance", database)]
+
+    @contextlib.contextmanager
+    def planned(
+        self, variables: Mapping[str, Any] | None = None, *, destroy: bool = False
+    ) -> Iterator[Plan]:
+        self._wanted = (variables or {}).get("worker_image")
+        self._destroys = destroy
+        yield self.world.planned(self._wanted)
+
+    def text(self, _: Plan) -> str:
+        return "Terraform will perform the following actions"
+
+    def apply(self, progress: Callable[[str], None] = print, plan: Plan | None = None) -> None:
+        assert plan is not None, "only what was shown may be applied"
+        if self._destroys:
+            self.world.did.append("destroy")
+            self.world.state = {}
+        else:
+            self.world.did.append(f"apply {short(self._wanted)}")
+            self.world.deploy(self._wanted)
+            self.world.pending = False
+
+
+class FakeRepository:
+    url = REPOSITORY
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def find(self, tag: str) -> str | None:
+        return self._world.images.get(tag)
+
+    def credentials(self) -> Credentials:
+        return Credentials("AWS", "hush")
+
+
+def short(image: str | None) -> str:
+    return {None: "nothing", OLD: "old", NEW: "new", OTHER: "other"}[image]
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch) -> World:
+    world = World()
+
+    def build(*arguments: object, **_: object) -> Image:
+        world.did.append("build")
+        engine = container_engine.Engine("docker", "docker")
+        return Image(f"sesbounce:{TAG}", "sha256:0", "100 MB", engine)
+
+    def push(_: Image, repository: str, credentials: Credentials) -> str:
+        assert (repository, credentials.password) == (REPOSITORY, "hush")
+        world.did.append("push")
+        world.images[TAG] = NEW
+        return NEW
+
+    class Stack(FakeStack): ...
+
+    Stack.world = world
+    monkeypatch.setattr(deploy, "Stack", Stack)
+    monkeypatch.setattr(aws, "account", lambda _: world.account)
+    monkeypatch.setattr(image, "content_tag", lambda *_: TAG)
+    monkeypatch.setattr(image, "build", build)
+    monkeypatch.setattr(image, "push", push)
+    monkeypatch.setattr(deploy, "find_engine", lambda: world.did.append("engine"))
+    monkeypatch.setattr(ecr.Repository, "at", lambda _: FakeRepository(world))
+    monkeypatch.setattr(rollout, "await_stable", lambda *_: world.did.append("wait"))
+    monkeypatch.setattr(wiring, "check", lambda *_: world.findings)
+    monkeypatch.setattr(
+        "scripts.demolition.waiting_dead_letters", lambda *_: dict(world.state.get("dead", {}))
+    )
+    return world
+
+
+@pytest.fixture
+def run(world: World, tmp_path: Path) -> Callable[..., int]:
+    def run(*arguments: str, answers: str = "") -> int:
+        left = iter(answers)
+        code = deploy.main(arguments, tmp_path, lambda _: next(left))
+        assert next(left, None) is None, "asked less often than thought"
+        return code
+
+    return run
+
+
+Run = Callable[..., int]
+
+
+# --- apply --------------------------------------------------------------------------------------
+
+
+def test_the_first_time_the_repository_comes_before_the_image(world: World, run: Run) -> None:
+    assert run("apply", answers="yy") == 0
+    assert world.did == ["engine", "build", "apply nothing", "push", "apply new", "wait"]
+
+
+def test_a_no_at_first_builds_nothing(
+    world: World, run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("apply", answers="n") == 1
+    assert world.did == ["engine"]
+    assert "The stack is left as it was." in capsys.readouterr().err
+
+
+def test_a_later_no_leaves_the_service_as_it_is(world: World, run: Run) -> None:
+    world.deploy(OLD)
+    assert run("apply", answers="n") == 1
+    assert world.did == ["build", "push"]
+    assert world.state["worker_image"] == OLD
+
+
+def test_without_an_engine_nothing_is_changed(
+    world: World,
+    run: Run,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def none() -> None:
+        raise EngineError("No container engine answers.")
+
+    monkeypatch.setattr(deploy, "find_engine", none)
+    assert run("apply", "--yes") == 1
+    assert world.did == []
+    assert capsys.readouterr().err == "deploy: No container engine answers.\n"
+
+
+def test_a_build_that_fails_changes_nothing(
+    world: World, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object, **__: object) -> None:
+        raise EngineError("no")
+
+    monkeypatch.setattr(image, "build", fails)
+    assert run("apply", "--yes") == 1
+    assert world.did == ["engine"]
+
+
+def test_new_sources_roll_the_service(world: World, run: Run) -> None:
+    world.deploy(OLD)
+    assert run("apply", "--yes") == 0
+    assert world.did == ["build", "push", "apply new", "wait"]
+
+
+def test_an_image_that_is_there_is_not_built_again(world: World, run: Run) -> None:
+    world.deploy(OLD)
+    world.images[TAG] = NEW
+    assert run("apply", "--yes") == 0
+    assert world.did == ["apply new", "wait"]
+
+
+def test_nothing_new_changes_nothing_and_asks_nothing(
+    world: World, run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world.deploy(OLD)
+    world.images[TAG] = OLD
+    assert run("apply") == 0
+    assert world.did == ["wait"]
+    assert capsys.readouterr().out.startswith("No changes.\n")
+
+
+def test_other_changes_keep_the_image(world: World, run: Run) -> None:
+    world.deploy(OLD)
+    world.images[TAG] = OLD
+    world.pending = True
+    assert run("apply", answers="y") == 0
+    assert world.did == ["apply old", "wait"]
+
+
+def test_a_named_image_is_neither_built_nor_looked_for(world: World, run: Run) -> None:
+    assert run("apply", "--image", OTHER, "--yes") == 0
+    assert world.did == ["apply other", "wait"]
+
+
+def test_an_image_by_its_tag_is_refused(
+    world: World, run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("apply", "--image", "ghcr.io/acme/sesbounce:latest", "--yes") == 1
+    assert world.did == []
+    assert "Name the image NAME@sha256:…" in capsys.readouterr().err
+
+
+def test_without_an_image_the_worker_goes(world: World, run: Run) -> None:
+    world.deploy(OLD)
+    assert run("apply", "--no-image", "--yes") == 0
+    assert world.did == ["apply nothing"]
+
+
+def test_a_stack_without_a_worker_needs_no_image(world: World, run: Run) -> None:
+    world.worker = False
+    assert run("apply", "--yes") == 0
+    assert world.did == ["apply nothing"]
+
+
+def test_without_a_repository_an_image_has_to_be_named(
+    world: World, run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world.repository = False
+    assert run("apply", "--yes") == 1
+    assert "name an image with --image" in capsys.readouterr().err
+    assert run("apply", "--image", OTHER, "--yes") == 0
+    world.did.clear()
+    assert run("apply", "--yes") == 0
+    assert world.did == ["wait"]
+
+
+def test_nobody_to_answer(world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def nobody(_: str) -> str:
+        raise EOFError
+
+    assert deploy.main(["apply"], tmp_path, nobody) == 1
+    assert "--yes answers in advance" in capsys.readouterr().err
+
+
+def test_an_interrupt_is_told(
+    world: World, run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(rollout, "await_stable", interrupt)
+    assert run("apply", "--yes") == 130
+    assert "the same command goes on where it stopped" in capsys.readouterr().err
+
+
+# --- plan ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("deployed", "in_repository", "told"),
+    [
+        (None, None, "deploy would make the repository, then build and push the image sha-"),
+        (OLD, None, "deploy would build and push the image sha-"),
+        (OLD, NEW, f"deploy would roll the worker to the image {TAG}, {NEW}."),
+        (OLD, OLD, f"The image is the one of these sources: {TAG}."),
+    ],
+)
+def test_a_plan_keeps_what_runs_and_tells_of_the_image(
+    world: World,
+    run: Run,
+    capsys: pytest.CaptureFixture[str],
+    deployed: str | None,
+    in_repository: str | None,
+    told: str,
+) -> None:
+    if deployed:
+        world.deploy(deployed)
+    if in_repository:
+        world.images[TAG] = in_repository
+    assert run("plan") == 0
+    said = capsys.readouterr().out
+    assert told in said.splitlines()[-1]
+    assert "worker_service" not in said
+    assert world.did == []
+
+
+def test_a_plan_can_be_had_in_full(
+    world: World, run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("plan", "--detailed") == 0
+    assert "Terraform will perform" in capsys.readouterr().out
+
+
+def test_a_plan_with_a_named_image_shows_what_that_changes(
+    world: World, run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world.deploy(OLD)
+    assert run("plan", "--image", OTHER) == 0
+    assert "~ update  module.worker_service\n1 change.\n" in capsys.readouterr().out
+
+
+# --- where ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", ["plan", "apply", "destroy"])
+def test_another_account_or_region_is_refused(
+    world: World, run: Run, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    world.deploy(OLD)
+    world.images[TAG] = OLD
+    world.region = "us-east-1"
+    assert run(command) == 1
+    assert "The stack is in eu-west-1, but the region is us-east-1" in capsys.readouterr().err
+    world.account = "999999999999"
+    assert run(command) == 1
+    assert f"The stack is in account {ACCOUNT}" in capsys.readouterr().err
+    assert world.did == []
+
+
+def test_outputs_need_no_credentials(
+    world: World,
+    run: Run,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def refuse(_: str | None) -> None:
+        raise aws.AwsError("There are no AWS credentials")
+
+    monkeypatch.setattr(aws, "account", refuse)
+    world.deploy(OLD)
+    assert run("output") == 0
+    assert f"worker_image = {OLD}\n" in capsys.readouterr().out
+    assert run("apply") == 1
+    assert "no AWS credentials" in capsys.readouterr().err
+
+
+# --- the rest -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", ["check", "apply"])
+def test_only_what_is_broken_fails(
+    world: World, run: Run, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    world.deploy(OLD)
+    world.images[TAG] = OLD
+    world.findings = [hint("a", "b", "Do c")]
+    assert run(command) == 0
+    assert "hint: a: b. Do c.\nWiring: nothing broken, 1 hints.\n" in capsys.readouterr().out
+    world.findings = [broken("x", "y", "Do z"), *world.findings]
+    assert run(command) == 1
+    assert "broken: x: y. Do z.\n" in capsys.readouterr().out
+
+
+def test_nothing_to_check(world: World, run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("check") == 1
+    assert "There is no stack" in capsys.readouterr().err
+
+
+def test_destroy_asks(world: World, run: Run) -> None:
+    world.deploy(OLD)
+    assert run("destroy", answers="n") == 1
+    assert world.did == []
+    assert run("destroy", answers="y") == 0
+    assert world.did == ["destroy"]
+
+
+def test_dead_letters_hold_destroy_up(
+    world: World, run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world.deploy(OLD)
+    world.state["dead"] = {WIRED["dlq_url"]: 3, WIRED["subscription_dlq_url"]: 1}
+    assert run("destroy", "--yes") == 1
+    said, url = capsys.readouterr().err, WIRED["dlq_url"]
+    assert (
+        f"3 messages wait in feedback-dlq. Look: aws sqs receive-message --queue-url {url}" in said
+    )
+    assert f"aws sqs start-message-move-task --source-arn {WIRED['dlq_arn']}." in said
+    assert "1 messages wait in feedback-subscription-dlq." in said
+    assert f"send each body to {WIRED['queue_url']}." in said
+    assert world.did == []
+    assert run("destroy", "--yes", "--even-with-dead-letters") == 0
+    assert world.did == ["destroy"]
+
+
+def test_a_protected_database_holds_destroy_up(
+    world: World, run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world.deploy(OLD)
+    world.protected = True
+    assert run("destroy", "--yes", "--even-with-dead-letters") == 1
+    assert "set database = { deletion_protection = false }" in capsys.readouterr().err
+    assert world.did == []

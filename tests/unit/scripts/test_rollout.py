@@ -1,0 +1,159 @@
+"""ECS as it answers while it deploys; the states can't be provoked where nothing runs."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+from botocore.stub import Stubber
+
+from scripts.rollout import RolloutError, await_stable
+from scripts.wiring.declared import Service
+
+FAMILY = "arn:aws:ecs:eu-west-1:123456789012:task-definition/sesbounce"
+SERVICE = Service("cluster", "sesbounce", f"{FAMILY}:2", "/ecs/sesbounce")
+
+
+def deployment(revision: int, state: str, running: int = 1, **more: Any) -> dict[str, Any]:
+    return {
+        "taskDefinition": f"{FAMILY}:{revision}",
+        "rolloutState": state,
+        "runningCount": running,
+        "desiredCount": 1,
+        "failedTasks": 0,
+    } | more
+
+
+def described(*deployments: dict[str, Any], revision: int = 2, **more: Any) -> dict[str, Any]:
+    service = {
+        "status": "ACTIVE",
+        "taskDefinition": f"{FAMILY}:{revision}",
+        "deployments": list(deployments),
+    }
+    return {"services": [service | more]}
+
+
+class Ecs:
+    """A client that gives the answers that a test has for it."""
+
+    def __init__(self) -> None:
+        self.client: Any = boto3.client(
+            "ecs",
+            region_name="eu-west-1",
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
+        )
+        self.stub = Stubber(self.client)
+        self.said: list[str] = []
+        self.slept: list[float] = []
+
+    def answers(self, *services: dict[str, Any]) -> None:
+        for answer in services:
+            self.stub.add_response(
+                "describe_services", answer, {"cluster": "cluster", "services": ["sesbounce"]}
+            )
+
+    def tells_of_stopped(self, *tasks: dict[str, Any]) -> None:
+        arns = [task["taskArn"] for task in tasks]
+        self.stub.add_response("list_tasks", {"taskArns": arns})
+        if tasks:
+            self.stub.add_response("describe_tasks", {"tasks": list(tasks)})
+
+    def wait(self, patience_seconds: float = 1000) -> None:
+        await_stable(
+            self.client,
+            SERVICE,
+            self.said.append,
+            patience_seconds=patience_seconds,
+            sleep=self.slept.append,
+        )
+
+
+@pytest.fixture
+def ecs() -> Iterator[Ecs]:
+    ecs = Ecs()
+    with ecs.stub:
+        yield ecs
+    ecs.stub.assert_no_pending_responses()
+
+
+def test_it_waits_until_the_new_deployment_has_replaced_the_old(ecs: Ecs) -> None:
+    old = deployment(1, "COMPLETED")
+    ecs.answers(
+        described(old),  # the service knows already, its deployments not yet
+        described(deployment(2, "IN_PROGRESS", running=0), old),
+        described(deployment(2, "IN_PROGRESS", running=0), old),
+        described(deployment(2, "IN_PROGRESS", failedTasks=1), old),
+        described(deployment(2, "COMPLETED")),
+    )
+    ecs.wait()
+    assert ecs.said == [
+        "Waiting until ECS takes up sesbounce:2.",
+        "Waiting until sesbounce is stable: 0 of 1 tasks run.",
+        "Waiting until sesbounce is stable: 1 of 1 tasks run, 1 failed.",
+        "sesbounce is stable.",
+    ]
+    assert len(ecs.slept) == 4
+
+
+def test_the_circuit_breaker_s_reasons_are_told(ecs: Ecs) -> None:
+    failed = deployment(
+        2, "FAILED", running=0, rolloutStateReason="ECS deployment circuit breaker: tasks failed."
+    )
+    events = [{"message": f"event {n}"} for n in range(20)]
+    ecs.answers(described(failed, deployment(1, "IN_PROGRESS"), events=events))
+    ecs.tells_of_stopped(
+        {
+            "taskArn": f"{FAMILY}/abc",
+            "stoppedReason": "Essential container in task exited",
+            "containers": [
+                {"name": "worker", "exitCode": 1},
+                {"name": "other", "reason": "CannotPullContainerError"},
+                {"name": "third"},
+            ],
+        }
+    )
+    with pytest.raises(RolloutError) as caught:
+        ecs.wait()
+    lines = str(caught.value).splitlines()
+    assert lines[:3] == [
+        "ECS has given up on sesbounce:2: ECS deployment circuit breaker: tasks failed.",
+        "The service's last events:",
+        "  event 0",
+    ]
+    assert "  event 8" not in lines
+    assert lines[lines.index("Tasks that stopped:") + 1 :] == [
+        "  abc: Essential container in task exited",
+        "    worker: exit code 1",
+        "    other: CannotPullContainerError",
+        "The worker's own words: aws logs tail /ecs/sesbounce --since 1h",
+        "Put right what they name, and deploy again.",
+    ]
+
+
+def test_a_finished_roll_back_is_no_success(ecs: Ecs) -> None:
+    ecs.answers(described(deployment(1, "COMPLETED"), revision=1))
+    ecs.tells_of_stopped()
+    with pytest.raises(RolloutError, match="runs sesbounce:1 and not sesbounce:2: ECS has rolled"):
+        ecs.wait()
+
+
+def test_it_does_not_wait_for_ever(ecs: Ecs) -> None:
+    ecs.answers(*[described(deployment(2, "IN_PROGRESS", running=0))] * 6)
+    ecs.stub.add_client_error("list_tasks", "AccessDeniedException", "not you")
+    with pytest.raises(RolloutError) as caught:
+        ecs.wait(patience_seconds=60)
+    assert "sesbounce is not stable after 1 minutes." in str(caught.value)
+    assert "Why tasks stopped can't be read: AccessDeniedException: not you." in str(caught.value)
+
+
+def test_a_service_that_is_gone_is_told(ecs: Ecs) -> None:
+    ecs.answers(described(status="INACTIVE"))
+    with pytest.raises(RolloutError, match="no service sesbounce any more"):
+        ecs.wait()
+
+
+def test_a_right_that_is_missing_is_told(ecs: Ecs) -> None:
+    ecs.stub.add_client_error("describe_services", "AccessDeniedException", "not you")
+    with pytest.raises(RolloutError, match=r"It takes ecs:DescribeServices"):
+        ecs.wait()
