@@ -93,3 +93,13 @@ def test_several_statements_are_a_json_list() -> None:
     with pytest.raises(StrikeOffError, match="must say which row"):
         StrikeOff('["DELETE FROM member WHERE email = :address", "DELETE FROM member"]')
     assert not StrikeOff("[]").strikes
+
+
+def test_a_connection_that_breaks_is_not_the_statement_s_fault(engine: sa.Engine) -> None:
+    def gone(*_: object) -> None:
+        raise sa.exc.OperationalError("EXPLAIN", None, OSError(), connection_invalidated=True)
+
+    with engine.connect() as connection:
+        sa.event.listen(connection, "before_cursor_execute", gone)
+        with pytest.raises(sa.exc.OperationalError):
+            StrikeOff("DELETE FROM member WHERE email = :address").check(connection)

@@ -9,7 +9,7 @@ from typing import NamedTuple, TypedDict
 
 import msgspec
 import sqlalchemy as sa
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from sesbounce.bulk import positional
 from sesbounce.database import cause, is_row_fault
@@ -119,6 +119,8 @@ def _check(connection: sa.Connection, variable: str, statement: sa.TextClause) -
     try:
         connection.execute(sa.text(f"EXPLAIN {statement.text}"), nothing)
     except SQLAlchemyError as error:
+        if isinstance(error, DBAPIError) and error.connection_invalidated:
+            raise  # the connection is gone, which says nothing of the statement
         raise StrikeOffError(
             f"{variable} does not fit the database: {cause(error)}. "
             "Correct the statement, or create the table first."
