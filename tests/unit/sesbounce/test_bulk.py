@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from sesbounce.bulk import Find, Insert
 from sesbounce.columns import Key, UtcDateTime, Word, Words
 from sesbounce.notification import Kind
+from sesbounce.schema import metadata
 
 AT = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 thing = sa.Table(
@@ -73,6 +74,16 @@ def test_the_columns_to_replace_are_replaced_and_no_others(connection: sa.Connec
     insert(connection, [("a", AT, Kind.BOUNCE, "old", True)])
     insert(connection, [("a", AT + timedelta(days=1), Kind.OPEN, "new", False)])
     assert rows(connection) == [("a", AT, "bounce", "new", False)]
+
+
+@pytest.mark.parametrize("table", list(metadata.sorted_tables), ids=str)
+def test_no_cast_cuts_what_is_too_long(table: sa.Table) -> None:
+    """PostgreSQL refuses what does not fit a column, and cuts what does not fit a cast."""
+    key = next(c.name for c in table.columns if c is not table.autoincrement_column)
+    dialect = sa.create_engine("postgresql+psycopg://").dialect
+    sql = Insert(table, key)._compile(dialect).sql
+    assert sql.count("%b::") == len(table.columns) - (table.autoincrement_column is not None)
+    assert "VARCHAR" not in sql
 
 
 def test_nothing_is_inserted_and_nothing_found_of_nothing(connection: sa.Connection) -> None:
