@@ -52,6 +52,7 @@ def account(region: str | None) -> str:
 
 
 def words(error: ClientError) -> str:
-    """What AWS says, with its own name for the error."""
+    """What AWS says, on one line and with its own name for the error."""
     told = error.response.get("Error", {})
-    return f"{told.get('Code', 'error')}: {told.get('Message') or error}".rstrip(".")
+    text = f"{told.get('Code', 'error')}: {told.get('Message') or error}"
+    return " ".join(text.split()).rstrip(".")

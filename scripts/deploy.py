@@ -179,6 +179,7 @@ def _apply_with_own_image(run: Run) -> None:
     """Apply with the image of these sources, if the stack has a worker."""
     deployed = run.stack.outputs().get(release.VARIABLE)
     with run.stack.planned({release.VARIABLE: deployed}) as plan:
+        _check_region(run, plan)
         outlook = release.outlook(plan, deployed)
         image: str | None
         if outlook.makes_repository:
@@ -244,14 +245,16 @@ def _tell_findings(wired: Wiring, session: boto3.Session) -> int:
     for finding in findings:
         print(finding)
     broken = sum(finding.weight is Weight.BROKEN for finding in findings)
-    print(f"Wiring: {broken or 'nothing'} broken, {len(findings) - broken} hints.")
+    hints = len(findings) - broken
+    told = "1 hint" if hints == 1 else f"{hints or 'no'} hints"
+    print(f"Wiring: {broken or 'nothing'} broken, {told}.")
     return 1 if broken else 0
 
 
 def _print_outputs(outputs: dict[str, Any], *, documents: bool = True) -> None:
     for name, value in outputs.items():
         text = value if isinstance(value, str) else json.dumps(value)
-        if value is not None and (documents or not text.startswith("{")):
+        if value is not None and (documents or not text.startswith(("{", "[{"))):
             print(f"{name} = {text}")
 
 

@@ -60,7 +60,8 @@ module "worker_service" {
   task_policy_arns = { consumer = module.queue_consumer.policy_arn }
 
   environment = merge(
-    { SESBOUNCE_TOPIC_ARNS = module.feedback_queue.topic_arn },
+    # Raw messages do not say which topic they come from.
+    var.raw_message_delivery ? {} : { SESBOUNCE_TOPIC_ARNS = module.feedback_queue.topic_arn },
     var.ses_suppression_list ? { SESBOUNCE_SES_SUPPRESSION_LIST = "true" } : {},
     local.database_environment,
     var.worker.environment,

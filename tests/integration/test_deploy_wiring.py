@@ -1,5 +1,6 @@
 """The checks of the wiring, on resources in LocalStack: sound ones pass, each break is found."""
 
+import contextlib
 import json
 import uuid
 from collections.abc import Callable, Iterator
@@ -125,6 +126,16 @@ class Real:
         if types:
             self.send_events(*types, **more)
 
+    def remove(self) -> None:
+        """Leave nothing behind, whatever a test has left of it."""
+        for url in self.sqs.list_queues(QueueNamePrefix=self.name).get("QueueUrls", []):
+            self.sqs.delete_queue(QueueUrl=url)
+        for topic in (self.wiring.topic_arn, f"{self.wiring.topic_arn}-2"):
+            self.sns.delete_topic(TopicArn=topic)
+        self.ses.delete_identity(Identity=f"{self.name}.example.com")
+        with contextlib.suppress(self.ses.exceptions.ConfigurationSetDoesNotExistException):
+            self.ses.delete_configuration_set(ConfigurationSetName=self.name)
+
     def findings(self, **change: Any) -> list[Finding]:
         """What is found, but for what LocalStack can't tell."""
         found = wiring.check(replace(self.wiring, **change), self.session)
@@ -159,7 +170,7 @@ def session(aws: LocalStack) -> Iterator[boto3.Session]:
 def real(session: boto3.Session) -> Iterator[Real]:
     real = Real(session)
     yield real
-    real.ses.delete_identity(Identity=f"{real.name}.example.com")
+    real.remove()
 
 
 def test_the_stack_that_terraform_makes_is_sound(applied: Applied, session: boto3.Session) -> None:

@@ -374,7 +374,6 @@ def test_another_account_or_region_is_refused(
     world: World, run: Run, capsys: pytest.CaptureFixture[str], command: str
 ) -> None:
     world.deploy(OLD)
-    world.images[TAG] = OLD
     world.region = "us-east-1"
     assert run(command) == 1
     assert "The stack is in eu-west-1, but the region is us-east-1" in capsys.readouterr().err
@@ -412,7 +411,7 @@ def test_only_what_is_broken_fails(
     world.images[TAG] = OLD
     world.findings = [hint("a", "b", "Do c")]
     assert run(command) == 0
-    assert "hint: a: b. Do c.\nWiring: nothing broken, 1 hints.\n" in capsys.readouterr().out
+    assert "hint: a: b. Do c.\nWiring: nothing broken, 1 hint.\n" in capsys.readouterr().out
     world.findings = [broken("x", "y", "Do z"), *world.findings]
     assert run(command) == 1
     assert "broken: x: y. Do z.\n" in capsys.readouterr().out

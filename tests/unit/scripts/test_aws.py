@@ -1,0 +1,60 @@
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError, NoCredentialsError, ProfileNotFound
+from botocore.stub import Stubber
+
+from scripts import aws
+from scripts.aws import AwsError
+
+
+@pytest.fixture
+def sts(monkeypatch: pytest.MonkeyPatch) -> Any:
+    session: Any = boto3.Session("test", "test", region_name="eu-west-1")
+    client = session.client("sts")
+    monkeypatch.setattr(session, "client", lambda _: client)
+    monkeypatch.setattr(aws, "session", lambda _: session)
+    return client
+
+
+def test_the_region_is_terraform_s(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+    assert aws.region({"AWS_REGION": "eu-west-1"}) == "eu-west-1"
+    assert aws.region({}) == "eu-central-1"
+
+
+def test_the_account_is_asked_of_aws(sts: Any) -> None:
+    with Stubber(sts) as stub:
+        stub.add_response("get_caller_identity", {"Account": "123456789012"})
+        assert aws.account("eu-west-1") == "123456789012"
+
+
+def test_credentials_that_aws_refuses_are_told(sts: Any) -> None:
+    with Stubber(sts) as stub:
+        stub.add_client_error("get_caller_identity", "ExpiredToken", "The token has expired")
+        with pytest.raises(AwsError, match=r"ExpiredToken: The token has expired\. Log in again"):
+            aws.account("eu-west-1")
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (NoCredentialsError(), "There are no AWS credentials: log in"),
+        (ProfileNotFound(profile="work"), r"profile \(work\) could not be found"),
+    ],
+)
+def test_other_reasons_are_told(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, told: str
+) -> None:
+    def fails(_: str) -> None:
+        raise error
+
+    monkeypatch.setattr(aws, "session", fails)
+    with pytest.raises(AwsError, match=told):
+        aws.account(None)
+
+
+def test_the_words_are_on_one_line() -> None:
+    error = ClientError({"Error": {"Code": "404", "Message": "<html>\n  Not found.\n"}}, "GetX")
+    assert aws.words(error) == "404: <html> Not found"

@@ -1,0 +1,63 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scripts import release
+from scripts.release import Outlook, ReleaseError, Sources
+from scripts.terraform_plan import Plan
+
+URL = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/sesbounce"
+IMAGE = f"{URL}@sha256:{'a' * 64}"
+
+
+def plan(worker: dict[str, Any] | None = None, **outputs: Any) -> Plan:
+    return Plan((), outputs, {"worker": worker}, Path("saved"))
+
+
+def test_a_stack_without_a_worker_wants_no_image() -> None:
+    expected = Outlook(None, None, None, makes_repository=False)
+    assert release.outlook(plan(worker_platform=None, repository_url=None), None) == expected
+
+
+def test_a_repository_whose_url_only_the_apply_can_tell_is_yet_to_be_made() -> None:
+    found = release.outlook(plan({}, worker_platform="linux/arm64"), None)
+    assert found == Outlook(None, "linux/arm64", None, makes_repository=True)
+
+
+def test_the_stack_s_repository_is_known() -> None:
+    found = release.outlook(plan({}, worker_platform="linux/arm64", repository_url=URL), IMAGE)
+    assert found.deployed == IMAGE
+    assert found.repository is not None
+    assert found.repository.url == URL
+    assert not found.makes_repository
+
+
+def test_a_repository_may_be_one_that_exists() -> None:
+    arn = "arn:aws:ecr:eu-west-1:123456789012:repository/sesbounce"
+    known = plan({"repository_arn": arn}, worker_platform="linux/amd64", repository_url=None)
+    found = release.outlook(known, None)
+    assert found.repository is not None
+    assert found.repository.url == URL
+
+
+def test_there_may_be_no_repository() -> None:
+    known = plan({"create_repository": False}, worker_platform="linux/amd64", repository_url=None)
+    found = release.outlook(known, IMAGE)
+    assert (found.repository, found.makes_repository) == (None, False)
+    told = release.forecast(found, Sources("linux/amd64"))
+    assert told == f"The stack has no repository: the image stays {IMAGE}."
+
+
+@pytest.mark.parametrize("name", [URL, f"{URL}:latest", f"{URL}@sha256:abc", f"{IMAGE}0"])
+def test_images_are_named_by_digest(name: str) -> None:
+    assert release.by_digest(IMAGE) == IMAGE
+    with pytest.raises(ReleaseError, match="names no digest"):
+        release.by_digest(name)
+
+
+def test_the_tag_stays_that_of_what_was_built(monkeypatch: pytest.MonkeyPatch) -> None:
+    tags = iter(["sha-1", "sha-2"])
+    monkeypatch.setattr("scripts.image.content_tag", lambda *_: next(tags))
+    sources = Sources("linux/arm64")
+    assert (sources.tag, sources.tag) == ("sha-1", "sha-1")
