@@ -206,6 +206,21 @@ run "what_the_worker_is_told" {
   }
 }
 
+run "raw_messages_name_no_topic" {
+  command = plan
+
+  variables {
+    identities           = { "example.com" = {} }
+    raw_message_delivery = true
+    worker_image         = "registry.example/sesbounce@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+  }
+
+  assert {
+    condition     = !contains([for variable in jsondecode(module.worker_service[0].container_definitions)[0].environment : variable.name], "SESBOUNCE_TOPIC_ARNS")
+    error_message = "A worker that believes named topics only would refuse every raw message."
+  }
+}
+
 run "without_metrics_of_the_worker" {
   command = plan
 

@@ -191,7 +191,7 @@ def test_the_sweep_does_not_go_through_all_addresses(
     recording.record([decoded(Scenario.SUCCESS, 0, f"{n}@example.com") for n in range(1000)], AT)
     recording.record([decoded(Scenario.MAILBOX_FULL, day) for day in (0, 1, 2)], AT + 2 * DAY)
     with engine.connect() as connection:
-        query = recording._unsettled("", AT + DAY)
+        query = recording._teller.unsettled("", AT + DAY, 10)
         text = str(query.compile(engine, compile_kwargs={"literal_binds": True}))
         plan = [row.detail for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}")]
     assert "SEARCH feedback_address USING INDEX ix_feedback_address_unsettled" in str(plan)

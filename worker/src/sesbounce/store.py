@@ -2,25 +2,25 @@
 
 import random
 import time
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
-from typing import Any, NamedTuple, TypeVar
+from typing import TypeVar
 
 import msgspec
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
-from sesbounce import forgotten, schema
+from sesbounce import forgotten
 from sesbounce.database import cause, is_conflict, is_row_fault, write
 from sesbounce.decode import Decoded
 from sesbounce.errors import ConflictError, RowError, StoreError
 from sesbounce.feedback import Feedback
 from sesbounce.migrate import ensure
-from sesbounce.outbox import Note, Outbox
+from sesbounce.outbox import Outbox
 from sesbounce.policy import Policy, State, Verdict, judge, learn, merge
-from sesbounce.pseudonym import NO_KEYS, HashKeys, is_forgotten
+from sesbounce.pseudonym import NO_KEYS, HashKeys
 from sesbounce.reason import Effect
 from sesbounce.recorded import Recorded
 from sesbounce.rows import (
@@ -34,7 +34,8 @@ from sesbounce.rows import (
     mark_rows,
     save_rows,
 )
-from sesbounce.strike_off import Outcome, StrikeOff
+from sesbounce.strike_off import StrikeOff
+from sesbounce.teller import Teller
 
 _T = TypeVar("_T")
 
@@ -54,20 +55,6 @@ class Judged(msgspec.Struct, frozen=True):
     after: Verdict
 
 
-class _Telling(NamedTuple):
-    """Of whom the sender's tables are to be told."""
-
-    strike: list[AddressRow]
-    restore: list[AddressRow]
-
-    @property
-    def struck_off(self) -> dict[str, bool]:
-        """Whether each has been struck off, afterwards."""
-        return dict.fromkeys((row.key for row in self.strike), True) | dict.fromkeys(
-            (row.key for row in self.restore), False
-        )
-
-
 class Store:
     """The writing side of the database."""
 
@@ -82,7 +69,7 @@ class Store:
         self._engine = engine
         self._policy = policy
         self._strike_off = strike_off
-        self._outbox = outbox or Outbox()
+        self._teller = Teller(strike_off, outbox or Outbox())
         self._hash_keys = hash_keys
 
     def prepare(self, *, migrate: bool = True) -> None:
@@ -193,12 +180,11 @@ class Store:
     def _sweep_from(self, last: str, now: datetime) -> tuple[Recorded, str | None]:
         """One chunk of the sweep: what it did, and where the next one begins."""
         with self.writing("expired suppressions were not lifted") as connection:
-            keys = connection.scalars(self._unsettled(last, now)).all()
+            keys = connection.scalars(self._teller.unsettled(last, now, _SWEPT_AT_ONCE)).all()
             # What was read may have changed before it was locked.
-            rows = list(lock_rows(connection, keys).values())
-            telling = self._telling(rows, now)
-            mark_rows(connection, telling.struck_off)
-            told = self._tell(connection, telling, now)
+            wanted = self._teller.wanted(lock_rows(connection, keys).values(), now)
+            mark_rows(connection, wanted.struck_off)
+            told = self._teller.tell(connection, wanted, now)
         return told, keys[-1] if len(keys) == _SWEPT_AT_ONCE else None
 
     def _record(self, messages: Sequence[Decoded], now: datetime) -> Recorded:
@@ -269,99 +255,10 @@ class Store:
                 anew.add(row.key)
             elif was and not suppressed:
                 recorded.restored += 1
-        telling = self._telling(changed, now, anew)
-        save_rows(connection, known, changed, telling.struck_off)
-        recorded.add(self._tell(connection, telling, now))
+        wanted = self._teller.wanted(changed, now, anew)
+        save_rows(connection, known, changed, wanted.struck_off)
+        recorded.add(self._teller.tell(connection, wanted, now))
         return recorded
-
-    def _telling(
-        self, rows: Iterable[AddressRow], now: datetime, anew: Container[str] = ()
-    ) -> "_Telling":
-        """Whom to strike off because they are suppressed, whom to restore because they are not.
-
-        That is, where it has not been done. An address that is suppressed `anew`, or now for
-        good, is struck off even where it has been before: without a restore statement nobody has
-        told the sender's tables of the time in between, and some want to know only of what is
-        for good.
-        """
-        telling = _Telling([], [])
-        for row in rows:
-            if row.verdict.suppressed_at(now):
-                if self._strikes and (not row.struck_off or row.key in anew):
-                    telling.strike.append(row)
-            elif self._restores and row.struck_off:
-                telling.restore.append(row)
-        return telling
-
-    def _tell(self, connection: sa.Connection, telling: "_Telling", now: datetime) -> Recorded:
-        """Tell the sender's tables; the rows are marked as if none were going to be refused."""
-        told = Recorded()
-        strike, restore = telling
-        outcome = self._strike_off.strike_off(connection, [r.parameters() for r in strike])
-        told.struck_rows = outcome.rows
-        self._told(connection, strike, outcome, now, told, suppressed=True)
-        outcome = self._strike_off.restore(connection, [r.parameters() for r in restore])
-        told.restored_rows = outcome.rows
-        self._told(connection, restore, outcome, now, told, suppressed=False)
-        return told
-
-    def _told(
-        self,
-        connection: sa.Connection,
-        rows: Sequence[AddressRow],
-        outcome: Outcome,
-        now: datetime,
-        told: Recorded,
-        *,
-        suppressed: bool,
-    ) -> None:
-        """Note who has been told; those that were refused are told again by the next sweep."""
-        if self._outbox.used:
-            notes = [
-                Note(suppressed, row.told_for_good, row.parameters())
-                for row in rows
-                # A hash tells others nothing; where the address has just been told, it is named.
-                if row.called not in outcome.refused and not is_forgotten(row.called)
-            ]
-            self._outbox.put(connection, notes, now)
-        for problem in outcome.refused.values():
-            told.refused[problem] = told.refused.get(problem, 0) + 1
-        refused = (row.key for row in rows if row.called in outcome.refused)
-        mark_rows(connection, dict.fromkeys(refused, not suppressed))
-
-    @property
-    def _strikes(self) -> bool:
-        return self._strike_off.strikes or self._outbox.used
-
-    @property
-    def _restores(self) -> bool:
-        return self._strike_off.restores or self._outbox.used
-
-    def _unsettled(self, last: str, now: datetime) -> sa.Select[Any]:
-        """Addresses of which the sender's tables have been told otherwise than holds now.
-
-        Each kind of them has a query of its own, which an index answers: there may be millions
-        of addresses, and few of these.
-        """
-        table = schema.address
-        since, until = table.c.suppressed_since, table.c.suppressed_until
-        struck_off, not_struck_off = (
-            table.c.struck_off == sa.true(),
-            table.c.struck_off == sa.false(),
-        )
-        kinds: list[tuple[sa.ColumnElement[bool], ...]] = []
-        if self._strikes:
-            kinds += [(not_struck_off, until.is_(None), since.is_not(None))]
-            kinds += [(not_struck_off, until > now)]
-        if self._restores:
-            kinds += [(struck_off, until.is_(None), since.is_(None))]
-            kinds += [(struck_off, until <= now)]
-        if not kinds:
-            # Nobody is told; the sweep only shows that the database is there.
-            kinds = [(sa.false(),)]
-        each = [sa.select(table.c.address).where(*kind, table.c.address > last) for kind in kinds]
-        found = sa.union_all(*each).subquery()
-        return sa.select(found.c.address).order_by(found.c.address).limit(_SWEPT_AT_ONCE)
 
 
 def again(work: Callable[[], _T]) -> _T:
