@@ -24,7 +24,7 @@ terraform {
 }
 provider "aws" {
   skip_metadata_api_check = true
-  max_retries             = 1
+  max_retries             = 3
 }
 variable "name" { type = string }
 variable "tags" { type = map(string) }
