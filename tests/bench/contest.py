@@ -50,8 +50,8 @@ class Contestant(msgspec.Struct, frozen=True):
     durable: bool = True
 
 
-def _script(name: str) -> list[str]:
-    return [sys.executable, "-m", f"tests.bench.contestants.{name}"]
+def _script(name: str, *arguments: str) -> list[str]:
+    return [sys.executable, "-m", f"tests.bench.contestants.{name}", *arguments]
 
 
 _RUN = (str(Path(sys.executable).with_name("sesbounce")), "run")
@@ -64,6 +64,7 @@ CONTESTANTS = (
     Contestant("e", "16 boto3 threads", _script("boto3_threads")),
     Contestant("f", "16 aiobotocore tasks", _script("aiobotocore_tasks")),
     Contestant("g", "null pump", _script("null_pump"), durable=False),
+    Contestant("g2", "null pump, 2 processes", _script("null_pump", "2"), cores=2, durable=False),
     WORKER,
     Contestant("h2", "sesbounce, 2 processes", _RUN, {"SESBOUNCE_PROCESSES": "2"}, cores=2),
 )

@@ -1,8 +1,12 @@
 """The null pump: the pollers and deleters of sesbounce, at its own pace, and nothing in between.
 
 What is received is deleted as it is: no decoding, no database, no log. That is the most that the
-worker could do with boto3 on one core.
+worker could do with boto3 on one core. `python -m tests.bench.contestants.null_pump 2` runs two of
+it, which is the most that two processes could do.
 """
+
+import sys
+from multiprocessing import get_context
 
 from sesbounce.crew import Crew
 from sesbounce.hand import Hand
@@ -20,7 +24,7 @@ def ignore(_report: Report) -> None:
     pass
 
 
-def main() -> None:
+def pump() -> None:
     pace = Pace()
     queue = open_queue(QUEUE_URL, pace.wait_seconds, pace.connections)
     hand = Hand(pace.room)
@@ -34,5 +38,12 @@ def main() -> None:
         settler.delete(hand.take(pace.batch_size, pace.batch_wait, _PATIENCE_SECONDS))
 
 
+def main(processes: int) -> None:
+    others = [get_context("spawn").Process(target=pump, daemon=True) for _ in range(processes - 1)]
+    for other in others:
+        other.start()
+    pump()
+
+
 if __name__ == "__main__":
-    main()
+    main(int(sys.argv[1]) if sys.argv[1:] else 1)

@@ -413,10 +413,20 @@ def test_asking_changes_nothing_of_a_database(tmp_path: Any) -> None:
         assert theirs.exec_driver_sql("PRAGMA journal_mode").scalar() == "delete"
 
 
-def test_a_database_that_is_not_writable_is_told(tmp_path: Any) -> None:
-    engine = open_database(f"sqlite:///{tmp_path}/none/sesbounce.sqlite3")
+def test_a_database_that_can_not_be_opened_is_told(tmp_path: Any) -> None:
     with pytest.raises(StoreError, match="unable to open database file"):
-        upgrade(engine)
+        upgrade(open_database(f"sqlite:///{tmp_path}"))
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path: Any) -> None:
+    with pytest.raises(StoreError, match=f"there is no folder {tmp_path}/none for the database"):
+        open_database(f"sqlite:///{tmp_path}/none/sesbounce.sqlite3")
+
+
+@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///file:{}/x?uri=true"])
+def test_neither_memory_nor_a_uri_is_taken_for_a_path(tmp_path: Any, url: str) -> None:
+    with open_database(url.format(tmp_path)).connect() as connection:
+        assert connection.exec_driver_sql("SELECT 1").scalar() == 1
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,7 @@ def open_database(url: str, *, read_only: bool = False) -> sa.Engine:
 
     Raises:
         ConfigurationError: the URL is none, or names a database that is not supported.
-        StoreError: the SQLite file is not there.
+        StoreError: the SQLite file is not there; or, to write, not even its folder.
     """
     try:
         parsed = sa.make_url(url)
@@ -84,6 +84,8 @@ def _open_sqlite(url: sa.URL, *, read_only: bool) -> sa.Engine:
             f"there is no database {url.database} yet: set SESBOUNCE_DATABASE_URL to the "
             "worker's, or let `sesbounce run` make it"
         )
+    if not read_only:
+        _demand_folder(url.database)
     timeout = {"timeout": _LOCK_TIMEOUT_SECONDS}
     engine = sa.create_engine(url.update_query_dict(timeout | dict(url.query)), **_OPTIONS)
     sa.event.listen(engine, "connect", _take_over_transactions)
@@ -91,6 +93,16 @@ def _open_sqlite(url: sa.URL, *, read_only: bool) -> sa.Engine:
     if not read_only:
         sa.event.listen(engine, "connect", _make_durable)
     return engine
+
+
+def _demand_folder(database: str | None) -> None:
+    # SQLite makes the file, but would say of a folder only that it is "unable to open". What
+    # begins with `file:` is a URI, which SQLite alone reads.
+    if database and not database.startswith("file:") and not Path(database).parent.is_dir():
+        raise StoreError(
+            f"there is no folder {Path(database).parent} for the database: make it, or set "
+            "SESBOUNCE_DATABASE_URL to another"
+        )
 
 
 @contextmanager
