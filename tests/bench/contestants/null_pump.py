@@ -5,6 +5,7 @@ worker could do with boto3 on one core. `python -m tests.bench.contestants.null_
 it, which is the most that two processes could do.
 """
 
+import signal
 import sys
 from multiprocessing import get_context
 
@@ -42,6 +43,8 @@ def main(processes: int) -> None:
     others = [get_context("spawn").Process(target=pump, daemon=True) for _ in range(processes - 1)]
     for other in others:
         other.start()
+    # By default it would end at once without the others; Python's own way to end takes them along.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     pump()
 
 
