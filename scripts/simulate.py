@@ -28,10 +28,10 @@ from scripts.ses_messages import (
     outcome_of,
     scenario_of,
 )
-from sesbounce.database import open_database
 from sesbounce.errors import SesBounceError
-from sesbounce.lookup import Lookup
 from sesbounce.settings import load_settings
+from sesbounce.store.engine import open_database
+from sesbounce.store.lookup import Lookup
 
 if TYPE_CHECKING:
     from types_boto3_ses.client import SESClient

@@ -36,9 +36,9 @@ from rich.console import Console
 from rich.table import Table
 
 from scripts.ses_messages import Scenario, Schema
-from sesbounce.decode import decode
-from sesbounce.envelope import open_envelope
-from sesbounce.notification import Notification, decode_notification
+from sesbounce.feedback.decode import decode
+from sesbounce.feedback.envelope import open_envelope
+from sesbounce.feedback.notification import Notification, decode_notification
 from tests.bench import models
 from tests.support import AT, in_sns, mail, said
 

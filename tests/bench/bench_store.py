@@ -34,12 +34,12 @@ from rich.table import Table
 from sqlalchemy.dialects import postgresql, sqlite
 
 from scripts.ses_messages import Scenario
-from sesbounce.database import open_database, write
-from sesbounce.decode import Decoded, decode
-from sesbounce.policy import Policy
-from sesbounce.schema import event, metadata
-from sesbounce.store import Store
-from sesbounce.strike_off import StrikeOff
+from sesbounce.feedback.decode import Decoded, decode
+from sesbounce.policy.verdict import Policy
+from sesbounce.store.engine import open_database, write
+from sesbounce.store.schema import event, metadata
+from sesbounce.store.store import Store
+from sesbounce.store.strike_off import StrikeOff
 from tests import databases
 from tests.bench.growth import fill
 from tests.support import AT, mail, said

@@ -14,7 +14,7 @@ import msgspec
 import psutil
 
 from scripts import ScriptError
-from sesbounce.schema import event
+from sesbounce.store.schema import event
 from tests.bench.backlog import ENDLESS
 from tests.bench.commits import commits
 from tests.bench.figures import Sample

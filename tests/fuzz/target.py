@@ -13,10 +13,10 @@ import atheris
 import msgspec
 
 with atheris.instrument_imports(include=["sesbounce"]):
-    from sesbounce.decode import Decoded, decode
     from sesbounce.errors import MessageError
-    from sesbounce.feedback import Feedback
-    from sesbounce.policy import Policy, State, judge, learn, merge
+    from sesbounce.feedback.decode import Decoded, decode
+    from sesbounce.feedback.extract import Feedback
+    from sesbounce.policy.verdict import Policy, State, judge, learn, merge
 
 from tests.fuzz import trees
 from tests.fuzz.seeds import seeds

@@ -8,9 +8,9 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.x509 import load_pem_x509_certificate
 
-from sesbounce.envelope import Sns, open_envelope
+from sesbounce.aws.sns_signature import certificate_url, verify
 from sesbounce.errors import TrustError
-from sesbounce.signature import certificate_url, verify
+from sesbounce.feedback.envelope import Sns, open_envelope
 from tests.support import said
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sesbounce.decode import decode
-from sesbounce.envelope import open_envelope
-from sesbounce.notification import (
+from sesbounce.feedback.decode import decode
+from sesbounce.feedback.envelope import open_envelope
+from sesbounce.feedback.notification import (
     Bounce,
     BouncedRecipient,
     Click,

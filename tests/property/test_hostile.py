@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scripts.ses_messages import SCHEMAS, Scenario
-from sesbounce.decode import decode
-from sesbounce.envelope import MAX_BYTES
 from sesbounce.errors import MessageError
+from sesbounce.feedback.decode import decode
+from sesbounce.feedback.envelope import MAX_BYTES
 from tests.support import AT, in_sns, mail, said
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)

@@ -6,8 +6,9 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sesbounce.notification import Kind
-from sesbounce.policy import (
+from sesbounce.feedback.notification import Kind
+from sesbounce.feedback.reason import Effect, Reason
+from sesbounce.policy.verdict import (
     STRIKES_HELD,
     Delivered,
     Evidence,
@@ -17,7 +18,6 @@ from sesbounce.policy import (
     judge,
     merge,
 )
-from sesbounce.reason import Effect, Reason
 
 # Few moments and few mails, so that ties and repetitions are common.
 moments = st.integers(0, 40).map(lambda day: datetime.fromtimestamp(day * 86_400, UTC))

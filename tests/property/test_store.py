@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scripts.ses_messages import SCHEMAS, Scenario
-from sesbounce.database import open_database
-from sesbounce.decode import Decoded, decode
-from sesbounce.policy import Policy
-from sesbounce.store import Store
-from sesbounce.strike_off import StrikeOff
+from sesbounce.feedback.decode import Decoded, decode
+from sesbounce.policy.verdict import Policy
+from sesbounce.store.engine import open_database
+from sesbounce.store.store import Store
+from sesbounce.store.strike_off import StrikeOff
 from tests.support import AT, mail, said
 
 # Few mails, moments and spellings, so that facts repeat and contradict each other.

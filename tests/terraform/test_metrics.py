@@ -2,7 +2,7 @@
 
 import re
 
-from sesbounce import emf
+from sesbounce.telemetry import emf
 from tests.terraform.conftest import SOURCE
 
 MONITORING = SOURCE / "modules/monitoring"

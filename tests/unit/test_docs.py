@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from sesbounce.database import open_database, write
-from sesbounce.decision import decide
-from sesbounce.decode import decode
-from sesbounce.policy import Policy
-from sesbounce.reason import Effect, Reason
+from sesbounce.feedback.decode import decode
+from sesbounce.feedback.manual import decide
+from sesbounce.feedback.reason import Effect, Reason
+from sesbounce.policy.verdict import Policy
 from sesbounce.settings import PREFIX, Settings
-from sesbounce.store import Store
-from sesbounce.strike_off import StrikeOff
+from sesbounce.store.engine import open_database, write
+from sesbounce.store.store import Store
+from sesbounce.store.strike_off import StrikeOff
 from tests.support import AT, said
 
 ROOT = Path(__file__).parents[2]

@@ -8,11 +8,11 @@ import os
 import threading
 from datetime import UTC, datetime
 
-from sesbounce.database import open_database
-from sesbounce.decode import decode
+from sesbounce.feedback.decode import decode
 from sesbounce.settings import load_settings
-from sesbounce.store import Store
-from sesbounce.strike_off import StrikeOff
+from sesbounce.store.engine import open_database
+from sesbounce.store.store import Store
+from sesbounce.store.strike_off import StrikeOff
 
 QUEUE_URL = os.environ.get("SESBOUNCE_QUEUE_URL", "")
 WAIT_SECONDS = 20

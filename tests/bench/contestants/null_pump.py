@@ -9,13 +9,13 @@ import signal
 import sys
 from multiprocessing import get_context
 
-from sesbounce.crew import Crew
-from sesbounce.hand import Hand
-from sesbounce.poller import Poller
-from sesbounce.queue import open_queue
-from sesbounce.reports import Report
-from sesbounce.settler import Settler
-from sesbounce.worker import Pace
+from sesbounce.aws.sqs import open_queue
+from sesbounce.telemetry.events import Report
+from sesbounce.worker.acknowledge import Settler
+from sesbounce.worker.in_flight import Hand
+from sesbounce.worker.loop import Pace
+from sesbounce.worker.poller import Poller
+from sesbounce.worker.threads import Crew
 from tests.bench.contestants.durable import QUEUE_URL
 
 _PATIENCE_SECONDS = 0.5

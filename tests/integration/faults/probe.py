@@ -9,7 +9,9 @@ from collections.abc import Callable
 HURRIED = (
     sys.executable,
     "-c",
-    "from sesbounce import cli, health, worker\n"
+    "from sesbounce import cli\n"
+    "from sesbounce.telemetry import health\n"
+    "from sesbounce.worker import loop as worker\n"
     "health.POLL_GRACE_SECONDS = health.COMMIT_GRACE_SECONDS = 5.0\n"
     "health.SWEEP_EVERY_SECONDS = worker._SWEEP_SECONDS = 1.0\n"
     "cli.main(['run'])",

@@ -21,11 +21,11 @@ from typing import Any
 import pytest
 
 from scripts.ses_messages import SCHEMAS, Scenario
-from sesbounce.database import open_database
-from sesbounce.decode import decode
-from sesbounce.policy import Policy
-from sesbounce.store import Store
-from sesbounce.strike_off import StrikeOff
+from sesbounce.feedback.decode import decode
+from sesbounce.policy.verdict import Policy
+from sesbounce.store.engine import open_database
+from sesbounce.store.store import Store
+from sesbounce.store.strike_off import StrikeOff
 from tests.databases import Kind, empty_database
 from tests.integration.feedback_queue import FeedbackQueue
 from tests.integration.worker_process import Running, Worker

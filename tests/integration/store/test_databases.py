@@ -18,18 +18,18 @@ import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError
 
 from scripts.ses_messages import SCHEMAS, Scenario
-from sesbounce import migrate
-from sesbounce.database import open_database, write
-from sesbounce.decision import decide
-from sesbounce.decode import Decoded, decode
 from sesbounce.errors import RowError, SchemaError, StoreError, StrikeOffError
-from sesbounce.lookup import Filter, Lookup
-from sesbounce.policy import Policy
-from sesbounce.reason import Reason
-from sesbounce.recorded import Recorded
-from sesbounce.schema import metadata
-from sesbounce.store import Store
-from sesbounce.strike_off import StrikeOff
+from sesbounce.feedback.decode import Decoded, decode
+from sesbounce.feedback.manual import decide
+from sesbounce.feedback.reason import Reason
+from sesbounce.policy.verdict import Policy
+from sesbounce.store import migrate
+from sesbounce.store.engine import open_database, write
+from sesbounce.store.lookup import Filter, Lookup
+from sesbounce.store.result import Recorded
+from sesbounce.store.schema import metadata
+from sesbounce.store.store import Store
+from sesbounce.store.strike_off import StrikeOff
 from tests.support import AT, bounce, mail, said
 
 STRIKE_OFF = "UPDATE member SET mailable = 0 WHERE lower(email) = :address"
@@ -367,10 +367,10 @@ def test_any_order_and_any_batches_end_in_the_same_tables(engine: sa.Engine) -> 
 
 WORKER = """
 import sys, random
-from sesbounce.database import open_database
-from sesbounce.policy import Policy
-from sesbounce.store import Store
-from sesbounce.strike_off import StrikeOff
+from sesbounce.store.engine import open_database
+from sesbounce.policy.verdict import Policy
+from sesbounce.store.store import Store
+from sesbounce.store.strike_off import StrikeOff
 from tests.integration.store.test_databases import STRIKE_OFF, random_messages, record_in_batches
 url, seed = sys.argv[1], int(sys.argv[2])
 messages = random_messages(1000, 2)

@@ -13,22 +13,22 @@ import pytest
 import sqlalchemy as sa
 
 from scripts.ses_messages import SCHEMAS, Scenario
-from sesbounce import rebuild as rebuild_module
-from sesbounce import store as store_module
-from sesbounce.address import parse
-from sesbounce.classify import Classified
-from sesbounce.database import open_database, write
-from sesbounce.decode import Decoded, decode
-from sesbounce.erasure import forget
-from sesbounce.lookup import Lookup
-from sesbounce.policy import Policy
-from sesbounce.pseudonym import HashKeys
-from sesbounce.reason import Reason
-from sesbounce.rebuild import Rebuild
-from sesbounce.rows import insert_events, lock_rows
-from sesbounce.schema import metadata
-from sesbounce.store import Store
-from sesbounce.strike_off import StrikeOff
+from sesbounce.feedback.address import parse
+from sesbounce.feedback.classify import Classified
+from sesbounce.feedback.decode import Decoded, decode
+from sesbounce.feedback.reason import Reason
+from sesbounce.operations import rebuild as rebuild_module
+from sesbounce.operations.erasure import forget
+from sesbounce.operations.rebuild import Rebuild
+from sesbounce.policy.verdict import Policy
+from sesbounce.privacy.pseudonymise import HashKeys
+from sesbounce.store import store as store_module
+from sesbounce.store.engine import open_database, write
+from sesbounce.store.lookup import Lookup
+from sesbounce.store.rows import insert_events, lock_rows
+from sesbounce.store.schema import metadata
+from sesbounce.store.store import Store
+from sesbounce.store.strike_off import StrikeOff
 from tests.support import AT, mail, said
 
 STRIKE_OFF = "UPDATE member SET mailable = 0 WHERE lower(email) = :address"
@@ -112,7 +112,7 @@ def older(monkeypatch: pytest.MonkeyPatch, bodies: Sequence[str]) -> list[Decode
     """As a version would read them that takes every bounce for one for good."""
     wrong = Classified(Reason.PERMANENT_FAILURE, "an older version")
     with monkeypatch.context() as patched:
-        patched.setattr("sesbounce.feedback.classify_bounce", lambda *_: wrong)
+        patched.setattr("sesbounce.feedback.extract.classify_bounce", lambda *_: wrong)
         return decoded(bodies)
 
 

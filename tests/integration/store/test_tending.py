@@ -10,17 +10,17 @@ import pytest
 import sqlalchemy as sa
 
 from scripts.ses_messages import Scenario
-from sesbounce.database import open_database, write
-from sesbounce.decode import Decoded, decode
-from sesbounce.importing import Recording, ToldFacts
-from sesbounce.listing import suppressed_among, suppressed_rows
-from sesbounce.policy import Policy
-from sesbounce.retention import Pruned, old, prune
-from sesbounce.schema import metadata
-from sesbounce.statistics import By, count
-from sesbounce.store import Store
-from sesbounce.strike_off import StrikeOff
-from sesbounce.transfer import read_list, write_csv
+from sesbounce.feedback.decode import Decoded, decode
+from sesbounce.lists.files import read_list, write_csv
+from sesbounce.lists.importing import Recording, ToldFacts
+from sesbounce.operations.retention import Pruned, old, prune
+from sesbounce.operations.statistics import By, count
+from sesbounce.policy.verdict import Policy
+from sesbounce.store.engine import open_database, write
+from sesbounce.store.listing import suppressed_among, suppressed_rows
+from sesbounce.store.schema import metadata
+from sesbounce.store.store import Store
+from sesbounce.store.strike_off import StrikeOff
 from tests.support import AT, mail, said
 
 DAY = timedelta(days=1)
@@ -98,7 +98,7 @@ def never(place: str, problem: str) -> None:
 def test_a_file_of_addresses_is_looked_up(
     store: Store, engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sesbounce.bulk._KEYS", 2)
+    monkeypatch.setattr("sesbounce.store.bulk._KEYS", 2)
     store.record(some_of_everything(), AT)
     keys = ["hard@one.example", "HARD@one.example", "fine@two.example", "full@one.example"]
     keys += ["spam@two.example", "nobody@one.example"]
@@ -160,7 +160,7 @@ def test_days_are_those_of_utc_whatever_the_server_s_clock_says(
 def test_what_is_old_goes_and_no_address_changes(
     store: Store, engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sesbounce.retention._CHUNK", 3)
+    monkeypatch.setattr("sesbounce.operations.retention._CHUNK", 3)
     messages = some_of_everything()
     store.record(messages, AT - 100 * DAY)
     store.record([told(Scenario.BOUNCE, "new@one.example")], AT)

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from sesbounce.database import open_database, write
+from sesbounce.store.engine import open_database, write
 from tests.bench.commits import commits
 
 

@@ -16,8 +16,8 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from sesbounce.decode import decode
-from sesbounce.reason import Reason
+from sesbounce.feedback.decode import decode
+from sesbounce.feedback.reason import Reason
 from tests.bench.backlog import Backlog
 from tests.bench.sqs_stub import QUEUE, Counts, Stub
 

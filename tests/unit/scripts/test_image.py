@@ -12,7 +12,7 @@ import pytest
 from scripts import image
 from scripts.container_engine import Build, Credentials, Engine, EngineError
 from scripts.image import CHECKOUT, ImageError, content_tag, context_files, default_base, is_pinned
-from sesbounce import aws
+from sesbounce.aws import clients as aws
 
 PINNED = f"docker.io/library/python@sha256:{'0' * 64}"
 DOCKERFILE = (CHECKOUT / "worker/Dockerfile").read_text()

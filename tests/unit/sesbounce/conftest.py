@@ -6,7 +6,7 @@ import pytest
 import sqlalchemy as sa
 import structlog
 
-from sesbounce.database import open_database, write
+from sesbounce.store.engine import open_database, write
 
 
 @pytest.fixture(autouse=True)

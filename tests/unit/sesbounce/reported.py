@@ -1,7 +1,7 @@
 """What a worker may report of a batch."""
 
-from sesbounce.recorded import Recorded
-from sesbounce.reports import BatchDone
+from sesbounce.store.result import Recorded
+from sesbounce.telemetry.events import BatchDone
 
 RECORDED = Recorded(
     events=3,

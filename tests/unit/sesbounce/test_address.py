@@ -1,6 +1,6 @@
 import pytest
 
-from sesbounce.address import MAX_LENGTH, Address, parse
+from sesbounce.feedback.address import MAX_LENGTH, Address, parse
 
 
 @pytest.mark.parametrize(

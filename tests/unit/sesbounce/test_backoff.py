@@ -1,7 +1,7 @@
 import pytest
 
 from sesbounce.backoff import pause
-from sesbounce.batch import again_after
+from sesbounce.worker.batch import again_after
 
 
 @pytest.mark.parametrize(("times", "longest"), [(1, 1), (2, 2), (3, 4), (4, 8), (11, 900)])

@@ -4,10 +4,10 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from sesbounce.bulk import Find, Insert
-from sesbounce.columns import Key, UtcDateTime, Word, Words
-from sesbounce.notification import Kind
-from sesbounce.schema import metadata
+from sesbounce.feedback.notification import Kind
+from sesbounce.store.bulk import Find, Insert
+from sesbounce.store.columns import Key, UtcDateTime, Word, Words
+from sesbounce.store.schema import metadata
 
 AT = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 thing = sa.Table(

@@ -1,9 +1,14 @@
 import pytest
 
-from sesbounce.classify import Classified, classify_bounce, classify_complaint, classify_delay
-from sesbounce.notification import Bounce, BouncedRecipient, Complaint, DeliveryDelay
-from sesbounce.reason import Effect, Reason
-from sesbounce.replies import COMMON, PROVIDERS, Reply
+from sesbounce.feedback.classify import (
+    Classified,
+    classify_bounce,
+    classify_complaint,
+    classify_delay,
+)
+from sesbounce.feedback.notification import Bounce, BouncedRecipient, Complaint, DeliveryDelay
+from sesbounce.feedback.reason import Effect, Reason
+from sesbounce.feedback.smtp_replies import COMMON, PROVIDERS, Reply
 
 
 def bounced(

@@ -7,12 +7,12 @@ from click.testing import CliRunner, Result
 
 from scripts.ses_messages import Scenario
 from sesbounce.cli import PLACES, main
-from sesbounce.database import open_database, write
-from sesbounce.decode import decode
-from sesbounce.migrate import newest
-from sesbounce.policy import Policy
-from sesbounce.store import Store
-from sesbounce.strike_off import StrikeOff
+from sesbounce.feedback.decode import decode
+from sesbounce.policy.verdict import Policy
+from sesbounce.store.engine import open_database, write
+from sesbounce.store.migrate import newest
+from sesbounce.store.store import Store
+from sesbounce.store.strike_off import StrikeOff
 from tests.support import AT, in_sns, mail, said
 
 README = Path(__file__).parents[3] / "README.md"
@@ -239,7 +239,7 @@ def test_a_fault_of_sesbounce_s_own_is_not_taken_for_a_no(
     def fail(*_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("sesbounce.lookup.Lookup.check", fail)
+    monkeypatch.setattr("sesbounce.store.lookup.Lookup.check", fail)
     result = sesbounce("check", "mary@example.com")
     assert result.exit_code == 70
     assert "ZeroDivisionError" in result.stderr

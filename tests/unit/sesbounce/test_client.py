@@ -5,11 +5,11 @@ import pytest
 import sqlalchemy as sa
 
 from sesbounce import client
-from sesbounce.decode import decode
 from sesbounce.errors import StoreError
-from sesbounce.policy import Policy
-from sesbounce.store import Store
-from sesbounce.strike_off import StrikeOff
+from sesbounce.feedback.decode import decode
+from sesbounce.policy.verdict import Policy
+from sesbounce.store.store import Store
+from sesbounce.store.strike_off import StrikeOff
 from tests.support import AT, said
 
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from sesbounce.address import parse
-from sesbounce.decode import Decoded, decode
 from sesbounce.errors import MessageError
-from sesbounce.notification import Kind
+from sesbounce.feedback.address import parse
+from sesbounce.feedback.decode import Decoded, decode
+from sesbounce.feedback.notification import Kind
 from tests.support import AT
 
 CORPUS = Path(os.environ.get("SES_CORPUS", Path(__file__).parents[4] / "shared" / "corpus"))

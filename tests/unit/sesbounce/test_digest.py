@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sesbounce.digest import digest, in_time
+from sesbounce.feedback.digest import digest, in_time
 
 # As SES writes them: region and time, then what makes the mail particular.
 EARLY = "0100018c1f3a2b00-4a35bd7e-c75a-4c69-b4b5-a4d0b8d1f0aa-000000"

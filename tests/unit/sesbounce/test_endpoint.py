@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import pytest
 from prometheus_client import CollectorRegistry, Counter
 
-from sesbounce.endpoint import _Handler, make_app, serving
 from sesbounce.errors import ConfigurationError
-from sesbounce.health import Judgement
-from sesbounce.log import set_up_logs
+from sesbounce.telemetry.endpoint import _Handler, make_app, serving
+from sesbounce.telemetry.health import Judgement
+from sesbounce.telemetry.logs import set_up_logs
 
 HOST = "127.0.0.1"
 RED = Judgement(False, ["It waits for the database: down."], 3.0, 130.5)

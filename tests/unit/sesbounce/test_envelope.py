@@ -2,8 +2,8 @@ import json
 
 import pytest
 
-from sesbounce.envelope import MAX_BYTES, open_envelope
 from sesbounce.errors import EnvelopeError
+from sesbounce.feedback.envelope import MAX_BYTES, open_envelope
 from tests.support import TOPIC, in_sns, said
 
 MESSAGE = json.dumps(said())

@@ -8,25 +8,26 @@ import sqlalchemy as sa
 from click.testing import CliRunner, Result
 
 from scripts.ses_messages import Scenario
-from sesbounce import client, erasure
-from sesbounce.address import parse
+from sesbounce import client
 from sesbounce.cli import main
-from sesbounce.database import open_database, write
-from sesbounce.decision import decide
-from sesbounce.decode import Decoded, decode
-from sesbounce.erasure import Erased, Erasure, forget, settle
 from sesbounce.errors import ConfigurationError
-from sesbounce.forgotten import HASH_KEYS
-from sesbounce.lookup import Lookup
-from sesbounce.outbox import Note, Outbox
-from sesbounce.policy import Policy
-from sesbounce.pseudonym import HashKeys
-from sesbounce.reason import Reason
-from sesbounce.rebuild import Rebuild
-from sesbounce.recorded import Recorded
-from sesbounce.schema import metadata
-from sesbounce.store import Store
-from sesbounce.strike_off import StrikeOff
+from sesbounce.feedback.address import parse
+from sesbounce.feedback.decode import Decoded, decode
+from sesbounce.feedback.manual import decide
+from sesbounce.feedback.reason import Reason
+from sesbounce.operations import erasure
+from sesbounce.operations.erasure import Erased, Erasure, forget, settle
+from sesbounce.operations.rebuild import Rebuild
+from sesbounce.policy.verdict import Policy
+from sesbounce.privacy.pseudonymise import HashKeys
+from sesbounce.store.engine import open_database, write
+from sesbounce.store.forgotten import HASH_KEYS
+from sesbounce.store.lookup import Lookup
+from sesbounce.store.outbox import Note, Outbox
+from sesbounce.store.result import Recorded
+from sesbounce.store.schema import metadata
+from sesbounce.store.store import Store
+from sesbounce.store.strike_off import StrikeOff
 from tests.support import AT, bounce, mail, said
 
 STRIKE_OFF = "UPDATE member SET mailable = 0 WHERE lower(email) = :address"

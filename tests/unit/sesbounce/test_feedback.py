@@ -6,9 +6,9 @@ import pytest
 
 from scripts.ses_messages import SCHEMAS, Scenario
 from sesbounce.errors import NotificationError
-from sesbounce.feedback import Feedback, feedback_of, parse_time
-from sesbounce.notification import Kind, decode_notification
-from sesbounce.reason import Effect, Reason
+from sesbounce.feedback.extract import Feedback, feedback_of, parse_time
+from sesbounce.feedback.notification import Kind, decode_notification
+from sesbounce.feedback.reason import Effect, Reason
 from tests.support import AT, bounce, mail, said
 
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from sesbounce.decode import decode
-from sesbounce.notification import Kind
-from sesbounce.reason import Effect, Reason
+from sesbounce.feedback.decode import decode
+from sesbounce.feedback.notification import Kind
+from sesbounce.feedback.reason import Effect, Reason
 from tests.support import AT, in_sns
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"

@@ -1,8 +1,8 @@
 import threading
 import time
 
-from sesbounce.hand import Hand
-from sesbounce.queue import Received
+from sesbounce.aws.sqs import Received
+from sesbounce.worker.in_flight import Hand
 from tests.support import AT
 
 LONG = 60.0

@@ -1,15 +1,15 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sesbounce.health import (
+from sesbounce.store.result import Recorded
+from sesbounce.telemetry.events import BatchDone, Depth, Polled, Report, Settled, Stalled, Swept
+from sesbounce.telemetry.health import (
     COMMIT_GRACE_SECONDS,
     POLL_GRACE_SECONDS,
     SWEEP_EVERY_SECONDS,
     Health,
     Judgement,
 )
-from sesbounce.recorded import Recorded
-from sesbounce.reports import BatchDone, Depth, Polled, Report, Settled, Stalled, Swept
 
 START = 1000.0
 WAIT = 20

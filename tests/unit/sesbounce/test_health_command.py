@@ -7,9 +7,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from sesbounce.cli import main
-from sesbounce.endpoint import serving
-from sesbounce.observe import observing
-from sesbounce.reports import Stalled
+from sesbounce.telemetry.endpoint import serving
+from sesbounce.telemetry.events import Stalled
+from sesbounce.telemetry.observer import observing
 from tests.unit.sesbounce.observed import Clock, free_port, settings
 
 

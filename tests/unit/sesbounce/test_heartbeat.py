@@ -3,12 +3,12 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
+from sesbounce.aws.sqs import Queue, Received, Unsettled
 from sesbounce.errors import QueueError
-from sesbounce.hand import Hand
-from sesbounce.heartbeat import Heartbeat
-from sesbounce.queue import Queue, Received, Unsettled
-from sesbounce.reports import Report, Settled
-from sesbounce.settler import Settler
+from sesbounce.telemetry.events import Report, Settled
+from sesbounce.worker.acknowledge import Settler
+from sesbounce.worker.heartbeat import Heartbeat
+from sesbounce.worker.in_flight import Hand
 from tests.support import AT
 
 

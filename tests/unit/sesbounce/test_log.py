@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import structlog
 
-from sesbounce.log import set_up_logs
+from sesbounce.telemetry.logs import set_up_logs
 
 
 class Terminal(io.StringIO):
@@ -81,7 +81,7 @@ def test_other_libraries_log_in_the_same_format(lines: Any) -> None:
 def test_what_other_libraries_chat_about_is_left_out(lines: Any) -> None:
     set_up_logs("json")
     logging.getLogger("alembic.runtime.migration").info("Context impl SQLiteImpl.")
-    structlog.get_logger("sesbounce.store").debug("detail")
+    structlog.get_logger("sesbounce.store.store").debug("detail")
     assert lines() == []
 
 

@@ -5,11 +5,11 @@ import pytest
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from sesbounce.emf import UNITS
-from sesbounce.health import Judgement
-from sesbounce.metrics import MOST_FINGERPRINTS, Metrics
-from sesbounce.recorded import Recorded
-from sesbounce.reports import BatchDone, Depth, Polled, Report, Settled, Stalled, Swept
+from sesbounce.store.result import Recorded
+from sesbounce.telemetry.emf import UNITS
+from sesbounce.telemetry.events import BatchDone, Depth, Polled, Report, Settled, Stalled, Swept
+from sesbounce.telemetry.health import Judgement
+from sesbounce.telemetry.metrics import MOST_FINGERPRINTS, Metrics
 from tests.unit.sesbounce.reported import BATCH, RECORDED
 
 PAGE = (Path(__file__).parents[3] / "docs/metrics.md").read_text()

@@ -4,7 +4,7 @@ import pytest
 
 from scripts.ses_messages import SCHEMAS, Scenario, Schema
 from sesbounce.errors import NotificationError
-from sesbounce.notification import CommonHeaders, Header, Kind, Mail, decode_notification
+from sesbounce.feedback.notification import CommonHeaders, Header, Kind, Mail, decode_notification
 from tests.support import said
 
 

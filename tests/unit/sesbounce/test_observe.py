@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 from prometheus_client import generate_latest
 
-from sesbounce.emf import Tally
 from sesbounce.errors import ConfigurationError
-from sesbounce.health import Health
-from sesbounce.log import set_up_logs
-from sesbounce.observe import Observer, observing
-from sesbounce.recorded import Recorded
-from sesbounce.reports import BatchDone, Polled, Stalled, Swept
+from sesbounce.store.result import Recorded
+from sesbounce.telemetry.emf import Tally
+from sesbounce.telemetry.events import BatchDone, Polled, Stalled, Swept
+from sesbounce.telemetry.health import Health
+from sesbounce.telemetry.logs import set_up_logs
+from sesbounce.telemetry.observer import Observer, observing
 from tests.unit.sesbounce.observed import Clock, free_port, settings
 from tests.unit.sesbounce.reported import BATCH
 

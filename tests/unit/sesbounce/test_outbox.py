@@ -16,18 +16,18 @@ import pytest
 import sqlalchemy as sa
 
 from scripts.ses_messages import Scenario
-from sesbounce.courier import Courier
-from sesbounce.database import open_database, write
-from sesbounce.decision import decide
-from sesbounce.decode import Decoded, decode
 from sesbounce.errors import ConfigurationError, DeliveryError, StoreError, StrikeOffError
-from sesbounce.outbox import Note, Outbox, Target, waiting
-from sesbounce.policy import Policy
-from sesbounce.reason import Reason
+from sesbounce.feedback.decode import Decoded, decode
+from sesbounce.feedback.manual import decide
+from sesbounce.feedback.reason import Reason
+from sesbounce.outbound.relay import Courier
+from sesbounce.outbound.targets import OtherDatabase, SesSuppressionList, Webhook
+from sesbounce.policy.verdict import Policy
 from sesbounce.settings import load_settings
-from sesbounce.store import Store
-from sesbounce.strike_off import StrikeOff
-from sesbounce.targets import OtherDatabase, SesSuppressionList, Webhook
+from sesbounce.store.engine import open_database, write
+from sesbounce.store.outbox import Note, Outbox, Target, waiting
+from sesbounce.store.store import Store
+from sesbounce.store.strike_off import StrikeOff
 from tests.support import AT, mail, said
 
 STRIKE_OFF = "UPDATE member SET mailable = 0 WHERE lower(email) = :address"

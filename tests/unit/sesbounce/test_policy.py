@@ -4,11 +4,11 @@ from datetime import datetime, timedelta
 import pytest
 
 from scripts.ses_messages import Scenario
-from sesbounce.decision import decide
-from sesbounce.decode import decode
-from sesbounce.feedback import Feedback
-from sesbounce.policy import STRIKES_HELD, Policy, State, Verdict, judge, learn, merge
-from sesbounce.reason import Reason
+from sesbounce.feedback.decode import decode
+from sesbounce.feedback.extract import Feedback
+from sesbounce.feedback.manual import decide
+from sesbounce.feedback.reason import Reason
+from sesbounce.policy.verdict import STRIKES_HELD, Policy, State, Verdict, judge, learn, merge
 from tests.support import AT, bounce, mail, said
 
 DAY = timedelta(days=1)

@@ -4,12 +4,12 @@ from collections.abc import Callable
 
 import pytest
 
-from sesbounce.crew import Crew
+from sesbounce.aws.sqs import Queue, Received
 from sesbounce.errors import QueueError
-from sesbounce.hand import Hand
-from sesbounce.poller import Poller
-from sesbounce.queue import Queue, Received
-from sesbounce.reports import Polled, Report, Stalled
+from sesbounce.telemetry.events import Polled, Report, Stalled
+from sesbounce.worker.in_flight import Hand
+from sesbounce.worker.poller import Poller
+from sesbounce.worker.threads import Crew
 from tests.support import AT
 
 

@@ -9,8 +9,8 @@ from collections.abc import Callable
 import pytest
 
 from sesbounce.errors import ProcessError
-from sesbounce.processes import Processes
-from sesbounce.reports import Polled, Report
+from sesbounce.telemetry.events import Polled, Report
+from sesbounce.worker.processes import Processes
 
 Reporting = Callable[[Report], None]
 

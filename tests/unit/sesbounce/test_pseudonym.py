@@ -8,12 +8,13 @@ import msgspec
 import pytest
 
 from scripts.ses_messages import Scenario
-from sesbounce.address import parse
-from sesbounce.decision import decide
-from sesbounce.decode import decode
 from sesbounce.errors import ConfigurationError
-from sesbounce.policy import State, learn, merge
-from sesbounce.pseudonym import (
+from sesbounce.feedback.address import parse
+from sesbounce.feedback.decode import decode
+from sesbounce.feedback.manual import decide
+from sesbounce.feedback.reason import Reason
+from sesbounce.policy.verdict import State, learn, merge
+from sesbounce.privacy.pseudonymise import (
     HashKeys,
     Mentions,
     addresses_in,
@@ -22,7 +23,6 @@ from sesbounce.pseudonym import (
     hidden_state,
     is_forgotten,
 )
-from sesbounce.reason import Reason
 from tests.support import AT, bounce, in_sns, mail, said
 
 NEW, OLD = "n" * 32, "o" * 32

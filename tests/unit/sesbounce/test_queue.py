@@ -12,8 +12,8 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 
+from sesbounce.aws.sqs import Queue, Received, Unsettled
 from sesbounce.errors import QueueError
-from sesbounce.queue import Queue, Received, Unsettled
 from tests.support import AT
 
 URL = "https://sqs.us-east-1.amazonaws.com/000000000000/feedback"

@@ -9,18 +9,18 @@ import sqlalchemy as sa
 from click.testing import CliRunner, Result
 
 from scripts.ses_messages import Scenario
-from sesbounce import rebuild as rebuild_module
-from sesbounce.classify import Classified
 from sesbounce.cli import main
-from sesbounce.database import write
-from sesbounce.decision import decide
-from sesbounce.decode import Decoded, decode
 from sesbounce.errors import StoreError
-from sesbounce.policy import Policy
-from sesbounce.reason import Reason
-from sesbounce.rebuild import Rebuild, Totals
-from sesbounce.store import Store
-from sesbounce.strike_off import StrikeOff
+from sesbounce.feedback.classify import Classified
+from sesbounce.feedback.decode import Decoded, decode
+from sesbounce.feedback.manual import decide
+from sesbounce.feedback.reason import Reason
+from sesbounce.operations import rebuild as rebuild_module
+from sesbounce.operations.rebuild import Rebuild, Totals
+from sesbounce.policy.verdict import Policy
+from sesbounce.store.engine import write
+from sesbounce.store.store import Store
+from sesbounce.store.strike_off import StrikeOff
 from tests.support import AT, bounce, mail, said
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
@@ -212,7 +212,7 @@ class TestReclassify:
         def record(messages: list[dict[str, Any]]) -> None:
             wrong = Classified(Reason.PERMANENT_FAILURE, "an older version")
             with monkeypatch.context() as patched:
-                patched.setattr("sesbounce.feedback.classify_bounce", lambda *_: wrong)
+                patched.setattr("sesbounce.feedback.extract.classify_bounce", lambda *_: wrong)
                 decoded = [decode(json.dumps(message)) for message in messages]
             store(engine).record(decoded, NOW)
 

@@ -3,12 +3,12 @@ from datetime import timedelta
 import msgspec
 import pytest
 
-from sesbounce.feedback import Feedback
-from sesbounce.notification import Bounce, Kind
-from sesbounce.policy import Delivered, Evidence, State
-from sesbounce.pseudonym import PREFIX
-from sesbounce.reason import Effect, Reason
-from sesbounce.reclassify import judged_again, taken_back
+from sesbounce.feedback.extract import Feedback
+from sesbounce.feedback.notification import Bounce, Kind
+from sesbounce.feedback.reason import Effect, Reason
+from sesbounce.operations.reclassify import judged_again, taken_back
+from sesbounce.policy.verdict import Delivered, Evidence, State
+from sesbounce.privacy.pseudonymise import PREFIX
 from tests.support import AT
 
 

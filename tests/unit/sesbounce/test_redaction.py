@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sesbounce.redaction import redact, redact_all
+from sesbounce.telemetry.redaction import redact, redact_all
 
 
 @pytest.mark.parametrize(

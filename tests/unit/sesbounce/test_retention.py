@@ -9,13 +9,13 @@ from click.testing import CliRunner, Result
 from scripts.ses_messages import Scenario
 from sesbounce.cli.group import Commands
 from sesbounce.cli.tend import prune as prune_command
-from sesbounce.decision import decide
-from sesbounce.decode import Decoded, decode
-from sesbounce.policy import Policy
-from sesbounce.reason import Reason
-from sesbounce.retention import Pruned, age, old, prune
-from sesbounce.store import Store
-from sesbounce.strike_off import StrikeOff
+from sesbounce.feedback.decode import Decoded, decode
+from sesbounce.feedback.manual import decide
+from sesbounce.feedback.reason import Reason
+from sesbounce.operations.retention import Pruned, age, old, prune
+from sesbounce.policy.verdict import Policy
+from sesbounce.store.store import Store
+from sesbounce.store.strike_off import StrikeOff
 from tests.support import mail, said
 
 NOW = datetime.now(UTC)
@@ -101,7 +101,7 @@ def test_no_verdict_changes_and_what_is_told_again_is_no_news(
 def test_chunks_leave_out_what_is_too_young(
     engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sesbounce.retention._CHUNK", 2)
+    monkeypatch.setattr("sesbounce.operations.retention._CHUNK", 2)
     assert old(engine, NOW - 90 * DAY) == Pruned(NOW - 90 * DAY, 8, 9)
     assert prune(engine, NOW - 90 * DAY) == Pruned(NOW - 90 * DAY, 8, 9)
     assert old(engine, NOW - 90 * DAY) == Pruned(NOW - 90 * DAY, 0, 0)

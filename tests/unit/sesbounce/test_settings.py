@@ -3,7 +3,7 @@ from datetime import timedelta
 import pytest
 
 from sesbounce.errors import ConfigurationError
-from sesbounce.policy import Policy
+from sesbounce.policy.verdict import Policy
 from sesbounce.settings import Settings, load_settings
 
 

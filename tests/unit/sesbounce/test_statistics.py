@@ -10,14 +10,14 @@ from click.testing import CliRunner, Result
 from scripts.ses_messages import Scenario
 from sesbounce.cli.group import Commands
 from sesbounce.cli.tend import stats
-from sesbounce.decode import Decoded, decode
-from sesbounce.feedback import Feedback
-from sesbounce.notification import Kind
-from sesbounce.policy import Policy
-from sesbounce.statistics import By, Counts, count
-from sesbounce.store import Store
-from sesbounce.strike_off import StrikeOff
-from sesbounce.transfer import fact_of, read_list
+from sesbounce.feedback.decode import Decoded, decode
+from sesbounce.feedback.extract import Feedback
+from sesbounce.feedback.notification import Kind
+from sesbounce.lists.files import fact_of, read_list
+from sesbounce.operations.statistics import By, Counts, count
+from sesbounce.policy.verdict import Policy
+from sesbounce.store.store import Store
+from sesbounce.store.strike_off import StrikeOff
 from tests.support import AT, mail, said
 
 DAY = timedelta(days=1)

@@ -9,15 +9,15 @@ import pytest
 import sqlalchemy as sa
 
 from scripts.ses_messages import SCHEMAS, Scenario
-from sesbounce.database import open_database, write
-from sesbounce.decode import Decoded, decode
 from sesbounce.errors import ConfigurationError, RowError, StoreError
-from sesbounce.lookup import Lookup
-from sesbounce.migrate import upgrade
-from sesbounce.policy import Policy
-from sesbounce.recorded import Recorded
-from sesbounce.store import Store
-from sesbounce.strike_off import StrikeOff
+from sesbounce.feedback.decode import Decoded, decode
+from sesbounce.policy.verdict import Policy
+from sesbounce.store.engine import open_database, write
+from sesbounce.store.lookup import Lookup
+from sesbounce.store.migrate import upgrade
+from sesbounce.store.result import Recorded
+from sesbounce.store.store import Store
+from sesbounce.store.strike_off import StrikeOff
 from tests.support import AT, in_sns, mail, said
 
 STRIKE_OFF = "UPDATE member SET mailable = 0 WHERE lower(email) = :address"

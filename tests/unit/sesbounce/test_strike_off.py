@@ -1,9 +1,9 @@
 import pytest
 import sqlalchemy as sa
 
-from sesbounce.database import write
 from sesbounce.errors import StrikeOffError
-from sesbounce.strike_off import Parameters, StrikeOff
+from sesbounce.store.engine import write
+from sesbounce.store.strike_off import Parameters, StrikeOff
 
 JANE = Parameters(
     address="jane@example.com",

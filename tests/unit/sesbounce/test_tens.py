@@ -1,6 +1,6 @@
 import threading
 
-from sesbounce.tens import Tens
+from sesbounce.worker.batching import Tens
 
 LONG = 60.0
 

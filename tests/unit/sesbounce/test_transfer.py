@@ -15,18 +15,18 @@ from scripts.ses_messages import Scenario
 from sesbounce.cli.bulk import check_file
 from sesbounce.cli.group import Commands
 from sesbounce.cli.transfer import export, import_
-from sesbounce.database import open_database, write
-from sesbounce.decision import decide
-from sesbounce.decode import Decoded, decode
 from sesbounce.errors import EntryError, ListError
-from sesbounce.feedback import Feedback
-from sesbounce.formats import Listing
-from sesbounce.listing import suppressed_rows
-from sesbounce.policy import Policy
-from sesbounce.reason import Reason
-from sesbounce.store import Store
-from sesbounce.strike_off import StrikeOff
-from sesbounce.transfer import ReadList, fact_of, read_list
+from sesbounce.feedback.decode import Decoded, decode
+from sesbounce.feedback.extract import Feedback
+from sesbounce.feedback.manual import decide
+from sesbounce.feedback.reason import Reason
+from sesbounce.lists.files import ReadList, fact_of, read_list
+from sesbounce.lists.formats import Listing
+from sesbounce.policy.verdict import Policy
+from sesbounce.store.engine import open_database, write
+from sesbounce.store.listing import suppressed_rows
+from sesbounce.store.store import Store
+from sesbounce.store.strike_off import StrikeOff
 from tests.support import bounce, mail, said
 
 NOW = datetime.now(UTC)
@@ -357,7 +357,7 @@ class TestRoundTrip:
     ) -> None:
         file = tmp_path / "list.csv"
         file.write_text("the old one")
-        monkeypatch.setattr("sesbounce.listing.strike_text", lambda *_: 1 / 0)
+        monkeypatch.setattr("sesbounce.store.listing.strike_text", lambda *_: 1 / 0)
         assert sesbounce("export", "--output", file).exit_code == 70
         assert file.read_text() == "the old one"
 
@@ -514,7 +514,7 @@ class TestCheckFile:
         text = "".join(f"{who}@example.com\n" for who in ("fine", "spam", "once", "full") * 5)
         whole = sesbounce("check", "-", stdin=text).stdout
         monkeypatch.setattr("sesbounce.cli.bulk._ROWS", 3)
-        monkeypatch.setattr("sesbounce.bulk._KEYS", 2)
+        monkeypatch.setattr("sesbounce.store.bulk._KEYS", 2)
         assert sesbounce("check", "-", stdin=text).stdout == whole
         assert whole.count(",no,") == 10
 

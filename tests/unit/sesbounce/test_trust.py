@@ -12,11 +12,11 @@ from cryptography.hazmat.primitives.hashes import SHA1, SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
-from sesbounce.decode import decode
-from sesbounce.envelope import Sns, open_envelope
+from sesbounce.aws.sns_signature import certificate_url, signed_text, verify
+from sesbounce.aws.sns_trust import Trust, fetch
 from sesbounce.errors import CertificateError, TrustError
-from sesbounce.signature import certificate_url, signed_text, verify
-from sesbounce.trust import Trust, fetch
+from sesbounce.feedback.decode import decode
+from sesbounce.feedback.envelope import Sns, open_envelope
 from tests.support import AT, TOPIC, in_sns, said
 from tests.unit.sesbounce.test_corpus import CORPUS, bodies
 

@@ -14,19 +14,19 @@ import pytest
 import sqlalchemy as sa
 
 from scripts.ses_messages import Scenario
-from sesbounce.courier import Courier
-from sesbounce.database import write
+from sesbounce.aws.sns_trust import Trust
+from sesbounce.aws.sqs import Queue, Received, Unsettled
 from sesbounce.errors import CertificateError, QueueError, StoreError
-from sesbounce.log import set_up_logs
-from sesbounce.outbox import Outbox
-from sesbounce.policy import Policy
-from sesbounce.queue import Queue, Received, Unsettled
-from sesbounce.reports import BatchDone, Depth, Report, Stalled
-from sesbounce.store import Store
-from sesbounce.strike_off import StrikeOff
-from sesbounce.totals import Totals
-from sesbounce.trust import Trust
-from sesbounce.worker import Pace, Worker
+from sesbounce.outbound.relay import Courier
+from sesbounce.policy.verdict import Policy
+from sesbounce.store.engine import write
+from sesbounce.store.outbox import Outbox
+from sesbounce.store.store import Store
+from sesbounce.store.strike_off import StrikeOff
+from sesbounce.telemetry.events import BatchDone, Depth, Report, Stalled
+from sesbounce.telemetry.logs import set_up_logs
+from sesbounce.telemetry.summary import Totals
+from sesbounce.worker.loop import Pace, Worker
 from tests.support import AT, in_sns, mail, said
 
 STRIKE_OFF = "UPDATE member SET mailable = 0 WHERE lower(email) = :address"

@@ -12,9 +12,9 @@ from functools import lru_cache
 
 import sqlalchemy as sa
 
-from sesbounce.database import open_database
-from sesbounce.lookup import Answer, Lookup
 from sesbounce.settings import load_settings
+from sesbounce.store.engine import open_database
+from sesbounce.store.lookup import Answer, Lookup
 
 __all__ = ["Answer", "answers", "may_mail"]
 

@@ -7,8 +7,8 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from sesbounce.errors import ConfigurationError
-from sesbounce.policy import Policy
-from sesbounce.pseudonym import HashKeys
+from sesbounce.policy.verdict import Policy
+from sesbounce.privacy.pseudonymise import HashKeys
 
 PREFIX = "SESBOUNCE_"
 _DEFAULT = Policy()

@@ -8,8 +8,8 @@ import click
 
 from sesbounce.cli.bulk import check_file
 from sesbounce.cli.common import MAY_NOT, as_json, asking, now, print_each, to_json
-from sesbounce.lookup import Answer, Event, Filter
-from sesbounce.reason import Reason
+from sesbounce.feedback.reason import Reason
+from sesbounce.store.lookup import Answer, Event, Filter
 
 
 @click.command()

@@ -15,13 +15,13 @@ import click
 import msgspec
 import sqlalchemy as sa
 
-from sesbounce.address import parse
 from sesbounce.cli.common import now, reading, to_json
 from sesbounce.errors import ListError
-from sesbounce.listing import suppressed_among
-from sesbounce.pseudonym import HashKeys
+from sesbounce.feedback.address import parse
+from sesbounce.lists.tables import CsvReader, csv_reader
+from sesbounce.privacy.pseudonymise import HashKeys
 from sesbounce.settings import load_settings
-from sesbounce.tabular import CsvReader, csv_reader
+from sesbounce.store.listing import suppressed_among
 
 # So many rows are in memory at once. Their keys are looked up in their order: the more there
 # are, the nearer they lie to each other in the database.

@@ -8,13 +8,13 @@ import click
 import msgspec
 import sqlalchemy as sa
 
-from sesbounce.database import open_database
-from sesbounce.lookup import Lookup
-from sesbounce.outbox import Outbox, Target
+from sesbounce.outbound.targets import OtherDatabase, SesSuppressionList, Webhook
 from sesbounce.settings import Settings, load_settings
-from sesbounce.store import Store
-from sesbounce.strike_off import StrikeOff
-from sesbounce.targets import OtherDatabase, SesSuppressionList, Webhook
+from sesbounce.store.engine import open_database
+from sesbounce.store.lookup import Lookup
+from sesbounce.store.outbox import Outbox, Target
+from sesbounce.store.store import Store
+from sesbounce.store.strike_off import StrikeOff
 
 MAY_NOT = DIFFERS = 1
 

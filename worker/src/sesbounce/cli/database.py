@@ -4,10 +4,10 @@ import sys
 
 import click
 
-from sesbounce import migrate
 from sesbounce.cli.common import DIFFERS, reading
-from sesbounce.database import open_database
 from sesbounce.settings import load_settings
+from sesbounce.store import migrate
+from sesbounce.store.engine import open_database
 
 
 @click.group()

@@ -7,8 +7,8 @@ import click
 
 from sesbounce.cli.ask import answer_line
 from sesbounce.cli.common import as_json, asking, now, open_store, print_each
-from sesbounce.decision import decide
-from sesbounce.reason import Reason
+from sesbounce.feedback.manual import decide
+from sesbounce.feedback.reason import Reason
 from sesbounce.settings import load_settings
 
 _addresses = click.argument("addresses", nargs=-1, required=True, metavar="ADDRESS...")

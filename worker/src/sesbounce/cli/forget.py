@@ -2,12 +2,12 @@
 
 import click
 
-from sesbounce.address import Address, parse
 from sesbounce.cli.common import as_json, now, open_store, to_json
-from sesbounce.erasure import Erasure, forget, settle
 from sesbounce.errors import AddressError
+from sesbounce.feedback.address import Address, parse
+from sesbounce.operations.erasure import Erasure, forget, settle
 from sesbounce.settings import load_settings
-from sesbounce.store import Store
+from sesbounce.store.store import Store
 
 
 @click.command(name="forget")

@@ -8,7 +8,7 @@ import click
 import msgspec
 
 from sesbounce.errors import ConfigurationError, HealthError
-from sesbounce.health import Judgement
+from sesbounce.telemetry.health import Judgement
 
 _RED = 1
 _TIMEOUT_SECONDS = 4.0

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from sesbounce.cli.common import as_json, print_each, reading
-from sesbounce.outbox import waiting
+from sesbounce.store.outbox import waiting
 
 
 @click.command()

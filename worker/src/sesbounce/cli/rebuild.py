@@ -7,11 +7,11 @@ from typing import Any, TypeVar
 import click
 
 from sesbounce.cli.common import DIFFERS, as_json, now, open_store, reading, to_json
-from sesbounce.migrate import ensure
-from sesbounce.rebuild import Change, Rebuild, Totals
+from sesbounce.operations.rebuild import Change, Rebuild, Totals
 from sesbounce.settings import PREFIX, Settings, load_settings
-from sesbounce.store import Store
-from sesbounce.strike_off import StrikeOff
+from sesbounce.store.migrate import ensure
+from sesbounce.store.store import Store
+from sesbounce.store.strike_off import StrikeOff
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 _VERBS = {

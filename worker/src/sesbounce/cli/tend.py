@@ -5,11 +5,11 @@ from datetime import UTC, datetime, timedelta
 import click
 
 from sesbounce.cli.common import as_json, now, print_each, reading, to_json
-from sesbounce.database import open_database
-from sesbounce.retention import Pruned, age, old
-from sesbounce.retention import prune as prune_log
+from sesbounce.operations.retention import Pruned, age, old
+from sesbounce.operations.retention import prune as prune_log
+from sesbounce.operations.statistics import By, Counts, count
 from sesbounce.settings import load_settings
-from sesbounce.statistics import By, Counts, count
+from sesbounce.store.engine import open_database
 
 
 @click.command()

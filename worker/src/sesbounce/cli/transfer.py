@@ -14,11 +14,11 @@ import click
 from sesbounce.cli.bulk import lines_of, progress
 from sesbounce.cli.common import as_json, now, open_store, reading, to_json
 from sesbounce.errors import ListError, StoreError
-from sesbounce.formats import FORMATS, Listing
-from sesbounce.importing import DryRun, Imported, Recording, ToldFacts
-from sesbounce.listing import suppressed_rows
+from sesbounce.lists.files import read_list, write_csv, write_json_lines, write_ses
+from sesbounce.lists.formats import FORMATS, Listing
+from sesbounce.lists.importing import DryRun, Imported, Recording, ToldFacts
 from sesbounce.settings import load_settings
-from sesbounce.transfer import read_list, write_csv, write_json_lines, write_ses
+from sesbounce.store.listing import suppressed_rows
 
 REFUSED = 1
 _WRITERS = {"csv": write_csv, "jsonl": write_json_lines, "ses": write_ses}

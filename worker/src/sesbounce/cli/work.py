@@ -10,20 +10,20 @@ from typing import BinaryIO
 
 import click
 
+from sesbounce.aws.sns_trust import Trust
+from sesbounce.aws.sqs import open_queue
 from sesbounce.cli.common import now, open_store, to_json
 from sesbounce.cli.group import ERROR
-from sesbounce.courier import Courier
-from sesbounce.decode import Decoded, decode
 from sesbounce.errors import ConfigurationError, MessageError, SesBounceError
-from sesbounce.log import set_up_logs
-from sesbounce.observe import observing
-from sesbounce.processes import Processes
-from sesbounce.queue import open_queue
-from sesbounce.reports import Report
+from sesbounce.feedback.decode import Decoded, decode
+from sesbounce.outbound.relay import Courier
 from sesbounce.settings import Settings, load_settings
-from sesbounce.totals import Totals
-from sesbounce.trust import Trust
-from sesbounce.worker import Pace, Worker
+from sesbounce.telemetry.events import Report
+from sesbounce.telemetry.logs import set_up_logs
+from sesbounce.telemetry.observer import observing
+from sesbounce.telemetry.summary import Totals
+from sesbounce.worker.loop import Pace, Worker
+from sesbounce.worker.processes import Processes
 
 # What a child may take to end beyond the time in which its worker stops.
 _PATIENCE_SECONDS = 2

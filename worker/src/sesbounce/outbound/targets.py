@@ -1,0 +1,158 @@
+"""Whom the outbox can tell: another database, SES's own suppression list, a webhook."""
+
+import hashlib
+import hmac
+from typing import TYPE_CHECKING, Self
+
+import msgspec
+import sqlalchemy as sa
+import urllib3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+from sqlalchemy.exc import SQLAlchemyError
+
+from sesbounce.aws.clients import open_client
+from sesbounce.errors import ConfigurationError, DeliveryError, StoreError
+from sesbounce.feedback.notification import Kind
+from sesbounce.store.engine import cause, open_database, write
+from sesbounce.store.outbox import Note
+from sesbounce.store.strike_off import StrikeOff
+
+if TYPE_CHECKING:
+    from types_boto3_sesv2.client import SESV2Client
+
+_TIMEOUT_SECONDS = 5
+# HTTP statuses: from here on it has not been taken, and from there on nothing would be.
+_REFUSALS_FROM = 300
+_FAULTS_FROM = 500
+
+
+class OtherDatabase:
+    """The sender's tables in another database than sesbounce's own."""
+
+    name = "database"
+
+    def __init__(self, engine: sa.Engine, strike_off: StrikeOff) -> None:
+        self._engine = engine
+        self._strike_off = strike_off
+
+    @classmethod
+    def open(cls, url: str, strike_off: StrikeOff) -> Self:
+        """The database at `url`, with the statements checked.
+
+        Raises:
+            ConfigurationError: the URL is none.
+            StoreError: the database can't be reached.
+            StrikeOffError: a statement does not fit it.
+        """
+        try:
+            engine = open_database(url)
+        except ConfigurationError as error:
+            raise ConfigurationError(f"SESBOUNCE_STRIKE_OFF_DATABASE_URL: {error}") from None
+        try:
+            with engine.connect() as connection:
+                strike_off.check(connection)
+        except SQLAlchemyError as error:
+            raise StoreError(f"the strike-off database can't be used: {cause(error)}") from error
+        return cls(engine, strike_off)
+
+    def deliver(self, note: Note) -> None:
+        """Run the statement in a transaction of its own."""
+        run = self._strike_off.strike_off if note.suppressed else self._strike_off.restore
+        try:
+            with write(self._engine) as connection:
+                refused = run(connection, [note.parameters]).refused
+        except SQLAlchemyError as error:
+            raise DeliveryError(cause(error), unreachable=True) from error
+        if refused:
+            raise DeliveryError(next(iter(refused.values())))
+
+
+class SesSuppressionList:
+    """The account's own suppression list in SES, so that SES does not even try.
+
+    Only what is suppressed for good is put there, and only that is taken off again: SES makes
+    entries of its own, and would answer each mail to one with a bounce that prolongs it.
+    It tells letter case apart, so the address goes there as SES wrote it.
+    https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_PutSuppressedDestination.html
+    """
+
+    name = "ses"
+
+    def __init__(self, client: "SESV2Client") -> None:
+        self._client = client
+
+    @classmethod
+    def open(cls) -> Self:
+        """The list of the account and region that boto3's settings name.
+
+        Raises:
+            ConfigurationError: the region is missing, or the endpoint is no URL.
+        """
+        # Adaptive: the client slows down by itself to what SES allows.
+        config = Config(
+            retries={"mode": "adaptive", "total_max_attempts": 3},
+            connect_timeout=_TIMEOUT_SECONDS,
+            read_timeout=_TIMEOUT_SECONDS,
+        )
+        return cls(open_client("sesv2", config))
+
+    def deliver(self, note: Note) -> None:
+        """Put the address on the list, or take it off."""
+        if not note.for_good:
+            return
+        address = note.parameters["original"]
+        bounced = note.parameters["kind"] == Kind.BOUNCE
+        try:
+            if note.suppressed:
+                self._client.put_suppressed_destination(
+                    EmailAddress=address, Reason="BOUNCE" if bounced else "COMPLAINT"
+                )
+            else:
+                self._client.delete_suppressed_destination(EmailAddress=address)
+        except ClientError as error:
+            code = error.response["Error"]["Code"]
+            if code == "NotFoundException":  # it is off the list already
+                return
+            final = code == "BadRequestException"
+            raise DeliveryError(
+                f"SES refuses: {code}", unreachable=not final, final=final
+            ) from error
+        except BotoCoreError as error:
+            problem = f"SES can't be reached: {type(error).__name__}"
+            raise DeliveryError(problem, unreachable=True) from error
+
+
+class Webhook:
+    """An HTTPS endpoint of the sender's, which gets a JSON object signed with a shared secret.
+
+    `X-Sesbounce-Signature: sha256=…` is the HMAC-SHA-256 of the body in hex. Any answer of
+    200 to 299 means that it has arrived.
+    """
+
+    name = "webhook"
+
+    def __init__(self, url: str, secret: str) -> None:
+        self._url = url
+        self._secret = secret.encode()
+        self._pool = urllib3.PoolManager(timeout=_TIMEOUT_SECONDS, retries=False)
+
+    def deliver(self, note: Note) -> None:
+        """Post it."""
+        action = "strike_off" if note.suppressed else "restore"
+        body = msgspec.json.encode({"action": action, **note.parameters})
+        signature = hmac.new(self._secret, body, hashlib.sha256).hexdigest()
+        headers = {
+            "Content-Type": "application/json",
+            "X-Sesbounce-Signature": f"sha256={signature}",
+        }
+        try:
+            answer = self._pool.request(
+                "POST", self._url, body=body, headers=headers, redirect=False
+            )
+        except urllib3.exceptions.HTTPError as error:
+            problem = f"it can't be reached: {type(error).__name__}"
+            raise DeliveryError(problem, unreachable=True) from error
+        if answer.status >= _REFUSALS_FROM:
+            problem = f"it answers with HTTP status {answer.status}"
+            raise DeliveryError(problem, unreachable=answer.status >= _FAULTS_FROM)

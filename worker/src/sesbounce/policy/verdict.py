@@ -1,0 +1,317 @@
+"""From all that is known of an address to one verdict: may it be mailed, and if not, why?
+
+What is known is a small `State` whose merge is commutative, associative and idempotent: the
+same facts, in any order, any number of times and in any split over workers, give the same
+state. The verdict is a function of the state and the policy alone. No clock takes part in
+either; a verdict is asked for a moment (`Verdict.suppressed_at`), so that what is stored never
+depends on when it was judged.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from operator import attrgetter
+from typing import Literal, TypeVar
+
+import msgspec
+
+from sesbounce.feedback.address import without_display_name
+from sesbounce.feedback.extract import Feedback
+from sesbounce.feedback.notification import Kind
+from sesbounce.feedback.reason import Effect, Reason
+
+# How many strikes a state holds: enough that those in flight when a probation begins do not push
+# out the ones that it rests on. A constant, not a setting: two workers that disagreed on it
+# would not merge to the same state.
+STRIKES_HELD = 64
+
+
+DELIVERIES_HELD = 16
+
+_T = TypeVar("_T", "Evidence", "Spelling")
+_OfMail = TypeVar("_OfMail", "Evidence", "Delivered")
+
+
+class Evidence(msgspec.Struct, frozen=True, gc=False, order=True, omit_defaults=True):
+    """One fact in a state. The order, by time and then by everything else, is total.
+
+    Attributes:
+        at: when it happened, UTC.
+        reason: why.
+        mail_id: the SES message id, or what else makes the fact particular.
+        status: the enhanced status code, where there was one.
+        kind: what told of it.
+        note: what somebody wrote beside a decision of theirs.
+    """
+
+    at: datetime
+    reason: Reason
+    mail_id: str = ""
+    status: str = ""
+    kind: Kind = Kind.BOUNCE
+    note: str = ""
+
+    def in_words(self) -> str:
+        """`mailbox full (4.2.2), 2026-11-20`; a note stands where the status would."""
+        detail = self.status or self.note
+        return f"{self.reason.words}{f' ({detail})' if detail else ''}, {self.at:%Y-%m-%d}"
+
+
+class Delivered(msgspec.Struct, frozen=True, gc=False, order=True):
+    """One delivery: when, and of which mail."""
+
+    at: datetime
+    mail_id: str = ""
+
+
+class Spelling(msgspec.Struct, frozen=True, gc=False, order=True):
+    """How SES wrote an address whose key is not that, and when."""
+
+    at: datetime
+    text: str
+
+
+class State(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """All that is known of one address.
+
+    Attributes:
+        hard: the latest hard bounce.
+        complaint: the latest complaint that can have come from nobody else.
+        possible_complaint: the latest one that names other recipients too.
+        refused: the latest time that SES did not try.
+        unsubscribed: the latest opt-out.
+        deliveries: the newest deliveries, newest first.
+        strikes: the newest soft bounces and possible complaints, newest first, one a mail.
+        manual: the latest decision of a person.
+        spelling: the latest way to write the address that is not the key.
+    """
+
+    hard: Evidence | None = None
+    complaint: Evidence | None = None
+    possible_complaint: Evidence | None = None
+    refused: Evidence | None = None
+    unsubscribed: Evidence | None = None
+    deliveries: tuple[Delivered, ...] = ()
+    strikes: tuple[Evidence, ...] = ()
+    manual: Evidence | None = None
+    spelling: Spelling | None = None
+
+
+def learn(feedback: Feedback) -> State:
+    """What one fact teaches about its address: the state in which nothing else is known."""
+    at = feedback.occurred_at
+    evidence = Evidence(
+        at=at,
+        reason=feedback.reason,
+        mail_id=_as_kept(feedback.mail_id or feedback.dedupe_key),
+        status=_as_kept(feedback.status or ""),
+        kind=feedback.kind,
+        note=_as_kept(feedback.diagnostic or "") if feedback.kind is Kind.MANUAL else "",
+    )
+    bare = _as_kept(without_display_name(feedback.original))
+    written = Spelling(at, bare) if feedback.parsed and bare != feedback.address else None
+    match feedback.effect:
+        case Effect.HARD:
+            return State(hard=evidence, spelling=written)
+        case Effect.COMPLAINT if feedback.shared:
+            return State(possible_complaint=evidence, strikes=(evidence,), spelling=written)
+        case Effect.COMPLAINT:
+            return State(complaint=evidence, spelling=written)
+        case Effect.REFUSED:
+            return State(refused=evidence, spelling=written)
+        case Effect.CONSENT:
+            return State(unsubscribed=evidence, spelling=written)
+        case Effect.SOFT:
+            return State(strikes=(evidence,), spelling=written)
+        case Effect.DELIVERED:
+            return State(deliveries=(Delivered(at, evidence.mail_id),), spelling=written)
+        case Effect.MANUAL:
+            return State(manual=evidence, spelling=written)
+        case Effect.NONE:
+            return State()
+
+
+def _as_kept(text: str) -> str:
+    """As the log of events has it, whose databases differ on NUL: replayed, it says the same."""
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}")
+
+
+def merge(a: State, b: State) -> State:
+    """What is known from both; the join of the semilattice."""
+    return State(
+        hard=_latest(a.hard, b.hard),
+        complaint=_latest(a.complaint, b.complaint),
+        possible_complaint=_latest(a.possible_complaint, b.possible_complaint),
+        refused=_latest(a.refused, b.refused),
+        unsubscribed=_latest(a.unsubscribed, b.unsubscribed),
+        deliveries=_newest_by_mail(a.deliveries + b.deliveries, DELIVERIES_HELD),
+        strikes=_newest_by_mail(a.strikes + b.strikes, STRIKES_HELD),
+        manual=_latest(a.manual, b.manual),
+        spelling=_latest(a.spelling, b.spelling),
+    )
+
+
+def _latest(a: _T | None, b: _T | None) -> _T | None:
+    return max(a, b) if a and b else a or b
+
+
+def _newest_by_mail(facts: tuple[_OfMail, ...], most: int) -> tuple[_OfMail, ...]:
+    """The newest facts, at most one a mail.
+
+    The cut keeps the merge associative: what it drops would be dropped from the whole as well,
+    for newer facts only ever add to the reasons.
+    """
+    if len(facts) <= 1:
+        return facts
+    by_mail: dict[str, _OfMail] = {}
+    for fact in facts:
+        by_mail[fact.mail_id] = max(fact, by_mail.get(fact.mail_id, fact))
+    return tuple(sorted(by_mail.values(), reverse=True)[:most])
+
+
+class Policy(msgspec.Struct, frozen=True, kw_only=True):
+    """The numbers of the judgement.
+
+    Attributes:
+        strikes: how many strikes, with no delivery in between, suppress an address.
+        window: the time within which they must have come.
+        probation: how long they suppress it, the first time.
+        probation_growth: by what each further probation is longer than the one before.
+        probation_longest: the limit of that growth.
+        refusal: how long an address is suppressed that SES itself refused to try.
+        possible_complaint: what a complaint does that names several recipients, one of whom
+            made it: a strike for each, the suppression of all, or nothing.
+    """
+
+    strikes: int = 3
+    window: timedelta = timedelta(days=14)
+    probation: timedelta = timedelta(days=14)
+    probation_growth: float = 2.0
+    probation_longest: timedelta = timedelta(days=180)
+    refusal: timedelta = timedelta(days=30)
+    possible_complaint: Literal["strike", "suppress", "ignore"] = "strike"
+
+
+class Verdict(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """The judgement of one address.
+
+    Attributes:
+        since: when it became suppressed; None where nothing speaks against mailing it.
+        until: when it may be mailed again; None for never.
+        reason: the reason of the evidence that decided.
+        kind: what told of it.
+        why: the judgement in one sentence.
+    """
+
+    since: datetime | None = None
+    until: datetime | None = None
+    reason: Reason | None = None
+    kind: Kind | None = None
+    why: str = "nothing speaks against mailing it"
+
+    @property
+    def for_good(self) -> bool:
+        """Whether it suppresses without an end."""
+        return self.since is not None and self.until is None
+
+    def suppressed_at(self, now: datetime) -> bool:
+        """Whether the address must not be mailed at this moment."""
+        return self.since is not None and (self.until is None or now < self.until)
+
+
+def judge(state: State, policy: Policy) -> Verdict:
+    """The verdict on an address of which `state` is known.
+
+    The newest decision of a person holds until something comes later that suppresses for good.
+    Of what does, a complaint comes before all; else what suppresses longest counts.
+    """
+    for_good = list(_for_good(state, policy))
+    manual = state.manual
+    if manual:
+        for_good = [(evidence, what) for evidence, what in for_good if evidence.at > manual.at]
+    if for_good:
+        evidence, what = for_good[0]
+        return _verdict(evidence, None, f"{what}: {evidence.in_words()}; not to be mailed again")
+    if manual:
+        return _decided(manual)
+    timed = [v for v in (_refusal(state, policy), _probation(state, policy)) if v]
+    return max(timed, key=attrgetter("until"), default=Verdict())
+
+
+def _for_good(state: State, policy: Policy) -> Iterator[tuple[Evidence, str]]:
+    """What suppresses for good, the weightiest first, and what it is called."""
+    shared = state.possible_complaint if policy.possible_complaint == "suppress" else None
+    for evidence, what in (
+        (state.complaint, "complaint"),
+        (shared, "possible complaint"),
+        (state.hard, "hard bounce"),
+        (state.unsubscribed, "opted out"),
+    ):
+        if evidence:
+            yield evidence, what
+
+
+def _decided(manual: Evidence) -> Verdict:
+    """What a person has decided."""
+    if manual.reason is Reason.SUPPRESSED_BY_HAND:
+        return _verdict(manual, None, manual.in_words())
+    return Verdict(why=manual.in_words())
+
+
+def _verdict(evidence: Evidence, until: datetime | None, why: str) -> Verdict:
+    return Verdict(
+        since=evidence.at,
+        until=until,
+        reason=evidence.reason,
+        kind=evidence.kind,
+        why=why,
+    )
+
+
+def _refusal(state: State, policy: Policy) -> Verdict | None:
+    if not state.refused:
+        return None
+    until = state.refused.at + policy.refusal
+    why = f"SES did not try: {state.refused.in_words()}; mailable again on {until:%Y-%m-%d}"
+    return _verdict(state.refused, until, why)
+
+
+def _probation(state: State, policy: Policy) -> Verdict | None:
+    """The last probation that the strikes amount to, oldest strike first.
+
+    Strikes that come during a probation were in flight when it began and count for nothing;
+    after it the count starts anew, and the next probation is longer.
+    """
+    if len(state.strikes) < policy.strikes:
+        return None
+    last: Verdict | None = None
+    length = min(policy.probation, policy.probation_longest)
+    run: list[Evidence] = []
+    for strike in reversed(_since_delivery(state)):
+        if (last and last.suppressed_at(strike.at)) or not _counts(strike, policy):
+            continue
+        run = [*(s for s in run if strike.at - s.at <= policy.window), strike]
+        if len(run) >= policy.strikes:
+            until = strike.at + length
+            why = (
+                f"{len(run)} strikes in {policy.window.days} days, last: {strike.in_words()}; "
+                f"mailable again on {until:%Y-%m-%d}"
+            )
+            last = _verdict(strike, until, why)
+            length = min(length * policy.probation_growth, policy.probation_longest)
+            run = []
+    return last
+
+
+def _since_delivery(state: State) -> Sequence[Evidence]:
+    """The strikes since something was delivered for good, newest first.
+
+    Some hosts accept a mail and send it back later: its delivery proves nothing.
+    """
+    struck = {strike.mail_id for strike in state.strikes}
+    lasting = (d.at for d in state.deliveries if d.mail_id not in struck)
+    delivered_at = max(lasting, default=None)
+    return [s for s in state.strikes if delivered_at is None or s.at > delivered_at]
+
+
+def _counts(strike: Evidence, policy: Policy) -> bool:
+    return strike.reason.effect is not Effect.COMPLAINT or policy.possible_complaint == "strike"

@@ -1,0 +1,120 @@
+"""Column types that mean the same on every database."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import mysql
+
+from sesbounce.feedback.address import MAX_LENGTH
+
+
+class UtcDateTime(sa.TypeDecorator[datetime]):
+    """A moment, to the microsecond.
+
+    PostgreSQL keeps it as `timestamptz`, the others in UTC without an offset.
+    """
+
+    impl = sa.DateTime
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: sa.Dialect) -> Any:
+        """What the database calls it."""
+        if dialect.name == "postgresql":
+            return dialect.type_descriptor(sa.DateTime(timezone=True))
+        if dialect.name == "mysql":
+            return dialect.type_descriptor(mysql.DATETIME(fsp=6))
+        return dialect.type_descriptor(sa.DateTime())
+
+    def bind_processor(self, dialect: sa.Dialect) -> Callable[[Any], Any] | None:
+        """To the database: UTC. All at once, not in SQLAlchemy's several steps a value."""
+        if dialect.name == "postgresql":
+            return None
+        return _as_text if dialect.name == "sqlite" else _without_offset
+
+    def result_processor(self, dialect: sa.Dialect, coltype: Any) -> Callable[[Any], Any]:
+        """From the database: UTC, aware."""
+        del coltype
+        if dialect.name == "postgresql":
+            return _in_utc
+        return _from_text if dialect.name == "sqlite" else _with_offset
+
+
+class Words(sa.TypeDecorator[str]):
+    """Text that others wrote, of up to 16 MiB. PostgreSQL takes no NUL; nobody misses one."""
+
+    impl = sa.Text
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: sa.Dialect) -> Any:
+        """What the database calls it: MySQL's `TEXT` ends at 64 KiB."""
+        if dialect.name == "mysql":
+            return dialect.type_descriptor(mysql.MEDIUMTEXT(collation="utf8mb4_bin"))
+        return dialect.type_descriptor(sa.Text())
+
+    def bind_processor(self, dialect: sa.Dialect) -> Callable[[Any], Any]:
+        """To the database."""
+        del dialect
+        return _without_nul
+
+
+class Key(Words):
+    """The key of an address: compared byte by byte, whatever the database's collation."""
+
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: sa.Dialect) -> Any:
+        """What the database calls it."""
+        if dialect.name == "mysql":
+            return dialect.type_descriptor(mysql.VARCHAR(MAX_LENGTH, collation="utf8mb4_bin"))
+        return dialect.type_descriptor(sa.String(MAX_LENGTH))
+
+
+class _Word(sa.TypeDecorator[str]):
+    """A word of our own lists, whose members are text and more than text."""
+
+    impl = sa.String
+    cache_ok = True
+
+    def bind_processor(self, dialect: sa.Dialect) -> Callable[[Any], Any]:
+        """To the database: drivers are quicker with what is text and no more."""
+        del dialect
+        return _as_word
+
+
+def _without_offset(value: datetime | None) -> datetime | None:
+    return value and value.astimezone(UTC).replace(tzinfo=None)
+
+
+@lru_cache(4096)  # a batch says the same times in several rows
+def _as_text(value: datetime | None) -> str | None:
+    # As SQLAlchemy writes and reads them: to the microsecond, without the offset.
+    return value.astimezone(UTC).isoformat(" ", "microseconds")[:26] if value else None
+
+
+def _in_utc(value: datetime | None) -> datetime | None:
+    return value and value.astimezone(UTC)
+
+
+def _with_offset(value: datetime | None) -> datetime | None:
+    return value and value.replace(tzinfo=UTC)
+
+
+def _from_text(value: str | None) -> datetime | None:
+    return datetime.fromisoformat(f"{value}+00:00") if value else None
+
+
+def _without_nul(value: str | None) -> str | None:
+    return value and value.replace("\x00", "\N{REPLACEMENT CHARACTER}")
+
+
+def _as_word(value: str | None) -> str | None:
+    return value and str(value)
+
+
+# A SHA-256 in hex.
+Digest = sa.String(64)
+Word = _Word(64)
+AutoId = sa.BigInteger().with_variant(sa.Integer, "sqlite")

@@ -1,0 +1,108 @@
+"""Recognises addresses that were forgotten, so that nothing brings them back into the tables.
+
+A row of the table of addresses stands for the hash keys: it is called `HMAC-SHA256:`, which is
+no address and no hash, and names the keys under which addresses were forgotten, by what tells
+them apart. Whoever looks an address up reads it in the same query, and so learns that a key is
+missing. It is a lock as well: whoever writes holds it together with all others who write,
+whoever forgets holds it alone, so that no batch is recorded as if it did not know.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import sqlalchemy as sa
+
+from sesbounce.feedback.decode import Decoded
+from sesbounce.privacy.pseudonymise import PREFIX, Hash, HashKeys, addresses_in, hidden_message
+from sesbounce.store import schema
+from sesbounce.store.bulk import Insert
+
+HASH_KEYS = PREFIX
+_ROW = {
+    "address": HASH_KEYS,
+    "state": "{}",
+    "original": "",
+    "why": "no address: the hash keys under which addresses were forgotten",
+    "struck_off": False,
+}
+_insert = Insert(schema.address, "address")
+_CHUNK = 1000
+
+
+def make_row(connection: sa.Connection) -> None:
+    """Have the row, as a lock at least; the keys in it stay as they are."""
+    _insert(connection, [[_ROW.get(name) for name in _insert.columns]])
+
+
+def checks(connection: sa.Connection) -> str:
+    """What tells the keys in use from others; empty where nobody has been forgotten."""
+    table = schema.address
+    query = sa.select(table.c.original).where(table.c.address == HASH_KEYS)
+    return connection.scalar(query) or ""
+
+
+def hold(connection: sa.Connection, keys: HashKeys, *, alone: bool = False) -> None:
+    """Hold off those who forget until the transaction ends; `alone`: all who write as well.
+
+    Raises:
+        ConfigurationError: addresses were forgotten under a key that is not here.
+    """
+    table = schema.address
+    query = sa.select(table.c.original).where(table.c.address == HASH_KEYS)
+    keys.demand(connection.scalar(query.with_for_update(read=not alone)) or "")
+
+
+def use_newest(connection: sa.Connection, keys: HashKeys) -> None:
+    """Note that an address is being forgotten under the newest key."""
+    known = [check for check in checks(connection).split(",") if check]
+    newest = keys.checks[0]
+    if newest not in known:
+        connection.execute(
+            sa.update(schema.address)
+            .where(schema.address.c.address == HASH_KEYS)
+            .values(original=",".join([newest, *known]))
+        )
+
+
+def forgotten_among(
+    connection: sa.Connection, keys: HashKeys, addresses: Iterable[str]
+) -> dict[str, Hash]:
+    """Those of the addresses that were forgotten, and what each is called now."""
+    names = {hashed.name: (a, hashed) for a in addresses for hashed in keys.hashes(a)}
+    column = schema.address.c.address
+    ordered = sorted(names)
+    return dict(
+        names[name]
+        for chunk in (ordered[i : i + _CHUNK] for i in range(0, len(ordered), _CHUNK))
+        for name in connection.scalars(sa.select(column).where(column.in_(chunk)))
+    )
+
+
+def hide(
+    connection: sa.Connection, keys: HashKeys, messages: Sequence[Decoded]
+) -> tuple[Sequence[Decoded], Mapping[str, str]]:
+    """The messages without the addresses that were forgotten.
+
+    Returns:
+        The messages, and the address behind each name in them, for the sender's own tables
+        alone.
+    """
+    if not keys:
+        return messages, {}
+    named = [
+        {fact.address for fact in message.feedback} | addresses_in(_text(message))
+        for message in messages
+    ]
+    found = forgotten_among(connection, keys, set().union(*named))
+    if not found:
+        return messages, {}
+    hidden = []
+    for message, addresses in zip(messages, named, strict=True):
+        concerned = {a: found[a] for a in addresses if a in found}
+        hidden.append(hidden_message(message, concerned) if concerned else message)
+    return hidden, {hashed.name: address for address, hashed in found.items()}
+
+
+def _text(message: Decoded) -> str:
+    """What was said: the payload, or the notes of a person's decision."""
+    notes = (fact.diagnostic or "" for fact in message.feedback)
+    return message.payload.decode() or "\n".join(notes)

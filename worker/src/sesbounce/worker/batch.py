@@ -1,0 +1,184 @@
+"""Handles one batch: decodes it, records it, and says what is to become of each message."""
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+import msgspec
+import structlog
+
+from sesbounce.aws.sns_trust import Trust
+from sesbounce.backoff import pause
+from sesbounce.errors import CertificateError, MessageError, RowError, StoreError
+from sesbounce.feedback.decode import Decoded, decode
+from sesbounce.feedback.notification import Kind
+from sesbounce.store.result import Recorded
+from sesbounce.store.store import Store
+from sesbounce.telemetry.events import BatchDone
+from sesbounce.worker.in_flight import Held
+
+# A certificate that can't be had now is no reason to hurry a message into the DLQ.
+_CERTIFICATE_PAUSE_SECONDS = 60.0
+
+log = structlog.get_logger()
+
+
+class Outcome(msgspec.Struct):
+    """What is to become of the messages of a batch; those that are in neither list are lost.
+
+    Attributes:
+        done: their effect is committed: they may be deleted.
+        back: they should come again after so many seconds.
+        undecodable: how many of those were not understood, by the fingerprint of the failure.
+        failed: how many of those were, and could not be recorded or verified.
+        recorded: what recording did.
+        commit_seconds: how long the database took.
+        error: why the database could not be used, for those that are to come again at once.
+    """
+
+    done: list[Held] = msgspec.field(default_factory=list)
+    back: list[tuple[Held, int]] = msgspec.field(default_factory=list)
+    undecodable: dict[str, int] = msgspec.field(default_factory=dict)
+    failed: int = 0
+    recorded: Recorded = msgspec.field(default_factory=Recorded)
+    commit_seconds: float = 0.0
+    error: StoreError | None = None
+
+
+class _Understood(msgspec.Struct, frozen=True):
+    held: Held
+    decoded: Decoded
+
+
+class Handler:
+    """Decodes and records batches."""
+
+    def __init__(
+        self,
+        store: Store,
+        trust: Trust,
+        now: Callable[[], datetime],
+        wait_out: Callable[[StoreError, int], bool],
+    ) -> None:
+        """Make one.
+
+        Args:
+            store: where to record.
+            trust: whom to believe.
+            now: the clock.
+            wait_out: called when the database can't be used, with the error and how often that
+                has happened in a row; returns when it is worth another try, false for none.
+        """
+        self._store = store
+        self._trust = trust
+        self._now = now
+        self._wait_out = wait_out
+
+    def handle(self, batch: Sequence[Held]) -> tuple[Outcome, BatchDone]:
+        """Handle a batch; when this returns, what is to be deleted is committed."""
+        began, now = time.monotonic(), self._now()
+        outcome = Outcome()
+        understood = [u for held in batch if (u := self._understand(held, outcome))]
+        self._record(understood, outcome)
+        oldest = min(held.message.sent_at for held in batch)
+        done = BatchDone(
+            messages=len(batch),
+            undecodable=outcome.undecodable,
+            failed=outcome.failed,
+            recorded=outcome.recorded,
+            seconds=time.monotonic() - began,
+            commit_seconds=outcome.commit_seconds,
+            # The clocks of SQS and of this machine may differ.
+            oldest_seconds=max(0.0, (now - oldest).total_seconds()),
+        )
+        return outcome, done
+
+    def _understand(self, held: Held, outcome: Outcome) -> _Understood | None:
+        """The message and its meaning; one that has none is on its way to the DLQ."""
+        message = held.message
+        try:
+            decoded = decode(message.body, message.sent_at)
+            self._trust.check(decoded.sns)
+        except CertificateError as error:
+            outcome.failed += 1
+            outcome.back.append((held, again_after(message.times, _CERTIFICATE_PAUSE_SECONDS)))
+            log.warning("not verified", message_id=message.id, problem=str(error))
+            return None
+        except MessageError as error:
+            known = outcome.undecodable.get(error.fingerprint, 0)
+            outcome.undecodable[error.fingerprint] = known + 1
+            outcome.back.append((held, again_after(message.times)))
+            log.warning(
+                "undecodable",
+                message_id=message.id,
+                problem=error.problem,
+                place=error.place,
+                fingerprint=error.fingerprint,
+                times=message.times,
+            )
+            return None
+        if decoded.kind in (Kind.SETUP, Kind.UNKNOWN):
+            # Nothing follows from it, and nobody should have to guess what it was.
+            log.info(decoded.kind.value, message_id=message.id, type=decoded.type)
+        return _Understood(held, decoded)
+
+    def _record(self, messages: Sequence[_Understood], outcome: Outcome) -> None:
+        """Commit the messages; halve them around one that is refused, which costs only itself."""
+        try:
+            recorded, messages = self._commit(messages, outcome)
+        except RowError as error:
+            if len(messages) == 1:
+                self._refuse(messages[0].held, error, outcome)
+                return
+            middle = len(messages) // 2
+            self._record(messages[:middle], outcome)
+            self._record(messages[middle:], outcome)
+        except StoreError as error:
+            outcome.error = error
+            outcome.back += [(message.held, 0) for message in messages]
+        else:
+            outcome.recorded.add(recorded)
+            outcome.done += [message.held for message in messages]
+
+    def _commit(
+        self, messages: Sequence[_Understood], outcome: Outcome
+    ) -> tuple[Recorded, Sequence[_Understood]]:
+        """Record what is still in hand, as soon as the database can be used.
+
+        Raises:
+            RowError: it refuses a row.
+            StoreError: it can't be used, and is not to be waited for.
+        """
+        failures = 0
+        while True:
+            now = time.monotonic()
+            # Others may have it by now; they record it as well.
+            messages = [m for m in messages if not m.held.lost and m.held.until > now]
+            if not messages:
+                return Recorded(), messages
+            try:
+                return self._store.record([m.decoded for m in messages], self._now()), messages
+            except RowError:
+                raise
+            except StoreError as error:
+                failures += 1
+                if not self._wait_out(error, failures):
+                    raise
+            finally:
+                outcome.commit_seconds += time.monotonic() - now
+
+    def _refuse(self, held: Held, error: RowError, outcome: Outcome) -> None:
+        outcome.failed += 1
+        outcome.back.append((held, again_after(held.message.times)))
+        log.error(
+            "not recorded",
+            message_id=held.message.id,
+            problem=str(error),
+            times=held.message.times,
+        )
+
+
+def again_after(times: int, first_seconds: float = 1.0) -> int:
+    """Whole seconds after which a message should come again that has come so many times."""
+    return math.ceil(pause(times, first_seconds))

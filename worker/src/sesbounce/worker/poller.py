@@ -1,0 +1,118 @@
+"""Receives messages into the hand, by as many long polls at once as the queue is worth."""
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+
+import structlog
+
+from sesbounce.aws.sqs import MOST_AT_ONCE, Queue, Received
+from sesbounce.backoff import pause
+from sesbounce.errors import QueueError
+from sesbounce.telemetry.events import Polled, Report, Stalled
+from sesbounce.worker.in_flight import Hand
+from sesbounce.worker.threads import Crew
+
+_ROOM_PATIENCE_SECONDS = 1.0
+_LONGEST_PAUSE_SECONDS = 30.0
+
+log = structlog.get_logger()
+
+
+class Poller:
+    """Polls in threads of its own.
+
+    One of them polls while the queue is idle. A full answer has one more poll beside it, an empty
+    one has one less: an idle queue costs three calls a minute, and a stopping worker waits for one.
+    """
+
+    def __init__(
+        self,
+        queue: Queue,
+        hand: Hand,
+        report: Callable[[Report], None],
+        wait_seconds: int,
+        visibility_seconds: int,
+        *,
+        patient: bool = True,
+    ) -> None:
+        """Make one.
+
+        Args:
+            queue: where to receive from.
+            hand: where to put what comes.
+            report: told of each answer, and of failures.
+            wait_seconds: how long a poll may wait for messages.
+            visibility_seconds: how long messages stay invisible to others.
+            patient: whether a queue that can't be reached is waited for.
+        """
+        self._queue = queue
+        self._hand = hand
+        self._report = report
+        self._wait_seconds = wait_seconds
+        self._visibility_seconds = visibility_seconds
+        self._patient = patient
+        self._stopping = False
+        self._wanted = 1
+        self._threads = 0
+        self._changed = threading.Condition()
+        self.empty_in_a_row = 0
+
+    def start(self, crew: Crew, pollers: int) -> None:
+        """Begin, with so many polls at once at most."""
+        self._threads = pollers
+        for number in range(pollers):
+            crew.start(f"poller-{number}", lambda n=number: self._run(n))  # type: ignore[misc]
+
+    def stop(self) -> None:
+        """Begin no further poll. What those under way bring is taken in hand."""
+        with self._changed:
+            self._stopping = True
+            self._changed.notify_all()
+
+    def _run(self, number: int) -> None:
+        failures = 0
+        while self._may_poll(number):
+            if not self._hand.reserve(MOST_AT_ONCE, _ROOM_PATIENCE_SECONDS):
+                continue
+            if self._stopping:
+                return
+            try:
+                messages = self._queue.receive(self._wait_seconds, self._visibility_seconds)
+            except QueueError as error:
+                self._hand.release(MOST_AT_ONCE)
+                failures += 1
+                self._wait_out(error, failures)
+            else:
+                failures = 0
+                self._take_in(messages)
+
+    def _take_in(self, messages: Sequence[Received]) -> None:
+        until = time.monotonic() + self._visibility_seconds
+        # Before they are in hand, so that a queue never looks empty while some are on the way.
+        self.empty_in_a_row = 0 if messages else self.empty_in_a_row + 1
+        self._hand.put(messages, until)
+        self._hand.release(MOST_AT_ONCE - len(messages))
+        self._report(Polled(len(messages)))
+        if not messages or len(messages) == MOST_AT_ONCE:
+            self._adapt(1 if messages else -1)
+
+    def _wait_out(self, error: QueueError, failures: int) -> None:
+        if error.lasting or not self._patient:
+            raise error
+        log.warning("not received", problem=str(error), times=failures)
+        self._report(Stalled("queue", str(error)))
+        with self._changed:
+            seconds = pause(failures, longest_seconds=_LONGEST_PAUSE_SECONDS)
+            self._changed.wait_for(lambda: self._stopping, seconds)
+
+    def _may_poll(self, number: int) -> bool:
+        """Wait until this thread is wanted; false when none is any more."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._stopping or number < self._wanted)
+            return not self._stopping
+
+    def _adapt(self, more: int) -> None:
+        with self._changed:
+            self._wanted = min(max(self._wanted + more, 1), self._threads)
+            self._changed.notify_all()
