@@ -33,31 +33,31 @@ $(READY): $(LOCKS)
 	@touch $@
 
 demo: $(READY) ## the main job on this machine: LocalStack, Terraform, SQLite; no AWS account
-	@$(BIN)/python -m scripts.demo
+	@$(BIN)/python -m scripts.local.demo
 
 demo-clean: $(READY) ## stop what the demo started and remove what it made
-	@$(BIN)/python -m scripts.demo --clean
+	@$(BIN)/python -m scripts.local.demo --clean
 
 simulate: $(READY) ## send mail to the SES mailbox simulator; ARGS="--help" tells more
-	@$(BIN)/python -m scripts.simulate $(ARGS)
+	@$(BIN)/python -m scripts.local.simulate $(ARGS)
 
 image: $(READY) ## build the worker's container image; ARGS="--help" tells more
-	@$(BIN)/python -m scripts.image build $(ARGS)
+	@$(BIN)/python -m scripts.image.build build $(ARGS)
 
 plan: $(READY) ## show what deploy would change in AWS; ENV=name for a stack of its own
-	@$(BIN)/python -m scripts.deploy plan --env "$(ENV)" $(ARGS)
+	@$(BIN)/python -m scripts.deploy.deploy plan --env "$(ENV)" $(ARGS)
 
 deploy: $(READY) ## apply the stack to AWS, worker and all (shows the plan and asks; ARGS=--yes for CI)
-	@$(BIN)/python -m scripts.deploy apply --env "$(ENV)" $(ARGS)
+	@$(BIN)/python -m scripts.deploy.deploy apply --env "$(ENV)" $(ARGS)
 
 check-wiring: $(READY) ## look whether feedback reaches the deployed queue and its reader
-	@$(BIN)/python -m scripts.deploy check --env "$(ENV)" $(ARGS)
+	@$(BIN)/python -m scripts.deploy.deploy check --env "$(ENV)" $(ARGS)
 
 destroy: $(READY) ## remove the stack from AWS (asks; ARGS=--yes for CI)
-	@$(BIN)/python -m scripts.deploy destroy --env "$(ENV)" $(ARGS)
+	@$(BIN)/python -m scripts.deploy.deploy destroy --env "$(ENV)" $(ARGS)
 
 outputs: $(READY) ## print the deployed stack's outputs
-	@$(BIN)/python -m scripts.deploy output --env "$(ENV)" $(ARGS)
+	@$(BIN)/python -m scripts.deploy.deploy output --env "$(ENV)" $(ARGS)
 
 test: lint $(READY) ## everything: lint, types, unit, Terraform, LocalStack
 	@$(BIN)/pytest tests
@@ -104,7 +104,7 @@ lint: $(READY) ## ruff, mypy --strict, yamllint, shellcheck, hadolint, checkov
 	@$(BIN)/python -m scripts.checkov
 
 terraform-docs: $(READY) ## write the tables in the modules' READMEs anew
-	@$(BIN)/python -m scripts.terraform_docs
+	@$(BIN)/python -m scripts.terraform.docs
 
 format: $(READY) ## rewrite the sources in the project's format
 	@$(BIN)/ruff check --fix .
@@ -119,9 +119,9 @@ lock: ## pin the dependencies anew, with hashes (needs uv)
 	compile requirements-dev.in requirements-dev.txt; \
 	compile requirements-bench.in requirements-bench.txt; \
 	compile worker/pyproject.toml requirements-bench-worker.txt requirements-bench-worker.in; \
-	compile scripts/localstack-requirements.in scripts/localstack-requirements.txt; \
+	compile scripts/local/localstack-requirements.in scripts/local/localstack-requirements.txt; \
 	compile scripts/checkov-requirements.in scripts/checkov-requirements.txt
 
 clean: ## remove everything make made: .venv, LocalStack, caches
-	@if [ -x $(BIN)/python ]; then $(BIN)/python -m scripts.demo --clean; fi
+	@if [ -x $(BIN)/python ]; then $(BIN)/python -m scripts.local.demo --clean; fi
 	@rm -rf $(VENV) .local .mypy_cache .pytest_cache .ruff_cache .hypothesis

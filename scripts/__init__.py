@@ -3,19 +3,19 @@
 The exceptions:
 
 * ScriptError
-  x AwsError                 (scripts.aws)
-  x DeclinedError            (scripts.deploy)
-  x DemolitionError          (scripts.demolition)
-  x EngineError              (scripts.container_engine)
-  x ImageError               (scripts.image)
-  x LocalStackError          (scripts.localstack)
+  x AwsError                 (scripts.deploy.aws)
+  x DeclinedError            (scripts.deploy.deploy)
+  x DemolitionError          (scripts.deploy.destroy_guard)
+  x EngineError              (scripts.image.container_engine)
+  x ImageError               (scripts.image.build)
+  x LocalStackError          (scripts.local.localstack)
   x NothingDeployedError     (scripts.wiring.declared)
-  x PlaceError               (scripts.deploy)
-  x ReleaseError             (scripts.release)
-  x RolloutError             (scripts.rollout)
-  x TerraformError           (scripts.terraform_env)
-    + StackError             (scripts.stack)
-  x UnknownEnvironmentError  (scripts.environments)
+  x PlaceError               (scripts.deploy.deploy)
+  x ReleaseError             (scripts.deploy.release)
+  x RolloutError             (scripts.deploy.rollout)
+  x TerraformError           (scripts.terraform.env)
+    + StackError             (scripts.terraform.stack)
+  x UnknownEnvironmentError  (scripts.terraform.environments)
   x UnknownPolicyError       (scripts.policy_document)
 """
 

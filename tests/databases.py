@@ -39,7 +39,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError
 
-from scripts import localstack
+from scripts.local import localstack
 
 Kind = Literal["postgresql", "mariadb"]
 SERVERS: tuple[Kind, ...] = ("postgresql", "mariadb")

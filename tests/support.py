@@ -4,7 +4,7 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-from scripts.ses_messages import Mail, Scenario, Schema, messages
+from scripts.local.ses_messages import Mail, Scenario, Schema, messages
 
 AT = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 TOPIC = "arn:aws:sns:us-east-1:000000000000:sesbounce-feedback"

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import boto3
 from botocore.exceptions import ClientError
 
-from scripts import aws
+from scripts.deploy import aws
 from scripts.policy_document import UnknownPolicyError
 from scripts.wiring import alarms, queues, service, ses, topic
 from scripts.wiring.declared import Wiring

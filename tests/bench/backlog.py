@@ -10,7 +10,7 @@ import hashlib
 import json
 import time
 
-from scripts.ses_messages import Scenario
+from scripts.local.ses_messages import Scenario
 from tests.support import in_sns, mail, said
 
 # Where the number of the message goes.

@@ -35,7 +35,7 @@ from aws_lambda_powertools.utilities.parser.models import SnsNotificationModel
 from rich.console import Console
 from rich.table import Table
 
-from scripts.ses_messages import Scenario, Schema
+from scripts.local.ses_messages import Scenario, Schema
 from sesbounce.feedback.decode import decode
 from sesbounce.feedback.envelope import open_envelope
 from sesbounce.feedback.notification import Notification, decode_notification

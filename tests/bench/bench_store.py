@@ -33,7 +33,7 @@ from rich.progress import track
 from rich.table import Table
 from sqlalchemy.dialects import postgresql, sqlite
 
-from scripts.ses_messages import Scenario
+from scripts.local.ses_messages import Scenario
 from sesbounce.feedback.decode import Decoded, decode
 from sesbounce.policy.verdict import Policy
 from sesbounce.store.engine import open_database, write

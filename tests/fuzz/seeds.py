@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from scripts.ses_messages import SCHEMAS, Scenario, messages
+from scripts.local.ses_messages import SCHEMAS, Scenario, messages
 from tests.support import AT, TOPIC, in_sns, mail
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"

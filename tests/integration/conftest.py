@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from pytest_localstack.session import RunningSession
 
-from scripts import localstack
-from scripts.localstack import CHECKOUT, LocalStack
-from scripts.stack import Stack
-from scripts.terraform_env import terraform_env
+from scripts.local import localstack
+from scripts.local.localstack import CHECKOUT, LocalStack
+from scripts.terraform.env import terraform_env
+from scripts.terraform.stack import Stack
 
 if TYPE_CHECKING:
     from types_boto3_sqs.client import SQSClient

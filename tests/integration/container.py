@@ -23,8 +23,8 @@ from typing import Any
 
 import pytest
 
-from scripts.container_engine import ENGINE_VARIABLE
-from scripts.image import CHECKOUT
+from scripts.image.build import CHECKOUT
+from scripts.image.container_engine import ENGINE_VARIABLE
 from tests import databases
 
 BASE = "localhost/base-of-the-tests:debian"

@@ -15,7 +15,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError
 
-from scripts.localstack import CHECKOUT
+from scripts.local.localstack import CHECKOUT
 from tests import databases
 from tests.databases import Kind, ServerError, ServerMissing
 

@@ -20,8 +20,9 @@ from typing import Any
 import boto3
 import pytest
 
-from scripts import deploy, localstack, release
-from scripts.localstack import CHECKOUT
+from scripts.deploy import deploy, release
+from scripts.local import localstack
+from scripts.local.localstack import CHECKOUT
 
 ACCOUNT = "123456789012"
 REPOSITORY = f"{ACCOUNT}.dkr.ecr.us-east-1.amazonaws.com/sesbounce"

@@ -12,8 +12,8 @@ from typing import Any
 import boto3
 import pytest
 
-from scripts import deploy
-from scripts.localstack import CHECKOUT
+from scripts.deploy import deploy
+from scripts.local.localstack import CHECKOUT
 
 NAME = "deployed"
 BUCKET = "sesbounce-states"

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 
-from scripts import localstack, wiring
-from scripts.localstack import LocalStack
+from scripts import wiring
+from scripts.local import localstack
+from scripts.local.localstack import LocalStack
 from scripts.wiring import queues
 from scripts.wiring.declared import Wiring, declared
 from scripts.wiring.finding import Finding, Weight

@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from scripts import image
-from scripts.container_engine import (
+from scripts.image import build as image
+from scripts.image.build import Image, content_tag
+from scripts.image.container_engine import (
     ENGINE_VARIABLE,
     Build,
     Credentials,
     EngineError,
     find_engine,
 )
-from scripts.image import Image, content_tag
 from tests.databases import _free_port
 from tests.integration import container
 from tests.integration.container import Registry, podman, podman_command

@@ -10,11 +10,11 @@ from pathlib import Path
 import boto3
 import pytest
 
-from scripts import localstack
-from scripts.localstack import CHECKOUT, LocalStack
-from scripts.stack import Stack, StackError
-from scripts.terraform_env import terraform_env
-from scripts.terraform_plan import Change
+from scripts.local import localstack
+from scripts.local.localstack import CHECKOUT, LocalStack
+from scripts.terraform.env import terraform_env
+from scripts.terraform.plan import Change
+from scripts.terraform.stack import Stack, StackError
 
 CONFIGURATION = """\
 terraform {

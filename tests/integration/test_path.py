@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from scripts.ses_messages import SCHEMAS, Mail, Scenario, Schema, messages
+from scripts.local.ses_messages import SCHEMAS, Mail, Scenario, Schema, messages
 from tests.integration.conftest import Applied
 from tests.integration.worker_process import Worker
 from tests.support import AT, mail, said

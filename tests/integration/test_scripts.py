@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from scripts import demo, localstack
-from scripts.localstack import CHECKOUT, LocalStack
+from scripts.local import demo, localstack
+from scripts.local.localstack import CHECKOUT, LocalStack
 from tests.integration.conftest import SENDER
 from tests.integration.worker_process import Worker
 
@@ -35,7 +35,7 @@ def names(session: Any) -> str:
 
 def simulate(environment: Mapping[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "scripts.simulate", "--from", SENDER, *arguments],
+        [sys.executable, "-m", "scripts.local.simulate", "--from", SENDER, *arguments],
         cwd=CHECKOUT,
         env=dict(environment),
         capture_output=True,

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scripts import localstack
-from scripts.localstack import CHECKOUT, LocalStack
-from scripts.stack import Stack
-from scripts.terraform_env import terraform_env
+from scripts.local import localstack
+from scripts.local.localstack import CHECKOUT, LocalStack
+from scripts.terraform.env import terraform_env
+from scripts.terraform.stack import Stack
 from tests.integration.conftest import NAME, SENDER, Applied
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scripts.ses_messages import SCHEMAS, Scenario
+from scripts.local.ses_messages import SCHEMAS, Scenario
 from sesbounce.errors import MessageError
 from sesbounce.feedback.decode import decode
 from sesbounce.feedback.envelope import MAX_BYTES

@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scripts.ses_messages import SCHEMAS, Scenario
+from scripts.local.ses_messages import SCHEMAS, Scenario
 from sesbounce.feedback.decode import Decoded, decode
 from sesbounce.policy.verdict import Policy
 from sesbounce.store.engine import open_database

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from scripts.terraform_env import terraform_env
+from scripts.terraform.env import terraform_env
 
 SOURCE = Path(__file__).parents[2] / "terraform"
 # The stack and each module of it: whatever says which versions it needs.

@@ -14,8 +14,8 @@ from typing import Any
 
 import boto3
 
-from scripts import localstack
-from scripts.localstack import CHECKOUT
+from scripts.local import localstack
+from scripts.local.localstack import CHECKOUT
 
 
 @dataclass(frozen=True)

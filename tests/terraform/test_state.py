@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from scripts.stack import Stack
-from scripts.terraform_env import terraform_env
+from scripts.terraform.env import terraform_env
+from scripts.terraform.stack import Stack
 from tests.terraform.conftest import SOURCE
 from tests.terraform.moto import running_moto
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.terraform_docs import blocks, main, tables
+from scripts.terraform.docs import blocks, main, tables
 from tests.terraform.conftest import SOURCE, Terraform
 
 MODULES = sorted(file.parent.name for file in SOURCE.glob("modules/*/versions.tf"))

@@ -21,9 +21,9 @@ from pathlib import Path
 
 import pytest
 
-from scripts.stack import Stack
-from scripts.terraform_env import terraform_env
-from scripts.terraform_plan import Change
+from scripts.terraform.env import terraform_env
+from scripts.terraform.plan import Change
+from scripts.terraform.stack import Stack
 from tests.terraform.conftest import Terraform
 from tests.terraform.iam import Request, allows
 from tests.terraform.moto import Moto, running_moto

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from scripts.localstack import LocalStack
+from scripts.local.localstack import LocalStack
 from tests.databases import Kind, empty_database, server_urls  # noqa: F401
 from tests.integration.feedback_queue import FeedbackQueue, feedback_queue
 from tests.integration.proxy import Proxy

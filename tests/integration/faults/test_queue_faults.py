@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from scripts.localstack import LocalStack
+from scripts.local.localstack import LocalStack
 from tests.databases import _free_port
 from tests.integration.faults.conftest import MANY_RECEIVES
 from tests.integration.faults.probe import HURRIED, green, red

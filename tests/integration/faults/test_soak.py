@@ -20,7 +20,7 @@ from typing import Any
 
 import pytest
 
-from scripts.ses_messages import SCHEMAS, Scenario
+from scripts.local.ses_messages import SCHEMAS, Scenario
 from sesbounce.feedback.decode import decode
 from sesbounce.policy.verdict import Policy
 from sesbounce.store.engine import open_database

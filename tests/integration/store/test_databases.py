@@ -17,7 +17,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError
 
-from scripts.ses_messages import SCHEMAS, Scenario
+from scripts.local.ses_messages import SCHEMAS, Scenario
 from sesbounce.errors import RowError, SchemaError, StoreError, StrikeOffError
 from sesbounce.feedback.decode import Decoded, decode
 from sesbounce.feedback.manual import decide

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from scripts.ses_messages import SCHEMAS, Scenario
+from scripts.local.ses_messages import SCHEMAS, Scenario
 from sesbounce.feedback.address import parse
 from sesbounce.feedback.classify import Classified
 from sesbounce.feedback.decode import Decoded, decode

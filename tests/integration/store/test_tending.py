@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from scripts.ses_messages import Scenario
+from scripts.local.ses_messages import Scenario
 from sesbounce.feedback.decode import Decoded, decode
 from sesbounce.lists.files import read_list, write_csv
 from sesbounce.lists.importing import Recording, ToldFacts

@@ -5,8 +5,8 @@ import pytest
 from botocore.exceptions import ClientError, NoCredentialsError, ProfileNotFound
 from botocore.stub import Stubber
 
-from scripts import aws
-from scripts.aws import AwsError
+from scripts.deploy import aws
+from scripts.deploy.aws import AwsError
 
 
 @pytest.fixture

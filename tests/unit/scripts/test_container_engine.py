@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.container_engine import (
+from scripts.image.container_engine import (
     ENGINE_VARIABLE,
     KINDS,
     Build,

@@ -8,10 +8,13 @@ from typing import Any
 
 import pytest
 
-from scripts import aws, container_engine, deploy, ecr, image, rollout, wiring
-from scripts.container_engine import Credentials, EngineError
-from scripts.image import Image
-from scripts.terraform_plan import Change, Plan
+from scripts import wiring
+from scripts.deploy import aws, deploy, ecr, rollout
+from scripts.image import build as image
+from scripts.image import container_engine
+from scripts.image.build import Image
+from scripts.image.container_engine import Credentials, EngineError
+from scripts.terraform.plan import Change, Plan
 from scripts.wiring.finding import Finding, broken, hint
 
 ACCOUNT = "123456789012"
@@ -165,7 +168,8 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr(rollout, "await_stable", lambda *_: world.did.append("wait"))
     monkeypatch.setattr(wiring, "check", lambda *_: world.findings)
     monkeypatch.setattr(
-        "scripts.demolition.waiting_dead_letters", lambda *_: dict(world.state.get("dead", {}))
+        "scripts.deploy.destroy_guard.waiting_dead_letters",
+        lambda *_: dict(world.state.get("dead", {})),
     )
     return world
 

@@ -7,9 +7,9 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from scripts import ecr
-from scripts.aws import AwsError
-from scripts.ecr import Repository
+from scripts.deploy import ecr
+from scripts.deploy.aws import AwsError
+from scripts.deploy.ecr import Repository
 
 URL = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/team/sesbounce"
 DIGEST = f"sha256:{'a' * 64}"

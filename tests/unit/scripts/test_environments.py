@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.environments import UnknownEnvironmentError, environment
+from scripts.terraform.environments import UnknownEnvironmentError, environment
 
 
 @pytest.fixture

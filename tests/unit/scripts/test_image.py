@@ -9,9 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from scripts import image
-from scripts.container_engine import Build, Credentials, Engine, EngineError
-from scripts.image import CHECKOUT, ImageError, content_tag, context_files, default_base, is_pinned
+from scripts.image import build as image
+from scripts.image.build import (
+    CHECKOUT,
+    ImageError,
+    content_tag,
+    context_files,
+    default_base,
+    is_pinned,
+)
+from scripts.image.container_engine import Build, Credentials, Engine, EngineError
 from sesbounce.aws import clients as aws
 
 PINNED = f"docker.io/library/python@sha256:{'0' * 64}"

@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 
-from scripts import localstack
-from scripts.localstack import LocalStack, LocalStackError
+from scripts.local import localstack
+from scripts.local.localstack import LocalStack, LocalStackError
 
 Sleeper = subprocess.Popen[bytes]
 
@@ -495,7 +495,7 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     [
         ("status", 1, "No LocalStack"),
         ("stop", 0, "No LocalStack was running"),
-        ("endpoint", 1, "start one: python -m scripts.localstack start"),
+        ("endpoint", 1, "start one: python -m scripts.local.localstack start"),
     ],
 )
 def test_commands_without_one(

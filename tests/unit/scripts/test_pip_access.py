@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts import pip_access
+from scripts.image import pip_access
 
 
 @pytest.fixture

@@ -3,9 +3,9 @@ from typing import Any
 
 import pytest
 
-from scripts import release
-from scripts.release import Outlook, ReleaseError, Sources
-from scripts.terraform_plan import Plan
+from scripts.deploy import release
+from scripts.deploy.release import Outlook, ReleaseError, Sources
+from scripts.terraform.plan import Plan
 
 URL = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/sesbounce"
 IMAGE = f"{URL}@sha256:{'a' * 64}"
@@ -58,6 +58,6 @@ def test_images_are_named_by_digest(name: str) -> None:
 
 def test_the_tag_stays_that_of_what_was_built(monkeypatch: pytest.MonkeyPatch) -> None:
     tags = iter(["sha-1", "sha-2"])
-    monkeypatch.setattr("scripts.image.content_tag", lambda *_: next(tags))
+    monkeypatch.setattr("scripts.image.build.content_tag", lambda *_: next(tags))
     sources = Sources("linux/arm64")
     assert (sources.tag, sources.tag) == ("sha-1", "sha-1")

@@ -7,7 +7,7 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from scripts.rollout import RolloutError, await_stable
+from scripts.deploy.rollout import RolloutError, await_stable
 from scripts.wiring.declared import Service
 
 FAMILY = "arn:aws:ecs:eu-west-1:123456789012:task-definition/sesbounce"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from scripts.ses_messages import SCHEMAS, Scenario, Schema, messages
+from scripts.local.ses_messages import SCHEMAS, Scenario, Schema, messages
 from tests.support import AT, mail
 
 # https://docs.aws.amazon.com/ses/latest/dg/notification-contents.html#mail-object

@@ -2,9 +2,9 @@ import argparse
 
 import pytest
 
-from scripts import simulate
-from scripts.ses_messages import Scenario, scenario_of
-from scripts.simulate import Target, parse_target
+from scripts.local import simulate
+from scripts.local.ses_messages import Scenario, scenario_of
+from scripts.local.simulate import Target, parse_target
 
 
 @pytest.mark.parametrize(

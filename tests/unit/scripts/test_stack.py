@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from scripts.stack import Stack, StackError
-from scripts.terraform_plan import Change
-from scripts.transcript import ADVICE
+from scripts.terraform.output import ADVICE
+from scripts.terraform.plan import Change
+from scripts.terraform.stack import Stack, StackError
 
 FAKE = """\
     #!{python}

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from scripts import terraform_env as module
-from scripts.terraform_env import MIRROR_VARIABLE, TerraformError, terraform_binary, terraform_env
+from scripts.terraform import env as module
+from scripts.terraform.env import MIRROR_VARIABLE, TerraformError, terraform_binary, terraform_env
 
 PROVIDER = "registry.terraform.io/hashicorp/aws"
 
@@ -87,12 +87,12 @@ def test_the_configuration_is_written_once(base: dict[str, str], tmp_path: Path)
 def test_the_configuration_goes_when_python_ends(base: dict[str, str], tmp_path: Path) -> None:
     base |= {MIRROR_VARIABLE: str(make_mirror(tmp_path / "m"))}
     program = (
-        "from scripts.terraform_env import terraform_env\n"
+        "from scripts.terraform.env import terraform_env\n"
         f"print(terraform_env({base!r})['TF_CLI_CONFIG_FILE'])"
     )
     run = subprocess.run(
         [sys.executable, "-c", program],
-        cwd=Path(module.__file__).parents[1],
+        cwd=Path(module.__file__).parents[2],
         capture_output=True,
         text=True,
         check=True,

@@ -1,7 +1,7 @@
 from pathlib import Path
 from typing import Any
 
-from scripts.terraform_plan import Change, Plan, read_plan
+from scripts.terraform.plan import Change, Plan, read_plan
 
 SAVED = Path("saved.tfplan")
 

@@ -5,7 +5,7 @@ import pytest
 import sqlalchemy as sa
 from click.testing import CliRunner, Result
 
-from scripts.ses_messages import Scenario
+from scripts.local.ses_messages import Scenario
 from sesbounce.cli import PLACES, main
 from sesbounce.feedback.decode import decode
 from sesbounce.policy.verdict import Policy

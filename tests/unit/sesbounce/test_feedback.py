@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from scripts.ses_messages import SCHEMAS, Scenario
+from scripts.local.ses_messages import SCHEMAS, Scenario
 from sesbounce.errors import NotificationError
 from sesbounce.feedback.extract import Feedback, feedback_of, parse_time
 from sesbounce.feedback.notification import Kind, decode_notification

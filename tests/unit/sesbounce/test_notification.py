@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from scripts.ses_messages import SCHEMAS, Scenario, Schema
+from scripts.local.ses_messages import SCHEMAS, Scenario, Schema
 from sesbounce.errors import NotificationError
 from sesbounce.feedback.notification import CommonHeaders, Header, Kind, Mail, decode_notification
 from tests.support import said

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from scripts.ses_messages import Scenario
+from scripts.local.ses_messages import Scenario
 from sesbounce.errors import ConfigurationError, DeliveryError, StoreError, StrikeOffError
 from sesbounce.feedback.decode import Decoded, decode
 from sesbounce.feedback.manual import decide

@@ -3,7 +3,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from scripts.ses_messages import Scenario
+from scripts.local.ses_messages import Scenario
 from sesbounce.feedback.decode import decode
 from sesbounce.feedback.extract import Feedback
 from sesbounce.feedback.manual import decide

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from scripts.ses_messages import Scenario
+from scripts.local.ses_messages import Scenario
 from sesbounce.errors import ConfigurationError
 from sesbounce.feedback.address import parse
 from sesbounce.feedback.decode import decode

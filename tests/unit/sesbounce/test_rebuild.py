@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 from click.testing import CliRunner, Result
 
-from scripts.ses_messages import Scenario
+from scripts.local.ses_messages import Scenario
 from sesbounce.cli import main
 from sesbounce.errors import StoreError
 from sesbounce.feedback.classify import Classified

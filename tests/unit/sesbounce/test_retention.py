@@ -6,7 +6,7 @@ import pytest
 import sqlalchemy as sa
 from click.testing import CliRunner, Result
 
-from scripts.ses_messages import Scenario
+from scripts.local.ses_messages import Scenario
 from sesbounce.cli.group import Commands
 from sesbounce.cli.tend import prune as prune_command
 from sesbounce.feedback.decode import Decoded, decode

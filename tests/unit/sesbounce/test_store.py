@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from scripts.ses_messages import SCHEMAS, Scenario
+from scripts.local.ses_messages import SCHEMAS, Scenario
 from sesbounce.errors import ConfigurationError, RowError, StoreError
 from sesbounce.feedback.decode import Decoded, decode
 from sesbounce.policy.verdict import Policy

@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 from click.testing import CliRunner, Result
 
-from scripts.ses_messages import Scenario
+from scripts.local.ses_messages import Scenario
 from sesbounce.cli.bulk import check_file
 from sesbounce.cli.group import Commands
 from sesbounce.cli.transfer import export, import_

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from scripts.ses_messages import Scenario
+from scripts.local.ses_messages import Scenario
 from sesbounce.aws.sns_trust import Trust
 from sesbounce.aws.sqs import Queue, Received, Unsettled
 from sesbounce.errors import CertificateError, QueueError, StoreError

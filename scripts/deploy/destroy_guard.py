@@ -1,7 +1,8 @@
 """What speaks against destroying a stack, looked at before anything is gone."""
 
-from scripts import ScriptError, aws
-from scripts.stack import Stack
+from scripts import ScriptError
+from scripts.deploy import aws
+from scripts.terraform.stack import Stack
 from scripts.wiring.declared import NothingDeployedError, declared
 from scripts.wiring.queues import how_to_redrive, waiting_dead_letters
 

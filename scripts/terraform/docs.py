@@ -1,7 +1,7 @@
 """The tables in the READMEs of the Terraform modules, made from what the modules say.
 
-    python -m scripts.terraform_docs           # writes them anew
-    python -m scripts.terraform_docs --check   # only tells which are out of date
+    python -m scripts.terraform.docs           # writes them anew
+    python -m scripts.terraform.docs --check   # only tells which are out of date
 
 They are those of terraform-docs, between its own marks, without a binary to install.
 """
@@ -18,7 +18,7 @@ import hcl2
 
 from scripts import ScriptError
 
-MODULES = Path(__file__).resolve().parents[1] / "terraform" / "modules"
+MODULES = Path(__file__).resolve().parents[2] / "terraform" / "modules"
 
 _BEGIN = "<!-- BEGIN_TF_DOCS -->\n"
 _END = "<!-- END_TF_DOCS -->\n"
@@ -122,7 +122,7 @@ def _plain(value: Any) -> Any:
 def main(arguments: Sequence[str] | None = None, modules: Path = MODULES) -> int:
     """Run the command line; returns the exit code."""
     parser = argparse.ArgumentParser(
-        prog="python -m scripts.terraform_docs",
+        prog="python -m scripts.terraform.docs",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

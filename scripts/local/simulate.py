@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from scripts import ScriptError, ses_messages
-from scripts.ses_messages import (
+from scripts import ScriptError
+from scripts.local import ses_messages
+from scripts.local.ses_messages import (
     SCHEMAS,
     SIMULATOR_DOMAIN,
     Mail,
@@ -199,7 +200,7 @@ def _run(options: argparse.Namespace) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m scripts.simulate",
+        prog="python -m scripts.local.simulate",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -22,13 +22,14 @@ import boto3
 from rich.console import Console
 from rich.table import Table
 
-from scripts import ScriptError, localstack
-from scripts.ses_messages import SIMULATOR_DOMAIN, Scenario
-from scripts.simulate import Target, act_as_ses, send
-from scripts.stack import Stack
-from scripts.terraform_env import terraform_env
+from scripts import ScriptError
+from scripts.local import localstack
+from scripts.local.ses_messages import SIMULATOR_DOMAIN, Scenario
+from scripts.local.simulate import Target, act_as_ses, send
+from scripts.terraform.env import terraform_env
+from scripts.terraform.stack import Stack
 
-CHECKOUT = Path(__file__).resolve().parent.parent
+CHECKOUT = Path(__file__).resolve().parents[2]
 SENDER = "newsletter@example.com"
 
 STRIKE_OFF_SQL = "UPDATE member SET mailable = 0 WHERE lower(email) = :address"
@@ -257,7 +258,7 @@ def destroy_in(place: Workplace, endpoint: str) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m scripts.demo", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m scripts.local.demo", description=__doc__)
     parser.add_argument("--clean", action="store_true", help="remove what the demo made")
     options = parser.parse_args(arguments)
     folder = CHECKOUT / ".local" / "demo"

@@ -18,9 +18,9 @@ from typing import IO, Any
 import python_terraform
 from python_terraform import IsFlagged, IsNotFlagged
 
-from scripts.terraform_env import TerraformError, terraform_binary
-from scripts.terraform_plan import Plan, read_plan
-from scripts.transcript import Progress, Transcript, advice
+from scripts.terraform.env import TerraformError, terraform_binary
+from scripts.terraform.output import Progress, Transcript, advice
+from scripts.terraform.plan import Plan, read_plan
 
 _JSON: dict[str, Any] = {"json": IsFlagged, "no_color": IsFlagged}
 

@@ -1,6 +1,6 @@
 """Starts, finds and stops a LocalStack that listens on this machine alone.
 
-    python -m scripts.localstack start|stop|status|endpoint
+    python -m scripts.local.localstack start|stop|status|endpoint
 
 The first of these that is to be had is taken:
 
@@ -34,7 +34,7 @@ from urllib.parse import urlsplit
 
 from scripts import ScriptError
 
-CHECKOUT = Path(__file__).resolve().parents[1]
+CHECKOUT = Path(__file__).resolve().parents[2]
 ENDPOINT_VARIABLE = "LOCALSTACK_ENDPOINT"
 IMAGE = "localstack/localstack:4.12.0"
 
@@ -528,7 +528,7 @@ def _tail(text: str) -> str:
 def main(arguments: list[str] | None = None) -> int:
     """Run one command and return the exit status."""
     parser = argparse.ArgumentParser(
-        prog="python -m scripts.localstack",
+        prog="python -m scripts.local.localstack",
         description="Start, find and stop a LocalStack that listens on this machine alone.",
         epilog=f"With {ENDPOINT_VARIABLE} set, the one it names is used, and never stopped.",
     )
@@ -558,7 +558,7 @@ def _run(command: str) -> int:
     elif running:
         print(running.endpoint)
     else:
-        _to_stderr("No LocalStack answers; start one: python -m scripts.localstack start")
+        _to_stderr("No LocalStack answers; start one: python -m scripts.local.localstack start")
     return 0 if running else 1
 
 

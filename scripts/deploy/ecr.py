@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from scripts import aws
-from scripts.aws import AwsError
-from scripts.container_engine import Credentials
+from scripts.deploy import aws
+from scripts.deploy.aws import AwsError
+from scripts.image.container_engine import Credentials
 
 if TYPE_CHECKING:
     from types_boto3_ecr.client import ECRClient

@@ -1,8 +1,8 @@
 """Builds the worker's container image, and pushes it to a registry.
 
-    python -m scripts.image build [--base NAME@sha256:…] [--platform linux/arm64]
-    python -m scripts.image push REPOSITORY --username NAME < password
-    python -m scripts.image tag
+    python -m scripts.image.build build [--base NAME@sha256:…] [--platform linux/arm64]
+    python -m scripts.image.build push REPOSITORY --username NAME < password
+    python -m scripts.image.build tag
 
 What gets into the image is what `worker/Dockerfile.dockerignore` lets in, and the tag is a digest
 of that: the same sources have the same tag. docker, podman or buildah does the work, whichever is
@@ -21,10 +21,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from scripts import ScriptError, pip_access
-from scripts.container_engine import Build, Credentials, Engine, find_engine
+from scripts import ScriptError
+from scripts.image import pip_access
+from scripts.image.container_engine import Build, Credentials, Engine, find_engine
 
-CHECKOUT = Path(__file__).resolve().parent.parent
+CHECKOUT = Path(__file__).resolve().parents[2]
 NAME = "sesbounce"
 
 _DOCKERFILE = Path("worker/Dockerfile")
@@ -235,7 +236,7 @@ def _run(options: argparse.Namespace) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m scripts.image",
+        prog="python -m scripts.image.build",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -17,18 +17,20 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError
 
-from scripts import ScriptError, aws, demolition, release, rollout, wiring
-from scripts.container_engine import find_engine
-from scripts.ecr import Repository
-from scripts.environments import environment
-from scripts.release import Outlook, ReleaseError, Sources
-from scripts.stack import Stack
-from scripts.terraform_env import terraform_env
-from scripts.terraform_plan import Plan
+from scripts import ScriptError, wiring
+from scripts.deploy import aws, release, rollout
+from scripts.deploy import destroy_guard
+from scripts.deploy.ecr import Repository
+from scripts.deploy.release import Outlook, ReleaseError, Sources
+from scripts.image.container_engine import find_engine
+from scripts.terraform.env import terraform_env
+from scripts.terraform.environments import environment
+from scripts.terraform.plan import Plan
+from scripts.terraform.stack import Stack
 from scripts.wiring.declared import Wiring, declared
 from scripts.wiring.finding import Weight
 
-TERRAFORM = Path(__file__).resolve().parent.parent / "terraform"
+TERRAFORM = Path(__file__).resolve().parents[2] / "terraform"
 
 Ask = Callable[[str], str]
 
@@ -131,7 +133,7 @@ def _check(run: Run) -> int:
 
 
 def _destroy(run: Run) -> int:
-    demolition.refuse_losses(run.stack, dead_letters_too=run.options.even_with_dead_letters)
+    destroy_guard.refuse_losses(run.stack, dead_letters_too=run.options.even_with_dead_letters)
     with run.stack.planned(destroy=True) as plan:
         _show(run, plan)
         if plan.empty:
@@ -276,7 +278,7 @@ def _agree(run: Run, question: str) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m scripts.deploy",
+        prog="python -m scripts.deploy.deploy",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

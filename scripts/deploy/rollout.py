@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from scripts import ScriptError, aws
+from scripts import ScriptError
+from scripts.deploy import aws
 from scripts.wiring.declared import Service
 
 if TYPE_CHECKING:

@@ -8,10 +8,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
-from scripts import ScriptError, ecr, image
-from scripts.ecr import Repository
-from scripts.image import Image
-from scripts.terraform_plan import Plan
+from scripts import ScriptError
+from scripts.deploy import ecr
+from scripts.deploy.ecr import Repository
+from scripts.image import build as image
+from scripts.image.build import Image
+from scripts.terraform.plan import Plan
 
 VARIABLE = "worker_image"
 
