@@ -9,14 +9,12 @@ The exceptions:
   x EngineError              (scripts.image.container_engine)
   x ImageError               (scripts.image.build)
   x LocalStackError          (scripts.local.localstack)
-  x NothingDeployedError     (scripts.wiring.declared)
   x PlaceError               (scripts.deploy.deploy)
   x ReleaseError             (scripts.deploy.release)
   x RolloutError             (scripts.deploy.rollout)
   x TerraformError           (scripts.terraform.env)
     + StackError             (scripts.terraform.stack)
   x UnknownEnvironmentError  (scripts.terraform.environments)
-  x UnknownPolicyError       (scripts.policy_document)
 """
 
 

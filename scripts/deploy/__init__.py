@@ -1,0 +1,1 @@
+"""Deploys the stack to AWS and removes it again."""

@@ -7,6 +7,7 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
 from scripts import ScriptError
+from sesbounce.aws.clients import error_text
 
 _ANYWHERE = "us-east-1"
 
@@ -41,7 +42,7 @@ def account(region: str | None) -> str:
         ) from error
     except ClientError as error:
         raise AwsError(
-            f"AWS does not accept the credentials: {words(error)}. Log in again, or look at "
+            f"AWS does not accept the credentials: {error_text(error)}. Log in again, or look at "
             "AWS_PROFILE and AWS_ACCESS_KEY_ID."
         ) from error
     except BotoCoreError as error:
@@ -49,10 +50,3 @@ def account(region: str | None) -> str:
             f"AWS can't be asked who we are: {error} Look at AWS_PROFILE, AWS_REGION and the "
             "network, or log in again."
         ) from error
-
-
-def words(error: ClientError) -> str:
-    """What AWS says, on one line and with its own name for the error."""
-    told = error.response.get("Error", {})
-    text = f"{told.get('Code', 'error')}: {told.get('Message') or error}"
-    return " ".join(text.split()).rstrip(".")

@@ -17,9 +17,8 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError
 
-from scripts import ScriptError, wiring
-from scripts.deploy import aws, release, rollout
-from scripts.deploy import destroy_guard
+from scripts import ScriptError
+from scripts.deploy import aws, destroy_guard, release, rollout
 from scripts.deploy.ecr import Repository
 from scripts.deploy.release import Outlook, ReleaseError, Sources
 from scripts.image.container_engine import find_engine
@@ -27,8 +26,10 @@ from scripts.terraform.env import terraform_env
 from scripts.terraform.environments import environment
 from scripts.terraform.plan import Plan
 from scripts.terraform.stack import Stack
-from scripts.wiring.declared import Wiring, declared
-from scripts.wiring.finding import Weight
+from sesbounce.doctor import checks
+from sesbounce.doctor.declared import Wiring, declared
+from sesbounce.doctor.finding import Weight
+from sesbounce.errors import SesBounceError
 
 TERRAFORM = Path(__file__).resolve().parents[2] / "terraform"
 
@@ -65,7 +66,7 @@ def main(
     options = _parser().parse_args(arguments)
     try:
         return _COMMANDS[options.command](_begin(options, directory, ask))
-    except ScriptError as error:
+    except (ScriptError, SesBounceError) as error:
         print(f"deploy: {error}", file=sys.stderr)
     except BotoCoreError as error:
         print(f"deploy: AWS can't be asked: {error}", file=sys.stderr)
@@ -243,7 +244,7 @@ def _check_region(run: Run, plan: Plan) -> None:
 
 
 def _tell_findings(wired: Wiring, session: boto3.Session) -> int:
-    findings = wiring.check(wired, session)
+    findings = checks.check(wired, session)
     for finding in findings:
         print(finding)
     broken = sum(finding.weight is Weight.BROKEN for finding in findings)

@@ -3,8 +3,9 @@
 from scripts import ScriptError
 from scripts.deploy import aws
 from scripts.terraform.stack import Stack
-from scripts.wiring.declared import NothingDeployedError, declared
-from scripts.wiring.queues import how_to_redrive, waiting_dead_letters
+from sesbounce.doctor.declared import declared
+from sesbounce.doctor.queues import how_to_redrive, waiting_dead_letters
+from sesbounce.errors import NothingDeployedError
 
 
 class DemolitionError(ScriptError):

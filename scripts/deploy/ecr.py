@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 from scripts.deploy import aws
 from scripts.deploy.aws import AwsError
 from scripts.image.container_engine import Credentials
+from sesbounce.aws.clients import error_text
 
 if TYPE_CHECKING:
     from types_boto3_ecr.client import ECRClient
@@ -62,7 +63,7 @@ class Repository:
             return None
         except ClientError as error:
             raise AwsError(
-                f"ECR does not say whether {self.name} holds the image {tag}: {aws.words(error)}. "
+                f"ECR does not say whether {self.name} holds the image {tag}: {error_text(error)}. "
                 "It takes ecr:DescribeImages."
             ) from error
         return f"{self.url}@{answer['imageDetails'][0]['imageDigest']}"
@@ -79,7 +80,7 @@ class Repository:
             answer = self._client.get_authorization_token()
         except ClientError as error:
             raise AwsError(
-                f"ECR gives no password: {aws.words(error)}. It takes ecr:GetAuthorizationToken."
+                f"ECR gives no password: {error_text(error)}. It takes ecr:GetAuthorizationToken."
             ) from error
         token = base64.b64decode(answer["authorizationData"][0]["authorizationToken"]).decode()
         username, _, password = token.partition(":")

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from scripts import ScriptError
-from scripts.deploy import aws
-from scripts.wiring.declared import Service
+from sesbounce.aws.clients import error_text
+from sesbounce.doctor.declared import Service
 
 if TYPE_CHECKING:
     from types_boto3_ecs.client import ECSClient
@@ -68,7 +68,7 @@ def _describe(client: "ECSClient", service: Service) -> "ServiceTypeDef":
         answer = client.describe_services(cluster=service.cluster, services=[service.name])
     except ClientError as error:
         raise RolloutError(
-            f"ECS does not tell how {service.name} is: {aws.words(error)}. It takes "
+            f"ECS does not tell how {service.name} is: {error_text(error)}. It takes "
             "ecs:DescribeServices. What was applied is kept."
         ) from error
     for found in answer["services"]:
@@ -119,7 +119,7 @@ def _report(client: "ECSClient", service: Service, found: "ServiceTypeDef", what
     try:
         lines += ["Tasks that stopped:", *(_stopped(client, service) or ["  none"])]
     except ClientError as error:
-        lines.append(f"Why tasks stopped can't be read: {aws.words(error)}.")
+        lines.append(f"Why tasks stopped can't be read: {error_text(error)}.")
     return "\n".join(
         [
             *lines,

@@ -1,0 +1,1 @@
+"""Builds the worker's container image."""

@@ -88,7 +88,10 @@ ADVICE = (
     ),
     (
         "connection refused",
-        "Nothing answers at AWS_ENDPOINT_URL; `python -m scripts.local.localstack status` tells more.",
+        (
+            "Nothing answers at AWS_ENDPOINT_URL; "
+            "`python -m scripts.local.localstack status` tells more."
+        ),
     ),
 )
 

@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 
-from scripts import wiring
 from scripts.local import localstack
 from scripts.local.localstack import LocalStack
-from scripts.wiring import queues
-from scripts.wiring.declared import Wiring, declared
-from scripts.wiring.finding import Finding, Weight
+from sesbounce.doctor import checks, queues
+from sesbounce.doctor.declared import Wiring, declared
+from sesbounce.doctor.finding import Finding, Weight
 from tests.integration.conftest import Applied
 
 if TYPE_CHECKING:
@@ -139,7 +138,7 @@ class Real:
 
     def findings(self, **change: Any) -> list[Finding]:
         """What is found, but for what LocalStack can't tell."""
-        found = wiring.check(replace(self.wiring, **change), self.session)
+        found = checks.check(replace(self.wiring, **change), self.session)
         return [f for f in found if not f.what.startswith(tuple(UNREADABLE))]
 
 
@@ -183,7 +182,7 @@ def test_the_stack_that_terraform_makes_is_sound(applied: Applied, session: boto
     assert set(wired.configuration_sets.values()) == {
         frozenset({"BOUNCE", "COMPLAINT", "DELIVERY"})
     }
-    findings = wiring.check(wired, session)
+    findings = checks.check(wired, session)
     assert [f for f in findings if not f.what.startswith(tuple(UNREADABLE))] == []
     # What can't be read is told, and is no fault.
     assert {f.weight for f in findings} == {Weight.HINT}

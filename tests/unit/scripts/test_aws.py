@@ -7,6 +7,7 @@ from botocore.stub import Stubber
 
 from scripts.deploy import aws
 from scripts.deploy.aws import AwsError
+from sesbounce.aws.clients import error_text
 
 
 @pytest.fixture
@@ -57,4 +58,4 @@ def test_other_reasons_are_told(
 
 def test_the_words_are_on_one_line() -> None:
     error = ClientError({"Error": {"Code": "404", "Message": "<html>\n  Not found.\n"}}, "GetX")
-    assert aws.words(error) == "404: <html> Not found"
+    assert error_text(error) == "404: <html> Not found"

@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from scripts import wiring
 from scripts.deploy import aws, deploy, ecr, rollout
 from scripts.image import build as image
 from scripts.image import container_engine
 from scripts.image.build import Image
 from scripts.image.container_engine import Credentials, EngineError
 from scripts.terraform.plan import Change, Plan
-from scripts.wiring.finding import Finding, broken, hint
+from sesbounce.doctor import checks
+from sesbounce.doctor.finding import Finding, broken, hint
 
 ACCOUNT = "123456789012"
 REPOSITORY = f"{ACCOUNT}.dkr.ecr.eu-west-1.amazonaws.com/sesbounce"
@@ -166,7 +166,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr(deploy, "find_engine", lambda: world.did.append("engine"))
     monkeypatch.setattr(ecr.Repository, "at", lambda _: FakeRepository(world))
     monkeypatch.setattr(rollout, "await_stable", lambda *_: world.did.append("wait"))
-    monkeypatch.setattr(wiring, "check", lambda *_: world.findings)
+    monkeypatch.setattr(checks, "check", lambda *_: world.findings)
     monkeypatch.setattr(
         "scripts.deploy.destroy_guard.waiting_dead_letters",
         lambda *_: dict(world.state.get("dead", {})),

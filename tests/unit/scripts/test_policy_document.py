@@ -3,7 +3,8 @@ from typing import Any
 
 import pytest
 
-from scripts.policy_document import Call, UnknownPolicyError, lets
+from sesbounce.doctor.iam import Call, lets
+from sesbounce.errors import UnknownPolicyError
 
 TOPIC = "arn:aws:sns:eu-west-1:123456789012:feedback"
 IDENTITY = "arn:aws:ses:eu-west-1:123456789012:identity/example.com"

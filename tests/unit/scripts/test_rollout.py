@@ -8,7 +8,7 @@ import pytest
 from botocore.stub import Stubber
 
 from scripts.deploy.rollout import RolloutError, await_stable
-from scripts.wiring.declared import Service
+from sesbounce.doctor.declared import Service
 
 FAMILY = "arn:aws:ecs:eu-west-1:123456789012:task-definition/sesbounce"
 SERVICE = Service("cluster", "sesbounce", f"{FAMILY}:2", "/ecs/sesbounce")

@@ -11,10 +11,10 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from scripts import wiring
-from scripts.wiring import alarms, keys, queues, service, ses, topic
-from scripts.wiring.declared import NothingDeployedError, Service, Wiring, declared
-from scripts.wiring.finding import Finding, Weight, broken
+from sesbounce.doctor import alarms, checks, keys, queues, service, ses, topic
+from sesbounce.doctor.declared import Service, Wiring, declared
+from sesbounce.doctor.finding import Finding, Weight, broken
+from sesbounce.errors import NothingDeployedError
 
 ACCOUNT = "123456789012"
 
@@ -378,8 +378,8 @@ def test_alarms_are_heard(
 # --- All of it ----------------------------------------------------------------------------------
 
 
-def only(monkeypatch: pytest.MonkeyPatch, **checks: Any) -> None:
-    monkeypatch.setattr(wiring, "CHECKS", {n.replace("_", " "): c for n, c in checks.items()})
+def only(monkeypatch: pytest.MonkeyPatch, **chosen: Any) -> None:
+    monkeypatch.setattr(checks, "CHECKS", {n.replace("_", " "): c for n, c in chosen.items()})
 
 
 def test_what_can_t_be_read_holds_nothing_up(answers: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -391,7 +391,7 @@ def test_what_can_t_be_read_holds_nothing_up(answers: Any, monkeypatch: pytest.M
     )
     answers.refuses("sesv2", "get_account", "AccessDeniedException")
     answers.refuses("sns", "get_topic_attributes", "NotFound")
-    first, second, third = wiring.check(WIRING, answers)
+    first, second, third = checks.check(WIRING, answers)
     assert str(first) == (
         "hint: the account can't be read (AccessDeniedException: no): so nothing is known of that "
         "part of the wiring. Let these credentials do GetAccount, or look in the console."
@@ -408,6 +408,6 @@ def test_a_policy_that_can_t_be_judged_is_a_hint(
     only(monkeypatch, the_topic=topic.topic)
     policy = json.dumps({"Statement": [{"Effect": "Allow", "NotAction": "sns:Subscribe"}]})
     answers.to("sns", "get_topic_attributes", {"Attributes": {"Policy": policy}})
-    (finding,) = wiring.check(WIRING, answers)
+    (finding,) = checks.check(WIRING, answers)
     assert (finding.weight, finding.what) == (Weight.HINT, "the topic")
     assert "NotAction" in finding.why

@@ -19,6 +19,8 @@
   x ListError               a list to be imported or checked can't be read
   x EntryError              one entry of it can't be
   x HealthError             a worker does not say how it is
+  x NothingDeployedError    there is no stack whose wiring could be checked
+  x UnknownPolicyError      a policy holds something that can't be judged
 
 Each says what happened, to what, and what to do about it.
 """
@@ -152,3 +154,11 @@ class EntryError(SesBounceError):
 
 class HealthError(SesBounceError):
     """Nobody could be asked how a worker is, or nothing answered that makes sense."""
+
+
+class NothingDeployedError(SesBounceError):
+    """There is no stack: deploy it first (`make deploy`)."""
+
+
+class UnknownPolicyError(SesBounceError):
+    """The policy holds something that can't be judged here."""

@@ -1,0 +1,1 @@
+"""AWS: its clients, the queue, and what SNS signs."""

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Literal, overload
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import NoRegionError
+from botocore.exceptions import ClientError, NoRegionError
 
 from sesbounce.errors import ConfigurationError
 
@@ -32,3 +32,10 @@ def open_client(service: Literal["sqs", "sesv2"], config: Config) -> "SQSClient 
         raise ConfigurationError("AWS_REGION is not set: name the region to use") from None
     except ValueError as error:
         raise ConfigurationError(f"AWS_ENDPOINT_URL is no URL: {error}") from None
+
+
+def error_text(error: ClientError) -> str:
+    """What AWS says, on one line and with its own name for the error."""
+    told = error.response.get("Error", {})
+    text = f"{told.get('Code', 'error')}: {told.get('Message') or error}"
+    return " ".join(text.split()).rstrip(".")

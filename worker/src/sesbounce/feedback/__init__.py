@@ -1,0 +1,1 @@
+"""What SES says: pure functions from a queue message to events."""

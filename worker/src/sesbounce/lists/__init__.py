@@ -1,0 +1,1 @@
+"""Lists of addresses, read from files and written to them."""

@@ -1,0 +1,1 @@
+"""Rare work on all rows of the database."""

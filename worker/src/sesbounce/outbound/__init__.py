@@ -1,0 +1,1 @@
+"""Tells targets outside of the transaction."""

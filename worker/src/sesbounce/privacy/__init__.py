@@ -1,0 +1,1 @@
+"""Erasure that keeps an address suppressed. Pure."""

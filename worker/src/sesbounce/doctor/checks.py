@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterator
 import boto3
 from botocore.exceptions import ClientError
 
-from scripts.deploy import aws
-from scripts.policy_document import UnknownPolicyError
-from scripts.wiring import alarms, queues, service, ses, topic
-from scripts.wiring.declared import Wiring
-from scripts.wiring.finding import Finding, broken, hint
+from sesbounce.aws.clients import error_text
+from sesbounce.doctor import alarms, queues, service, ses, topic
+from sesbounce.doctor.declared import Wiring
+from sesbounce.doctor.finding import Finding, broken, hint
+from sesbounce.errors import UnknownPolicyError
 
 Check = Callable[[Wiring, boto3.Session], Iterator[Finding]]
 
@@ -63,12 +63,12 @@ def check(wiring: Wiring, session: boto3.Session) -> list[Finding]:
 def _unread(what: str, error: ClientError) -> Finding:
     if error.response.get("Error", {}).get("Code") in _GONE:
         return broken(
-            f"{what}: {aws.words(error)}",
+            f"{what}: {error_text(error)}",
             "it is declared, but it is not there",
             "Make it again: make deploy",
         )
     return hint(
-        f"{what} can't be read ({aws.words(error)})",
+        f"{what} can't be read ({error_text(error)})",
         "so nothing is known of that part of the wiring",
         f"Let these credentials do {error.operation_name}, or look in the console",
     )

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 
 import boto3
 
-from scripts.policy_document import Call, lets
-from scripts.wiring.declared import Wiring
-from scripts.wiring.finding import Finding, broken
+from sesbounce.doctor.declared import Wiring
+from sesbounce.doctor.finding import Finding, broken
+from sesbounce.doctor.iam import Call, lets
 
 if TYPE_CHECKING:
     from types_boto3_kms.client import KMSClient

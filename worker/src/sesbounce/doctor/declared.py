@@ -6,16 +6,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from scripts import ScriptError
+from sesbounce.errors import NothingDeployedError
 
 # The settings by which the worker believes only what has an SNS envelope.
 _NEED_ENVELOPE = {"SESBOUNCE_TOPIC_ARNS", "SESBOUNCE_VERIFY_SIGNATURES"}
 
 Resources = Iterable[tuple[str, Mapping[str, Any]]]
-
-
-class NothingDeployedError(ScriptError):
-    """There is no stack: deploy it first (`make deploy`)."""
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import boto3
 
-from scripts.policy_document import Call, lets
-from scripts.wiring.declared import Wiring
-from scripts.wiring.finding import Finding, broken, hint
-from scripts.wiring.keys import key
+from sesbounce.doctor.declared import Wiring
+from sesbounce.doctor.finding import Finding, broken, hint
+from sesbounce.doctor.iam import Call, lets
+from sesbounce.doctor.keys import key
 
 if TYPE_CHECKING:
     from types_boto3_cloudwatch.client import CloudWatchClient

@@ -12,11 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from scripts import ScriptError
-
-
-class UnknownPolicyError(ScriptError):
-    """The policy holds something that can't be judged here."""
+from sesbounce.errors import UnknownPolicyError
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import boto3
 
-from scripts.wiring.declared import Wiring, event_type
-from scripts.wiring.finding import Finding, broken, hint
+from sesbounce.doctor.declared import Wiring, event_type
+from sesbounce.doctor.finding import Finding, broken, hint
 
 if TYPE_CHECKING:
     from types_boto3_ses.client import SESClient

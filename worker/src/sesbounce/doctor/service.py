@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import boto3
 
-from scripts.wiring.declared import Wiring
-from scripts.wiring.finding import Finding, broken, hint
+from sesbounce.doctor.declared import Wiring
+from sesbounce.doctor.finding import Finding, broken, hint
 
 
 def service(wiring: Wiring, session: boto3.Session) -> Iterator[Finding]:

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 import boto3
 
-from scripts.policy_document import Call, lets
-from scripts.wiring.declared import Wiring
-from scripts.wiring.finding import Finding, broken, hint
-from scripts.wiring.topic import PENDING
+from sesbounce.doctor.declared import Wiring
+from sesbounce.doctor.finding import Finding, broken, hint
+from sesbounce.doctor.iam import Call, lets
+from sesbounce.doctor.topic import PENDING
 
 
 def alarms(wiring: Wiring, session: boto3.Session) -> Iterator[Finding]:

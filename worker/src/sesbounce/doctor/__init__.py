@@ -1,0 +1,1 @@
+"""Checks the wiring from SES to the worker."""
