@@ -15,7 +15,7 @@ from sesbounce.store.store import Store
 from sesbounce.store.strike_off import StrikeOff
 from tests.support import AT, in_sns, mail, said
 
-README = Path(__file__).parents[3] / "README.md"
+README = Path(__file__).parents[4] / "README.md"
 
 
 def sesbounce(*arguments: str, stdin: str | bytes | None = None) -> Result:

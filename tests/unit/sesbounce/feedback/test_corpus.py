@@ -15,7 +15,7 @@ from sesbounce.feedback.decode import Decoded, decode
 from sesbounce.feedback.notification import Kind
 from tests.support import AT
 
-CORPUS = Path(os.environ.get("SES_CORPUS", Path(__file__).parents[4] / "shared" / "corpus"))
+CORPUS = Path(os.environ.get("SES_CORPUS", Path(__file__).parents[5] / "shared" / "corpus"))
 
 pytestmark = pytest.mark.skipif(
     not CORPUS.is_dir(), reason="no corpus beside the checkout; SES_CORPUS may name its folder"

@@ -18,7 +18,7 @@ from sesbounce.errors import CertificateError, TrustError
 from sesbounce.feedback.decode import decode
 from sesbounce.feedback.envelope import Sns, open_envelope
 from tests.support import AT, TOPIC, in_sns, said
-from tests.unit.sesbounce.test_corpus import CORPUS, bodies
+from tests.unit.sesbounce.feedback.test_corpus import CORPUS, bodies
 
 URL = "https://sns.us-east-1.amazonaws.com/SimpleNotificationService-0.pem"
 

@@ -12,7 +12,7 @@ from sesbounce.feedback.notification import Kind
 from sesbounce.feedback.reason import Effect, Reason
 from tests.support import AT, in_sns
 
-FIXTURES = Path(__file__).parents[2] / "fixtures"
+FIXTURES = Path(__file__).parents[3] / "fixtures"
 
 JANE, RICHARD = "jane@example.net", "richard@example.net"
 HARD, SOFT, NONE = Effect.HARD, Effect.SOFT, Effect.NONE

@@ -23,7 +23,7 @@ from sesbounce.store.store import Store
 from sesbounce.store.strike_off import StrikeOff
 from tests.support import AT, bounce, mail, said
 
-FIXTURES = Path(__file__).parents[2] / "fixtures"
+FIXTURES = Path(__file__).parents[3] / "fixtures"
 STRIKE_OFF = "UPDATE member SET mailable = 0 WHERE lower(email) = :address"
 RESTORE = "UPDATE member SET mailable = 1 WHERE lower(email) = :address"
 DAY = timedelta(days=1)

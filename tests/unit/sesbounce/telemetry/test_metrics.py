@@ -12,7 +12,7 @@ from sesbounce.telemetry.health import Judgement
 from sesbounce.telemetry.metrics import MOST_FINGERPRINTS, Metrics
 from tests.unit.sesbounce.reported import BATCH, RECORDED
 
-PAGE = (Path(__file__).parents[3] / "docs/metrics.md").read_text()
+PAGE = (Path(__file__).parents[4] / "docs/metrics.md").read_text()
 
 
 class Scraped:
