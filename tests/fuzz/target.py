@@ -16,8 +16,8 @@ with atheris.instrument_imports(include=["sesbounce"]):
     from sesbounce.errors import MessageError
     from sesbounce.feedback.decode import Decoded, decode
     from sesbounce.feedback.extract import Feedback
-    from sesbounce.policy.verdict import Policy, State, judge, learn, merge
-
+    from sesbounce.policy.verdict import Policy, judge
+from sesbounce.policy.state import State, learn, merge
 from tests.fuzz import trees
 from tests.fuzz.seeds import seeds
 from tests.support import AT

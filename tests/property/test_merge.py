@@ -8,16 +8,8 @@ from hypothesis import strategies as st
 
 from sesbounce.feedback.notification import Kind
 from sesbounce.feedback.reason import Effect, Reason
-from sesbounce.policy.verdict import (
-    STRIKES_HELD,
-    Delivered,
-    Evidence,
-    Policy,
-    Spelling,
-    State,
-    judge,
-    merge,
-)
+from sesbounce.policy.state import STRIKES_HELD, Delivered, Evidence, Spelling, State, merge
+from sesbounce.policy.verdict import Policy, judge
 
 # Few moments and few mails, so that ties and repetitions are common.
 moments = st.integers(0, 40).map(lambda day: datetime.fromtimestamp(day * 86_400, UTC))

@@ -21,7 +21,7 @@ from sesbounce.operations import rebuild as rebuild_module
 from sesbounce.operations.erasure import forget
 from sesbounce.operations.rebuild import Rebuild
 from sesbounce.policy.verdict import Policy
-from sesbounce.privacy.pseudonymise import HashKeys
+from sesbounce.privacy.keyed_hash import HashKeys
 from sesbounce.store import store as store_module
 from sesbounce.store.engine import open_database, write
 from sesbounce.store.lookup import Lookup

@@ -8,7 +8,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from sesbounce.errors import ConfigurationError
 from sesbounce.policy.verdict import Policy
-from sesbounce.privacy.pseudonymise import HashKeys
+from sesbounce.privacy.keyed_hash import HashKeys
 
 PREFIX = "SESBOUNCE_"
 _DEFAULT = Policy()

@@ -19,7 +19,7 @@ from sesbounce.operations import erasure
 from sesbounce.operations.erasure import Erased, Erasure, forget, settle
 from sesbounce.operations.rebuild import Rebuild
 from sesbounce.policy.verdict import Policy
-from sesbounce.privacy.pseudonymise import HashKeys
+from sesbounce.privacy.keyed_hash import HashKeys
 from sesbounce.store.engine import open_database, write
 from sesbounce.store.forgotten import HASH_KEYS
 from sesbounce.store.lookup import Lookup

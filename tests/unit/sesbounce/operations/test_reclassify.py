@@ -7,8 +7,8 @@ from sesbounce.feedback.extract import Feedback
 from sesbounce.feedback.notification import Bounce, Kind
 from sesbounce.feedback.reason import Effect, Reason
 from sesbounce.operations.reclassify import judged_again, taken_back
-from sesbounce.policy.verdict import Delivered, Evidence, State
-from sesbounce.privacy.pseudonymise import PREFIX
+from sesbounce.policy.state import Delivered, Evidence, State
+from sesbounce.privacy.keyed_hash import PREFIX
 from tests.support import AT
 
 

@@ -8,7 +8,8 @@ from sesbounce.feedback.decode import decode
 from sesbounce.feedback.extract import Feedback
 from sesbounce.feedback.manual import decide
 from sesbounce.feedback.reason import Reason
-from sesbounce.policy.verdict import STRIKES_HELD, Policy, State, Verdict, judge, learn, merge
+from sesbounce.policy.state import STRIKES_HELD, State, learn, merge
+from sesbounce.policy.verdict import Policy, Verdict, judge
 from tests.support import AT, bounce, mail, said
 
 DAY = timedelta(days=1)

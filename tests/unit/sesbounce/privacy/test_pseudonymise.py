@@ -13,16 +13,10 @@ from sesbounce.feedback.address import parse
 from sesbounce.feedback.decode import decode
 from sesbounce.feedback.manual import decide
 from sesbounce.feedback.reason import Reason
-from sesbounce.policy.verdict import State, learn, merge
-from sesbounce.privacy.pseudonymise import (
-    HashKeys,
-    Mentions,
-    addresses_in,
-    hidden_fact,
-    hidden_message,
-    hidden_state,
-    is_forgotten,
-)
+from sesbounce.policy.state import State, learn, merge
+from sesbounce.privacy.keyed_hash import HashKeys, is_forgotten
+from sesbounce.privacy.mentions import Mentions, addresses_in
+from sesbounce.privacy.pseudonymise import hidden_fact, hidden_message, hidden_state
 from tests.support import AT, bounce, in_sns, mail, said
 
 NEW, OLD = "n" * 32, "o" * 32

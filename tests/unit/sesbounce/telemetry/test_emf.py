@@ -10,9 +10,10 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sesbounce.aws.depth import Depth
 from sesbounce.store.result import Recorded
 from sesbounce.telemetry.emf import COUNTS, UNITS, Tally
-from sesbounce.telemetry.events import BatchDone, Depth, Polled, Report, Settled, Stalled, Swept
+from sesbounce.telemetry.events import BatchDone, Polled, Report, Settled, Stalled, Swept
 from tests.unit.sesbounce.reported import BATCH, RECORDED
 
 AT = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)

@@ -1,8 +1,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sesbounce.aws.depth import Depth
 from sesbounce.store.result import Recorded
-from sesbounce.telemetry.events import BatchDone, Depth, Polled, Report, Settled, Stalled, Swept
+from sesbounce.telemetry.events import BatchDone, Polled, Report, Settled, Stalled, Swept
 from sesbounce.telemetry.health import (
     COMMIT_GRACE_SECONDS,
     POLL_GRACE_SECONDS,

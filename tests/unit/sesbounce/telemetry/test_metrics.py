@@ -5,9 +5,10 @@ import pytest
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
+from sesbounce.aws.depth import Depth
 from sesbounce.store.result import Recorded
 from sesbounce.telemetry.emf import UNITS
-from sesbounce.telemetry.events import BatchDone, Depth, Polled, Report, Settled, Stalled, Swept
+from sesbounce.telemetry.events import BatchDone, Polled, Report, Settled, Stalled, Swept
 from sesbounce.telemetry.health import Judgement
 from sesbounce.telemetry.metrics import MOST_FINGERPRINTS, Metrics
 from tests.unit.sesbounce.reported import BATCH, RECORDED

@@ -14,6 +14,7 @@ import pytest
 import sqlalchemy as sa
 
 from scripts.local.ses_messages import Scenario
+from sesbounce.aws.depth import Depth
 from sesbounce.aws.sns_trust import Trust
 from sesbounce.aws.sqs import Queue, Received, Unsettled
 from sesbounce.errors import CertificateError, QueueError, StoreError
@@ -23,7 +24,7 @@ from sesbounce.store.engine import write
 from sesbounce.store.outbox import Outbox
 from sesbounce.store.store import Store
 from sesbounce.store.strike_off import StrikeOff
-from sesbounce.telemetry.events import BatchDone, Depth, Report, Stalled
+from sesbounce.telemetry.events import BatchDone, Report, Stalled
 from sesbounce.telemetry.logs import set_up_logs
 from sesbounce.telemetry.summary import Totals
 from sesbounce.worker.loop import Pace, Worker

@@ -16,8 +16,8 @@ from botocore.exceptions import (
 )
 
 from sesbounce.aws.clients import open_client
+from sesbounce.aws.depth import Depth
 from sesbounce.errors import QueueError
-from sesbounce.telemetry.events import Depth
 
 if TYPE_CHECKING:
     from types_boto3_sqs.client import SQSClient

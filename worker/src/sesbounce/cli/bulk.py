@@ -19,7 +19,7 @@ from sesbounce.cli.common import now, reading, to_json
 from sesbounce.errors import ListError
 from sesbounce.feedback.address import parse
 from sesbounce.lists.tables import CsvReader, csv_reader
-from sesbounce.privacy.pseudonymise import HashKeys
+from sesbounce.privacy.keyed_hash import HashKeys
 from sesbounce.settings import load_settings
 from sesbounce.store.listing import suppressed_among
 

@@ -16,33 +16,10 @@ from sesbounce.errors import EntryError, ListError
 from sesbounce.feedback.address import parse, without_display_name
 from sesbounce.feedback.extract import Feedback
 from sesbounce.feedback.notification import Kind
-from sesbounce.feedback.reason import Effect, Reason
+from sesbounce.feedback.reason import Effect
 from sesbounce.lists.formats import FORMATS, Entry, Listing
 from sesbounce.lists.tables import Found, named, read_table
-
-
-class Suppressed(msgspec.Struct, frozen=True):
-    """One suppressed address, as sesbounce's own lists hold it; the columns of its CSV.
-
-    Attributes:
-        address: the key.
-        original: as SES wrote it.
-        reason: why it is suppressed.
-        kind: what told of it.
-        since: since when.
-        until: until when; None for good.
-        why: the verdict in one sentence.
-        strikes: what a suppression for a time rests on, as `formats.strike_text` writes it.
-    """
-
-    address: str
-    original: str
-    reason: Reason
-    kind: Kind
-    since: datetime
-    until: datetime | None
-    why: str
-    strikes: tuple[str, ...] = ()
+from sesbounce.policy.suppressed import Suppressed
 
 
 class Told(NamedTuple):

@@ -98,11 +98,6 @@ def moment(text: str) -> datetime | None:
         raise EntryError(f"{text!r} is no time that can be read") from None
 
 
-def strike_text(at: datetime, reason: Reason) -> str:
-    """A strike as sesbounce's own lists hold it: `2026-11-20T12:00:00+00:00 mailbox_full`."""
-    return f"{at.isoformat()} {reason}"
-
-
 def _own(row: Row, listing: Listing) -> list[Entry]:
     """A row that `sesbounce export` wrote, or somebody by its example.
 

@@ -17,19 +17,13 @@ import sqlalchemy as sa
 
 from sesbounce.errors import ConfigurationError
 from sesbounce.feedback.address import Address
-from sesbounce.operations.rebuild import fact_of
-from sesbounce.policy.verdict import State, merge
-from sesbounce.privacy.pseudonymise import (
-    ERASED,
-    WORDS,
-    Hash,
-    HashKeys,
-    Mentions,
-    hidden_fact,
-    hidden_state,
-)
+from sesbounce.policy.state import State, merge
+from sesbounce.privacy.keyed_hash import Hash, HashKeys
+from sesbounce.privacy.mentions import ERASED, WORDS, Mentions
+from sesbounce.privacy.pseudonymise import hidden_fact, hidden_state
 from sesbounce.store import schema
 from sesbounce.store.forgotten import use_newest
+from sesbounce.store.rows import fact_of
 from sesbounce.store.store import Store, again
 
 _CHUNK = 500

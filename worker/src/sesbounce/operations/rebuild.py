@@ -19,15 +19,17 @@ from typing import Any, Literal
 import msgspec
 import sqlalchemy as sa
 
-from sesbounce.errors import NotificationError, StoreError
+from sesbounce.errors import NotificationError
 from sesbounce.feedback.extract import Feedback
 from sesbounce.feedback.notification import Bounce, Kind, decode_notification
 from sesbounce.feedback.reason import Effect
 from sesbounce.operations.reclassify import JUDGED, judged_again, taken_back
-from sesbounce.policy.verdict import State, Verdict, learn, merge
+from sesbounce.policy.state import State, learn, merge
+from sesbounce.policy.verdict import Verdict
 from sesbounce.store import schema
 from sesbounce.store.forgotten import HASH_KEYS
 from sesbounce.store.result import Recorded
+from sesbounce.store.rows import fact_of
 from sesbounce.store.store import Judged, Store, again
 
 _LOT = 500
@@ -275,21 +277,6 @@ def _facts(keys: Sequence[str], *, reclassify: bool) -> sa.Select[Any]:
         .outerjoin_from(event, message, there)
         .where(event.c.address.in_(keys), sa.or_(teaches, event.c.kind.in_(JUDGED)))
     )
-
-
-def fact_of(row: sa.Row[Any]) -> Feedback:
-    """A fact as it stands in the log.
-
-    Raises:
-        StoreError: it holds what a newer version has written.
-    """
-    try:
-        return msgspec.convert(row, Feedback, from_attributes=True)
-    except msgspec.ValidationError as error:
-        raise StoreError(
-            f"fact {row.id} of the log can't be read ({error}): a newer sesbounce has written it; "
-            "use that one"
-        ) from error
 
 
 def _bounce(payload: str | None) -> Bounce | None:

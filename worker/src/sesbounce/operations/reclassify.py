@@ -15,8 +15,8 @@ from sesbounce.feedback.classify import (
 from sesbounce.feedback.extract import Feedback
 from sesbounce.feedback.notification import Bounce, BouncedRecipient, Complaint, DeliveryDelay, Kind
 from sesbounce.feedback.reason import Effect, Reason
-from sesbounce.policy.verdict import Evidence, State
-from sesbounce.privacy.pseudonymise import is_forgotten
+from sesbounce.policy.state import Evidence, State
+from sesbounce.privacy.keyed_hash import is_forgotten
 
 JUDGED = (Kind.BOUNCE, Kind.COMPLAINT, Kind.DELIVERY_DELAY)
 # Stands for the name of a host that is not kept.

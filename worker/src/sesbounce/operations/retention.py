@@ -9,8 +9,7 @@ import msgspec
 import sqlalchemy as sa
 
 from sesbounce.store import schema
-from sesbounce.store.engine import write
-from sesbounce.store.listing import answering
+from sesbounce.store.engine import answering, write
 
 _CHUNK = 1000
 _DAYS = {"d": 1, "w": 7}

@@ -9,9 +9,10 @@ import sqlalchemy as sa
 
 from sesbounce.feedback.notification import Kind
 from sesbounce.feedback.reason import Effect
-from sesbounce.privacy.pseudonymise import ERASED, PREFIX
+from sesbounce.privacy.keyed_hash import PREFIX
+from sesbounce.privacy.mentions import ERASED
 from sesbounce.store import schema
-from sesbounce.store.listing import answering
+from sesbounce.store.engine import answering
 
 # AWS leaves mail to its mailbox simulator out of the rates by which it judges a sender.
 _SIMULATOR = "@simulator.amazonses.com"

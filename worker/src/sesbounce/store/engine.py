@@ -172,3 +172,14 @@ def _on_begin(connection: sa.Connection) -> None:
     # between; taking the write lock at once makes it wait.
     writes = connection.get_execution_options().get(_WRITE, False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+@contextmanager
+def answering(what: str) -> Iterator[None]:
+    """The database's errors as those of sesbounce; `what` says what has not been done."""
+    try:
+        yield
+    except SQLAlchemyError as error:
+        raise StoreError(
+            f"{what}: {cause(error)}. Is SESBOUNCE_DATABASE_URL the worker's database?"
+        ) from error

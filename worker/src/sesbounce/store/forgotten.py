@@ -12,7 +12,9 @@ from collections.abc import Iterable, Mapping, Sequence
 import sqlalchemy as sa
 
 from sesbounce.feedback.decode import Decoded
-from sesbounce.privacy.pseudonymise import PREFIX, Hash, HashKeys, addresses_in, hidden_message
+from sesbounce.privacy.keyed_hash import PREFIX, Hash, HashKeys
+from sesbounce.privacy.mentions import addresses_in
+from sesbounce.privacy.pseudonymise import hidden_message
 from sesbounce.store import schema
 from sesbounce.store.bulk import Insert
 

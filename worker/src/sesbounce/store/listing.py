@@ -1,38 +1,23 @@
 """Reads the whole list of suppressed addresses, and which facts are known, from the database."""
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
 import msgspec
 import sqlalchemy as sa
-from sqlalchemy.exc import SQLAlchemyError
 
-from sesbounce.errors import StoreError
 from sesbounce.feedback.notification import Kind
 from sesbounce.feedback.reason import Effect, Reason
-from sesbounce.lists.files import Suppressed
-from sesbounce.lists.formats import strike_text
-from sesbounce.policy.verdict import State
-from sesbounce.privacy.pseudonymise import NO_KEYS, HashKeys, is_forgotten
+from sesbounce.policy.state import State
+from sesbounce.policy.suppressed import Suppressed, strike_text
+from sesbounce.privacy.keyed_hash import NO_KEYS, HashKeys, is_forgotten
 from sesbounce.store import forgotten, schema
 from sesbounce.store.bulk import Find
-from sesbounce.store.engine import cause
+from sesbounce.store.engine import answering
 
 _CHUNK = 1000
 _decode_state = msgspec.json.Decoder(State).decode
-
-
-@contextmanager
-def answering(what: str) -> Iterator[None]:
-    """The database's errors as those of sesbounce; `what` says what has not been done."""
-    try:
-        yield
-    except SQLAlchemyError as error:
-        raise StoreError(
-            f"{what}: {cause(error)}. Is SESBOUNCE_DATABASE_URL the worker's database?"
-        ) from error
 
 
 def suppressed_rows(engine: sa.Engine, now: datetime) -> Iterator[Suppressed]:

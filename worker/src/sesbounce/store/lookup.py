@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sesbounce.errors import AddressError, StoreError
 from sesbounce.feedback.address import Address, parse
 from sesbounce.policy.verdict import Verdict
-from sesbounce.privacy.pseudonymise import NO_KEYS, HashKeys
+from sesbounce.privacy.keyed_hash import NO_KEYS, HashKeys
 from sesbounce.store import schema
 from sesbounce.store.engine import cause
 from sesbounce.store.forgotten import HASH_KEYS

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from sesbounce.privacy.pseudonymise import is_forgotten
+from sesbounce.privacy.keyed_hash import is_forgotten
 from sesbounce.store import schema
 from sesbounce.store.outbox import Note, Outbox
 from sesbounce.store.result import Recorded

@@ -11,12 +11,14 @@ from typing import Any, Self
 import msgspec
 import sqlalchemy as sa
 
+from sesbounce.errors import StoreError
 from sesbounce.feedback.decode import Decoded
 from sesbounce.feedback.extract import Feedback
 from sesbounce.feedback.notification import Kind
 from sesbounce.feedback.reason import Reason
-from sesbounce.policy.verdict import State, Verdict
-from sesbounce.privacy.pseudonymise import is_forgotten
+from sesbounce.policy.state import State
+from sesbounce.policy.verdict import Verdict
+from sesbounce.privacy.keyed_hash import is_forgotten
 from sesbounce.store import schema
 from sesbounce.store.bulk import Find, Insert, Row
 from sesbounce.store.strike_off import Parameters
@@ -229,3 +231,18 @@ def mark_rows(connection: sa.Connection, told: Mapping[str, bool]) -> None:
             .values(struck_off=sa.bindparam("told")),
             [{"key": key, "told": struck_off} for key, struck_off in sorted(told.items())],
         )
+
+
+def fact_of(row: sa.Row[Any]) -> Feedback:
+    """A fact as it stands in the log.
+
+    Raises:
+        StoreError: it holds what a newer version has written.
+    """
+    try:
+        return msgspec.convert(row, Feedback, from_attributes=True)
+    except msgspec.ValidationError as error:
+        raise StoreError(
+            f"fact {row.id} of the log can't be read ({error}): a newer sesbounce has written it; "
+            "use that one"
+        ) from error

@@ -16,8 +16,9 @@ from sesbounce.errors import ConflictError, RowError, StoreError
 from sesbounce.feedback.decode import Decoded
 from sesbounce.feedback.extract import Feedback
 from sesbounce.feedback.reason import Effect
-from sesbounce.policy.verdict import Policy, State, Verdict, judge, learn, merge
-from sesbounce.privacy.pseudonymise import NO_KEYS, HashKeys
+from sesbounce.policy.state import State, learn, merge
+from sesbounce.policy.verdict import Policy, Verdict, judge
+from sesbounce.privacy.keyed_hash import NO_KEYS, HashKeys
 from sesbounce.store import forgotten
 from sesbounce.store.engine import cause, is_conflict, is_row_fault, write
 from sesbounce.store.migrate import ensure

@@ -14,8 +14,9 @@ from typing import Any, Literal
 
 import msgspec
 
+from sesbounce.aws.depth import Depth
 from sesbounce.store.result import Recorded
-from sesbounce.telemetry.events import BatchDone, Depth, Polled, Report, Settled, Swept
+from sesbounce.telemetry.events import BatchDone, Polled, Report, Settled, Swept
 
 NAMESPACE = "sesbounce"
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_MetricDatum.html

@@ -7,6 +7,7 @@ from typing import Literal
 
 import msgspec
 
+from sesbounce.aws.depth import Depth
 from sesbounce.store.result import Recorded
 
 
@@ -62,25 +63,6 @@ class Settled(msgspec.Struct, frozen=True):
     given_back: int = 0
     failed: int = 0
     expired: int = 0
-
-
-class Depth(msgspec.Struct, frozen=True):
-    """How many messages the queue holds, approximately.
-
-    Attributes:
-        visible: waiting to be received.
-        in_flight: received by somebody and not yet deleted.
-        delayed: not yet to be received.
-    """
-
-    visible: int
-    in_flight: int
-    delayed: int
-
-    @property
-    def total(self) -> int:
-        """All of them."""
-        return self.visible + self.in_flight + self.delayed
 
 
 class Stalled(msgspec.Struct, frozen=True):

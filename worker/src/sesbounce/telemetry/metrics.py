@@ -9,10 +9,11 @@ from collections.abc import Callable
 import prometheus_client
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from sesbounce.aws.depth import Depth
 from sesbounce.feedback.notification import Kind
 from sesbounce.feedback.reason import Effect, Reason
 from sesbounce.store.result import Recorded
-from sesbounce.telemetry.events import BatchDone, Depth, Polled, Report, Settled, Swept
+from sesbounce.telemetry.events import BatchDone, Polled, Report, Settled, Swept
 from sesbounce.telemetry.health import Judgement
 
 # Each value of a label is a time series of its own, and failures can be of any number of sorts.
