@@ -185,7 +185,7 @@ def send_mail(environment: Mapping[str, str], topic_arn: str) -> None:
     targets = [Target(email, scenario) for _, email, scenario, n in MEMBERS for _ in range(n)]
     sent = send(session.client("ses", endpoint_url=endpoint), SENDER, targets)
     published = act_as_ses(session.client("sns", endpoint_url=endpoint), topic_arn, sent)
-    say(f"{len(sent)} mails sent; SES said {published} things, each fact in both its schemas")
+    say(f"{len(sent)} mails sent; SES said {published} things, each event in both its schemas")
 
 
 def sesbounce(environment: Mapping[str, str], *arguments: str) -> None:

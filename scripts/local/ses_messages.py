@@ -201,7 +201,7 @@ def _complaint(mail: Mail, at: datetime) -> tuple[str, dict[str, Any]]:
 
 
 def _feedback_id(mail: Mail, kind: str) -> str:
-    """The same in both schemas, as it is one fact."""
+    """The same in both schemas, as it is one event."""
     return f"{uuid.uuid5(uuid.NAMESPACE_OID, mail.message_id + kind)}-000000"
 
 

@@ -141,9 +141,9 @@ def wait_until_recorded(
     while True:
         for address in recipients:
             for event in lookup.why(address):
-                fact = (event.mail_id, event.kind)
-                if fact in missing:
-                    missing.discard(fact)
+                found = (event.mail_id, event.kind)
+                if found in missing:
+                    missing.discard(found)
                     progress(f"{address}: {event.kind} ({event.reason})")
         if not missing:
             return

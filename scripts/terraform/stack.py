@@ -312,7 +312,7 @@ def _follow(
     errors: IO[bytes],
     each: Callable[[str], None],
 ) -> tuple[int, str]:
-    """Hand on each line of output as it comes; return the exit status and the error stream."""
+    """InFlight on each line of output as it comes; return the exit status and the error stream."""
     said: list[bytes] = []
     # Read beside the other stream, so that neither pipe can fill up and stop Terraform.
     reader = threading.Thread(target=said.extend, args=(errors,))

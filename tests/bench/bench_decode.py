@@ -2,7 +2,7 @@
 
 `python -m tests.bench.bench_decode` prints one table for each message. What is compared:
 
-* sesbounce, all of it: from the body to the classified, keyed facts,
+* sesbounce, all of it: from the body to the classified, keyed events,
 * sesbounce up to the typed message, which is as far as the others go,
 * pydantic models of the same fields, and models of all fields,
 * Powertools for AWS Lambda: its SNS model, as its `SnsSqsEnvelope` uses it, around the same

@@ -7,10 +7,10 @@ record that write, with their rows ready made: what the database takes for them,
 them. The rounds of all three and of all batch sizes take turns. Both databases wait for the disk
 at each commit.
 
-With `--growth`: how fast batches of 200 are recorded in a SQLite database of millions of facts
+With `--growth`: how fast batches of 200 are recorded in a SQLite database of millions of events
 and addresses, beside one that begins empty; the addresses are any of the millions. A bare update
 of one small column of as many rows says what finding and changing a row alone takes there, which
-no design can save in which an address has a row that changes with each fact about it.
+no design can save in which an address has a row that changes with each event about it.
 """
 
 import argparse
@@ -56,7 +56,7 @@ _TOUCH = (
 )
 
 
-class Pace(NamedTuple):
+class LoopSettings(NamedTuple):
     """How fast something went.
 
     Attributes:
@@ -91,7 +91,7 @@ def batches(told: Sequence[Decoded], size: int) -> Iterator[Sequence[Decoded]]:
 
 
 def emptied(engine: sa.Engine) -> None:
-    """Begin each round with no facts and all members mailable."""
+    """Begin each round with no events and all members mailable."""
     # PostgreSQL would keep what is deleted until it is vacuumed.
     empty = "TRUNCATE" if engine.dialect.name == "postgresql" else "DELETE FROM"
     with write(engine) as connection:
@@ -100,12 +100,12 @@ def emptied(engine: sa.Engine) -> None:
         connection.exec_driver_sql("UPDATE member SET mailable = 1")
 
 
-def timed(work: Callable[[], None], count: int) -> Pace:
+def timed(work: Callable[[], None], count: int) -> LoopSettings:
     """Measure work on that many messages."""
     began, cpu = time.perf_counter(), time.process_time()
     work()
     seconds, cpu = time.perf_counter() - began, time.process_time() - cpu
-    return Pace(count / seconds, cpu / count * 1e6)
+    return LoopSettings(count / seconds, cpu / count * 1e6)
 
 
 def record(engine: sa.Engine, told: Sequence[Decoded], size: int) -> None:
@@ -121,9 +121,10 @@ def insert(engine: sa.Engine, told: Sequence[Decoded], size: int) -> None:
     statement = dialect.insert(event).on_conflict_do_nothing(index_elements=["dedupe_key"])
     for batch in batches(told, size):
         rows: list[dict[str, Any]] = [
-            msgspec.structs.asdict(fact) | {"message_digest": one.digest, "recorded_at": AT}
+            msgspec.structs.asdict(event)
+            | {"message_digest": one.message.digest if one.message else "", "recorded_at": AT}
             for one in batch
-            for fact in one.feedback
+            for event in one.events
         ]
         with write(engine) as connection:
             connection.execute(statement, rows)
@@ -180,9 +181,9 @@ def prepare(url: str) -> sa.Engine:
 
 def measure(name: str, engine: sa.Engine, rounds: int, console: Console) -> None:
     """Measure and print one kind of database."""
-    recorded: dict[int, list[Pace]] = {size: [] for size in SIZES}
-    inserted: dict[int, list[Pace]] = {size: [] for size in SIZES}
-    written: dict[int, list[Pace]] = {size: [] for size in SIZES}
+    recorded: dict[int, list[LoopSettings]] = {size: [] for size in SIZES}
+    inserted: dict[int, list[LoopSettings]] = {size: [] for size in SIZES}
+    written: dict[int, list[LoopSettings]] = {size: [] for size in SIZES}
     for number in track(range(rounds), description=name, console=console):
         for size in SIZES:
             told = messages(max(200, size * 4), number)
@@ -225,17 +226,17 @@ def postgresql_url() -> Iterator[str]:
             yield url
 
 
-def growth(facts: int, addresses: int, rounds: int, console: Console) -> None:
+def growth(events: int, addresses: int, rounds: int, console: Console) -> None:
     """Measure and print what a large database costs."""
-    paces: list[tuple[Pace, Pace, Pace]] = []
+    paces: list[tuple[LoopSettings, LoopSettings, LoopSettings]] = []
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "large.sqlite3"
         engine = prepare(f"sqlite:///{path}")
         record(engine, messages(1000, 0), GROWTH_BATCH)
         engine.dispose()
-        fill(path, facts, addresses)
+        fill(path, events, addresses)
         console.print(
-            f"{facts:,} facts, {addresses:,} addresses: {path.stat().st_size / 1e9:.1f} GB"
+            f"{events:,} events, {addresses:,} addresses: {path.stat().st_size / 1e9:.1f} GB"
         )
         large = open_database(f"sqlite:///{path}")
         for number in track(range(rounds), description="growth", console=console):
@@ -258,7 +259,7 @@ def growth(facts: int, addresses: int, rounds: int, console: Console) -> None:
     rate, cpu = (median(large[n] / small[n] for small, large, _ in paces) for n in (0, 1))
     table.add_row("large/empty", f"{rate:.2f}", f"{cpu:.2f}")
     most = median(bare.rate / (bare.rate + small.rate) for small, _, bare in paces)
-    table.add_row("if a fact took no more than both", f"{most:.2f}", "")
+    table.add_row("if a event took no more than both", f"{most:.2f}", "")
     console.print(table)
 
 
@@ -281,12 +282,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--growth", action="store_true", help="needs 8 GB in the temporary folder")
-    parser.add_argument("--facts", type=int, default=10_000_000, help="of --growth")
+    parser.add_argument("--events", type=int, default=10_000_000, help="of --growth")
     parser.add_argument("--addresses", type=int, default=2_000_000, help="of --growth")
     options = parser.parse_args()
     console = Console()
     if options.growth:
-        growth(options.facts, options.addresses, options.rounds, console)
+        growth(options.events, options.addresses, options.rounds, console)
         return
     with tempfile.TemporaryDirectory() as folder:
         engine = prepare(f"sqlite:///{folder}/bench.sqlite3")

@@ -1,4 +1,4 @@
-"""Fills a SQLite database with what is there after years: facts and addresses, messages pruned.
+"""Fills a SQLite database with what is there after years: events and addresses, messages pruned.
 
 SQLite multiplies what the worker has recorded, so that rows have its sizes and contents; what
 differs from mail to mail (its id, the keys, the time) and the address differ here as well. They
@@ -16,7 +16,7 @@ from rich.progress import Progress
 
 from tests.support import AT
 
-# Facts have come evenly for so long.
+# Events have come evenly for so long.
 _SECONDS = timedelta(days=3 * 365).total_seconds()
 _LOT = 200_000
 
@@ -45,19 +45,19 @@ _OWN = {
 }
 
 
-def fill(database: Path, facts: int, addresses: int) -> None:
+def fill(database: Path, events: int, addresses: int) -> None:
     """Multiply what has been recorded, in place of it.
 
     Args:
-        database: with some facts about some addresses.
-        facts: how many there are to be.
+        database: with some events about some addresses.
+        events: how many there are to be.
         addresses: how many addresses they are to be about.
     """
     with closing(sqlite3.connect(database, isolation_level=None)) as connection, Progress() as bar:
         connection.executescript(
             "PRAGMA synchronous = OFF; PRAGMA cache_size = -4000000; DELETE FROM feedback_message"
         )
-        for table, count in (("feedback_address", addresses), ("feedback_event", facts)):
+        for table, count in (("feedback_address", addresses), ("feedback_event", events)):
             values = {
                 "addresses": addresses,
                 "begin": AT.timestamp() - _SECONDS,

@@ -5,6 +5,7 @@
 """
 
 import sys
+from collections.abc import Sequence
 from functools import reduce
 from random import Random
 from typing import Any
@@ -15,7 +16,7 @@ import msgspec
 with atheris.instrument_imports(include=["sesbounce"]):
     from sesbounce.errors import MessageError
     from sesbounce.feedback.decode import Decoded, decode
-    from sesbounce.feedback.extract import Feedback
+    from sesbounce.feedback.extract import Event
     from sesbounce.policy.verdict import Policy, judge
 from sesbounce.policy.state import State, learn, merge
 from tests.fuzz import trees
@@ -26,7 +27,7 @@ POLICY = Policy()
 SEEDS = seeds()
 # An error names a place and a problem; it does not carry the message.
 LONGEST_ERROR = 10_000
-# How many facts of a message are looked at: a thousand recipients alike teach nothing new.
+# How many events of a message are looked at: a thousand recipients alike teach nothing new.
 MOST_FACTS = 20
 
 
@@ -46,26 +47,26 @@ def as_text(body: bytes) -> str | bytes:
         return body
 
 
-def check_fact(fact: Feedback) -> None:
+def check_event(event: Event) -> None:
     """It can be written as JSON and read again."""
-    assert msgspec.json.decode(msgspec.json.encode(fact), type=Feedback) == fact
-    assert msgspec.convert(msgspec.to_builtins(fact), Feedback) == fact
+    assert msgspec.json.decode(msgspec.json.encode(event), type=Event) == event
+    assert msgspec.convert(msgspec.to_builtins(event), Event) == event
 
 
-def often(fact: Feedback) -> State:
+def often(event: Event) -> State:
     """What is known after the same has happened to as many mails as a probation takes."""
-    mails = (msgspec.structs.replace(fact, mail_id=str(n)) for n in range(POLICY.strikes))
+    mails = (msgspec.structs.replace(event, mail_id=str(n)) for n in range(POLICY.strikes))
     return reduce(merge, map(learn, mails))
 
 
-def check_states(facts: list[Feedback]) -> None:
-    """What the facts teach merges in any order, can be kept, and can be judged."""
+def check_states(events: Sequence[Event]) -> None:
+    """What the events teach merges in any order, can be kept, and can be judged."""
     forth, back = State(), State()
-    for fact in facts:
-        forth = merge(forth, learn(fact))
-        assert judge(often(fact), POLICY).why
-    for fact in reversed(facts):
-        back = merge(back, learn(fact))
+    for event in events:
+        forth = merge(forth, learn(event))
+        assert judge(often(event), POLICY).why
+    for event in reversed(events):
+        back = merge(back, learn(event))
     assert forth == back == merge(forth, back)
     assert msgspec.json.decode(msgspec.json.encode(forth), type=State) == forth
     assert judge(forth, POLICY) == judge(back, POLICY)
@@ -78,12 +79,13 @@ def check(body: bytes) -> None:
     if not isinstance(decoded, Decoded):
         assert len(decoded[1]) < LONGEST_ERROR, "the error is as long as the message"
         return
-    decoded.payload.decode()
+    if decoded.message:
+        decoded.message.payload.decode()
     msgspec.json.encode(decoded)
-    facts = decoded.feedback[:MOST_FACTS]
-    for fact in facts:
-        check_fact(fact)
-    check_states(facts)
+    events = decoded.events[:MOST_FACTS]
+    for event in events:
+        check_event(event)
+    check_states(events)
 
 
 def custom_mutator(data: bytes, max_size: int, seed: int) -> bytes:

@@ -333,7 +333,7 @@ print(json.dumps({
     "worker": open("/proc/1/cmdline").read().split("\\0")[1:3],
     "capabilities": int(status["CapEff"], 16) | int(status["CapBnd"], 16),
     "no_new_privileges": int(status["NoNewPrivs"]),
-    "refused": [refused(path) for path in ("/x", "/opt/sesbounce/x", "/var/tmp/x", "/tmp/x")],
+    "rejected": [refused(path) for path in ("/x", "/opt/sesbounce/x", "/var/tmp/x", "/tmp/x")],
 }))
 """)
         assert told == {
@@ -341,7 +341,7 @@ print(json.dumps({
             "worker": ["/opt/sesbounce/bin/sesbounce", "run"],
             "capabilities": 0,
             "no_new_privileges": 1,
-            "refused": ["Read-only file system"] * 3 + [None],
+            "rejected": ["Read-only file system"] * 3 + [None],
         }
 
     def test_its_stop_signal_ends_it_with_0(self, running: Running) -> None:

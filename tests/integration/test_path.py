@@ -107,12 +107,12 @@ class TestEachEnvelopeAndSchema:
         assert worker.rows("SELECT * FROM suppressed") == []
 
 
-def test_the_same_fact_told_twice_counts_once(
+def test_the_same_event_told_twice_counts_once(
     sns: "SNSClient", worker: Worker, outputs: dict[str, Any]
 ) -> None:
     for schema in (*SCHEMAS, *SCHEMAS):
         sns.publish(TopicArn=outputs["topic_arn"], Message=json.dumps(said(schema=schema)))
-    assert "1 facts recorded, 3 known already; 1 addresses suppressed" in worker.drain()
+    assert "1 events recorded, 3 known already; 1 addresses suppressed" in worker.drain()
     assert worker.rows("SELECT struck FROM member WHERE email LIKE 'jane%'") == [(1,)]
 
 
@@ -123,7 +123,7 @@ def test_a_malformed_message_goes_to_the_dlq_and_the_others_are_handled(
     for message in (*told[:5], '{"notificationType": "Bounce"}', *told[5:]):
         sns.publish(TopicArn=outputs["topic_arn"], Message=message)
     log = worker.drain()
-    assert "9 facts recorded" in log
+    assert "9 events recorded" in log
     assert '"problem": "a Bounce without its object", "place": "$.bounce"' in log
     assert '"fingerprint": "59b8a4b84299"' in log
     assert worker.rows("SELECT count(*) FROM suppressed") == [(9,)]

@@ -25,7 +25,7 @@ def body(session: Any, sqs: "SQSClient", outputs: dict[str, Any]) -> str:
     return received["Messages"][0]["Body"]
 
 
-def facts(body: str) -> Sns:
+def events(body: str) -> Sns:
     sns = open_envelope(body).sns
     assert sns
     return sns
@@ -39,19 +39,19 @@ def key_of(sns: Sns) -> RSAPublicKey:
 
 
 def test_the_signature_verifies_and_a_flipped_byte_does_not(body: str) -> None:
-    sns = facts(body)
+    sns = events(body)
     key = key_of(sns)
     verify(sns, key)
     flipped = body.replace("jane@example.com", "jane@example.con", 1)
     assert flipped != body
     with pytest.raises(TrustError, match="the signature is wrong"):
-        verify(facts(flipped), key)
+        verify(events(flipped), key)
 
 
 def test_the_version_is_the_one_that_the_topic_asks_for(body: str) -> None:
-    assert facts(body).signature_version == "2"
+    assert events(body).signature_version == "2"
 
 
 def test_a_certificate_of_localstack_is_none_of_aws(body: str) -> None:
     with pytest.raises(TrustError, match="certificate is not from"):
-        certificate_url(facts(body))
+        certificate_url(events(body))

@@ -1,4 +1,4 @@
-"""Any documented message is read as it was written, and equal facts have equal keys."""
+"""Any documented message is read as it was written, and equal events have equal keys."""
 
 import json
 from typing import Any
@@ -135,8 +135,8 @@ def test_any_documented_message_round_trips(notification: Notification) -> None:
     assert open_envelope(in_sns(content.decode())).content == content
 
 
-Fact = tuple[str, str, str | None, str | None, str, str]
-facts = st.tuples(
+ListEvent = tuple[str, str, str | None, str | None, str, str]
+events = st.tuples(
     st.sampled_from(["Permanent", "Transient"]),
     st.sampled_from(["General", "MailboxFull"]),
     st.sampled_from([None, "5.1.1", "4.2.2"]),
@@ -146,35 +146,33 @@ facts = st.tuples(
 )
 
 
-def tell(fact: Fact, key: str, seconds: int) -> str:
-    """The dedupe key of a fact, told in one schema or the other, now or a little later."""
-    bounce_type, sub_type, status, action, mail_id, address = fact
+def tell(event: ListEvent, key: str, seconds: int) -> str:
+    """The dedupe key of a event, told in one schema or the other, now or a little later."""
+    bounce_type, sub_type, status, action, mail_id, address = event
     message = bounce(bounce_type, sub_type)
     recipient = {"emailAddress": address, "status": status, "action": action}
     message["bounce"]["bouncedRecipients"] = [recipient]
     message["bounce"]["timestamp"] = AT.replace(second=seconds).isoformat()
     message["mail"]["messageId"] = mail_id
-    return (
-        decode(json.dumps({key: message.pop("notificationType")} | message)).feedback[0].dedupe_key
-    )
+    return decode(json.dumps({key: message.pop("notificationType")} | message)).events[0].dedupe_key
 
 
 @given(
-    facts,
-    facts,
+    events,
+    events,
     st.sampled_from(["notificationType", "eventType"]),
     st.sampled_from(["notificationType", "eventType"]),
     st.integers(0, 59),
 )
-def test_keys_are_equal_exactly_where_facts_are(
-    one: Fact, other: Fact, key: str, other_key: str, seconds: int
+def test_keys_are_equal_exactly_where_events_are(
+    one: ListEvent, other: ListEvent, key: str, other_key: str, seconds: int
 ) -> None:
     assert (tell(one, key, 0) == tell(other, other_key, seconds)) == (one == other)
 
 
-def test_another_sns_message_id_makes_no_other_fact() -> None:
+def test_another_sns_message_id_makes_no_other_event() -> None:
     keys = {
-        decode(in_sns(said(), MessageId=message_id)).feedback[0].dedupe_key
+        decode(in_sns(said(), MessageId=message_id)).events[0].dedupe_key
         for message_id in ("one", "another")
     }
     assert len(keys) == 1

@@ -84,12 +84,12 @@ def test_the_largest_message_there_can_be() -> None:
     message["mail"]["subject"] = "x" * (padding - len(', "subject": ""'))
     body = json.dumps(message)
     assert len(body) == MAX_BYTES
-    assert len(decode(body).feedback) == 8000
+    assert len(decode(body).events) == 8000
     refused_or_decoded(body + " x")
 
 
 @given(st.text(), st.text())
 def test_any_address_and_any_mail_id(address: str, mail_id: str) -> None:
     message = said(about=mail(address, mail_id), at=AT)
-    (fact,) = decode(json.dumps(message)).feedback
-    assert fact.original == address
+    (event,) = decode(json.dumps(message)).events
+    assert event.original == address

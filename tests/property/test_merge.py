@@ -26,13 +26,13 @@ def evidence(effect: Effect) -> st.SearchStrategy[Evidence]:
     )
 
 
-facts = st.one_of(
+events = st.one_of(
     evidence(Effect.HARD).map(lambda e: State(hard=e)),
     evidence(Effect.COMPLAINT).map(lambda e: State(complaint=e)),
     evidence(Effect.COMPLAINT).map(lambda e: State(possible_complaint=e, strikes=(e,))),
-    evidence(Effect.REFUSED).map(lambda e: State(refused=e)),
+    evidence(Effect.NOT_ATTEMPTED).map(lambda e: State(not_attempted=e)),
     evidence(Effect.CONSENT).map(lambda e: State(unsubscribed=e)),
-    # strikes are what the laws could fail on: most facts are strikes
+    # strikes are what the laws could fail on: most events are strikes
     *[evidence(Effect.SOFT).map(lambda e: State(strikes=(e,)))] * 8,
     st.builds(Delivered, moments, st.sampled_from([f"mail-{i}" for i in range(40)])).map(
         lambda delivered: State(deliveries=(delivered,))
@@ -44,14 +44,14 @@ facts = st.one_of(
 )
 
 
-def known_from(facts: list[State]) -> State:
+def known_from(events: list[State]) -> State:
     state = State()
-    for fact in facts:
-        state = merge(state, fact)
+    for event in events:
+        state = merge(state, event)
     return state
 
 
-states = st.lists(facts, max_size=STRIKES_HELD * 2).map(known_from)
+states = st.lists(events, max_size=STRIKES_HELD * 2).map(known_from)
 
 
 @given(states, states)
@@ -70,7 +70,7 @@ def test_merge_is_idempotent(a: State) -> None:
     assert merge(a, State()) == a
 
 
-@given(st.lists(facts, max_size=60), st.randoms(use_true_random=False), st.integers(1, 5))
+@given(st.lists(events, max_size=60), st.randoms(use_true_random=False), st.integers(1, 5))
 def test_any_order_repetition_and_split_gives_the_same_state(
     told: list[State], random: Random, workers: int
 ) -> None:
@@ -96,7 +96,7 @@ LATEST = Evidence(datetime(2026, 11, 20, tzinfo=UTC), Reason.NO_SUCH_MAILBOX)
     states,
     st.sampled_from([State(hard=LATEST), State(complaint=LATEST), State(unsubscribed=LATEST)]),
 )
-def test_the_latest_weighty_fact_suppresses_whatever_came_before(
+def test_the_latest_weighty_event_suppresses_whatever_came_before(
     state: State, latest: State
 ) -> None:
     verdict = judge(merge(state, latest), Policy())

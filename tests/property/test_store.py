@@ -16,7 +16,7 @@ from sesbounce.store.store import Store
 from sesbounce.store.strike_off import StrikeOff
 from tests.support import AT, mail, said
 
-# Few mails, moments and spellings, so that facts repeat and contradict each other.
+# Few mails, moments and spellings, so that events repeat and contradict each other.
 told = st.builds(
     lambda scenario, schema, mail_id, recipient, hours: decode(
         json.dumps(
@@ -41,7 +41,7 @@ def tables_after(batches: list[list[Decoded]]) -> dict[str, list[Any]]:
     with engine.connect() as connection:
         held = {
             "addresses": "SELECT * FROM feedback_address ORDER BY address",
-            "facts": "SELECT dedupe_key, occurred_at FROM feedback_event ORDER BY dedupe_key",
+            "events": "SELECT dedupe_key, occurred_at FROM feedback_event ORDER BY dedupe_key",
             "messages": "SELECT digest FROM feedback_message ORDER BY digest",
         }
         return {name: list(connection.exec_driver_sql(sql)) for name, sql in held.items()}

@@ -20,7 +20,7 @@ def test_every_metric_of_the_dashboard_is_told() -> None:
 def test_every_metric_of_an_alarm_is_told() -> None:
     code = (MONITORING / "alarms.tf").read_text("utf-8")
     names = set(re.findall(r'merge\(local\.worker, \{ name = "(\w+)" \}\)', code))
-    assert names == {"Healthy", "Failed", "StatementRefusals"}
+    assert names == {"Healthy", "Failed", "StatementsRejected"}
     assert names <= set(emf.UNITS)
 
 

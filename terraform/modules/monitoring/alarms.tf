@@ -49,7 +49,7 @@ locals {
     statement-refusals = {
       watch       = var.watch_worker_metrics
       description = "The database refuses a strike-off or restore statement. The log says why; it is tried again every minute."
-      metric      = merge(local.worker, { name = "StatementRefusals" })
+      metric      = merge(local.worker, { name = "StatementsRejected" })
       stat        = "Sum"
       periods     = 5
     }

@@ -9,7 +9,7 @@ locals {
     {
       title   = "Facts by kind"
       stat    = "Sum"
-      metrics = [[{ expression = "SEARCH('{sesbounce,Service,Kind} MetricName=\"FactsRecorded\" Service=\"${local.queue_name}\"', 'Sum', 300)", label = "" }]]
+      metrics = [[{ expression = "SEARCH('{sesbounce,Service,Kind} MetricName=\"EventsRecorded\" Service=\"${local.queue_name}\"', 'Sum', 300)", label = "" }]]
     },
     {
       title   = "Suppressed addresses by reason"
@@ -34,7 +34,7 @@ locals {
     {
       title   = "Messages received, facts recorded, repetitions"
       stat    = "Sum"
-      metrics = [for name in ["MessagesReceived", "FactsRecorded", "Duplicates"] : ["sesbounce", name, "Service", local.queue_name]]
+      metrics = [for name in ["MessagesReceived", "EventsRecorded", "Duplicates"] : ["sesbounce", name, "Service", local.queue_name]]
     },
     {
       title = "Time of a batch, and of its commit, seconds"
@@ -48,12 +48,12 @@ locals {
     {
       title   = "Addresses suppressed and restored"
       stat    = "Sum"
-      metrics = [for name in ["AddressesSuppressed", "AddressesRestored"] : ["sesbounce", name, "Service", local.queue_name]]
+      metrics = [for name in ["AddressesSuppressed", "AddressesReleased"] : ["sesbounce", name, "Service", local.queue_name]]
     },
     {
       title   = "Errors"
       stat    = "Sum"
-      metrics = [for name in ["Undecodable", "Failed", "StatementRefusals", "DeleteFailures"] : ["sesbounce", name, "Service", local.queue_name]]
+      metrics = [for name in ["Undecodable", "Failed", "StatementsRejected", "DeleteFailures"] : ["sesbounce", name, "Service", local.queue_name]]
     },
     {
       title = "Reputation of the account, %"

@@ -10,12 +10,12 @@ import sys
 from multiprocessing import get_context
 
 from sesbounce.aws.sqs import open_queue
-from sesbounce.telemetry.events import Report
-from sesbounce.worker.acknowledge import Settler
-from sesbounce.worker.in_flight import Hand
-from sesbounce.worker.loop import Pace
+from sesbounce.telemetry.reports import Report
+from sesbounce.worker.acknowledge import Acknowledger
+from sesbounce.worker.in_flight import InFlight
+from sesbounce.worker.loop import LoopSettings
 from sesbounce.worker.poller import Poller
-from sesbounce.worker.threads import Crew
+from sesbounce.worker.threads import Threads
 from tests.bench.contestants.durable import QUEUE_URL
 
 _PATIENCE_SECONDS = 0.5
@@ -26,17 +26,17 @@ def ignore(_report: Report) -> None:
 
 
 def pump() -> None:
-    pace = Pace()
+    pace = LoopSettings()
     queue = open_queue(QUEUE_URL, pace.wait_seconds, pace.connections)
-    hand = Hand(pace.room)
-    crew = Crew()
-    settler = Settler(queue, hand, ignore)
+    hand = InFlight(pace.room)
+    threads = Threads()
+    acknowledger = Acknowledger(queue, hand, ignore)
     poller = Poller(queue, hand, ignore, pace.wait_seconds, pace.visibility_seconds)
-    settler.start(crew, pace.pollers)
-    poller.start(crew, pace.pollers)
+    acknowledger.start(threads, pace.pollers)
+    poller.start(threads, pace.pollers)
     while True:
-        crew.check()
-        settler.delete(hand.take(pace.batch_size, pace.batch_wait, _PATIENCE_SECONDS))
+        threads.check()
+        acknowledger.acknowledge(hand.take(pace.batch_size, pace.batch_wait, _PATIENCE_SECONDS))
 
 
 def main(processes: int) -> None:

@@ -1,6 +1,6 @@
 """PostgreSQL behind a network that fails, and failing itself, while one worker goes on.
 
-Every test finds the worker well and has it record a fact that is in the way of the fault.
+Every test finds the worker well and has it record a event that is in the way of the fault.
 """
 
 import contextlib
@@ -68,8 +68,8 @@ class Scene:
         self.running.until(lambda: self.worker.rows(struck) == [(0, 1)])
         self.running.until(green(self.port))
         self.queue.is_done()
-        facts = f"SELECT count(*) FROM feedback_event WHERE address = '{address}'"
-        assert self.worker.rows(facts) == [(1,)]
+        events = f"SELECT count(*) FROM feedback_event WHERE address = '{address}'"
+        assert self.worker.rows(events) == [(1,)]
         assert self.worker.rows(struck) == [(0, 1)]
 
     def red(self, words: str) -> None:

@@ -47,7 +47,7 @@ def test_after_receive(worker: Worker, queue: FeedbackQueue, proxy: Proxy) -> No
     assert recorded(worker) == 0
     assert queue.in_flight == 10
     assert "10 messages received, 10 deleted" in (log := finish(worker, queue, proxy))
-    assert "10 facts recorded, 0 known already; 1 addresses suppressed" in log
+    assert "10 events recorded, 0 known already; 1 addresses suppressed" in log
 
 
 def test_in_the_transaction(on_postgresql: Worker, queue: FeedbackQueue, proxy: Proxy) -> None:
@@ -57,13 +57,13 @@ def test_in_the_transaction(on_postgresql: Worker, queue: FeedbackQueue, proxy: 
     with engine.connect() as other:
         other.exec_driver_sql("SELECT * FROM member FOR UPDATE")
         with worker.running(AWS_ENDPOINT_URL=proxy.url) as running:
-            # It has inserted the facts, and can't strike off.
+            # It has inserted the events, and can't strike off.
             running.until(lambda: worker.rows("SELECT 1 FROM pg_locks WHERE NOT granted"))
             kill(running)
     assert recorded(worker) == 0
     assert queue.in_flight == 10
     assert "10 messages received, 10 deleted" in (log := finish(worker, queue, proxy))
-    assert "10 facts recorded, 0 known already; 1 addresses suppressed" in log
+    assert "10 events recorded, 0 known already; 1 addresses suppressed" in log
 
 
 def test_between_commit_and_delete(worker: Worker, queue: FeedbackQueue, proxy: Proxy) -> None:
@@ -75,7 +75,7 @@ def test_between_commit_and_delete(worker: Worker, queue: FeedbackQueue, proxy: 
     assert worker.rows("SELECT address FROM suppressed") == [("jane@example.com",)]
     assert queue.in_flight == 10
     assert "10 messages received, 10 deleted" in (log := finish(worker, queue, proxy))
-    assert "0 facts recorded, 10 known already; 0 addresses suppressed" in log
+    assert "0 events recorded, 10 known already; 0 addresses suppressed" in log
 
 
 def test_in_mid_delete(worker: Worker, queue: FeedbackQueue, proxy: Proxy) -> None:

@@ -25,7 +25,7 @@ def test_one_in_each_ten_goes_to_the_dlq_and_the_nine_are_committed_at_once(
     with feedback_queue(client, max_receives=2) as queue:
         worker = Worker.make(quick, queue.url, tmp_path)
         queue.send(bodies)
-        # What is given back stays where it is until the test has looked.
+        # What is returned to the queue stays where it is until the test has looked.
         proxy.hold("ChangeMessageVisibilityBatch")
         with worker.running(AWS_ENDPOINT_URL=proxy.url) as running:
             running.until(lambda: (queue.visible, queue.in_flight) == (0, 10))

@@ -1,6 +1,6 @@
 """SQS behind a network that fails, and refusing itself, while one worker goes on.
 
-Every test finds the worker well and has it record a fact that is in the way of the fault.
+Every test finds the worker well and has it record a event that is in the way of the fault.
 """
 
 import itertools

@@ -19,7 +19,7 @@ MANY = 300
 SMALL = {"SESBOUNCE_BATCH_SIZE": "10", "SESBOUNCE_POLLERS": "4"}
 
 
-def facts(count: int) -> list[str]:
+def events(count: int) -> list[str]:
     return [in_sns(said(about=mail(f"{n}@example.com", f"mail-{n}"))) for n in range(count)]
 
 
@@ -50,7 +50,7 @@ def nothing_is_in_between(worker: Worker, queue: FeedbackQueue) -> None:
 
 
 def test_sigterm_under_load(worker: Worker, queue: FeedbackQueue) -> None:
-    queue.send(facts(MANY))
+    queue.send(events(MANY))
     with worker.running(**SMALL) as running:
         under_load(worker, running)
         assert running.stop() == 0, running.log
@@ -75,7 +75,7 @@ def test_what_a_poll_brings_after_sigterm_is_handled(
         proxy.wait_for("ReceiveMessage")
         running.signal(signal.SIGINT)
         running.says('"event": "stopping"')
-        queue.send(facts(1))
+        queue.send(events(1))
         assert running.ends() == 0, running.log
     assert "1 messages received, 1 deleted" in running.log
     assert recorded(worker) == 1
@@ -85,7 +85,7 @@ def test_what_a_poll_brings_after_sigterm_is_handled(
 def test_sigterm_finishes_what_is_in_hand(
     worker: Worker, queue: FeedbackQueue, proxy: Proxy
 ) -> None:
-    queue.send(facts(5))
+    queue.send(events(5))
     proxy.hold("DeleteMessageBatch")
     with worker.running(AWS_ENDPOINT_URL=proxy.url) as running:
         running.until(proxy.held.is_set)
@@ -103,13 +103,13 @@ def test_a_database_that_hangs_does_not_keep_it(
 ) -> None:
     settings = {"AWS_ENDPOINT_URL": proxy.url, "SESBOUNCE_SHUTDOWN_SECONDS": "2"}
     worker.run("db", "upgrade")
-    queue.send(facts(3))
+    queue.send(events(3))
     with write_lock(worker), worker.running(**settings) as running:
         running.until(lambda: len(proxy.receipts) == 3)
         # A poll or two later it is deep in a call of the database's driver.
         proxy.wait_for("ReceiveMessage", 3)
         assert running.stop() == 2, running.log
-    assert '"in_hand": 3, "after_seconds": 2, "event": "not stopped in time"' in running.log
+    assert '"in_flight": 3, "after_seconds": 2, "event": "not stopped in time"' in running.log
     queue.surface(proxy.receipts)
     assert "3 messages received, 3 deleted" in worker.drain()
     assert recorded(worker) == 3
@@ -127,7 +127,7 @@ def test_where_the_database_is_down_all_is_given_back_at_once(
         with on_postgresql.running(**settings, **SMALL) as running:
             proxy.wait_for("ReceiveMessage")
             network.refuse()
-            queue.send(facts(50))
+            queue.send(events(50))
             # One batch is at work, and the others wait for it.
             running.says('"event": "not recorded yet"')
             running.until(lambda: len(proxy.receipts) == 50)
@@ -147,7 +147,7 @@ def test_a_second_signal_ends_it_at_once(
         "SESBOUNCE_WAIT_SECONDS": "20",
     }
     worker.run("db", "upgrade")
-    queue.send(facts(1))
+    queue.send(events(1))
     with write_lock(worker), worker.running(**settings) as running:
         # Each of them waits for messages, after one of them has got one.
         proxy.wait_for("ReceiveMessage", processes + 1)
@@ -165,7 +165,7 @@ class TestSeveralProcesses:
     SETTINGS = SMALL | {"SESBOUNCE_PROCESSES": "2"}
 
     def test_sigterm_to_the_parent(self, worker: Worker, queue: FeedbackQueue) -> None:
-        queue.send(facts(MANY))
+        queue.send(events(MANY))
         with worker.running(**self.SETTINGS) as running:
             under_load(worker, running)
             children = running.children()
@@ -174,7 +174,7 @@ class TestSeveralProcesses:
         nothing_is_in_between(worker, queue)
 
     def test_sigterm_to_all_of_them(self, worker: Worker, queue: FeedbackQueue) -> None:
-        queue.send(facts(MANY))
+        queue.send(events(MANY))
         with worker.running(**self.SETTINGS) as running:
             under_load(worker, running)
             for child in running.children():
@@ -205,7 +205,7 @@ class TestSeveralProcesses:
     def test_children_do_not_outlive_a_parent_that_is_killed(
         self, worker: Worker, queue: FeedbackQueue
     ) -> None:
-        queue.send(facts(MANY))
+        queue.send(events(MANY))
         with worker.running(**self.SETTINGS) as running:
             under_load(worker, running)
             children = running.children()

@@ -39,8 +39,8 @@ SETTINGS = {"SESBOUNCE_BATCH_SIZE": "50", "SESBOUNCE_POLLERS": "4"}
 
 WHAT_IS_KNOWN = {
     "messages": "SELECT digest, kind, mail_id, payload FROM feedback_message ORDER BY digest",
-    # Which of several messages that tell of a fact is the first, and when, is left to chance.
-    "facts": (
+    # Which of several messages that tell of a event is the first, and when, is left to chance.
+    "events": (
         "SELECT dedupe_key, kind, reason, effect, address, original, parsed, shared, occurred_at, "
         "mail_id, source, type, sub_type, status, action, diagnostic, feedback_id, basis "
         "FROM feedback_event ORDER BY dedupe_key"
@@ -113,11 +113,11 @@ def recorded(worker: Worker) -> int:
     return count
 
 
-def disturb(worker: Worker, running: Callable[[], Running], facts: int) -> list[Running]:
+def disturb(worker: Worker, running: Callable[[], Running], events: int) -> list[Running]:
     """Kill one of two workers again and again, and start it anew; the two that are there then."""
     random = Random(SEED)
     pair = [running(), running()]
-    for moment in sorted(random.sample(range(facts), KILLS)):
+    for moment in sorted(random.sample(range(events), KILLS)):
         while recorded(worker) < moment:
             assert all(one.process.poll() is None for one in pair), [one.log for one in pair]
             time.sleep(random.uniform(0, 0.1))
@@ -142,7 +142,7 @@ def test_workers_that_are_killed_leave_the_tables_as_if_undisturbed(
     worker, undisturbed = (on(url, quick, queue, tmp_path) for url in database_urls)
     worker.run("db", "upgrade")
     record_undisturbed(undisturbed, messages)
-    facts = recorded(undisturbed)
+    events = recorded(undisturbed)
     began = time.monotonic()
     started: list[Running] = []
     with ThreadPoolExecutor() as beside, ExitStack() as stack:
@@ -152,16 +152,16 @@ def test_workers_that_are_killed_leave_the_tables_as_if_undisturbed(
             return started[-1]
 
         sent = beside.submit(queue.send, [in_sns(message) for message in messages])
-        pair = disturb(worker, running, facts)
+        pair = disturb(worker, running, events)
         sent.result()
         queue.is_done()
         assert [one.stop() for one in pair] == [0, 0], [one.log for one in pair]
     batches = [line for one in started for line in one.log.splitlines() if '"batch"' in line]
     handled = sum(json.loads(line)["messages"] for line in batches)
     log.info(
-        "%d messages, %d facts, %d kills, %d batches of %d messages, %.0f s",
+        "%d messages, %d events, %d kills, %d batches of %d messages, %.0f s",
         len(messages),
-        facts,
+        events,
         len(started) - 2,
         len(batches),
         handled,

@@ -1,4 +1,4 @@
-"""The store on each kind of database: the same facts, the same tables."""
+"""The store on each kind of database: the same events, the same tables."""
 
 import contextlib
 import json
@@ -19,9 +19,10 @@ from sqlalchemy.exc import OperationalError
 
 from scripts.local.ses_messages import SCHEMAS, Scenario
 from sesbounce.errors import RowError, SchemaError, StoreError, StrikeOffError
-from sesbounce.feedback.decode import Decoded, decode
+from sesbounce.feedback.decode import decode
 from sesbounce.feedback.manual import decide
 from sesbounce.feedback.reason import Reason
+from sesbounce.feedback.recording import Recording
 from sesbounce.policy.verdict import Policy
 from sesbounce.store import migrate
 from sesbounce.store.engine import open_database, write
@@ -58,7 +59,7 @@ def store(engine: sa.Engine, strike_off: StrikeOff | None = None) -> Store:
     return made
 
 
-def decoded(scenario: Scenario, day: float = 0, recipient: str = "jane@example.com") -> Decoded:
+def decoded(scenario: Scenario, day: float = 0, recipient: str = "jane@example.com") -> Recording:
     at = AT + day * DAY
     return decode(json.dumps(said(scenario, mail(recipient, f"mail-{day}"), at=at)))
 
@@ -69,10 +70,10 @@ def rows(engine: sa.Engine, sql: str) -> list[Any]:
 
 
 def tables(engine: sa.Engine) -> dict[str, list[Any]]:
-    """What must be the same, however the facts came."""
+    """What must be the same, however the events came."""
     return {
         "addresses": rows(engine, "SELECT * FROM feedback_address ORDER BY address"),
-        "facts": rows(
+        "events": rows(
             engine, "SELECT dedupe_key, occurred_at FROM feedback_event ORDER BY dedupe_key"
         ),
         "messages": rows(engine, "SELECT digest FROM feedback_message ORDER BY digest"),
@@ -150,8 +151,8 @@ def test_what_the_sender_s_tables_refuse_stops_nothing_else(
     both = [decoded(Scenario.BOUNCE), decoded(Scenario.BOUNCE, 0, "stranger@example.com")]
     recorded = recording.record(both, AT)
     assert (recorded.events, recorded.suppressed) == (2, 2)
-    assert sum(recorded.refused.values()) == 1
-    assert sum(recording.sweep(AT).refused.values()) == 1
+    assert sum(recorded.rejected.values()) == 1
+    assert sum(recording.sweep(AT).rejected.values()) == 1
 
 
 def test_the_time_fits_a_column_for_times(engine: sa.Engine) -> None:
@@ -211,7 +212,7 @@ def test_a_row_of_our_own_that_is_refused_costs_the_batch_nothing_kept(
     with pytest.raises(RowError) as failed:
         recording.record([odd, decoded(Scenario.BOUNCE, 1)], AT)
     assert "jane" not in str(failed.value).lower()
-    assert tables(engine) == {"addresses": [], "facts": [], "messages": []}
+    assert tables(engine) == {"addresses": [], "events": [], "messages": []}
 
 
 def test_statements_that_do_not_fit_are_found_at_the_start(engine: sa.Engine) -> None:
@@ -264,12 +265,12 @@ class TestMigrations:
     def test_keys_of_older_versions_are_put_in_the_order_of_time(self, engine: sa.Engine) -> None:
         timed = [f"0100019a{number:08x}-4f1e-000000" for number in range(1500)]
         about = [mail(f"{number}@example.com", name) for number, name in enumerate(timed)]
-        told = [decode(json.dumps(said(Scenario.BOUNCE, one))) for one in about]
+        told: list[Recording] = [decode(json.dumps(said(Scenario.BOUNCE, one))) for one in about]
         told += [decoded(Scenario.BOUNCE), decide("x@y.z", Reason.SUPPRESSED_BY_HAND, AT)]
         recording = store(engine)
         recording.record(told, AT)
         expected = tables(engine)
-        assert {key[:16] for key, _ in expected["facts"]} > {name[:16] for name in timed}
+        assert {key[:16] for key, _ in expected["events"]} > {name[:16] for name in timed}
         migrate.downgrade(engine, "0002")
         assert tables(engine) == expected
         with write(engine) as connection:
@@ -320,10 +321,10 @@ class TestMigrations:
         assert rows(engine, "SELECT * FROM alembic_version") == [("theirs",)]
 
 
-def random_messages(count: int, seed: int) -> list[Decoded]:
-    """Facts about few addresses, so that they meet; some told twice, in both schemas."""
+def random_messages(count: int, seed: int) -> list[Recording]:
+    """Events about few addresses, so that they meet; some told twice, in both schemas."""
     chance = random.Random(seed)
-    told = []
+    told: list[Recording] = []
     for _ in range(count):
         recipient = f"{chance.choice('Aa')}{chance.randrange(200)}@example.com"
         about = mail(recipient, f"m{chance.randrange(count)}")
@@ -339,7 +340,7 @@ def emptied(engine: sa.Engine) -> None:
             connection.execute(sa.delete(table))
 
 
-def record_in_batches(recording: Store, messages: Sequence[Decoded], size: int) -> None:
+def record_in_batches(recording: Store, messages: Sequence[Recording], size: int) -> None:
     for start in range(0, len(messages), size):
         recording.record(messages[start : start + size], AT)
 
@@ -382,7 +383,7 @@ record_in_batches(recording, messages, 20)
 
 
 def test_processes_that_write_at_once_lose_nothing(engine: sa.Engine, database_url: str) -> None:
-    """Four processes record the same facts, each in an order of its own."""
+    """Four processes record the same events, each in an order of its own."""
     root = Path(__file__).parents[3]
     workers = [
         subprocess.Popen(

@@ -2,11 +2,11 @@
 
 import json
 import random
+import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from operator import itemgetter
-from threading import Event
 from typing import Any
 
 import pytest
@@ -71,7 +71,7 @@ def rows(engine: sa.Engine, sql: str) -> list[Any]:
 
 
 def addresses(engine: sa.Engine) -> list[Any]:
-    """What is known but for spellings, which a fact teaches even if it counts no longer."""
+    """What is known but for spellings, which a event teaches even if it counts no longer."""
     columns = "address, state, suppressed_since, suppressed_until, reason, why"
     found = [
         (address, {k: v for k, v in json.loads(state).items() if k != "spelling"}, *verdict)
@@ -92,7 +92,7 @@ def emptied(engine: sa.Engine) -> None:
 
 
 def messages(count: int, seed: int, people: int = 40) -> list[str]:
-    """Facts about few people, so that they meet."""
+    """Events about few people, so that they meet."""
     chance = random.Random(seed)
     told = []
     for number in range(count):
@@ -154,7 +154,7 @@ def test_states_that_were_lost_come_back(engine: sa.Engine) -> None:
     assert addresses(engine) == before
 
 
-def test_facts_are_judged_again(engine: sa.Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_events_are_judged_again(engine: sa.Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rebuild_module, "_LOT", 7)
     bodies = messages(300, 3)
     store(engine).record(older(monkeypatch, bodies), NOW)
@@ -171,7 +171,7 @@ def test_facts_are_judged_again(engine: sa.Engine, monkeypatch: pytest.MonkeyPat
 
 
 def test_a_worker_may_go_on(server: sa.Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing is lost between two workers and a rebuild that judges all facts again."""
+    """Nothing is lost between two workers and a rebuild that judges all events again."""
     monkeypatch.setattr(rebuild_module, "_LOT", 5)
     known, new = messages(300, 4), messages(600, 5)
     store(server).record(older(monkeypatch, known), NOW)
@@ -257,18 +257,18 @@ def test_nobody_brings_back_who_is_being_forgotten(server: sa.Engine) -> None:
             worker.result()
     assert "jane" not in everything(server)
     assert not Lookup(server, KEYS).check(JANE, NOW).may_mail
-    facts = sum(len(message.feedback) for message in told)
-    assert rows(server, "SELECT count(*) FROM feedback_event") == [(facts,)]
+    events = sum(len(message.events) for message in told)
+    assert rows(server, "SELECT count(*) FROM feedback_event") == [(events,)]
 
 
 def test_whoever_forgets_waits_for_a_batch_that_does_not_know_yet(
     server: sa.Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    in_hand, go_on = Event(), Event()
+    in_flight, go_on = threading.Event(), threading.Event()
     insert: Any = insert_events
 
     def slowly(*arguments: Any) -> Any:
-        in_hand.set()
+        in_flight.set()
         assert go_on.wait(60)
         return insert(*arguments)
 
@@ -277,7 +277,7 @@ def test_whoever_forgets_waits_for_a_batch_that_does_not_know_yet(
     monkeypatch.setattr(store_module, "insert_events", slowly)
     with ThreadPoolExecutor(2) as pool:
         batch = pool.submit(recording.record, [jane(Scenario.BOUNCE)], NOW)
-        assert in_hand.wait(60)
+        assert in_flight.wait(60)
         forgetting = pool.submit(forget, recording, KEYS, [parse(JANE)], NOW)
         try:
             with pytest.raises(TimeoutError):
@@ -285,7 +285,7 @@ def test_whoever_forgets_waits_for_a_batch_that_does_not_know_yet(
         finally:
             go_on.set()
         assert batch.result().events == 1
-        assert forgetting.result().addresses[0].facts == 2
+        assert forgetting.result().addresses[0].events == 2
     assert "jane" not in everything(server)
 
 
@@ -293,7 +293,7 @@ def test_who_is_forgotten_is_found_by_the_keyed_hash(engine: sa.Engine) -> None:
     recording = store(engine)
     recording.record([jane(Scenario.COMPLAINT), *decoded(messages(50, 7))], NOW)
     (erased,) = forget(recording, KEYS, [parse(JANE)], NOW).addresses
-    assert (erased.facts, erased.suppressed) == (1, True)
+    assert (erased.events, erased.suppressed) == (1, True)
     assert "jane" not in everything(engine)
     lookup = Lookup(engine, KEYS)
     assert not lookup.check(JANE, NOW).may_mail

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from scripts.local.ses_messages import Scenario
 from sesbounce.feedback.decode import Decoded, decode
 from sesbounce.lists.files import read_list, write_csv
-from sesbounce.lists.importing import Recording, ToldFacts
+from sesbounce.lists.importing import Importer, ListEvents
 from sesbounce.operations.retention import Pruned, old, prune
 from sesbounce.operations.statistics import By, count
 from sesbounce.policy.verdict import Policy
@@ -83,9 +83,9 @@ def test_a_list_is_streamed_out_and_ends_in_the_same_verdicts(
             connection.execute(sa.delete(table))
     for _ in range(2):
         text.seek(0)
-        facts = ToldFacts(read_list(text), AT + DAY, AT, None, never)
-        recording = Recording(engine, store, AT, never)
-        for batch in facts.batches():
+        events = ListEvents(read_list(text), AT + DAY, AT, None, never)
+        recording = Importer(engine, store, AT, never)
+        for batch in events.batches():
             recording(batch)
         assert verdicts() == expected
     assert recording.recorded.events == 0

@@ -118,11 +118,11 @@ def messages(backlog: Backlog, most: int) -> list[dict[str, Any]]:
 
 def test_each_message_is_a_bounce_of_a_mail_of_its_own() -> None:
     told = messages(Backlog(), 10)
-    facts = [fact for message in told for fact in decode(message["Body"]).feedback]
-    assert {fact.reason for fact in facts} == {Reason.NO_SUCH_MAILBOX}
+    events = [event for message in told for event in decode(message["Body"]).events]
+    assert {event.reason for event in events} == {Reason.NO_SUCH_MAILBOX}
     for distinct in (
-        {fact.dedupe_key for fact in facts},
-        {fact.address for fact in facts},
+        {event.dedupe_key for event in events},
+        {event.address for event in events},
         {message["MessageId"] for message in told},
         {message["ReceiptHandle"] for message in told},
     ):

@@ -1,16 +1,16 @@
 """What a worker may report of a batch."""
 
 from sesbounce.store.result import Recorded
-from sesbounce.telemetry.events import BatchDone
+from sesbounce.telemetry.reports import BatchDone
 
 RECORDED = Recorded(
     events=3,
     duplicates=2,
     suppressed=2,
-    restored=1,
+    released=1,
     struck_rows=5,
     restored_rows=4,
-    refused={"no such column": 1, "locked": 2},
+    rejected={"no such column": 1, "locked": 2},
     kinds={"bounce": 2, "complaint": 1},
     reasons={"no_such_mailbox": 1, "complaint_abuse": 1},
 )

@@ -1,7 +1,7 @@
 import pytest
 
 from sesbounce.backoff import pause
-from sesbounce.worker.batch import again_after
+from sesbounce.worker.batch import return_delay
 
 
 @pytest.mark.parametrize(("times", "longest"), [(1, 1), (2, 2), (3, 4), (4, 8), (11, 900)])
@@ -20,5 +20,5 @@ def test_whoever_has_not_failed_waits_as_after_the_first_time() -> None:
 
 
 def test_a_message_waits_for_at_least_a_second() -> None:
-    assert {again_after(1) for _ in range(100)} == {1}
-    assert {again_after(2) for _ in range(100)} <= {1, 2}
+    assert {return_delay(1) for _ in range(100)} == {1}
+    assert {return_delay(2) for _ in range(100)} <= {1, 2}

@@ -7,13 +7,13 @@
     + NotificationError     what SES said
     + TrustError            who said it
   x CertificateError        the certificate of SNS can't be had now
-  x StoreError              the database refused or can't be reached
-    + RowError              it refused one row, and would take others
+  x StoreError              the database rejected or can't be reached
+    + RowError              it rejected one row, and would take others
     + ConflictError         another writer was in the way; it may be tried again
     + SchemaError           its tables are not the ones that are needed
     + StrikeOffError        a statement for the sender's own tables is wrong
   x DeliveryError           a target of the outbox was not told
-  x QueueError              SQS refused or can't be reached
+  x QueueError              SQS rejected or can't be reached
   x ProcessError            one of several worker processes has failed
   x AddressError            what was asked about is no address
   x ListError               a list to be imported or checked can't be read
@@ -91,11 +91,11 @@ class CertificateError(SesBounceError):
 
 
 class StoreError(SesBounceError):
-    """The database refused or can't be reached; nothing of the batch was kept."""
+    """The database rejected or can't be reached; nothing of the batch was kept."""
 
 
 class RowError(StoreError):
-    """The database refused the values of a row; nothing of the batch was kept."""
+    """The database rejected the values of a row; nothing of the batch was kept."""
 
 
 class ConflictError(StoreError):
@@ -111,7 +111,7 @@ class StrikeOffError(StoreError):
 
 
 class QueueError(SesBounceError):
-    """SQS refused or can't be reached.
+    """SQS rejected or can't be reached.
 
     Attributes:
         lasting: asking again would not help.

@@ -128,8 +128,8 @@ class Settings(BaseSettings):
     probation_longest_days: int = Field(
         default=_DEFAULT.probation_longest.days, ge=1, le=3650, description="the longest probation"
     )
-    refusal_days: int = Field(
-        default=_DEFAULT.refusal.days,
+    not_attempted_days: int = Field(
+        default=_DEFAULT.not_attempted.days,
         ge=1,
         le=3650,
         description="how long an address is suppressed that SES itself refused to try",
@@ -209,7 +209,7 @@ class Settings(BaseSettings):
             probation=timedelta(days=self.probation_days),
             probation_growth=self.probation_growth,
             probation_longest=timedelta(days=self.probation_longest_days),
-            refusal=timedelta(days=self.refusal_days),
+            not_attempted=timedelta(days=self.not_attempted_days),
             possible_complaint=self.possible_complaint,
         )
 

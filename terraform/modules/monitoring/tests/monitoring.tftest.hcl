@@ -30,7 +30,7 @@ run "alarms" {
       no-task            = "sesbounce-no-task AWS/ECS CPUUtilization SampleCount < 1 5 60 breaching cluster service"
       unhealthy          = "sesbounce-unhealthy sesbounce Healthy Minimum < 1 5 60 notBreaching feedback"
       failed             = "sesbounce-failed sesbounce Failed Sum >= 1 5 60 notBreaching feedback"
-      statement-refusals = "sesbounce-statement-refusals sesbounce StatementRefusals Sum >= 1 5 60 notBreaching feedback"
+      statement-refusals = "sesbounce-statement-refusals sesbounce StatementsRejected Sum >= 1 5 60 notBreaching feedback"
       bounce-rate        = "sesbounce-bounce-rate AWS/SES Reputation.BounceRate Maximum >= 0.04 1 3600 ignore"
       complaint-rate     = "sesbounce-complaint-rate AWS/SES Reputation.ComplaintRate Maximum >= 0.0008 1 3600 ignore"
     }
@@ -173,7 +173,7 @@ run "dashboard" {
   assert {
     condition = (
       strcontains(output.dashboard, "SEARCH('{sesbounce,Service,Reason} MetricName=\\\"AddressesSuppressed\\\" Service=\\\"feedback\\\"', 'Sum', 300)")
-      && strcontains(output.dashboard, "SEARCH('{sesbounce,Service,Kind} MetricName=\\\"FactsRecorded\\\" Service=\\\"feedback\\\"', 'Sum', 300)")
+      && strcontains(output.dashboard, "SEARCH('{sesbounce,Service,Kind} MetricName=\\\"EventsRecorded\\\" Service=\\\"feedback\\\"', 'Sum', 300)")
     )
     error_message = "Suppressions must be shown by reason, facts by kind."
   }

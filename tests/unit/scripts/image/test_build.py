@@ -62,8 +62,8 @@ class Noted(Engine):
         self.builds.append(build)
         for path in build.context.rglob("*"):
             if path.is_file():
-                facts = (path.stat().st_mode & 0o777, path.stat().st_mtime)
-                self.files[str(path.relative_to(build.context))] = facts
+                events = (path.stat().st_mode & 0o777, path.stat().st_mtime)
+                self.files[str(path.relative_to(build.context))] = events
         return "sha256:0"
 
     def size(self, name: str) -> str:

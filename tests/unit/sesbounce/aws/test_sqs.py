@@ -12,7 +12,7 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 
-from sesbounce.aws.sqs import Queue, Received, Unsettled
+from sesbounce.aws.sqs import BatchFailures, Queue, Received
 from sesbounce.errors import QueueError
 from tests.support import AT
 
@@ -56,32 +56,32 @@ def refused(code: str, message: str = "no") -> ClientError:
 
 def test_what_is_all_deleted_is_asked_for_once() -> None:
     queue, client = asking({"Successful": []})
-    assert queue.delete(received(3)) == Unsettled()
+    assert queue.delete(received(3)) == BatchFailures()
     assert client.asked == [["r0", "r1", "r2"]]
 
 
 def test_entries_that_sqs_failed_to_delete_are_tried_again_alone() -> None:
     queue, client = asking(failed((1, False), (2, False)), failed((2, False)), {})
-    assert queue.delete(received(3)) == Unsettled()
+    assert queue.delete(received(3)) == BatchFailures()
     assert client.asked == [["r0", "r1", "r2"], ["r1", "r2"], ["r2"]]
 
 
 def test_expired_receipts_are_counted_and_not_tried_again() -> None:
     queue, client = asking(failed((0, True), (1, False)), {})
-    assert queue.delete(received(2)) == Unsettled(expired=frozenset(["r0"]))
+    assert queue.delete(received(2)) == BatchFailures(expired=frozenset(["r0"]))
     assert client.asked == [["r0", "r1"], ["r1"]]
 
 
 def test_it_is_given_up_in_the_end() -> None:
     queue, client = asking(*[failed((0, False))] * 9)
-    assert queue.delete(received(2)) == Unsettled(failed=frozenset(["r0"]))
+    assert queue.delete(received(2)) == BatchFailures(failed=frozenset(["r0"]))
     assert len(client.asked) == 4
 
 
 def test_visibility_is_set_in_the_same_way() -> None:
     queue, client = asking(failed((0, False), (1, True)), {})
     messages = [(message, 60) for message in received(3)]
-    assert queue.set_visibility(messages) == Unsettled(expired=frozenset(["r1"]))
+    assert queue.set_visibility(messages) == BatchFailures(expired=frozenset(["r1"]))
     assert client.asked == [["r0", "r1", "r2"], ["r0"]]
 
 

@@ -8,8 +8,8 @@ from click.testing import CliRunner, Result
 
 from sesbounce.cli import main
 from sesbounce.telemetry.endpoint import serving
-from sesbounce.telemetry.events import Stalled
 from sesbounce.telemetry.observer import observing
+from sesbounce.telemetry.reports import Stalled
 from tests.unit.sesbounce.observed import Clock, free_port, settings
 
 

@@ -99,6 +99,6 @@ def agrees(decoded: Decoded, row: dict[str, str]) -> None:
         return
     assert decoded.type == row["kind"]
     recipients = [parse(r).key for r in row["recipients"].split(",") if r]
-    assert [fact.address for fact in decoded.feedback] == recipients
+    assert [event.address for event in decoded.events] == recipients
     if decoded.kind is Kind.BOUNCE:
-        assert {f"{f.type}/{f.sub_type}" for f in decoded.feedback} == {row["type"]}
+        assert {f"{f.type}/{f.sub_type}" for f in decoded.events} == {row["type"]}

@@ -9,7 +9,7 @@ from tests.support import TOPIC, in_sns, said
 MESSAGE = json.dumps(said())
 
 
-def test_an_sns_notification_gives_its_message_and_its_facts() -> None:
+def test_an_sns_notification_gives_its_message_and_its_events() -> None:
     envelope = open_envelope(in_sns(MESSAGE))
     assert envelope.content.decode() == MESSAGE
     assert envelope.sns is not None

@@ -6,29 +6,29 @@ import pytest
 
 from scripts.local.ses_messages import SCHEMAS, Scenario
 from sesbounce.errors import NotificationError
-from sesbounce.feedback.extract import Feedback, feedback_of, parse_time
+from sesbounce.feedback.extract import Event, events_of, parse_time
 from sesbounce.feedback.notification import Kind, decode_notification
 from sesbounce.feedback.reason import Effect, Reason
 from tests.support import AT, bounce, mail, said
 
 
-def feedback(message: dict[str, Any], fallback: str | datetime | None = None) -> list[Feedback]:
-    return feedback_of(decode_notification(json.dumps(message).encode()), fallback)
+def events(message: dict[str, Any], fallback: str | datetime | None = None) -> list[Event]:
+    return events_of(decode_notification(json.dumps(message).encode()), fallback)
 
 
 def test_a_bounce_tells_of_its_recipient() -> None:
-    (fact,) = feedback(said(about=mail("Jane Doe <Jane@Example.com>")))
-    assert fact.kind is Kind.BOUNCE
-    assert fact.reason is Reason.NO_SUCH_MAILBOX
-    assert fact.effect is Effect.HARD
-    assert fact.address == "jane@example.com"
-    assert fact.original == "Jane Doe <Jane@Example.com>"
-    assert fact.occurred_at == AT
-    assert fact.mail_id == "mail-1"
-    assert fact.source == "sender@example.com"
-    assert (fact.type, fact.sub_type) == ("Permanent", "General")
-    assert fact.diagnostic == "smtp; 550 5.1.1 user unknown"
-    assert fact.basis == "status 5.1.1"
+    (event,) = events(said(about=mail("Jane Doe <Jane@Example.com>")))
+    assert event.kind is Kind.BOUNCE
+    assert event.reason is Reason.NO_SUCH_MAILBOX
+    assert event.effect is Effect.HARD
+    assert event.address == "jane@example.com"
+    assert event.original == "Jane Doe <Jane@Example.com>"
+    assert event.occurred_at == AT
+    assert event.mail_id == "mail-1"
+    assert event.source == "sender@example.com"
+    assert (event.type, event.sub_type) == ("Permanent", "General")
+    assert event.diagnostic == "smtp; 550 5.1.1 user unknown"
+    assert event.basis == "status 5.1.1"
 
 
 def test_each_recipient_is_told_of_apart() -> None:
@@ -37,7 +37,7 @@ def test_each_recipient_is_told_of_apart() -> None:
         {"emailAddress": "jane@example.com", "status": "5.1.1", "action": "failed"},
         {"emailAddress": "richard@example.com", "status": "4.0.0", "action": "delayed"},
     ]
-    jane, richard = feedback(message)
+    jane, richard = events(message)
     assert (jane.effect, richard.effect) == (Effect.HARD, Effect.SOFT)
     assert jane.dedupe_key != richard.dedupe_key
 
@@ -45,37 +45,37 @@ def test_each_recipient_is_told_of_apart() -> None:
 def test_nobody_is_blamed_for_being_in_the_destination() -> None:
     message = said()
     message["mail"]["destination"] += ["mary@example.com"]
-    assert [f.address for f in feedback(message)] == ["jane@example.com"]
+    assert [f.address for f in events(message)] == ["jane@example.com"]
     message["bounce"]["bouncedRecipients"] = []
-    assert feedback(message) == []
+    assert events(message) == []
 
 
 def test_a_complaint_of_several_is_shared() -> None:
     message = said(Scenario.COMPLAINT)
-    assert [f.shared for f in feedback(message)] == [False]
+    assert [f.shared for f in events(message)] == [False]
     message["complaint"]["complainedRecipients"] = [
         {"emailAddress": "jane@example.com"},
         {"emailAddress": "Jane <JANE@example.com>"},
     ]
-    assert [f.shared for f in feedback(message)] == [False, False]
+    assert [f.shared for f in events(message)] == [False, False]
     message["complaint"]["complainedRecipients"] += [{"emailAddress": "mary@example.com"}]
-    assert [f.shared for f in feedback(message)] == [True] * 3
+    assert [f.shared for f in events(message)] == [True] * 3
 
 
 def test_a_delivery_tells_of_each_recipient() -> None:
-    (fact,) = feedback(said(Scenario.SUCCESS))
-    assert fact.effect is Effect.DELIVERED
-    assert fact.diagnostic == "250 2.6.0 Message received"
+    (event,) = events(said(Scenario.SUCCESS))
+    assert event.effect is Effect.DELIVERED
+    assert event.diagnostic == "250 2.6.0 Message received"
 
 
 @pytest.mark.parametrize("scenario", Scenario)
-def test_both_schemas_tell_the_same_fact(scenario: Scenario) -> None:
-    keys = {f.dedupe_key for schema in SCHEMAS for f in feedback(said(scenario, schema=schema))}
+def test_both_schemas_tell_the_same_event(scenario: Scenario) -> None:
+    keys = {f.dedupe_key for schema in SCHEMAS for f in events(said(scenario, schema=schema))}
     assert len(keys) == 1
 
 
-def test_facts_differ_by_mail_kind_address_and_subtype() -> None:
-    facts = [
+def test_events_differ_by_mail_kind_address_and_subtype() -> None:
+    messages = [
         said(),
         said(about=mail(message_id="mail-2")),
         said(about=mail("mary@example.com")),
@@ -84,40 +84,40 @@ def test_facts_differ_by_mail_kind_address_and_subtype() -> None:
         bounce("Transient", "General"),
         bounce("Transient", "MailboxFull"),
     ]
-    assert len({f.dedupe_key for message in facts for f in feedback(message)}) == len(facts)
+    assert len({e.dedupe_key for message in messages for e in events(message)}) == len(messages)
 
 
-def test_without_a_mail_id_the_feedback_id_and_then_the_time_tell_facts_apart() -> None:
+def test_without_a_mail_id_the_feedback_id_and_then_the_time_tell_events_apart() -> None:
     first, second, third = said(), said(), said()
     for message in (first, second, third):
         del message["mail"]["messageId"]
     second["bounce"]["feedbackId"] = "another"
     del third["bounce"]["feedbackId"]
-    keys = {f.dedupe_key for message in (first, second, third) for f in feedback(message)}
+    keys = {f.dedupe_key for message in (first, second, third) for f in events(message)}
     assert len(keys) == 3
 
 
 def test_a_missing_time_falls_back_in_order() -> None:
     message = said(at=AT.replace(hour=13))
-    (fact,) = feedback(message)
-    assert fact.occurred_at == AT.replace(hour=13)
+    (event,) = events(message)
+    assert event.occurred_at == AT.replace(hour=13)
     del message["bounce"]["timestamp"]
-    (fact,) = feedback(message, "2026-11-20T15:00:00Z")
-    assert fact.occurred_at == AT
+    (event,) = events(message, "2026-11-20T15:00:00Z")
+    assert event.occurred_at == AT
     del message["mail"]["timestamp"]
-    (fact,) = feedback(message, "2026-11-20T15:00:00Z")
-    assert fact.occurred_at == AT.replace(hour=15)
-    (fact,) = feedback(message, AT.replace(hour=16))
-    assert fact.occurred_at == AT.replace(hour=16)
+    (event,) = events(message, "2026-11-20T15:00:00Z")
+    assert event.occurred_at == AT.replace(hour=15)
+    (event,) = events(message, AT.replace(hour=16))
+    assert event.occurred_at == AT.replace(hour=16)
     with pytest.raises(NotificationError, match="no time"):
-        feedback(message)
+        events(message)
 
 
 def test_a_complaint_without_a_timestamp_has_its_arrival_date() -> None:
     message = said(Scenario.COMPLAINT)
     message["complaint"] |= {"timestamp": None, "arrivalDate": "2026-11-20T10:00:00.000-05:00"}
-    (fact,) = feedback(message)
-    assert fact.occurred_at == AT.replace(hour=15)
+    (event,) = events(message)
+    assert event.occurred_at == AT.replace(hour=15)
 
 
 @pytest.mark.parametrize(

@@ -49,13 +49,15 @@ MEANINGS: dict[str, Meaning] = {
         [(JANE, Reason.PERMANENT_FAILURE, HARD), (RICHARD, Reason.TEMPORARY_FAILURE, SOFT)],
     ),
     "bounce-permanent-noemail": bounce(Reason.NO_SUCH_MAILBOX, HARD),
-    "bounce-permanent-suppressed": bounce(Reason.SUPPRESSED_GLOBALLY, Effect.REFUSED),
+    "bounce-permanent-suppressed": bounce(Reason.SUPPRESSED_GLOBALLY, Effect.NOT_ATTEMPTED),
     "bounce-permanent-onaccountsuppressionlist": bounce(
-        Reason.SUPPRESSED_BY_ACCOUNT, Effect.REFUSED
+        Reason.SUPPRESSED_BY_ACCOUNT, Effect.NOT_ATTEMPTED
     ),
-    "bounce-permanent-ontenantsuppressionlist": bounce(Reason.SUPPRESSED_BY_TENANT, Effect.REFUSED),
+    "bounce-permanent-ontenantsuppressionlist": bounce(
+        Reason.SUPPRESSED_BY_TENANT, Effect.NOT_ATTEMPTED
+    ),
     "bounce-permanent-emailvalidationsuppressed": bounce(
-        Reason.SUPPRESSED_BY_VALIDATION, Effect.REFUSED
+        Reason.SUPPRESSED_BY_VALIDATION, Effect.NOT_ATTEMPTED
     ),
     "bounce-permanent-unsubscribedrecipient": bounce(Reason.UNSUBSCRIBED, Effect.CONSENT),
     "bounce-transient-general": bounce(Reason.TEMPORARY_FAILURE, SOFT),
@@ -74,7 +76,9 @@ MEANINGS: dict[str, Meaning] = {
     "complaint-other": complaint(Reason.COMPLAINT_OTHER),
     "complaint-virus": complaint(Reason.COMPLAINT_VIRUS),
     "complaint-without-report": complaint(Reason.COMPLAINT_OTHER),
-    "complaint-onaccountsuppressionlist": complaint(Reason.SUPPRESSED_BY_ACCOUNT, Effect.REFUSED),
+    "complaint-onaccountsuppressionlist": complaint(
+        Reason.SUPPRESSED_BY_ACCOUNT, Effect.NOT_ATTEMPTED
+    ),
     "complaint-of-one-of-two": (
         Kind.COMPLAINT,
         [
@@ -143,12 +147,12 @@ def test_every_fixture_has_a_meaning() -> None:
 def test_a_message_means_the_same_in_every_envelope(name: str, envelope: str, key: str) -> None:
     body = ENVELOPES[envelope](with_key(load(name), key))
     decoded = decode(body)
-    told = [(fact.address, fact.reason, fact.effect) for fact in decoded.feedback]
+    told = [(event.address, event.reason, event.effect) for event in decoded.events]
     assert (decoded.kind, told) == MEANINGS[name]
     reference = decode(json.dumps(load(name)))
-    assert [f.dedupe_key for f in decoded.feedback] == [f.dedupe_key for f in reference.feedback]
+    assert [f.dedupe_key for f in decoded.events] == [f.dedupe_key for f in reference.events]
     assert all(
-        fact.occurred_at in (AT, AT.replace(hour=11, minute=59)) for fact in decoded.feedback
+        event.occurred_at in (AT, AT.replace(hour=11, minute=59)) for event in decoded.events
     )
 
 
@@ -157,18 +161,19 @@ def test_an_event_of_eventbridge_without_a_type_of_its_own_is_kept_as_unknown() 
     for body in (json.dumps(event), in_sns(event)):
         decoded = decode(body)
         assert (decoded.kind, decoded.type) == (Kind.UNKNOWN, event["detail-type"])
-        assert json.loads(decoded.payload) == event["detail"]
+        assert decoded.message
+        assert json.loads(decoded.message.payload) == event["detail"]
 
 
 def test_a_message_without_a_time_has_eventbridge_s() -> None:
     message = load("bounce-permanent-general")
     del message["bounce"]["timestamp"], message["mail"]["timestamp"]
     event = {"detail-type": "Email Bounced", "time": "2026-11-20T12:00:00Z", "detail": message}
-    assert decode(json.dumps(event)).feedback[0].occurred_at == AT
-    assert decode(json.dumps(message), AT).feedback[0].occurred_at == AT
+    assert decode(json.dumps(event)).events[0].occurred_at == AT
+    assert decode(json.dumps(message), AT).events[0].occurred_at == AT
 
 
-def test_different_facts_have_different_keys() -> None:
+def test_different_events_have_different_keys() -> None:
     """All fixtures tell of one mail; what they tell differs, but for the evidence of a bounce."""
     same = {
         "bounce-permanent-general-unknown-user",
@@ -179,16 +184,16 @@ def test_different_facts_have_different_keys() -> None:
         "complaint-of-one-of-two",
         "bounce-nobody",
     }
-    facts = [
-        f for name in MEANINGS if name not in same for f in decode(json.dumps(load(name))).feedback
+    events = [
+        f for name in MEANINGS if name not in same for f in decode(json.dumps(load(name))).events
     ]
-    assert len({fact.dedupe_key for fact in facts}) == len(facts)
+    assert len({event.dedupe_key for event in events}) == len(events)
 
 
 def test_delays_opens_and_clicks_may_happen_again() -> None:
     for name in ("deliverydelay-general", "open", "click", "subscription-topic"):
         message = load(name)
         detail = next(v for k, v in message.items() if isinstance(v, dict) and k != "mail")
-        first = decode(json.dumps(message)).feedback[0].dedupe_key
+        first = decode(json.dumps(message)).events[0].dedupe_key
         detail["timestamp"] = "2026-11-20T12:00:00.001Z"
-        assert decode(json.dumps(message)).feedback[0].dedupe_key != first
+        assert decode(json.dumps(message)).events[0].dedupe_key != first

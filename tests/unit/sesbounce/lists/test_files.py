@@ -17,10 +17,10 @@ from sesbounce.cli.group import Commands
 from sesbounce.cli.transfer import export, import_
 from sesbounce.errors import EntryError, ListError
 from sesbounce.feedback.decode import Decoded, decode
-from sesbounce.feedback.extract import Feedback
+from sesbounce.feedback.extract import Event
 from sesbounce.feedback.manual import decide
 from sesbounce.feedback.reason import Reason
-from sesbounce.lists.files import ReadList, fact_of, read_list
+from sesbounce.lists.files import ReadList, event_of, read_list
 from sesbounce.lists.formats import Listing
 from sesbounce.policy.verdict import Policy
 from sesbounce.store.engine import open_database, write
@@ -143,22 +143,22 @@ def read(text: str, format_name: str | None = None, **more: Any) -> ReadList:
     return read_list(io.StringIO(text, newline=""), format_name, **more)
 
 
-def facts(text: str, format_name: str | None = None, **more: Any) -> list[Feedback]:
-    """The facts of a list that has no bad rows."""
+def events(text: str, format_name: str | None = None, **more: Any) -> list[Event]:
+    """The events of a list that has no bad rows."""
     found = read(text, format_name, **more)
     told = list(found.rows)
     assert [row.problem for row in told] == [None] * len(told)
-    return [fact_of(entry, found.format, NOW, UNDATED) for row in told for entry in row.entries]
+    return [event_of(entry, found.format, NOW, UNDATED) for row in told for entry in row.entries]
 
 
 def reasons(text: str, **more: Any) -> dict[str, str]:
-    return {fact.address: fact.reason.value for fact in facts(text, **more)}
+    return {event.address: event.reason.value for event in events(text, **more)}
 
 
 class TestFormats:
     def test_sendgrid_s_bounces_are_judged_by_status_and_text(self) -> None:
-        found = facts(SENDGRID_BOUNCES, file_name="suppression_bounces.csv")
-        assert [fact.reason for fact in found] == [
+        found = events(SENDGRID_BOUNCES, file_name="suppression_bounces.csv")
+        assert [event.reason for event in found] == [
             Reason.NO_SUCH_MAILBOX,
             Reason.MAILBOX_FULL,
             Reason.PERMANENT_FAILURE,
@@ -185,12 +185,12 @@ class TestFormats:
             read(text, listing=Listing.BOUNCES)
 
     def test_mailgun(self) -> None:
-        found = facts(MAILGUN_BOUNCES)
-        assert [fact.diagnostic for fact in found] == [
+        found = events(MAILGUN_BOUNCES)
+        assert [event.diagnostic for event in found] == [
             "550 No such mailbox",
             "550 5.1.1 user unknown",
         ]
-        assert {fact.occurred_at for fact in found} == {
+        assert {event.occurred_at for event in found} == {
             datetime(2024, 10, 18, 18, 28, 14, tzinfo=UTC)
         }
         assert found[1].reason is Reason.NO_SUCH_MAILBOX
@@ -205,9 +205,9 @@ class TestFormats:
         }
 
     def test_mailchimp(self) -> None:
-        (fact,) = facts(MAILCHIMP_CLEANED)
-        assert fact.reason is Reason.PERMANENT_FAILURE
-        assert fact.occurred_at == datetime(2019, 3, 21, 10, 11, 12, tzinfo=UTC)
+        (event,) = events(MAILCHIMP_CLEANED)
+        assert event.reason is Reason.PERMANENT_FAILURE
+        assert event.occurred_at == datetime(2019, 3, 21, 10, 11, 12, tzinfo=UTC)
         text = "Email Address,UNSUB_TIME\na@example.com,2019-03-21 10:11:12\n"
         assert reasons(text) == {"a@example.com": "unsubscribed"}
 
@@ -225,8 +225,8 @@ class TestFormats:
         ids=["document", "as the AWS CLI prints it", "lines", "csv", "import", "Excel"],
     )
     def test_ses_s_list_in_all_its_forms(self, text: str) -> None:
-        found = facts(text.removeprefix("\ufeff"))
-        assert [(fact.address, fact.original, fact.reason.value) for fact in found] == [
+        found = events(text.removeprefix("\ufeff"))
+        assert [(event.address, event.original, event.reason.value) for event in found] == [
             ("a@example.com", "a@example.com", "permanent_failure"),
             ("b@example.com", "B@example.com", "complaint_other"),
         ]
@@ -249,7 +249,7 @@ class TestFormats:
 
     def test_keys_are_the_same_again_and_differ_for_what_differs(self) -> None:
         def keys(text: str) -> list[str]:
-            return [fact.dedupe_key for fact in facts(text, file_name="bounces")]
+            return [event.dedupe_key for event in events(text, file_name="bounces")]
 
         assert keys(SENDGRID_BOUNCES) == keys(SENDGRID_BOUNCES)
         later = SENDGRID_BOUNCES.replace("1443651125", "1543651125")
@@ -259,11 +259,11 @@ class TestFormats:
             True,
         ]
 
-    def test_a_time_in_the_future_is_no_fact(self) -> None:
+    def test_a_time_in_the_future_is_no_event(self) -> None:
         text = f"address,reason,since\na@example.com,unsubscribed,{NOW + 9 * DAY}\n"
         ((_, (entry,), _),) = read(text).rows
         with pytest.raises(EntryError, match="lies in the future"):
-            fact_of(entry, "sesbounce", NOW, UNDATED)
+            event_of(entry, "sesbounce", NOW, UNDATED)
 
 
 BAD_ROWS = """address,reason,since,strikes
@@ -291,7 +291,7 @@ def test_bad_rows_are_named_and_cost_only_themselves(engine: sa.Engine, tmp_path
     ]
     assert "line 3: 'no address' is no address" in result.stderr
     assert "line 6: 'yesterday' is no time that can be read" in result.stderr
-    assert "11 rows, 9 refused" in result.stdout
+    assert "11 rows, 9 rejected" in result.stdout
     assert [row[0] for row in verdicts(engine)] == ["good@example.com", "last@example.com"]
 
 
@@ -393,10 +393,10 @@ class TestImport:
         result = sesbounce("import", file, "--note", "moved from SendGrid")
         assert result.exit_code == 0
         assert result.stdout == (
-            "Read sendgrid's bounces: 3 rows, 0 refused.\n"
-            "Facts by reason: 1 mailbox_full, 1 no_such_mailbox, 1 permanent_failure.\n"
+            "Read sendgrid's bounces: 3 rows, 0 rejected.\n"
+            "Events by reason: 1 mailbox_full, 1 no_such_mailbox, 1 permanent_failure.\n"
             "3 recorded, 0 known already; 2 addresses suppressed (1 rows struck off), "
-            "0 restored (0 rows).\n"
+            "0 released (0 rows).\n"
         )
         assert rows(engine, "SELECT email FROM member WHERE mailable = 0") == [
             ("Jane@Example.com",)

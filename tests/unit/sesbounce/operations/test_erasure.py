@@ -12,9 +12,10 @@ from sesbounce import client
 from sesbounce.cli import main
 from sesbounce.errors import ConfigurationError
 from sesbounce.feedback.address import parse
-from sesbounce.feedback.decode import Decoded, decode
+from sesbounce.feedback.decode import decode
 from sesbounce.feedback.manual import decide
 from sesbounce.feedback.reason import Reason
+from sesbounce.feedback.recording import Recording
 from sesbounce.operations import erasure
 from sesbounce.operations.erasure import Erased, Erasure, forget, settle
 from sesbounce.operations.rebuild import Rebuild
@@ -23,7 +24,7 @@ from sesbounce.privacy.keyed_hash import HashKeys
 from sesbounce.store.engine import open_database, write
 from sesbounce.store.forgotten import HASH_KEYS
 from sesbounce.store.lookup import Lookup
-from sesbounce.store.outbox import Note, Outbox
+from sesbounce.store.outbox import Outbox
 from sesbounce.store.result import Recorded
 from sesbounce.store.schema import metadata
 from sesbounce.store.store import Store
@@ -46,7 +47,7 @@ def store(engine: sa.Engine, keys: HashKeys = KEYS, outbox: Outbox | None = None
     return made
 
 
-def decoded(scenario: Scenario, day: float = 0, recipient: str = "Jane@Example.com") -> Decoded:
+def decoded(scenario: Scenario, day: float = 0, recipient: str = "Jane@Example.com") -> Recording:
     at = AT + day * DAY
     return decode(json.dumps(said(scenario, mail(recipient, f"mail-{day}"), at=at)))
 
@@ -87,7 +88,7 @@ def several() -> dict[str, Any]:
     return message
 
 
-def all_sorts() -> list[Decoded]:
+def all_sorts() -> list[Recording]:
     opened = {"eventType": "Open", "mail": said()["mail"], "open": {"userAgent": "x"}}
     unknown = {"eventType": "Levitation", "mail": {"destination": [f"x <{JANE}>"]}}
     return [
@@ -107,9 +108,9 @@ def test_nothing_names_her_and_she_stays_suppressed(engine: sa.Engine) -> None:
 
     done = forgotten(engine)
     (erased,) = done.addresses
-    assert (erased.name, erased.facts, erased.suppressed) == (NAME, 9, True)
+    assert (erased.name, erased.events, erased.suppressed) == (NAME, 9, True)
     assert (done.messages, done.waiting) == (9, 0)
-    assert done.mentions == 3  # two facts about mary, and what is known of her
+    assert done.mentions == 3  # two events about mary, and what is known of her
     left = everything(engine).replace("mary.jane", "")
     assert "jane" not in left
     assert "mary@example.com" in left
@@ -188,7 +189,7 @@ def test_her_own_tables_are_told_by_her_name_when_she_comes_back(engine: sa.Engi
     forgotten(engine)
     assert mailable(engine) == 0
     assert recording.record([decide(JANE, Reason.ALLOWED_BY_HAND, NOW)], NOW) == Recorded(
-        events=1, restored=1, restored_rows=1, kinds={"manual": 1}
+        events=1, released=1, restored_rows=1, kinds={"manual": 1}
     )
     assert mailable(engine) == 1
     assert answers(engine) == (True, True)
@@ -207,13 +208,7 @@ def test_who_was_not_struck_off_yet_is_so_when_forgotten(engine: sa.Engine) -> N
 
 
 def test_others_are_told_of_her_by_name_or_not_at_all(engine: sa.Engine) -> None:
-    class Target:
-        name = "webhook"
-
-        def deliver(self, note: Note) -> None:
-            raise AssertionError
-
-    recording = store(engine, outbox=Outbox([Target()]))
+    recording = store(engine, outbox=Outbox(["webhook"]))
     recording.record([decoded(Scenario.SUPPRESSIONLIST)], NOW)
     with write(engine) as connection:  # it has been delivered
         connection.exec_driver_sql("DELETE FROM feedback_outbox")
@@ -225,13 +220,7 @@ def test_others_are_told_of_her_by_name_or_not_at_all(engine: sa.Engine) -> None
 
 
 def test_notes_that_wait_are_counted_and_keep_the_address(engine: sa.Engine) -> None:
-    class Target:
-        name = "webhook"
-
-        def deliver(self, note: Note) -> None:
-            raise AssertionError
-
-    store(engine, outbox=Outbox([Target()])).record([decoded(Scenario.BOUNCE)], NOW)
+    store(engine, outbox=Outbox(["webhook"])).record([decoded(Scenario.BOUNCE)], NOW)
     assert forgotten(engine).waiting == 1
     assert rows(engine, "SELECT address FROM feedback_outbox") == [(JANE,)]
 
@@ -306,7 +295,7 @@ class TestKeys:
         unaware.record([decoded(Scenario.BOUNCE), decoded(Scenario.COMPLAINT)], NOW)
         assert JANE in everything(engine)
         assert answers(engine) == (False, False)
-        assert forgotten(engine).addresses[0].facts == 2
+        assert forgotten(engine).addresses[0].events == 2
         assert "jane" not in everything(engine)
         assert rows(engine, "SELECT count(*) FROM feedback_event") == [(2,)]
         assert rows(engine, "SELECT reason FROM suppressed") == [("complaint_abuse",)]
@@ -333,11 +322,11 @@ class TestCommand:
         assert result.exit_code == 0
         assert "jane" not in result.output.lower()
         lines = result.stdout.splitlines()
-        assert lines[0].startswith("1: forgotten, 1 facts; it stays suppressed (hard bounce: no ")
+        assert lines[0].startswith("1: forgotten, 1 events; it stays suppressed (hard bounce: no ")
         assert lines[1:] == [
             f"    {NAME}",
             "2: nothing was known about it",
-            "1 messages given up, 0 mentions in facts about others cut.",
+            "1 messages given up, 0 mentions in events about others cut.",
         ]
         assert "jane" not in everything(engine)
         check_ = self.sesbounce("check", JANE)

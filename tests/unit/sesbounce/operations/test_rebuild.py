@@ -12,9 +12,10 @@ from scripts.local.ses_messages import Scenario
 from sesbounce.cli import main
 from sesbounce.errors import StoreError
 from sesbounce.feedback.classify import Classified
-from sesbounce.feedback.decode import Decoded, decode
+from sesbounce.feedback.decode import decode
 from sesbounce.feedback.manual import decide
 from sesbounce.feedback.reason import Reason
+from sesbounce.feedback.recording import Recording
 from sesbounce.operations import rebuild as rebuild_module
 from sesbounce.operations.rebuild import Rebuild, Totals
 from sesbounce.policy.verdict import Policy
@@ -36,7 +37,7 @@ def store(engine: sa.Engine, **policy: Any) -> Store:
     return made
 
 
-def decoded(scenario: Scenario, day: float = 0, recipient: str = "jane@example.com") -> Decoded:
+def decoded(scenario: Scenario, day: float = 0, recipient: str = "jane@example.com") -> Recording:
     at = AT + day * DAY
     return decode(json.dumps(said(scenario, mail(recipient, f"mail-{day}"), at=at)))
 
@@ -69,11 +70,11 @@ def previewed(rebuilding: Rebuild) -> list[tuple[str, str]]:
     return [(change.address, change.change) for change in rebuilding.preview()]
 
 
-def strikes(number: int, recipient: str = "jane@example.com") -> list[Decoded]:
+def strikes(number: int, recipient: str = "jane@example.com") -> list[Recording]:
     return [decoded(Scenario.MAILBOX_FULL, day, recipient) for day in range(number)]
 
 
-def facts_of_all_sorts() -> list[Decoded]:
+def facts_of_all_sorts() -> list[Recording]:
     told = [decoded(s, n, f"{s}@example.com") for n, s in enumerate(Scenario)]
     for file in sorted(FIXTURES.glob("*.json")):
         message = json.loads(file.read_text())
@@ -92,8 +93,8 @@ def test_under_the_same_policy_and_taxonomy_nothing_changes(
     rebuilding = Rebuild(recording, NOW, reclassify=reclassify)
     assert (applied(rebuilding), tables(engine)) == ([], before)
     addresses = len(before[0])
-    assert rebuilding.totals == Totals(addresses=addresses, facts=rebuilding.totals.facts)
-    assert rebuilding.totals.facts > addresses > 5
+    assert rebuilding.totals == Totals(addresses=addresses, events=rebuilding.totals.events)
+    assert rebuilding.totals.events > addresses > 5
 
 
 def test_text_that_databases_keep_otherwise_is_replayed_as_it_was_learned(
@@ -192,7 +193,7 @@ def test_a_rebuild_that_was_killed_is_run_again(
     assert rows(engine, query) == [(7,)]
 
 
-def test_a_fact_that_tells_nothing_makes_no_address(engine: sa.Engine) -> None:
+def test_a_event_that_tells_nothing_makes_no_address(engine: sa.Engine) -> None:
     recording = store(engine)
     recording.record([decode(json.dumps(bounce("Transient", "MessageTooLarge")))], NOW)
     execute(engine, "UPDATE feedback_event SET basis = 'older words'")
@@ -232,7 +233,7 @@ class TestReclassify:
         assert applied(rebuilding) == [("jane@example.com", "released")]
         assert rebuilding.totals == Totals(
             addresses=1,
-            facts=1,
+            events=1,
             released=1,
             reclassified={"permanent_failure -> mailbox_full": 1},
             restored_rows=1,
@@ -246,7 +247,7 @@ class TestReclassify:
         store(engine).record([decode(json.dumps(self.full()))], NOW)
         assert tables(engine) == after
 
-    def test_without_it_the_facts_stay_as_they_were_judged(
+    def test_without_it_the_events_stay_as_they_were_judged(
         self, engine: sa.Engine, older: Any
     ) -> None:
         older([self.full()])
@@ -255,7 +256,7 @@ class TestReclassify:
         assert tables(engine) == before
 
     @pytest.mark.parametrize("right_day", [-1, 1])
-    def test_what_another_fact_of_the_log_says_comes_back(
+    def test_what_another_event_of_the_log_says_comes_back(
         self, engine: sa.Engine, older: Any, right_day: int
     ) -> None:
         right = said(about=mail(message_id="right"), at=AT + right_day * DAY)
@@ -345,7 +346,7 @@ class TestCommand:
         assert lines[0] == "jane@example.com: is released"
         assert lines[1].startswith("    before: 3 strikes in 14 days")
         assert lines[2] == "    after:  nothing speaks against mailing it"
-        assert lines[3].startswith("3 facts about 1 addresses: 0 are suppressed, 1 released")
+        assert lines[3].startswith("3 events about 1 addresses: 0 are suppressed, 1 released")
         assert lines[4:] == ["Nothing was changed: this was a dry run."]
         assert tables(engine) == before
 
@@ -377,7 +378,7 @@ class TestCommand:
         monkeypatch.setenv("SESBOUNCE_RESTORE_SQL", RESTORE.replace("= 1", "= 2"))
         result = self.sesbounce("--strikes", "4")
         assert result.exit_code == 1
-        assert "1 addresses were refused by your tables: CHECK constraint" in result.stdout
+        assert "1 addresses were rejected by your tables: CHECK constraint" in result.stdout
 
     def test_a_dry_run_of_an_older_database_says_what_to_do(self, engine: sa.Engine) -> None:
         execute(engine, "DELETE FROM feedback_version")

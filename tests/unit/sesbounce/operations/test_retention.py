@@ -9,9 +9,10 @@ from click.testing import CliRunner, Result
 from scripts.local.ses_messages import Scenario
 from sesbounce.cli.group import Commands
 from sesbounce.cli.tend import prune as prune_command
-from sesbounce.feedback.decode import Decoded, decode
+from sesbounce.feedback.decode import decode
 from sesbounce.feedback.manual import decide
 from sesbounce.feedback.reason import Reason
+from sesbounce.feedback.recording import Recording
 from sesbounce.operations.retention import Pruned, age, old, prune
 from sesbounce.policy.verdict import Policy
 from sesbounce.store.store import Store
@@ -41,7 +42,7 @@ def store(engine: sa.Engine, url: str, monkeypatch: pytest.MonkeyPatch) -> Store
     return store
 
 
-def told(days_ago: int) -> list[Decoded]:
+def told(days_ago: int) -> list[Recording]:
     """A little of everything that makes a state."""
     at = NOW - days_ago * DAY
     scenarios = [
@@ -72,7 +73,7 @@ def rows(engine: sa.Engine, table: str) -> list[tuple[object, ...]]:
 
 
 @pytest.fixture
-def recorded(store: Store) -> list[Decoded]:
+def recorded(store: Store) -> list[Recording]:
     """What SES told a hundred days ago, and what it told today."""
     long_ago = told(100)
     store.record(long_ago, NOW - 100 * DAY)
@@ -82,7 +83,7 @@ def recorded(store: Store) -> list[Decoded]:
 
 @pytest.mark.usefixtures("recorded")
 def test_no_verdict_changes_and_what_is_told_again_is_no_news(
-    store: Store, engine: sa.Engine, recorded: list[Decoded]
+    store: Store, engine: sa.Engine, recorded: list[Recording]
 ) -> None:
     addresses = rows(engine, "feedback_address")
     assert prune(engine, NOW - 90 * DAY) == Pruned(NOW - 90 * DAY, messages=8, events=9)
@@ -93,7 +94,7 @@ def test_no_verdict_changes_and_what_is_told_again_is_no_news(
     prune(engine, NOW + DAY)
     assert rows(engine, "feedback_event") == rows(engine, "feedback_message") == []
     again = store.record([*recorded, *told(1)], NOW)
-    assert (again.events, again.suppressed, again.restored) == (18, 0, 0)
+    assert (again.events, again.suppressed, again.released) == (18, 0, 0)
     assert rows(engine, "feedback_address") == addresses
 
 
@@ -114,7 +115,7 @@ class TestCommand:
         before = rows(engine, "feedback_event")
         result = sesbounce("prune", "--older-than", "90d", "--dry-run")
         assert result.exit_code == 0
-        assert result.stdout.startswith("8 messages and 9 facts recorded before ")
+        assert result.stdout.startswith("8 messages and 9 events recorded before ")
         assert result.stdout.endswith(" would be deleted.\n")
         assert rows(engine, "feedback_event") == before
 
@@ -123,7 +124,7 @@ class TestCommand:
         for answer in ("n\n", ""):
             result = sesbounce("prune", "--older-than", "90d", stdin=answer)
             assert result.exit_code == 1
-            assert "Delete 8 messages and 9 facts" in result.stderr
+            assert "Delete 8 messages and 9 events" in result.stderr
         assert rows(engine, "feedback_event") == before
 
     @pytest.mark.parametrize(("options", "stdin"), [(["--yes"], None), ([], "y\n")])

@@ -10,10 +10,10 @@ from click.testing import CliRunner, Result
 from scripts.local.ses_messages import Scenario
 from sesbounce.cli.group import Commands
 from sesbounce.cli.tend import stats
-from sesbounce.feedback.decode import Decoded, decode
-from sesbounce.feedback.extract import Feedback
-from sesbounce.feedback.notification import Kind
-from sesbounce.lists.files import fact_of, read_list
+from sesbounce.feedback.decode import decode
+from sesbounce.feedback.extract import Event
+from sesbounce.feedback.recording import Recording
+from sesbounce.lists.files import event_of, read_list
 from sesbounce.operations.statistics import By, Counts, count
 from sesbounce.policy.verdict import Policy
 from sesbounce.store.store import Store
@@ -44,7 +44,7 @@ def store(engine: sa.Engine, url: str, monkeypatch: pytest.MonkeyPatch) -> Store
 
 def told(
     scenario: Scenario, mail_id: str, who: str = "jane@example.com", day: float = 0
-) -> Decoded:
+) -> Recording:
     return decode(json.dumps(said(scenario, mail(who, mail_id), at=AT + day * DAY)))
 
 
@@ -53,9 +53,9 @@ def only(counts: list[Counts]) -> Counts:
     return one
 
 
-def imported(text: str) -> list[Feedback]:
+def imported(text: str) -> list[Event]:
     rows = list(read_list(text.splitlines(keepends=True)).rows)
-    return [fact_of(entry, "sesbounce", AT, AT) for row in rows for entry in row.entries]
+    return [event_of(entry, "sesbounce", AT, AT) for row in rows for entry in row.entries]
 
 
 def test_each_kind_is_counted_and_rates_are_of_the_mails_that_ended(
@@ -104,7 +104,7 @@ def test_the_simulator_is_counted_and_in_no_rate(store: Store, engine: sa.Engine
 
 def test_what_was_imported_is_counted_and_in_no_rate(store: Store, engine: sa.Engine) -> None:
     text = f"address,reason,since\na@example.com,no_such_mailbox,{AT.isoformat()}\n"
-    message = Decoded(Kind.MANUAL, "Import", imported(text), None, None, b"", "")
+    message = Recording(imported(text))
     store.record([message, told(Scenario.SUCCESS, "d")], AT)
     found = only(count(engine, By.DAY))
     assert (found.hard, found.bounce_rate) == (1, 0)

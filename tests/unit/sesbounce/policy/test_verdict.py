@@ -5,7 +5,7 @@ import pytest
 
 from scripts.local.ses_messages import Scenario
 from sesbounce.feedback.decode import decode
-from sesbounce.feedback.extract import Feedback
+from sesbounce.feedback.extract import Event
 from sesbounce.feedback.manual import decide
 from sesbounce.feedback.reason import Reason
 from sesbounce.policy.state import STRIKES_HELD, State, learn, merge
@@ -16,18 +16,18 @@ DAY = timedelta(days=1)
 POLICY = Policy()
 
 
-def fact(scenario: Scenario, at: datetime = AT, mail_id: str = "mail-1") -> Feedback:
+def event(scenario: Scenario, at: datetime = AT, mail_id: str = "mail-1") -> Event:
     message = said(scenario, mail(message_id=mail_id), at=at)
-    return decode(json.dumps(message)).feedback[-1]
+    return decode(json.dumps(message)).events[-1]
 
 
-def strike(day: float, mail_id: str | None = None) -> Feedback:
-    return fact(Scenario.MAILBOX_FULL, AT + day * DAY, mail_id or f"mail-{day}")
+def strike(day: float, mail_id: str | None = None) -> Event:
+    return event(Scenario.MAILBOX_FULL, AT + day * DAY, mail_id or f"mail-{day}")
 
 
-def verdict(*facts: Feedback, policy: Policy = POLICY) -> Verdict:
+def verdict(*events: Event, policy: Policy = POLICY) -> Verdict:
     state = State()
-    for each in facts:
+    for each in events:
         state = merge(state, learn(each))
     return judge(state, policy)
 
@@ -38,7 +38,7 @@ def test_nothing_speaks_against_an_address_of_which_nothing_is_known() -> None:
 
 
 def test_a_hard_bounce_suppresses_for_good() -> None:
-    judged = verdict(fact(Scenario.BOUNCE))
+    judged = verdict(event(Scenario.BOUNCE))
     assert (judged.since, judged.until) == (AT, None)
     assert judged.reason is Reason.NO_SUCH_MAILBOX
     assert judged.why == "hard bounce: no such mailbox (5.1.1), 2026-11-20; not to be mailed again"
@@ -46,14 +46,14 @@ def test_a_hard_bounce_suppresses_for_good() -> None:
 
 
 def test_a_delivery_lifts_no_hard_bounce_older_or_newer() -> None:
-    bounced = fact(Scenario.BOUNCE)
+    bounced = event(Scenario.BOUNCE)
     for day in (-1, 1):
-        delivered = fact(Scenario.SUCCESS, AT + day * DAY, "mail-2")
+        delivered = event(Scenario.SUCCESS, AT + day * DAY, "mail-2")
         assert verdict(bounced, delivered).since == AT
 
 
 def test_a_complaint_comes_before_a_later_hard_bounce() -> None:
-    judged = verdict(fact(Scenario.COMPLAINT), fact(Scenario.BOUNCE, AT + DAY, "mail-2"))
+    judged = verdict(event(Scenario.COMPLAINT), event(Scenario.BOUNCE, AT + DAY, "mail-2"))
     assert judged.reason is Reason.COMPLAINT_ABUSE
     assert judged.why.startswith("complaint: abuse, 2026-11-20")
 
@@ -61,9 +61,9 @@ def test_a_complaint_comes_before_a_later_hard_bounce() -> None:
 def test_not_spam_suppresses_nothing_and_lifts_nothing() -> None:
     message = said(Scenario.COMPLAINT)
     message["complaint"]["complaintFeedbackType"] = "not-spam"
-    (not_spam,) = decode(json.dumps(message)).feedback
+    (not_spam,) = decode(json.dumps(message)).events
     assert verdict(not_spam) == Verdict()
-    assert verdict(not_spam, fact(Scenario.COMPLAINT)).reason is Reason.COMPLAINT_ABUSE
+    assert verdict(not_spam, event(Scenario.COMPLAINT)).reason is Reason.COMPLAINT_ABUSE
 
 
 def test_strikes_within_the_window_suppress_for_a_time() -> None:
@@ -83,23 +83,23 @@ def test_strikes_outside_the_window_do_not() -> None:
 
 
 def test_a_delivery_in_between_ends_the_run() -> None:
-    delivered = fact(Scenario.SUCCESS, AT + 1.5 * DAY, "mail-d")
+    delivered = event(Scenario.SUCCESS, AT + 1.5 * DAY, "mail-d")
     assert verdict(strike(0), strike(1), delivered, strike(2)) == Verdict()
     assert verdict(strike(0), strike(1), delivered, strike(2), strike(3), strike(4)).since
 
 
 def test_a_mail_that_is_sent_back_after_its_delivery_is_a_strike_all_the_same() -> None:
-    facts = []
+    events = []
     for day in (0, 1, 2):
         at = AT + day * DAY
-        facts += [fact(Scenario.SUCCESS, at - timedelta(minutes=3), f"mail-{day}"), strike(day)]
-    assert verdict(*facts).why.startswith("3 strikes in 14 days")
-    delivered = fact(Scenario.SUCCESS, AT + 1.5 * DAY, "mail-d")
-    assert verdict(*facts, delivered) == Verdict()
+        events += [event(Scenario.SUCCESS, at - timedelta(minutes=3), f"mail-{day}"), strike(day)]
+    assert verdict(*events).why.startswith("3 strikes in 14 days")
+    delivered = event(Scenario.SUCCESS, AT + 1.5 * DAY, "mail-d")
+    assert verdict(*events, delivered) == Verdict()
 
 
 def test_one_mail_is_one_strike() -> None:
-    again = (decode(json.dumps(bounce("Transient", s))).feedback[0] for s in "abc")
+    again = (decode(json.dumps(bounce("Transient", s))).events[0] for s in "abc")
     assert verdict(*again) == Verdict()
 
 
@@ -115,12 +115,12 @@ def test_each_probation_is_longer_than_the_one_before() -> None:
 
 def test_probations_do_not_grow_beyond_the_limit() -> None:
     policy = Policy(probation=100 * DAY, probation_longest=150 * DAY)
-    facts = [strike(day) for day in (0, 1, 2, 200, 201, 202)]
-    assert verdict(*facts, policy=policy).until == AT + (202 + 150) * DAY
+    events = [strike(day) for day in (0, 1, 2, 200, 201, 202)]
+    assert verdict(*events, policy=policy).until == AT + (202 + 150) * DAY
 
 
 def test_what_ses_refused_to_try_suppresses_for_a_time() -> None:
-    judged = verdict(fact(Scenario.SUPPRESSIONLIST))
+    judged = verdict(event(Scenario.SUPPRESSIONLIST))
     assert judged.until == AT + 30 * DAY
     assert judged.why == (
         "SES did not try: suppressed globally (5.1.1), 2026-11-20; mailable again on 2026-12-20"
@@ -129,7 +129,7 @@ def test_what_ses_refused_to_try_suppresses_for_a_time() -> None:
 
 def test_the_longest_of_the_timed_suppressions_counts() -> None:
     strikes = [strike(day) for day in (27, 28, 29)]
-    assert verdict(fact(Scenario.SUPPRESSIONLIST), *strikes).reason is Reason.MAILBOX_FULL
+    assert verdict(event(Scenario.SUPPRESSIONLIST), *strikes).reason is Reason.MAILBOX_FULL
 
 
 @pytest.mark.parametrize(
@@ -137,15 +137,15 @@ def test_the_longest_of_the_timed_suppressions_counts() -> None:
     [("MessageTooLarge", None), ("UnsubscribedRecipient", Reason.UNSUBSCRIBED)],
 )
 def test_the_fault_of_the_message_and_consent(sub_type: str, reason: Reason | None) -> None:
-    facts = [decode(json.dumps(bounce("Transient", sub_type))).feedback[0]] * 3
-    assert verdict(*facts).reason is reason
+    events = [decode(json.dumps(bounce("Transient", sub_type))).events[0]] * 3
+    assert verdict(*events).reason is reason
 
 
 def test_a_shared_complaint_is_what_the_policy_says() -> None:
-    def shared(day: int) -> Feedback:
+    def shared(day: int) -> Event:
         message = said(Scenario.COMPLAINT, mail(message_id=f"mail-{day}"), at=AT + day * DAY)
         message["complaint"]["complainedRecipients"] += [{"emailAddress": "mary@example.com"}]
-        return decode(json.dumps(message)).feedback[0]
+        return decode(json.dumps(message)).events[0]
 
     one, three = [shared(0)], [shared(day) for day in (0, 1, 2)]
     assert verdict(*one) == Verdict()
@@ -168,7 +168,7 @@ def test_a_state_knows_the_address_as_ses_wrote_it_last() -> None:
     state = State()
     for day, written in enumerate(["JANE@example.com", "Jane@Example.com", "jane@example.com"]):
         message = said(about=mail(written), at=AT + day * DAY)
-        state = merge(state, learn(decode(json.dumps(message)).feedback[0]))
+        state = merge(state, learn(decode(json.dumps(message)).events[0]))
     assert state.spelling
     assert state.spelling.text == "Jane@Example.com"
 
@@ -184,8 +184,8 @@ def test_the_limit_holds_for_the_first_probation_too() -> None:
     assert verdict(strike(0), strike(1), strike(2), policy=policy).until == AT + 12 * DAY
 
 
-def by_hand(reason: Reason, day: float, note: str | None = None) -> Feedback:
-    return decide("jane@example.com", reason, AT + day * DAY, by="ann", note=note).feedback[0]
+def by_hand(reason: Reason, day: float, note: str | None = None) -> Event:
+    return decide("jane@example.com", reason, AT + day * DAY, by="ann", note=note).events[0]
 
 
 def test_a_person_may_suppress_and_allow_again() -> None:
@@ -202,18 +202,18 @@ def test_a_person_may_suppress_and_allow_again() -> None:
 @pytest.mark.parametrize("scenario", [Scenario.BOUNCE, Scenario.COMPLAINT])
 def test_allowing_holds_until_something_weighty_comes_later(scenario: Scenario) -> None:
     allowed = by_hand(Reason.ALLOWED_BY_HAND, 1)
-    assert verdict(fact(scenario), allowed).since is None
-    later = fact(scenario, AT + 2 * DAY)
+    assert verdict(event(scenario), allowed).since is None
+    later = event(scenario, AT + 2 * DAY)
     assert verdict(allowed, later).since == later.occurred_at
 
 
 def test_strikes_and_refusals_do_not_overrule_a_person() -> None:
     allowed = by_hand(Reason.ALLOWED_BY_HAND, 0)
-    later = [strike(day) for day in (1, 2, 3)] + [fact(Scenario.SUPPRESSIONLIST, AT + DAY)]
+    later = [strike(day) for day in (1, 2, 3)] + [event(Scenario.SUPPRESSIONLIST, AT + DAY)]
     assert verdict(allowed, *later).since is None
     assert verdict(*later).since
 
 
 def test_a_later_hard_bounce_says_more_than_an_earlier_decision_to_suppress() -> None:
-    judged = verdict(by_hand(Reason.SUPPRESSED_BY_HAND, 0), fact(Scenario.BOUNCE, AT + DAY))
+    judged = verdict(by_hand(Reason.SUPPRESSED_BY_HAND, 0), event(Scenario.BOUNCE, AT + DAY))
     assert judged.reason is Reason.NO_SUCH_MAILBOX

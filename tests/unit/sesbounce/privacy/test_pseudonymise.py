@@ -16,7 +16,7 @@ from sesbounce.feedback.reason import Reason
 from sesbounce.policy.state import State, learn, merge
 from sesbounce.privacy.keyed_hash import HashKeys, is_forgotten
 from sesbounce.privacy.mentions import Mentions, addresses_in
-from sesbounce.privacy.pseudonymise import hidden_fact, hidden_message, hidden_state
+from sesbounce.privacy.pseudonymise import hidden_event, hidden_recording, hidden_state
 from tests.support import AT, bounce, in_sns, mail, said
 
 NEW, OLD = "n" * 32, "o" * 32
@@ -57,24 +57,24 @@ def told() -> list[dict[str, Any]]:
     return [*messages, bounce("jane's own", "Jane <jane@example.com>", action="of jane")]
 
 
-def test_a_hidden_fact_names_nobody_and_teaches_what_the_hidden_state_says() -> None:
+def test_a_hidden_event_names_nobody_and_teaches_what_the_hidden_state_says() -> None:
     hashed = KEYS.hashes(JANE)[0]
     state, hidden = State(), State()
-    facts = [fact for message in told() for fact in decode(json.dumps(message)).feedback]
-    facts += decide(JANE, Reason.SUPPRESSED_BY_HAND, AT, by="ann", note="jane rang").feedback
-    for fact in facts:
-        without = hidden_fact(fact, hashed)
+    events = [event for message in told() for event in decode(json.dumps(message)).events]
+    events += decide(JANE, Reason.SUPPRESSED_BY_HAND, AT, by="ann", note="jane rang").events
+    for event in events:
+        without = hidden_event(event, hashed)
         text = msgspec.json.encode(without).decode().lower()
-        assert not [w for w in ("jane", "example", "ann", fact.dedupe_key, "m-") if w in text]
-        assert (without.occurred_at, without.reason) == (fact.occurred_at, fact.reason)
-        state, hidden = merge(state, learn(fact)), merge(hidden, learn(without))
+        assert not [w for w in ("jane", "example", "ann", event.dedupe_key, "m-") if w in text]
+        assert (without.occurred_at, without.reason) == (event.occurred_at, event.reason)
+        state, hidden = merge(state, learn(event)), merge(hidden, learn(without))
     assert hidden_state(state, hashed) == hidden
     assert hidden.manual
     assert hidden.strikes
     assert "jane" not in msgspec.json.encode(hidden).decode()
 
 
-def test_nothing_links_the_facts_of_two_addresses() -> None:
+def test_nothing_links_the_events_of_two_addresses() -> None:
     jane, mary = (KEYS.hashes(address)[0] for address in (JANE, "mary@example.com"))
     assert jane.of("mail-1") == jane.of("mail-1")
     assert jane.of("mail-1") != mary.of("mail-1")
@@ -155,10 +155,11 @@ def test_a_message_about_several_keeps_what_it_says_of_the_others() -> None:
         {"emailAddress": "mary@example.com", "diagnosticCode": "forwarded to jane@example.com"},
     ]
     decoded = decode(in_sns(message))
-    hidden = hidden_message(decoded, {JANE: KEYS.hashes(JANE)[0]})
-    jane, mary = hidden.feedback
+    hidden = hidden_recording(decoded, {JANE: KEYS.hashes(JANE)[0]})
+    jane, mary = hidden.events
     assert is_forgotten(jane.address)
-    assert mary == msgspec.structs.replace(
-        decoded.feedback[1], diagnostic="forwarded to [forgotten]"
-    )
-    assert (hidden.payload, hidden.mail_id, hidden.digest) == (b"[forgotten]", None, decoded.digest)
+    assert mary == msgspec.structs.replace(decoded.events[1], diagnostic="forwarded to [forgotten]")
+    assert hidden.message
+    assert decoded.message
+    assert (hidden.message.payload, hidden.message.mail_id) == (b"[forgotten]", None)
+    assert hidden.message.digest == decoded.message.digest

@@ -20,12 +20,12 @@ from sesbounce.errors import ConfigurationError, DeliveryError, StoreError, Stri
 from sesbounce.feedback.decode import Decoded, decode
 from sesbounce.feedback.manual import decide
 from sesbounce.feedback.reason import Reason
-from sesbounce.outbound.relay import Courier
+from sesbounce.outbound.relay import Deliveries, Relay, Target
 from sesbounce.outbound.targets import OtherDatabase, SesSuppressionList, Webhook
 from sesbounce.policy.verdict import Policy
 from sesbounce.settings import load_settings
 from sesbounce.store.engine import open_database, write
-from sesbounce.store.outbox import Note, Outbox, Target, waiting
+from sesbounce.store.outbox import Outbox, OutboxEntry, waiting
 from sesbounce.store.store import Store
 from sesbounce.store.strike_off import StrikeOff
 from tests.support import AT, mail, said
@@ -33,6 +33,7 @@ from tests.support import AT, mail, said
 STRIKE_OFF = "UPDATE member SET mailable = 0 WHERE lower(email) = :address"
 RESTORE = "UPDATE member SET mailable = 1 WHERE lower(email) = :address"
 DAY = timedelta(days=1)
+Deliver = Callable[..., Deliveries]
 
 
 class Pigeon:
@@ -42,13 +43,13 @@ class Pigeon:
 
     def __init__(self, failures: int = 0) -> None:
         self.failures = failures
-        self.told: list[Note] = []
+        self.told: list[OutboxEntry] = []
 
-    def deliver(self, note: Note) -> None:
+    def deliver(self, entry: OutboxEntry) -> None:
         if self.failures:
             self.failures -= 1
             raise DeliveryError("the pigeon is lost")
-        self.told.append(note)
+        self.told.append(entry)
 
 
 def at(moment: datetime) -> Callable[[], datetime]:
@@ -57,14 +58,20 @@ def at(moment: datetime) -> Callable[[], datetime]:
 
 
 def told(pigeon: Pigeon) -> list[tuple[bool, str]]:
-    return [(note.suppressed, note.parameters["address"]) for note in pigeon.told]
+    return [(entry.suppressed, entry.parameters["address"]) for entry in pigeon.told]
 
 
-def make(engine: sa.Engine, *targets: Target) -> tuple[Store, Outbox]:
-    outbox = Outbox(targets)
-    store = Store(engine, Policy(), StrikeOff(), outbox)
+def make(engine: sa.Engine, *targets: Target) -> tuple[Store, Deliver]:
+    """A store whose outbox is for the targets, and one round of deliveries to them."""
+    store = Store(engine, Policy(), StrikeOff(), Outbox(target.name for target in targets))
     store.prepare()
-    return store, outbox
+
+    def deliver(
+        now: Callable[[], datetime], stopping: Callable[[], bool] = lambda: False
+    ) -> Deliveries:
+        return Relay(engine, targets, now).deliver(stopping)
+
+    return store, deliver
 
 
 def decoded(scenario: Scenario, day: float = 0, recipient: str = "Jane@Example.com") -> Decoded:
@@ -74,14 +81,14 @@ def decoded(scenario: Scenario, day: float = 0, recipient: str = "Jane@Example.c
 
 def test_a_target_is_told_once_and_the_note_is_gone(engine: sa.Engine) -> None:
     pigeon = Pigeon()
-    store, outbox = make(engine, pigeon)
+    store, deliver = make(engine, pigeon)
     store.record([decoded(Scenario.BOUNCE)], AT)
-    assert [(row["target"], row["notes"]) for row in waiting(engine)] == [("pigeon", 1)]
-    assert outbox.deliver(engine, at(AT)).delivered == 1
+    assert [(row["target"], row["entries"]) for row in waiting(engine)] == [("pigeon", 1)]
+    assert deliver(at(AT)).delivered == 1
     assert pigeon.told[0].parameters["original"] == "Jane@Example.com"
     assert pigeon.told[0].parameters["reason"] == "no_such_mailbox"
     assert waiting(engine) == []
-    assert outbox.deliver(engine, at(AT + DAY)).delivered == 0
+    assert deliver(at(AT + DAY)).delivered == 0
 
 
 def test_a_batch_that_is_rolled_back_tells_nobody(engine: sa.Engine) -> None:
@@ -99,23 +106,23 @@ def test_a_batch_that_is_rolled_back_tells_nobody(engine: sa.Engine) -> None:
 
 def test_what_fails_is_told_again_later_each_time(engine: sa.Engine) -> None:
     pigeon = Pigeon(failures=2)
-    store, outbox = make(engine, pigeon)
+    store, deliver = make(engine, pigeon)
     store.record([decoded(Scenario.BOUNCE)], AT)
-    assert outbox.deliver(engine, at(AT)).failed == {"pigeon: the pigeon is lost": 1}
-    assert outbox.deliver(engine, at(AT)).failed == {}  # not due yet
+    assert deliver(at(AT)).failed == {"pigeon: the pigeon is lost": 1}
+    assert deliver(at(AT)).failed == {}  # not due yet
     (row,) = waiting(engine)
     assert (row["problem"], row["attempts"]) == ("the pigeon is lost", 1)
     assert AT < row["due_at"] <= AT + timedelta(seconds=2)
-    assert outbox.deliver(engine, at(AT + timedelta(seconds=2))).failed
-    assert outbox.deliver(engine, at(AT + timedelta(seconds=10))).delivered == 1
+    assert deliver(at(AT + timedelta(seconds=2))).failed
+    assert deliver(at(AT + timedelta(seconds=10))).delivered == 1
 
 
 def test_the_newest_note_takes_the_place_of_an_older_one(engine: sa.Engine) -> None:
     pigeon = Pigeon()
-    store, outbox = make(engine, pigeon)
+    store, deliver = make(engine, pigeon)
     store.record([decoded(Scenario.MAILBOX_FULL, day) for day in (0, 1, 2)], AT + 2 * DAY)
     store.record([decoded(Scenario.SUCCESS, 3)], AT + 3 * DAY)
-    outbox.deliver(engine, at(AT + 3 * DAY))
+    deliver(at(AT + 3 * DAY))
     assert told(pigeon) == [(False, "jane@example.com")]
 
 
@@ -123,64 +130,64 @@ def test_a_note_that_comes_while_another_is_delivered_is_not_lost(engine: sa.Eng
     later = AT + 3 * DAY
 
     class Slow(Pigeon):
-        def deliver(self, note: Note) -> None:
+        def deliver(self, entry: OutboxEntry) -> None:
             if not self.told:
                 store.record([decoded(Scenario.SUCCESS, 3)], later)
-            super().deliver(note)
+            super().deliver(entry)
 
     pigeon = Slow()
-    store, outbox = make(engine, pigeon)
+    store, deliver = make(engine, pigeon)
     store.record([decoded(Scenario.MAILBOX_FULL, day) for day in (0, 1, 2)], AT + 2 * DAY)
-    outbox.deliver(engine, at(AT + 2 * DAY))
-    assert [row["notes"] for row in waiting(engine)] == [1]
-    outbox.deliver(engine, at(later))
+    deliver(at(AT + 2 * DAY))
+    assert [row["entries"] for row in waiting(engine)] == [1]
+    deliver(at(later))
     assert told(pigeon) == [(True, "jane@example.com"), (False, "jane@example.com")]
 
 
-def test_a_courier_that_died_leaves_its_note_to_the_next(engine: sa.Engine) -> None:
+def test_a_relay_that_died_leaves_its_note_to_the_next(engine: sa.Engine) -> None:
     class Deadly(Pigeon):
-        def deliver(self, note: Note) -> None:
+        def deliver(self, entry: OutboxEntry) -> None:
             raise KeyboardInterrupt
 
-    store, outbox = make(engine, Deadly())
+    store, deliver = make(engine, Deadly())
     store.record([decoded(Scenario.BOUNCE)], AT)
     with pytest.raises(KeyboardInterrupt):
-        outbox.deliver(engine, at(AT))
+        deliver(at(AT))
     pigeon = Pigeon()
     _, another = make(engine, pigeon)
-    assert another.deliver(engine, at(AT)).delivered == 0  # claimed for a minute
-    assert another.deliver(engine, at(AT + timedelta(minutes=1))).delivered == 1
+    assert another(at(AT)).delivered == 0  # claimed for a minute
+    assert another(at(AT + timedelta(minutes=1))).delivered == 1
 
 
 @contextmanager
-def running(courier: Courier) -> Iterator[None]:
-    """The courier in a thread of its own, while the block runs."""
-    thread = threading.Thread(target=courier.run)
+def running(relay: Relay) -> Iterator[None]:
+    """The relay in a thread of its own, while the block runs."""
+    thread = threading.Thread(target=relay.run)
     thread.start()
     yield
-    courier.stop()
+    relay.stop()
     thread.join()
 
 
-def test_the_courier_delivers_beside_and_at_the_end(engine: sa.Engine) -> None:
+def test_the_relay_delivers_beside_and_at_the_end(engine: sa.Engine) -> None:
     pigeon = Pigeon()
-    store, outbox = make(engine, pigeon)
-    with running(Courier(outbox, engine, lambda: AT + DAY)):
+    store, _deliver = make(engine, pigeon)
+    with running(Relay(engine, [pigeon], lambda: AT + DAY)):
         store.record([decoded(Scenario.BOUNCE)], AT)
     assert told(pigeon) == [(True, "jane@example.com")]
 
 
-def test_a_courier_whose_database_is_gone_says_so_and_tries_again(
+def test_a_relay_whose_database_is_gone_says_so_and_tries_again(
     engine: sa.Engine, capsys: pytest.CaptureFixture[str]
 ) -> None:
     pigeon = Pigeon()
-    store, outbox = make(engine, pigeon)
+    store, _deliver = make(engine, pigeon)
     store.record([decoded(Scenario.BOUNCE)], AT)
     rename = "ALTER TABLE {} RENAME TO {}".format
     with write(engine) as connection:
         connection.exec_driver_sql(rename("feedback_outbox", "gone"))
     logged = ""
-    with running(Courier(outbox, engine, lambda: AT + DAY)):
+    with running(Relay(engine, [pigeon], lambda: AT + DAY)):
         while "the outbox can't be used" not in logged:
             time.sleep(0.01)
             logged += capsys.readouterr().out
@@ -212,13 +219,13 @@ def mailable(url: str) -> int:
 
 
 def test_another_database_is_struck_off_and_restored(engine: sa.Engine, theirs: str) -> None:
-    store, outbox = make(engine, OtherDatabase.open(theirs, StrikeOff(STRIKE_OFF, RESTORE)))
+    store, deliver = make(engine, OtherDatabase.open(theirs, StrikeOff(STRIKE_OFF, RESTORE)))
     store.record([decoded(Scenario.SUPPRESSIONLIST)], AT)
     assert mailable(theirs) == 1
-    outbox.deliver(engine, at(AT))
+    deliver(at(AT))
     assert mailable(theirs) == 0
     store.sweep(AT + 31 * DAY)
-    outbox.deliver(engine, at(AT + 31 * DAY))
+    deliver(at(AT + 31 * DAY))
     assert mailable(theirs) == 1
 
 
@@ -226,15 +233,15 @@ def test_another_database_that_refuses_or_is_gone_is_told_again(
     engine: sa.Engine, theirs: str
 ) -> None:
     target = OtherDatabase.open(theirs, StrikeOff(STRIKE_OFF))
-    store, outbox = make(engine, target)
+    store, deliver = make(engine, target)
     store.record([decoded(Scenario.BOUNCE)], AT)
     other = open_database(theirs)
     with write(other) as connection:
         connection.exec_driver_sql("ALTER TABLE member RENAME TO members")
-    assert outbox.deliver(engine, at(AT)).failed == {"database: no such table: member": 1}
+    assert deliver(at(AT)).failed == {"database: no such table: member": 1}
     with write(other) as connection:
         connection.exec_driver_sql("ALTER TABLE members RENAME TO member")
-    assert outbox.deliver(engine, at(AT + DAY)).delivered == 1
+    assert deliver(at(AT + DAY)).delivered == 1
     assert mailable(theirs) == 0
     other.dispose()
 
@@ -289,9 +296,9 @@ def server() -> Iterator[Server]:
 
 
 def test_the_webhook_gets_a_signed_object(engine: sa.Engine, server: Server) -> None:
-    store, outbox = make(engine, Webhook(f"{server.url}/hook", "a secret of some length"))
+    store, deliver = make(engine, Webhook(f"{server.url}/hook", "a secret of some length"))
     store.record([decoded(Scenario.BOUNCE)], AT)
-    assert outbox.deliver(engine, at(AT)).delivered == 1
+    assert deliver(at(AT)).delivered == 1
     ((method, path, headers, body),) = server.requests
     assert (method, path) == ("POST", "/hook")
     assert json.loads(body) == {
@@ -312,18 +319,18 @@ def test_a_webhook_that_does_not_take_it_is_told_again(
     engine: sa.Engine, server: Server, status: int
 ) -> None:
     server.status = status
-    store, outbox = make(engine, Webhook(server.url, "a secret of some length"))
+    store, deliver = make(engine, Webhook(server.url, "a secret of some length"))
     store.record([decoded(Scenario.BOUNCE)], AT)
     problem = f"webhook: it answers with HTTP status {status}"
-    assert outbox.deliver(engine, at(AT)).failed == {problem: 1}
+    assert deliver(at(AT)).failed == {problem: 1}
     server.status = 204
-    assert outbox.deliver(engine, at(AT + DAY)).delivered == 1
+    assert deliver(at(AT + DAY)).delivered == 1
 
 
 def test_a_webhook_that_is_not_there_is_told_again(engine: sa.Engine) -> None:
-    store, outbox = make(engine, Webhook("http://127.0.0.1:9", "a secret of some length"))
+    store, deliver = make(engine, Webhook("http://127.0.0.1:9", "a secret of some length"))
     store.record([decoded(Scenario.BOUNCE)], AT)
-    (problem,) = outbox.deliver(engine, at(AT)).failed
+    (problem,) = deliver(at(AT)).failed
     assert problem.startswith("webhook: it can't be reached")
 
 
@@ -370,38 +377,38 @@ PUT = "/v2/email/suppression/addresses"
 def test_ses_s_own_list_follows_with_the_address_as_ses_wrote_it(
     engine: sa.Engine, server: Server, ses: SesSuppressionList
 ) -> None:
-    store, outbox = make(engine, ses)
+    store, deliver = make(engine, ses)
     store.record([decoded(Scenario.BOUNCE, 0, "Jane Doe <Jane@Example.com>")], AT)
     store.record([decoded(Scenario.COMPLAINT, 0, "Mary@Example.com")], AT)
-    outbox.deliver(engine, at(AT))
+    deliver(at(AT))
     assert asked(server) == [
         ("PUT", PUT, {"EmailAddress": "Jane@Example.com", "Reason": "BOUNCE"}),
         ("PUT", PUT, {"EmailAddress": "Mary@Example.com", "Reason": "COMPLAINT"}),
     ]
     server.requests.clear()
     store.record([decide("Jane@Example.com", Reason.ALLOWED_BY_HAND, AT + DAY)], AT + DAY)
-    outbox.deliver(engine, at(AT + DAY))
+    deliver(at(AT + DAY))
     assert asked(server) == [("DELETE", f"{PUT}/Jane%40Example.com", None)]
 
 
 def test_what_is_suppressed_for_a_time_is_no_affair_of_ses_s_list(
     engine: sa.Engine, server: Server, ses: SesSuppressionList
 ) -> None:
-    store, outbox = make(engine, ses)
+    store, deliver = make(engine, ses)
     store.record([decoded(Scenario.SUPPRESSIONLIST)], AT)
-    outbox.deliver(engine, at(AT))
+    deliver(at(AT))
     store.sweep(AT + 31 * DAY)
-    outbox.deliver(engine, at(AT + 31 * DAY))
+    deliver(at(AT + 31 * DAY))
     assert asked(server) == []
     store.record([decoded(Scenario.SUPPRESSIONLIST, 40)], AT + 40 * DAY)
     store.record([decoded(Scenario.BOUNCE, 41)], AT + 41 * DAY)
-    outbox.deliver(engine, at(AT + 41 * DAY))
+    deliver(at(AT + 41 * DAY))
     assert [method for method, _, _ in asked(server)] == ["PUT"]
 
 
-def note(*, suppressed: bool) -> Note:
-    message = decoded(Scenario.BOUNCE).feedback[0]
-    return Note(
+def entry(*, suppressed: bool) -> OutboxEntry:
+    message = decoded(Scenario.BOUNCE).events[0]
+    return OutboxEntry(
         suppressed,
         True,
         {
@@ -420,7 +427,7 @@ def test_what_is_off_ses_s_list_already_is_no_failure(
 ) -> None:
     server.status = 404
     server.body = b'{"__type": "NotFoundException", "message": "not on the list"}'
-    ses.deliver(note(suppressed=False))
+    ses.deliver(entry(suppressed=False))
 
 
 @pytest.mark.parametrize(
@@ -431,9 +438,9 @@ def test_what_ses_refuses_is_told_again_unless_it_never_takes_it(
 ) -> None:
     server.status = 400
     server.body = json.dumps({"__type": code, "message": "jane@example.com: no"}).encode()
-    store, outbox = make(engine, ses)
+    store, deliver = make(engine, ses)
     store.record([decoded(Scenario.BOUNCE)], AT)
-    assert outbox.deliver(engine, at(AT)).failed == {f"ses: SES refuses: {code}": 1}
+    assert deliver(at(AT)).failed == {f"ses: SES rejects the call: {code}": 1}
     assert (waiting(engine) == []) is final
 
 
@@ -443,55 +450,55 @@ def test_a_target_that_can_t_be_reached_is_left_alone_and_holds_up_no_other(
     class Unreachable(Pigeon):
         name = "aviary"
 
-        def deliver(self, note: Note) -> None:
-            self.told.append(note)
+        def deliver(self, entry: OutboxEntry) -> None:
+            self.told.append(entry)
             raise DeliveryError("closed", unreachable=True)
 
     closed, pigeon = Unreachable(), Pigeon()
-    store, outbox = make(engine, closed, pigeon)
+    store, deliver = make(engine, closed, pigeon)
     store.record([decoded(Scenario.BOUNCE, n, f"{n}@example.com") for n in range(5)], AT)
-    assert outbox.deliver(engine, at(AT)).failed == {"aviary: closed": 1}
+    assert deliver(at(AT)).failed == {"aviary: closed": 1}
     assert (len(closed.told), len(pigeon.told)) == (1, 5)
 
 
 def test_a_fault_of_a_target_is_tried_again_and_tells_no_address(engine: sa.Engine) -> None:
     class Faulty(Pigeon):
-        def deliver(self, note: Note) -> None:
-            raise ValueError(note.parameters["address"])
+        def deliver(self, entry: OutboxEntry) -> None:
+            raise ValueError(entry.parameters["address"])
 
-    store, outbox = make(engine, Faulty())
+    store, deliver = make(engine, Faulty())
     store.record([decoded(Scenario.BOUNCE)], AT)
-    assert outbox.deliver(engine, at(AT)).failed == {"pigeon: a fault of ours: ValueError": 1}
+    assert deliver(at(AT)).failed == {"pigeon: a fault of ours: ValueError": 1}
 
 
 def test_it_stops_between_two_notes(engine: sa.Engine) -> None:
     pigeon = Pigeon()
-    store, outbox = make(engine, pigeon)
+    store, deliver = make(engine, pigeon)
     store.record([decoded(Scenario.BOUNCE, n, f"{n}@example.com") for n in range(5)], AT)
-    outbox.deliver(engine, at(AT), lambda: len(pigeon.told) == 2)
+    deliver(at(AT), lambda: len(pigeon.told) == 2)
     assert len(pigeon.told) == 2
-    assert sum(row["notes"] for row in waiting(engine)) == 3
+    assert sum(row["entries"] for row in waiting(engine)) == 3
 
 
 def test_a_stale_note_that_is_delivered_last_is_put_right_by_the_sweep(engine: sa.Engine) -> None:
-    """Two couriers: one dawdles with the older note while the other delivers the newer one."""
+    """Two relays: one dawdles with the older note while the other delivers the newer one."""
     later = AT + DAY
     fast = Pigeon()
 
     class Dawdling(Pigeon):
-        def deliver(self, note: Note) -> None:
+        def deliver(self, entry: OutboxEntry) -> None:
             store.record([decide("jane@example.com", Reason.ALLOWED_BY_HAND, later)], later)
             _, other = make(engine, fast)
-            other.deliver(engine, at(later))
-            fast.deliver(note)  # the same target, told in the wrong order
+            other(at(later))
+            fast.deliver(entry)  # the same target, told in the wrong order
 
-    store, outbox = make(engine, Dawdling())
+    store, deliver = make(engine, Dawdling())
     store.record([decoded(Scenario.BOUNCE)], AT)
-    outbox.deliver(engine, at(AT))
+    deliver(at(AT))
     assert told(fast) == [(False, "jane@example.com"), (True, "jane@example.com")]
-    store, outbox = make(engine, fast)
+    store, deliver = make(engine, fast)
     store.sweep(later)
-    outbox.deliver(engine, at(later))
+    deliver(at(later))
     assert told(fast)[-1] == (False, "jane@example.com")
 
 
@@ -500,8 +507,8 @@ def test_times_are_the_clock_s_that_is_given(engine: sa.Engine) -> None:
         return AT
 
     pigeon = Pigeon()
-    store, outbox = make(engine, pigeon)
+    store, _deliver = make(engine, pigeon)
     store.record([decoded(Scenario.BOUNCE)], AT + DAY)
-    with running(Courier(outbox, engine, now)):
+    with running(Relay(engine, [pigeon], now)):
         pass
     assert pigeon.told == []

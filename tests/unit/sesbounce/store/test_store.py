@@ -191,10 +191,10 @@ def test_the_sweep_does_not_go_through_all_addresses(
     recording.record([decoded(Scenario.SUCCESS, 0, f"{n}@example.com") for n in range(1000)], AT)
     recording.record([decoded(Scenario.MAILBOX_FULL, day) for day in (0, 1, 2)], AT + 2 * DAY)
     with engine.connect() as connection:
-        query = recording._teller.unsettled("", AT + DAY, 10)
+        query = recording._propagator.pending("", AT + DAY, 10)
         text = str(query.compile(engine, compile_kwargs={"literal_binds": True}))
         plan = [row.detail for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}")]
-    assert "SEARCH feedback_address USING INDEX ix_feedback_address_unsettled" in str(plan)
+    assert "SEARCH feedback_address USING INDEX ix_feedback_address_pending" in str(plan)
     assert "SCAN feedback_address" not in str(plan)
     assert "autoindex" not in str(plan)
 
@@ -221,7 +221,7 @@ def test_a_delivery_restores_what_strikes_had_suppressed(engine: sa.Engine) -> N
     recording = store(engine)
     recording.record([decoded(Scenario.MAILBOX_FULL, day) for day in (0, 1, 2)], AT + 2 * DAY)
     recorded = recording.record([decoded(Scenario.SUCCESS, 3)], AT + 3 * DAY)
-    assert recorded == Recorded(events=1, restored=1, restored_rows=1, kinds={"delivery": 1})
+    assert recorded == Recorded(events=1, released=1, restored_rows=1, kinds={"delivery": 1})
     assert mailable(engine)["Jane@Example.com"] == 1
 
 
@@ -302,9 +302,9 @@ def test_a_statement_that_fails_for_one_address_does_not_stop_the_others(
     both = [decoded(Scenario.BOUNCE), decoded(Scenario.BOUNCE, 1, "mary@example.com")]
     recorded = recording.record(both, AT)
     assert (recorded.events, recorded.suppressed, recorded.struck_rows) == (2, 2, 1)
-    assert recorded.refused == {"… stays": 1}
+    assert recorded.rejected == {"… stays": 1}
     assert mailable(engine) == {"Jane@Example.com": 1, "mary@example.com": 0}
-    assert recording.sweep(AT) == Recorded(refused={"… stays": 1})
+    assert recording.sweep(AT) == Recorded(rejected={"… stays": 1})
     with write(engine) as connection:
         connection.exec_driver_sql("DROP TRIGGER keep")
     assert recording.sweep(AT) == Recorded(struck_rows=1)
@@ -320,7 +320,7 @@ def test_several_statements_are_run_in_order_or_none_of_them(engine: sa.Engine) 
     both = [decoded(Scenario.BOUNCE), decoded(Scenario.BOUNCE, 1, "mary@example.com")]
     recorded = recording.record(both, AT)
     assert recorded.struck_rows == 2
-    assert recorded.refused == {"UNIQUE constraint failed: log.address": 1}
+    assert recorded.rejected == {"UNIQUE constraint failed: log.address": 1}
     assert mailable(engine) == {"Jane@Example.com": 0, "mary@example.com": 1}
 
 
@@ -378,7 +378,7 @@ def test_restoring_names_the_address_as_it_was_struck_off(engine: sa.Engine) -> 
     assert mailable(engine)["Jane@Example.com"] == 1
 
 
-def test_two_things_said_of_one_recipient_are_two_facts(engine: sa.Engine) -> None:
+def test_two_things_said_of_one_recipient_are_two_events(engine: sa.Engine) -> None:
     message = said()
     hard = {"emailAddress": "jane@example.com", "status": "5.1.1", "action": "failed"}
     soft = {"emailAddress": "jane@example.com", "status": "4.0.0", "action": "delayed"}
@@ -387,7 +387,7 @@ def test_two_things_said_of_one_recipient_are_two_facts(engine: sa.Engine) -> No
     assert (recorded.events, recorded.suppressed) == (2, 1)
 
 
-def test_a_fact_told_again_later_is_logged_with_the_time_that_its_state_has(
+def test_a_event_told_again_later_is_logged_with_the_time_that_its_state_has(
     engine: sa.Engine,
 ) -> None:
     recording = store(engine)

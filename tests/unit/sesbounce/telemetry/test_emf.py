@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sesbounce.aws.depth import Depth
 from sesbounce.store.result import Recorded
 from sesbounce.telemetry.emf import COUNTS, UNITS, Tally
-from sesbounce.telemetry.events import BatchDone, Polled, Report, Settled, Stalled, Swept
+from sesbounce.telemetry.reports import Acknowledged, BatchDone, Polled, Report, Stalled, Swept
 from tests.unit.sesbounce.reported import BATCH, RECORDED
 
 AT = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
@@ -74,24 +74,24 @@ def dimensions(line: dict[str, Any]) -> list[str]:
 
 
 def test_a_minute_is_one_line_and_one_for_each_reason_and_kind() -> None:
-    settled = Settled(deleted=5, given_back=4, failed=3, expired=2)
+    settled = Acknowledged(deleted=5, returned=4, failed=3, expired=2)
     whole, *rest = lines(Polled(10), BATCH, Swept(RECORDED), settled, Depth(1, 2, 3))
     assert whole["_aws"]["Timestamp"] == 1795176000000
     assert dimensions(whole) == ["Service"]
     assert whole["Service"] == "feedback"
     assert {name: whole[name] for name in names(whole)} == {
         "MessagesReceived": 10,
-        "FactsRecorded": 6,
+        "EventsRecorded": 6,
         "Duplicates": 4,
         "AddressesSuppressed": 4,
-        "AddressesRestored": 2,
+        "AddressesReleased": 2,
         "RowsStruckOff": 10,
         "RowsRestored": 8,
-        "StatementRefusals": 6,
+        "StatementsRejected": 6,
         "Undecodable": 3,
         "Failed": 1,
         "MessagesDeleted": 5,
-        "MessagesGivenBack": 4,
+        "MessagesReturned": 4,
         "MessagesExpired": 2,
         "DeleteFailures": 3,
         "BatchSeconds": [0.2],
@@ -105,13 +105,13 @@ def test_a_minute_is_one_line_and_one_for_each_reason_and_kind() -> None:
     assert told == [
         ("complaint_abuse", None, {"AddressesSuppressed"}),
         ("no_such_mailbox", None, {"AddressesSuppressed"}),
-        (None, "bounce", {"FactsRecorded"}),
-        (None, "complaint", {"FactsRecorded"}),
+        (None, "bounce", {"EventsRecorded"}),
+        (None, "complaint", {"EventsRecorded"}),
     ]
     assert [dimensions(line) for line in rest] == [["Service", "Reason"]] * 2 + [
         ["Service", "Kind"]
     ] * 2
-    assert [line["FactsRecorded"] for line in rest[2:]] == [4, 2]
+    assert [line["EventsRecorded"] for line in rest[2:]] == [4, 2]
 
 
 def test_an_idle_minute_is_one_line_of_zeros() -> None:
@@ -144,7 +144,7 @@ def test_what_was_taken_counts_no_more() -> None:
     tally.add(Depth(1, 2, 3))
     tally.take(AT, healthy=True)
     (line,) = (checked(line) for line in tally.take(AT, healthy=True))
-    assert line["FactsRecorded"] == 0
+    assert line["EventsRecorded"] == 0
     assert "BatchSeconds" not in line
     assert "QueueDepth" not in line
 
@@ -154,7 +154,7 @@ def test_more_than_a_hundred_batches_take_further_lines() -> None:
     first, second, third = lines(*batches)
     assert [len(line["BatchSeconds"]) for line in (first, second, third)] == [100, 100, 50]
     assert names(second) == names(third) == {"BatchSeconds", "CommitSeconds"}
-    assert first["FactsRecorded"] == 250
+    assert first["EventsRecorded"] == 250
     seconds = first["BatchSeconds"] + second["BatchSeconds"] + third["BatchSeconds"]
     assert seconds == [round(n / 7, 6) for n in range(250)]
 
@@ -173,7 +173,7 @@ BATCHES = st.builds(
     st.integers(0, 1000),
     st.dictionaries(st.text("abcdef0123456789", min_size=12, max_size=12), st.integers(1, 99)),
     st.integers(0, 99),
-    st.builds(Recorded, st.integers(0, 99), kinds=COUNTED, reasons=COUNTED, refused=COUNTED),
+    st.builds(Recorded, st.integers(0, 99), kinds=COUNTED, reasons=COUNTED, rejected=COUNTED),
     st.floats(0, 1e5),
     st.floats(0, 1e5),
     st.floats(0, 1e7),
@@ -186,9 +186,9 @@ def test_whatever_is_reported_is_told_once_and_by_the_rules(reports: list[Report
     batches = [report for report in reports if isinstance(report, BatchDone)]
     assert sum(len(line.get("BatchSeconds", [])) for line in told) == len(batches)
     for dimension, name, by in (
-        ("Kind", "FactsRecorded", "kinds"),
+        ("Kind", "EventsRecorded", "kinds"),
         ("Reason", "AddressesSuppressed", "reasons"),
     ):
         split = sum(line[name] for line in told if dimension in line)
         assert split == sum(sum(getattr(batch.recorded, by).values()) for batch in batches)
-    assert told[0]["FactsRecorded"] == sum(batch.recorded.events for batch in batches)
+    assert told[0]["EventsRecorded"] == sum(batch.recorded.events for batch in batches)

@@ -9,11 +9,11 @@ from prometheus_client import CollectorRegistry, Counter
 
 from sesbounce.errors import ConfigurationError
 from sesbounce.telemetry.endpoint import _Handler, make_app, serving
-from sesbounce.telemetry.health import Judgement
+from sesbounce.telemetry.health import Status
 from sesbounce.telemetry.logs import set_up_logs
 
 HOST = "127.0.0.1"
-RED = Judgement(False, ["It waits for the database: down."], 3.0, 130.5)
+RED = Status(False, ["It waits for the database: down."], 3.0, 130.5)
 # Far more than any answer takes: whoever waits for so long was not answered.
 PATIENCE = 60.0
 
@@ -22,13 +22,13 @@ class Asked:
     """An endpoint, and how the worker behind it is."""
 
     def __init__(self) -> None:
-        self.judgement = Judgement(True, [], 1.0, 2.0)
+        self.judgement = Status(True, [], 1.0, 2.0)
         self.broken = False
         self.registry = CollectorRegistry()
         Counter("seen", "Seen.", registry=self.registry).inc(3)
         self.port = 0
 
-    def judge(self) -> Judgement:
+    def judge(self) -> Status:
         if self.broken:
             raise RuntimeError("no judge")
         return self.judgement

@@ -3,14 +3,14 @@ from hypothesis import strategies as st
 
 from sesbounce.aws.depth import Depth
 from sesbounce.store.result import Recorded
-from sesbounce.telemetry.events import BatchDone, Polled, Report, Settled, Stalled, Swept
 from sesbounce.telemetry.health import (
     COMMIT_GRACE_SECONDS,
     POLL_GRACE_SECONDS,
     SWEEP_EVERY_SECONDS,
     Health,
-    Judgement,
+    Status,
 )
+from sesbounce.telemetry.reports import Acknowledged, BatchDone, Polled, Report, Stalled, Swept
 
 START = 1000.0
 WAIT = 20
@@ -31,7 +31,7 @@ def health(processes: int = 1) -> Health:
 
 def test_a_fresh_worker_is_healthy_until_it_should_have_succeeded() -> None:
     fresh = health()
-    assert fresh.judge(START) == Judgement(True, [], 0, 0)
+    assert fresh.judge(START) == Status(True, [], 0, 0)
     assert fresh.judge(START + POLL_LIMIT).healthy
     assert fresh.judge(START + POLL_LIMIT + 1).faults == [
         "SQS has not answered a receive for 51 seconds (at most 50 are in order)."
@@ -108,7 +108,7 @@ def test_a_process_that_says_nothing_is_missed() -> None:
     pair.tell(SWEPT, late, 1)
     # Who counts the queue does not thereby work.
     pair.tell(Depth(1, 2, 3), late, 0)
-    pair.tell(Settled(deleted=1), late, 2)
+    pair.tell(Acknowledged(deleted=1), late, 2)
     judgement = pair.judge(late)
     assert judgement.faults == [
         "2 of 3 processes: SQS has not answered a receive for 51 seconds (at most 50 are in order)."
@@ -126,7 +126,7 @@ REPORTS = st.one_of(
     st.builds(Polled, st.integers(0, 10)),
     st.builds(batch, st.integers(1, 9), st.integers(0, 3), st.integers(0, 3)),
     st.just(SWEPT),
-    st.builds(Settled, deleted=st.integers(0, 9)),
+    st.builds(Acknowledged, deleted=st.integers(0, 9)),
     st.builds(Depth, st.integers(0, 9), st.integers(0, 9), st.integers(0, 9)),
     st.builds(Stalled, st.sampled_from(["database", "queue"]), st.text()),
 )
@@ -145,7 +145,7 @@ def test_whatever_has_happened_a_worker_in_which_all_succeeds_is_healthy(
     for source in range(3):
         worker.tell(POLLED, at, source)
         worker.tell(SWEPT, at, source)
-    assert worker.judge(at) == Judgement(True, [], 0, 0)
+    assert worker.judge(at) == Status(True, [], 0, 0)
 
 
 @given(told=TOLD, processes=st.integers(1, 3))

@@ -8,9 +8,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from sesbounce.aws.depth import Depth
 from sesbounce.store.result import Recorded
 from sesbounce.telemetry.emf import UNITS
-from sesbounce.telemetry.events import BatchDone, Polled, Report, Settled, Stalled, Swept
-from sesbounce.telemetry.health import Judgement
+from sesbounce.telemetry.health import Status
 from sesbounce.telemetry.metrics import MOST_FINGERPRINTS, Metrics
+from sesbounce.telemetry.reports import Acknowledged, BatchDone, Polled, Report, Stalled, Swept
 from tests.unit.sesbounce.reported import BATCH, RECORDED
 
 PAGE = (Path(__file__).parents[4] / "docs/metrics.md").read_text()
@@ -20,7 +20,7 @@ class Scraped:
     """Metrics that are read as Prometheus does."""
 
     def __init__(self, *reports: Report, healthy: bool = True) -> None:
-        self.judgement = Judgement(healthy, [], 4.0, 5.0)
+        self.judgement = Status(healthy, [], 4.0, 5.0)
         self.metrics = Metrics(lambda: self.judgement, lambda: 90.0)
         for report in reports:
             self.metrics.tell(report)
@@ -35,14 +35,14 @@ class Scraped:
 
 
 def test_messages_are_counted() -> None:
-    settled = Settled(deleted=5, given_back=4, failed=3, expired=2)
+    settled = Acknowledged(deleted=5, returned=4, failed=3, expired=2)
     scraped = Scraped(Polled(10), Polled(0), Polled(3), BATCH, BATCH, settled, settled)
     assert scraped["sesbounce_messages_received_total"] == 13
     assert scraped['sesbounce_messages_undecodable_total{fingerprint="abc"}'] == 4
     assert scraped['sesbounce_messages_undecodable_total{fingerprint="def"}'] == 2
     assert scraped["sesbounce_messages_failed_total"] == 2
     assert scraped["sesbounce_messages_deleted_total"] == 10
-    assert scraped["sesbounce_messages_given_back_total"] == 8
+    assert scraped["sesbounce_messages_returned_total"] == 8
     assert scraped["sesbounce_delete_failures_total"] == 6
     assert scraped["sesbounce_messages_expired_total"] == 4
 
@@ -50,14 +50,14 @@ def test_messages_are_counted() -> None:
 @pytest.mark.parametrize("reports", [(BATCH,), (Swept(RECORDED),)])
 def test_what_was_recorded_is_counted_in_batches_and_sweeps(reports: tuple[Report]) -> None:
     scraped = Scraped(*reports)
-    assert scraped['sesbounce_facts_recorded_total{kind="bounce"}'] == 2
-    assert scraped['sesbounce_facts_recorded_total{kind="complaint"}'] == 1
+    assert scraped['sesbounce_events_recorded_total{kind="bounce"}'] == 2
+    assert scraped['sesbounce_events_recorded_total{kind="complaint"}'] == 1
     assert scraped["sesbounce_duplicates_total"] == 2
     assert scraped['sesbounce_addresses_suppressed_total{reason="no_such_mailbox"}'] == 1
-    assert scraped["sesbounce_addresses_restored_total"] == 1
+    assert scraped["sesbounce_addresses_released_total"] == 1
     assert scraped["sesbounce_rows_struck_off_total"] == 5
     assert scraped["sesbounce_rows_restored_total"] == 4
-    assert scraped["sesbounce_statement_refusals_total"] == 3
+    assert scraped["sesbounce_statements_rejected_total"] == 3
 
 
 def test_batches_are_measured() -> None:
@@ -79,14 +79,14 @@ def test_gauges_are_of_the_moment() -> None:
     assert scraped["sesbounce_last_poll_age_seconds"] == 4
     assert scraped["sesbounce_last_commit_age_seconds"] == 5
     assert scraped["sesbounce_healthy"] == 1
-    scraped.judgement = Judgement(False, ["It hangs."], 400.0, 500.0)
+    scraped.judgement = Status(False, ["It hangs."], 400.0, 500.0)
     assert scraped["sesbounce_healthy"] == 0
     assert scraped["sesbounce_last_poll_age_seconds"] == 400
 
 
 def test_counters_by_kind_and_reason_are_there_before_the_first_event() -> None:
     scraped = Scraped()
-    assert scraped['sesbounce_facts_recorded_total{kind="complaint"}'] == 0
+    assert scraped['sesbounce_events_recorded_total{kind="complaint"}'] == 0
     assert scraped['sesbounce_addresses_suppressed_total{reason="complaint_abuse"}'] == 0
     assert 'reason="delivered"' not in scraped.text
 

@@ -12,10 +12,10 @@ from prometheus_client import generate_latest
 from sesbounce.errors import ConfigurationError
 from sesbounce.store.result import Recorded
 from sesbounce.telemetry.emf import Tally
-from sesbounce.telemetry.events import BatchDone, Polled, Stalled, Swept
 from sesbounce.telemetry.health import Health
 from sesbounce.telemetry.logs import set_up_logs
 from sesbounce.telemetry.observer import Observer, observing
+from sesbounce.telemetry.reports import BatchDone, Polled, Stalled, Swept
 from tests.unit.sesbounce.observed import Clock, free_port, settings
 from tests.unit.sesbounce.reported import BATCH
 

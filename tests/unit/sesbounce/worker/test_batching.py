@@ -1,12 +1,12 @@
 import threading
 
-from sesbounce.worker.batching import Tens
+from sesbounce.worker.batching import Batcher
 
 LONG = 60.0
 
 
 def test_ten_are_taken_at_once_and_the_rest_when_it_is_closed() -> None:
-    tens: Tens[int] = Tens(LONG)
+    tens: Batcher[int] = Batcher(LONG)
     tens.put(range(23))
     assert tens.take() == list(range(10))
     assert tens.take() == list(range(10, 20))
@@ -16,13 +16,13 @@ def test_ten_are_taken_at_once_and_the_rest_when_it_is_closed() -> None:
 
 
 def test_fewer_are_taken_when_they_have_waited_long_enough() -> None:
-    tens: Tens[int] = Tens(0.01)
+    tens: Batcher[int] = Batcher(0.01)
     tens.put([1])
     assert tens.take() == [1]
 
 
 def test_those_of_two_batches_are_taken_together() -> None:
-    tens: Tens[int] = Tens(LONG)
+    tens: Batcher[int] = Batcher(LONG)
     taken: list[list[int]] = []
     taker = threading.Thread(target=lambda: taken.append(tens.take()))
     taker.start()
@@ -33,7 +33,7 @@ def test_those_of_two_batches_are_taken_together() -> None:
 
 
 def test_many_takers_take_each_thing_once() -> None:
-    tens: Tens[int] = Tens(LONG)
+    tens: Batcher[int] = Batcher(LONG)
     taken: list[int] = []
 
     def take() -> None:

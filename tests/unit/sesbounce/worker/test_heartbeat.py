@@ -3,12 +3,12 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from sesbounce.aws.sqs import Queue, Received, Unsettled
+from sesbounce.aws.sqs import BatchFailures, Queue, Received
 from sesbounce.errors import QueueError
-from sesbounce.telemetry.events import Report, Settled
-from sesbounce.worker.acknowledge import Settler
+from sesbounce.telemetry.reports import Acknowledged, Report
+from sesbounce.worker.acknowledge import Acknowledger
 from sesbounce.worker.heartbeat import Heartbeat
-from sesbounce.worker.in_flight import Hand
+from sesbounce.worker.in_flight import InFlight
 from tests.support import AT
 
 
@@ -20,29 +20,29 @@ def until(true: Callable[[], object]) -> None:
 class Clock(Queue):
     """A queue that notes whose visibility is extended, by how much, and fails as told."""
 
-    def __init__(self, *answers: Unsettled | Exception) -> None:
+    def __init__(self, *answers: BatchFailures | Exception) -> None:
         self.answers = list(answers)
         self.extended: list[list[tuple[str, int]]] = []
 
-    def set_visibility(self, messages: Sequence[tuple[Received, int]]) -> Unsettled:
+    def set_visibility(self, messages: Sequence[tuple[Received, int]]) -> BatchFailures:
         self.extended.append([(m.receipt, seconds) for m, seconds in messages])
-        answer = self.answers.pop(0) if self.answers else Unsettled()
+        answer = self.answers.pop(0) if self.answers else BatchFailures()
         if isinstance(answer, Exception):
             raise answer
         return answer
 
 
-def in_hand(count: int, left: float) -> Hand:
-    hand = Hand(count)
-    hand.reserve(count, 0)
+def holding(count: int, left: float) -> InFlight:
+    in_flight = InFlight(count)
+    in_flight.reserve(count, 0)
     messages = [Received(f"{n}", f"{n}", "", 1, AT) for n in range(count)]
-    hand.put(messages, until=time.monotonic() + left)
-    return hand
+    in_flight.add(messages, visible_at=time.monotonic() + left)
+    return in_flight
 
 
 @contextmanager
-def beating(clock: Clock, hand: Hand, reports: list[Report]) -> Iterator[threading.Thread]:
-    heartbeat = Heartbeat(clock, hand, reports.append, 60)
+def beating(clock: Clock, in_flight: InFlight, reports: list[Report]) -> Iterator[threading.Thread]:
+    heartbeat = Heartbeat(clock, in_flight, reports.append, 60)
     thread = threading.Thread(target=heartbeat.run)
     thread.start()
     yield thread
@@ -51,49 +51,49 @@ def beating(clock: Clock, hand: Hand, reports: list[Report]) -> Iterator[threadi
 
 
 def test_what_has_half_of_its_time_left_is_extended_by_tens() -> None:
-    clock, hand = Clock(), in_hand(25, left=29)
-    with beating(clock, hand, []):
+    clock, in_flight = Clock(), holding(25, left=29)
+    with beating(clock, in_flight, []):
         until(lambda: len(clock.extended) == 3)
     assert sorted(len(entries) for entries in clock.extended) == [5, 10, 10]
     assert {seconds for entries in clock.extended for _, seconds in entries} == {60}
-    assert hand.due(time.monotonic() + 50) == []
+    assert in_flight.visible_before(time.monotonic() + 50) == []
 
 
 def test_what_has_more_time_left_is_not() -> None:
-    clock, hand = Clock(), in_hand(1, left=600)
-    with beating(clock, hand, []):
+    clock, in_flight = Clock(), holding(1, left=600)
+    with beating(clock, in_flight, []):
         time.sleep(1.5)
     assert clock.extended == []
 
 
 def test_failures_do_not_end_it() -> None:
-    clock, hand = Clock(QueueError("throttled"), ZeroDivisionError()), in_hand(1, left=10)
-    with beating(clock, hand, []):
+    clock, in_flight = Clock(QueueError("throttled"), ZeroDivisionError()), holding(1, left=10)
+    with beating(clock, in_flight, []):
         until(lambda: len(clock.extended) == 3)
-    assert hand.due(time.monotonic() + 50) == []
+    assert in_flight.visible_before(time.monotonic() + 50) == []
 
 
 def test_what_sqs_fails_to_extend_is_tried_again() -> None:
-    clock, hand = Clock(Unsettled(failed=frozenset(["0"]))), in_hand(2, left=10)
-    with beating(clock, hand, []):
+    clock, in_flight = Clock(BatchFailures(failed=frozenset(["0"]))), holding(2, left=10)
+    with beating(clock, in_flight, []):
         until(lambda: len(clock.extended) == 2)
     assert clock.extended[1] == [("0", 60)]
 
 
 def test_what_others_have_by_now_is_lost_and_counted() -> None:
-    clock, hand = Clock(Unsettled(expired=frozenset(["0"]))), in_hand(2, left=10)
+    clock, in_flight = Clock(BatchFailures(expired=frozenset(["0"]))), holding(2, left=10)
     reports: list[Report] = []
-    with beating(clock, hand, reports):
+    with beating(clock, in_flight, reports):
         until(lambda: reports)
-    assert reports == [Settled(expired=1)]
-    assert [held.lost for held in hand.take(2, 0, 0)] == [True, False]
+    assert reports == [Acknowledged(expired=1)]
+    assert [held.expired for held in in_flight.take(2, 0, 0)] == [True, False]
     assert len(clock.extended) == 1
 
 
 def test_what_is_to_be_given_back_is_not_extended() -> None:
-    clock, hand = Clock(), in_hand(2, left=10)
-    one, other = hand.take(2, 0, 0)
-    Settler(clock, hand, lambda _: None).give_back([(one, 0)])
-    with beating(clock, hand, []):
+    clock, in_flight = Clock(), holding(2, left=10)
+    one, other = in_flight.take(2, 0, 0)
+    Acknowledger(clock, in_flight, lambda _: None).return_to_queue([(one, 0)])
+    with beating(clock, in_flight, []):
         until(lambda: clock.extended)
-    assert clock.extended == [[(other.message.receipt, 60)]]
+    assert clock.extended == [[(other.received.receipt, 60)]]

@@ -16,18 +16,17 @@ import sqlalchemy as sa
 from scripts.local.ses_messages import Scenario
 from sesbounce.aws.depth import Depth
 from sesbounce.aws.sns_trust import Trust
-from sesbounce.aws.sqs import Queue, Received, Unsettled
+from sesbounce.aws.sqs import BatchFailures, Queue, Received
 from sesbounce.errors import CertificateError, QueueError, StoreError
-from sesbounce.outbound.relay import Courier
+from sesbounce.outbound.relay import Relay
 from sesbounce.policy.verdict import Policy
 from sesbounce.store.engine import write
-from sesbounce.store.outbox import Outbox
 from sesbounce.store.store import Store
 from sesbounce.store.strike_off import StrikeOff
-from sesbounce.telemetry.events import BatchDone, Report, Stalled
 from sesbounce.telemetry.logs import set_up_logs
+from sesbounce.telemetry.reports import BatchDone, Report, Stalled
 from sesbounce.telemetry.summary import Totals
-from sesbounce.worker.loop import Pace, Worker
+from sesbounce.worker.loop import LoopSettings, Worker
 from tests.support import AT, in_sns, mail, said
 
 STRIKE_OFF = "UPDATE member SET mailable = 0 WHERE lower(email) = :address"
@@ -59,13 +58,13 @@ class Shelf(Queue):
             time.sleep(0.01)
         return messages
 
-    def delete(self, messages: Sequence[Received]) -> Unsettled:
+    def delete(self, messages: Sequence[Received]) -> BatchFailures:
         self.deleted += [m.body for m in messages]
-        return Unsettled()
+        return BatchFailures()
 
-    def set_visibility(self, messages: Sequence[tuple[Received, int]]) -> Unsettled:
+    def set_visibility(self, messages: Sequence[tuple[Received, int]]) -> BatchFailures:
         self.back += [(m.body, seconds) for m, seconds in messages]
-        return Unsettled()
+        return BatchFailures()
 
     def depth(self) -> Depth:
         return Depth(len(self.batches), 0, 0)
@@ -75,7 +74,7 @@ class Working:
     """A worker, and what it reports."""
 
     def __init__(
-        self, engine: sa.Engine, queue: Queue, trust: Trust, now: datetime, pace: Pace
+        self, engine: sa.Engine, queue: Queue, trust: Trust, now: datetime, pace: LoopSettings
     ) -> None:
         store = Store(engine, Policy(), StrikeOff(STRIKE_OFF, RESTORE))
         store.prepare()
@@ -86,7 +85,7 @@ class Working:
             queue,
             store,
             trust,
-            Courier(Outbox(), engine, lambda: now),
+            Relay(engine, [], lambda: now),
             self._report,
             pace,
             overdue=self.overdue.set,
@@ -105,7 +104,7 @@ class Working:
         return [report for report in self.reports if isinstance(report, kind)]
 
 
-UNTIL_EMPTY = Pace(pollers=1, until_empty=True)
+UNTIL_EMPTY = LoopSettings(pollers=1, until_empty=True)
 
 
 def make(
@@ -113,7 +112,7 @@ def make(
     queue: Queue,
     trust: Trust | None = None,
     now: datetime = AT,
-    pace: Pace = UNTIL_EMPTY,
+    pace: LoopSettings = UNTIL_EMPTY,
 ) -> Working:
     return Working(engine, queue, trust or Trust(), now, pace)
 
@@ -151,7 +150,7 @@ def test_nothing_is_deleted_before_its_effect_is_committed(engine: sa.Engine, ur
     class Witness(Shelf):
         committed: tuple[int] | None = None
 
-        def delete(self, messages: Sequence[Received]) -> Unsettled:
+        def delete(self, messages: Sequence[Received]) -> BatchFailures:
             with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as other:
                 self.committed = other.execute("SELECT count(*) FROM feedback_event").fetchone()
             return super().delete(messages)
@@ -163,21 +162,21 @@ def test_nothing_is_deleted_before_its_effect_is_committed(engine: sa.Engine, ur
 
 def test_what_comes_together_is_committed_together(engine: sa.Engine) -> None:
     shelf = Shelf(*([body(f"{n}-{i}@example.com") for i in range(10)] for n in range(20)))
-    working = make(engine, shelf, pace=Pace(pollers=2, batch_wait=5, until_empty=True))
+    working = make(engine, shelf, pace=LoopSettings(pollers=2, batch_wait=5, until_empty=True))
     assert working.run().deleted == 200
     assert [done.messages for done in working.of(BatchDone)] == [200]
 
 
 def test_a_batch_is_no_larger_than_it_may_be(engine: sa.Engine) -> None:
     shelf = Shelf([body(f"{n}@example.com") for n in range(10)])
-    working = make(engine, shelf, pace=Pace(batch_size=4, pollers=1, until_empty=True))
+    working = make(engine, shelf, pace=LoopSettings(batch_size=4, pollers=1, until_empty=True))
     assert working.run().deleted == 10
     assert [done.messages for done in working.of(BatchDone)] == [4, 4, 2]
 
 
 def test_a_message_that_can_t_be_given_back_does_not_stop_the_worker(engine: sa.Engine) -> None:
     class Stuck(Shelf):
-        def set_visibility(self, messages: Sequence[tuple[Received, int]]) -> Unsettled:
+        def set_visibility(self, messages: Sequence[tuple[Received, int]]) -> BatchFailures:
             raise QueueError("the message is not in flight")
 
     totals = make(engine, Stuck([JUNK], [body()])).run()
@@ -186,9 +185,9 @@ def test_a_message_that_can_t_be_given_back_does_not_stop_the_worker(engine: sa.
 
 def test_a_message_that_can_t_be_deleted_is_not_counted_as_deleted(engine: sa.Engine) -> None:
     class Stuck(Shelf):
-        def delete(self, messages: Sequence[Received]) -> Unsettled:
+        def delete(self, messages: Sequence[Received]) -> BatchFailures:
             gone, stuck = (m.receipt for m in messages)
-            return Unsettled(expired=frozenset([gone]), failed=frozenset([stuck]))
+            return BatchFailures(expired=frozenset([gone]), failed=frozenset([stuck]))
 
     totals = make(engine, Stuck([body(), body("mary@example.com")])).run()
     assert (totals.received, totals.recorded.events, totals.deleted) == (2, 2, 0)
@@ -196,11 +195,11 @@ def test_a_message_that_can_t_be_deleted_is_not_counted_as_deleted(engine: sa.En
 
 def test_who_may_not_delete_is_told_so(engine: sa.Engine) -> None:
     class Forbidden(Shelf):
-        def delete(self, messages: Sequence[Received]) -> Unsettled:
+        def delete(self, messages: Sequence[Received]) -> BatchFailures:
             raise QueueError("may not delete", lasting=True)
 
     with pytest.raises(QueueError, match="may not delete"):
-        make(engine, Forbidden([body()]), pace=Pace()).run()
+        make(engine, Forbidden([body()]), pace=LoopSettings()).run()
 
 
 def test_a_thread_that_dies_takes_the_worker_down(engine: sa.Engine) -> None:
@@ -209,7 +208,7 @@ def test_a_thread_that_dies_takes_the_worker_down(engine: sa.Engine) -> None:
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        make(engine, Faulty(), pace=Pace()).run()
+        make(engine, Faulty(), pace=LoopSettings()).run()
 
 
 def test_a_queue_that_can_t_be_reached_is_waited_for(engine: sa.Engine) -> None:
@@ -221,7 +220,7 @@ def test_a_queue_that_can_t_be_reached_is_waited_for(engine: sa.Engine) -> None:
             raise failures.pop()
 
     shelf.on_receive = fail
-    working = make(engine, shelf, pace=Pace(pollers=1))
+    working = make(engine, shelf, pace=LoopSettings(pollers=1))
     thread = run(working)
     until(lambda: shelf.deleted)
     working.worker.stop()
@@ -275,7 +274,7 @@ def test_a_database_is_waited_for_and_meanwhile_nothing_is_deleted_or_given_back
     engine: sa.Engine,
 ) -> None:
     shelf = Shelf([body()])
-    working = make(engine, shelf, pace=Pace(pollers=1))
+    working = make(engine, shelf, pace=LoopSettings(pollers=1))
     rename(engine, "member", "members")
     thread = run(working)
     until(lambda: len(working.of(Stalled)) >= 2)
@@ -292,7 +291,7 @@ def test_while_a_database_is_waited_for_no_more_is_received_than_there_is_room(
     engine: sa.Engine,
 ) -> None:
     shelf = Shelf(*([body(f"{n}-{i}@example.com") for i in range(10)] for n in range(50)))
-    pace = Pace(batch_size=10, pollers=2)
+    pace = LoopSettings(batch_size=10, pollers=2)
     working = make(engine, shelf, pace=pace)
     rename(engine, "member", "members")
     thread = run(working)
@@ -340,7 +339,7 @@ def test_a_queue_that_looks_empty_once_is_asked_again(engine: sa.Engine) -> None
 
 def test_a_signal_lets_it_finish_what_is_in_hand(engine: sa.Engine) -> None:
     shelf = Shelf([body()], [body("mary@example.com")])
-    working = make(engine, shelf, pace=Pace(pollers=1))
+    working = make(engine, shelf, pace=LoopSettings(pollers=1))
     before = signal.signal(signal.SIGTERM, lambda *_: working.worker.stop())
 
     def stop_once() -> None:
@@ -362,7 +361,7 @@ def test_who_can_t_stop_in_time_is_ended(
 ) -> None:
     release = threading.Event()
     shelf = Shelf([body()])
-    working = make(engine, shelf, pace=Pace(pollers=1, shutdown_seconds=0.2))
+    working = make(engine, shelf, pace=LoopSettings(pollers=1, shutdown_seconds=0.2))
     record = working.worker._store.record
 
     def hang(*arguments: Any) -> Any:
@@ -380,11 +379,11 @@ def test_who_can_t_stop_in_time_is_ended(
 
 def test_what_others_may_have_by_now_is_not_recorded_here(engine: sa.Engine) -> None:
     class Slow(Shelf):
-        def set_visibility(self, messages: Sequence[tuple[Received, int]]) -> Unsettled:
-            return Unsettled(expired=frozenset(m.receipt for m, _ in messages))
+        def set_visibility(self, messages: Sequence[tuple[Received, int]]) -> BatchFailures:
+            return BatchFailures(expired=frozenset(m.receipt for m, _ in messages))
 
     shelf = Slow([body()])
-    working = make(engine, shelf, pace=Pace(pollers=1, visibility_seconds=1))
+    working = make(engine, shelf, pace=LoopSettings(pollers=1, visibility_seconds=1))
     rename(engine, "member", "members")
     thread = run(working)
     until(lambda: len(working.of(BatchDone)))
@@ -417,6 +416,6 @@ def test_logs_hold_no_address(engine: sa.Engine, capsys: pytest.CaptureFixture[s
     set_up_logs("json")
     working.run()
     said_in_logs = "".join(capsys.readouterr())
-    for what in ("undecodable", "not recorded", "statement refused", "unknown", "batch"):
+    for what in ("undecodable", "not recorded", "statement rejected", "unknown", "batch"):
         assert what in said_in_logs
     assert "jane" not in said_in_logs

@@ -6,10 +6,10 @@ import pytest
 
 from sesbounce.aws.sqs import Queue, Received
 from sesbounce.errors import QueueError
-from sesbounce.telemetry.events import Polled, Report, Stalled
-from sesbounce.worker.in_flight import Hand
+from sesbounce.telemetry.reports import Polled, Report, Stalled
+from sesbounce.worker.in_flight import InFlight
 from sesbounce.worker.poller import Poller
-from sesbounce.worker.threads import Crew
+from sesbounce.worker.threads import Threads
 from tests.support import AT
 
 
@@ -22,7 +22,7 @@ class Gate(Queue):
     """A queue whose receives wait until they are answered by the test."""
 
     def __init__(self) -> None:
-        self.waiting = 0
+        self.buffered = 0
         self.arguments: tuple[int, int] | None = None
         self._answers: list[int | QueueError] = []
         self._changed = threading.Condition()
@@ -30,9 +30,9 @@ class Gate(Queue):
     def receive(self, wait_seconds: int, visibility_seconds: int) -> list[Received]:
         self.arguments = (wait_seconds, visibility_seconds)
         with self._changed:
-            self.waiting += 1
+            self.buffered += 1
             self._changed.wait_for(lambda: self._answers)
-            self.waiting -= 1
+            self.buffered -= 1
             answer = self._answers.pop(0)
         if isinstance(answer, QueueError):
             raise answer
@@ -46,11 +46,11 @@ class Gate(Queue):
 
 class Polling:
     def __init__(self, room: int = 1000, pollers: int = 4, *, patient: bool = True) -> None:
-        self.gate, self.hand, self.crew = Gate(), Hand(room), Crew()
+        self.gate, self.hand, self.threads = Gate(), InFlight(room), Threads()
         self.reports: list[Report] = []
         self.poller = Poller(self.gate, self.hand, self.reports.append, 20, 60, patient=patient)
-        self.poller.start(self.crew, pollers)
-        until(lambda: self.gate.waiting)
+        self.poller.start(self.threads, pollers)
+        until(lambda: self.gate.buffered)
 
     def answer(self, *answers: int | QueueError) -> None:
         for answer in answers:
@@ -60,7 +60,7 @@ class Polling:
 
     def end(self) -> None:
         self.poller.stop()
-        while self.crew.at_work:
+        while self.threads.at_work:
             self.gate.answer(0)
             time.sleep(0.001)
 
@@ -72,9 +72,9 @@ def polling() -> Polling:
 
 def settled(polling: Polling, count: int) -> bool:
     """Whether so many polls are under way, and no more a little later."""
-    until(lambda: polling.gate.waiting >= count)
+    until(lambda: polling.gate.buffered >= count)
     time.sleep(0.05)
-    return polling.gate.waiting == count
+    return polling.gate.buffered == count
 
 
 def test_one_polls_while_the_queue_is_idle(polling: Polling) -> None:
@@ -102,7 +102,7 @@ def test_nothing_is_received_without_room() -> None:
     polling.answer(10, 10)
     assert settled(polling, 0)
     batch = polling.hand.take(20, 0, 0)
-    polling.hand.let_go(batch[:5])
+    polling.hand.remove(batch[:5])
     assert settled(polling, 1)
     polling.end()
 
@@ -111,7 +111,7 @@ def test_room_that_was_not_needed_is_free_again() -> None:
     polling = Polling(room=10, pollers=1)
     polling.answer(0, 3)
     assert settled(polling, 0)
-    polling.hand.let_go(polling.hand.take(10, 0, 0))
+    polling.hand.remove(polling.hand.take(10, 0, 0))
     polling.answer(10)
     assert len(polling.hand) == 10
     polling.end()
@@ -120,18 +120,18 @@ def test_room_that_was_not_needed_is_free_again() -> None:
 def test_what_a_poll_brings_after_the_end_is_taken_in_hand(polling: Polling) -> None:
     polling.poller.stop()
     polling.gate.answer(7)
-    assert polling.crew.join(60)
-    assert polling.hand.waiting == 7
+    assert polling.threads.join(60)
+    assert polling.hand.buffered == 7
     assert polling.reports == [Polled(7)]
 
 
 def test_a_failure_is_told_and_waited_out(polling: Polling) -> None:
     polling.answer(QueueError("throttled"))
     assert polling.reports == [Stalled("queue", "throttled")]
-    until(lambda: polling.gate.waiting == 1)
+    until(lambda: polling.gate.buffered == 1)
     polling.answer(10)
-    assert polling.hand.waiting == 10
-    polling.crew.check()
+    assert polling.hand.buffered == 10
+    polling.threads.check()
     polling.end()
 
 
@@ -141,6 +141,6 @@ def test_a_failure_is_told_and_waited_out(polling: Polling) -> None:
 def test_a_failure_that_is_not_waited_out_ends_the_thread(error: QueueError, patient: bool) -> None:
     polling = Polling(pollers=1, patient=patient)
     polling.gate.answer(error)
-    assert polling.crew.join(60)
+    assert polling.threads.join(60)
     with pytest.raises(QueueError, match=str(error)):
-        polling.crew.check()
+        polling.threads.check()

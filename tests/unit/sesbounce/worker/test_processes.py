@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from sesbounce.errors import ProcessError
-from sesbounce.telemetry.events import Polled, Report
+from sesbounce.telemetry.reports import Polled, Report
 from sesbounce.worker.processes import Processes
 
 Reporting = Callable[[Report], None]
@@ -46,7 +46,7 @@ def deaf(report: Reporting) -> int:
     return 0
 
 
-class Told:
+class ListRow:
     def __init__(self) -> None:
         self.reports: list[tuple[int, Report]] = []
 
@@ -59,14 +59,14 @@ class Told:
 
 
 def test_what_each_reports_is_told_with_its_number() -> None:
-    told = Told()
+    told = ListRow()
     Processes(2, report_and_end, told, 25).run()
     assert [report for _, report in told.reports] == [Polled(3)] * 2
     assert sorted(number for number, _ in told.reports) == [0, 1]
 
 
 def test_a_signal_stops_all_of_them_when_they_have_finished() -> None:
-    told = Told()
+    told = ListRow()
     processes = Processes(2, wait_for_the_signal, told, 25)
 
     def stop_when_both_are_there() -> None:
@@ -83,14 +83,14 @@ def test_where_one_fails_the_others_are_stopped(
     tmp_path: os.PathLike[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FAILS_ONCE", os.path.join(tmp_path, "failed"))  # noqa: PTH118
-    told = Told()
+    told = ListRow()
     with pytest.raises(ProcessError, match="has ended with exit code 7"):
         Processes(2, one_fails, told, 25).run()
     assert Polled(2) in [report for _, report in told.reports]
 
 
 def test_one_that_is_killed_is_noticed() -> None:
-    told = Told()
+    told = ListRow()
     processes = Processes(1, deaf, told, 25)
 
     def kill() -> None:
@@ -102,7 +102,7 @@ def test_one_that_is_killed_is_noticed() -> None:
 
 
 def test_one_that_does_not_stop_in_time_is_ended() -> None:
-    told = Told()
+    told = ListRow()
     processes = Processes(1, deaf, told, 0.1)
     told.on_report = processes.stop  # type: ignore[method-assign]
     with pytest.raises(ProcessError, match="exit code -9"):

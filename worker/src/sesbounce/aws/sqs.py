@@ -1,6 +1,5 @@
 """The SQS queue: receive, delete, change visibility, count."""
 
-import random
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -17,6 +16,7 @@ from botocore.exceptions import (
 
 from sesbounce.aws.clients import open_client
 from sesbounce.aws.depth import Depth
+from sesbounce.backoff import pause
 from sesbounce.errors import QueueError
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ class Received(msgspec.Struct, frozen=True):
     sent_at: datetime
 
 
-class Unsettled(msgspec.Struct, frozen=True):
+class BatchFailures(msgspec.Struct, frozen=True):
     """Messages to which SQS did not do what it was asked, by their receipts.
 
     Attributes:
@@ -94,9 +94,14 @@ class Unsettled(msgspec.Struct, frozen=True):
     expired: frozenset[str] = frozenset()
     failed: frozenset[str] = frozenset()
 
+    @property
+    def count(self) -> int:
+        """How many messages these are."""
+        return len(self.expired) + len(self.failed)
+
 
 class Queue:
-    """One SQS queue. Every method raises `QueueError` where SQS refuses or can't be reached.
+    """One SQS queue. Every method raises `QueueError` where SQS rejects or can't be reached.
 
     May be used by several threads at once.
     """
@@ -116,7 +121,7 @@ class Queue:
                 MessageSystemAttributeNames=["ApproximateReceiveCount", "SentTimestamp"],
             )
         except (ClientError, BotoCoreError) as error:
-            _refuse("can't receive", error)
+            _reject("can't receive", error)
         return [
             Received(
                 id=message["MessageId"],
@@ -130,7 +135,7 @@ class Queue:
             for message in answer.get("Messages", [])
         ]
 
-    def delete(self, messages: Sequence[Received]) -> Unsettled:
+    def delete(self, messages: Sequence[Received]) -> BatchFailures:
         """Delete at most ten messages. Those that remain come again and are known then."""
         entries: list[DeleteMessageBatchRequestEntryTypeDef] = [
             {"Id": str(i), "ReceiptHandle": m.receipt} for i, m in enumerate(messages)
@@ -141,7 +146,7 @@ class Queue:
             lambda some: self._client.delete_message_batch(QueueUrl=self._url, Entries=some),
         )
 
-    def set_visibility(self, messages: Sequence[tuple[Received, int]]) -> Unsettled:
+    def set_visibility(self, messages: Sequence[tuple[Received, int]]) -> BatchFailures:
         """Have at most ten messages become visible after so many seconds, counted from now."""
         entries: list[ChangeMessageVisibilityBatchRequestEntryTypeDef] = [
             {"Id": str(i), "ReceiptHandle": m.receipt, "VisibilityTimeout": after}
@@ -165,7 +170,7 @@ class Queue:
         try:
             answer = self._client.get_queue_attributes(QueueUrl=self._url, AttributeNames=names)
         except (ClientError, BotoCoreError) as error:
-            _refuse("can't read the queue's attributes", error)
+            _reject("can't read the queue's attributes", error)
         return Depth(*(int(answer["Attributes"][name]) for name in names))
 
 
@@ -192,16 +197,16 @@ def open_queue(url: str, wait_seconds: int, connections: int) -> Queue:
     return Queue(open_client("sqs", config), url)
 
 
-def _settle(what: str, entries: Sequence[Any], call: Callable[[Any], Any]) -> Unsettled:
+def _settle(what: str, entries: Sequence[Any], call: Callable[[Any], Any]) -> BatchFailures:
     """Call with all entries, then again with those that SQS failed to handle."""
     expired: set[str] = set()
     for tried in range(_TRIES):
         if tried:
-            time.sleep(random.uniform(0, _PAUSE_SECONDS * 2**tried))  # noqa: S311  no secret
+            time.sleep(pause(tried, _PAUSE_SECONDS))
         try:
             answer = call(entries)
         except (ClientError, BotoCoreError) as error:
-            _refuse(what, error)
+            _reject(what, error)
         receipts = {entry["Id"]: entry["ReceiptHandle"] for entry in entries}
         failed = {entry["Id"]: entry["SenderFault"] for entry in answer.get("Failed", [])}
         # A fault of the sender's is a receipt that is no longer good.
@@ -209,10 +214,10 @@ def _settle(what: str, entries: Sequence[Any], call: Callable[[Any], Any]) -> Un
         entries = [e for e in entries if failed.get(e["Id"]) is False]
         if not entries:
             break
-    return Unsettled(frozenset(expired), frozenset(e["ReceiptHandle"] for e in entries))
+    return BatchFailures(frozenset(expired), frozenset(e["ReceiptHandle"] for e in entries))
 
 
-def _refuse(what: str, error: ClientError | BotoCoreError) -> NoReturn:
+def _reject(what: str, error: ClientError | BotoCoreError) -> NoReturn:
     code = error.response["Error"]["Code"] if isinstance(error, ClientError) else ""
     lasting = isinstance(error, NoCredentialsError | PartialCredentialsError)
     advice = _PASSING.get(code)

@@ -9,7 +9,7 @@ import click
 from sesbounce.cli.bulk import check_file
 from sesbounce.cli.common import MAY_NOT, as_json, asking, now, print_each, to_json
 from sesbounce.feedback.reason import Reason
-from sesbounce.store.lookup import Answer, Event, Filter
+from sesbounce.store.lookup import Answer, EventRow, Filter
 
 
 @click.command()
@@ -101,7 +101,7 @@ def answer_line(answer: Answer) -> str:
     return f"{answer.address}: {'yes' if answer.may_mail else 'no'} ({answer.why})"
 
 
-def _event_line(event: Event) -> str:
+def _event_line(event: EventRow) -> str:
     what = f"{event.occurred_at:%Y-%m-%d %H:%M:%S}Z  {event.kind}: {event.reason} [{event.basis}]"
     details = [d for d in (event.diagnostic, event.mail_id and f"mail {event.mail_id}") if d]
     return "\n    ".join([what, *details])

@@ -74,14 +74,14 @@ def check_file(source: BinaryIO, output: TextIO, as_json: bool, column: str | No
     with lines_of(source) as lines, progress(source, "checking", output.isatty()) as advance:
         reader = csv_reader(lines)
         try:
-            checked, refused = _check(_open_table(reader, column), output, as_json, advance)
+            checked, rejected = _check(_open_table(reader, column), output, as_json, advance)
         except csv.Error as error:
             raise ListError(
                 f"line {reader.line_num} is no CSV: {error}. A value with a comma or a quote in "
                 "it stands in quotes, and a quote within is written twice"
             ) from None
     click.echo(
-        f"{checked:,} addresses: {checked - refused:,} may be mailed, {refused:,} not.", err=True
+        f"{checked:,} addresses: {checked - rejected:,} may be mailed, {rejected:,} not.", err=True
     )
 
 
@@ -93,15 +93,15 @@ def _check(
     engine = reading()
     hash_keys = load_settings().hash_keys
     write = _json_writer(output) if as_json else _csv_writer(output, table.header)
-    checked = refused = 0
+    checked = rejected = 0
     with _no_collection():
         while rows := list(islice(table.rows, _ROWS)):
             answers = _answers(engine, rows, table.column, at, hash_keys)
             write(zip(rows, answers, strict=True))
             checked += len(rows)
-            refused += sum(not answer.may_mail for answer in answers)
+            rejected += sum(not answer.may_mail for answer in answers)
             advance()
-    return checked, refused
+    return checked, rejected
 
 
 def _answers(

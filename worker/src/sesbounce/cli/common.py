@@ -1,6 +1,6 @@
 """What the commands have in common: exit codes, output, the store."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, TypeVar
 
@@ -8,11 +8,12 @@ import click
 import msgspec
 import sqlalchemy as sa
 
+from sesbounce.outbound.relay import Target
 from sesbounce.outbound.targets import OtherDatabase, SesSuppressionList, Webhook
 from sesbounce.settings import Settings, load_settings
 from sesbounce.store.engine import open_database
 from sesbounce.store.lookup import Lookup
-from sesbounce.store.outbox import Outbox, Target
+from sesbounce.store.outbox import Outbox
 from sesbounce.store.store import Store
 from sesbounce.store.strike_off import StrikeOff
 
@@ -43,7 +44,7 @@ class Opened(NamedTuple):
 
     engine: sa.Engine
     store: Store
-    outbox: Outbox
+    targets: Sequence[Target]
 
 
 def open_store(settings: Settings, *, migrate: bool | None = None) -> Opened:
@@ -54,13 +55,14 @@ def open_store(settings: Settings, *, migrate: bool | None = None) -> Opened:
         migrate: whether the schema may be changed; by default the setting says so.
     """
     strike_off = StrikeOff(settings.strike_off_sql, settings.restore_sql)
-    outbox = Outbox(_targets(settings, strike_off))
+    targets = list(_targets(settings, strike_off))
     if settings.strike_off_database_url:
         strike_off = StrikeOff()
+    outbox = Outbox(target.name for target in targets)
     engine = open_database(settings.database)
     store = Store(engine, settings.policy, strike_off, outbox, settings.hash_keys)
     store.prepare(migrate=settings.migrate if migrate is None else migrate)
-    return Opened(engine, store, outbox)
+    return Opened(engine, store, targets)
 
 
 def _targets(settings: Settings, strike_off: StrikeOff) -> Iterator[Target]:

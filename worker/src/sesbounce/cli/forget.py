@@ -58,10 +58,10 @@ def _print(erasure: Erasure) -> None:
             click.echo(f"{number}: {erased.why}")
             continue
         verdict = "stays suppressed" if erased.suppressed else "is not suppressed"
-        click.echo(f"{number}: forgotten, {erased.facts} facts; it {verdict} ({erased.why})")
+        click.echo(f"{number}: forgotten, {erased.events} events; it {verdict} ({erased.why})")
         click.echo(f"    {erased.name}")
     click.echo(
-        f"{erasure.messages} messages given up, {erasure.mentions} mentions in facts about others "
+        f"{erasure.messages} messages given up, {erasure.mentions} mentions in events about others "
         "cut."
     )
     if erasure.waiting:

@@ -8,7 +8,7 @@ import click
 import msgspec
 
 from sesbounce.errors import ConfigurationError, HealthError
-from sesbounce.telemetry.health import Judgement
+from sesbounce.telemetry.health import Status
 
 _RED = 1
 _TIMEOUT_SECONDS = 4.0
@@ -50,7 +50,7 @@ def _where() -> tuple[str, int]:
     return _ANY.get(host, host), port
 
 
-def _ask(host: str, port: int) -> Judgement:
+def _ask(host: str, port: int) -> Status:
     """What the worker says of itself.
 
     Raises:
@@ -59,7 +59,7 @@ def _ask(host: str, port: int) -> Judgement:
     connection = http.client.HTTPConnection(host, port, timeout=_TIMEOUT_SECONDS)
     try:
         connection.request("GET", "/healthz")
-        return msgspec.json.decode(connection.getresponse().read(_MOST_BYTES), type=Judgement)
+        return msgspec.json.decode(connection.getresponse().read(_MOST_BYTES), type=Status)
     except (OSError, http.client.HTTPException) as error:
         raise HealthError(
             f"nothing answers on {host}, port {port} ({error}): is the worker running, with the "

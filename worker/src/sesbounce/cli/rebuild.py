@@ -40,7 +40,7 @@ def _number(option: str, setting: str, kind: Any) -> Callable[[_F], _F]:
 @_number("--probation-days", "probation_days", int)
 @_number("--probation-growth", "probation_growth", float)
 @_number("--probation-longest-days", "probation_longest_days", int)
-@_number("--refusal-days", "refusal_days", int)
+@_number("--refusal-days", "not_attempted_days", int)
 @_number(
     "--possible-complaint", "possible_complaint", click.Choice(["strike", "suppress", "ignore"])
 )
@@ -48,7 +48,7 @@ def _number(option: str, setting: str, kind: Any) -> Callable[[_F], _F]:
 def rebuild(dry_run: bool, reclassify: bool, as_json: bool, **numbers: Any) -> None:
     """Judge all addresses anew from the log, under the settings or under other numbers.
 
-    Use it after a setting has changed (else it reaches an address with the next fact about it),
+    Use it after a setting has changed (else it reaches an address with the next event about it),
     and with --reclassify after an update of sesbounce. Try it with --dry-run first: it prints
     who would be suppressed, who released and for whom the reason or the time changes, with the
     verdict before and after.
@@ -58,7 +58,7 @@ def rebuild(dry_run: bool, reclassify: bool, as_json: bool, **numbers: Any) -> N
     time and run again. What the log no longer holds (see `prune`) is not lost: what is known of
     an address is completed from the log, not replaced.
 
-    Exit code 1: one of your statements was refused for some address; the worker tries again.
+    Exit code 1: one of your statements was rejected for some address; the worker tries again.
     """
     given = {name: value for name, value in numbers.items() if value is not None}
     settings = load_settings(**given)
@@ -72,7 +72,7 @@ def rebuild(dry_run: bool, reclassify: bool, as_json: bool, **numbers: Any) -> N
         click.echo("\n".join(_summary(rebuilding.totals, dry_run)))
     if not dry_run:
         _warn(settings, given)
-    if rebuilding.totals.refused:
+    if rebuilding.totals.rejected:
         sys.exit(DIFFERS)
 
 
@@ -95,18 +95,18 @@ def _line(change: Change) -> str:
 
 def _summary(totals: Totals, dry_run: bool) -> Iterable[str]:
     yield (
-        f"{totals.facts} facts about {totals.addresses} addresses: {totals.suppressed} are "
+        f"{totals.events} events about {totals.addresses} addresses: {totals.suppressed} are "
         f"suppressed, {totals.released} released, {totals.changed} stay suppressed for another "
         f"reason or time, {totals.reworded} change in words or in what is past."
     )
-    for what, facts in sorted(totals.reclassified.items()):
-        yield f"{facts} facts judged again: {what}"
+    for what, events in sorted(totals.reclassified.items()):
+        yield f"{events} events judged again: {what}"
     if dry_run:
         yield "Nothing was changed: this was a dry run."
         return
     yield f"{totals.struck_rows} rows struck off, {totals.restored_rows} rows restored."
-    for problem, addresses in sorted(totals.refused.items()):
-        yield f"{addresses} addresses were refused by your tables: {problem}"
+    for problem, addresses in sorted(totals.rejected.items()):
+        yield f"{addresses} addresses were rejected by your tables: {problem}"
 
 
 def _warn(settings: Settings, given: dict[str, Any]) -> None:
@@ -116,7 +116,7 @@ def _warn(settings: Settings, given: dict[str, Any]) -> None:
         if getattr(present, name) != getattr(settings, name):
             click.echo(
                 f"sesbounce: the worker still has {getattr(present, name)}: set "
-                f"{PREFIX}{name.upper()}={getattr(settings, name)} for it, or the next fact about "
+                f"{PREFIX}{name.upper()}={getattr(settings, name)} for it, or the next event about "
                 "an address is judged as before",
                 err=True,
             )

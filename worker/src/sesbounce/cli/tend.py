@@ -64,9 +64,9 @@ class _Age(click.ParamType[timedelta]):
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @as_json
 def prune(older_than: timedelta, dry_run: bool, yes: bool, as_json: bool) -> None:
-    """Delete old messages and facts; who may be mailed stays as it is.
+    """Delete old messages and events; who may be mailed stays as it is.
 
-    What was recorded longer ago goes: SES's messages, and the facts that `why` and `stats` show.
+    What was recorded longer ago goes: SES's messages, and the events that `why` and `stats` show.
     Verdicts rest on what is kept with each address, and do not change; but `rebuild` can then
     only replay what is left, and `why` only show that.
     """
@@ -96,6 +96,6 @@ def _line(counts: Counts) -> str:
 
 def _what(pruned: Pruned) -> str:
     return (
-        f"{pruned.messages:,} messages and {pruned.events:,} facts recorded before "
+        f"{pruned.messages:,} messages and {pruned.events:,} events recorded before "
         f"{pruned.before:%Y-%m-%d}"
     )

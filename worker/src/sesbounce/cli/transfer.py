@@ -16,7 +16,7 @@ from sesbounce.cli.common import as_json, now, open_store, reading, to_json
 from sesbounce.errors import ListError, StoreError
 from sesbounce.lists.files import read_list, write_csv, write_json_lines, write_ses
 from sesbounce.lists.formats import FORMATS, Listing
-from sesbounce.lists.importing import DryRun, Imported, Recording, ToldFacts
+from sesbounce.lists.importing import DryRun, Imported, Importer, ListEvents
 from sesbounce.settings import load_settings
 from sesbounce.store.listing import suppressed_rows
 
@@ -75,7 +75,7 @@ def export(format_name: str, output: Path, as_json: bool) -> None:
     type=click.DateTime(),
     help="When rows without a time happened (UTC); by default when the file was last changed.",
 )
-@click.option("--note", help="Why; it is kept with every fact, and `why` shows it.")
+@click.option("--note", help="Why; it is kept with every event, and `why` shows it.")
 @click.option("--dry-run", is_flag=True, help="Change nothing, and say what would be recorded.")
 @as_json
 def import_(  # noqa: PLR0913, PLR0917  one argument an option
@@ -96,7 +96,7 @@ def import_(  # noqa: PLR0913, PLR0917  one argument an option
 
     Rows that can't be understood are named on standard error; all others are recorded. Whatever
     stopped an import, run it again: what is recorded already changes nothing. Exit code 1: some
-    row was refused.
+    row was rejected.
     """
     this_moment = now()
     undated = at.replace(tzinfo=UTC) if at else _changed_at(file, this_moment)
@@ -104,22 +104,22 @@ def import_(  # noqa: PLR0913, PLR0917  one argument an option
     with lines_of(file) as lines, progress(file, "importing") as advance:
         which = Listing(listing) if listing else None
         read = read_list(lines, chosen, which, Path(str(getattr(file, "name", ""))).name)
-        told = ToldFacts(read, this_moment, undated, note, _complain)
-        record = _dry_run() if dry_run else _recording(this_moment)
-        for batch in told.batches():
+        read_events = ListEvents(read, this_moment, undated, note, _complain)
+        record = _dry_run() if dry_run else _importer(this_moment)
+        for batch in read_events.batches():
             record(batch)
             advance()
     done = Imported(
         format=read.format,
         list=read.listing,
         dry_run=dry_run,
-        rows=told.rows,
-        refused=told.refused + record.refused,
-        by_reason=dict(told.by_reason),
+        rows=read_events.rows,
+        rejected=read_events.rejected + record.rejected,
+        by_reason=dict(read_events.by_reason),
         recorded=record.recorded,
     )
     click.echo(to_json(done) if as_json else _in_words(done))
-    if done.refused:
+    if done.rejected:
         sys.exit(REFUSED)
 
 
@@ -127,9 +127,9 @@ def _complain(place: str, problem: str) -> None:
     click.echo(f"{place}: {problem}", err=True)
 
 
-def _recording(at: datetime) -> Recording:
+def _importer(at: datetime) -> Importer:
     opened = open_store(load_settings())
-    return Recording(opened.engine, opened.store, at, _complain)
+    return Importer(opened.engine, opened.store, at, _complain)
 
 
 def _dry_run() -> DryRun:
@@ -175,16 +175,16 @@ def _changed_at(file: BinaryIO, otherwise: datetime) -> datetime:
 def _in_words(done: Imported) -> str:
     recorded = done.recorded
     whose = f"{done.format}'s {done.list}" if done.list else f"a list of {done.format}"
-    rows = f"Read {whose}: {done.rows:,} rows, {done.refused:,} refused."
+    rows = f"Read {whose}: {done.rows:,} rows, {done.rejected:,} rejected."
     reasons = ", ".join(f"{number:,} {reason}" for reason, number in sorted(done.by_reason.items()))
-    facts = f"Facts by reason: {reasons or 'none'}."
+    events = f"Events by reason: {reasons or 'none'}."
     if done.dry_run:
         would = f"{recorded.events:,} would be recorded, {recorded.duplicates:,} are known already."
-        return f"{rows}\n{facts}\n{would}"
+        return f"{rows}\n{events}\n{would}"
     did = (
         f"{recorded.events:,} recorded, {recorded.duplicates:,} known already; "
         f"{recorded.suppressed:,} addresses suppressed ({recorded.struck_rows:,} rows struck off), "
-        f"{recorded.restored:,} restored ({recorded.restored_rows:,} rows)."
+        f"{recorded.released:,} released ({recorded.restored_rows:,} rows)."
     )
-    told = [f"A statement was refused {n:,} times: {why}" for why, n in recorded.refused.items()]
-    return "\n".join([rows, facts, did, *told])
+    told = [f"A statement was rejected {n:,} times: {why}" for why, n in recorded.rejected.items()]
+    return "\n".join([rows, events, did, *told])

@@ -16,13 +16,13 @@ from sesbounce.cli.common import now, open_store, to_json
 from sesbounce.cli.group import ERROR
 from sesbounce.errors import ConfigurationError, MessageError, SesBounceError
 from sesbounce.feedback.decode import Decoded, decode
-from sesbounce.outbound.relay import Courier
+from sesbounce.outbound.relay import Relay
 from sesbounce.settings import Settings, load_settings
-from sesbounce.telemetry.events import Report
 from sesbounce.telemetry.logs import set_up_logs
 from sesbounce.telemetry.observer import observing
+from sesbounce.telemetry.reports import Report
 from sesbounce.telemetry.summary import Totals
-from sesbounce.worker.loop import Pace, Worker
+from sesbounce.worker.loop import LoopSettings, Worker
 from sesbounce.worker.processes import Processes
 
 # What a child may take to end beyond the time in which its worker stops.
@@ -108,7 +108,7 @@ def _open_worker(
 ) -> Worker:
     assert settings.queue_url  # noqa: S101  `run` has looked
     opened = open_store(settings, migrate=migrate)
-    pace = Pace(
+    pace = LoopSettings(
         batch_size=settings.batch_size,
         batch_wait=settings.batch_wait_ms / 1000,
         pollers=settings.pollers,
@@ -121,7 +121,7 @@ def _open_worker(
         open_queue(settings.queue_url, settings.wait_seconds, pace.connections),
         opened.store,
         Trust(settings.topic_arns, signatures=settings.verify_signatures),
-        Courier(opened.outbox, opened.engine, now),
+        Relay(opened.engine, opened.targets, now),
         report,
         pace,
         # Nothing is lost: what is not committed is not deleted, and comes again.
@@ -147,10 +147,10 @@ def decode_(file: BinaryIO) -> None:
 
 def _meaning(decoded: Decoded) -> Iterable[str]:
     """One line a recipient, or one that says what the message is about if not recipients."""
-    if not decoded.feedback:
+    if not decoded.events:
         about = {"kind": decoded.kind, "type": decoded.type, "mail_id": decoded.mail_id}
         return [to_json({**about, "feedback": []})]
-    return map(to_json, decoded.feedback)
+    return map(to_json, decoded.events)
 
 
 def _on_signals(
@@ -188,7 +188,7 @@ def _print_totals(totals: Totals) -> None:
     click.echo(
         f"{totals.received} messages received, {totals.deleted} deleted, "
         f"{totals.undecodable} not understood, {totals.failed} not recorded; "
-        f"{recorded.events} facts recorded, {recorded.duplicates} known already; "
+        f"{recorded.events} events recorded, {recorded.duplicates} known already; "
         f"{recorded.suppressed} addresses suppressed ({recorded.struck_rows} rows struck off), "
-        f"{recorded.restored} restored ({recorded.restored_rows} rows)."
+        f"{recorded.released} released ({recorded.restored_rows} rows)."
     )

@@ -1,4 +1,4 @@
-"""Looks at the wiring as it is in AWS: does each fact that SES tells reach the queue, and a reader?
+"""Looks at the wiring as it is in AWS: does each event of SES reach the queue, and a reader?
 
 Terraform sees that things are as declared. These checks see whether they work together, who else
 has been at them, and what only a person can do, such as confirming a subscription.

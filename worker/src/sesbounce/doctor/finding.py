@@ -8,7 +8,7 @@ class Weight(StrEnum):
     """How much a finding matters."""
 
     BROKEN = "broken"
-    """Feedback is lost, or not recorded."""
+    """Event is lost, or not recorded."""
     HINT = "hint"
     """Somebody should know; nothing is lost by it."""
 

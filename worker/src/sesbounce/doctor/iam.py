@@ -2,7 +2,7 @@
 
 A small part of IAM's language, which is what policies of topics, queues and keys are written in:
 statements with Principal, Action, Resource and the usual operators of Condition. What it does not
-know, it refuses to judge.
+know, it rejects to judge.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements.html
 """
 

@@ -51,7 +51,7 @@ def dead_letters(wiring: Wiring, session: boto3.Session) -> Iterator[Finding]:
     for url, waiting in waiting_dead_letters(wiring, session).items():
         yield broken(
             f"{waiting} messages wait in {url.rpartition('/')[2]}",
-            "these facts are in no database yet, and SQS deletes them after 14 days",
+            "these events are in no database yet, and SQS deletes them after 14 days",
             how_to_redrive(wiring, url),
         )
 

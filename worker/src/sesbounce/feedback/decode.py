@@ -2,34 +2,27 @@
 
 from datetime import datetime
 
-import msgspec
-
 from sesbounce.feedback.digest import digest
 from sesbounce.feedback.envelope import CONFIRMATIONS, Sns, open_envelope
-from sesbounce.feedback.extract import Feedback, feedback_of
+from sesbounce.feedback.extract import events_of
 from sesbounce.feedback.notification import Kind, decode_notification
+from sesbounce.feedback.recording import Message, Recording
 
 
-class Decoded(msgspec.Struct, frozen=True):
-    """What one queue message means.
+class Decoded(Recording, frozen=True, kw_only=True):
+    """What one queue message means: a recording, and where it comes from.
 
     Attributes:
-        kind: what SES (or, for a subscription's confirmation, SNS) told.
+        kind: what SES (or, for a subscription's confirmation, SNS) tells.
         type: the same in the words of SES or SNS: `Bounce`, `SubscriptionConfirmation`.
-        feedback: one fact a recipient; empty for what tells of none.
         mail_id: the SES message id of the mail.
-        sns: the facts of the SNS envelope, where there is one.
-        payload: the SES message as it was published, JSON or a line of text.
-        digest: of the payload; see `sesbounce.feedback.digest`. Empty where there is none.
+        sns: the fields of the SNS envelope, where there is one.
     """
 
     kind: Kind
     type: str
-    feedback: list[Feedback]
-    mail_id: str | None
-    sns: Sns | None
-    payload: bytes
-    digest: str
+    mail_id: str | None = None
+    sns: Sns | None = None
 
 
 def decode(body: str | bytes, sent_at: datetime | None = None) -> Decoded:
@@ -45,15 +38,20 @@ def decode(body: str | bytes, sent_at: datetime | None = None) -> Decoded:
     """
     envelope = open_envelope(body)
     if envelope.sns and envelope.sns.type in CONFIRMATIONS:
-        return Decoded(Kind.SETUP, envelope.sns.type, [], None, envelope.sns, b"", "")
+        return Decoded([], kind=Kind.SETUP, type=envelope.sns.type, sns=envelope.sns)
     notification = decode_notification(envelope.content, envelope.detail_type)
-    feedback = feedback_of(notification, envelope.published_at or sent_at)
+    kind, mail_id = notification.kind, notification.mail.message_id
+    # What SES says while the wiring is made is no message about mail.
+    message = (
+        None
+        if kind is Kind.SETUP
+        else Message(digest(envelope.content, mail_id), kind, mail_id, envelope.content)
+    )
     return Decoded(
-        kind=notification.kind,
+        events_of(notification, envelope.published_at or sent_at),
+        message,
+        kind=kind,
         type=notification.type,
-        feedback=feedback,
-        mail_id=notification.mail.message_id,
+        mail_id=mail_id,
         sns=envelope.sns,
-        payload=envelope.content,
-        digest=digest(envelope.content, notification.mail.message_id),
     )

@@ -30,7 +30,7 @@ CONFIRMATIONS = ("SubscriptionConfirmation", "UnsubscribeConfirmation")
 
 
 class Sns(msgspec.Struct, frozen=True, rename="pascal"):
-    """The facts of an SNS message, each named as SNS names it, in snake case."""
+    """The events of an SNS message, each named as SNS names it, in snake case."""
 
     type: str = ""
     message_id: str | None = None
@@ -52,7 +52,7 @@ class Envelope(msgspec.Struct, frozen=True):
     Attributes:
         content: what SES published, or for a message that SNS itself wrote (a confirmation of
             a subscription) nothing. Not always JSON: SES also publishes a line of plain text.
-        sns: the SNS envelope's facts; None for raw delivery and EventBridge.
+        sns: the SNS envelope's events; None for raw delivery and EventBridge.
         published_at: when SNS or EventBridge published it, as they write it.
         detail_type: what EventBridge calls the event; empty where it did not come through it.
     """

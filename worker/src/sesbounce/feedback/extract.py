@@ -1,4 +1,4 @@
-"""From one SES message to one `Feedback` per recipient: who, what, when, why.
+"""From one SES message to one `Event` per recipient: who, what, when, why.
 
 Only the recipients that SES names are ever blamed (`bouncedRecipients`,
 `complainedRecipients`, `delivery.recipients`, `delayedRecipients`), never
@@ -33,8 +33,8 @@ from sesbounce.feedback.notification import (
 from sesbounce.feedback.reason import Effect, Reason
 
 
-class Feedback(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
-    """One fact that SES tells about one recipient.
+class Event(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
+    """One event that SES tells about one recipient.
 
     Attributes:
         kind: what was told.
@@ -54,7 +54,7 @@ class Feedback(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_default
         diagnostic: what the receiving side said.
         feedback_id: the id that SES gave to the bounce or complaint.
         basis: the evidence that the reason rests on.
-        dedupe_key: equal for equal facts, however they came.
+        dedupe_key: equal for equal events, however they came.
     """
 
     kind: Kind
@@ -86,12 +86,12 @@ class _Telling(msgspec.Struct, frozen=True):
 
     def of(
         self, recipient: str, classified: Classified, timestamp: str | None, **said: Any
-    ) -> Feedback:
+    ) -> Event:
         """The feedback for one recipient; `said` holds what is particular to the kind."""
         address = parse(recipient)
         at = self._occurred_at(timestamp)
         effect = Effect.NONE if self.kind in _COUNTED else classified.reason.effect
-        return Feedback(
+        return Event(
             kind=self.kind,
             reason=classified.reason,
             effect=effect,
@@ -113,7 +113,7 @@ class _Telling(msgspec.Struct, frozen=True):
         return at if isinstance(at, datetime) else parse_time(at)
 
     def _dedupe_key(self, key: str, at: datetime, said: dict[str, Any]) -> str:
-        """A digest of what the fact is: never of how, when or how often it came.
+        """A digest of what the event is: never of how, when or how often it came.
 
         It is made of what SES said, not of what sesbounce makes of it, which may change. The
         mail's id makes it particular; without one, SES's id of the feedback or, failing
@@ -122,10 +122,10 @@ class _Telling(msgspec.Struct, frozen=True):
         """
         identity = self.mail.message_id or said.get("feedback_id") or at.isoformat()
         what = [said.get(name) for name in ("type", "sub_type", "status", "action")]
-        fact = [self.kind, *what, identity, key]
+        event = [self.kind, *what, identity, key]
         if self.kind in _REPEATABLE:
-            fact += [at.isoformat(), said.get("diagnostic")]
-        return digest(msgspec.json.encode(fact), self.mail.message_id)
+            event += [at.isoformat(), said.get("diagnostic")]
+        return digest(msgspec.json.encode(event), self.mail.message_id)
 
 
 # Kinds that are recorded and counted, and never change what is known of an address.
@@ -140,10 +140,8 @@ _EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 _LATEST = datetime(2200, 1, 1, tzinfo=UTC)
 
 
-def feedback_of(
-    notification: Notification, fallback: str | datetime | None = None
-) -> list[Feedback]:
-    """One `Feedback` for each recipient that the message names.
+def events_of(notification: Notification, fallback: str | datetime | None = None) -> list[Event]:
+    """One `Event` for each recipient that the message names.
 
     Args:
         notification: what SES said.
@@ -169,7 +167,7 @@ def feedback_of(
             return _of_mail(telling, notification)
 
 
-def _of_bounce(telling: _Telling, bounce: Bounce) -> list[Feedback]:
+def _of_bounce(telling: _Telling, bounce: Bounce) -> list[Event]:
     return [
         telling.of(
             recipient.email_address,
@@ -186,7 +184,7 @@ def _of_bounce(telling: _Telling, bounce: Bounce) -> list[Feedback]:
     ]
 
 
-def _of_complaint(telling: _Telling, complaint: Complaint) -> list[Feedback]:
+def _of_complaint(telling: _Telling, complaint: Complaint) -> list[Event]:
     """Mailbox providers redact who complained; SES then names everybody who may have."""
     classified = classify_complaint(complaint)
     shared = len({parse(r.email_address).key for r in complaint.complained_recipients}) > 1
@@ -204,7 +202,7 @@ def _of_complaint(telling: _Telling, complaint: Complaint) -> list[Feedback]:
     ]
 
 
-def _of_delivery(telling: _Telling, delivery: Delivery) -> list[Feedback]:
+def _of_delivery(telling: _Telling, delivery: Delivery) -> list[Event]:
     delivered = Classified(Reason.DELIVERED, "delivered")
     return [
         telling.of(recipient, delivered, delivery.timestamp, diagnostic=delivery.smtp_response)
@@ -212,7 +210,7 @@ def _of_delivery(telling: _Telling, delivery: Delivery) -> list[Feedback]:
     ]
 
 
-def _of_delay(telling: _Telling, delay: DeliveryDelay) -> list[Feedback]:
+def _of_delay(telling: _Telling, delay: DeliveryDelay) -> list[Event]:
     return [
         telling.of(
             recipient.email_address,
@@ -226,7 +224,7 @@ def _of_delay(telling: _Telling, delay: DeliveryDelay) -> list[Feedback]:
     ]
 
 
-def _of_subscription(telling: _Telling, subscription: Subscription) -> list[Feedback]:
+def _of_subscription(telling: _Telling, subscription: Subscription) -> list[Event]:
     """A contact's new wishes. SES names no recipient: it is the mail's one and only.
 
     Only leaving everything is an opt-out; which topics somebody wants is the sender's affair.
@@ -250,8 +248,8 @@ def _of_subscription(telling: _Telling, subscription: Subscription) -> list[Feed
     ]
 
 
-def _of_mail(telling: _Telling, notification: Notification) -> list[Feedback]:
-    """What is told of a mail as a whole: one fact for each address that it was for."""
+def _of_mail(telling: _Telling, notification: Notification) -> list[Event]:
+    """What is told of a mail as a whole: one event for each address that it was for."""
     timestamp: str | None = None
     said: dict[str, str | None] = {}
     match notification.kind:

@@ -1,4 +1,4 @@
-"""What a person decides about an address, as a fact like any other."""
+"""What a person decides about an address, as a event like any other."""
 
 import hashlib
 from datetime import datetime
@@ -7,15 +7,15 @@ import msgspec
 
 from sesbounce.errors import AddressError
 from sesbounce.feedback.address import parse
-from sesbounce.feedback.decode import Decoded
-from sesbounce.feedback.extract import Feedback
+from sesbounce.feedback.extract import Event
 from sesbounce.feedback.notification import Kind
 from sesbounce.feedback.reason import Reason
+from sesbounce.feedback.recording import Recording
 
 
 def decide(
     address: str, reason: Reason, at: datetime, *, by: str | None = None, note: str | None = None
-) -> Decoded:
+) -> Recording:
     """A decision, ready to be recorded.
 
     Args:
@@ -33,8 +33,8 @@ def decide(
         raise AddressError(f"{address!r} is no address")
     # A terminal may hand over bytes that are no UTF-8.
     note = note and note.encode(errors="replace").decode()
-    fact = [Kind.MANUAL, reason, at.isoformat(), parsed.key, by, note]
-    feedback = Feedback(
+    identity = [Kind.MANUAL, reason, at.isoformat(), parsed.key, by, note]
+    event = Event(
         kind=Kind.MANUAL,
         reason=reason,
         effect=reason.effect,
@@ -44,6 +44,6 @@ def decide(
         source=by,
         diagnostic=note,
         basis="a person's decision",
-        dedupe_key=hashlib.sha256(msgspec.json.encode(fact)).hexdigest(),
+        dedupe_key=hashlib.sha256(msgspec.json.encode(identity)).hexdigest(),
     )
-    return Decoded(Kind.MANUAL, "Manual", [feedback], None, None, b"", "")
+    return Recording([event])

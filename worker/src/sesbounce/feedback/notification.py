@@ -286,7 +286,7 @@ class Notification(_Ses, frozen=True):
         return _KINDS.get(self.type, Kind.UNKNOWN)
 
 
-# Kinds that say nothing without their object; the others carry no fact beyond their name.
+# Kinds that say nothing without their object; the others carry no event beyond their name.
 _NEEDS = {
     Kind.BOUNCE: "bounce",
     Kind.COMPLAINT: "complaint",

@@ -11,7 +11,7 @@ class Effect(StrEnum):
 
     HARD = "hard"  # the mailbox can't be reached, now or later
     SOFT = "soft"  # it could not be reached this time: a strike
-    REFUSED = "refused"  # SES did not try, for what it knows itself
+    NOT_ATTEMPTED = "not_attempted"  # SES did not try, for what it knows itself
     CONSENT = "consent"  # the recipient opted out
     COMPLAINT = "complaint"
     DELIVERED = "delivered"
@@ -80,10 +80,10 @@ _EFFECTS = {
     Reason.MESSAGE_TOO_LARGE: Effect.NONE,
     Reason.CONTENT_REJECTED: Effect.NONE,
     Reason.ATTACHMENT_REJECTED: Effect.NONE,
-    Reason.SUPPRESSED_GLOBALLY: Effect.REFUSED,
-    Reason.SUPPRESSED_BY_ACCOUNT: Effect.REFUSED,
-    Reason.SUPPRESSED_BY_TENANT: Effect.REFUSED,
-    Reason.SUPPRESSED_BY_VALIDATION: Effect.REFUSED,
+    Reason.SUPPRESSED_GLOBALLY: Effect.NOT_ATTEMPTED,
+    Reason.SUPPRESSED_BY_ACCOUNT: Effect.NOT_ATTEMPTED,
+    Reason.SUPPRESSED_BY_TENANT: Effect.NOT_ATTEMPTED,
+    Reason.SUPPRESSED_BY_VALIDATION: Effect.NOT_ATTEMPTED,
     Reason.UNSUBSCRIBED: Effect.CONSENT,
     Reason.COMPLAINT_ABUSE: Effect.COMPLAINT,
     Reason.COMPLAINT_FRAUD: Effect.COMPLAINT,

@@ -88,7 +88,7 @@ PROVIDERS = (
 
     Reply("550 unknown user", Reason.NO_SUCH_MAILBOX, "NTT docomo", _DOCOMO),
     Reply("552 too much mail data", Reason.MAILBOX_FULL, "NTT docomo", _DOCOMO),
-    # au answers so where the recipient's own filter refuses the sender; with an address
+    # au answers so where the recipient's own filter rejects the sender; with an address
     # between the code and the colon it means what it says.
     Reply("550 : user unknown", Reason.BLOCKED, "au (KDDI)", _KDDI),
     Reply(">: user unknown", Reason.NO_SUCH_MAILBOX, "au (KDDI), Postfix", _KDDI),

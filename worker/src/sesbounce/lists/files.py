@@ -1,6 +1,6 @@
 """Lists of suppressed addresses as files: reads those of others and its own, writes its own.
 
-Pure: lines in, facts out; rows in, text out. `tabular` knows how rows are wrapped, `formats` what
+Pure: lines in, events out; rows in, text out. `tabular` knows how rows are wrapped, `formats` what
 one of them means.
 """
 
@@ -14,7 +14,7 @@ import msgspec
 
 from sesbounce.errors import EntryError, ListError
 from sesbounce.feedback.address import parse, without_display_name
-from sesbounce.feedback.extract import Feedback
+from sesbounce.feedback.extract import Event
 from sesbounce.feedback.notification import Kind
 from sesbounce.feedback.reason import Effect
 from sesbounce.lists.formats import FORMATS, Entry, Listing
@@ -22,13 +22,13 @@ from sesbounce.lists.tables import Found, named, read_table
 from sesbounce.policy.suppressed import Suppressed
 
 
-class Told(NamedTuple):
+class ListRow(NamedTuple):
     """What one row of a list tells.
 
     Attributes:
         place: where it stands: `line 17`.
-        entries: its facts.
-        problem: why it can't be understood; there are no facts then.
+        entries: its events.
+        problem: why it can't be understood; there are no events then.
     """
 
     place: str
@@ -47,7 +47,7 @@ class ReadList(NamedTuple):
 
     format: str
     listing: Listing | None
-    rows: Iterator[Told]
+    rows: Iterator[ListRow]
 
 
 _LOST = "\N{REPLACEMENT CHARACTER}"
@@ -115,26 +115,26 @@ def _hints_at(listing: Listing, file_name: str) -> bool:
     return any(word in file_name for word in words)
 
 
-def _told(found: Found, name: str, listing: Listing | None) -> Told:
+def _told(found: Found, name: str, listing: Listing | None) -> ListRow:
     written = found.row.get(FORMATS[name].address, "")
     if found.problem or not written:
-        return Told(found.place, [], found.problem or "it has no address")
+        return ListRow(found.place, [], found.problem or "it has no address")
     if _LOST in written:
-        return Told(found.place, [], "its address is not UTF-8")
+        return ListRow(found.place, [], "its address is not UTF-8")
     try:
         entries = FORMATS[name].entries_of(found.row, listing or Listing.BOUNCES)
     except EntryError as problem:
-        return Told(found.place, [], str(problem))
-    return Told(found.place, entries)
+        return ListRow(found.place, [], str(problem))
+    return ListRow(found.place, entries)
 
 
-def fact_of(
+def event_of(
     entry: Entry, format_name: str, now: datetime, undated: datetime, note: str | None = None
-) -> Feedback:
-    """An entry as a fact like any other, ready to be recorded.
+) -> Event:
+    """An entry as a event like any other, ready to be recorded.
 
     The dedupe key is made of what the list says, so that the same list, or a later one that
-    holds the same row, tells the same fact again.
+    holds the same row, tells the same event again.
 
     Args:
         entry: the entry.
@@ -154,7 +154,7 @@ def fact_of(
     manual = entry.kind is Kind.MANUAL
     # What is judged by a status or text may be judged otherwise tomorrow.
     judged = bool(entry.status or entry.text)
-    fact = [
+    identity = [
         "import",
         format_name,
         entry.kind,
@@ -165,7 +165,7 @@ def fact_of(
         entry.at and entry.at.isoformat(),
         address.key,
     ]
-    return Feedback(
+    return Event(
         kind=entry.kind,
         reason=entry.reason,
         effect=entry.reason.effect,
@@ -177,7 +177,7 @@ def fact_of(
         status=entry.status,
         diagnostic=note or entry.text if manual else entry.text,
         basis=entry.basis if manual or not note else f"{entry.basis}; {note}",
-        dedupe_key=hashlib.sha256(msgspec.json.encode(fact)).hexdigest(),
+        dedupe_key=hashlib.sha256(msgspec.json.encode(identity)).hexdigest(),
     )
 
 

@@ -34,13 +34,13 @@ class Listing(StrEnum):
     """Which of its lists a provider wrote."""
 
     BOUNCES = "bounces"
-    BLOCKS = "blocks"  # refused for the sender's reputation: no fault of the address
+    BLOCKS = "blocks"  # rejected for the sender's reputation: no fault of the address
     COMPLAINTS = "complaints"
     UNSUBSCRIBES = "unsubscribes"
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
-    """One fact that a row tells.
+    """One event that a row tells.
 
     Attributes:
         written: the address as it stands in the list.
@@ -202,7 +202,7 @@ def _listed(
     status: str | None = None,
     text: str | None = None,
 ) -> Entry:
-    """The fact that an address stands on one of a provider's lists."""
+    """The event that an address stands on one of a provider's lists."""
     if listing is Listing.COMPLAINTS:
         reason, kind, basis = Reason.COMPLAINT_OTHER, Kind.COMPLAINT, whose
     elif listing is Listing.UNSUBSCRIBES:

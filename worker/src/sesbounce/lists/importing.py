@@ -1,4 +1,4 @@
-"""Records the facts of a list, in batches: what is recorded already changes nothing."""
+"""Records the events of a list, in batches: what is recorded already changes nothing."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -9,12 +9,11 @@ import msgspec
 import sqlalchemy as sa
 
 from sesbounce.errors import EntryError, RowError
-from sesbounce.feedback.decode import Decoded
-from sesbounce.feedback.extract import Feedback
-from sesbounce.feedback.notification import Kind
-from sesbounce.lists.files import ReadList, Told, fact_of
+from sesbounce.feedback.extract import Event
+from sesbounce.feedback.recording import Recording
+from sesbounce.lists.files import ListRow, ReadList, event_of
 from sesbounce.lists.formats import Listing
-from sesbounce.store.listing import known_facts
+from sesbounce.store.listing import known_events
 from sesbounce.store.result import Recorded
 from sesbounce.store.store import Store
 
@@ -31,9 +30,9 @@ class Imported(msgspec.Struct, frozen=True, kw_only=True):
         format: whose list it was.
         list: which of that one's lists.
         dry_run: whether nothing was changed.
-        rows: how many rows were read, those that were refused included.
-        refused: rows that could not be understood or recorded.
-        by_reason: how many facts the other rows told, by reason.
+        rows: how many rows were read, those that were rejected included.
+        rejected: rows that could not be understood or recorded.
+        by_reason: how many events the other rows told, by reason.
         recorded: what recording them did; of a dry run, how many are new and how many known.
     """
 
@@ -41,33 +40,33 @@ class Imported(msgspec.Struct, frozen=True, kw_only=True):
     list: Listing | None
     dry_run: bool
     rows: int
-    refused: int
+    rejected: int
     by_reason: dict[str, int]
     recorded: Recorded
 
 
-class Fact(NamedTuple):
-    """A fact, where in the list it stands, and whether the list says when it happened."""
+class ListEvent(NamedTuple):
+    """A event, where in the list it stands, and whether the list says when it happened."""
 
     place: str
-    feedback: Feedback
+    event: Event
     dated: bool
 
 
-class ToldFacts:
+class ListEvents:
     """What a list tells, in batches.
 
     Args:
         read: the list.
         at: this moment.
         undated: when a row happened that does not say.
-        note: why it is imported; kept with every fact.
+        note: why it is imported; kept with every event.
         complain: is told the place and the problem of each row that can't be understood.
 
     Attributes:
         rows: how many rows have been read.
-        refused: how many of them could not be understood.
-        by_reason: how many facts the others told, by reason.
+        rejected: how many of them could not be understood.
+        by_reason: how many events the others told, by reason.
     """
 
     def __init__(
@@ -84,66 +83,66 @@ class ToldFacts:
         self._note = note
         self._complain = complain
         self.rows = 0
-        self.refused = 0
+        self.rejected = 0
         self.by_reason: Counter[str] = Counter()
 
-    def batches(self) -> Iterator[list[Fact]]:
-        """The facts, a batch at a time."""
-        batch: list[Fact] = []
+    def batches(self) -> Iterator[list[ListEvent]]:
+        """The events, a batch at a time."""
+        batch: list[ListEvent] = []
         for row in self._read.rows:
             self.rows += 1
             try:
-                batch += self._facts(row)
+                batch += self._events(row)
             except EntryError as problem:
-                self.refused += 1
+                self.rejected += 1
                 self._complain(row.place, str(problem))
             if len(batch) >= _BATCH:
                 yield batch
                 batch = []
         yield batch
 
-    def _facts(self, row: Told) -> list[Fact]:
+    def _events(self, row: ListRow) -> list[ListEvent]:
         if row.problem:
             raise EntryError(row.problem)
-        facts = [
-            Fact(
+        events = [
+            ListEvent(
                 row.place,
-                fact_of(entry, self._read.format, self._at, self._undated, self._note),
+                event_of(entry, self._read.format, self._at, self._undated, self._note),
                 entry.at is not None,
             )
             for entry in row.entries
         ]
-        self.by_reason.update(fact.feedback.reason.value for fact in facts)
-        return facts
+        self.by_reason.update(listed.event.reason.value for listed in events)
+        return events
 
 
 class DryRun:
-    """Counts which facts are new, and changes nothing.
+    """Counts which events are new, and changes nothing.
 
     Attributes:
-        recorded: how many facts are new, and how many are known.
-        refused: none.
+        recorded: how many events are new, and how many are known.
+        rejected: none.
     """
 
     def __init__(self, engine: sa.Engine | None) -> None:
         self._engine = engine
         self.recorded = Recorded()
-        self.refused = 0
+        self.rejected = 0
 
-    def __call__(self, batch: Sequence[Fact]) -> None:
+    def __call__(self, batch: Sequence[ListEvent]) -> None:
         """Look them up."""
-        keys = {fact.feedback.dedupe_key for fact in batch}
-        known = set[str]() if self._engine is None else known_facts(self._engine, keys)
+        keys = {listed.event.dedupe_key for listed in batch}
+        known = set[str]() if self._engine is None else known_events(self._engine, keys)
         self.recorded.events += len(keys) - len(known)
         self.recorded.duplicates += len(batch) - len(keys) + len(known)
 
 
-class Recording:
-    """Records facts like any other feedback.
+class Importer:
+    """Records the events of a list like any other.
 
     Attributes:
         recorded: what that did.
-        refused: facts that the database refused.
+        rejected: events that the database rejected.
     """
 
     def __init__(self, engine: sa.Engine, store: Store, at: datetime, complain: Complain) -> None:
@@ -152,34 +151,32 @@ class Recording:
         self._at = at
         self._complain = complain
         self.recorded = Recorded()
-        self.refused = 0
+        self.rejected = 0
 
-    def __call__(self, batch: Sequence[Fact]) -> None:
-        """Commit them.
+    def __call__(self, batch: Sequence[ListEvent]) -> None:
+        """Commit the events of a batch.
 
-        A fact without a time of its own that is known is left as it is: it would come again
+        An event without a time of its own that is known is left as it is: it would come again
         with another time.
         """
-        undated = [fact.feedback.dedupe_key for fact in batch if not fact.dated]
-        known = known_facts(self._engine, undated) if undated else set()
-        new = [fact for fact in batch if fact.feedback.dedupe_key not in known]
+        undated = [listed.event.dedupe_key for listed in batch if not listed.dated]
+        known = known_events(self._engine, undated) if undated else set()
+        new = [listed for listed in batch if listed.event.dedupe_key not in known]
         self.recorded.duplicates += len(batch) - len(new)
         self._record(new)
 
-    def _record(self, facts: Sequence[Fact]) -> None:
-        """Halve the batch around a fact that the database refuses, which costs only itself."""
-        if not facts:
+    def _record(self, batch: Sequence[ListEvent]) -> None:
+        """Halve the batch around an event that the database rejects, which costs only itself."""
+        if not batch:
             return
-        feedback = [fact.feedback for fact in facts]
-        # Like a decision, the facts have no message of SES behind them.
-        message = Decoded(Kind.MANUAL, "Import", feedback, None, None, b"", "")
+        recording = Recording([listed.event for listed in batch])
         try:
-            self.recorded.add(self._store.record([message], self._at))
+            self.recorded.add(self._store.record([recording], self._at))
         except RowError as error:
-            if len(facts) > 1:
-                middle = len(facts) // 2
-                self._record(facts[:middle])
-                self._record(facts[middle:])
+            if len(batch) > 1:
+                middle = len(batch) // 2
+                self._record(batch[:middle])
+                self._record(batch[middle:])
                 return
-            self.refused += 1
-            self._complain(facts[0].place, str(error))
+            self.rejected += 1
+            self._complain(batch[0].place, str(error))

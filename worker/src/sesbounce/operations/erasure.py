@@ -1,9 +1,9 @@
 """Forgets addresses: what names a person goes, and who was suppressed stays suppressed.
 
 First the address itself, in one transaction for each: its row gets the keyed hash for a name, and
-the facts about it lose all that names anybody. From then on everybody who records knows that it
+the events about it lose all that names anybody. From then on everybody who records knows that it
 is forgotten, and what was recorded before is there to be found: the second step goes through all
-that was kept of others, and gives up messages that mention the address, and the words of facts
+that was kept of others, and gives up messages that mention the address, and the words of events
 and notes that do. Both may be repeated at will.
 """
 
@@ -20,11 +20,11 @@ from sesbounce.feedback.address import Address
 from sesbounce.policy.state import State, merge
 from sesbounce.privacy.keyed_hash import Hash, HashKeys
 from sesbounce.privacy.mentions import ERASED, WORDS, Mentions
-from sesbounce.privacy.pseudonymise import hidden_fact, hidden_state
+from sesbounce.privacy.pseudonymise import hidden_event, hidden_state
 from sesbounce.store import schema
 from sesbounce.store.forgotten import use_newest
-from sesbounce.store.rows import fact_of
-from sesbounce.store.store import Store, again
+from sesbounce.store.rows import event_of
+from sesbounce.store.store import Store, retry_conflicts
 
 _CHUNK = 500
 _HIDDEN = ("address", *WORDS, "dedupe_key")
@@ -35,13 +35,13 @@ class Erased(msgspec.Struct, frozen=True):
 
     Attributes:
         name: what stands for it now; None where nothing was known about it.
-        facts: facts about it in the log, which name nobody any more.
+        events: events about it in the log, which name nobody any more.
         suppressed: whether it must not be mailed.
         why: the verdict in one sentence.
     """
 
     name: str | None
-    facts: int
+    events: int
     suppressed: bool
     why: str
 
@@ -52,7 +52,7 @@ class Erasure(msgspec.Struct):
     Attributes:
         addresses: each of them, in the order in which they were given.
         messages: messages of SES that mentioned one, and were given up.
-        mentions: facts and notes about others that mentioned one, and do no more.
+        mentions: events and notes about others that mentioned one, and do no more.
         waiting: notes in the outbox, which hold an address until they are delivered.
     """
 
@@ -73,7 +73,7 @@ def forget(store: Store, keys: HashKeys, addresses: Sequence[Address], now: date
 
     Raises:
         ConfigurationError: there is no key.
-        StoreError: the database refused; what is not done is done when it is repeated.
+        StoreError: the database rejected; what is not done is done when it is repeated.
     """
     if not keys:
         raise ConfigurationError(
@@ -84,14 +84,14 @@ def forget(store: Store, keys: HashKeys, addresses: Sequence[Address], now: date
     done = Erasure()
     for address in addresses:
         forgetting = partial(_forget, store, keys, address.key, now)
-        done.addresses.append(again(forgetting))
+        done.addresses.append(retry_conflicts(forgetting))
     mentions = Mentions(address.key for address in addresses)
     done.messages = _give_up_messages(store, mentions)
     # What SES wrote in the place of an address may hold one without being one.
     around: set[str] = set()
-    done.mentions = _cut_facts(store, mentions, around) + _cut_rows(store, mentions, around, now)
+    done.mentions = _cut_events(store, mentions, around) + _cut_rows(store, mentions, around, now)
     for key in sorted(around):
-        again(partial(_forget, store, keys, key, now))
+        retry_conflicts(partial(_forget, store, keys, key, now))
         done.mentions += 1
     with store.reading("the outbox can't be read") as connection:
         concerned = schema.outbox.c.address.in_([address.key for address in addresses])
@@ -101,23 +101,23 @@ def forget(store: Store, keys: HashKeys, addresses: Sequence[Address], now: date
 
 
 def _forget(store: Store, keys: HashKeys, key: str, now: datetime) -> Erased:
-    """Hide an address and the facts about it, in one transaction."""
+    """Hide an address and the events about it, in one transaction."""
     newest, *older = keys.hashes(key)
     with store.writing("the address was not forgotten", alone=True) as connection:
         _overwrite(connection)
         state = _take_over(connection, key, newest, older)
-        facts = _hide_facts(connection, key, newest)
-        if state is None and not facts:
+        events = _hide_events(connection, key, newest)
+        if state is None and not events:
             return Erased(None, 0, suppressed=False, why="nothing was known about it")
         use_newest(connection, keys)
-        _rename_facts(connection, newest, older)
+        _rename_events(connection, newest, older)
         known = {newest.name: state or State()}
         store.revise(connection, known, lambda _: known, now, {newest.name: key})
         table = schema.address
         suppressed = schema.suppressed_at(now).label("suppressed")
         query = sa.select(table.c.why, suppressed).where(table.c.address == newest.name)
         row = connection.execute(query).one()
-    return Erased(newest.name, facts, suppressed=bool(row.suppressed), why=row.why)
+    return Erased(newest.name, events, suppressed=bool(row.suppressed), why=row.why)
 
 
 def _take_over(
@@ -148,40 +148,40 @@ def _take_over(
     return reduce(merge, states.values(), State())
 
 
-def _hide_facts(connection: sa.Connection, key: str, hashed: Hash) -> int:
-    """Take from the facts about an address what names anybody; returns how many there are."""
+def _hide_events(connection: sa.Connection, key: str, hashed: Hash) -> int:
+    """Take from the events about an address what names anybody; returns how many there are."""
     table = schema.event
-    facts = 0
+    events = 0
     while True:
         query = sa.select(table).where(table.c.address == key).order_by(table.c.id).limit(_CHUNK)
         hidden = {
-            row.id: hidden_fact(fact_of(row), hashed) for row in connection.execute(query).all()
+            row.id: hidden_event(event_of(row), hashed) for row in connection.execute(query).all()
         }
         if not hidden:
-            return facts
-        facts += len(hidden)
-        # A fact that was told again, by somebody who did not know, is there already.
-        digests = [fact.dedupe_key for fact in hidden.values()]
+            return events
+        events += len(hidden)
+        # A event that was told again, by somebody who did not know, is there already.
+        digests = [event.dedupe_key for event in hidden.values()]
         query = sa.select(table.c.dedupe_key).where(table.c.dedupe_key.in_(digests))
         twice = set(connection.scalars(query))
         connection.execute(
             sa.delete(table).where(
-                table.c.id.in_([n for n, fact in hidden.items() if fact.dedupe_key in twice])
+                table.c.id.in_([n for n, event in hidden.items() if event.dedupe_key in twice])
             )
         )
-        _update_facts(
+        _update_events(
             connection,
             [
                 {"number": number, "message_digest": ""}
-                | {name: getattr(fact, name) for name in _HIDDEN}
-                for number, fact in hidden.items()
-                if fact.dedupe_key not in twice
+                | {name: getattr(event, name) for name in _HIDDEN}
+                for number, event in hidden.items()
+                if event.dedupe_key not in twice
             ],
         )
 
 
-def _rename_facts(connection: sa.Connection, newest: Hash, older: Sequence[Hash]) -> None:
-    """Keep the facts together that were hidden under older keys."""
+def _rename_events(connection: sa.Connection, newest: Hash, older: Sequence[Hash]) -> None:
+    """Keep the events together that were hidden under older keys."""
     table = schema.event
     connection.execute(
         sa.update(table)
@@ -209,8 +209,8 @@ def _give_up_messages(store: Store, mentions: Mentions) -> int:
     return given_up
 
 
-def _cut_facts(store: Store, mentions: Mentions, around: set[str]) -> int:
-    """Cut somebody out of the facts about others; returns out of how many."""
+def _cut_events(store: Store, mentions: Mentions, around: set[str]) -> int:
+    """Cut somebody out of the events about others; returns out of how many."""
     table = schema.event
     columns = [table.c.address, *(table.c[name] for name in WORDS)]
     cut = 0
@@ -223,9 +223,9 @@ def _cut_facts(store: Store, mentions: Mentions, around: set[str]) -> int:
                 around.add(row.address)
             elif any(named[name] != said[name] for name in named):
                 changed.append({"number": row.id} | said | named)
-        with store.writing("the facts were not cut") as connection:
+        with store.writing("the events were not cut") as connection:
             _overwrite(connection)
-            _update_facts(connection, changed)
+            _update_events(connection, changed)
         cut += len(changed)
     return cut
 
@@ -269,7 +269,7 @@ def _pages(
         yield rows
 
 
-def _update_facts(connection: sa.Connection, rows: Sequence[dict[str, Any]]) -> None:
+def _update_events(connection: sa.Connection, rows: Sequence[dict[str, Any]]) -> None:
     if not rows:
         return
     table = schema.event

@@ -1,13 +1,13 @@
 """Replays the log of events into the states of addresses, and judges them anew.
 
 The log may know more than the states (rows of the table of addresses were lost), the states may
-know more than the log (it was pruned): the two are merged, which loses nothing. A fact that is
+know more than the log (it was pruned): the two are merged, which loses nothing. A event that is
 judged again by today's classifier is the exception: what it had taught the state is taken back
 first. What that had overshadowed comes back from the log, as far as the log still holds it.
 
 Addresses are taken in their order, some at a time, each lot in one transaction. Whatever is done
 twice changes nothing the second time: a rebuild that was killed is simply run again. Workers may
-go on: the rows are locked before the log is read, and nobody records a fact about an address
+go on: the rows are locked before the log is read, and nobody records a event about an address
 without its row.
 """
 
@@ -20,7 +20,7 @@ import msgspec
 import sqlalchemy as sa
 
 from sesbounce.errors import NotificationError
-from sesbounce.feedback.extract import Feedback
+from sesbounce.feedback.extract import Event
 from sesbounce.feedback.notification import Bounce, Kind, decode_notification
 from sesbounce.feedback.reason import Effect
 from sesbounce.operations.reclassify import JUDGED, judged_again, taken_back
@@ -29,8 +29,8 @@ from sesbounce.policy.verdict import Verdict
 from sesbounce.store import schema
 from sesbounce.store.forgotten import HASH_KEYS
 from sesbounce.store.result import Recorded
-from sesbounce.store.rows import fact_of
-from sesbounce.store.store import Judged, Store, again
+from sesbounce.store.rows import event_of
+from sesbounce.store.store import Judged, Store, retry_conflicts
 
 _LOT = 500
 _STREAMED = {"yield_per": 1000}
@@ -58,19 +58,19 @@ class Totals(msgspec.Struct):
 
     Attributes:
         addresses: addresses of which something is known.
-        facts: facts of the log that were replayed.
+        events: events of the log that were replayed.
         suppressed: addresses that become suppressed.
         released: addresses that cease to be.
         changed: addresses that stay suppressed, for another reason or another time.
         reworded: addresses of which nothing changes but words, or what is past.
-        reclassified: facts that are judged otherwise now, by `reason before -> reason after`.
+        reclassified: events that are judged otherwise now, by `reason before -> reason after`.
         struck_rows: rows of the sender's own tables that the strike-off statement changed.
         restored_rows: rows that the restore statement changed.
-        refused: addresses for which a statement was refused, by the database's words.
+        rejected: addresses for which a statement was rejected, by the database's words.
     """
 
     addresses: int = 0
-    facts: int = 0
+    events: int = 0
     suppressed: int = 0
     released: int = 0
     changed: int = 0
@@ -78,25 +78,25 @@ class Totals(msgspec.Struct):
     reclassified: dict[str, int] = msgspec.field(default_factory=dict)
     struck_rows: int = 0
     restored_rows: int = 0
-    refused: dict[str, int] = msgspec.field(default_factory=dict)
+    rejected: dict[str, int] = msgspec.field(default_factory=dict)
 
 
 class _Replayed(msgspec.Struct):
     """What the log says of one address.
 
     Attributes:
-        state: what its facts teach, as they are judged now.
-        facts: how many there are.
+        state: what its events teach, as they are judged now.
+        events: how many there are.
         again: those that are judged otherwise now: the number of the row, before, after.
     """
 
     state: State = State()
-    facts: int = 0
-    again: list[tuple[int, Feedback, Feedback]] = msgspec.field(default_factory=list)
+    events: int = 0
+    again: list[tuple[int, Event, Event]] = msgspec.field(default_factory=list)
 
-    def add(self, number: int, before: Feedback, after: Feedback) -> None:
+    def add(self, number: int, before: Event, after: Event) -> None:
         self.state = merge(self.state, learn(after))
-        self.facts += 1
+        self.events += 1
         if after is not before:
             self.again.append((number, before, after))
 
@@ -116,7 +116,7 @@ class Rebuild:
         Args:
             store: judges, saves and tells the sender's tables.
             now: the moment for which expiring suppressions are judged.
-            reclassify: whether the facts themselves are judged again.
+            reclassify: whether the events themselves are judged again.
         """
         self._store = store
         self._now = now
@@ -140,10 +140,10 @@ class Rebuild:
         """Change it; what has been yielded is committed.
 
         Raises:
-            StoreError: the database refused; what has been yielded stays.
+            StoreError: the database rejected; what has been yielded stays.
         """
         for keys in self._lots():
-            yield from self._count(*again(partial(self._apply, keys)))
+            yield from self._count(*retry_conflicts(partial(self._apply, keys)))
 
     def _apply(
         self, keys: Sequence[str]
@@ -183,17 +183,17 @@ class Rebuild:
         return told | self._store.known(connection, keys)
 
     def _replay(self, connection: sa.Connection, keys: Sequence[str]) -> dict[str, _Replayed]:
-        """What the log says of some addresses; a fact at a time is in memory."""
+        """What the log says of some addresses; a event at a time is in memory."""
         replayed: dict[str, _Replayed] = {}
         if not keys:
             return replayed
-        query = _facts(keys, reclassify=self._reclassify)
+        query = _events(keys, reclassify=self._reclassify)
         for row in connection.execute(query, execution_options=_STREAMED):
-            fact = fact_of(row)
-            found = fact
+            event = event_of(row)
+            found = event
             if self._reclassify and row.message_digest:
-                found = judged_again(fact, _bounce(row.payload))
-            replayed.setdefault(fact.address, _Replayed()).add(row.id, fact, found)
+                found = judged_again(event, _bounce(row.payload))
+            replayed.setdefault(event.address, _Replayed()).add(row.id, event, found)
         return replayed
 
     def _count(
@@ -207,9 +207,9 @@ class Rebuild:
         totals.addresses += len(wanted)
         totals.struck_rows += recorded.struck_rows
         totals.restored_rows += recorded.restored_rows
-        _add(totals.refused, recorded.refused)
+        _add(totals.rejected, recorded.rejected)
         for log in replayed.values():
-            totals.facts += log.facts
+            totals.events += log.events
             for _, before, after in log.again:
                 _add(totals.reclassified, {f"{before.reason} -> {after.reason}": 1})
         for one in judged:
@@ -255,8 +255,8 @@ def _addresses_after(last: str | None) -> sa.Select[Any]:
     return sa.select(both.c.key).order_by(both.c.key).limit(_LOT)
 
 
-def _facts(keys: Sequence[str], *, reclassify: bool) -> sa.Select[Any]:
-    """The facts about some addresses that teach something, or may be found to.
+def _events(keys: Sequence[str], *, reclassify: bool) -> sa.Select[Any]:
+    """The events about some addresses that teach something, or may be found to.
 
     Beside a bounce that may be an automatic reply stands the message, if it is still there.
     """
@@ -287,7 +287,7 @@ def _bounce(payload: str | None) -> Bounce | None:
 
 
 def _judge_again(connection: sa.Connection, replayed: Sequence[_Replayed]) -> None:
-    """Write down what facts are found to be now."""
+    """Write down what events are found to be now."""
     table = schema.event
     changed = {number: after for log in replayed for number, _, after in log.again}
     if changed:
@@ -300,8 +300,8 @@ def _judge_again(connection: sa.Connection, replayed: Sequence[_Replayed]) -> No
                 basis=sa.bindparam("ground"),
             ),
             [
-                {"number": number, "why": fact.reason, "what": fact.effect, "ground": fact.basis}
-                for number, fact in sorted(changed.items())
+                {"number": number, "why": event.reason, "what": event.effect, "ground": event.basis}
+                for number, event in sorted(changed.items())
             ],
         )
 

@@ -1,7 +1,7 @@
-"""Judges facts of the log again: what a newer version reads out of the same words of a host.
+"""Judges events of the log again: what a newer version reads out of the same words of a host.
 
 Only what SES told is judged again, and only from what was kept. Decisions of people, lists that
-were imported and facts about forgotten addresses stay as they are.
+were imported and events about forgotten addresses stay as they are.
 """
 
 import msgspec
@@ -12,7 +12,7 @@ from sesbounce.feedback.classify import (
     classify_complaint,
     classify_delay,
 )
-from sesbounce.feedback.extract import Feedback
+from sesbounce.feedback.extract import Event
 from sesbounce.feedback.notification import Bounce, BouncedRecipient, Complaint, DeliveryDelay, Kind
 from sesbounce.feedback.reason import Effect, Reason
 from sesbounce.policy.state import Evidence, State
@@ -23,54 +23,54 @@ JUDGED = (Kind.BOUNCE, Kind.COMPLAINT, Kind.DELIVERY_DELAY)
 _SOME_HOST = "some host"
 
 
-def judged_again(fact: Feedback, told: Bounce | None = None) -> Feedback:
-    """The fact with the reason, effect and basis that it would get today.
+def judged_again(event: Event, told: Bounce | None = None) -> Event:
+    """The event with the reason, effect and basis that it would get today.
 
     Args:
-        fact: a fact that SES told.
+        event: a event that SES told.
         told: the bounce as SES published it, where that is still there. The log does not keep
             which host reported it, by which an automatic reply is told from a delivery status;
             where nobody knows, what was found then stands.
     """
-    if fact.kind not in JUDGED or is_forgotten(fact.address):
-        return fact
-    found = _classified(fact, told)
-    effect = Effect.NONE if fact.kind is Kind.DELIVERY_DELAY else found.reason.effect
+    if event.kind not in JUDGED or is_forgotten(event.address):
+        return event
+    found = _classified(event, told)
+    effect = Effect.NONE if event.kind is Kind.DELIVERY_DELAY else found.reason.effect
     again = (found.reason, effect, found.basis)
-    if again == (fact.reason, fact.effect, fact.basis):
-        return fact
-    return msgspec.structs.replace(fact, reason=found.reason, effect=effect, basis=found.basis)
+    if again == (event.reason, event.effect, event.basis):
+        return event
+    return msgspec.structs.replace(event, reason=found.reason, effect=effect, basis=found.basis)
 
 
-def _classified(fact: Feedback, told: Bounce | None) -> Classified:
+def _classified(event: Event, told: Bounce | None) -> Classified:
     recipient = BouncedRecipient(
-        email_address=fact.original,
-        action=fact.action,
-        status=fact.status,
-        diagnostic_code=fact.diagnostic,
+        email_address=event.original,
+        action=event.action,
+        status=event.status,
+        diagnostic_code=event.diagnostic,
     )
-    if fact.kind is Kind.DELIVERY_DELAY:
-        return classify_delay(DeliveryDelay([], delay_type=fact.type), recipient)
-    if fact.kind is Kind.COMPLAINT:
+    if event.kind is Kind.DELIVERY_DELAY:
+        return classify_delay(DeliveryDelay([], delay_type=event.type), recipient)
+    if event.kind is Kind.COMPLAINT:
         complaint = Complaint(
-            [], complaint_feedback_type=fact.type, complaint_sub_type=fact.sub_type
+            [], complaint_feedback_type=event.type, complaint_sub_type=event.sub_type
         )
         return classify_complaint(complaint)
-    then = None if fact.reason is Reason.AUTO_REPLY else _SOME_HOST
+    then = None if event.reason is Reason.AUTO_REPLY else _SOME_HOST
     bounce = Bounce(
         [],
-        bounce_type=fact.type,
-        bounce_sub_type=fact.sub_type,
+        bounce_type=event.type,
+        bounce_sub_type=event.sub_type,
         reporting_mta=told.reporting_mta if told else then,
     )
     return classify_bounce(bounce, recipient)
 
 
 def taken_back(state: State, learned: State) -> State:
-    """A state without what a fact had taught it, before the fact was judged again.
+    """A state without what a event had taught it, before the event was judged again.
 
     States only ever grow, so that a wrong hard bounce would stay for good. Evidence is the
-    fact's where its time, mail and reason are: what else the state holds is not touched.
+    event's where its time, mail and reason are: what else the state holds is not touched.
     """
     left = {
         name: None

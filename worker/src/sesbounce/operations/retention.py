@@ -21,7 +21,7 @@ class Pruned(msgspec.Struct, frozen=True):
     Attributes:
         before: what was recorded before this moment.
         messages: messages as SES published them.
-        events: facts in the log.
+        events: events in the log.
     """
 
     before: datetime
@@ -56,10 +56,10 @@ def old(engine: sa.Engine, before: datetime) -> Pruned:
 
 
 def prune(engine: sa.Engine, before: datetime) -> Pruned:
-    """Delete the messages and facts that were recorded before a moment.
+    """Delete the messages and events that were recorded before a moment.
 
     They go in many short transactions, so that workers hardly wait; one that is interrupted is
-    taken up again by calling it once more. A fact that SES tells again afterwards is recorded
+    taken up again by calling it once more. A event that SES tells again afterwards is recorded
     anew, and is no news to the state of its address.
 
     Raises:

@@ -19,7 +19,7 @@ _SIMULATOR = "@simulator.amazonses.com"
 
 
 class By(StrEnum):
-    """What facts are counted by."""
+    """What events are counted by."""
 
     DAY = "day"
     REASON = "reason"
@@ -28,7 +28,7 @@ class By(StrEnum):
 
 
 class Counts(msgspec.Struct, frozen=True, kw_only=True):
-    """How many facts of each kind there are in one group.
+    """How many events of each kind there are in one group.
 
     Attributes:
         group: the day (UTC), reason, domain or sender; None where that is not known.
@@ -59,7 +59,7 @@ def count(
     until: datetime | None = None,
     limit: int | None = None,
 ) -> list[Counts]:
-    """Count the facts of the log by groups: days in their order, else what has most bounces first.
+    """Count the events of the log by groups: days in their order, else what has most bounces first.
 
     The mails by which rates are taken are those of which the end is known: delivered or
     bounced. Left out of rates: mail to SES's simulator, and what was imported, for the mails

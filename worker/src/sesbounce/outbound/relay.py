@@ -2,37 +2,78 @@
 
 import threading
 import time
-from collections.abc import Callable
-from datetime import datetime
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+from typing import Any, Protocol
 
+import msgspec
 import sqlalchemy as sa
 import structlog
 
 from sesbounce.backoff import pause
-from sesbounce.errors import StoreError
-from sesbounce.store.outbox import Delivered, Outbox
+from sesbounce.errors import DeliveryError, StoreError
+from sesbounce.store import outbox
+from sesbounce.store.engine import translated
+from sesbounce.store.outbox import OutboxEntry
 
 _PAUSE_SECONDS = 1.0
 _LONGEST_PAUSE_SECONDS = 30.0
+# An entry that failed waits twice as long each time, an hour at most.
+_FIRST_RETRY_SECONDS = 2.0
+_LONGEST_RETRY_SECONDS = 3600.0
 # What is left then waits in the outbox for the next start.
 _LAST_ROUNDS_SECONDS = 2.0
 
 log = structlog.get_logger()
 
 
-class Courier:
-    """Delivers what is due, again and again, until it is stopped."""
+class Target(Protocol):
+    """Somebody outside of the transaction: another database, SES's own list, a webhook."""
 
-    def __init__(self, outbox: Outbox, engine: sa.Engine, now: Callable[[], datetime]) -> None:
-        self._outbox = outbox
+    name: str
+
+    def deliver(self, entry: OutboxEntry) -> None:
+        """Tell the target; the relay may call this again with the same entry.
+
+        Raises:
+            DeliveryError: the target was not told.
+        """
+
+
+class Deliveries(msgspec.Struct):
+    """What a round of deliveries did, in numbers of entries.
+
+    Attributes:
+        delivered: entries that their target has got.
+        failed: entries that their target has not got; by the problem.
+    """
+
+    delivered: int = 0
+    failed: dict[str, int] = msgspec.field(default_factory=dict)
+
+
+class Relay:
+    """Delivers to its targets what is due."""
+
+    def __init__(
+        self, engine: sa.Engine, targets: Iterable[Target], now: Callable[[], datetime]
+    ) -> None:
+        """Make one.
+
+        Args:
+            engine: the database with the outbox.
+            targets: whose entries to deliver.
+            now: the clock.
+        """
         self._engine = engine
+        self._targets = sorted(targets, key=lambda target: target.name)
         self._now = now
         self._stopping = threading.Event()
 
     def run(self) -> None:
-        """Deliver until it is stopped, and then what is due at that moment, for two seconds."""
+        """Deliver until `stop`, and then what is due at that moment, for two seconds."""
         failures = 0
-        while self._outbox.used and not self._stopping.is_set():
+        while self._targets and not self._stopping.is_set():
             try:
                 delivered = self._round(self._stopping.is_set).delivered
                 failures = 0
@@ -46,8 +87,48 @@ class Courier:
         self._last_rounds()
 
     def stop(self) -> None:
-        """End soon."""
+        """Have `run` return soon."""
         self._stopping.set()
+
+    def deliver(self, stopping: Callable[[], bool] = lambda: False) -> Deliveries:
+        """Deliver the entries that are due, a hundred a target at most.
+
+        Args:
+            stopping: asked between two entries whether to leave the rest to a later round.
+
+        Raises:
+            StoreError: the database can't be used.
+        """
+        done = Deliveries()
+        with translated("the outbox can't be used"):
+            for target in self._targets:
+                for row in outbox.due(self._engine, target.name, self._now()):
+                    if stopping() or not self._deliver(target, row, done):
+                        break
+        return done
+
+    def _deliver(self, target: Target, row: sa.Row[Any], done: Deliveries) -> bool:
+        """Deliver one entry; whether there is a point in going on with its target."""
+        if not outbox.claim(self._engine, row, self._now()):
+            return True  # another worker has it, or a newer one has taken its place
+        try:
+            target.deliver(msgspec.json.decode(row.entry, type=OutboxEntry))
+        except DeliveryError as error:
+            failure = error
+        except Exception as error:  # noqa: BLE001  it is counted and retried like any failure
+            # Its text may hold an address.
+            failure = DeliveryError(f"a fault of ours: {type(error).__name__}")
+        else:
+            done.delivered += 1
+            outbox.remove(self._engine, row, self._now())
+            return True
+        problem = f"{target.name}: {failure}"
+        done.failed[problem] = done.failed.get(problem, 0) + 1
+        if failure.final:
+            outbox.remove(self._engine, row, self._now())
+        else:
+            outbox.postpone(self._engine, row, self._now() + _wait(row.attempts), str(failure))
+        return not failure.unreachable
 
     def _last_rounds(self) -> None:
         deadline = time.monotonic() + _LAST_ROUNDS_SECONDS
@@ -57,10 +138,21 @@ class Courier:
         except StoreError as error:
             log.error("outbox unusable", problem=str(error))  # noqa: TRY400  no address in it
 
-    def _round(self, stopping: Callable[[], bool]) -> Delivered:
-        done = self._outbox.deliver(self._engine, self._now, stopping)
+    def _round(self, stopping: Callable[[], bool]) -> Deliveries:
+        done = self.deliver(stopping)
         if done.delivered:
-            log.info("delivered", notes=done.delivered)
-        for problem, notes in done.failed.items():
-            log.error("not delivered", problem=problem, notes=notes)
+            log.info("delivered", entries=done.delivered)
+        for problem, entries in done.failed.items():
+            log.error("not delivered", problem=problem, entries=entries)
         return done
+
+
+def _wait(attempts: int) -> timedelta:
+    """How long an entry waits that has failed so often before."""
+    return timedelta(
+        seconds=pause(
+            attempts + 1,
+            first_seconds=_FIRST_RETRY_SECONDS,
+            longest_seconds=_LONGEST_RETRY_SECONDS,
+        )
+    )

@@ -12,10 +12,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 from sqlalchemy.exc import SQLAlchemyError
 
 from sesbounce.aws.clients import open_client
-from sesbounce.errors import ConfigurationError, DeliveryError, StoreError
+from sesbounce.errors import ConfigurationError, DeliveryError
 from sesbounce.feedback.notification import Kind
-from sesbounce.store.engine import cause, open_database, write
-from sesbounce.store.outbox import Note
+from sesbounce.store.engine import cause, open_database, translated, write
+from sesbounce.store.outbox import OutboxEntry
 from sesbounce.store.strike_off import StrikeOff
 
 if TYPE_CHECKING:
@@ -49,23 +49,20 @@ class OtherDatabase:
             engine = open_database(url)
         except ConfigurationError as error:
             raise ConfigurationError(f"SESBOUNCE_STRIKE_OFF_DATABASE_URL: {error}") from None
-        try:
-            with engine.connect() as connection:
-                strike_off.check(connection)
-        except SQLAlchemyError as error:
-            raise StoreError(f"the strike-off database can't be used: {cause(error)}") from error
+        with translated("the strike-off database can't be used"), engine.connect() as connection:
+            strike_off.check(connection)
         return cls(engine, strike_off)
 
-    def deliver(self, note: Note) -> None:
+    def deliver(self, entry: OutboxEntry) -> None:
         """Run the statement in a transaction of its own."""
-        run = self._strike_off.strike_off if note.suppressed else self._strike_off.restore
+        run = self._strike_off.strike_off if entry.suppressed else self._strike_off.restore
         try:
             with write(self._engine) as connection:
-                refused = run(connection, [note.parameters]).refused
+                rejected = run(connection, [entry.parameters]).rejected
         except SQLAlchemyError as error:
             raise DeliveryError(cause(error), unreachable=True) from error
-        if refused:
-            raise DeliveryError(next(iter(refused.values())))
+        if rejected:
+            raise DeliveryError(next(iter(rejected.values())))
 
 
 class SesSuppressionList:
@@ -97,14 +94,14 @@ class SesSuppressionList:
         )
         return cls(open_client("sesv2", config))
 
-    def deliver(self, note: Note) -> None:
+    def deliver(self, entry: OutboxEntry) -> None:
         """Put the address on the list, or take it off."""
-        if not note.for_good:
+        if not entry.for_good:
             return
-        address = note.parameters["original"]
-        bounced = note.parameters["kind"] == Kind.BOUNCE
+        address = entry.parameters["original"]
+        bounced = entry.parameters["kind"] == Kind.BOUNCE
         try:
-            if note.suppressed:
+            if entry.suppressed:
                 self._client.put_suppressed_destination(
                     EmailAddress=address, Reason="BOUNCE" if bounced else "COMPLAINT"
                 )
@@ -116,7 +113,7 @@ class SesSuppressionList:
                 return
             final = code == "BadRequestException"
             raise DeliveryError(
-                f"SES refuses: {code}", unreachable=not final, final=final
+                f"SES rejects the call: {code}", unreachable=not final, final=final
             ) from error
         except BotoCoreError as error:
             problem = f"SES can't be reached: {type(error).__name__}"
@@ -137,10 +134,10 @@ class Webhook:
         self._secret = secret.encode()
         self._pool = urllib3.PoolManager(timeout=_TIMEOUT_SECONDS, retries=False)
 
-    def deliver(self, note: Note) -> None:
+    def deliver(self, entry: OutboxEntry) -> None:
         """Post it."""
-        action = "strike_off" if note.suppressed else "restore"
-        body = msgspec.json.encode({"action": action, **note.parameters})
+        action = "strike_off" if entry.suppressed else "restore"
+        body = msgspec.json.encode({"action": action, **entry.parameters})
         signature = hmac.new(self._secret, body, hashlib.sha256).hexdigest()
         headers = {
             "Content-Type": "application/json",

@@ -7,7 +7,7 @@ from typing import TypeVar
 import msgspec
 
 from sesbounce.feedback.address import without_display_name
-from sesbounce.feedback.extract import Feedback
+from sesbounce.feedback.extract import Event
 from sesbounce.feedback.notification import Kind
 from sesbounce.feedback.reason import Effect, Reason
 
@@ -27,12 +27,12 @@ _OfMail = TypeVar("_OfMail", "Evidence", "Delivered")
 
 
 class Evidence(msgspec.Struct, frozen=True, gc=False, order=True, omit_defaults=True):
-    """One fact in a state. The order, by time and then by everything else, is total.
+    """One event in a state. The order, by time and then by everything else, is total.
 
     Attributes:
         at: when it happened, UTC.
         reason: why.
-        mail_id: the SES message id, or what else makes the fact particular.
+        mail_id: the SES message id, or what else makes the event particular.
         status: the enhanced status code, where there was one.
         kind: what told of it.
         note: what somebody wrote beside a decision of theirs.
@@ -72,7 +72,7 @@ class State(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
         hard: the latest hard bounce.
         complaint: the latest complaint that can have come from nobody else.
         possible_complaint: the latest one that names other recipients too.
-        refused: the latest time that SES did not try.
+        not_attempted: the latest time that SES did not try.
         unsubscribed: the latest opt-out.
         deliveries: the newest deliveries, newest first.
         strikes: the newest soft bounces and possible complaints, newest first, one a mail.
@@ -83,7 +83,7 @@ class State(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     hard: Evidence | None = None
     complaint: Evidence | None = None
     possible_complaint: Evidence | None = None
-    refused: Evidence | None = None
+    not_attempted: Evidence | None = None
     unsubscribed: Evidence | None = None
     deliveries: tuple[Delivered, ...] = ()
     strikes: tuple[Evidence, ...] = ()
@@ -91,28 +91,28 @@ class State(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     spelling: Spelling | None = None
 
 
-def learn(feedback: Feedback) -> State:
-    """What one fact teaches about its address: the state in which nothing else is known."""
-    at = feedback.occurred_at
+def learn(event: Event) -> State:
+    """What one event teaches about its address: the state in which nothing else is known."""
+    at = event.occurred_at
     evidence = Evidence(
         at=at,
-        reason=feedback.reason,
-        mail_id=_as_kept(feedback.mail_id or feedback.dedupe_key),
-        status=_as_kept(feedback.status or ""),
-        kind=feedback.kind,
-        note=_as_kept(feedback.diagnostic or "") if feedback.kind is Kind.MANUAL else "",
+        reason=event.reason,
+        mail_id=_as_kept(event.mail_id or event.dedupe_key),
+        status=_as_kept(event.status or ""),
+        kind=event.kind,
+        note=_as_kept(event.diagnostic or "") if event.kind is Kind.MANUAL else "",
     )
-    bare = _as_kept(without_display_name(feedback.original))
-    written = Spelling(at, bare) if feedback.parsed and bare != feedback.address else None
-    match feedback.effect:
+    bare = _as_kept(without_display_name(event.original))
+    written = Spelling(at, bare) if event.parsed and bare != event.address else None
+    match event.effect:
         case Effect.HARD:
             return State(hard=evidence, spelling=written)
-        case Effect.COMPLAINT if feedback.shared:
+        case Effect.COMPLAINT if event.shared:
             return State(possible_complaint=evidence, strikes=(evidence,), spelling=written)
         case Effect.COMPLAINT:
             return State(complaint=evidence, spelling=written)
-        case Effect.REFUSED:
-            return State(refused=evidence, spelling=written)
+        case Effect.NOT_ATTEMPTED:
+            return State(not_attempted=evidence, spelling=written)
         case Effect.CONSENT:
             return State(unsubscribed=evidence, spelling=written)
         case Effect.SOFT:
@@ -136,7 +136,7 @@ def merge(a: State, b: State) -> State:
         hard=_latest(a.hard, b.hard),
         complaint=_latest(a.complaint, b.complaint),
         possible_complaint=_latest(a.possible_complaint, b.possible_complaint),
-        refused=_latest(a.refused, b.refused),
+        not_attempted=_latest(a.not_attempted, b.not_attempted),
         unsubscribed=_latest(a.unsubscribed, b.unsubscribed),
         deliveries=_newest_by_mail(a.deliveries + b.deliveries, DELIVERIES_HELD),
         strikes=_newest_by_mail(a.strikes + b.strikes, STRIKES_HELD),
@@ -149,17 +149,17 @@ def _latest(a: _T | None, b: _T | None) -> _T | None:
     return max(a, b) if a and b else a or b
 
 
-def _newest_by_mail(facts: tuple[_OfMail, ...], most: int) -> tuple[_OfMail, ...]:
-    """The newest facts, at most one a mail.
+def _newest_by_mail(events: tuple[_OfMail, ...], most: int) -> tuple[_OfMail, ...]:
+    """The newest events, at most one a mail.
 
     The cut keeps the merge associative: what it drops would be dropped from the whole as well,
-    for newer facts only ever add to the reasons.
+    for newer events only ever add to the reasons.
     """
-    if len(facts) <= 1:
-        return facts
+    if len(events) <= 1:
+        return events
     by_mail: dict[str, _OfMail] = {}
-    for fact in facts:
-        by_mail[fact.mail_id] = max(fact, by_mail.get(fact.mail_id, fact))
+    for event in events:
+        by_mail[event.mail_id] = max(event, by_mail.get(event.mail_id, event))
     return tuple(sorted(by_mail.values(), reverse=True)[:most])
 
 

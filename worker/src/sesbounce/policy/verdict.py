@@ -1,7 +1,7 @@
 """From all that is known of an address to one verdict: may it be mailed, and if not, why?
 
 What is known is a small `State` whose merge is commutative, associative and idempotent: the
-same facts, in any order, any number of times and in any split over workers, give the same
+same events, in any order, any number of times and in any split over workers, give the same
 state. The verdict is a function of the state and the policy alone. No clock takes part in
 either; a verdict is asked for a moment (`Verdict.suppressed_at`), so that what is stored never
 depends on when it was judged.
@@ -28,7 +28,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
         probation: how long they suppress it, the first time.
         probation_growth: by what each further probation is longer than the one before.
         probation_longest: the limit of that growth.
-        refusal: how long an address is suppressed that SES itself refused to try.
+        not_attempted: how long an address is suppressed that SES did not attempt.
         possible_complaint: what a complaint does that names several recipients, one of whom
             made it: a strike for each, the suppression of all, or nothing.
     """
@@ -38,7 +38,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     probation: timedelta = timedelta(days=14)
     probation_growth: float = 2.0
     probation_longest: timedelta = timedelta(days=180)
-    refusal: timedelta = timedelta(days=30)
+    not_attempted: timedelta = timedelta(days=30)
     possible_complaint: Literal["strike", "suppress", "ignore"] = "strike"
 
 
@@ -84,7 +84,7 @@ def judge(state: State, policy: Policy) -> Verdict:
         return _verdict(evidence, None, f"{what}: {evidence.in_words()}; not to be mailed again")
     if manual:
         return _decided(manual)
-    timed = [v for v in (_refusal(state, policy), _probation(state, policy)) if v]
+    timed = [v for v in (_not_attempted(state, policy), _probation(state, policy)) if v]
     return max(timed, key=attrgetter("until"), default=Verdict())
 
 
@@ -118,12 +118,12 @@ def _verdict(evidence: Evidence, until: datetime | None, why: str) -> Verdict:
     )
 
 
-def _refusal(state: State, policy: Policy) -> Verdict | None:
-    if not state.refused:
+def _not_attempted(state: State, policy: Policy) -> Verdict | None:
+    if not state.not_attempted:
         return None
-    until = state.refused.at + policy.refusal
-    why = f"SES did not try: {state.refused.in_words()}; mailable again on {until:%Y-%m-%d}"
-    return _verdict(state.refused, until, why)
+    until = state.not_attempted.at + policy.not_attempted
+    why = f"SES did not try: {state.not_attempted.in_words()}; mailable again on {until:%Y-%m-%d}"
+    return _verdict(state.not_attempted, until, why)
 
 
 def _probation(state: State, policy: Policy) -> Verdict | None:

@@ -68,7 +68,7 @@ class Hash(msgspec.Struct, frozen=True):
     def of(self, text: str) -> str:
         """64 hex digits, equal for equal texts of this address alone.
 
-        Nothing links the facts of one address to those of another, not even the id of a mail
+        Nothing links the events of one address to those of another, not even the id of a mail
         that went to both.
         """
         # As databases keep it: see `columns.Words`.

@@ -10,13 +10,13 @@ import idna
 import msgspec
 
 from sesbounce.feedback.address import parse
-from sesbounce.feedback.extract import Feedback
+from sesbounce.feedback.extract import Event
 from sesbounce.policy.state import Evidence, Spelling, State, map_evidence
 
 ERASED = "[forgotten]"
 
 
-# The columns of a fact that hold words of others, any of which may name somebody.
+# The columns of a event that hold words of others, any of which may name somebody.
 WORDS = (
     "original",
     "mail_id",
@@ -59,10 +59,12 @@ class Mentions:
         """The text without them."""
         return self._pattern.sub(ERASED, unicodedata.normalize("NFC", text))
 
-    def cut_fact(self, fact: Feedback) -> Feedback:
-        """A fact about somebody else, without them."""
-        named = {name: self.cut(text) for name in WORDS if self.within(text := getattr(fact, name))}
-        return msgspec.structs.replace(fact, **named) if named else fact
+    def cut_event(self, event: Event) -> Event:
+        """A event about somebody else, without them."""
+        named = {
+            name: self.cut(text) for name in WORDS if self.within(text := getattr(event, name))
+        }
+        return msgspec.structs.replace(event, **named) if named else event
 
     def cut_state(self, state: State) -> State:
         """The state of somebody else, without them."""

@@ -1,4 +1,4 @@
-"""What is left of an address that was forgotten: a keyed hash of it, and facts that name nobody.
+"""What is left of an address that was forgotten: a keyed hash of it, and events that name nobody.
 
 A person's address must go, and must stay suppressed. So its rows are renamed to an HMAC of the
 address under a key that is not in the database: whoever has the key recognises the address when
@@ -9,8 +9,8 @@ import re
 
 import msgspec
 
-from sesbounce.feedback.decode import Decoded
-from sesbounce.feedback.extract import Feedback
+from sesbounce.feedback.extract import Event
+from sesbounce.feedback.recording import Recording
 from sesbounce.policy.state import Delivered, Evidence, State, map_evidence
 from sesbounce.privacy.keyed_hash import Hash
 from sesbounce.privacy.mentions import ERASED, Mentions
@@ -19,27 +19,27 @@ from sesbounce.privacy.mentions import ERASED, Mentions
 _TERM = re.compile(r"[A-Za-z0-9.-]{1,40}")
 
 
-def hidden_fact(fact: Feedback, hashed: Hash) -> Feedback:
-    """A fact about a forgotten address: what happened and when, and nothing that names anybody."""
+def hidden_event(event: Event, hashed: Hash) -> Event:
+    """A event about a forgotten address: what happened and when, and nothing that names anybody."""
     return msgspec.structs.replace(
-        fact,
+        event,
         address=hashed.name,
         original=hashed.name,
-        mail_id=hashed.of(fact.mail_id) if fact.mail_id else None,
+        mail_id=hashed.of(event.mail_id) if event.mail_id else None,
         source=None,
-        type=_term(fact.type),
-        sub_type=_term(fact.sub_type),
-        status=_term(fact.status),
-        action=_term(fact.action),
+        type=_term(event.type),
+        sub_type=_term(event.sub_type),
+        status=_term(event.status),
+        action=_term(event.action),
         diagnostic=None,
         feedback_id=None,
         basis=ERASED,
-        dedupe_key=hashed.of(fact.dedupe_key),
+        dedupe_key=hashed.of(event.dedupe_key),
     )
 
 
 def hidden_state(state: State, hashed: Hash) -> State:
-    """The state that the hidden facts amount to."""
+    """The state that the hidden events amount to."""
 
     def hide(evidence: Evidence) -> Evidence:
         return msgspec.structs.replace(
@@ -57,18 +57,21 @@ def _term(text: str | None) -> str | None:
     return text if text and _TERM.fullmatch(text) else None
 
 
-def hidden_message(message: Decoded, names: dict[str, Hash]) -> Decoded:
-    """A message that names forgotten addresses, without them; its payload is given up whole.
+def hidden_recording(recording: Recording, names: dict[str, Hash]) -> Recording:
+    """A recording that names forgotten addresses, without them and without its payload.
 
     Args:
-        message: what came.
+        recording: what came.
         names: how to hash what belongs to each of the addresses, by their keys.
     """
     mentions = Mentions(names)
-    feedback = [
-        hidden_fact(fact, names[fact.address]) if fact.address in names else mentions.cut_fact(fact)
-        for fact in message.feedback
+    events = [
+        hidden_event(event, names[event.address])
+        if event.address in names
+        else mentions.cut_event(event)
+        for event in recording.events
     ]
-    return msgspec.structs.replace(
-        message, feedback=feedback, mail_id=None, payload=ERASED.encode()
+    message = recording.message and msgspec.structs.replace(
+        recording.message, mail_id=None, payload=ERASED.encode()
     )
+    return Recording(events, message)

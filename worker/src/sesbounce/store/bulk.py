@@ -105,7 +105,7 @@ class Insert:
         lists = []
         for name in self.columns:
             kind = self._table.c[name].type
-            # A cast to text of so many characters would cut it; the column refuses what is longer.
+            # A cast to text of so many characters would cut it; the column rejects what is longer.
             plain = kind.impl_instance if isinstance(kind, sa.TypeDecorator) else kind
             wide = sa.Text() if isinstance(plain, sa.String) else kind
             lists.append(sa.bindparam(name, type_=postgresql.ARRAY(wide)))

@@ -2,14 +2,14 @@
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, SQLAlchemyError
 
-from sesbounce.errors import ConfigurationError, StoreError
+from sesbounce.errors import ConfigurationError, ConflictError, RowError, StoreError
 
 # How long a writer waits for another one, in seconds, unless the URL says `?timeout=`.
 _LOCK_TIMEOUT_SECONDS = "30"
@@ -112,6 +112,35 @@ def write(engine: sa.Engine) -> Iterator[sa.Connection]:
         yield connection
 
 
+@contextmanager
+def translated(what: str, hint: str = "") -> Iterator[None]:
+    """Turn the database's errors into those of sesbounce: a row's own fault, or everybody's.
+
+    Args:
+        what: what was not done; the error begins with it.
+        hint: what to do; the error ends with it.
+
+    Raises:
+        RowError: the database rejected the values of a row.
+        ConflictError: another writer was in the way.
+        StoreError: the database can't be used.
+    """
+    try:
+        yield
+    except SQLAlchemyError as error:
+        kind: type[StoreError] = StoreError
+        if is_row_fault(error):
+            kind = RowError
+        elif is_conflict(error):
+            kind = ConflictError
+        raise kind(f"{what}: {cause(error)}{f'. {hint}' if hint else ''}") from error
+
+
+def answering(what: str) -> AbstractContextManager[None]:
+    """`translated` for commands that only ask, whose database is easily the wrong one."""
+    return translated(what, "Is SESBOUNCE_DATABASE_URL the worker's database?")
+
+
 def cause(error: SQLAlchemyError) -> str:
     """The database's own words, without statement and parameters.
 
@@ -132,7 +161,7 @@ def is_conflict(error: SQLAlchemyError) -> bool:
 
 
 def is_row_fault(error: SQLAlchemyError) -> bool:
-    """Whether the database refused the values of a row, and would take others.
+    """Whether the database rejected the values of a row, and would take others.
 
     Some of that the drivers do not call by its name. PostgreSQL: a trigger's RAISE; MySQL: a
     trigger's SIGNAL, a CHECK, values that fit no column of their type; MariaDB: a CHECK.
@@ -172,14 +201,3 @@ def _on_begin(connection: sa.Connection) -> None:
     # between; taking the write lock at once makes it wait.
     writes = connection.get_execution_options().get(_WRITE, False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-
-
-@contextmanager
-def answering(what: str) -> Iterator[None]:
-    """The database's errors as those of sesbounce; `what` says what has not been done."""
-    try:
-        yield
-    except SQLAlchemyError as error:
-        raise StoreError(
-            f"{what}: {cause(error)}. Is SESBOUNCE_DATABASE_URL the worker's database?"
-        ) from error

@@ -11,10 +11,10 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import sqlalchemy as sa
 
-from sesbounce.feedback.decode import Decoded
+from sesbounce.feedback.recording import Recording
 from sesbounce.privacy.keyed_hash import PREFIX, Hash, HashKeys
 from sesbounce.privacy.mentions import addresses_in
-from sesbounce.privacy.pseudonymise import hidden_message
+from sesbounce.privacy.pseudonymise import hidden_recording
 from sesbounce.store import schema
 from sesbounce.store.bulk import Insert
 
@@ -80,31 +80,32 @@ def forgotten_among(
 
 
 def hide(
-    connection: sa.Connection, keys: HashKeys, messages: Sequence[Decoded]
-) -> tuple[Sequence[Decoded], Mapping[str, str]]:
-    """The messages without the addresses that were forgotten.
+    connection: sa.Connection, keys: HashKeys, recordings: Sequence[Recording]
+) -> tuple[Sequence[Recording], Mapping[str, str]]:
+    """Take the forgotten addresses out of recordings.
 
     Returns:
-        The messages, and the address behind each name in them, for the sender's own tables
+        The recordings, and the address behind each hash in them, for the sender's own tables
         alone.
     """
     if not keys:
-        return messages, {}
+        return recordings, {}
     named = [
-        {fact.address for fact in message.feedback} | addresses_in(_text(message))
-        for message in messages
+        {event.address for event in recording.events} | addresses_in(_text(recording))
+        for recording in recordings
     ]
     found = forgotten_among(connection, keys, set().union(*named))
     if not found:
-        return messages, {}
+        return recordings, {}
     hidden = []
-    for message, addresses in zip(messages, named, strict=True):
+    for recording, addresses in zip(recordings, named, strict=True):
         concerned = {a: found[a] for a in addresses if a in found}
-        hidden.append(hidden_message(message, concerned) if concerned else message)
+        hidden.append(hidden_recording(recording, concerned) if concerned else recording)
     return hidden, {hashed.name: address for address, hashed in found.items()}
 
 
-def _text(message: Decoded) -> str:
+def _text(recording: Recording) -> str:
     """What was said: the payload, or the notes of a person's decision."""
-    notes = (fact.diagnostic or "" for fact in message.feedback)
-    return message.payload.decode() or "\n".join(notes)
+    if recording.message:
+        return recording.message.payload.decode()
+    return "\n".join(event.diagnostic or "" for event in recording.events)

@@ -1,4 +1,4 @@
-"""Reads the whole list of suppressed addresses, and which facts are known, from the database."""
+"""Reads the whole list of suppressed addresses, and which events are known, from the database."""
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
@@ -57,22 +57,22 @@ def suppressed_among(
         return {names[row.address]: (row.reason, row.why) for row in found}
 
 
-def known_facts(engine: sa.Engine, dedupe_keys: Iterable[str]) -> set[str]:
-    """Which of these facts are recorded.
+def known_events(engine: sa.Engine, dedupe_keys: Iterable[str]) -> set[str]:
+    """Which of these events are recorded.
 
     Raises:
         StoreError: the database can't answer.
     """
     column = schema.event.c.dedupe_key
     find = Find(sa.select(column), column)
-    with answering("the facts were not looked up"), engine.connect() as connection:
+    with answering("the events were not looked up"), engine.connect() as connection:
         return {row.dedupe_key for row in find(connection, sorted(set(dedupe_keys)))}
 
 
 def _suppressed(row: sa.Row[Any]) -> Suppressed:
     reason = Reason(row.reason)
-    # What SES refused has a term of its own; all else that runs out rests on strikes.
-    strikes = row.suppressed_until is not None and reason.effect is not Effect.REFUSED
+    # What SES did not attempt has a term of its own; all else that runs out rests on strikes.
+    strikes = row.suppressed_until is not None and reason.effect is not Effect.NOT_ATTEMPTED
     return Suppressed(
         address=row.address,
         original=row.original,

@@ -6,14 +6,13 @@ from typing import Any
 
 import msgspec
 import sqlalchemy as sa
-from sqlalchemy.exc import SQLAlchemyError
 
-from sesbounce.errors import AddressError, StoreError
+from sesbounce.errors import AddressError
 from sesbounce.feedback.address import Address, parse
 from sesbounce.policy.verdict import Verdict
 from sesbounce.privacy.keyed_hash import NO_KEYS, HashKeys
 from sesbounce.store import schema
-from sesbounce.store.engine import cause
+from sesbounce.store.engine import answering
 from sesbounce.store.forgotten import HASH_KEYS
 
 
@@ -37,8 +36,8 @@ class Answer(msgspec.Struct, frozen=True):
     why: str
 
 
-class Event(msgspec.Struct, frozen=True):
-    """One recorded fact about an address, as `why` shows it."""
+class EventRow(msgspec.Struct, frozen=True):
+    """One recorded event about an address, as `why` shows it."""
 
     occurred_at: datetime
     kind: str
@@ -100,16 +99,16 @@ class Lookup:
             raise AddressError(f"{address!r} is no address")
         return _unknown(parsed)
 
-    def why(self, address: str) -> list[Event]:
-        """All recorded facts about an address, the oldest first."""
+    def why(self, address: str) -> list[EventRow]:
+        """All recorded events about an address, the oldest first."""
         table = schema.event
-        columns = [table.c[name] for name in Event.__struct_fields__]
+        columns = [table.c[name] for name in EventRow.__struct_fields__]
         found = self._all(
             sa.select(*columns)
             .where(table.c.address.in_(self._names([parse(address).key])))
             .order_by(table.c.occurred_at, table.c.id)
         )
-        return [msgspec.convert(row, Event, from_attributes=True) for row in found]
+        return [msgspec.convert(row, EventRow, from_attributes=True) for row in found]
 
     def may_mail(self, addresses: Iterable[str], now: datetime) -> dict[str, Answer]:
         """Whether each of the addresses may be mailed at this moment, as it was written.
@@ -167,14 +166,8 @@ class Lookup:
         return {key: key for key in keys} | forgotten
 
     def _all(self, query: sa.Select[Any]) -> list[sa.Row[Any]]:
-        try:
-            with self._engine.connect() as connection:
-                return list(connection.execute(query).all())
-        except SQLAlchemyError as error:
-            raise StoreError(
-                f"the database can't answer: {cause(error)}. Is SESBOUNCE_DATABASE_URL the "
-                "worker's database?"
-            ) from error
+        with answering("the database can't answer"), self._engine.connect() as connection:
+            return list(connection.execute(query).all())
 
 
 def _unknown(address: Address) -> Answer:

@@ -13,10 +13,9 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy.exc import SQLAlchemyError
 
 from sesbounce.errors import SchemaError, StoreError
-from sesbounce.store.engine import cause, write
+from sesbounce.store.engine import translated, write
 from sesbounce.store.schema import SUPPRESSED, metadata
 
 # Not Alembic's own name for it, which the sender's application may use in the same database.
@@ -45,7 +44,7 @@ def current(engine: sa.Engine) -> str | None:
     Raises:
         StoreError: the database can't be read.
     """
-    with _translated("can't be read"), engine.connect() as connection:
+    with translated("the database can't be read"), engine.connect() as connection:
         return _context(connection).get_current_revision()
 
 
@@ -54,9 +53,9 @@ def upgrade(engine: sa.Engine, revision: str = "head") -> None:
 
     Raises:
         SchemaError: a name is taken by something that is not sesbounce's.
-        StoreError: the database refused.
+        StoreError: the database rejected.
     """
-    with _translated("can't be migrated"), _alone(engine) as connection:
+    with translated("the database can't be migrated"), _alone(engine) as connection:
         if _context(connection).get_current_revision() is None:
             _refuse_strangers(connection)
         command.upgrade(_config(connection), revision)
@@ -66,9 +65,9 @@ def downgrade(engine: sa.Engine, revision: str) -> None:
     """Migrate down to a version; `base` removes everything of sesbounce's.
 
     Raises:
-        StoreError: the database refused.
+        StoreError: the database rejected.
     """
-    with _translated("can't be migrated"), _alone(engine) as connection:
+    with translated("the database can't be migrated"), _alone(engine) as connection:
         command.downgrade(_config(connection), revision)
 
 
@@ -81,7 +80,7 @@ def ensure(engine: sa.Engine, *, migrate: bool) -> None:
 
     Raises:
         SchemaError: it is another one.
-        StoreError: the database refused.
+        StoreError: the database rejected.
     """
     found = current(engine)
     if found == newest():
@@ -104,7 +103,7 @@ def drift(engine: sa.Engine) -> list[Any]:
     Raises:
         StoreError: the database can't be read.
     """
-    with _translated("can't be read"), engine.connect() as connection:
+    with translated("the database can't be read"), engine.connect() as connection:
         options = {"include_name": is_ours, "compare_type": True}
         return list(compare_metadata(_context(connection, **options), metadata))
 
@@ -153,11 +152,3 @@ def _alone(engine: sa.Engine) -> Iterator[sa.Connection]:
         if dialect == "postgresql":
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
         yield connection
-
-
-@contextmanager
-def _translated(what: str) -> Iterator[None]:
-    try:
-        yield
-    except SQLAlchemyError as error:
-        raise StoreError(f"the database {what}: {cause(error)}") from error

@@ -1,4 +1,7 @@
-"""Tells the sender's tables, and who else is to know, of addresses whose verdict has changed."""
+"""Propagates changed verdicts to the sender's tables and to targets outside of the database.
+
+It runs the sender's SQL in the caller's transaction, and queues outbox entries for targets.
+"""
 
 from collections.abc import Container, Iterable, Sequence
 from datetime import datetime
@@ -8,102 +11,100 @@ import sqlalchemy as sa
 
 from sesbounce.privacy.keyed_hash import is_forgotten
 from sesbounce.store import schema
-from sesbounce.store.outbox import Note, Outbox
+from sesbounce.store.outbox import Outbox, OutboxEntry
 from sesbounce.store.result import Recorded
 from sesbounce.store.rows import AddressRow, mark_rows
 from sesbounce.store.strike_off import Outcome, StrikeOff
 
 
-class Wanted(NamedTuple):
-    """Of whom the sender's tables are to be told.
+class Changes(NamedTuple):
+    """Which rows the sender's tables do not reflect yet.
 
     Attributes:
-        strike: those to be struck off.
-        restore: those to be restored.
+        strike_off: addresses to strike off.
+        restore: addresses to restore.
     """
 
-    strike: list[AddressRow]
+    strike_off: list[AddressRow]
     restore: list[AddressRow]
 
     @property
     def struck_off(self) -> dict[str, bool]:
-        """Whether each has been struck off, once it is told and none is refused."""
-        struck = dict.fromkeys((row.key for row in self.strike), True)
+        """Whether each address is struck off once the changes are made and none is rejected."""
+        struck = dict.fromkeys((row.key for row in self.strike_off), True)
         return struck | dict.fromkeys((row.key for row in self.restore), False)
 
 
-class Teller:
-    """The strike-off statements, and the outbox for those outside of the transaction."""
+class Propagator:
+    """Runs the strike-off statements, and fills the outbox."""
 
     def __init__(self, strike_off: StrikeOff, outbox: Outbox) -> None:
         self._strike_off = strike_off
         self._outbox = outbox
-        self._strikes = strike_off.strikes or outbox.used
-        self._restores = strike_off.restores or outbox.used
+        self._strikes = strike_off.strikes or outbox.has_targets
+        self._restores = strike_off.restores or outbox.has_targets
 
-    def wanted(
-        self, rows: Iterable[AddressRow], now: datetime, anew: Container[str] = ()
-    ) -> Wanted:
-        """Whom to strike off because they are suppressed, whom to restore because they are not.
+    def changes(
+        self, rows: Iterable[AddressRow], now: datetime, newly_suppressed: Container[str] = ()
+    ) -> Changes:
+        """Which of the rows to strike off or to restore at a moment.
 
-        That is, where it has not been done. An address that is suppressed `anew`, or now for
-        good, is struck off even where it has been before: without a restore statement nobody has
-        told the sender's tables of the time in between, and some want to know only of what is
-        for good.
+        A suppressed address is struck off unless it is already. One that is newly suppressed, or
+        now for good, is struck off even then: without a restore statement the sender's tables
+        know nothing of the time in between, and some targets only of suppressions for good.
         """
-        wanted = Wanted([], [])
+        changes = Changes([], [])
         for row in rows:
             if row.verdict.suppressed_at(now):
-                if self._strikes and (not row.struck_off or row.key in anew):
-                    wanted.strike.append(row)
+                if self._strikes and (not row.struck_off or row.key in newly_suppressed):
+                    changes.strike_off.append(row)
             elif self._restores and row.struck_off:
-                wanted.restore.append(row)
-        return wanted
+                changes.restore.append(row)
+        return changes
 
-    def tell(self, connection: sa.Connection, wanted: Wanted, now: datetime) -> Recorded:
-        """Tell them, in the caller's transaction.
+    def propagate(self, connection: sa.Connection, changes: Changes, now: datetime) -> Recorded:
+        """Make the changes, in the caller's transaction.
 
         Args:
-            connection: the rows are locked, and marked as if none were going to be refused.
-            wanted: whom to strike off and restore.
-            now: when what goes through the outbox is due.
+            connection: the rows are locked, and marked as if no statement were rejected.
+            changes: which rows to strike off and to restore.
+            now: when the outbox entries are due.
         """
-        told = Recorded()
-        strike, restore = wanted
+        recorded = Recorded()
+        strike, restore = changes
         outcome = self._strike_off.strike_off(connection, [row.parameters() for row in strike])
-        told.struck_rows = outcome.rows
-        self._told(connection, strike, outcome, now, told, suppressed=True)
+        recorded.struck_rows = outcome.rows
+        self._queue(connection, strike, outcome, now, suppressed=True)
+        recorded.count_rejected(outcome.rejected.values())
         outcome = self._strike_off.restore(connection, [row.parameters() for row in restore])
-        told.restored_rows = outcome.rows
-        self._told(connection, restore, outcome, now, told, suppressed=False)
-        return told
+        recorded.restored_rows = outcome.rows
+        self._queue(connection, restore, outcome, now, suppressed=False)
+        recorded.count_rejected(outcome.rejected.values())
+        return recorded
 
-    def _told(
+    def _queue(
         self,
         connection: sa.Connection,
         rows: Sequence[AddressRow],
         outcome: Outcome,
         now: datetime,
-        told: Recorded,
         *,
         suppressed: bool,
     ) -> None:
-        """Note who has been told; those that were refused are told again by the next sweep."""
-        if self._outbox.used:
-            notes = [
-                Note(suppressed, row.told_for_good, row.parameters())
+        """Queue outbox entries; the next sweep retries the rows that were rejected."""
+        if self._outbox.has_targets:
+            entries = [
+                OutboxEntry(suppressed, row.was_or_is_for_good, row.parameters())
                 for row in rows
-                # A hash tells others nothing; where the address has just been told, it is named.
-                if row.called not in outcome.refused and not is_forgotten(row.called)
+                # A hash says nothing to a target; where the address is known, it stands for it.
+                if row.address not in outcome.rejected and not is_forgotten(row.address)
             ]
-            self._outbox.put(connection, notes, now)
-        for problem in outcome.refused.values():
-            told.refused[problem] = told.refused.get(problem, 0) + 1
-        refused = (row.key for row in rows if row.called in outcome.refused)
-        mark_rows(connection, dict.fromkeys(refused, not suppressed))
+            self._outbox.put(connection, entries, now)
+        rejected = (row.key for row in rows if row.address in outcome.rejected)
+        mark_rows(connection, dict.fromkeys(rejected, not suppressed))
 
-    def unsettled(self, last: str, now: datetime, limit: int) -> sa.Select[Any]:
-        """Addresses of which the sender's tables have been told otherwise than holds now.
+    def pending(self, last: str, now: datetime, limit: int) -> sa.Select[Any]:
+        """Addresses whose rows in the sender's tables differ from their verdict.
 
         Each kind of them has a query of its own, which an index answers: there may be millions
         of addresses, and few of these.

@@ -12,10 +12,10 @@ import msgspec
 import sqlalchemy as sa
 
 from sesbounce.errors import StoreError
-from sesbounce.feedback.decode import Decoded
-from sesbounce.feedback.extract import Feedback
+from sesbounce.feedback.extract import Event
 from sesbounce.feedback.notification import Kind
 from sesbounce.feedback.reason import Reason
+from sesbounce.feedback.recording import Recording
 from sesbounce.policy.state import State
 from sesbounce.policy.verdict import Verdict
 from sesbounce.privacy.keyed_hash import is_forgotten
@@ -31,8 +31,8 @@ class AddressRow(msgspec.Struct, frozen=True, gc=False):
     """One row of the table of addresses.
 
     Attributes:
-        named: the address behind the name of a forgotten one, where it has just been told; it
-            is for those whom the store tells, and never in the table of addresses.
+        plain_address: the address behind the keyed hash of a forgotten one, where an event has
+            just named it; it is for the sender's tables, and never kept.
     """
 
     key: str
@@ -40,7 +40,7 @@ class AddressRow(msgspec.Struct, frozen=True, gc=False):
     verdict: Verdict = Verdict()
     struck_off: bool = False
     was_for_good: bool = False
-    named: str = ""
+    plain_address: str = ""
 
     @classmethod
     def of(cls, row: sa.Row[Any]) -> Self:
@@ -56,19 +56,21 @@ class AddressRow(msgspec.Struct, frozen=True, gc=False):
         )
         return cls(key, _decode_state(state), verdict, struck_off)
 
-    def changed(self, state: State, verdict: Verdict, named: str) -> Self:
+    def changed(self, state: State, verdict: Verdict, plain_address: str) -> Self:
         """What becomes of it."""
-        return type(self)(self.key, state, verdict, self.struck_off, self.verdict.for_good, named)
+        return type(self)(
+            self.key, state, verdict, self.struck_off, self.verdict.for_good, plain_address
+        )
 
     @property
-    def told_for_good(self) -> bool:
-        """Whether it is suppressed without an end, or was: what others are told or untold."""
+    def was_or_is_for_good(self) -> bool:
+        """Whether it is or was suppressed without an end, which some targets act on alone."""
         return self.verdict.for_good or self.was_for_good
 
     @property
-    def called(self) -> str:
-        """The address, for those who are told of it."""
-        return self.named or self.key
+    def address(self) -> str:
+        """The address, for the sender's tables and for targets."""
+        return self.plain_address or self.key
 
     @property
     def original(self) -> str:
@@ -94,8 +96,8 @@ class AddressRow(msgspec.Struct, frozen=True, gc=False):
         """For a statement of the sender's own."""
         verdict = self.verdict
         return Parameters(
-            address=self.called,
-            original=self.named or self.original,
+            address=self.address,
+            original=self.plain_address or self.original,
             reason=verdict.reason,
             kind=verdict.kind,
             occurred_at=verdict.since.isoformat() if verdict.since else None,
@@ -110,18 +112,16 @@ _insert_addresses = Insert(schema.address, "address")
 # where the verdict stays, it is not given.
 _save_states = Insert(schema.address, "address", replace=("state", "original"))
 _save_verdicts = Insert(schema.address, "address", replace=_insert_addresses.columns[1:])
-# The log says of a fact what the fact says of itself, and then where it comes from.
-_said = attrgetter(*_insert_events.columns[: len(Feedback.__struct_fields__)])
+# A row of the log holds what the event holds, and then where it comes from.
+_own_columns = attrgetter(*_insert_events.columns[: len(Event.__struct_fields__)])
 
 _addresses = schema.address.c.address
-_find_facts = Find(
+_find_events = Find(
     sa.select(schema.event.c.dedupe_key, schema.event.c.occurred_at), schema.event.c.dedupe_key
 )
 _find_keys = Find(sa.select(_addresses), _addresses)
 _find_rows = Find(sa.select(schema.address), _addresses)
 _find_rows_and_lock = Find(sa.select(schema.address).with_for_update(), _addresses)
-
-_NOT_KEPT = frozenset({Kind.SETUP, Kind.MANUAL})
 
 
 def known_addresses(connection: sa.Connection, keys: Iterable[str]) -> set[str]:
@@ -129,45 +129,41 @@ def known_addresses(connection: sa.Connection, keys: Iterable[str]) -> set[str]:
     return {row.address for row in _find_keys(connection, sorted(set(keys)))}
 
 
-def insert_messages(connection: sa.Connection, messages: Iterable[Decoded], now: datetime) -> None:
+def insert_messages(
+    connection: sa.Connection, recordings: Iterable[Recording], now: datetime
+) -> None:
     """Keep what SES published, once, whether this version knows its kind or not."""
-    kept = {
-        message.digest: (
-            message.digest,
-            message.kind,
-            message.mail_id,
-            message.payload.decode(),
-            now,
-        )
-        for message in messages
-        if message.kind not in _NOT_KEPT
-    }
-    _insert_messages(connection, kept.values())
+    messages = {one.message.digest: one.message for one in recordings if one.message}
+    _insert_messages(
+        connection,
+        ((m.digest, m.kind, m.mail_id, m.payload.decode(), now) for m in messages.values()),
+    )
 
 
 def insert_events(
-    connection: sa.Connection, messages: Iterable[Decoded], now: datetime
+    connection: sa.Connection, recordings: Iterable[Recording], now: datetime
 ) -> dict[str, int]:
-    """Append the facts that are new to the log; returns how many, by kind.
+    """Append the events that are new to the log; returns how many, by kind.
 
-    A fact that is told again with a later time keeps the later one, as states do: the log stays
+    An event that comes again with a later time keeps the later one, as states do: the log stays
     what they follow from, whatever came first.
     """
-    latest: dict[str, tuple[Feedback, str]] = {}
-    for message in messages:
-        for fact in message.feedback:
-            told = latest.get(fact.dedupe_key)
-            if told is None or told[0].occurred_at < fact.occurred_at:
-                latest[fact.dedupe_key] = (fact, message.digest)
-    known = dict(map(tuple, _find_facts(connection, list(latest))))
+    latest: dict[str, tuple[Event, str]] = {}
+    for recording in recordings:
+        digest = recording.message.digest if recording.message else ""
+        for event in recording.events:
+            earlier = latest.get(event.dedupe_key)
+            if earlier is None or earlier[0].occurred_at < event.occurred_at:
+                latest[event.dedupe_key] = (event, digest)
+    known = dict(map(tuple, _find_events(connection, list(latest))))
     kinds: dict[str, int] = {}
     rows = []
-    for key, (fact, digest) in latest.items():
+    for key, (event, digest) in latest.items():
         if key not in known:
-            kinds[fact.kind.value] = kinds.get(fact.kind.value, 0) + 1
-        elif fact.occurred_at <= known[key]:
+            kinds[event.kind.value] = kinds.get(event.kind.value, 0) + 1
+        elif event.occurred_at <= known[key]:
             continue
-        rows.append((*_said(fact), "" if is_forgotten(fact.address) else digest, now))
+        rows.append((*_own_columns(event), "" if is_forgotten(event.address) else digest, now))
     _insert_events(connection, rows)
     return kinds
 
@@ -202,7 +198,7 @@ def save_rows(
     connection: sa.Connection,
     before: Mapping[str, AddressRow],
     rows: Iterable[AddressRow],
-    told: Mapping[str, bool],
+    struck_off: Mapping[str, bool],
 ) -> None:
     """Save the states and verdicts of rows that are locked.
 
@@ -210,39 +206,39 @@ def save_rows(
         connection: the caller's transaction.
         before: what they were.
         rows: what they are now.
-        told: whose `struck_off` changes, and to what.
+        struck_off: whose `struck_off` changes, and to what.
     """
     states: list[Row] = []
     verdicts: list[Row] = []
     for row in rows:
-        same = row.key not in told and row.verdict == before[row.key].verdict
-        values = row.values(struck_off=told.get(row.key, row.struck_off))
+        same = row.key not in struck_off and row.verdict == before[row.key].verdict
+        values = row.values(struck_off=struck_off.get(row.key, row.struck_off))
         (states if same else verdicts).append(values)
     _save_states(connection, states)
     _save_verdicts(connection, verdicts)
 
 
-def mark_rows(connection: sa.Connection, told: Mapping[str, bool]) -> None:
-    """Note whether the sender's own tables have been told to strike addresses off."""
-    if told:
+def mark_rows(connection: sa.Connection, struck_off: Mapping[str, bool]) -> None:
+    """Note which addresses are struck off in the sender's tables."""
+    if struck_off:
         connection.execute(
             sa.update(schema.address)
             .where(schema.address.c.address == sa.bindparam("key"))
-            .values(struck_off=sa.bindparam("told")),
-            [{"key": key, "told": struck_off} for key, struck_off in sorted(told.items())],
+            .values(struck_off=sa.bindparam("value")),
+            [{"key": key, "value": value} for key, value in sorted(struck_off.items())],
         )
 
 
-def fact_of(row: sa.Row[Any]) -> Feedback:
-    """A fact as it stands in the log.
+def event_of(row: sa.Row[Any]) -> Event:
+    """A event as it stands in the log.
 
     Raises:
         StoreError: it holds what a newer version has written.
     """
     try:
-        return msgspec.convert(row, Feedback, from_attributes=True)
+        return msgspec.convert(row, Event, from_attributes=True)
     except msgspec.ValidationError as error:
         raise StoreError(
-            f"fact {row.id} of the log can't be read ({error}): a newer sesbounce has written it; "
+            f"event {row.id} of the log can't be read ({error}): a newer sesbounce has written it; "
             "use that one"
         ) from error

@@ -55,7 +55,7 @@ event = sa.Table(
     sa.Column("message_digest", Digest, nullable=False),
     sa.Column("recorded_at", UtcDateTime, nullable=False),
     sa.Index(None, "address"),
-    comment="Append-only: one row for each fact about each recipient.",
+    comment="Append-only: one row for each event about each recipient.",
 )
 
 address = sa.Table(
@@ -73,10 +73,10 @@ address = sa.Table(
         "struck_off",
         sa.Boolean,
         nullable=False,
-        comment="whether the sender's own tables have been told",
+        comment="whether the sender's own tables reflect a suppression",
     ),
-    # For the sweep, which looks for those that the sender's tables are to be told of.
-    sa.Index("ix_feedback_address_unsettled", "struck_off", "suppressed_until", "suppressed_since"),
+    # For the sweep, which looks for addresses whose verdict is not propagated yet.
+    sa.Index("ix_feedback_address_pending", "struck_off", "suppressed_until", "suppressed_since"),
     sa.Index(None, "suppressed_since"),
     comment="One row an address: what is known of it and the verdict.",
 )
@@ -87,13 +87,13 @@ outbox = sa.Table(
     metadata,
     sa.Column("target", Word, primary_key=True),
     sa.Column("address", Key, primary_key=True),
-    sa.Column("version", sa.String(32), nullable=False, comment="another for each note"),
-    sa.Column("note", Words, nullable=False, comment="what to tell, JSON"),
+    sa.Column("version", sa.String(32), nullable=False, comment="another for each entry"),
+    sa.Column("entry", Words, nullable=False, comment="the verdict to tell the target, JSON"),
     sa.Column("attempts", sa.Integer, nullable=False),
     sa.Column("due_at", UtcDateTime, nullable=False),
     sa.Column("problem", Words, comment="of the last attempt"),
     sa.Index(None, "due_at"),
-    comment="What those outside of the transaction are still to be told.",
+    comment="What targets outside of the transaction are still to be told.",
 )
 
 

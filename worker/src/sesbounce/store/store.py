@@ -1,6 +1,5 @@
 """Records batches of decoded messages: log, state, verdict and strike-off in one transaction."""
 
-import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -10,20 +9,20 @@ from typing import TypeVar
 
 import msgspec
 import sqlalchemy as sa
-from sqlalchemy.exc import SQLAlchemyError
 
-from sesbounce.errors import ConflictError, RowError, StoreError
-from sesbounce.feedback.decode import Decoded
-from sesbounce.feedback.extract import Feedback
+from sesbounce.backoff import pause
+from sesbounce.errors import ConflictError
+from sesbounce.feedback.extract import Event
 from sesbounce.feedback.reason import Effect
+from sesbounce.feedback.recording import Recording
 from sesbounce.policy.state import State, learn, merge
 from sesbounce.policy.verdict import Policy, Verdict, judge
 from sesbounce.privacy.keyed_hash import NO_KEYS, HashKeys
 from sesbounce.store import forgotten
-from sesbounce.store.engine import cause, is_conflict, is_row_fault, write
+from sesbounce.store.engine import translated, write
 from sesbounce.store.migrate import ensure
 from sesbounce.store.outbox import Outbox
-from sesbounce.store.propagate import Teller
+from sesbounce.store.propagate import Propagator
 from sesbounce.store.result import Recorded
 from sesbounce.store.rows import (
     AddressRow,
@@ -42,10 +41,12 @@ _T = TypeVar("_T")
 
 # How often a batch is tried that another writer has got in the way of.
 _TRIES = 5
+_PAUSE_SECONDS = 0.05
+_LONGEST_PAUSE_SECONDS = 0.2
 _SWEPT_AT_ONCE = 1000
 # From the states of addresses to what they become.
 Revision = Callable[[Mapping[str, State]], Mapping[str, State]]
-NOBODY: Mapping[str, str] = {}
+NO_ADDRESSES: Mapping[str, str] = {}
 
 
 class Judged(msgspec.Struct, frozen=True):
@@ -70,7 +71,7 @@ class Store:
         self._engine = engine
         self._policy = policy
         self._strike_off = strike_off
-        self._teller = Teller(strike_off, outbox or Outbox())
+        self._propagator = Propagator(strike_off, outbox or Outbox())
         self._hash_keys = hash_keys
 
     def prepare(self, *, migrate: bool = True) -> None:
@@ -81,7 +82,7 @@ class Store:
 
         Raises:
             SchemaError: it may not, and is not what is needed.
-            StoreError: the database refused.
+            StoreError: the database rejected.
             StrikeOffError: a statement does not fit.
             ConfigurationError: addresses were forgotten under a hash key that is not here.
         """
@@ -90,28 +91,28 @@ class Store:
             self._strike_off.check(connection)
             self._hash_keys.demand(forgotten.checks(connection))
         if self._hash_keys:
-            with _translated("the hash keys can't be noted"), write(self._engine) as connection:
+            with translated("the hash keys can't be noted"), write(self._engine) as connection:
                 forgotten.make_row(connection)
 
-    def record(self, messages: Sequence[Decoded], now: datetime) -> Recorded:
+    def record(self, recordings: Sequence[Recording], now: datetime) -> Recorded:
         """Record a batch in one transaction; when this returns, it is committed.
 
         May be repeated at will: what is recorded already changes nothing.
 
         Args:
-            messages: the batch, in any order, with any repetition.
+            recordings: the batch, in any order, with any repetition.
             now: the moment for which expiring suppressions are judged.
 
         Raises:
-            RowError: the database refuses a row; nothing of the batch was kept.
+            RowError: the database rejects a row; nothing of the batch was kept.
             StoreError: the database can't be used; nothing of the batch was kept.
         """
-        return again(lambda: self._record(messages, now))
+        return retry_conflicts(lambda: self._record(recordings, now))
 
     @contextmanager
     def reading(self, what: str) -> Iterator[sa.Connection]:
         """A connection for those who only ask; `what` begins the error where it fails."""
-        with _translated(what), self._engine.connect() as connection:
+        with translated(what), self._engine.connect() as connection:
             yield connection
 
     @contextmanager
@@ -122,7 +123,7 @@ class Store:
             what: the beginning of the error where it fails.
             alone: hold off all others who write as well.
         """
-        with _translated(what), write(self._engine) as connection:
+        with translated(what), write(self._engine) as connection:
             if self._hash_keys:
                 forgotten.hold(connection, self._hash_keys, alone=alone)
             yield connection
@@ -144,26 +145,26 @@ class Store:
         keys: Iterable[str],
         revision: Revision,
         now: datetime,
-        named: Mapping[str, str] = NOBODY,
+        plain_addresses: Mapping[str, str] = NO_ADDRESSES,
     ) -> tuple[Recorded, list[Judged]]:
-        """Revise the states of some addresses, judge them, and tell the sender's tables.
+        """Revise the states of some addresses, judge them, and propagate what changes.
 
         Args:
             connection: in a transaction; see `writing`.
             keys: the addresses; a row is made for each that has none.
             revision: from the states, whose rows are locked by then, to what they become.
             now: the moment for which expiring suppressions are judged.
-            named: the addresses behind the names of forgotten ones.
+            plain_addresses: the addresses behind the keyed hashes of forgotten ones.
         """
         known = lock_rows(connection, sorted(keys))
-        changed = self._revised(known, revision, named)
+        changed = self._revised(known, revision, plain_addresses)
         return self._change(connection, known, changed, now), _compared(known, changed)
 
     def sweep(self, now: datetime) -> Recorded:
-        """Tell the sender's own tables what time has changed: suppressions that ran out.
+        """Propagate what time has changed: suppressions that ran out.
 
-        Addresses that were suppressed before a strike-off statement was configured, and those
-        for which a statement was refused, are told as well.
+        The sweep also strikes off addresses that were suppressed before a strike-off statement
+        was configured, and retries those for which a statement was rejected.
 
         Args:
             now: the moment for which to judge.
@@ -174,65 +175,67 @@ class Store:
         swept = Recorded()
         last: str | None = ""
         while last is not None:
-            told, last = again(partial(self._sweep_from, last, now))
-            swept.add(told)
+            recorded, last = retry_conflicts(partial(self._sweep_from, last, now))
+            swept.add(recorded)
         return swept
 
     def _sweep_from(self, last: str, now: datetime) -> tuple[Recorded, str | None]:
         """One chunk of the sweep: what it did, and where the next one begins."""
         with self.writing("expired suppressions were not lifted") as connection:
-            keys = connection.scalars(self._teller.unsettled(last, now, _SWEPT_AT_ONCE)).all()
+            keys = connection.scalars(self._propagator.pending(last, now, _SWEPT_AT_ONCE)).all()
             # What was read may have changed before it was locked.
-            wanted = self._teller.wanted(lock_rows(connection, keys).values(), now)
-            mark_rows(connection, wanted.struck_off)
-            told = self._teller.tell(connection, wanted, now)
-        return told, keys[-1] if len(keys) == _SWEPT_AT_ONCE else None
+            changes = self._propagator.changes(lock_rows(connection, keys).values(), now)
+            mark_rows(connection, changes.struck_off)
+            recorded = self._propagator.propagate(connection, changes, now)
+        return recorded, keys[-1] if len(keys) == _SWEPT_AT_ONCE else None
 
-    def _record(self, messages: Sequence[Decoded], now: datetime) -> Recorded:
+    def _record(self, recordings: Sequence[Recording], now: datetime) -> Recorded:
         with self.writing("the batch was not recorded") as connection:
-            messages, named = forgotten.hide(connection, self._hash_keys, messages)
-            insert_messages(connection, messages, now)
-            kinds = insert_events(connection, messages, now)
-            feedback = [fact for message in messages for fact in message.feedback]
-            recorded = self._settle(connection, feedback, named, now)
+            recordings, plain_addresses = forgotten.hide(connection, self._hash_keys, recordings)
+            insert_messages(connection, recordings, now)
+            kinds = insert_events(connection, recordings, now)
+            events = [event for recording in recordings for event in recording.events]
+            recorded = self._merge(connection, events, plain_addresses, now)
         recorded.kinds = kinds
         recorded.events = sum(kinds.values())
-        recorded.duplicates = len(feedback) - recorded.events
+        recorded.duplicates = len(events) - recorded.events
         return recorded
 
-    def _settle(
+    def _merge(
         self,
         connection: sa.Connection,
-        feedback: Iterable[Feedback],
-        named: Mapping[str, str],
+        events: Iterable[Event],
+        plain_addresses: Mapping[str, str],
         now: datetime,
     ) -> Recorded:
-        """Merge what is new into the addresses' states, judge, and tell the sender's tables."""
+        """Merge the events into the addresses' states, judge those, and propagate what changes."""
         learned: dict[str, State] = {}
-        for fact in feedback:
-            if fact.effect is not Effect.NONE:  # of which there is nothing to learn
-                key, state = fact.address, learn(fact)
+        for event in events:
+            if event.effect is not Effect.NONE:  # of which there is nothing to learn
+                key, state = event.address, learn(event)
                 learned[key] = merge(learned[key], state) if key in learned else state
         known = lock_rows_to_save(connection, sorted(learned))
         changed: list[AddressRow] = []
         for key, row in known.items():
             state = merge(row.state, learned[key])
             if state != row.state:
-                changed.append(row.changed(state, judge(state, self._policy), named.get(key, "")))
+                changed.append(
+                    row.changed(state, judge(state, self._policy), plain_addresses.get(key, ""))
+                )
         return self._change(connection, known, changed, now)
 
     def _revised(
         self,
         known: Mapping[str, AddressRow],
         revision: Revision,
-        named: Mapping[str, str] = NOBODY,
+        plain_addresses: Mapping[str, str] = NO_ADDRESSES,
     ) -> list[AddressRow]:
         changed = []
         states = revision({key: row.state for key, row in known.items()})
         for key, state in sorted(states.items()):
             before, verdict = known[key], judge(state, self._policy)
             if (state, verdict) != (before.state, before.verdict):
-                changed.append(before.changed(state, verdict, named.get(key, "")))
+                changed.append(before.changed(state, verdict, plain_addresses.get(key, "")))
         return changed
 
     def _change(
@@ -242,48 +245,34 @@ class Store:
         changed: Sequence[AddressRow],
         now: datetime,
     ) -> Recorded:
-        """Save rows that have changed, and tell the sender's tables of them."""
+        """Save rows that have changed, and propagate their verdicts."""
         recorded = Recorded()
-        anew: set[str] = set()
+        newly_suppressed: set[str] = set()
         for row in changed:
             before = known[row.key].verdict
             was, suppressed = before.suppressed_at(now), row.verdict.suppressed_at(now)
             if suppressed and not was:
-                anew.add(row.key)
+                newly_suppressed.add(row.key)
                 recorded.suppressed += 1
                 recorded.count_reason(row.verdict.reason)
             elif suppressed and row.verdict.for_good and not before.for_good:
-                anew.add(row.key)
+                newly_suppressed.add(row.key)
             elif was and not suppressed:
-                recorded.restored += 1
-        wanted = self._teller.wanted(changed, now, anew)
-        save_rows(connection, known, changed, wanted.struck_off)
-        recorded.add(self._teller.tell(connection, wanted, now))
+                recorded.released += 1
+        changes = self._propagator.changes(changed, now, newly_suppressed)
+        save_rows(connection, known, changed, changes.struck_off)
+        recorded.add(self._propagator.propagate(connection, changes, now))
         return recorded
 
 
-def again(work: Callable[[], _T]) -> _T:
+def retry_conflicts(work: Callable[[], _T]) -> _T:
     """Do a transaction's work, again if another writer has got in the way."""
-    for _ in range(_TRIES - 1):
+    for times in range(1, _TRIES):
         try:
             return work()
         except ConflictError:
-            time.sleep(random.uniform(0.01, 0.1))  # noqa: S311  not both again at once
+            time.sleep(pause(times, _PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS))
     return work()
-
-
-@contextmanager
-def _translated(what: str) -> Iterator[None]:
-    """The database's errors as those of sesbounce: a row's own fault, or everybody's."""
-    try:
-        yield
-    except SQLAlchemyError as error:
-        kind: type[StoreError] = StoreError
-        if is_row_fault(error):
-            kind = RowError
-        elif is_conflict(error):
-            kind = ConflictError
-        raise kind(f"{what}: {cause(error)}") from error
 
 
 def _compared(known: Mapping[str, AddressRow], changed: Iterable[AddressRow]) -> list[Judged]:

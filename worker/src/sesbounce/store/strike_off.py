@@ -39,11 +39,11 @@ class Outcome(NamedTuple):
 
     Attributes:
         rows: how many rows it changed.
-        refused: the addresses for which the database refused it, with its words.
+        rejected: the addresses for which the database rejected it, with its words.
     """
 
     rows: int
-    refused: dict[str, str]
+    rejected: dict[str, str]
 
 
 class StrikeOff:
@@ -136,7 +136,7 @@ def _run(
     statements: Sequence[sa.TextClause],
     addresses: Sequence[Parameters],
 ) -> Outcome:
-    """All addresses at once; where one is refused, each within a savepoint of its own."""
+    """All addresses at once; where one is rejected, each within a savepoint of its own."""
     if not statements or not addresses:
         return Outcome(0, {})
     if connection.dialect.name == "mysql":
@@ -149,12 +149,12 @@ def _run(
         if len(addresses) == 1:
             return Outcome(0, {addresses[0]["address"]: cause(error)})
     rows = 0
-    refused: dict[str, str] = {}
+    rejected: dict[str, str] = {}
     for address in addresses:
         outcome = _run(connection, statements, [address])
         rows += outcome.rows
-        refused |= outcome.refused
-    return Outcome(rows, refused)
+        rejected |= outcome.rejected
+    return Outcome(rows, rejected)
 
 
 def _without_offset(parameters: Parameters) -> Parameters:

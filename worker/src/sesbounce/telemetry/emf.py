@@ -16,24 +16,24 @@ import msgspec
 
 from sesbounce.aws.depth import Depth
 from sesbounce.store.result import Recorded
-from sesbounce.telemetry.events import BatchDone, Polled, Report, Settled, Swept
+from sesbounce.telemetry.reports import Acknowledged, BatchDone, Polled, Report, Swept
 
 NAMESPACE = "sesbounce"
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_MetricDatum.html
 Unit = Literal["Count", "Seconds", "None"]
 COUNTS = (
     "MessagesReceived",
-    "FactsRecorded",
+    "EventsRecorded",
     "Duplicates",
     "AddressesSuppressed",
-    "AddressesRestored",
+    "AddressesReleased",
     "RowsStruckOff",
     "RowsRestored",
-    "StatementRefusals",
+    "StatementsRejected",
     "Undecodable",
     "Failed",
     "MessagesDeleted",
-    "MessagesGivenBack",
+    "MessagesReturned",
     "MessagesExpired",
     "DeleteFailures",
 )
@@ -81,9 +81,9 @@ class Tally:
                 self._batch(report)
             case Swept():
                 self._record(report.recorded)
-            case Settled():
+            case Acknowledged():
                 self._counts["MessagesDeleted"] += report.deleted
-                self._counts["MessagesGivenBack"] += report.given_back
+                self._counts["MessagesReturned"] += report.returned
                 self._counts["MessagesExpired"] += report.expired
                 self._counts["DeleteFailures"] += report.failed
             case Depth():
@@ -102,13 +102,13 @@ class Tally:
     def _record(self, recorded: Recorded) -> None:
         self._kinds.update(recorded.kinds)
         self._reasons.update(recorded.reasons)
-        self._counts["FactsRecorded"] += recorded.events
+        self._counts["EventsRecorded"] += recorded.events
         self._counts["Duplicates"] += recorded.duplicates
         self._counts["AddressesSuppressed"] += recorded.suppressed
-        self._counts["AddressesRestored"] += recorded.restored
+        self._counts["AddressesReleased"] += recorded.released
         self._counts["RowsStruckOff"] += recorded.struck_rows
         self._counts["RowsRestored"] += recorded.restored_rows
-        self._counts["StatementRefusals"] += sum(recorded.refused.values())
+        self._counts["StatementsRejected"] += sum(recorded.rejected.values())
 
     def take(self, at: datetime, *, healthy: bool) -> list[str]:
         """The lines for what was reported, which then counts no more.
@@ -141,8 +141,8 @@ class Tally:
             yield self._line(at, _durations(chunk), {})
         for reason, addresses in sorted(self._reasons.items()):
             yield self._line(at, {"AddressesSuppressed": addresses}, {"Reason": reason})
-        for kind, facts in sorted(self._kinds.items()):
-            yield self._line(at, {"FactsRecorded": facts}, {"Kind": kind})
+        for kind, events in sorted(self._kinds.items()):
+            yield self._line(at, {"EventsRecorded": events}, {"Kind": kind})
 
     def _line(
         self,

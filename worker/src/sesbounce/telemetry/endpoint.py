@@ -19,7 +19,7 @@ import structlog
 from prometheus_client import CollectorRegistry, make_wsgi_app
 
 from sesbounce.errors import ConfigurationError
-from sesbounce.telemetry.health import Judgement
+from sesbounce.telemetry.health import Status
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -31,7 +31,7 @@ _SHUTDOWN_POLL_SECONDS = 0.1
 log = structlog.get_logger()
 
 
-def make_app(registry: CollectorRegistry, judge: Callable[[], Judgement]) -> "WSGIApplication":
+def make_app(registry: CollectorRegistry, judge: Callable[[], Status]) -> "WSGIApplication":
     """What answers: the metrics of a registry, and how the worker is (200: healthy, 503: not)."""
     metrics: WSGIApplication = make_wsgi_app(registry)
 

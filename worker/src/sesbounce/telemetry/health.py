@@ -1,6 +1,6 @@
 """Whether a worker does its work, judged by what has succeeded last: pure, and without a clock.
 
-A process that is alive may still do nothing, be it that the database or SQS refuses, or that a
+A process that is alive may still do nothing, be it that the database or SQS rejects, or that a
 thread hangs. So each process has to show from time to time that SQS has answered it, and that it
 has committed something. Times are seconds of a monotonic clock.
 """
@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from sesbounce.telemetry.events import BatchDone, Polled, Report, Stalled, Swept
 from sesbounce.telemetry.redaction import redact
+from sesbounce.telemetry.reports import BatchDone, Polled, Report, Stalled, Swept
 
 # A receive takes as long as it waits; a few may fail before that is a fault.
 POLL_GRACE_SECONDS = 30.0
@@ -19,7 +19,7 @@ SWEEP_EVERY_SECONDS = 60.0
 COMMIT_GRACE_SECONDS = 60.0
 
 
-class Judgement(msgspec.Struct, frozen=True):
+class Status(msgspec.Struct, frozen=True):
     """How a worker is.
 
     Attributes:
@@ -88,13 +88,13 @@ class Health:
             self._sources[source] = _Source(self._started_at, self._started_at)
         self._sources[source].tell(report, at)
 
-    def judge(self, at: float) -> Judgement:
+    def judge(self, at: float) -> Status:
         """How the worker is at a time that is not before the last report."""
         sources = list(self._all())
         faults = [
             f"{prefix}{fault}" for prefix, source in sources for fault in self._faults(source, at)
         ]
-        return Judgement(
+        return Status(
             healthy=not faults,
             faults=faults,
             last_poll_seconds=_oldest((source.polled_at for _, source in sources), at),

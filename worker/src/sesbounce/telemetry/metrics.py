@@ -13,8 +13,8 @@ from sesbounce.aws.depth import Depth
 from sesbounce.feedback.notification import Kind
 from sesbounce.feedback.reason import Effect, Reason
 from sesbounce.store.result import Recorded
-from sesbounce.telemetry.events import BatchDone, Polled, Report, Settled, Swept
-from sesbounce.telemetry.health import Judgement
+from sesbounce.telemetry.health import Status
+from sesbounce.telemetry.reports import Acknowledged, BatchDone, Polled, Report, Swept
 
 # Each value of a label is a time series of its own, and failures can be of any number of sorts.
 MOST_FINGERPRINTS = 100
@@ -53,7 +53,7 @@ class Metrics:
     not.
     """
 
-    def __init__(self, judge: Callable[[], Judgement], oldest: Callable[[], float]) -> None:
+    def __init__(self, judge: Callable[[], Status], oldest: Callable[[], float]) -> None:
         """Metrics that begin at zero.
 
         Args:
@@ -78,9 +78,9 @@ class Metrics:
                 self._batch(report)
             case Swept():
                 self._record(report.recorded)
-            case Settled():
+            case Acknowledged():
                 self._deleted.inc(report.deleted)
-                self._given_back.inc(report.given_back)
+                self._returned.inc(report.returned)
                 self._delete_failures.inc(report.failed)
                 self._expired.inc(report.expired)
             case Depth():
@@ -99,15 +99,15 @@ class Metrics:
         self._record(batch.recorded)
 
     def _record(self, recorded: Recorded) -> None:
-        for kind, facts in recorded.kinds.items():
-            self._recorded.labels(kind).inc(facts)
+        for kind, events in recorded.kinds.items():
+            self._recorded.labels(kind).inc(events)
         for reason, addresses in recorded.reasons.items():
             self._suppressed.labels(reason).inc(addresses)
         self._duplicates.inc(recorded.duplicates)
-        self._restored.inc(recorded.restored)
+        self._released.inc(recorded.released)
         self._rows_struck_off.inc(recorded.struck_rows)
         self._rows_restored.inc(recorded.restored_rows)
-        self._refusals.inc(sum(recorded.refused.values()))
+        self._rejected.inc(sum(recorded.rejected.values()))
 
     def _counter(self, name: str, help_: str, *labels: str) -> Counter:
         return Counter(f"sesbounce_{name}_total", help_, labels, registry=self.registry)
@@ -123,28 +123,29 @@ class Metrics:
             "messages_failed", "Messages that could not be recorded or verified."
         )
         self._deleted = self._counter("messages_deleted", "Messages that have left the queue.")
-        self._given_back = self._counter(
-            "messages_given_back", "Messages that are to come again later."
+        self._returned = self._counter(
+            "messages_returned", "Messages that are to come again later."
         )
         self._expired = self._counter(
             "messages_expired", "Messages that had become visible again before they were done."
         )
         self._delete_failures = self._counter(
-            "delete_failures", "Messages that SQS did not delete or give back, in spite of retries."
+            "delete_failures",
+            "Messages that SQS did not delete or return to the queue, in spite of retries.",
         )
 
     def _count_recorded(self) -> None:
-        self._recorded = self._counter("facts_recorded", "Facts that were new, by kind.", "kind")
+        self._recorded = self._counter("events_recorded", "Events that were new, by kind.", "kind")
         for kind in _KINDS:
             self._recorded.labels(kind)
-        self._duplicates = self._counter("duplicates", "Facts that were known already.")
+        self._duplicates = self._counter("duplicates", "Events that were known already.")
         self._suppressed = self._counter(
             "addresses_suppressed", "Addresses that became suppressed, by reason.", "reason"
         )
         for reason in _REASONS:
             self._suppressed.labels(reason)
-        self._restored = self._counter(
-            "addresses_restored", "Addresses that ceased to be suppressed."
+        self._released = self._counter(
+            "addresses_released", "Addresses that ceased to be suppressed."
         )
         self._rows_struck_off = self._counter(
             "rows_struck_off", "Rows of the sender's own tables that were struck off."
@@ -152,9 +153,9 @@ class Metrics:
         self._rows_restored = self._counter(
             "rows_restored", "Rows of the sender's own tables that were restored."
         )
-        self._refusals = self._counter(
-            "statement_refusals",
-            "Addresses for which a strike-off or restore statement was refused.",
+        self._rejected = self._counter(
+            "statements_rejected",
+            "Addresses for which a strike-off or restore statement was rejected.",
         )
 
     def _measure_batches(self) -> None:
@@ -177,7 +178,7 @@ class Metrics:
             registry=self.registry,
         )
 
-    def _gauge(self, judge: Callable[[], Judgement], oldest: Callable[[], float]) -> None:
+    def _gauge(self, judge: Callable[[], Status], oldest: Callable[[], float]) -> None:
         self._queue = Gauge(
             "sesbounce_queue_messages",
             "Messages in the queue, approximately, by state.",

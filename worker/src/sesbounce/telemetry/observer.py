@@ -14,9 +14,9 @@ import structlog
 from sesbounce.settings import Settings
 from sesbounce.telemetry.emf import NAMESPACE, Tally
 from sesbounce.telemetry.endpoint import make_app, serving
-from sesbounce.telemetry.events import BatchDone, Report
-from sesbounce.telemetry.health import Health, Judgement
+from sesbounce.telemetry.health import Health, Status
 from sesbounce.telemetry.metrics import Metrics
+from sesbounce.telemetry.reports import BatchDone, Report
 
 _EMF_EVERY_SECONDS = 60.0
 # After that, an age that a batch had says nothing of what is in hand now.
@@ -64,7 +64,7 @@ class Observer:
             if isinstance(report, BatchDone):
                 self._ages[source] = (at, report.oldest_seconds)
 
-    def judge(self) -> Judgement:
+    def judge(self) -> Status:
         """How the worker is now."""
         with self._lock:
             return self._health.judge(self._clock())

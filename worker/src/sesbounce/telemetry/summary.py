@@ -3,11 +3,11 @@
 import threading
 
 from sesbounce.store.result import Recorded
-from sesbounce.telemetry.events import BatchDone, Polled, Report, Settled, Swept
+from sesbounce.telemetry.reports import Acknowledged, BatchDone, Polled, Report, Swept
 
 
 class Totals:
-    """What a run did, in numbers of messages, and of facts, addresses and rows.
+    """What a run did, in numbers of messages, and of events, addresses and rows.
 
     Attributes:
         received: messages, each time that one came.
@@ -37,5 +37,5 @@ class Totals:
                     self.recorded.add(report.recorded)
                 case Swept():
                     self.recorded.add(report.recorded)
-                case Settled():
+                case Acknowledged():
                     self.deleted += report.deleted

@@ -1,89 +1,89 @@
-"""Settles what has been handled: deletes messages, or gives them back, ten at a time."""
+"""Acknowledges messages or returns them to the queue, ten at a time."""
 
 from collections.abc import Callable, Sequence
 
 import structlog
 
-from sesbounce.aws.sqs import Queue, Unsettled
+from sesbounce.aws.sqs import BatchFailures, Queue
 from sesbounce.errors import QueueError
-from sesbounce.telemetry.events import Report, Settled
-from sesbounce.worker.batching import Tens
-from sesbounce.worker.in_flight import Hand, Held
-from sesbounce.worker.threads import Crew
+from sesbounce.telemetry.reports import Acknowledged, Report
+from sesbounce.worker.batching import Batcher
+from sesbounce.worker.in_flight import InFlight, InFlightMessage
+from sesbounce.worker.threads import Threads
 
-# How long fewer than ten wait for more; nothing else waits for them.
+# How long fewer than ten messages wait for more; nothing else waits for them.
 _FLUSH_SECONDS = 0.2
 
 log = structlog.get_logger()
 
 
-class Settler:
-    """Deletes and gives back in threads of its own; then the messages are no longer in hand."""
+class Acknowledger:
+    """Deletes and returns messages in threads of its own, and takes them out of flight."""
 
-    def __init__(self, queue: Queue, hand: Hand, report: Callable[[Report], None]) -> None:
+    def __init__(self, queue: Queue, in_flight: InFlight, report: Callable[[Report], None]) -> None:
         self._queue = queue
-        self._hand = hand
+        self._in_flight = in_flight
         self._report = report
-        self._done: Tens[Held] = Tens(_FLUSH_SECONDS)
-        self._back: Tens[tuple[Held, int]] = Tens(_FLUSH_SECONDS)
+        self._handled: Batcher[InFlightMessage] = Batcher(_FLUSH_SECONDS)
+        self._returned: Batcher[tuple[InFlightMessage, int]] = Batcher(_FLUSH_SECONDS)
 
-    def start(self, crew: Crew, deleters: int) -> None:
-        """Begin, with so many calls to delete at once."""
+    def start(self, threads: Threads, deleters: int) -> None:
+        """Start the threads, of which `deleters` delete at the same time."""
         for number in range(deleters):
-            crew.start(f"deleter-{number}", self._delete)
-        crew.start("giver-back", self._give_back)
+            threads.start(f"deleter-{number}", self._delete)
+        threads.start("returner", self._return)
 
-    def delete(self, held: Sequence[Held]) -> None:
+    def acknowledge(self, messages: Sequence[InFlightMessage]) -> None:
         """Delete messages whose effect is committed."""
-        self._done.put(held)
+        self._handled.put(messages)
 
-    def give_back(self, held: Sequence[tuple[Held, int]]) -> None:
-        """Have messages come again, each after so many seconds."""
-        for one, _ in held:
-            one.lost = True  # or a heartbeat might hide it again
-        self._back.put(held)
+    def return_to_queue(self, messages: Sequence[tuple[InFlightMessage, int]]) -> None:
+        """Have SQS deliver messages again, each after so many seconds."""
+        for message, _ in messages:
+            message.expired = True  # or a heartbeat might hide it again
+        self._returned.put(messages)
 
     def close(self) -> None:
-        """Settle what there is, and end."""
-        self._done.close()
-        self._back.close()
+        """Delete and return what is there, and let the threads end."""
+        self._handled.close()
+        self._returned.close()
 
     def _delete(self) -> None:
-        while held := self._done.take():
-            messages = [one.message for one in held]
-            unsettled = self._settle(held, lambda m=messages: self._queue.delete(m))  # type: ignore[misc]
-            refused = len(unsettled.expired) + len(unsettled.failed)
+        while messages := self._handled.take():
+            received = [message.received for message in messages]
+            failures = self._call(messages, lambda r=received: self._queue.delete(r))  # type: ignore[misc]
             self._report(
-                Settled(
-                    deleted=len(held) - refused,
-                    expired=len(unsettled.expired),
-                    failed=len(unsettled.failed),
+                Acknowledged(
+                    deleted=len(messages) - failures.count,
+                    expired=len(failures.expired),
+                    failed=len(failures.failed),
                 )
             )
 
-    def _give_back(self) -> None:
-        while entries := self._back.take():
-            messages = [(held.message, seconds) for held, seconds in entries]
-            held = [one for one, _ in entries]
-            unsettled = self._settle(held, lambda m=messages: self._queue.set_visibility(m))  # type: ignore[misc]
-            refused = len(unsettled.expired) + len(unsettled.failed)
+    def _return(self) -> None:
+        while entries := self._returned.take():
+            received = [(message.received, seconds) for message, seconds in entries]
+            messages = [message for message, _ in entries]
+            failures = self._call(messages, lambda r=received: self._queue.set_visibility(r))  # type: ignore[misc]
             self._report(
-                Settled(
-                    given_back=len(held) - refused,
-                    expired=len(unsettled.expired),
-                    failed=len(unsettled.failed),
+                Acknowledged(
+                    returned=len(messages) - failures.count,
+                    expired=len(failures.expired),
+                    failed=len(failures.failed),
                 )
             )
 
-    def _settle(self, held: Sequence[Held], call: Callable[[], Unsettled]) -> Unsettled:
-        """One call; what SQS does not do comes again after the visibility timeout."""
+    def _call(
+        self, messages: Sequence[InFlightMessage], call: Callable[[], BatchFailures]
+    ) -> BatchFailures:
+        """Make one call; SQS delivers again, after the visibility timeout, what it has not done."""
         try:
-            unsettled = call()
+            failures = call()
         except QueueError as error:
             if error.lasting:
                 raise
-            log.warning("not settled", messages=len(held), problem=str(error))
-            unsettled = Unsettled(failed=frozenset(one.message.receipt for one in held))
+            log.warning("not acknowledged", messages=len(messages), problem=str(error))
+            failures = BatchFailures(failed=frozenset(m.received.receipt for m in messages))
         finally:
-            self._hand.let_go(held)
-        return unsettled
+            self._in_flight.remove(messages)
+        return failures

@@ -1,4 +1,4 @@
-"""Handles one batch: decodes it, records it, and says what is to become of each message."""
+"""Handles one batch: decodes it, records it, and sorts its messages."""
 
 import math
 import time
@@ -15,8 +15,8 @@ from sesbounce.feedback.decode import Decoded, decode
 from sesbounce.feedback.notification import Kind
 from sesbounce.store.result import Recorded
 from sesbounce.store.store import Store
-from sesbounce.telemetry.events import BatchDone
-from sesbounce.worker.in_flight import Held
+from sesbounce.telemetry.reports import BatchDone
+from sesbounce.worker.in_flight import InFlightMessage
 
 # A certificate that can't be had now is no reason to hurry a message into the DLQ.
 _CERTIFICATE_PAUSE_SECONDS = 60.0
@@ -25,20 +25,22 @@ log = structlog.get_logger()
 
 
 class Outcome(msgspec.Struct):
-    """What is to become of the messages of a batch; those that are in neither list are lost.
+    """Sorts a batch into messages to acknowledge and messages to return to the queue.
+
+    A message in neither list has outlived its visibility timeout: its next receiver handles it.
 
     Attributes:
-        done: their effect is committed: they may be deleted.
-        back: they should come again after so many seconds.
+        handled: messages whose effect is committed; they can be deleted.
+        returned: messages to be delivered again, each after so many seconds.
         undecodable: how many of those were not understood, by the fingerprint of the failure.
-        failed: how many of those were, and could not be recorded or verified.
+        failed: how many of those were understood, and not recorded or verified.
         recorded: what recording did.
         commit_seconds: how long the database took.
-        error: why the database could not be used, for those that are to come again at once.
+        error: why the database can't be used, where messages are returned for that.
     """
 
-    done: list[Held] = msgspec.field(default_factory=list)
-    back: list[tuple[Held, int]] = msgspec.field(default_factory=list)
+    handled: list[InFlightMessage] = msgspec.field(default_factory=list)
+    returned: list[tuple[InFlightMessage, int]] = msgspec.field(default_factory=list)
     undecodable: dict[str, int] = msgspec.field(default_factory=dict)
     failed: int = 0
     recorded: Recorded = msgspec.field(default_factory=Recorded)
@@ -47,7 +49,9 @@ class Outcome(msgspec.Struct):
 
 
 class _Understood(msgspec.Struct, frozen=True):
-    held: Held
+    """A message, and what it means."""
+
+    message: InFlightMessage
     decoded: Decoded
 
 
@@ -68,20 +72,21 @@ class Handler:
             trust: whom to believe.
             now: the clock.
             wait_out: called when the database can't be used, with the error and how often that
-                has happened in a row; returns when it is worth another try, false for none.
+                has happened in a row. It returns true when the handler should retry, and false
+                when it should give up.
         """
         self._store = store
         self._trust = trust
         self._now = now
         self._wait_out = wait_out
 
-    def handle(self, batch: Sequence[Held]) -> tuple[Outcome, BatchDone]:
+    def handle(self, batch: Sequence[InFlightMessage]) -> tuple[Outcome, BatchDone]:
         """Handle a batch; when this returns, what is to be deleted is committed."""
         began, now = time.monotonic(), self._now()
         outcome = Outcome()
-        understood = [u for held in batch if (u := self._understand(held, outcome))]
+        understood = [u for message in batch if (u := self._understand(message, outcome))]
         self._record(understood, outcome)
-        oldest = min(held.message.sent_at for held in batch)
+        oldest = min(message.received.sent_at for message in batch)
         done = BatchDone(
             messages=len(batch),
             undecodable=outcome.undecodable,
@@ -94,67 +99,68 @@ class Handler:
         )
         return outcome, done
 
-    def _understand(self, held: Held, outcome: Outcome) -> _Understood | None:
-        """The message and its meaning; one that has none is on its way to the DLQ."""
-        message = held.message
+    def _understand(self, message: InFlightMessage, outcome: Outcome) -> _Understood | None:
+        """The message and what it means; None for one that has to be returned to the queue."""
+        received = message.received
         try:
-            decoded = decode(message.body, message.sent_at)
+            decoded = decode(received.body, received.sent_at)
             self._trust.check(decoded.sns)
         except CertificateError as error:
             outcome.failed += 1
-            outcome.back.append((held, again_after(message.times, _CERTIFICATE_PAUSE_SECONDS)))
-            log.warning("not verified", message_id=message.id, problem=str(error))
+            seconds = return_delay(received.times, _CERTIFICATE_PAUSE_SECONDS)
+            outcome.returned.append((message, seconds))
+            log.warning("not verified", message_id=received.id, problem=str(error))
             return None
         except MessageError as error:
             known = outcome.undecodable.get(error.fingerprint, 0)
             outcome.undecodable[error.fingerprint] = known + 1
-            outcome.back.append((held, again_after(message.times)))
+            outcome.returned.append((message, return_delay(received.times)))
             log.warning(
                 "undecodable",
-                message_id=message.id,
+                message_id=received.id,
                 problem=error.problem,
                 place=error.place,
                 fingerprint=error.fingerprint,
-                times=message.times,
+                times=received.times,
             )
             return None
         if decoded.kind in (Kind.SETUP, Kind.UNKNOWN):
             # Nothing follows from it, and nobody should have to guess what it was.
-            log.info(decoded.kind.value, message_id=message.id, type=decoded.type)
-        return _Understood(held, decoded)
+            log.info(decoded.kind.value, message_id=received.id, type=decoded.type)
+        return _Understood(message, decoded)
 
     def _record(self, messages: Sequence[_Understood], outcome: Outcome) -> None:
-        """Commit the messages; halve them around one that is refused, which costs only itself."""
+        """Commit the messages; halve them around one that is rejected, which costs only itself."""
         try:
             recorded, messages = self._commit(messages, outcome)
         except RowError as error:
             if len(messages) == 1:
-                self._refuse(messages[0].held, error, outcome)
+                self._reject(messages[0].message, error, outcome)
                 return
             middle = len(messages) // 2
             self._record(messages[:middle], outcome)
             self._record(messages[middle:], outcome)
         except StoreError as error:
             outcome.error = error
-            outcome.back += [(message.held, 0) for message in messages]
+            outcome.returned += [(understood.message, 0) for understood in messages]
         else:
             outcome.recorded.add(recorded)
-            outcome.done += [message.held for message in messages]
+            outcome.handled += [understood.message for understood in messages]
 
     def _commit(
         self, messages: Sequence[_Understood], outcome: Outcome
     ) -> tuple[Recorded, Sequence[_Understood]]:
-        """Record what is still in hand, as soon as the database can be used.
+        """Record what is still ours, as soon as the database can be used.
 
         Raises:
-            RowError: it refuses a row.
+            RowError: it rejects a row.
             StoreError: it can't be used, and is not to be waited for.
         """
         failures = 0
         while True:
             now = time.monotonic()
-            # Others may have it by now; they record it as well.
-            messages = [m for m in messages if not m.held.lost and m.held.until > now]
+            # Others may have received it by now; they record it as well.
+            messages = [m for m in messages if not m.message.expired and m.message.visible_at > now]
             if not messages:
                 return Recorded(), messages
             try:
@@ -168,17 +174,13 @@ class Handler:
             finally:
                 outcome.commit_seconds += time.monotonic() - now
 
-    def _refuse(self, held: Held, error: RowError, outcome: Outcome) -> None:
+    def _reject(self, message: InFlightMessage, error: RowError, outcome: Outcome) -> None:
         outcome.failed += 1
-        outcome.back.append((held, again_after(held.message.times)))
-        log.error(
-            "not recorded",
-            message_id=held.message.id,
-            problem=str(error),
-            times=held.message.times,
-        )
+        received = message.received
+        outcome.returned.append((message, return_delay(received.times)))
+        log.error("not recorded", message_id=received.id, problem=str(error), times=received.times)
 
 
-def again_after(times: int, first_seconds: float = 1.0) -> int:
+def return_delay(times: int, first_seconds: float = 1.0) -> int:
     """Whole seconds after which a message should come again that has come so many times."""
     return math.ceil(pause(times, first_seconds))

@@ -1,4 +1,4 @@
-"""Collects things until there are ten of them, as many as one call of SQS takes."""
+"""Collects items until there are ten of them, as many as one call of SQS takes."""
 
 import threading
 import time
@@ -11,22 +11,22 @@ from sesbounce.aws.sqs import MOST_AT_ONCE
 _T = TypeVar("_T")
 
 
-class Tens(Generic[_T]):
-    """A queue whose takers get ten at once; fewer after a time, or when it is closed."""
+class Batcher(Generic[_T]):
+    """A queue whose takers get ten items at once; fewer after a time, or when it is closed."""
 
     def __init__(self, wait: float) -> None:
         self._wait = wait
-        self._things: deque[tuple[float, _T]] = deque()
+        self._items: deque[tuple[float, _T]] = deque()
         self._closed = False
         self._changed = threading.Condition()
 
-    def put(self, things: Iterable[_T]) -> None:
-        """Add things."""
+    def put(self, items: Iterable[_T]) -> None:
+        """Add items."""
         with self._changed:
             now = time.monotonic()
-            before = len(self._things)
-            self._things.extend((now, thing) for thing in things)
-            full = len(self._things) // MOST_AT_ONCE - before // MOST_AT_ONCE
+            before = len(self._items)
+            self._items.extend((now, item) for item in items)
+            full = len(self._items) // MOST_AT_ONCE - before // MOST_AT_ONCE
             # One taker for each ten, and one that waits for the rest of the next.
             self._changed.notify(full + 1)
 
@@ -37,18 +37,18 @@ class Tens(Generic[_T]):
             self._changed.notify_all()
 
     def take(self) -> list[_T]:
-        """Ten things; fewer when the first has waited long enough; none when all is taken."""
+        """Ten items; fewer when the first has waited long enough; none when all is taken."""
         with self._changed:
             while not self._ready():
-                if self._closed and not self._things:
+                if self._closed and not self._items:
                     return []
-                left = self._things[0][0] + self._wait - time.monotonic() if self._things else None
+                left = self._items[0][0] + self._wait - time.monotonic() if self._items else None
                 self._changed.wait(left)
-            most = min(MOST_AT_ONCE, len(self._things))
-            return [self._things.popleft()[1] for _ in range(most)]
+            most = min(MOST_AT_ONCE, len(self._items))
+            return [self._items.popleft()[1] for _ in range(most)]
 
     def _ready(self) -> bool:
-        if not self._things:
+        if not self._items:
             return False
-        full = len(self._things) >= MOST_AT_ONCE
-        return full or self._closed or time.monotonic() >= self._things[0][0] + self._wait
+        full = len(self._items) >= MOST_AT_ONCE
+        return full or self._closed or time.monotonic() >= self._items[0][0] + self._wait

@@ -1,4 +1,4 @@
-"""Keeps the messages in hand invisible to others until they are settled."""
+"""Keeps the messages in flight invisible to others."""
 
 import threading
 import time
@@ -8,8 +8,8 @@ import structlog
 
 from sesbounce.aws.sqs import MOST_AT_ONCE, Queue
 from sesbounce.errors import QueueError
-from sesbounce.telemetry.events import Report, Settled
-from sesbounce.worker.in_flight import Hand, Held
+from sesbounce.telemetry.reports import Acknowledged, Report
+from sesbounce.worker.in_flight import InFlight, InFlightMessage
 
 _PERIOD_SECONDS = 1.0
 
@@ -17,21 +17,21 @@ log = structlog.get_logger()
 
 
 class Heartbeat:
-    """Extends the visibility of what is in hand for long, from half of its time on.
+    """Extends the visibility timeout of messages that are in flight for more than half of it.
 
-    Where that can't be done it is tried again, and the message given up once others may have it:
-    what is recorded twice is recognised. No failure here ends the process.
+    The heartbeat retries what SQS fails to do. It marks a message as expired once others may have
+    received it: the store recognises what is recorded twice. No failure here ends the process.
     """
 
     def __init__(
         self,
         queue: Queue,
-        hand: Hand,
+        in_flight: InFlight,
         report: Callable[[Report], None],
         visibility_seconds: int,
     ) -> None:
         self._queue = queue
-        self._hand = hand
+        self._in_flight = in_flight
         self._report = report
         self._visibility_seconds = visibility_seconds
         self._stopping = threading.Event()
@@ -51,22 +51,23 @@ class Heartbeat:
         self._stopping.set()
 
     def _beat(self) -> None:
-        due = self._hand.due(time.monotonic() + self._visibility_seconds / 2)
+        due = self._in_flight.visible_before(time.monotonic() + self._visibility_seconds / 2)
         for start in range(0, len(due), MOST_AT_ONCE):
             self._extend(due[start : start + MOST_AT_ONCE])
 
-    def _extend(self, held: Sequence[Held]) -> None:
+    def _extend(self, messages: Sequence[InFlightMessage]) -> None:
         asked_at = time.monotonic()
         answer = self._queue.set_visibility(
-            [(one.message, self._visibility_seconds) for one in held]
+            [(message.received, self._visibility_seconds) for message in messages]
         )
-        lost = 0
-        for one in held:
-            if one.message.receipt in answer.expired:
-                one.lost = True
-                lost += one in self._hand  # not one that has just been deleted
-            elif one.message.receipt not in answer.failed:
-                one.until = asked_at + self._visibility_seconds
-        if lost:
-            log.warning("visibility lost", messages=lost)
-            self._report(Settled(expired=lost))
+        expired = 0
+        for message in messages:
+            receipt = message.received.receipt
+            if receipt in answer.expired:
+                message.expired = True
+                expired += message in self._in_flight  # not one that has just been deleted
+            elif receipt not in answer.failed:
+                message.visible_at = asked_at + self._visibility_seconds
+        if expired:
+            log.warning("visibility expired", messages=expired)
+            self._report(Acknowledged(expired=expired))

@@ -1,7 +1,7 @@
-"""The messages in hand: received, and neither deleted nor given back yet.
+"""The messages in flight: received, and neither acknowledged nor returned to the queue yet.
 
-The hand holds a bounded number of them. Pollers put messages in, the writer takes them out of its
-buffer; a message stays in hand until it is let go of, and only then there is room for another.
+The worker holds a bounded number of them. Pollers add messages, the writer takes them out of the
+buffer; a message stays in flight until it is removed, and only then is there room for another.
 """
 
 import threading
@@ -14,27 +14,27 @@ import msgspec
 from sesbounce.aws.sqs import Received
 
 
-class Held(msgspec.Struct, eq=False):
-    """One message in hand.
+class InFlightMessage(msgspec.Struct, eq=False):
+    """One message in flight.
 
     Attributes:
-        message: as it was received.
-        until: when it becomes visible to others, by `time.monotonic`.
-        lost: it is visible to others, or will be: whoever gets it next handles it.
+        received: the message as SQS delivered it.
+        visible_at: when others can receive it, by `time.monotonic`.
+        expired: whether others can receive it by now, or soon will: its next receiver handles it.
     """
 
-    message: Received
-    until: float
-    lost: bool = False
+    received: Received
+    visible_at: float
+    expired: bool = False
 
 
-class Hand:
+class InFlight:
     """Holds at most `room` messages. Every method may be called by any thread."""
 
     def __init__(self, room: int) -> None:
         self._free = room
-        self._held: set[Held] = set()
-        self._buffer: deque[Held] = deque()
+        self._messages: set[InFlightMessage] = set()
+        self._buffer: deque[InFlightMessage] = deque()
         self._first_at = 0.0
         self._lock = threading.Lock()
         self._has_room = threading.Condition(self._lock)
@@ -42,7 +42,7 @@ class Hand:
         self._wanted = 1
 
     def reserve(self, count: int, patience: float) -> bool:
-        """Keep room for so many messages; false where there is none after `patience` seconds."""
+        """Reserve room for `count` messages; false where there is none after `patience` seconds."""
         with self._has_room:
             if not self._has_room.wait_for(lambda: self._free >= count, patience):
                 return False
@@ -54,21 +54,21 @@ class Hand:
         with self._lock:
             self._make_room(count)
 
-    def put(self, messages: Sequence[Received], until: float) -> None:
-        """Take messages in hand, for which room has been reserved."""
-        held = [Held(message, until) for message in messages]
+    def add(self, received: Sequence[Received], visible_at: float) -> None:
+        """Add messages, for which room has been reserved."""
+        messages = [InFlightMessage(one, visible_at) for one in received]
         with self._lock:
             if not self._buffer:
                 self._first_at = time.monotonic()
             was_short = len(self._buffer) < self._wanted
-            self._buffer.extend(held)
-            self._held.update(held)
+            self._buffer.extend(messages)
+            self._messages.update(messages)
             # Not for each few messages: the writer waits for the first, or for a full batch.
             if was_short and len(self._buffer) >= self._wanted:
                 self._has_enough.notify()
 
-    def take(self, most: int, wait: float, patience: float) -> list[Held]:
-        """The next messages, the oldest first; they stay in hand.
+    def take(self, most: int, wait: float, patience: float) -> list[InFlightMessage]:
+        """Take the next messages out of the buffer, the oldest first; they stay in flight.
 
         Args:
             most: how many at most.
@@ -86,33 +86,33 @@ class Hand:
             self._first_at = time.monotonic()
             return taken
 
-    def let_go(self, held: Iterable[Held]) -> None:
-        """These are no longer in hand."""
+    def remove(self, messages: Iterable[InFlightMessage]) -> None:
+        """Take messages out of flight, which makes room for others."""
         with self._lock:
-            gone = self._held.intersection(held)
-            self._held -= gone
+            gone = self._messages.intersection(messages)
+            self._messages -= gone
             self._make_room(len(gone))
 
-    def due(self, before: float) -> list[Held]:
-        """The messages that become visible to others before a time."""
+    def visible_before(self, time: float) -> list[InFlightMessage]:
+        """The messages that others can receive before a time, unless they have expired."""
         with self._lock:
-            return [held for held in self._held if held.until < before and not held.lost]
+            return [m for m in self._messages if m.visible_at < time and not m.expired]
 
     @property
-    def waiting(self) -> int:
-        """How many messages have not been taken out of the buffer yet."""
+    def buffered(self) -> int:
+        """How many messages the writer has not taken yet."""
         with self._lock:
             return len(self._buffer)
 
-    def __contains__(self, held: Held) -> bool:
-        """Whether a message is in hand."""
+    def __contains__(self, message: InFlightMessage) -> bool:
+        """Whether a message is in flight."""
         with self._lock:
-            return held in self._held
+            return message in self._messages
 
     def __len__(self) -> int:
-        """How many messages are in hand."""
+        """How many messages are in flight."""
         with self._lock:
-            return len(self._held)
+            return len(self._messages)
 
     def _make_room(self, count: int) -> None:
         self._free += count

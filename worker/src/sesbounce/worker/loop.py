@@ -1,7 +1,7 @@
 """The loop: receive, decode, record, and only after the commit delete.
 
-Pollers fill a bounded hand, the main thread commits what has come, deleters delete what is
-committed, and a heartbeat keeps what is in hand invisible to others.
+Pollers add messages up to a bound, the main thread commits what has come, deleters delete what is
+committed, and a heartbeat keeps the messages in flight invisible to others.
 """
 
 import threading
@@ -17,16 +17,16 @@ from sesbounce.aws.sns_trust import Trust
 from sesbounce.aws.sqs import MOST_AT_ONCE, MOST_IN_FLIGHT, Queue
 from sesbounce.backoff import pause
 from sesbounce.errors import QueueError, StoreError
-from sesbounce.outbound.relay import Courier
+from sesbounce.outbound.relay import Relay
 from sesbounce.store.result import Recorded
 from sesbounce.store.store import Store
-from sesbounce.telemetry.events import Report, Stalled, Swept
-from sesbounce.worker.acknowledge import Settler
+from sesbounce.telemetry.reports import Report, Stalled, Swept
+from sesbounce.worker.acknowledge import Acknowledger
 from sesbounce.worker.batch import Handler
 from sesbounce.worker.heartbeat import Heartbeat
-from sesbounce.worker.in_flight import Hand, Held
+from sesbounce.worker.in_flight import InFlight, InFlightMessage
 from sesbounce.worker.poller import Poller
-from sesbounce.worker.threads import Crew
+from sesbounce.worker.threads import Threads
 
 _SWEEP_SECONDS = 60.0
 _SWEEP_AGAIN_SECONDS = 5.0
@@ -42,7 +42,7 @@ _EMPTY_POLLS = 2
 log = structlog.get_logger()
 
 
-class Pace(msgspec.Struct, frozen=True):
+class LoopSettings(msgspec.Struct, frozen=True):
     """How the loop works.
 
     Attributes:
@@ -86,9 +86,9 @@ class Worker:
         queue: Queue,
         store: Store,
         trust: Trust,
-        courier: Courier,
+        relay: Relay,
         report: Callable[[Report], None],
-        pace: Pace,
+        loop_settings: LoopSettings,
         *,
         overdue: Callable[[], None],
         now: Callable[[], datetime] = _now,
@@ -99,17 +99,17 @@ class Worker:
             queue: to drain.
             store: to record into.
             trust: whom to believe.
-            courier: delivers the outbox beside it.
+            relay: delivers the outbox beside it.
             report: told of all that is done; called by several threads.
-            pace: how to work.
+            loop_settings: how to work.
             overdue: called when it has not stopped in time: nothing else can end it then.
             now: the clock.
         """
         self._queue = queue
         self._store = store
-        self._courier = courier
+        self._relay = relay
         self._report = report
-        self._pace = pace
+        self._loop_settings = loop_settings
         self._overdue = overdue
         self._now = now
         self._orders: SimpleQueue[None] = SimpleQueue()
@@ -117,19 +117,21 @@ class Worker:
         self._ended = threading.Event()
         self._deadline = float("inf")
         self._sweep_at = 0.0
-        self._crew = Crew()
-        self._pollers = Crew()
-        self._hand = Hand(pace.room)
+        self._threads = Threads()
+        self._pollers = Threads()
+        self._in_flight = InFlight(loop_settings.room)
         self._poller = Poller(
             queue,
-            self._hand,
+            self._in_flight,
             report,
-            1 if pace.until_empty else pace.wait_seconds,
-            pace.visibility_seconds,
-            patient=not pace.until_empty,
+            1 if loop_settings.until_empty else loop_settings.wait_seconds,
+            loop_settings.visibility_seconds,
+            patient=not loop_settings.until_empty,
         )
-        self._settler = Settler(queue, self._hand, report)
-        self._heartbeat = Heartbeat(queue, self._hand, report, pace.visibility_seconds)
+        self._acknowledger = Acknowledger(queue, self._in_flight, report)
+        self._heartbeat = Heartbeat(
+            queue, self._in_flight, report, loop_settings.visibility_seconds
+        )
         self._handler = Handler(store, trust, now, self._wait_out)
 
     def stop(self) -> None:
@@ -143,44 +145,46 @@ class Worker:
         """Drain the queue.
 
         Raises:
-            QueueError: SQS refuses for good; or, with `until_empty`, can't be reached.
+            QueueError: SQS rejects for good; or, with `until_empty`, can't be reached.
             StoreError: with `until_empty`: the database can't be used.
         """
         self._start()
         try:
             while not self._drained():
-                self._crew.check()
+                self._threads.check()
                 self._pollers.check()
                 self._sweep()
                 self._step()
         finally:
             self._end()
-        self._crew.check()
+        self._threads.check()
 
     def _start(self) -> None:
-        self._crew.start("stopper", self._obey)
-        self._crew.start("heartbeat", self._heartbeat.run)
-        self._crew.start("gauge", self._gauge)
-        self._crew.start("courier", self._courier.run)
-        self._settler.start(self._crew, self._pace.pollers)
-        self._poller.start(self._pollers, self._pace.pollers)
+        self._threads.start("stopper", self._obey)
+        self._threads.start("heartbeat", self._heartbeat.run)
+        self._threads.start("gauge", self._gauge)
+        self._threads.start("relay", self._relay.run)
+        self._acknowledger.start(self._threads, self._loop_settings.pollers)
+        self._poller.start(self._pollers, self._loop_settings.pollers)
 
     def _step(self) -> None:
         """Handle the next batch, or see that there is none."""
-        pace = self._pace
-        batch = self._hand.take(pace.batch_size, pace.batch_wait, _PATIENCE_SECONDS)
+        loop_settings = self._loop_settings
+        batch = self._in_flight.take(
+            loop_settings.batch_size, loop_settings.batch_wait, _PATIENCE_SECONDS
+        )
         if batch:
             self._handle(batch)
-        elif pace.until_empty and self._is_empty():
+        elif loop_settings.until_empty and self._is_empty():
             self.stop()
             self._stopping.wait()
 
-    def _handle(self, batch: Sequence[Held]) -> None:
+    def _handle(self, batch: Sequence[InFlightMessage]) -> None:
         outcome, done = self._handler.handle(batch)
-        self._settler.delete(outcome.done)
-        self._settler.give_back(outcome.back)
-        settled = {id(held) for held in (*outcome.done, *(held for held, _ in outcome.back))}
-        self._hand.let_go(held for held in batch if id(held) not in settled)
+        self._acknowledger.acknowledge(outcome.handled)
+        self._acknowledger.return_to_queue(outcome.returned)
+        sorted_ = {id(m) for m in (*outcome.handled, *(m for m, _ in outcome.returned))}
+        self._in_flight.remove(message for message in batch if id(message) not in sorted_)
         if outcome.error is None:
             self._report(done)
             log.info(
@@ -194,11 +198,15 @@ class Worker:
         elif not self._stopping.is_set():
             raise outcome.error
         else:
-            log.warning("given back", messages=len(outcome.back), problem=str(outcome.error))
+            log.warning(
+                "returned to the queue",
+                messages=len(outcome.returned),
+                problem=str(outcome.error),
+            )
 
     def _wait_out(self, error: StoreError, failures: int) -> bool:
         """Wait before the database is tried again; false where that is not to be."""
-        if self._pace.until_empty:
+        if self._loop_settings.until_empty:
             return False
         self._stalled("not recorded yet", error)
         seconds = pause(failures, longest_seconds=_LONGEST_PAUSE_SECONDS)
@@ -210,7 +218,7 @@ class Worker:
         try:
             swept = self._store.sweep(self._now())
         except StoreError as error:
-            if self._pace.until_empty:
+            if self._loop_settings.until_empty:
                 raise
             self._sweep_at = time.monotonic() + _SWEEP_AGAIN_SECONDS
             self._stalled("not swept", error)
@@ -227,7 +235,7 @@ class Worker:
     def _is_empty(self) -> bool:
         # What is in flight or delayed comes back by itself. The counts of SQS are approximate:
         # a queue that says empty has to be found empty as well.
-        found = self._poller.empty_in_a_row >= _EMPTY_POLLS and not len(self._hand)
+        found = self._poller.empty_in_a_row >= _EMPTY_POLLS and not len(self._in_flight)
         return found and self._queue.depth().total == 0
 
     def _drained(self) -> bool:
@@ -236,32 +244,32 @@ class Worker:
         if time.monotonic() >= self._deadline:
             return True
         # In this order: a poll puts what it brings in hand before it ends.
-        return not self._pollers.at_work and not self._hand.waiting
+        return not self._pollers.at_work and not self._in_flight.buffered
 
     def _obey(self) -> None:
         """Wait for the order to stop, and see that it is carried out."""
         self._orders.get()
-        left = self._pace.shutdown_seconds
+        left = self._loop_settings.shutdown_seconds
         self._deadline = time.monotonic() + max(left - _LAST_SECONDS, 0)
         self._stopping.set()
         self._poller.stop()
-        log.info("stopping", in_hand=len(self._hand))
+        log.info("stopping", in_flight=len(self._in_flight))
         if not self._ended.wait(left):
-            log.critical("not stopped in time", in_hand=len(self._hand), after_seconds=left)
+            log.critical("not stopped in time", in_flight=len(self._in_flight), after_seconds=left)
             self._overdue()
 
     def _end(self) -> None:
         """Give back what is not begun, settle the rest, and let the threads end."""
         self.stop()
         self._stopping.wait()
-        rest = self._hand.take(self._pace.room, 0, 0)
-        self._settler.give_back([(held, 0) for held in rest])
-        self._settler.close()
-        self._courier.stop()
+        rest = self._in_flight.take(self._loop_settings.room, 0, 0)
+        self._acknowledger.return_to_queue([(message, 0) for message in rest])
+        self._acknowledger.close()
+        self._relay.stop()
         self._heartbeat.stop()
         self._ended.set()
-        if not self._crew.join(_LAST_SECONDS):
-            log.warning("some threads are left behind", in_hand=len(self._hand))
+        if not self._threads.join(_LAST_SECONDS):
+            log.warning("some threads are left behind", in_flight=len(self._in_flight))
 
     def _gauge(self) -> None:
         """Tell every now and then how much there is to do."""
@@ -279,9 +287,9 @@ class Worker:
 
 
 def _numbers(recorded: Recorded) -> dict[str, int]:
-    """What was done, for a line of the log; what was refused has a line of its own."""
-    for problem, addresses in recorded.refused.items():
-        log.error("statement refused", problem=problem, addresses=addresses)
+    """What was done, for a line of the log; what was rejected has a line of its own."""
+    for problem, addresses in recorded.rejected.items():
+        log.error("statement rejected", problem=problem, addresses=addresses)
     numbers = msgspec.structs.asdict(recorded)
-    refused = sum(recorded.refused.values())
-    return {n: v for n, v in numbers.items() if isinstance(v, int)} | {"refused": refused}
+    rejected = sum(recorded.rejected.values())
+    return {n: v for n, v in numbers.items() if isinstance(v, int)} | {"rejected": rejected}

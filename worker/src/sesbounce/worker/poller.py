@@ -1,4 +1,4 @@
-"""Receives messages into the hand, by as many long polls at once as the queue is worth."""
+"""Receives messages, by as many long polls at once as the queue is worth."""
 
 import threading
 import time
@@ -9,9 +9,9 @@ import structlog
 from sesbounce.aws.sqs import MOST_AT_ONCE, Queue, Received
 from sesbounce.backoff import pause
 from sesbounce.errors import QueueError
-from sesbounce.telemetry.events import Polled, Report, Stalled
-from sesbounce.worker.in_flight import Hand
-from sesbounce.worker.threads import Crew
+from sesbounce.telemetry.reports import Polled, Report, Stalled
+from sesbounce.worker.in_flight import InFlight
+from sesbounce.worker.threads import Threads
 
 _ROOM_PATIENCE_SECONDS = 1.0
 _LONGEST_PAUSE_SECONDS = 30.0
@@ -29,7 +29,7 @@ class Poller:
     def __init__(
         self,
         queue: Queue,
-        hand: Hand,
+        in_flight: InFlight,
         report: Callable[[Report], None],
         wait_seconds: int,
         visibility_seconds: int,
@@ -40,14 +40,14 @@ class Poller:
 
         Args:
             queue: where to receive from.
-            hand: where to put what comes.
+            in_flight: where to add what comes.
             report: told of each answer, and of failures.
             wait_seconds: how long a poll may wait for messages.
             visibility_seconds: how long messages stay invisible to others.
             patient: whether a queue that can't be reached is waited for.
         """
         self._queue = queue
-        self._hand = hand
+        self._in_flight = in_flight
         self._report = report
         self._wait_seconds = wait_seconds
         self._visibility_seconds = visibility_seconds
@@ -58,14 +58,14 @@ class Poller:
         self._changed = threading.Condition()
         self.empty_in_a_row = 0
 
-    def start(self, crew: Crew, pollers: int) -> None:
+    def start(self, threads: Threads, pollers: int) -> None:
         """Begin, with so many polls at once at most."""
         self._threads = pollers
         for number in range(pollers):
-            crew.start(f"poller-{number}", lambda n=number: self._run(n))  # type: ignore[misc]
+            threads.start(f"poller-{number}", lambda n=number: self._run(n))  # type: ignore[misc]
 
     def stop(self) -> None:
-        """Begin no further poll. What those under way bring is taken in hand."""
+        """Begin no further poll. Messages of polls under way are still added."""
         with self._changed:
             self._stopping = True
             self._changed.notify_all()
@@ -73,14 +73,14 @@ class Poller:
     def _run(self, number: int) -> None:
         failures = 0
         while self._may_poll(number):
-            if not self._hand.reserve(MOST_AT_ONCE, _ROOM_PATIENCE_SECONDS):
+            if not self._in_flight.reserve(MOST_AT_ONCE, _ROOM_PATIENCE_SECONDS):
                 continue
             if self._stopping:
                 return
             try:
                 messages = self._queue.receive(self._wait_seconds, self._visibility_seconds)
             except QueueError as error:
-                self._hand.release(MOST_AT_ONCE)
+                self._in_flight.release(MOST_AT_ONCE)
                 failures += 1
                 self._wait_out(error, failures)
             else:
@@ -88,11 +88,11 @@ class Poller:
                 self._take_in(messages)
 
     def _take_in(self, messages: Sequence[Received]) -> None:
-        until = time.monotonic() + self._visibility_seconds
-        # Before they are in hand, so that a queue never looks empty while some are on the way.
+        visible_at = time.monotonic() + self._visibility_seconds
+        # Before they are in flight, so that a queue never looks empty while some are on the way.
         self.empty_in_a_row = 0 if messages else self.empty_in_a_row + 1
-        self._hand.put(messages, until)
-        self._hand.release(MOST_AT_ONCE - len(messages))
+        self._in_flight.add(messages, visible_at)
+        self._in_flight.release(MOST_AT_ONCE - len(messages))
         self._report(Polled(len(messages)))
         if not messages or len(messages) == MOST_AT_ONCE:
             self._adapt(1 if messages else -1)

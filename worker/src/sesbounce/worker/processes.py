@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from sesbounce.errors import ProcessError
-from sesbounce.telemetry.events import Report
+from sesbounce.telemetry.reports import Report
 
 if TYPE_CHECKING:
     from multiprocessing.context import SpawnProcess

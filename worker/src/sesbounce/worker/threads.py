@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 
 
-class Crew:
+class Threads:
     """Threads that are watched. They are daemons: the process may end without them."""
 
     def __init__(self) -> None:

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from sesbounce.store.columns import AutoId, Digest, Key, UtcDateTime, Word, Words
+from sesbounce.store.migrations.frozen import AutoId, Digest, Key, UtcDateTime, Word, Words
 
 # As the view was then: a later one has a migration of its own.
 _NOW = {"sqlite": "CURRENT_TIMESTAMP", "postgresql": "now()", "mysql": "utc_timestamp(6)"}
@@ -26,9 +26,9 @@ def upgrade() -> None:
         "feedback_message",
         sa.Column("digest", Digest, nullable=False, comment="SHA-256 of the payload"),
         sa.Column("kind", Word, nullable=False),
-        sa.Column("mail_id", Words(), comment="SES message id"),
-        sa.Column("payload", Words(), nullable=False, comment="the message as SES published it"),
-        sa.Column("recorded_at", UtcDateTime(), nullable=False),
+        sa.Column("mail_id", Words, comment="SES message id"),
+        sa.Column("payload", Words, nullable=False, comment="the message as SES published it"),
+        sa.Column("recorded_at", UtcDateTime, nullable=False),
         sa.PrimaryKeyConstraint("digest", name="pk_feedback_message"),
         comment="Every message of SES as it came, once.",
     )
@@ -39,41 +39,39 @@ def upgrade() -> None:
         sa.Column("kind", Word, nullable=False),
         sa.Column("reason", Word, nullable=False),
         sa.Column("effect", Word, nullable=False),
-        sa.Column("address", Key(), nullable=False),
-        sa.Column("original", Words(), nullable=False, comment="the address as SES wrote it"),
+        sa.Column("address", Key, nullable=False),
+        sa.Column("original", Words, nullable=False, comment="the address as SES wrote it"),
         sa.Column("parsed", sa.Boolean(), nullable=False),
         sa.Column("shared", sa.Boolean(), nullable=False),
-        sa.Column("occurred_at", UtcDateTime(), nullable=False),
-        sa.Column("mail_id", Words()),
-        sa.Column("source", Words()),
-        sa.Column("type", Words()),
-        sa.Column("sub_type", Words()),
-        sa.Column("status", Words()),
-        sa.Column("action", Words()),
-        sa.Column("diagnostic", Words()),
-        sa.Column("feedback_id", Words()),
-        sa.Column(
-            "basis", Words(), nullable=False, comment="the evidence that the reason rests on"
-        ),
+        sa.Column("occurred_at", UtcDateTime, nullable=False),
+        sa.Column("mail_id", Words),
+        sa.Column("source", Words),
+        sa.Column("type", Words),
+        sa.Column("sub_type", Words),
+        sa.Column("status", Words),
+        sa.Column("action", Words),
+        sa.Column("diagnostic", Words),
+        sa.Column("feedback_id", Words),
+        sa.Column("basis", Words, nullable=False, comment="the evidence that the reason rests on"),
         sa.Column("message_digest", Digest, nullable=False),
-        sa.Column("recorded_at", UtcDateTime(), nullable=False),
+        sa.Column("recorded_at", UtcDateTime, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_feedback_event"),
         sa.UniqueConstraint("dedupe_key", name="uq_feedback_event_dedupe_key"),
-        comment="Append-only: one row for each fact about each recipient.",
+        comment="Append-only: one row for each event about each recipient.",
     )
     op.create_index(
         "ix_feedback_event_address_occurred_at", "feedback_event", ["address", "occurred_at"]
     )
     op.create_table(
         "feedback_address",
-        sa.Column("address", Key(), nullable=False),
-        sa.Column("state", Words(), nullable=False, comment="all that is known, JSON"),
-        sa.Column("original", Words(), nullable=False, comment="as SES wrote it last"),
-        sa.Column("suppressed_since", UtcDateTime()),
-        sa.Column("suppressed_until", UtcDateTime(), comment="null: for good"),
+        sa.Column("address", Key, nullable=False),
+        sa.Column("state", Words, nullable=False, comment="all that is known, JSON"),
+        sa.Column("original", Words, nullable=False, comment="as SES wrote it last"),
+        sa.Column("suppressed_since", UtcDateTime),
+        sa.Column("suppressed_until", UtcDateTime, comment="null: for good"),
         sa.Column("reason", Word),
         sa.Column("kind", Word),
-        sa.Column("why", Words(), nullable=False),
+        sa.Column("why", Words, nullable=False),
         sa.Column(
             "struck_off",
             sa.Boolean(),

@@ -1,6 +1,6 @@
 """Keys in the order of time, and indexes that stay fast when there are millions of rows.
 
-The way back leaves the keys as they are: to an older version they are as good as any. A fact
+The way back leaves the keys as they are: to an older version they are as good as any. A event
 that is told again under another version than before is logged twice and counts once, for states
 know it by its mail.
 """
@@ -11,8 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
-from sesbounce.feedback.digest import in_time
-from sesbounce.store.columns import Digest, Words
+from sesbounce.store.migrations.frozen import Digest, Words, in_time
 
 revision = "0003"
 down_revision = "0002"

@@ -49,18 +49,18 @@ class Swept(msgspec.Struct, frozen=True):
     recorded: Recorded
 
 
-class Settled(msgspec.Struct, frozen=True):
+class Acknowledged(msgspec.Struct, frozen=True):
     """What became of messages that were handled.
 
     Attributes:
         deleted: how many have left the queue.
-        given_back: how many will come again later.
-        failed: how many SQS did not delete or give back, in spite of retries; they come again.
+        returned: how many will come again later.
+        failed: how many SQS did not delete or return in spite of retries; they come again.
         expired: how many had become visible before, so that they come again.
     """
 
     deleted: int = 0
-    given_back: int = 0
+    returned: int = 0
     failed: int = 0
     expired: int = 0
 
@@ -77,4 +77,4 @@ class Stalled(msgspec.Struct, frozen=True):
     problem: str
 
 
-Report = Polled | BatchDone | Swept | Settled | Depth | Stalled
+Report = Polled | BatchDone | Swept | Acknowledged | Depth | Stalled
