@@ -18,59 +18,68 @@ CONTEST       := .local/bench
 CONTEST_READY := $(CONTEST)/.ready
 LOCKS  := requirements-build.txt requirements-dev.txt worker/pyproject.toml
 
-.PHONY: help setup demo demo-clean simulate deploy plan destroy outputs check-wiring \
+.PHONY: help setup terraform demo demo-clean simulate deploy plan destroy outputs check-wiring \
         image test test-unit test-local test-terraform bench bench-decode bench-store fuzz \
         lint format terraform-docs lock clean
 
-help: ## list the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sort | \
-	  awk -F ':.*## ' '{ printf "  \033[1m%-15s\033[0m %s\n", $$1, $$2 }'
+##@ Set up
+help: ## prints this list
+	@awk -F ':.*## ' '/^##@ / { printf "\n%s\n", substr($$0, 5) } \
+	  /^[a-z-]+:.*## / { printf "  \033[1m%-15s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: $(READY) ## make .venv with the locked dependencies and .venv/bin/sesbounce
+setup: $(READY) ## installs the locked dependencies and the command sesbounce into .venv
 
 $(READY): $(LOCKS)
 	@$(PYTHON) scripts/bootstrap.py $(VENV)
 	@touch $@
 
-demo: $(READY) ## the main job on this machine: LocalStack, Terraform, SQLite; no AWS account
+# First of the prerequisites: where it fails, nothing has been installed.
+terraform: ## fetches Terraform into .local/bin where none is installed; TERRAFORM=path names another
+	@$(PYTHON) -m scripts.terraform.fetch
+
+##@ Try it
+demo: terraform $(READY) ## runs the whole path on this machine with LocalStack; needs no AWS account
 	@$(BIN)/python -m scripts.local.demo
 
-demo-clean: $(READY) ## stop what the demo started and remove what it made
+demo-clean: $(READY) ## stops what the demo started and removes what it made
 	@$(BIN)/python -m scripts.local.demo --clean
 
-simulate: $(READY) ## send mail to the SES mailbox simulator; ARGS="--help" tells more
+simulate: $(READY) ## sends mail to the mailbox simulator of SES; ARGS="--help" lists the options
 	@$(BIN)/python -m scripts.local.simulate $(ARGS)
 
-image: $(READY) ## build the worker's container image; ARGS="--help" tells more
+##@ Deploy
+image: $(READY) ## builds the container image of the worker; ARGS="--help" lists the options
 	@$(BIN)/python -m scripts.image.build build $(ARGS)
 
-plan: $(READY) ## show what deploy would change in AWS; ENV=name for a stack of its own
+plan: terraform $(READY) ## shows what deploy would change in AWS; ENV=name chooses a stack of its own
 	@$(BIN)/python -m scripts.deploy.deploy plan --env "$(ENV)" $(ARGS)
 
-deploy: $(READY) ## apply the stack to AWS, worker and all (shows the plan and asks; ARGS=--yes for CI)
+deploy: terraform $(READY) ## shows the plan, asks, and applies the stack to AWS with the worker; ARGS=--yes for CI
 	@$(BIN)/python -m scripts.deploy.deploy apply --env "$(ENV)" $(ARGS)
 
-check-wiring: $(READY) ## look whether feedback reaches the deployed queue and its reader
+check-wiring: terraform $(READY) ## checks that feedback reaches the deployed queue and its reader
 	@$(BIN)/python -m scripts.deploy.deploy check --env "$(ENV)" $(ARGS)
 
-destroy: $(READY) ## remove the stack from AWS (asks; ARGS=--yes for CI)
+destroy: terraform $(READY) ## asks, and removes the stack from AWS; ARGS=--yes for CI
 	@$(BIN)/python -m scripts.deploy.deploy destroy --env "$(ENV)" $(ARGS)
 
-outputs: $(READY) ## print the deployed stack's outputs
+outputs: terraform $(READY) ## prints the outputs of the deployed stack
 	@$(BIN)/python -m scripts.deploy.deploy output --env "$(ENV)" $(ARGS)
 
-test: lint $(READY) ## everything: lint, types, unit, Terraform, LocalStack
+##@ Test
+test: terraform lint $(READY) ## runs all checks and tests: lint, types, unit, Terraform, LocalStack
 	@$(BIN)/pytest tests
 
-test-unit: $(READY) ## the tests that need no service (seconds)
+test-unit: $(READY) ## runs the tests that need no service
 	@$(BIN)/pytest tests/unit
 
-test-local: $(READY) ## the tests against LocalStack and Terraform
+test-local: terraform $(READY) ## runs the tests that need Terraform or LocalStack
 	@$(BIN)/pytest tests/terraform tests/integration
 
-test-terraform: $(READY) ## terraform fmt, validate and test, the policies and the module READMEs
+test-terraform: terraform $(READY) ## checks and tests the Terraform modules, their policies and their READMEs
 	@$(BIN)/pytest tests/terraform
 
+##@ Benchmarks
 $(BENCH_READY): $(READY) requirements-bench.txt
 	@$(BIN)/python -m pip install --quiet --require-hashes -r requirements-bench.txt
 	@touch $@
@@ -82,36 +91,42 @@ $(CONTEST_READY): requirements-build.txt requirements-bench-worker.txt worker/py
 	@$(CONTEST)/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable worker
 	@touch $@
 
-bench: $(CONTEST_READY) ## the worker beside other consumers of SQS, ten minutes; ARGS="--help" tells more
+bench: $(CONTEST_READY) ## measures the worker beside other consumers of SQS, ten minutes; ARGS="--help" lists the options
 	@$(CONTEST)/bin/python -m tests.bench.bench_worker $(ARGS)
 
-bench-decode: $(BENCH_READY) ## decoding speed beside pydantic, Powertools and json.loads
+bench-decode: $(BENCH_READY) ## measures decoding beside pydantic, Powertools and json.loads
 	@$(BIN)/python -m tests.bench.bench_decode $(ARGS)
 
-bench-store: $(READY) ## recording speed by batch size, beside a bare insert
+bench-store: $(READY) ## measures recording by batch size, beside a bare insert
 	@$(BIN)/python -m tests.bench.bench_store $(ARGS)
 
-fuzz: $(BENCH_READY) ## fuzz the decoder for a minute; ARGS="--seconds 600"
+fuzz: $(BENCH_READY) ## fuzzes the decoder for a minute; ARGS="--seconds 600" for ten
 	@$(BIN)/python -m tests.fuzz.fuzz_decode $(ARGS)
 
-lint: $(READY) ## ruff, mypy --strict, yamllint, shellcheck, hadolint, checkov
+##@ Develop
+lint: $(READY) ## checks the sources: ruff, mypy --strict, yamllint, shellcheck, hadolint, checkov
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
-	@$(BIN)/yamllint --strict -d '{extends: default, rules: {line-length: {max: 100}}}' .pre-commit-config.yaml
+	@$(BIN)/yamllint --strict -d '{extends: default, rules: {line-length: {max: 100}}}' .pre-commit-config.yaml .github
+	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.dependabot .github/dependabot.yml
+	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-issue-forms \
+	  .github/ISSUE_TEMPLATE/bug.yml .github/ISSUE_TEMPLATE/feature.yml
+	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
 	@$(BIN)/shellcheck .ci/run
 	@$(BIN)/hadolint --failure-threshold style worker/Dockerfile
 	@$(BIN)/python -m scripts.checkov
 
-terraform-docs: $(READY) ## write the tables in the modules' READMEs anew
+terraform-docs: $(READY) ## writes the tables in the READMEs of the Terraform modules
 	@$(BIN)/python -m scripts.terraform.docs
 
-format: $(READY) ## rewrite the sources in the project's format
+format: $(READY) ## rewrites the sources in the format of the project
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
-	@if command -v terraform >/dev/null; then terraform fmt -recursive terraform; fi
+	@$(BIN)/python -m scripts.terraform fmt -recursive terraform
 
-lock: ## pin the dependencies anew, with hashes (needs uv)
+lock: ## pins the newest dependencies with their hashes; needs uv
 	@compile() { uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 	    --no-header --no-emit-index-url --no-annotate "$$1" $${3:-} -o "$$2"; }; \
 	compile worker/pyproject.toml worker/requirements.txt; \
@@ -122,6 +137,6 @@ lock: ## pin the dependencies anew, with hashes (needs uv)
 	compile scripts/local/localstack-requirements.in scripts/local/localstack-requirements.txt; \
 	compile scripts/checkov-requirements.in scripts/checkov-requirements.txt
 
-clean: ## remove everything make made: .venv, LocalStack, caches
+clean: ## removes all that make made: .venv, .local and the caches
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m scripts.local.demo --clean; fi
 	@rm -rf $(VENV) .local .mypy_cache .pytest_cache .ruff_cache .hypothesis

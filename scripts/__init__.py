@@ -13,9 +13,22 @@ The exceptions:
   x ReleaseError             (scripts.deploy.release)
   x RolloutError             (scripts.deploy.rollout)
   x TerraformError           (scripts.terraform.env)
+    + FetchError             (scripts.terraform.fetch)
     + StackError             (scripts.terraform.stack)
+    + TerraformMissingError  (scripts.terraform.env)
   x UnknownEnvironmentError  (scripts.terraform.environments)
 """
+
+import sys
+
+OLDEST_PYTHON = (3, 11)
+
+# Here, as every script passes by: those that run before anything is installed, too.
+if sys.version_info < OLDEST_PYTHON:
+    sys.exit(
+        f"Python {'.'.join(map(str, OLDEST_PYTHON))} or newer is needed; {sys.executable} is "
+        f"{'.'.join(map(str, sys.version_info[:3]))}. Name another one: make PYTHON=python3.12 …"
+    )
 
 
 class ScriptError(Exception):

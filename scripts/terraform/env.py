@@ -1,4 +1,6 @@
-"""The environment that Terraform runs in.
+"""The Terraform that the scripts run, and the environment that it runs in.
+
+`scripts.terraform.fetch` uses this module before anything is installed: standard library only.
 
 Terraform fetches the AWS provider from the public registry. Where a copy of it lies on the
 disk (an offline or a CI machine), Terraform is told to take that one. Whoever has a CLI
@@ -19,9 +21,16 @@ from pathlib import Path
 
 from scripts import ScriptError
 
+BINARY_VARIABLE = "TERRAFORM"
 MIRROR_VARIABLE = "SESBOUNCE_TERRAFORM_MIRROR"
-MINIMUM_VERSION = (1, 9)
+MINIMUM_VERSION = (1, 11)
+FETCHED = Path(__file__).resolve().parents[2] / ".local/bin/terraform"
 
+_INSTALL = (
+    "Install Terraform from https://developer.hashicorp.com/terraform/install, or name a binary: "
+    f"{BINARY_VARIABLE}=/path/to/terraform"
+)
+_WANTED = ".".join(map(str, MINIMUM_VERSION))
 _PROVIDER = "registry.terraform.io/hashicorp/aws"
 _PLACES = ("/opt", "/srv", "/usr/local/share", "/usr/share", "/var/lib")
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
@@ -29,6 +38,10 @@ _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 class TerraformError(ScriptError):
     """Terraform is missing, too old, wrongly set up, or has failed."""
+
+
+class TerraformMissingError(TerraformError):
+    """Nobody has chosen a Terraform, and this machine has none that is recent enough."""
 
 
 def terraform_env(base: Mapping[str, str] = os.environ) -> dict[str, str]:
@@ -50,26 +63,35 @@ def terraform_env(base: Mapping[str, str] = os.environ) -> dict[str, str]:
 
 
 def terraform_binary(base: Mapping[str, str] = os.environ) -> Path:
-    """Return the `terraform` on the PATH, having checked that it is recent enough."""
-    wanted = ".".join(map(str, MINIMUM_VERSION))
-    install = "Install it from https://developer.hashicorp.com/terraform/install"
-    found = shutil.which("terraform", path=base.get("PATH", os.defpath))
-    if found is None:
-        raise TerraformError(
-            f"There is no terraform on the PATH; {wanted} or later is needed. {install}"
-        )
-    version = _version(found, terraform_env(base))
-    if tuple(map(int, re.findall(r"\d+", version)[:2])) < MINIMUM_VERSION:
-        raise TerraformError(
-            f"{found} is Terraform {version}; {wanted} or later is needed. {install}"
-        )
-    return Path(found)
+    """Return the Terraform that every script runs.
+
+    `TERRAFORM` names it. Where that is not set, it is the one on the PATH, or, if that one is
+    missing or too old, the one that `scripts.terraform.fetch` put into the checkout.
+
+    Raises:
+        TerraformMissingError: `TERRAFORM` is not set, and neither of the two is recent enough.
+        TerraformError: the one that `TERRAFORM` names is missing or too old, or one does not run.
+    """
+    named = base.get(BINARY_VARIABLE)
+    complaint = f"{named} is no program" if named else "There is no terraform on the PATH"
+    for candidate in [named] if named else ["terraform", str(FETCHED)]:
+        found = shutil.which(candidate, path=base.get("PATH", os.defpath))
+        if found is None:
+            continue
+        version = _version(found, terraform_env(base))
+        if tuple(map(int, re.findall(r"\d+", version)[:2])) >= MINIMUM_VERSION:
+            return Path(found).absolute()
+        complaint = f"{found} is Terraform {version}"
+    error = TerraformError if named else TerraformMissingError
+    raise error(f"{complaint}; {_WANTED} or later is needed. {_INSTALL}")
 
 
 def _version(binary: str, env: Mapping[str, str]) -> str:
-    run = subprocess.run(
-        [binary, "version", "-json"], env=dict(env), capture_output=True, text=True, check=False
-    )
+    command = [binary, "version", "-json"]
+    try:
+        run = subprocess.run(command, env=dict(env), capture_output=True, text=True, check=False)
+    except OSError as error:
+        raise TerraformError(f"{binary} does not run: {error.strerror}. {_INSTALL}") from error
     try:
         return str(json.loads(run.stdout)["terraform_version"])
     except (ValueError, KeyError) as error:
@@ -92,7 +114,7 @@ def _named_mirror(name: str) -> Path:
     if not _holds_provider(mirror):
         raise TerraformError(
             f"{MIRROR_VARIABLE} is {name}, but {mirror / _PROVIDER} holds no provider for "
-            f"{_platform()}. Fill it with `terraform providers mirror {name}`, or unset the "
+            f"{platform_name()}. Fill it with `terraform providers mirror {name}`, or unset the "
             "variable to use the public registry."
         )
     return mirror
@@ -118,11 +140,11 @@ def _likely_mirrors(env: Mapping[str, str]) -> Iterator[Path]:
 def _holds_provider(mirror: Path) -> bool:
     """Whether the mirror has any version for this platform, unpacked or as an archive."""
     provider = mirror / _PROVIDER
-    patterns = (f"*/{_platform()}", f"*_{_platform()}.zip")
+    patterns = (f"*/{platform_name()}", f"*_{platform_name()}.zip")
     return any(next(provider.glob(pattern), None) for pattern in patterns)
 
 
-def _platform() -> str:
+def platform_name() -> str:
     """Return this machine's platform in Terraform's words, such as `linux_amd64`."""
     machine = platform.machine().lower()
     return f"{platform.system().lower()}_{_ARCHITECTURES.get(machine, machine)}"

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from scripts.terraform.env import terraform_env
+from scripts.terraform.env import terraform_binary, terraform_env
 
 SOURCE = Path(__file__).parents[2] / "terraform"
 # The stack and each module of it: whatever says which versions it needs.
@@ -22,11 +22,12 @@ class Terraform:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.env = terraform_env()
+        self.binary = str(terraform_binary())
         self.ready: set[str] = set()
 
     def __call__(self, *arguments: str, folder: str = ".") -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            ["terraform", *arguments],
+            [self.binary, *arguments],
             cwd=self.root / "terraform" / folder,
             env={**self.env, "TF_DATA_DIR": str(self.root / "data" / folder)},
             capture_output=True,

@@ -16,6 +16,11 @@ def no_machine_mirror(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_PLACES", ())
 
 
+@pytest.fixture(autouse=True)
+def no_fetched_terraform(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(module, "FETCHED", tmp_path / "fetched/terraform")
+
+
 @pytest.fixture
 def base(tmp_path: Path) -> dict[str, str]:
     home = tmp_path / "home"
@@ -24,7 +29,7 @@ def base(tmp_path: Path) -> dict[str, str]:
 
 
 def make_mirror(folder: Path, *, platform: str | None = None, packed: bool = False) -> Path:
-    platform = platform or module._platform()
+    platform = platform or module.platform_name()
     provider = folder / PROVIDER
     if packed:
         provider.mkdir(parents=True)
@@ -110,7 +115,7 @@ def test_a_named_mirror_without_the_provider_is_an_error(
 
 def test_a_mirror_for_another_platform_does_not_count(base: dict[str, str], tmp_path: Path) -> None:
     mirror = make_mirror(tmp_path / "m", platform="plan9_mips")
-    with pytest.raises(TerraformError, match=module._platform()):
+    with pytest.raises(TerraformError, match=module.platform_name()):
         terraform_env({**base, MIRROR_VARIABLE: str(mirror)})
 
 
@@ -137,22 +142,31 @@ def test_an_empty_name_means_the_public_registry(base: dict[str, str]) -> None:
     assert "TF_CLI_CONFIG_FILE" not in terraform_env({**base, MIRROR_VARIABLE: ""})
 
 
-@pytest.mark.parametrize("version", ["1.9.0", "1.11.4", "1.14.0-beta1", "2.0.0"])
+@pytest.mark.parametrize("version", ["1.11.0", "1.11.4", "1.14.0-beta1", "2.0.0"])
 def test_a_recent_terraform_is_found(base: dict[str, str], tmp_path: Path, version: str) -> None:
     make_terraform(tmp_path, f"""echo '{{"terraform_version": "{version}"}}'""")
     assert terraform_binary(base) == tmp_path / "terraform"
 
 
-@pytest.mark.parametrize("version", ["0.15.5", "1.8.5"])
+@pytest.mark.parametrize("version", ["0.15.5", "1.8.5", "1.10.5"])
 def test_an_old_terraform_is_refused(base: dict[str, str], tmp_path: Path, version: str) -> None:
     make_terraform(tmp_path, f"""echo '{{"terraform_version": "{version}"}}'""")
-    with pytest.raises(TerraformError, match=rf"is Terraform {version}; 1\.9 or later"):
+    with pytest.raises(TerraformError, match=rf"is Terraform {version}; 1\.11 or later"):
         terraform_binary(base)
 
 
 def test_a_terraform_that_does_not_run_is_quoted(base: dict[str, str], tmp_path: Path) -> None:
     make_terraform(tmp_path, "echo cannot execute >&2; exit 1")
     with pytest.raises(TerraformError, match="cannot execute"):
+        terraform_binary(base)
+
+
+def test_a_terraform_of_another_kind_of_machine_is_named(
+    base: dict[str, str], tmp_path: Path
+) -> None:
+    make_terraform(tmp_path, "")
+    (tmp_path / "terraform").write_bytes(b"\x7fELF of nowhere")
+    with pytest.raises(TerraformError, match="terraform does not run: Exec format error"):
         terraform_binary(base)
 
 

@@ -18,7 +18,7 @@ FAKE = """\
     #!{python}
     import json, os, pathlib, sys
     if sys.argv[1] == "version":
-        print(json.dumps({{"terraform_version": "1.9.0"}}))
+        print(json.dumps({{"terraform_version": "1.11.0"}}))
         sys.exit()
     here = pathlib.Path({folder!r})
     files = [a.partition("=")[2] for a in sys.argv if a.startswith("-var-file=")]
