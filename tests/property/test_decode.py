@@ -146,8 +146,8 @@ events = st.tuples(
 )
 
 
-def tell(event: ListEvent, key: str, seconds: int) -> str:
-    """The dedupe key of a event, told in one schema or the other, now or a little later."""
+def dedupe_key_of(event: ListEvent, key: str, seconds: int) -> str:
+    """The dedupe key of an event from either schema, at the given second."""
     bounce_type, sub_type, status, action, mail_id, address = event
     message = bounce(bounce_type, sub_type)
     recipient = {"emailAddress": address, "status": status, "action": action}
@@ -167,7 +167,9 @@ def tell(event: ListEvent, key: str, seconds: int) -> str:
 def test_keys_are_equal_exactly_where_events_are(
     one: ListEvent, other: ListEvent, key: str, other_key: str, seconds: int
 ) -> None:
-    assert (tell(one, key, 0) == tell(other, other_key, seconds)) == (one == other)
+    assert (dedupe_key_of(one, key, 0) == dedupe_key_of(other, other_key, seconds)) == (
+        one == other
+    )
 
 
 def test_another_sns_message_id_makes_no_other_event() -> None:

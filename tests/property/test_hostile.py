@@ -1,4 +1,4 @@
-"""Whatever a queue may hold, the decoder knows one way to refuse it."""
+"""Whatever a message holds, the decoder decodes it or raises a `MessageError`."""
 
 import contextlib
 import copy
@@ -37,20 +37,20 @@ anything = st.recursive(
 )
 
 
-def refused_or_decoded(body: str | bytes) -> None:
+def decode_or_message_error(body: str | bytes) -> None:
     with contextlib.suppress(MessageError):
         decode(body, NOW)
 
 
 @given(st.binary(max_size=2000))
 def test_any_bytes(body: bytes) -> None:
-    refused_or_decoded(body)
+    decode_or_message_error(body)
 
 
 @given(anything)
 def test_any_json(value: Any) -> None:
-    refused_or_decoded(json.dumps(value))
-    refused_or_decoded(in_sns(json.dumps(value)))
+    decode_or_message_error(json.dumps(value))
+    decode_or_message_error(in_sns(json.dumps(value)))
 
 
 def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
@@ -73,7 +73,7 @@ def test_anything_in_the_place_of_anything(data: st.DataObject, value: Any) -> N
     for key in path[:-1]:
         target = target[key]
     target[path[-1]] = value
-    refused_or_decoded(json.dumps(message))
+    decode_or_message_error(json.dumps(message))
 
 
 def test_the_largest_message_there_can_be() -> None:
@@ -85,7 +85,7 @@ def test_the_largest_message_there_can_be() -> None:
     body = json.dumps(message)
     assert len(body) == MAX_BYTES
     assert len(decode(body).events) == 8000
-    refused_or_decoded(body + " x")
+    decode_or_message_error(body + " x")
 
 
 @given(st.text(), st.text())

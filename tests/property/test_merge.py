@@ -1,4 +1,4 @@
-"""The laws on which everything else rests: no order, no repetition and no split matters."""
+"""The laws of the merge: no order, no repetition and no split changes the state."""
 
 from datetime import UTC, datetime
 from random import Random
@@ -32,7 +32,7 @@ events = st.one_of(
     evidence(Effect.COMPLAINT).map(lambda e: State(possible_complaint=e, strikes=(e,))),
     evidence(Effect.NOT_ATTEMPTED).map(lambda e: State(not_attempted=e)),
     evidence(Effect.CONSENT).map(lambda e: State(unsubscribed=e)),
-    # strikes are what the laws could fail on: most events are strikes
+    # strikes could break the laws most easily: most events are strikes
     *[evidence(Effect.SOFT).map(lambda e: State(strikes=(e,)))] * 8,
     st.builds(Delivered, moments, st.sampled_from([f"mail-{i}" for i in range(40)])).map(
         lambda delivered: State(deliveries=(delivered,))
@@ -44,14 +44,14 @@ events = st.one_of(
 )
 
 
-def known_from(events: list[State]) -> State:
+def merged(events: list[State]) -> State:
     state = State()
     for event in events:
         state = merge(state, event)
     return state
 
 
-states = st.lists(events, max_size=STRIKES_HELD * 2).map(known_from)
+states = st.lists(events, max_size=STRIKES_HELD * 2).map(merged)
 
 
 @given(states, states)
@@ -72,16 +72,16 @@ def test_merge_is_idempotent(a: State) -> None:
 
 @given(st.lists(events, max_size=60), st.randoms(use_true_random=False), st.integers(1, 5))
 def test_any_order_repetition_and_split_gives_the_same_state(
-    told: list[State], random: Random, workers: int
+    learned: list[State], random: Random, workers: int
 ) -> None:
-    shuffled = told + random.sample(told, len(told) // 2)
+    shuffled = learned + random.sample(learned, len(learned) // 2)
     random.shuffle(shuffled)
-    parts = [known_from(shuffled[i::workers]) for i in range(workers)]
-    assert known_from(parts) == known_from(told)
+    parts = [merged(shuffled[i::workers]) for i in range(workers)]
+    assert merged(parts) == merged(learned)
 
 
 @given(states)
-def test_a_verdict_is_whole(state: State) -> None:
+def test_a_verdict_has_all_its_fields_or_none(state: State) -> None:
     verdict = judge(state, Policy())
     assert (verdict.since is None) == (verdict.reason is None) == (verdict.kind is None)
     if verdict.until:
@@ -96,7 +96,7 @@ LATEST = Evidence(datetime(2026, 11, 20, tzinfo=UTC), Reason.NO_SUCH_MAILBOX)
     states,
     st.sampled_from([State(hard=LATEST), State(complaint=LATEST), State(unsubscribed=LATEST)]),
 )
-def test_the_latest_weighty_event_suppresses_whatever_came_before(
+def test_the_latest_hard_bounce_complaint_or_opt_out_suppresses_whatever_came_before(
     state: State, latest: State
 ) -> None:
     verdict = judge(merge(state, latest), Policy())

@@ -1,4 +1,4 @@
-"""The laws of the merge, through the database: what was recorded when makes no difference."""
+"""The laws of the merge, through the database: the order of recording makes no difference."""
 
 import json
 from datetime import timedelta
@@ -17,7 +17,7 @@ from sesbounce.store.strike_off import StrikeOff
 from tests.support import AT, mail, said
 
 # Few mails, moments and spellings, so that events repeat and contradict each other.
-told = st.builds(
+messages_of_ses = st.builds(
     lambda scenario, schema, mail_id, recipient, hours: decode(
         json.dumps(
             said(scenario, mail(recipient, f"m{mail_id}"), schema, AT + timedelta(hours=hours))
@@ -32,23 +32,25 @@ told = st.builds(
 
 
 def tables_after(batches: list[list[Decoded]]) -> dict[str, list[Any]]:
-    """What the database holds when these batches have been recorded one after the other."""
+    """The contents of the tables after these batches were recorded one after the other."""
     engine = open_database("sqlite://")
     store = Store(engine, Policy(), StrikeOff())
     store.prepare()
     for number, batch in enumerate(batches):
         store.record(batch, AT + timedelta(days=number))
     with engine.connect() as connection:
-        held = {
+        queries = {
             "addresses": "SELECT * FROM feedback_address ORDER BY address",
             "events": "SELECT dedupe_key, occurred_at FROM feedback_event ORDER BY dedupe_key",
             "messages": "SELECT digest FROM feedback_message ORDER BY digest",
         }
-        return {name: list(connection.exec_driver_sql(sql)) for name, sql in held.items()}
+        return {name: list(connection.exec_driver_sql(sql)) for name, sql in queries.items()}
 
 
 @settings(deadline=None, max_examples=60)
-@given(st.lists(told, min_size=1, max_size=25), st.randoms(use_true_random=False), st.data())
+@given(
+    st.lists(messages_of_ses, min_size=1, max_size=25), st.randoms(use_true_random=False), st.data()
+)
 def test_any_order_repetition_and_batching_gives_the_same_tables(
     messages: list[Decoded], random: Random, data: st.DataObject
 ) -> None:

@@ -123,7 +123,8 @@ def test_a_server_that_can_t_be_reached(scene: Scene) -> None:
     received = len(scene.proxy.receipts)
     scene.network.refuse()
     address = scene.bounces()
-    scene.red("It waits for the queue: the queue can't receive: Could not connect to the endpoint")
+    problem = "can't receive messages (sqs:ReceiveMessage): Could not connect to the endpoint"
+    scene.red(f"It waits for the queue: {problem}")
     assert "Could not connect" in scene.worker.run("health", code=1)
     scene.network.heal()
     # The poll that was cut may have got it.
@@ -189,7 +190,7 @@ def test_what_can_t_be_deleted_comes_again_and_is_known(scene: Scene) -> None:
 
 def gives_up(running: Running) -> None:
     assert running.ends() == 2, running.log
-    assert "sesbounce: the queue can't receive: " in running.log
+    assert "sesbounce: can't receive messages (sqs:ReceiveMessage): " in running.log
     assert "check SESBOUNCE_QUEUE_URL and AWS_REGION" in running.log
     assert "Traceback" not in running.log
 

@@ -15,7 +15,7 @@ def test_no_pause_is_longer_than_the_longest() -> None:
     assert 15 <= pause(10**9, longest_seconds=30) <= 30
 
 
-def test_whoever_has_not_failed_waits_as_after_the_first_time() -> None:
+def test_without_a_failure_the_pause_is_that_of_the_first() -> None:
     assert 0.5 <= pause(0) <= 1
 
 

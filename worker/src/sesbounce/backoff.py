@@ -1,8 +1,8 @@
-"""How long to wait before something is tried again: longer each time, and not all at once."""
+"""The pause before a retry: it doubles with each failure, and chance spreads the retries."""
 
 import random
 
-# The longest that SQS may be asked to hide a message is 12 hours; nobody wants to wait that long.
+# SQS hides a message for at most 12 hours; a retry should come much earlier.
 _LONGEST_SECONDS = 900.0
 
 
@@ -11,13 +11,13 @@ def pause(
 ) -> float:
     """Seconds to wait after a failure: between half and all of 1, 2, 4, … times the first pause.
 
-    Chance spreads those that have failed together ("equal jitter", see
+    Operations that failed at the same moment are retried at different moments ("equal jitter",
     https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/).
 
     Args:
-        times: how often it has failed, this one included.
+        times: the number of failures in a row, the last one included.
         first_seconds: the longest pause after the first failure.
-        longest_seconds: no pause is longer.
+        longest_seconds: the longest pause after any failure.
     """
     doubled = first_seconds * 2.0 ** min(max(times, 1) - 1, 30)
     return min(doubled, longest_seconds) * random.uniform(0.5, 1.0)  # noqa: S311  no secret

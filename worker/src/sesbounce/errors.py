@@ -2,27 +2,27 @@
 
 * SesBounceError
   x ConfigurationError      a setting is missing or wrong
-  x MessageError            a queue message says nothing that can be understood
-    + EnvelopeError         what SNS or SQS wrapped around it
-    + NotificationError     what SES said
-    + TrustError            who said it
-  x CertificateError        the certificate of SNS can't be had now
-  x StoreError              the database rejected or can't be reached
-    + RowError              it rejected one row, and would take others
-    + ConflictError         another writer was in the way; it may be tried again
-    + SchemaError           its tables are not the ones that are needed
-    + StrikeOffError        a statement for the sender's own tables is wrong
-  x DeliveryError           a target of the outbox was not told
-  x QueueError              SQS rejected or can't be reached
+  x MessageError            the worker can't read a queue message, or must not trust it
+    + EnvelopeError         the envelope of SNS, SQS or EventBridge is broken
+    + NotificationError     the message of SES inside the envelope is broken
+    + TrustError            the message has the wrong topic or no valid signature
+  x CertificateError        SNS's certificate can't be fetched at the moment
+  x StoreError              the database rejected a statement or can't be reached
+    + RowError              the database rejected one row; it may accept the others
+    + ConflictError         another transaction was in conflict with this one; retry it
+    + SchemaError           the database's tables do not fit this version
+    + StrikeOffError        a statement does not fit the sender's own tables
+  x DeliveryError           an outbox entry could not be delivered to its target
+  x QueueError              SQS rejected a call or can't be reached
   x ProcessError            one of several worker processes has failed
-  x AddressError            what was asked about is no address
-  x ListError               a list to be imported or checked can't be read
-  x EntryError              one entry of it can't be
-  x HealthError             a worker does not say how it is
-  x NothingDeployedError    there is no stack whose wiring could be checked
-  x UnknownPolicyError      a policy holds something that can't be judged
+  x AddressError            the text is no e-mail address
+  x ListError               a list can't be read
+  x EntryError              one entry of a list can't be read
+  x HealthError             a worker's health can't be read
+  x NothingDeployedError    nothing is deployed that could be checked
+  x UnknownPolicyError      an IAM policy holds an element that can't be evaluated
 
-Each says what happened, to what, and what to do about it.
+Each message says what happened, to what, and what to do about it.
 """
 
 import hashlib
@@ -35,7 +35,7 @@ _NUMBERS = re.compile(r"\d+")
 
 
 class SesBounceError(Exception):
-    """Whatever sesbounce raises on purpose."""
+    """The base of all exceptions that sesbounce raises."""
 
 
 class ConfigurationError(SesBounceError):
@@ -43,11 +43,13 @@ class ConfigurationError(SesBounceError):
 
 
 class MessageError(SesBounceError):
-    """A queue message that can't be understood. It stays in the queue, on its way to the DLQ.
+    """The worker can't read a queue message, or must not trust it.
+
+    The message returns to the queue; after the last receive, SQS moves it to the DLQ.
 
     Attributes:
         problem: what is wrong, without any of the message's own text.
-        place: where, as a JSON path (`$.bounce.bouncedRecipients[0].emailAddress`).
+        place: the JSON path of the problem (`$.bounce.bouncedRecipients[0].emailAddress`).
     """
 
     def __init__(self, problem: str, place: str = "$") -> None:
@@ -57,7 +59,7 @@ class MessageError(SesBounceError):
 
     @classmethod
     def of(cls, error: Exception) -> Self:
-        """The same failure as msgspec reports it: `Expected …, got … - at `$.bounce``."""
+        """Make the exception from one of msgspec: `Expected …, got … - at `$.bounce``."""
         if isinstance(error, msgspec.ValidationError):
             problem, _, place = str(error).partition(" - at ")
             return cls(problem, place.strip("`") or "$")
@@ -65,17 +67,17 @@ class MessageError(SesBounceError):
 
     @property
     def fingerprint(self) -> str:
-        """Twelve hex digits that are the same for failures of the same sort.
+        """Twelve hex digits that are equal for failures of one type.
 
-        Numbers (positions, lengths) are left out, so that a thousand messages broken in one
-        way share one fingerprint.
+        Numbers (positions, lengths) do not count, so that a thousand messages that are broken
+        in the same way share one fingerprint.
         """
-        sort = _NUMBERS.sub("0", f"{type(self).__name__}|{self.problem}|{self.place}")
-        return hashlib.sha256(sort.encode()).hexdigest()[:12]
+        text = _NUMBERS.sub("0", f"{type(self).__name__}|{self.problem}|{self.place}")
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 class EnvelopeError(MessageError):
-    """The envelope (SNS notification, EventBridge event, raw delivery) can't be opened."""
+    """The envelope (SNS notification, EventBridge event, raw delivery) can't be read."""
 
 
 class NotificationError(MessageError):
@@ -83,23 +85,23 @@ class NotificationError(MessageError):
 
 
 class TrustError(MessageError):
-    """A message that does not come from whom it should, or can't prove it."""
+    """The message comes from a topic that is not allowed, or has no valid signature of SNS."""
 
 
 class CertificateError(SesBounceError):
-    """The certificate that SNS signs with can't be had now; the message is tried again later."""
+    """SNS's certificate can't be fetched at the moment; the message is retried later."""
 
 
 class StoreError(SesBounceError):
-    """The database rejected or can't be reached; nothing of the batch was kept."""
+    """The database rejected a statement or can't be reached; nothing was committed."""
 
 
 class RowError(StoreError):
-    """The database rejected the values of a row; nothing of the batch was kept."""
+    """The database rejected the values of a row; nothing was committed."""
 
 
 class ConflictError(StoreError):
-    """Another writer was in the way (deadlock, serialization failure); nothing was kept."""
+    """Another transaction was in conflict (deadlock, serialization failure); retry this one."""
 
 
 class SchemaError(StoreError):
@@ -111,10 +113,10 @@ class StrikeOffError(StoreError):
 
 
 class QueueError(SesBounceError):
-    """SQS rejected or can't be reached.
+    """SQS rejected a call or can't be reached.
 
     Attributes:
-        lasting: asking again would not help.
+        lasting: whether a retry would fail in the same way.
     """
 
     def __init__(self, problem: str, *, lasting: bool = False) -> None:
@@ -127,15 +129,15 @@ class ProcessError(SesBounceError):
 
 
 class AddressError(SesBounceError):
-    """What was asked about is no address."""
+    """The text is no e-mail address."""
 
 
 class DeliveryError(SesBounceError):
-    """A target of the outbox was not told.
+    """An outbox entry could not be delivered to its target.
 
     Attributes:
-        unreachable: it would not have been told anything else either.
-        final: it will never take this; there is no point in telling it again.
+        unreachable: whether the target can't accept any other entry at the moment either.
+        final: whether the target will never accept this entry, so that a retry is useless.
     """
 
     def __init__(self, problem: str, *, unreachable: bool = False, final: bool = False) -> None:
@@ -145,15 +147,15 @@ class DeliveryError(SesBounceError):
 
 
 class ListError(SesBounceError):
-    """A list that can't be read at all: of no known format, or of one that has to be named."""
+    """A list can't be read: its format is unknown, or must be given."""
 
 
 class EntryError(SesBounceError):
-    """A row of a list that can't be understood; the others can."""
+    """One entry of a list can't be read; the other entries are read."""
 
 
 class HealthError(SesBounceError):
-    """Nobody could be asked how a worker is, or nothing answered that makes sense."""
+    """No worker answers on the metrics port, or the answer is not from a worker."""
 
 
 class NothingDeployedError(SesBounceError):
@@ -161,4 +163,4 @@ class NothingDeployedError(SesBounceError):
 
 
 class UnknownPolicyError(SesBounceError):
-    """The policy holds something that can't be judged here."""
+    """An IAM policy holds an element that `sesbounce.doctor` can't evaluate."""

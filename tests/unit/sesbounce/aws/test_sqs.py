@@ -1,4 +1,4 @@
-"""What SQS answers that LocalStack can't be made to answer, by a client of ours."""
+"""Answers of SQS that LocalStack never gives, from a stub of the client."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -20,14 +20,14 @@ URL = "https://sqs.us-east-1.amazonaws.com/000000000000/feedback"
 
 
 class Client:
-    """Answers of SQS, one after the other; notes the entries that it was asked about."""
+    """Returns the given answers one after the other, and keeps the entries of each call."""
 
     def __init__(self, *answers: Any) -> None:
         self.answers = list(answers)
-        self.asked: list[list[str]] = []
+        self.calls: list[list[str]] = []
 
     def _answer(self, Entries: Sequence[Any] = (), **_: object) -> Any:  # noqa: N803
-        self.asked.append([entry["ReceiptHandle"] for entry in Entries])
+        self.calls.append([entry["ReceiptHandle"] for entry in Entries])
         answer = self.answers.pop(0)
         if isinstance(answer, Exception):
             raise answer
@@ -37,7 +37,7 @@ class Client:
     get_queue_attributes = _answer
 
 
-def asking(*answers: Any) -> tuple[Queue, Client]:
+def queue_with(*answers: Any) -> tuple[Queue, Client]:
     client = Client(*answers)
     return Queue(client, URL), client  # type: ignore[arg-type]
 
@@ -47,57 +47,60 @@ def received(count: int) -> list[Received]:
 
 
 def failed(*entries: tuple[int, bool]) -> dict[str, Any]:
-    return {"Failed": [{"Id": str(n), "SenderFault": ours, "Code": "Code"} for n, ours in entries]}
+    return {"Failed": [{"Id": str(n), "SenderFault": f, "Code": "Code"} for n, f in entries]}
 
 
-def refused(code: str, message: str = "no") -> ClientError:
+def failure(code: str, message: str = "no") -> ClientError:
     return ClientError({"Error": {"Code": code, "Message": message}}, "ReceiveMessage")
 
 
-def test_what_is_all_deleted_is_asked_for_once() -> None:
-    queue, client = asking({"Successful": []})
+def test_a_batch_without_failures_takes_one_call() -> None:
+    queue, client = queue_with({"Successful": []})
     assert queue.delete(received(3)) == BatchFailures()
-    assert client.asked == [["r0", "r1", "r2"]]
+    assert client.calls == [["r0", "r1", "r2"]]
 
 
-def test_entries_that_sqs_failed_to_delete_are_tried_again_alone() -> None:
-    queue, client = asking(failed((1, False), (2, False)), failed((2, False)), {})
+def test_entries_that_sqs_failed_to_delete_are_retried_alone() -> None:
+    queue, client = queue_with(failed((1, False), (2, False)), failed((2, False)), {})
     assert queue.delete(received(3)) == BatchFailures()
-    assert client.asked == [["r0", "r1", "r2"], ["r1", "r2"], ["r2"]]
+    assert client.calls == [["r0", "r1", "r2"], ["r1", "r2"], ["r2"]]
 
 
-def test_expired_receipts_are_counted_and_not_tried_again() -> None:
-    queue, client = asking(failed((0, True), (1, False)), {})
+def test_expired_receipts_are_returned_and_not_retried() -> None:
+    queue, client = queue_with(failed((0, True), (1, False)), {})
     assert queue.delete(received(2)) == BatchFailures(expired=frozenset(["r0"]))
-    assert client.asked == [["r0", "r1"], ["r1"]]
+    assert client.calls == [["r0", "r1"], ["r1"]]
 
 
-def test_it_is_given_up_in_the_end() -> None:
-    queue, client = asking(*[failed((0, False))] * 9)
+def test_after_four_attempts_the_entries_have_failed() -> None:
+    queue, client = queue_with(*[failed((0, False))] * 9)
     assert queue.delete(received(2)) == BatchFailures(failed=frozenset(["r0"]))
-    assert len(client.asked) == 4
+    assert len(client.calls) == 4
 
 
-def test_visibility_is_set_in_the_same_way() -> None:
-    queue, client = asking(failed((0, False), (1, True)), {})
+def test_changes_of_visibility_are_retried_in_the_same_way() -> None:
+    queue, client = queue_with(failed((0, False), (1, True)), {})
     messages = [(message, 60) for message in received(3)]
     assert queue.set_visibility(messages) == BatchFailures(expired=frozenset(["r1"]))
-    assert client.asked == [["r0", "r1", "r2"], ["r0"]]
+    assert client.calls == [["r0", "r1", "r2"], ["r0"]]
 
 
 @pytest.mark.parametrize(
     ("error", "advice"),
     [
-        (refused("AWS.SimpleQueueService.NonExistentQueue"), "check SESBOUNCE_QUEUE_URL"),
-        (refused("AccessDenied"), "policy of the Terraform module queue_consumer"),
-        (refused("KMS.AccessDeniedException"), "kms:Decrypt"),
-        (refused("InvalidClientTokenId"), "credentials are wrong"),
-        (refused("SignatureDoesNotMatch", "The signature does not match"), "credentials are wrong"),
+        (failure("AWS.SimpleQueueService.NonExistentQueue"), "check SESBOUNCE_QUEUE_URL"),
+        (failure("AccessDenied"), "policy of the Terraform module queue_consumer"),
+        (failure("KMS.AccessDeniedException"), "kms:Decrypt"),
+        (failure("InvalidClientTokenId"), "credentials are wrong"),
+        (
+            failure("SignatureDoesNotMatch", "The signature does not match"),
+            "credentials are wrong",
+        ),
         (NoCredentialsError(), "Unable to locate credentials"),
     ],
 )
 def test_some_errors_last(error: Exception, advice: str) -> None:
-    queue, _ = asking(error)
+    queue, _ = queue_with(error)
     with pytest.raises(QueueError, match=advice) as caught:
         queue.receive(0, 60)
     assert caught.value.lasting
@@ -106,26 +109,26 @@ def test_some_errors_last(error: Exception, advice: str) -> None:
 @pytest.mark.parametrize(
     ("error", "advice"),
     [
-        (refused("ThrottlingException", "Rate exceeded"), "Rate exceeded"),
-        (refused("InternalFailure"), "InternalFailure"),
-        (refused("ServiceUnavailable"), "ServiceUnavailable"),
-        (refused("OverLimit"), "120,000 messages are in flight"),
-        (refused("ExpiredToken"), "credentials have expired"),
-        (refused("SignatureDoesNotMatch", "Signature expired: 2026…"), "clock is wrong"),
-        (refused("RequestTimeTooSkewed"), "clock is wrong"),
+        (failure("ThrottlingException", "Rate exceeded"), "Rate exceeded"),
+        (failure("InternalFailure"), "InternalFailure"),
+        (failure("ServiceUnavailable"), "ServiceUnavailable"),
+        (failure("OverLimit"), "120,000 messages are in flight"),
+        (failure("ExpiredToken"), "credentials have expired"),
+        (failure("SignatureDoesNotMatch", "Signature expired: 2026…"), "clock is wrong"),
+        (failure("RequestTimeTooSkewed"), "clock is wrong"),
         (EndpointConnectionError(endpoint_url=URL), "Could not connect"),
         (ReadTimeoutError(endpoint_url=URL), "Read timeout"),
         (BotoCoreError(), "An unspecified error"),
     ],
 )
 def test_others_may_pass(error: Exception, advice: str) -> None:
-    queue, _ = asking(error, error, error, error)
-    for ask in (
+    queue, _ = queue_with(error, error, error, error)
+    for call in (
         lambda: queue.receive(0, 60),
         queue.depth,
         lambda: queue.delete(received(1)),
         lambda: queue.set_visibility([(received(1)[0], 1)]),
     ):
         with pytest.raises(QueueError, match=advice) as caught:
-            ask()
+            call()
         assert not caught.value.lasting

@@ -22,7 +22,7 @@ from sesbounce.feedback.address import MAX_LENGTH, Address, parse
         ("jane@BÜCHER.example", "jane@xn--bcher-kva.example"),
         ("Jösé@example.com", "jösé@example.com"),
         ("jo\u0301@example.com", "jó@example.com"),
-        # Needless quotes are no difference (RFC 5321, 4.1.2).
+        # Needless quotes make no difference (RFC 5321, 4.1.2).
         ('"Jane.Doe"@example.com', "jane.doe@example.com"),
         ('"jane doe"@example.com', '"jane doe"@example.com'),
         ('"jane@home"@example.com', '"jane@home"@example.com'),
@@ -34,7 +34,7 @@ from sesbounce.feedback.address import MAX_LENGTH, Address, parse
         ("postmaster@localhost", "postmaster@localhost"),
     ],
 )
-def test_addresses_are_brought_to_their_key(text: str, key: str) -> None:
+def test_all_spellings_of_an_address_have_one_key(text: str, key: str) -> None:
     assert parse(text) == Address(key, text, parsed=True)
     assert parse(key).key == key
 
@@ -55,7 +55,7 @@ def test_addresses_are_brought_to_their_key(text: str, key: str) -> None:
         ("MAILER-DAEMON <>", "mailer-daemon <>"),
     ],
 )
-def test_what_is_no_address_is_kept_and_flagged(text: str, key: str) -> None:
+def test_a_text_that_is_no_address_is_kept_and_flagged(text: str, key: str) -> None:
     assert parse(text) == Address(key, text, parsed=False)
 
 
@@ -67,12 +67,12 @@ def test_overlong_texts_are_cut_and_stay_distinct() -> None:
     assert one.original.endswith("a@example.com")
 
 
-def test_texts_that_would_take_their_time_to_normalise_are_not() -> None:
+def test_texts_that_are_slow_to_normalise_are_not_normalised() -> None:
     # Quadratic in Unicode's canonical ordering: minutes for the largest message there can be.
     marks = "\u0315\u0300" * 250_000
     assert not parse(marks).parsed
 
 
-def test_the_longest_address_is_one() -> None:
+def test_the_longest_address_is_valid() -> None:
     domain = ".".join(["d" * 63] * 3 + ["d" * 61])
     assert parse("l" * 64 + "@" + domain).parsed

@@ -17,19 +17,19 @@ def bounced(
     reporting_mta: str | None = "dns; mta.example.com",
     **recipient: str | None,
 ) -> Classified:
-    told = BouncedRecipient(
+    bounced_recipient = BouncedRecipient(
         "jane@example.com",
         action=recipient.get("action"),
         status=recipient.get("status"),
         diagnostic_code=recipient.get("diagnostic"),
     )
     bounce = Bounce(
-        [told],
+        [bounced_recipient],
         bounce_type=bounce_type,
         bounce_sub_type=sub_type,
         reporting_mta=reporting_mta,
     )
-    return classify_bounce(bounce, told)
+    return classify_bounce(bounce, bounced_recipient)
 
 
 @pytest.mark.parametrize(
@@ -45,8 +45,8 @@ def bounced(
         ("Transient", "ContentRejected", None, None, Reason.CONTENT_REJECTED),
         ("Transient", "AttachmentRejected", None, None, Reason.ATTACHMENT_REJECTED),
         ("Undetermined", "Undetermined", None, None, Reason.UNDETERMINED),
-        ("Permanent", "Brand New", None, None, Reason.PERMANENT_FAILURE),
-        ("Brand New", "Brand New", None, None, Reason.UNDETERMINED),
+        ("Permanent", "New Type", None, None, Reason.PERMANENT_FAILURE),
+        ("New Type", "New Type", None, None, Reason.UNDETERMINED),
         (None, None, None, None, Reason.UNDETERMINED),
         # the message's own fault outweighs all but an address that does not exist
         ("Transient", "ContentRejected", "5.7.1", "failed", Reason.CONTENT_REJECTED),
@@ -88,16 +88,16 @@ def bounced(
         ("Permanent", "General", "5.1.1", "delivered", Reason.TEMPORARY_FAILURE),
     ],
 )
-def test_each_recipient_is_judged_by_its_own_evidence(
+def test_each_recipient_is_classified_by_its_own_evidence(
     bounce_type: str | None,
     sub_type: str | None,
     status: str | None,
     action: str | None,
     reason: Reason,
 ) -> None:
-    judged = bounced(bounce_type, sub_type, status=status, action=action)
-    assert judged.reason is reason
-    assert judged.basis
+    classified = bounced(bounce_type, sub_type, status=status, action=action)
+    assert classified.reason is reason
+    assert classified.basis
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_each_recipient_is_judged_by_its_own_evidence(
         (None, "OnAccountSuppressionList", Reason.SUPPRESSED_BY_ACCOUNT),
     ],
 )
-def test_complaints_go_by_their_feedback_type(
+def test_complaints_are_classified_by_their_feedback_type(
     feedback_type: str | None, sub_type: str | None, reason: Reason
 ) -> None:
     complaint = Complaint([], complaint_feedback_type=feedback_type, complaint_sub_type=sub_type)
@@ -245,19 +245,21 @@ def test_every_reason_has_an_effect() -> None:
         ("", None, Reason.PERMANENT_FAILURE),
     ],
 )
-def test_the_words_of_the_receiving_host_are_understood(
+def test_the_text_of_the_receiving_host_is_recognised(
     diagnostic: str, status: str | None, reason: Reason
 ) -> None:
-    judged = bounced("Permanent", "General", diagnostic=diagnostic, status=status)
-    assert judged.reason is reason
+    classified = bounced("Permanent", "General", diagnostic=diagnostic, status=status)
+    assert classified.reason is reason
 
 
-def test_words_of_a_temporary_reply_are_not_for_good() -> None:
-    judged = bounced("Transient", "General", diagnostic="smtp; 450 4.1.1 user unknown, try again")
-    assert judged.reason is Reason.TEMPORARY_FAILURE
+def test_the_text_of_a_temporary_reply_is_no_hard_bounce() -> None:
+    classified = bounced(
+        "Transient", "General", diagnostic="smtp; 450 4.1.1 user unknown, try again"
+    )
+    assert classified.reason is Reason.TEMPORARY_FAILURE
 
 
-def test_an_answer_that_is_no_dsn_is_an_automatic_reply() -> None:
+def test_a_transient_bounce_without_a_dsn_is_an_automatic_reply() -> None:
     assert bounced("Transient", "General", None).reason is Reason.AUTO_REPLY
     assert bounced("Transient", "General").reason is Reason.TEMPORARY_FAILURE
     assert bounced("Transient", "General", None, status="4.0.0").reason is Reason.TEMPORARY_FAILURE
@@ -272,15 +274,15 @@ def test_an_answer_that_is_no_dsn_is_an_automatic_reply() -> None:
         ("SpamDetected", Reason.RATE_LIMITED),
         ("IPFailure", Reason.BLOCKED),
         ("TransientCommunicationFailure", Reason.TEMPORARY_FAILURE),
-        ("Brand New", Reason.UNDETERMINED),
+        ("New Type", Reason.UNDETERMINED),
     ],
 )
-def test_delays_go_by_their_type(delay_type: str, reason: Reason) -> None:
+def test_delays_are_classified_by_their_type(delay_type: str, reason: Reason) -> None:
     delay = DeliveryDelay([], delay_type=delay_type)
     assert classify_delay(delay, BouncedRecipient("jane@example.com")).reason is reason
 
 
-def test_a_delay_is_never_for_good() -> None:
+def test_a_delay_is_never_a_hard_bounce() -> None:
     delayed = BouncedRecipient("jane@example.com", status="4.1.1")
     assert classify_delay(DeliveryDelay([]), delayed).reason is Reason.TEMPORARY_FAILURE
 
@@ -291,4 +293,4 @@ def test_rows_can_match_and_name_their_source(row: Reply) -> None:
     assert row.text == row.text.lower()
     assert row.source.startswith("https://")
     earlier = table[: table.index(row)]
-    assert not [other for other in earlier if other.text in row.text], "it never gets a turn"
+    assert not [other for other in earlier if other.text in row.text], "it can't match"

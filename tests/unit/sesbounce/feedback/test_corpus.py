@@ -1,4 +1,4 @@
-"""Payloads that others have published, where a copy of them lies beside the checkout."""
+"""Published payloads of other projects, if a copy of them lies beside the checkout."""
 
 import csv
 import json
@@ -21,9 +21,9 @@ pytestmark = pytest.mark.skipif(
     not CORPUS.is_dir(), reason="no corpus beside the checkout; SES_CORPUS may name its folder"
 )
 
-# Why some are refused: an envelope that SNS never writes ("Messages"), a message without what
-# it tells about, or placeholders in it.
-REFUSED = {
+# The errors of broken payloads: an envelope that SNS never writes ("Messages"), a message without
+# the object of its kind, or with placeholders.
+BROKEN = {
     "cds-notify__mocks-L145-complaint.json": "holds no Message",
     "cds-notify__mocks-L164-complaint.json": "holds no Message",
     "cds-notify__ses_hard_bounce_callback.json": "holds no Message",
@@ -38,7 +38,7 @@ REFUSED = {
     "teknasyon__DispatcherTest-L69-bounce.json": "Bounce without its object",
     "teknasyon__DispatcherTest-L95-complaint.json": "Complaint without its object",
 }
-# Received mail is SES too, and of no interest here.
+# SES also receives mail; sesbounce ignores those messages.
 UNKNOWN = {"Received"}
 
 
@@ -50,7 +50,7 @@ def manifest() -> list[dict[str, str]]:
 
 
 def bodies(content: bytes) -> Iterator[str | bytes]:
-    """What SQS would have delivered; Lambda and SQS records are taken apart first."""
+    """The bodies as SQS would deliver them; records of Lambda and SQS are unpacked first."""
     try:
         payload: Any = json.loads(content)
     except ValueError:
@@ -64,7 +64,7 @@ def bodies(content: bytes) -> Iterator[str | bytes]:
         yield record["body"] if "body" in record else json.dumps(record["Sns"])
 
 
-def refusal(content: bytes) -> str | None:
+def problem_of(content: bytes) -> str | None:
     try:
         for body in bodies(content):
             decode(body, AT)
@@ -78,17 +78,17 @@ def is_message_of_ses(row: dict[str, str]) -> bool:
 
 
 @pytest.mark.parametrize("row", manifest(), ids=lambda row: row["file"])
-def test_it_decodes_as_its_manifest_says_or_is_refused(row: dict[str, str]) -> None:
+def test_each_payload_decodes_as_its_manifest_says_or_is_an_error(row: dict[str, str]) -> None:
     content = (CORPUS / "payloads" / row["file"]).read_bytes()
-    said = refusal(content)
-    if row["file"] in REFUSED:
-        assert REFUSED[row["file"]] in (said or "")
+    problem = problem_of(content)
+    if row["file"] in BROKEN:
+        assert BROKEN[row["file"]] in (problem or "")
         return
     if not is_message_of_ses(row):
-        decoded = [] if said else [decode(body, AT) for body in bodies(content)]
-        assert all(d.kind in (Kind.SETUP, Kind.UNKNOWN) for d in decoded), said
+        decoded = [] if problem else [decode(body, AT) for body in bodies(content)]
+        assert all(d.kind in (Kind.SETUP, Kind.UNKNOWN) for d in decoded), problem
         return
-    assert said is None
+    assert problem is None
     for body in bodies(content):
         agrees(decode(body, AT), row)
 

@@ -9,7 +9,7 @@ from tests.support import TOPIC, in_sns, said
 MESSAGE = json.dumps(said())
 
 
-def test_an_sns_notification_gives_its_message_and_its_events() -> None:
+def test_an_sns_notification_gives_its_message_and_its_fields() -> None:
     envelope = open_envelope(in_sns(MESSAGE))
     assert envelope.content.decode() == MESSAGE
     assert envelope.sns is not None
@@ -61,7 +61,7 @@ def test_json_in_a_json_string_is_unwrapped(body: str, times: int) -> None:
     assert open_envelope(body).content.decode() == MESSAGE
 
 
-def test_a_message_that_is_a_json_string_once_more_is_unwrapped() -> None:
+def test_a_message_that_is_itself_a_json_string_is_unwrapped() -> None:
     assert open_envelope(in_sns(json.dumps(MESSAGE))).content.decode() == MESSAGE
 
 
@@ -70,7 +70,7 @@ def test_a_message_that_is_an_object_is_taken_as_it_is() -> None:
     assert json.loads(open_envelope(body).content) == said()
 
 
-def test_plain_text_passes_for_the_next_one_to_judge() -> None:
+def test_plain_text_is_the_content() -> None:
     line = "Successfully validated SNS topic for Amazon SES event publishing."
     assert open_envelope(line).content.decode() == line
     assert open_envelope(in_sns(line)).content.decode() == line
@@ -98,19 +98,19 @@ def test_confirmations_of_sns_hold_no_message_of_ses(kind: str) -> None:
         ('{"a": ' + "[" * 100_000 + "]" * 100_000 + "}", "not JSON", "$"),
     ],
 )
-def test_broken_envelopes_are_refused_with_the_place(
+def test_the_error_of_a_broken_envelope_has_the_place(
     body: str | bytes, problem: str, place: str
 ) -> None:
-    with pytest.raises(EnvelopeError, match=problem) as refused:
+    with pytest.raises(EnvelopeError, match=problem) as caught:
         open_envelope(body)
-    assert refused.value.place == place
+    assert caught.value.place == place
 
 
-def test_failures_of_one_sort_share_a_fingerprint() -> None:
+def test_failures_of_one_type_share_a_fingerprint() -> None:
     def fingerprint(body: str) -> str:
-        with pytest.raises(EnvelopeError) as refused:
+        with pytest.raises(EnvelopeError) as caught:
             open_envelope(body)
-        return refused.value.fingerprint
+        return caught.value.fingerprint
 
     assert fingerprint('{"a": nope}') == fingerprint('{"abcdef": nope}')
     assert fingerprint('{"a": nope}') != fingerprint('{"Type": 1}')

@@ -16,7 +16,7 @@ def events(message: dict[str, Any], fallback: str | datetime | None = None) -> l
     return events_of(decode_notification(json.dumps(message).encode()), fallback)
 
 
-def test_a_bounce_tells_of_its_recipient() -> None:
+def test_a_bounce_gives_the_event_of_its_recipient() -> None:
     (event,) = events(said(about=mail("Jane Doe <Jane@Example.com>")))
     assert event.kind is Kind.BOUNCE
     assert event.reason is Reason.NO_SUCH_MAILBOX
@@ -31,7 +31,7 @@ def test_a_bounce_tells_of_its_recipient() -> None:
     assert event.basis == "status 5.1.1"
 
 
-def test_each_recipient_is_told_of_apart() -> None:
+def test_each_recipient_has_its_own_event() -> None:
     message = said()
     message["bounce"]["bouncedRecipients"] = [
         {"emailAddress": "jane@example.com", "status": "5.1.1", "action": "failed"},
@@ -42,35 +42,35 @@ def test_each_recipient_is_told_of_apart() -> None:
     assert jane.dedupe_key != richard.dedupe_key
 
 
-def test_nobody_is_blamed_for_being_in_the_destination() -> None:
+def test_the_destination_of_a_bounced_mail_gives_no_events() -> None:
     message = said()
     message["mail"]["destination"] += ["mary@example.com"]
-    assert [f.address for f in events(message)] == ["jane@example.com"]
+    assert [e.address for e in events(message)] == ["jane@example.com"]
     message["bounce"]["bouncedRecipients"] = []
     assert events(message) == []
 
 
-def test_a_complaint_of_several_is_shared() -> None:
+def test_a_complaint_that_names_several_recipients_is_shared() -> None:
     message = said(Scenario.COMPLAINT)
-    assert [f.shared for f in events(message)] == [False]
+    assert [e.shared for e in events(message)] == [False]
     message["complaint"]["complainedRecipients"] = [
         {"emailAddress": "jane@example.com"},
         {"emailAddress": "Jane <JANE@example.com>"},
     ]
-    assert [f.shared for f in events(message)] == [False, False]
+    assert [e.shared for e in events(message)] == [False, False]
     message["complaint"]["complainedRecipients"] += [{"emailAddress": "mary@example.com"}]
-    assert [f.shared for f in events(message)] == [True] * 3
+    assert [e.shared for e in events(message)] == [True] * 3
 
 
-def test_a_delivery_tells_of_each_recipient() -> None:
+def test_a_delivery_gives_the_event_of_its_recipient() -> None:
     (event,) = events(said(Scenario.SUCCESS))
     assert event.effect is Effect.DELIVERED
     assert event.diagnostic == "250 2.6.0 Message received"
 
 
 @pytest.mark.parametrize("scenario", Scenario)
-def test_both_schemas_tell_the_same_event(scenario: Scenario) -> None:
-    keys = {f.dedupe_key for schema in SCHEMAS for f in events(said(scenario, schema=schema))}
+def test_both_schemas_give_the_same_event(scenario: Scenario) -> None:
+    keys = {e.dedupe_key for schema in SCHEMAS for e in events(said(scenario, schema=schema))}
     assert len(keys) == 1
 
 
@@ -87,13 +87,13 @@ def test_events_differ_by_mail_kind_address_and_subtype() -> None:
     assert len({e.dedupe_key for message in messages for e in events(message)}) == len(messages)
 
 
-def test_without_a_mail_id_the_feedback_id_and_then_the_time_tell_events_apart() -> None:
+def test_without_a_mail_id_the_feedback_id_or_the_time_distinguishes_events() -> None:
     first, second, third = said(), said(), said()
     for message in (first, second, third):
         del message["mail"]["messageId"]
     second["bounce"]["feedbackId"] = "another"
     del third["bounce"]["feedbackId"]
-    keys = {f.dedupe_key for message in (first, second, third) for f in events(message)}
+    keys = {e.dedupe_key for message in (first, second, third) for e in events(message)}
     assert len(keys) == 3
 
 
@@ -139,6 +139,6 @@ def test_times_are_read_in_utc(text: str) -> None:
     "text",
     ["", "yesterday", "9999-12-31T23:59:59Z", "0001-01-01T00:00:00+14:00", "1969-12-31T23:59:59Z"],
 )
-def test_what_is_no_time_is_refused(text: str) -> None:
+def test_a_text_that_is_no_time_is_an_error(text: str) -> None:
     with pytest.raises(NotificationError):
         parse_time(text)

@@ -147,16 +147,16 @@ def test_every_fixture_has_a_meaning() -> None:
 def test_a_message_means_the_same_in_every_envelope(name: str, envelope: str, key: str) -> None:
     body = ENVELOPES[envelope](with_key(load(name), key))
     decoded = decode(body)
-    told = [(event.address, event.reason, event.effect) for event in decoded.events]
-    assert (decoded.kind, told) == MEANINGS[name]
+    found = [(event.address, event.reason, event.effect) for event in decoded.events]
+    assert (decoded.kind, found) == MEANINGS[name]
     reference = decode(json.dumps(load(name)))
-    assert [f.dedupe_key for f in decoded.events] == [f.dedupe_key for f in reference.events]
+    assert [e.dedupe_key for e in decoded.events] == [e.dedupe_key for e in reference.events]
     assert all(
         event.occurred_at in (AT, AT.replace(hour=11, minute=59)) for event in decoded.events
     )
 
 
-def test_an_event_of_eventbridge_without_a_type_of_its_own_is_kept_as_unknown() -> None:
+def test_an_eventbridge_event_without_a_type_of_its_own_is_recorded_as_unknown() -> None:
     event = {"detail-type": "Advisor Recommendation Status Open", "detail": {"version": "1.0"}}
     for body in (json.dumps(event), in_sns(event)):
         decoded = decode(body)
@@ -165,7 +165,7 @@ def test_an_event_of_eventbridge_without_a_type_of_its_own_is_kept_as_unknown() 
         assert json.loads(decoded.message.payload) == event["detail"]
 
 
-def test_a_message_without_a_time_has_eventbridge_s() -> None:
+def test_a_message_without_a_time_gets_the_time_of_eventbridge() -> None:
     message = load("bounce-permanent-general")
     del message["bounce"]["timestamp"], message["mail"]["timestamp"]
     event = {"detail-type": "Email Bounced", "time": "2026-11-20T12:00:00Z", "detail": message}
@@ -174,7 +174,7 @@ def test_a_message_without_a_time_has_eventbridge_s() -> None:
 
 
 def test_different_events_have_different_keys() -> None:
-    """All fixtures tell of one mail; what they tell differs, but for the evidence of a bounce."""
+    """All fixtures are about one mail; these few differ only in the evidence of the bounce."""
     same = {
         "bounce-permanent-general-unknown-user",
         "bounce-permanent-general-without-dsn",
@@ -185,12 +185,12 @@ def test_different_events_have_different_keys() -> None:
         "bounce-nobody",
     }
     events = [
-        f for name in MEANINGS if name not in same for f in decode(json.dumps(load(name))).events
+        e for name in MEANINGS if name not in same for e in decode(json.dumps(load(name))).events
     ]
     assert len({event.dedupe_key for event in events}) == len(events)
 
 
-def test_delays_opens_and_clicks_may_happen_again() -> None:
+def test_delays_opens_and_clicks_may_repeat() -> None:
     for name in ("deliverydelay-general", "open", "click", "subscription-topic"):
         message = load(name)
         detail = next(v for k, v in message.items() if isinstance(v, dict) and k != "mail")

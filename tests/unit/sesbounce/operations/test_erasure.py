@@ -38,7 +38,7 @@ NOW = AT + 3 * DAY
 KEY, OLDER = "k" * 32, "o" * 32
 KEYS = HashKeys([KEY])
 JANE = "jane@example.com"
-NAME = KEYS.hashes(JANE)[0].name
+NAME = KEYS.hashes(JANE)[0].pseudonym
 
 
 def store(engine: sa.Engine, keys: HashKeys = KEYS, outbox: Outbox | None = None) -> Store:

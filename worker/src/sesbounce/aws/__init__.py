@@ -1,1 +1,1 @@
-"""AWS: its clients, the queue, and what SNS signs."""
+"""Clients of AWS, the SQS queue, and the check of SNS's signatures."""

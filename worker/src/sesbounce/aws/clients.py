@@ -1,4 +1,4 @@
-"""Clients of AWS, with boto3's own settings (`AWS_REGION`, credentials, …)."""
+"""Opens boto3's clients, configured by its own settings (`AWS_REGION`, credentials, …)."""
 
 import os
 from typing import TYPE_CHECKING, Literal, overload
@@ -19,13 +19,13 @@ def open_client(service: Literal["sqs"], config: Config) -> "SQSClient": ...
 @overload
 def open_client(service: Literal["sesv2"], config: Config) -> "SESV2Client": ...
 def open_client(service: Literal["sqs", "sesv2"], config: Config) -> "SQSClient | SESV2Client":
-    """A client of one service.
+    """Open a client of one service.
 
     Raises:
         ConfigurationError: the region is missing, or the endpoint is no URL.
     """
     try:
-        # boto3 itself reads AWS_DEFAULT_REGION alone; ECS and Lambda set AWS_REGION.
+        # boto3 itself reads only AWS_DEFAULT_REGION; ECS and Lambda set AWS_REGION.
         region = os.environ.get("AWS_REGION") or None
         return boto3.client(service, region_name=region, config=config)
     except NoRegionError:
@@ -35,7 +35,7 @@ def open_client(service: Literal["sqs", "sesv2"], config: Config) -> "SQSClient 
 
 
 def error_text(error: ClientError) -> str:
-    """What AWS says, on one line and with its own name for the error."""
-    told = error.response.get("Error", {})
-    text = f"{told.get('Code', 'error')}: {told.get('Message') or error}"
+    """AWS's error code and message on one line: `AccessDenied: User … is not authorized`."""
+    details = error.response.get("Error", {})
+    text = f"{details.get('Code', 'error')}: {details.get('Message') or error}"
     return " ".join(text.split()).rstrip(".")

@@ -1,15 +1,15 @@
-"""How many messages a queue holds."""
+"""The depth of a queue: the number of its messages."""
 
 import msgspec
 
 
 class Depth(msgspec.Struct, frozen=True):
-    """How many messages the queue holds, approximately.
+    """The approximate number of messages in a queue.
 
     Attributes:
-        visible: waiting to be received.
-        in_flight: received by somebody and not yet deleted.
-        delayed: not yet to be received.
+        visible: messages that can be received now.
+        in_flight: messages that were received and are not yet deleted.
+        delayed: messages that can't be received before a time.
     """
 
     visible: int
@@ -18,5 +18,5 @@ class Depth(msgspec.Struct, frozen=True):
 
     @property
     def total(self) -> int:
-        """All of them."""
+        """The number of all messages."""
         return self.visible + self.in_flight + self.delayed

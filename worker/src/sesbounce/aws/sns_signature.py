@@ -1,4 +1,4 @@
-"""Verifies that SNS signed a message: the pure part, with the certificate at hand.
+"""Verifies the signature of an SNS message; `sns_trust` fetches the certificate.
 
 Source: https://docs.aws.amazon.com/sns/latest/dg/sns-verify-signature-of-message.html
 """
@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.hashes import SHA1, SHA256, HashAlgorithm
 from sesbounce.errors import TrustError
 from sesbounce.feedback.envelope import CONFIRMATIONS, Sns
 
-# By SignatureVersion. SHA-1 is what a topic signs with unless it is told otherwise.
+# By SignatureVersion. A topic signs with SHA-1 unless its SignatureVersion is set to 2.
 _HASHES: dict[str, HashAlgorithm] = {"1": SHA1(), "2": SHA256()}  # noqa: S303
 
 # Only hosts that AWS runs SNS on: https://docs.aws.amazon.com/general/latest/gr/sns.html
@@ -23,16 +23,16 @@ _HOST = re.compile(r"sns\.[a-z0-9-]+\.amazonaws\.com(\.cn)?", re.ASCII)
 
 
 def certificate_url(sns: Sns) -> str:
-    """The address of the certificate, if it is one that AWS can have written.
+    """The URL of the certificate, if it is on a host where AWS runs SNS.
 
     Raises:
-        TrustError: it is missing, or it leads elsewhere.
+        TrustError: the URL is missing, or on another host.
     """
     url = sns.signing_cert_url or ""
     try:
         parts = urlsplit(url)
         genuine = (
-            url.isprintable()  # urlsplit would overlook line ends
+            url.isprintable()  # urlsplit would ignore line ends
             and parts.scheme == "https"
             and _HOST.fullmatch(parts.netloc) is not None
             and parts.path.endswith(".pem")
@@ -47,14 +47,14 @@ def certificate_url(sns: Sns) -> str:
 
 
 def verify(sns: Sns, key: RSAPublicKey) -> None:
-    """Make sure that the key's owner signed the message, both versions (1: SHA-1, 2: SHA-256).
+    """Verify that the message is signed with the key: version 1 (SHA-1) or 2 (SHA-256).
 
     Raises:
-        TrustError: the signature is missing or wrong, or of a version that is not known.
+        TrustError: the signature is missing or wrong, or its version is unknown.
     """
     algorithm = _HASHES.get(sns.signature_version or "")
     if algorithm is None:
-        raise TrustError("a SignatureVersion that is not 1 or 2", "$.SignatureVersion")
+        raise TrustError("the SignatureVersion is not 1 or 2", "$.SignatureVersion")
     try:
         signature = base64.b64decode(sns.signature or "", validate=True)
         key.verify(signature, signed_text(sns), PKCS1v15(), algorithm)
@@ -63,7 +63,7 @@ def verify(sns: Sns, key: RSAPublicKey) -> None:
 
 
 def signed_text(sns: Sns) -> bytes:
-    """What SNS signs: some fields, each a line with its name and a line with its value."""
+    """The text that SNS signs: for some fields, a line with the name and one with the value."""
     message = sns.message if isinstance(sns.message, str) else None
     fields: tuple[tuple[str, str | None], ...] = (
         ("Message", message),

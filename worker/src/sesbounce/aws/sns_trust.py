@@ -1,6 +1,7 @@
-"""Decides whether a message comes from whom it should: topics by name, signatures by SNS.
+"""Decides whether to trust a message: by its topic and by SNS's signature.
 
-The queue's policy is the boundary. This is the second line, for queues that others share.
+The queue's policy decides which topics may send to it. This check is a second one, for queues
+to which other topics may send as well.
 """
 
 from collections.abc import Callable, Collection
@@ -20,10 +21,10 @@ _LARGEST_CERTIFICATE = 64 * 1024
 
 
 def fetch(url: str) -> bytes:
-    """Get a certificate.
+    """Fetch a certificate.
 
     Raises:
-        CertificateError: it can't be had; the message may be tried again later.
+        CertificateError: it can't be fetched; the message may be retried later.
     """
     try:
         response = urllib3.request(
@@ -43,11 +44,11 @@ def fetch(url: str) -> bytes:
 
 
 class Trust:
-    """What is trusted.
+    """The rules by which messages are trusted.
 
     Attributes:
-        topics: ARNs of the topics that may send; empty for all.
-        signatures: whether every message must carry SNS's signature.
+        topics: the ARNs of the allowed topics; empty to allow all.
+        signatures: whether every message must have a valid signature of SNS.
     """
 
     def __init__(
@@ -59,33 +60,38 @@ class Trust:
         self._keys: dict[str, RSAPublicKey] = {}
 
     def check(self, sns: Sns | None) -> None:
-        """Make sure that a message may be believed.
+        """Verify that a message may be trusted.
+
+        Args:
+            sns: the fields of its SNS envelope; None where it has none.
 
         Raises:
-            TrustError: it may not.
-            CertificateError: the certificate can't be had now.
+            TrustError: it must not be trusted.
+            CertificateError: the certificate can't be fetched at the moment.
         """
         if not self.topics and not self.signatures:
             return
         if sns is None:
             raise TrustError(
-                "no SNS envelope, so its topic and signature can't be checked: switch raw message "
-                "delivery off, or unset SESBOUNCE_TOPIC_ARNS and SESBOUNCE_VERIFY_SIGNATURES"
+                "the message has no SNS envelope, so its topic and signature can't be checked: "
+                "switch raw message delivery off, or unset SESBOUNCE_TOPIC_ARNS and "
+                "SESBOUNCE_VERIFY_SIGNATURES"
             )
         if self.topics and sns.topic_arn not in self.topics:
-            raise TrustError("a topic that SESBOUNCE_TOPIC_ARNS does not name", "$.TopicArn")
+            raise TrustError("SESBOUNCE_TOPIC_ARNS does not allow the topic", "$.TopicArn")
         if self.signatures:
             verify(sns, self._key(certificate_url(sns)))
 
     def _key(self, url: str) -> RSAPublicKey:
-        """The key behind a certificate; kept once it is had, while a failure is not."""
+        """The public key of a certificate. It is cached; a failure is not."""
         if url not in self._keys:
             self._keys[url] = _public_key(url, self._fetch(url))
         return self._keys[url]
 
 
 def _public_key(url: str, certificate: bytes) -> RSAPublicKey:
-    # The dates do not matter: backlogs and redrives are older than certificates get.
+    # The certificate's dates are not checked: messages of a backlog or a redrive may be older
+    # than its validity.
     try:
         key = load_pem_x509_certificate(certificate).public_key()
     except ValueError as error:

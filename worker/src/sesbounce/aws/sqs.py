@@ -1,4 +1,4 @@
-"""The SQS queue: receive, delete, change visibility, count."""
+"""The SQS queue: receives, deletes and counts messages, and changes their visibility."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -31,23 +31,24 @@ if TYPE_CHECKING:
 MOST_AT_ONCE = 10
 MOST_IN_FLIGHT = 120_000
 
-# How often the entries of a batch are tried that SQS could not handle, and the longest pause.
-_TRIES = 4
+# The number of attempts for entries of a batch that SQS could not handle, and the longest first
+# pause between them.
+_ATTEMPTS = 4
 _PAUSE_SECONDS = 0.2
-# What a long poll may take beyond its own wait before the connection is held for dead.
-_PATIENCE_SECONDS = 10
+# Seconds to wait for an answer, in addition to the wait of a long poll, before the call fails.
+_TIMEOUT_SECONDS = 10
 
 _WRONG_QUEUE = "check SESBOUNCE_QUEUE_URL and AWS_REGION"
-_NO_RIGHT = "the worker's role needs the policy of the Terraform module queue_consumer"
+_NO_PERMISSION = "the worker's role needs the policy of the Terraform module queue_consumer"
 _NO_KEY = "the worker's role needs kms:Decrypt on the key that encrypts the queue"
 _WRONG_CREDENTIALS = "the AWS credentials are wrong"
-# What asking again does not change, and what to do about it.
+# Error codes that a retry does not change, and what to do about them.
 _LASTING = {
     "AWS.SimpleQueueService.NonExistentQueue": _WRONG_QUEUE,
     "QueueDoesNotExist": _WRONG_QUEUE,
     "InvalidAddress": _WRONG_QUEUE,
-    "AccessDenied": _NO_RIGHT,
-    "AccessDeniedException": _NO_RIGHT,
+    "AccessDenied": _NO_PERMISSION,
+    "AccessDeniedException": _NO_PERMISSION,
     "KmsAccessDenied": _NO_KEY,
     "KMS.AccessDeniedException": _NO_KEY,
     "InvalidClientTokenId": _WRONG_CREDENTIALS,
@@ -55,24 +56,24 @@ _LASTING = {
     "SignatureDoesNotMatch": _WRONG_CREDENTIALS,
 }
 _CLOCK = "this machine's clock is wrong"
-# What may pass by itself.
+# Error codes that may end without an action, and what they mean.
 _PASSING = {
     "ExpiredToken": "the AWS credentials have expired",
     "ExpiredTokenException": "the AWS credentials have expired",
     "RequestExpired": _CLOCK,
     "RequestTimeTooSkewed": _CLOCK,
-    "OverLimit": f"{MOST_IN_FLIGHT:,} messages are in flight, and SQS gives no more",
+    "OverLimit": f"{MOST_IN_FLIGHT:,} messages are in flight, the limit of SQS",
 }
 
 
 class Received(msgspec.Struct, frozen=True):
-    """One message in hand.
+    """One message as SQS delivered it.
 
     Attributes:
         id: SQS's message id.
-        receipt: what it takes to delete it or to change its visibility.
-        body: what SNS delivered.
-        times: how many times it has been received, this one included.
+        receipt: the receipt handle, with which to delete it or to change its visibility.
+        body: the body.
+        times: how many times it was received, this time included.
         sent_at: when it was sent to the queue, UTC.
     """
 
@@ -84,11 +85,11 @@ class Received(msgspec.Struct, frozen=True):
 
 
 class BatchFailures(msgspec.Struct, frozen=True):
-    """Messages to which SQS did not do what it was asked, by their receipts.
+    """The messages for which a batch call failed, by their receipt handles.
 
     Attributes:
-        expired: they are, or will be, visible to others again, and no asking changes that.
-        failed: SQS could not do it, in spite of retries.
+        expired: their receipt handles are no longer valid: other receivers get the messages.
+        failed: SQS failed to handle them, in spite of retries.
     """
 
     expired: frozenset[str] = frozenset()
@@ -96,14 +97,14 @@ class BatchFailures(msgspec.Struct, frozen=True):
 
     @property
     def count(self) -> int:
-        """How many messages these are."""
+        """The number of messages."""
         return len(self.expired) + len(self.failed)
 
 
 class Queue:
-    """One SQS queue. Every method raises `QueueError` where SQS rejects or can't be reached.
+    """One SQS queue. It may be used by several threads at once.
 
-    May be used by several threads at once.
+    Every method raises `QueueError` where SQS rejects the call or can't be reached.
     """
 
     def __init__(self, client: "SQSClient", url: str) -> None:
@@ -111,7 +112,12 @@ class Queue:
         self._url = url
 
     def receive(self, wait_seconds: int, visibility_seconds: int) -> list[Received]:
-        """At most ten messages, invisible to others for that long; waits for the first one."""
+        """Receive at most ten messages.
+
+        Args:
+            wait_seconds: how long SQS waits for the first message.
+            visibility_seconds: how long the messages stay invisible to other receivers.
+        """
         try:
             answer = self._client.receive_message(
                 QueueUrl=self._url,
@@ -121,7 +127,7 @@ class Queue:
                 MessageSystemAttributeNames=["ApproximateReceiveCount", "SentTimestamp"],
             )
         except (ClientError, BotoCoreError) as error:
-            _reject("can't receive", error)
+            _raise("can't receive messages (sqs:ReceiveMessage)", error)
         return [
             Received(
                 id=message["MessageId"],
@@ -136,24 +142,24 @@ class Queue:
         ]
 
     def delete(self, messages: Sequence[Received]) -> BatchFailures:
-        """Delete at most ten messages. Those that remain come again and are known then."""
+        """Delete at most ten messages. SQS delivers the others again after their timeout."""
         entries: list[DeleteMessageBatchRequestEntryTypeDef] = [
             {"Id": str(i), "ReceiptHandle": m.receipt} for i, m in enumerate(messages)
         ]
-        return _settle(
-            "can't delete",
+        return _call_batch(
+            "can't delete messages (sqs:DeleteMessage)",
             entries,
             lambda some: self._client.delete_message_batch(QueueUrl=self._url, Entries=some),
         )
 
     def set_visibility(self, messages: Sequence[tuple[Received, int]]) -> BatchFailures:
-        """Have at most ten messages become visible after so many seconds, counted from now."""
+        """Make at most ten messages visible after the given seconds, counted from now."""
         entries: list[ChangeMessageVisibilityBatchRequestEntryTypeDef] = [
             {"Id": str(i), "ReceiptHandle": m.receipt, "VisibilityTimeout": after}
             for i, (m, after) in enumerate(messages)
         ]
-        return _settle(
-            "can't change the visibility of messages",
+        return _call_batch(
+            "can't change the visibility of messages (sqs:ChangeMessageVisibility)",
             entries,
             lambda some: self._client.change_message_visibility_batch(
                 QueueUrl=self._url, Entries=some
@@ -161,7 +167,7 @@ class Queue:
         )
 
     def depth(self) -> Depth:
-        """How many messages there are, approximately."""
+        """The approximate number of messages."""
         names: list[QueueAttributeNameType] = [
             "ApproximateNumberOfMessages",
             "ApproximateNumberOfMessagesNotVisible",
@@ -170,16 +176,16 @@ class Queue:
         try:
             answer = self._client.get_queue_attributes(QueueUrl=self._url, AttributeNames=names)
         except (ClientError, BotoCoreError) as error:
-            _reject("can't read the queue's attributes", error)
+            _raise("can't read the queue's attributes (sqs:GetQueueAttributes)", error)
         return Depth(*(int(answer["Attributes"][name]) for name in names))
 
 
 def open_queue(url: str, wait_seconds: int, connections: int) -> Queue:
-    """The queue at `url`, with boto3's own settings (`AWS_REGION`, credentials, …).
+    """Open the queue at `url`, with boto3's own settings (`AWS_REGION`, credentials, …).
 
     Args:
-        url: of the queue.
-        wait_seconds: how long a receive may wait for messages.
+        url: the URL of the queue.
+        wait_seconds: the longest `wait_seconds` of a receive.
         connections: how many calls may run at once.
 
     Raises:
@@ -188,36 +194,36 @@ def open_queue(url: str, wait_seconds: int, connections: int) -> Queue:
     config = Config(
         retries={"mode": "standard", "total_max_attempts": 4},
         max_pool_connections=connections,
-        connect_timeout=_PATIENCE_SECONDS,
-        read_timeout=wait_seconds + _PATIENCE_SECONDS,
+        connect_timeout=_TIMEOUT_SECONDS,
+        read_timeout=wait_seconds + _TIMEOUT_SECONDS,
         tcp_keepalive=True,
-        # The calls here are few and typed; checking them each time costs a tenth of the call.
+        # mypy checks the few calls here; boto3's check at run time costs a tenth of a call.
         parameter_validation=False,
     )
     return Queue(open_client("sqs", config), url)
 
 
-def _settle(what: str, entries: Sequence[Any], call: Callable[[Any], Any]) -> BatchFailures:
-    """Call with all entries, then again with those that SQS failed to handle."""
+def _call_batch(what: str, entries: Sequence[Any], call: Callable[[Any], Any]) -> BatchFailures:
+    """Call with all entries, and retry those that SQS failed to handle."""
     expired: set[str] = set()
-    for tried in range(_TRIES):
-        if tried:
-            time.sleep(pause(tried, _PAUSE_SECONDS))
+    for failures in range(_ATTEMPTS):
+        if failures:
+            time.sleep(pause(failures, _PAUSE_SECONDS))
         try:
             answer = call(entries)
         except (ClientError, BotoCoreError) as error:
-            _reject(what, error)
+            _raise(what, error)
         receipts = {entry["Id"]: entry["ReceiptHandle"] for entry in entries}
         failed = {entry["Id"]: entry["SenderFault"] for entry in answer.get("Failed", [])}
-        # A fault of the sender's is a receipt that is no longer good.
-        expired |= {receipts[name] for name, ours in failed.items() if ours}
+        # SenderFault: the receipt handle is no longer valid.
+        expired |= {receipts[entry] for entry, sender_fault in failed.items() if sender_fault}
         entries = [e for e in entries if failed.get(e["Id"]) is False]
         if not entries:
             break
     return BatchFailures(frozenset(expired), frozenset(e["ReceiptHandle"] for e in entries))
 
 
-def _reject(what: str, error: ClientError | BotoCoreError) -> NoReturn:
+def _raise(what: str, error: ClientError | BotoCoreError) -> NoReturn:
     code = error.response["Error"]["Code"] if isinstance(error, ClientError) else ""
     lasting = isinstance(error, NoCredentialsError | PartialCredentialsError)
     advice = _PASSING.get(code)
@@ -225,5 +231,5 @@ def _reject(what: str, error: ClientError | BotoCoreError) -> NoReturn:
         advice = _CLOCK
     elif code in _LASTING:
         lasting, advice = True, _LASTING[code]
-    problem = f"the queue {what}: {error}" + (f": {advice}" if advice else "")
+    problem = f"{what}: {error}" + (f": {advice}" if advice else "")
     raise QueueError(problem, lasting=lasting) from error

@@ -1,1 +1,1 @@
-"""What SES says: pure functions from a queue message to events."""
+"""The messages of SES: pure functions from a queue message to events."""

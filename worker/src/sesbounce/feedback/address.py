@@ -1,4 +1,4 @@
-"""One e-mail address, as SES wrote it, brought to the key under which it is remembered."""
+"""Normalises an e-mail address as SES wrote it to the key under which the database stores it."""
 
 import hashlib
 import unicodedata
@@ -10,11 +10,11 @@ import msgspec
 # RFC 5321, 4.5.3.1: 64 octets of local part, "@", 255 octets of domain.
 MAX_LENGTH = 320
 
-# RFC 5322, 2.1.1. What is longer is no address, and would take its time to normalise.
+# RFC 5322, 2.1.1. A longer text is no address, and slow to normalise.
 _LONGEST_LINE = 998
 
-# RFC 5322, 3.2.3 `atext` leaves these out; an unquoted local part or a domain with one of
-# them is no address.
+# RFC 5322, 3.2.3: `atext` excludes these. A text with one of them in its domain or in an
+# unquoted local part is no address.
 _FORBIDDEN = frozenset(' ()<>[]:;@\\,"')
 
 
@@ -22,10 +22,10 @@ class Address(msgspec.Struct, frozen=True):
     """An address and its key.
 
     Attributes:
-        key: what equal mailboxes share: no display name, lower case, the domain as IDNA
-            A-label (RFC 5891), at most 320 characters.
+        key: equal for all spellings of one mailbox: no display name, lower case, the domain as
+            IDNA A-labels (RFC 5891), at most 320 characters.
         original: the text as it was received.
-        parsed: whether the text is an address; if not, the key is the text itself, folded.
+        parsed: whether the text is an address; if not, the key is the text in lower case.
     """
 
     key: str
@@ -36,9 +36,9 @@ class Address(msgspec.Struct, frozen=True):
 def parse(text: str) -> Address:
     """Read one address as it stands in an SES message, with or without a display name.
 
-    The local part is folded to lower case although RFC 5321 lets a host tell cases apart:
-    none of note does. Dots and `+tags` stay, for what they mean is the provider's affair.
-    Never raises: what is no address is kept and flagged.
+    The local part is converted to lower case: RFC 5321 allows hosts to distinguish case, but no
+    large one does. Dots and `+tags` stay: each provider gives them its own meaning. The function
+    never raises: a text that is no address is kept, with `parsed` false.
     """
     if len(text) > _LONGEST_LINE:
         return _unparsed(text)
@@ -57,17 +57,17 @@ def _unparsed(text: str) -> Address:
 
 
 def without_display_name(text: str) -> str:
-    """The address as it was written: what stands in the angle brackets, if there are any.
+    """The address as it was written: the text in the angle brackets, or all of it without any.
 
-    The parsers of RFC 5322 headers give up on the unquoted commas and dots that real display
-    names hold, or take the first word for the address; the brackets are what counts.
+    Parsers of RFC 5322 headers fail on the unquoted commas and dots of real display names, or
+    read the first word as the address. So only the brackets are read.
     """
     text = text.strip()
     return text[:-1].rpartition("<")[2].strip() if text.endswith(">") else text
 
 
 def _fold_local(local: str) -> str:
-    """The local part in lower case, quoted only where it must be; empty if it is none."""
+    """The local part in lower case, quoted only where needed; empty if it is not valid."""
     quoted = len(local) > 1 and local[0] == local[-1] == '"'
     content = unquote(local) if quoted else local
     if not content or not content.isprintable():
@@ -78,10 +78,10 @@ def _fold_local(local: str) -> str:
 
 
 def _fold_domain(domain: str) -> str:
-    """The domain in lower case as A-labels, without the root's dot; empty if it is none.
+    """The domain in lower case as A-labels, without a final dot; empty if it is not valid.
 
-    Real bounces come from domains that DNS names but IDNA forbids (underscores): ASCII
-    domains are folded, not judged.
+    Real bounces come from domains that exist in DNS although IDNA forbids them (underscores): so
+    ASCII domains are converted to lower case and not checked against IDNA.
     """
     domain = domain.rstrip(".").lower()
     literal = domain.removeprefix("[").removesuffix("]") if domain.startswith("[") else domain
@@ -93,14 +93,14 @@ def _fold_domain(domain: str) -> str:
     if domain.isascii():
         return domain
     try:
-        # IDNA knows full stops that are not ASCII's.
+        # IDNA also reads some full stops outside ASCII as dots.
         return idna.encode(domain, uts46=True).decode().rstrip(".")
     except idna.IDNAError:
         return ""
 
 
 def _bounded(text: str) -> str:
-    """The text, or for an overlong one its start and a digest that keeps it distinct."""
+    """The text; of a text that is too long, its start and a digest that keeps it distinct."""
     if len(text) <= MAX_LENGTH:
         return text
     digest = hashlib.sha256(text.encode(errors="replace")).hexdigest()[:32]

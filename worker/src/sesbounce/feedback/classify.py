@@ -1,16 +1,19 @@
-"""Judges one recipient by all the evidence that SES gives, the closest to the truth first.
+"""Classifies each recipient of a bounce, delay or complaint under one `Reason`.
 
-1. A subtype by which SES says what it did itself: no remote host is behind it.
-2. An answer that is no delivery status at all: an automatic reply.
-3. What the receiving host said, in the words of a large provider (`replies`).
+SES gives several pieces of evidence, and they may contradict each other. The first of these that
+is there decides:
+
+1. A subtype that names an action of SES itself (a suppression list): no remote host is involved.
+2. A Transient/General bounce without any field of a delivery status: an automatic reply.
+3. A text of a large provider in the diagnostic (`smtp_replies.PROVIDERS`).
 4. The recipient's enhanced status code (RFC 3463), where it is exact.
-5. The words that many hosts use.
-6. The subject of the status code, or of one that the diagnostic quotes, or a reply code there
-   that means one thing (RFC 5321).
-7. The subtype and type of the bounce: SES's guess for the whole message.
+5. A text that many hosts use (`smtp_replies.COMMON`).
+6. The subject of the status code; then a status code that the diagnostic quotes; then a reply
+   code in the diagnostic that has one meaning only (RFC 5321).
+7. The subtype and type of the bounce: SES's estimate for the whole message.
 
-Whatever is found, a recipient whose status is of class 4 or whose action reports no failure
-(RFC 3464) has not bounced for good. Source of the types and subtypes:
+A recipient whose status is of class 4, or whose action reports no failure (RFC 3464), never has
+a hard bounce, whatever the evidence. Source of the types and subtypes:
 https://docs.aws.amazon.com/ses/latest/dg/notification-contents.html#bounce-types
 """
 
@@ -52,8 +55,8 @@ _BY_TYPE = {
 }
 
 # The subject and detail of an enhanced status code (RFC 3463, section 3, and the registry
-# https://www.iana.org/assignments/smtp-enhanced-status-codes). Codes that say no more than
-# the type does are left out: x.0.0, x.4.7 (it expired, for whatever cause), protocol errors.
+# https://www.iana.org/assignments/smtp-enhanced-status-codes). Codes that add nothing to the
+# type are left out: x.0.0, x.4.7 (the mail expired, for any cause), protocol errors.
 _BY_STATUS = {
     (1, 1): Reason.NO_SUCH_MAILBOX,
     (1, 2): Reason.DOMAIN_NOT_FOUND,
@@ -78,7 +81,8 @@ _BY_SUBJECT = {
 # RFC 3464, 2.3.3: actions that report no failure.
 _NO_FAILURE = frozenset({"delayed", "delivered", "relayed", "expanded"})
 
-# A mailbox may be switched on again, and a route found: for good only where SES says so too.
+# A mailbox may be enabled again, and a route may be found: these are hard bounces only where
+# SES's type is Permanent or the status code is about the address.
 _MAY_PASS = frozenset({Reason.MAILBOX_DISABLED, Reason.DOMAIN_NOT_FOUND})
 
 # RFC 3463, 2: class 4.
@@ -107,22 +111,21 @@ _COMPLAINTS = {
     "auth-failure": Reason.COMPLAINT_AUTH_FAILURE,
 }
 
-
-# Blanks around a status and a comment behind it are usual; longer numbers mean nothing. What
-# follows these characters is comment in any case.
+# Blanks around a status and a comment after it are usual; longer numbers have no meaning. Text
+# after so many characters can only be a comment.
 _LONGEST_STATUS = 80
 _STATUS = re.compile(r"\s*(\d{1,4})\.(\d{1,4})\.(\d{1,4})(?!\S)", re.ASCII)
 
 
 class Classified(NamedTuple):
-    """A reason and the evidence that it rests on, in words."""
+    """A reason, and the evidence for it as text."""
 
     reason: Reason
     basis: str
 
 
 class _Status(NamedTuple):
-    """An enhanced status code: class 2, 4 or 5, subject, detail."""
+    """An enhanced status code (RFC 3463): class (2, 4 or 5), subject, detail."""
 
     status_class: int
     subject: int
@@ -130,25 +133,25 @@ class _Status(NamedTuple):
 
 
 def classify_bounce(bounce: Bounce, recipient: BouncedRecipient) -> Classified:
-    """Judge one bounced recipient."""
+    """Classify one recipient of a bounce."""
     if bounce.bounce_sub_type in _BY_SES:
         sub_type = bounce.bounce_sub_type
         return Classified(_BY_SES[sub_type], f"subtype {sub_type}")
-    if _is_answer(bounce, recipient):
+    if _is_auto_reply(bounce, recipient):
         return Classified(Reason.AUTO_REPLY, "an answer, no delivery status")
     by_type = _by_type(bounce)
     if by_type.reason.effect is Effect.NONE:
-        # The message's own fault: only an address that does not exist outweighs it.
+        # SES blames the mail itself: only an address that does not exist outweighs that.
         found = _by_status(recipient.status) or by_type
         return found if found.reason is Reason.NO_SUCH_MAILBOX else by_type
     found = _by_recipient(recipient) or by_type
     if found.reason.effect is not Effect.HARD:
         return found
-    return _not_for_good(bounce, recipient, found) or found
+    return _as_temporary(bounce, recipient, found) or found
 
 
 def classify_delay(delay: DeliveryDelay, recipient: BouncedRecipient) -> Classified:
-    """Judge one recipient of a mail that is delayed: SES goes on trying.
+    """Classify one recipient of a delayed mail, which SES still tries to deliver.
 
     Source of the types: the delivery delay object in
     https://docs.aws.amazon.com/ses/latest/dg/event-publishing-retrieving-sns-contents.html
@@ -161,7 +164,7 @@ def classify_delay(delay: DeliveryDelay, recipient: BouncedRecipient) -> Classif
 
 
 def classify_complaint(complaint: Complaint) -> Classified:
-    """Judge a complaint by its feedback type (RFC 5965, section 7.3); absent is usual."""
+    """Classify a complaint by its feedback type (RFC 5965, section 7.3), which may be absent."""
     sub_type, feedback_type = complaint.complaint_sub_type, complaint.complaint_feedback_type
     if sub_type in _BY_SES:
         return Classified(_BY_SES[sub_type], f"subtype {sub_type}")
@@ -169,15 +172,15 @@ def classify_complaint(complaint: Complaint) -> Classified:
     return Classified(reason, f"feedback type {feedback_type or 'not given'}")
 
 
-def _is_answer(bounce: Bounce, recipient: BouncedRecipient) -> bool:
-    """Whether what came back is somebody's automatic reply: nothing of a DSN is there."""
+def _is_auto_reply(bounce: Bounce, recipient: BouncedRecipient) -> bool:
+    """Whether the bounce is an automatic reply: it has no field of a DSN (RFC 3464)."""
     dsn = (bounce.reporting_mta, recipient.status, recipient.action, recipient.diagnostic_code)
     kind = (bounce.bounce_type, bounce.bounce_sub_type)
     return kind == ("Transient", "General") and not any(dsn)
 
 
 def _by_recipient(recipient: BouncedRecipient) -> Classified | None:
-    """What is said of the recipient itself, the most exact first."""
+    """Classify by the recipient's own evidence, the most exact first; None if none decides."""
     status, diagnostic = recipient.status, recipient.diagnostic_code
     return (
         _by_words(diagnostic, PROVIDERS)
@@ -196,13 +199,13 @@ def _by_words(diagnostic: str | None, table: tuple[Reply, ...]) -> Classified | 
 def _by_status(status: str | None) -> Classified | None:
     code = _parse_status(status)
     reason = _BY_STATUS.get((code.subject, code.detail)) if code else None
-    return Classified(reason, _status_in_words(code)) if reason else None
+    return Classified(reason, _status_text(code)) if reason else None
 
 
 def _by_subject(status: str | None) -> Classified | None:
     code = _parse_status(status)
     reason = _BY_SUBJECT.get(code.subject) if code else None
-    return Classified(reason, _status_in_words(code)) if reason else None
+    return Classified(reason, _status_text(code)) if reason else None
 
 
 def _by_codes(diagnostic: str | None) -> Classified | None:
@@ -220,22 +223,22 @@ def _by_type(bounce: Bounce) -> Classified:
     return Classified(reason, f"type {bounce.bounce_type}/{bounce.bounce_sub_type}")
 
 
-def _not_for_good(
+def _as_temporary(
     bounce: Bounce, recipient: BouncedRecipient, found: Classified
 ) -> Classified | None:
-    """Why a recipient has not bounced for good, whatever else is said."""
+    """The evidence that a hard bounce is only a temporary failure; None if there is none."""
     if (recipient.action or "").lower() in _NO_FAILURE:
         return Classified(Reason.TEMPORARY_FAILURE, f"action {recipient.action}")
     code = _parse_status(recipient.status) or _quoted_status(recipient.diagnostic_code)
     if code and code.status_class == _PERSISTENT_TRANSIENT:
-        return Classified(Reason.TEMPORARY_FAILURE, _status_in_words(code))
+        return Classified(Reason.TEMPORARY_FAILURE, _status_text(code))
     about_the_address = code is not None and code.subject == _ADDRESSING
     if bounce.bounce_type != "Permanent" and found.reason in _MAY_PASS and not about_the_address:
         return Classified(Reason.TEMPORARY_FAILURE, found.basis)
     return None
 
 
-def _status_in_words(code: _Status | None) -> str:
+def _status_text(code: _Status | None) -> str:
     return f"status {'.'.join(map(str, code or ()))}"
 
 
@@ -246,11 +249,11 @@ def _quoted_status(diagnostic: str | None) -> _Status | None:
 
 
 def _parse_status(status: str | None) -> _Status | None:
-    """`5.1.1`, also with a comment behind it; None for what is no status of RFC 3463."""
+    """Parse `5.1.1`, also with a comment after it; None for a text that is no such status."""
     return _read_status((status or "")[:_LONGEST_STATUS])
 
 
-@lru_cache(maxsize=1024)  # there are few of them
+@lru_cache(maxsize=1024)  # few different statuses occur
 def _read_status(status: str) -> _Status | None:
     found = _STATUS.match(status)
     return _Status(*map(int, found.groups())) if found else None

@@ -1,4 +1,4 @@
-"""From the body of one queue message to all that it means: the whole pure core in one call."""
+"""Decodes the body of one queue message: envelope, SES message, classification, events."""
 
 from datetime import datetime
 
@@ -10,11 +10,11 @@ from sesbounce.feedback.recording import Message, Recording
 
 
 class Decoded(Recording, frozen=True, kw_only=True):
-    """What one queue message means: a recording, and where it comes from.
+    """One decoded queue message: its recording and its origin.
 
     Attributes:
-        kind: what SES (or, for a subscription's confirmation, SNS) tells.
-        type: the same in the words of SES or SNS: `Bounce`, `SubscriptionConfirmation`.
+        kind: the kind of the message; `SETUP` for a confirmation that SNS itself wrote.
+        type: the kind in the spelling of SES or SNS: `Bounce`, `SubscriptionConfirmation`.
         mail_id: the SES message id of the mail.
         sns: the fields of the SNS envelope, where there is one.
     """
@@ -29,19 +29,19 @@ def decode(body: str | bytes, sent_at: datetime | None = None) -> Decoded:
     """Decode the body of one SQS message.
 
     Args:
-        body: what SQS delivered.
-        sent_at: when it was sent to the queue; the last resort for a message without a time.
+        body: the body as SQS delivered it.
+        sent_at: when it was sent to the queue, UTC; the time of events that have no other.
 
     Raises:
-        EnvelopeError: what SNS or SQS wrapped around it is broken.
-        NotificationError: what is inside is no message of SES, or a broken one.
+        EnvelopeError: the envelope is broken.
+        NotificationError: the content is no message of SES, or a broken one.
     """
     envelope = open_envelope(body)
     if envelope.sns and envelope.sns.type in CONFIRMATIONS:
         return Decoded([], kind=Kind.SETUP, type=envelope.sns.type, sns=envelope.sns)
     notification = decode_notification(envelope.content, envelope.detail_type)
     kind, mail_id = notification.kind, notification.mail.message_id
-    # What SES says while the wiring is made is no message about mail.
+    # A setup message is not about mail: there is nothing to record.
     message = (
         None
         if kind is Kind.SETUP

@@ -1,9 +1,9 @@
-"""Digests that come in the order of time, where the id of the mail tells it.
+"""Digests that sort by the time of their mail.
 
-SES's message ids begin with 16 hex digits, of the region and of the time in milliseconds. A
-digest that begins with them lies beside those of the same day: an index of millions of them
-takes each new one at its end, where digests without an order are written all over it, a page
-for each. Where ids do not begin like that, nothing is lost but this.
+SES's message ids begin with 16 hex digits that encode the region and the time in milliseconds. A
+digest that begins with the same digits sorts beside the digests of the same day. So a database
+index appends each new digest at its end; random digests would change a page anywhere in the
+index for each row. Digests of mails with other ids are random, and equally correct.
 """
 
 import hashlib
@@ -14,18 +14,20 @@ TIMED_DIGITS = 16
 
 
 def digest(content: bytes, mail_id: str | None) -> str:
-    """64 hex digits: of the mail's time, if its id has it, and of the SHA-256 of the content.
+    """64 hex digits: the SHA-256 of the content, with the mail's time in front where it is known.
 
     Args:
-        content: what tells the thing apart, the mail included.
+        content: the bytes that identify the thing, the mail's id among them.
         mail_id: the SES message id, if there is one.
     """
-    digits = hashlib.sha256(content).hexdigest()
-    return in_time(digits, mail_id)
+    return time_ordered(hashlib.sha256(content).hexdigest(), mail_id)
 
 
-def in_time(digits: str, mail_id: str | None) -> str:
-    """64 hex digits with the mail's time in front, if its id has it; done twice it is the same."""
+def time_ordered(digits: str, mail_id: str | None) -> str:
+    """Replace the first 16 of 64 hex digits by the time in the mail's id, if it holds one.
+
+    The function is idempotent.
+    """
     if mail_id and _TIMED.match(mail_id):
         return mail_id[:TIMED_DIGITS] + digits[TIMED_DIGITS:]
     return digits

@@ -1,11 +1,11 @@
-"""Takes the body of a queue message apart: who wrapped what, and the SES JSON inside.
+"""Opens the envelope of a queue message and finds the message of SES inside.
 
-Four ways lead from SES into a queue, and none needs a setting:
+A message of SES can arrive in four forms; the form is detected, without a setting:
 
 * an SNS notification (the default of a subscription),
 * raw message delivery (the body is what SES published),
 * an EventBridge event of SES, whose `detail` is the SES message,
-* any of them encoded as a JSON string once more, as some bridges do.
+* any of these, encoded again as a JSON string, as some bridges do.
 
 Sources: https://docs.aws.amazon.com/sns/latest/dg/sns-message-and-json-formats.html,
 https://docs.aws.amazon.com/sns/latest/dg/sns-large-payload-raw-message-delivery.html,
@@ -18,19 +18,19 @@ import msgspec
 
 from sesbounce.errors import EnvelopeError
 
-# SNS and SQS carry at most 256 KiB, 1 MiB since 2025; nothing larger can have come from them.
+# SNS and SQS carry at most 256 KiB, 1 MiB since 2025; a larger body is not from them.
 MAX_BYTES = 1024 * 1024
 # How many times a body may be a JSON string that holds JSON.
 _MAX_WRAPPINGS = 3
 _ABSENT = msgspec.Raw()
-# EventBridge's own keys come before the event's.
+# EventBridge writes its own keys first: `detail-type` is within these bytes.
 _HEAD = 200
-# What SNS itself writes when a subscription begins or ends.
+# The types of the messages that SNS itself writes when a subscription begins or ends.
 CONFIRMATIONS = ("SubscriptionConfirmation", "UnsubscribeConfirmation")
 
 
 class Sns(msgspec.Struct, frozen=True, rename="pascal"):
-    """The events of an SNS message, each named as SNS names it, in snake case."""
+    """The fields of an SNS message, with SNS's own names in snake case."""
 
     type: str = ""
     message_id: str | None = None
@@ -50,11 +50,11 @@ class Envelope(msgspec.Struct, frozen=True):
     """An opened envelope.
 
     Attributes:
-        content: what SES published, or for a message that SNS itself wrote (a confirmation of
-            a subscription) nothing. Not always JSON: SES also publishes a line of plain text.
-        sns: the SNS envelope's events; None for raw delivery and EventBridge.
-        published_at: when SNS or EventBridge published it, as they write it.
-        detail_type: what EventBridge calls the event; empty where it did not come through it.
+        content: the message that SES published; empty for a message that SNS itself wrote (a
+            confirmation of a subscription). Not always JSON: SES also publishes a line of text.
+        sns: the fields of the SNS envelope; None for raw delivery and EventBridge.
+        published_at: when SNS or EventBridge published it, ISO 8601, as they write it.
+        detail_type: EventBridge's `detail-type`; empty without EventBridge.
     """
 
     content: bytes
@@ -64,7 +64,7 @@ class Envelope(msgspec.Struct, frozen=True):
 
 
 class _Body(Sns, frozen=True):
-    """Every key that tells the envelopes apart; what else there is, is skipped unread."""
+    """The keys that distinguish the envelopes; other keys are skipped unread."""
 
     detail_type: str = msgspec.field(default="", name="detail-type")
     detail: msgspec.Raw = msgspec.field(default=_ABSENT, name="detail")
@@ -79,11 +79,11 @@ def open_envelope(body: str | bytes) -> Envelope:
     """Open the body of one SQS message.
 
     Raises:
-        EnvelopeError: it is too large, no UTF-8, or a broken envelope.
+        EnvelopeError: the body is too large, not UTF-8, or a broken envelope.
     """
     content = _unwrap(_encode(body), "$")
     if not content.startswith(b"{"):
-        return Envelope(content)  # plain text, which is for `notification` to judge
+        return Envelope(content)  # plain text, which `notification` reads
     return _open_object(content)
 
 
@@ -104,8 +104,8 @@ def _open_object(content: bytes) -> Envelope:
         raise EnvelopeError.of(error) from None
     if body.type or body.message is not None:
         message = _message_of(body)
-        # EventBridge may have gone through SNS. Its key is looked for before the JSON is read:
-        # a message of SES is read by whoever asks for its content.
+        # EventBridge may have published through SNS. A search for its key is cheaper than reading
+        # the JSON here as well as in `notification`.
         if b'"detail-type"' in message[:_HEAD]:
             return msgspec.structs.replace(_open_object(message), sns=body)
         return Envelope(message, body, body.timestamp)
@@ -115,7 +115,7 @@ def _open_object(content: bytes) -> Envelope:
 
 
 def _message_of(sns: Sns) -> bytes:
-    """The published message: SNS sends a string, some test tools the object itself."""
+    """The published message: SNS writes it as a string, some test tools as an object."""
     if sns.type in CONFIRMATIONS:
         return b""
     if sns.message is None:
@@ -126,7 +126,7 @@ def _message_of(sns: Sns) -> bytes:
 
 
 def _unwrap(content: bytes, place: str) -> bytes:
-    """The text inside a JSON string, or inside a string that holds a string."""
+    """The text inside a JSON string, which may itself hold a JSON string."""
     try:
         for _ in range(_MAX_WRAPPINGS):
             if not content.startswith(b'"'):

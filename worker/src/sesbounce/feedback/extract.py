@@ -1,9 +1,9 @@
-"""From one SES message to one `Event` per recipient: who, what, when, why.
+"""Extracts the events from one message of SES: one `Event` for each recipient.
 
-Only the recipients that SES names are ever blamed (`bouncedRecipients`,
-`complainedRecipients`, `delivery.recipients`, `delayedRecipients`), never
-`mail.destination`, which holds everybody the mail was for. What SES tells of the mail as a
-whole (opens, clicks, …) is recorded for each of those, and has no effect.
+Bounces, complaints, deliveries and delays are about the recipients that SES names
+(`bouncedRecipients`, `complainedRecipients`, `delivery.recipients`, `delayedRecipients`), never
+about `mail.destination`, which holds all recipients of the mail. A message about the mail as a
+whole (opens, clicks, …) gives an event without effect for each address of `mail.destination`.
 """
 
 from datetime import UTC, datetime
@@ -34,27 +34,27 @@ from sesbounce.feedback.reason import Effect, Reason
 
 
 class Event(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
-    """One event that SES tells about one recipient.
+    """What SES reports about one recipient, or a person decided; a row of `feedback_event`.
 
     Attributes:
-        kind: what was told.
-        reason: why, from the closed list.
-        effect: what it does to the address.
+        kind: bounce, complaint, delivery, …
+        reason: the reason, from the closed list.
+        effect: the effect on the state of the address.
         address: the key of the address; see `sesbounce.feedback.address`.
         original: the address as SES wrote it.
-        parsed: false where that is no address; the key is then the text, folded.
-        shared: true where a complaint names several recipients, one of whom complained.
+        parsed: whether `original` is an address; if not, the key is its text in lower case.
+        shared: whether it is a complaint that names several recipients: only one complained.
         occurred_at: when it happened, UTC.
         mail_id: the SES message id of the mail.
-        source: who sent the mail.
+        source: the sender of the mail; for a manual decision, the person who made it.
         type: bounceType, complaintFeedbackType, delayType.
         sub_type: bounceSubType, complaintSubType.
         status: the recipient's enhanced status code (RFC 3463).
         action: the recipient's action (RFC 3464).
-        diagnostic: what the receiving side said.
+        diagnostic: the reply of the receiving host; for a manual decision, the person's note.
         feedback_id: the id that SES gave to the bounce or complaint.
         basis: the evidence that the reason rests on.
-        dedupe_key: equal for equal events, however they came.
+        dedupe_key: 64 hex digits, equal for equal events, however SES delivered them.
     """
 
     kind: Kind
@@ -77,17 +77,17 @@ class Event(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=T
     dedupe_key: str
 
 
-class _Telling(msgspec.Struct, frozen=True):
-    """What all feedback of one message has in common."""
+class _EventBuilder(msgspec.Struct, frozen=True):
+    """Builds the events of one message from what they have in common."""
 
     kind: Kind
     mail: Mail
     fallback: str | datetime | None
 
-    def of(
-        self, recipient: str, classified: Classified, timestamp: str | None, **said: Any
+    def event(
+        self, recipient: str, classified: Classified, timestamp: str | None, **details: Any
     ) -> Event:
-        """The feedback for one recipient; `said` holds what is particular to the kind."""
+        """The event of one recipient; `details` are the fields that only some kinds have."""
         address = parse(recipient)
         at = self._occurred_at(timestamp)
         effect = Effect.NONE if self.kind in _COUNTED else classified.reason.effect
@@ -102,40 +102,39 @@ class _Telling(msgspec.Struct, frozen=True):
             mail_id=self.mail.message_id,
             source=self.mail.source,
             basis=classified.basis,
-            dedupe_key=self._dedupe_key(address.key, at, said),
-            **said,
+            dedupe_key=self._dedupe_key(address.key, at, details),
+            **details,
         )
 
     def _occurred_at(self, timestamp: str | None) -> datetime:
         at = timestamp or self.mail.timestamp or self.fallback
         if not at:
-            raise NotificationError("no time anywhere in the message", "$.mail.timestamp")
+            raise NotificationError("the message holds no time", "$.mail.timestamp")
         return at if isinstance(at, datetime) else parse_time(at)
 
-    def _dedupe_key(self, key: str, at: datetime, said: dict[str, Any]) -> str:
-        """A digest of what the event is: never of how, when or how often it came.
+    def _dedupe_key(self, key: str, at: datetime, details: dict[str, Any]) -> str:
+        """A digest that identifies the event, however, whenever and how often SES delivers it.
 
-        It is made of what SES said, not of what sesbounce makes of it, which may change. The
-        mail's id makes it particular; without one, SES's id of the feedback or, failing
-        that, the time does. What may truly happen twice to one mail and address (delays,
-        opens, clicks) has its time and circumstances in the key.
+        It covers what SES wrote, and not how sesbounce classifies it, which may change. The mail
+        is identified by its id; without one, by SES's feedback id or, failing that, the time.
+        Events that can happen several times for one mail and address (delays, opens, clicks,
+        changed subscriptions) have their time and diagnostic in the key as well.
         """
-        identity = self.mail.message_id or said.get("feedback_id") or at.isoformat()
-        what = [said.get(name) for name in ("type", "sub_type", "status", "action")]
+        identity = self.mail.message_id or details.get("feedback_id") or at.isoformat()
+        what = [details.get(name) for name in ("type", "sub_type", "status", "action")]
         event = [self.kind, *what, identity, key]
         if self.kind in _REPEATABLE:
-            event += [at.isoformat(), said.get("diagnostic")]
+            event += [at.isoformat(), details.get("diagnostic")]
         return digest(msgspec.json.encode(event), self.mail.message_id)
 
 
-# Kinds that are recorded and counted, and never change what is known of an address.
+# Kinds that are recorded and counted, and never change the state of an address.
 _COUNTED = frozenset(
     {Kind.DELIVERY_DELAY, Kind.SEND, Kind.OPEN, Kind.CLICK, Kind.REJECT, Kind.RENDERING_FAILURE}
 )
 _REPEATABLE = frozenset({Kind.DELIVERY_DELAY, Kind.OPEN, Kind.CLICK, Kind.SUBSCRIPTION})
 
-
-# Durations are added to times later: none may lie at the end of the calendar.
+# The policy adds durations to times: no time may lie near the end of the calendar.
 _EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 _LATEST = datetime(2200, 1, 1, tzinfo=UTC)
 
@@ -144,32 +143,32 @@ def events_of(notification: Notification, fallback: str | datetime | None = None
     """One `Event` for each recipient that the message names.
 
     Args:
-        notification: what SES said.
+        notification: the message of SES.
         fallback: the time of the envelope, for a message that holds no time. The order is:
-            the bounce's (complaint's, …) own time, the mail's, this one.
+            the time of the bounce (complaint, …), the time of the mail, this one.
 
     Raises:
-        NotificationError: a time that can't be read, or none anywhere.
+        NotificationError: a time can't be read, or there is none.
     """
-    telling = _Telling(notification.kind, notification.mail, fallback)
+    builder = _EventBuilder(notification.kind, notification.mail, fallback)
     match notification.kind:
         case Kind.BOUNCE if notification.bounce:
-            return _of_bounce(telling, notification.bounce)
+            return _of_bounce(builder, notification.bounce)
         case Kind.COMPLAINT if notification.complaint:
-            return _of_complaint(telling, notification.complaint)
+            return _of_complaint(builder, notification.complaint)
         case Kind.DELIVERY if notification.delivery:
-            return _of_delivery(telling, notification.delivery)
+            return _of_delivery(builder, notification.delivery)
         case Kind.DELIVERY_DELAY if notification.delivery_delay:
-            return _of_delay(telling, notification.delivery_delay)
+            return _of_delay(builder, notification.delivery_delay)
         case Kind.SUBSCRIPTION if notification.subscription:
-            return _of_subscription(telling, notification.subscription)
+            return _of_subscription(builder, notification.subscription)
         case _:
-            return _of_mail(telling, notification)
+            return _of_mail(builder, notification)
 
 
-def _of_bounce(telling: _Telling, bounce: Bounce) -> list[Event]:
+def _of_bounce(builder: _EventBuilder, bounce: Bounce) -> list[Event]:
     return [
-        telling.of(
+        builder.event(
             recipient.email_address,
             classify_bounce(bounce, recipient),
             bounce.timestamp,
@@ -184,12 +183,12 @@ def _of_bounce(telling: _Telling, bounce: Bounce) -> list[Event]:
     ]
 
 
-def _of_complaint(telling: _Telling, complaint: Complaint) -> list[Event]:
-    """Mailbox providers redact who complained; SES then names everybody who may have."""
+def _of_complaint(builder: _EventBuilder, complaint: Complaint) -> list[Event]:
+    """Mailbox providers remove the complainer's address; SES then names all who may be it."""
     classified = classify_complaint(complaint)
     shared = len({parse(r.email_address).key for r in complaint.complained_recipients}) > 1
     return [
-        telling.of(
+        builder.event(
             recipient.email_address,
             classified,
             complaint.timestamp or complaint.arrival_date,
@@ -202,17 +201,17 @@ def _of_complaint(telling: _Telling, complaint: Complaint) -> list[Event]:
     ]
 
 
-def _of_delivery(telling: _Telling, delivery: Delivery) -> list[Event]:
+def _of_delivery(builder: _EventBuilder, delivery: Delivery) -> list[Event]:
     delivered = Classified(Reason.DELIVERED, "delivered")
     return [
-        telling.of(recipient, delivered, delivery.timestamp, diagnostic=delivery.smtp_response)
+        builder.event(recipient, delivered, delivery.timestamp, diagnostic=delivery.smtp_response)
         for recipient in delivery.recipients
     ]
 
 
-def _of_delay(telling: _Telling, delay: DeliveryDelay) -> list[Event]:
+def _of_delay(builder: _EventBuilder, delay: DeliveryDelay) -> list[Event]:
     return [
-        telling.of(
+        builder.event(
             recipient.email_address,
             classify_delay(delay, recipient),
             delay.timestamp,
@@ -224,66 +223,67 @@ def _of_delay(telling: _Telling, delay: DeliveryDelay) -> list[Event]:
     ]
 
 
-def _of_subscription(telling: _Telling, subscription: Subscription) -> list[Event]:
-    """A contact's new wishes. SES names no recipient: it is the mail's one and only.
+def _of_subscription(builder: _EventBuilder, subscription: Subscription) -> list[Event]:
+    """A contact's new preferences.
 
-    Only leaving everything is an opt-out; which topics somebody wants is the sender's affair.
+    SES does not name the contact: it is known only where the mail had one recipient. Only
+    `unsubscribeAll` is an opt-out; the sender handles the choice of topics.
     """
     preferences = subscription.new_topic_preferences
-    left = preferences is not None and preferences.unsubscribe_all is True
-    alone = len(telling.mail.destination) == 1
-    reason = Reason.UNSUBSCRIBED if left and alone else Reason.NOT_ABOUT_THE_MAILBOX
-    classified = Classified(reason, f"unsubscribeAll {'true' if left else 'false'}")
-    wishes = msgspec.json.encode(preferences).decode()
+    opted_out = preferences is not None and preferences.unsubscribe_all is True
+    single = len(builder.mail.destination) == 1
+    reason = Reason.UNSUBSCRIBED if opted_out and single else Reason.NOT_ABOUT_THE_MAILBOX
+    classified = Classified(reason, f"unsubscribeAll {'true' if opted_out else 'false'}")
+    choices = msgspec.json.encode(preferences).decode()
     return [
-        telling.of(
+        builder.event(
             recipient,
             classified,
             subscription.timestamp,
             type=subscription.contact_list,
             sub_type=subscription.source,
-            diagnostic=wishes,
+            diagnostic=choices,
         )
-        for recipient in telling.mail.destination
+        for recipient in builder.mail.destination
     ]
 
 
-def _of_mail(telling: _Telling, notification: Notification) -> list[Event]:
-    """What is told of a mail as a whole: one event for each address that it was for."""
+def _of_mail(builder: _EventBuilder, notification: Notification) -> list[Event]:
+    """A message about the mail as a whole: one event for each of its recipients."""
     timestamp: str | None = None
-    said: dict[str, str | None] = {}
+    details: dict[str, str | None] = {}
     match notification.kind:
         case Kind.OPEN if notification.open:
             timestamp = notification.open.timestamp
         case Kind.CLICK if notification.click:
             timestamp = notification.click.timestamp
-            said["diagnostic"] = notification.click.link
+            details["diagnostic"] = notification.click.link
         case Kind.REJECT if notification.reject:
-            said["type"] = notification.reject.reason
+            details["type"] = notification.reject.reason
         case Kind.RENDERING_FAILURE if notification.failure:
-            said["type"] = notification.failure.template_name
-            said["diagnostic"] = notification.failure.error_message
+            details["type"] = notification.failure.template_name
+            details["diagnostic"] = notification.failure.error_message
         case Kind.SETUP | Kind.UNKNOWN:
             return []
-    classified = Classified(Reason.NOT_ABOUT_THE_MAILBOX, telling.kind.value)
+    classified = Classified(Reason.NOT_ABOUT_THE_MAILBOX, builder.kind.value)
     return [
-        telling.of(recipient, classified, timestamp, **said)
-        for recipient in telling.mail.destination
+        builder.event(recipient, classified, timestamp, **details)
+        for recipient in builder.mail.destination
     ]
 
 
 def parse_time(text: str) -> datetime:
-    """Read a time of SES in UTC: ISO 8601, with or without milliseconds, any offset.
+    """Parse a time of SES to UTC: ISO 8601, with or without milliseconds, with any offset.
 
     Raises:
-        NotificationError: it is no time.
+        NotificationError: the text is no time, or one before 1970 or after 2199.
     """
     try:
-        # AWS's own examples hold `2018-10-08T14:05:45 +0000`.
+        # AWS's own examples contain `2018-10-08T14:05:45 +0000`.
         at = datetime.fromisoformat(text.replace(" +", "+").replace(" -", "-"))
         at = (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
         raise NotificationError("not an ISO 8601 time", "$.timestamp") from None
     if not _EARLIEST <= at < _LATEST:
-        raise NotificationError("a time that can't be true", "$.timestamp")
+        raise NotificationError("the time is not between 1970 and 2199", "$.timestamp")
     return at

@@ -1,4 +1,4 @@
-"""What a person decides about an address, as a event like any other."""
+"""Turns a person's decision about an address (suppress or allow) into an event."""
 
 import hashlib
 from datetime import datetime
@@ -16,14 +16,14 @@ from sesbounce.feedback.recording import Recording
 def decide(
     address: str, reason: Reason, at: datetime, *, by: str | None = None, note: str | None = None
 ) -> Recording:
-    """A decision, ready to be recorded.
+    """Make the recording of a manual decision.
 
     Args:
-        address: whom it is about, written in any way.
+        address: the address in any spelling.
         reason: `SUPPRESSED_BY_HAND` or `ALLOWED_BY_HAND`.
-        at: when it was made.
-        by: who made it.
-        note: why.
+        at: when the decision was made, UTC.
+        by: the person who made it.
+        note: the person's note on it.
 
     Raises:
         AddressError: the text is no address.
@@ -31,7 +31,7 @@ def decide(
     parsed = parse(address)
     if not parsed.parsed:
         raise AddressError(f"{address!r} is no address")
-    # A terminal may hand over bytes that are no UTF-8.
+    # The note may hold bytes of a terminal that are not UTF-8.
     note = note and note.encode(errors="replace").decode()
     identity = [Kind.MANUAL, reason, at.isoformat(), parsed.key, by, note]
     event = Event(

@@ -1,9 +1,9 @@
-"""What SES says, typed: every documented field of both schemas.
+"""The messages of SES as types: every documented field of both schemas.
 
-SES speaks in two schemas that differ in the name of one key: notifications of an identity say
-`notificationType`, event publishing of a configuration set says `eventType`. Either key is
-accepted for every kind, as AWS's own pages have mixed them. Fields that are not known here are
-skipped, and values that are not known (a new type or subtype) pass as they are.
+The two schemas differ in the name of one key: notifications of an identity write
+`notificationType`, event publishing of a configuration set writes `eventType`. Either key is
+accepted for every kind, as AWS's own pages have mixed them. Unknown fields are skipped, and
+unknown values (a new type or subtype) are accepted as they are.
 
 Sources: https://docs.aws.amazon.com/ses/latest/dg/notification-contents.html,
 https://docs.aws.amazon.com/ses/latest/dg/event-publishing-retrieving-sns-contents.html
@@ -18,7 +18,11 @@ from sesbounce.errors import NotificationError
 
 
 class Kind(StrEnum):
-    """What SES tells about; `UNKNOWN` is what AWS may add tomorrow, `MANUAL` what people decide."""
+    """The kind of a message and of its events.
+
+    `SETUP` is a message about a topic or subscription, not about mail. `MANUAL` is a person's
+    decision. `UNKNOWN` is any kind that AWS may add later.
+    """
 
     BOUNCE = "bounce"
     COMPLAINT = "complaint"
@@ -54,7 +58,7 @@ _VALIDATED_TOPIC = b"Successfully validated SNS topic"
 
 
 class _Ses(msgspec.Struct, frozen=True, rename="camel"):
-    """Base of everything SES writes: keys in camel case, unknown ones skipped."""
+    """Base of all objects that SES writes: keys in camel case, unknown keys skipped."""
 
 
 class Header(_Ses, frozen=True):
@@ -65,7 +69,7 @@ class Header(_Ses, frozen=True):
 
 
 class CommonHeaders(_Ses, frozen=True):
-    """The headers that SES takes apart itself."""
+    """The headers that SES parses itself."""
 
     message_id: str | None = None
     date: str | None = None
@@ -83,22 +87,22 @@ _H = TypeVar("_H")
 
 
 def _read(kind: type[_H], raw: msgspec.Raw, place: str) -> _H | None:
-    """Read a part that was kept unread; None where it was not there."""
+    """Decode a part of the message that was kept as bytes; None where it is absent."""
     if not bytes(raw):
         return None
     try:
         return msgspec.json.decode(raw, type=kind)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-        refused = NotificationError.of(error)
-        raise NotificationError(refused.problem, place + refused.place.removeprefix("$")) from None
+        failure = NotificationError.of(error)
+        raise NotificationError(failure.problem, place + failure.place.removeprefix("$")) from None
 
 
 class Mail(_Ses, frozen=True):
     """The mail that the message is about.
 
-    `headers`, `common_headers` and `tags` are kept unread until they are asked for: they are
-    most of the message's bytes and no judgement rests on them, so that oddities in them can't
-    lose a bounce.
+    `headers`, `common_headers` and `tags` are decoded only by their `read_…` methods: they are
+    most of the message's bytes, and no verdict depends on them. An error in them can't lose a
+    bounce.
     """
 
     message_id: str | None = None
@@ -115,33 +119,33 @@ class Mail(_Ses, frozen=True):
     tags: msgspec.Raw = msgspec.Raw()
 
     def read_headers(self) -> list[Header]:
-        """The mail's headers, where SES was told to include them.
+        """The mail's headers, if SES is configured to include them.
 
         Raises:
-            NotificationError: they are not what SES documents.
+            NotificationError: they do not have the documented form.
         """
         return _read(list[Header], self.headers, "$.mail.headers") or []
 
     def read_common_headers(self) -> CommonHeaders:
-        """The headers that SES takes apart itself, where it was told to include them.
+        """The headers that SES parses itself, if it is configured to include them.
 
         Raises:
-            NotificationError: they are not what SES documents.
+            NotificationError: they do not have the documented form.
         """
         read = _read(CommonHeaders, self.common_headers, "$.mail.commonHeaders")
         return read or CommonHeaders()
 
     def read_tags(self) -> dict[str, list[str]]:
-        """The tags of the mail, SES's own (`ses:configuration-set`) among them.
+        """The tags of the mail, with SES's own (`ses:configuration-set`).
 
         Raises:
-            NotificationError: they are not what SES documents.
+            NotificationError: they do not have the documented form.
         """
         return _read(dict[str, list[str]], self.tags, "$.mail.tags") or {}
 
 
 class BouncedRecipient(_Ses, frozen=True):
-    """One recipient of a bounce or delay; all but the address only where a DSN came back."""
+    """One recipient of a bounce or delay; the other fields are there only with a DSN."""
 
     email_address: str
     action: str | None = None
@@ -162,7 +166,7 @@ class Bounce(_Ses, frozen=True):
 
 
 class ComplainedRecipient(_Ses, frozen=True):
-    """One recipient who may have complained."""
+    """One recipient that may have complained."""
 
     email_address: str
 
@@ -180,7 +184,7 @@ class Complaint(_Ses, frozen=True):
 
 
 class Delivery(_Ses, frozen=True):
-    """The `delivery` object. Some emulators quote the milliseconds."""
+    """The `delivery` object. Some emulators write the milliseconds as a string."""
 
     recipients: list[str]
     timestamp: str | None = None
@@ -232,14 +236,14 @@ class Failure(_Ses, frozen=True):
 
 
 class TopicStatus(_Ses, frozen=True):
-    """What a contact wants of one topic."""
+    """A contact's choice for one topic of a contact list."""
 
     topic_name: str | None = None
     subscription_status: str | None = None
 
 
 class TopicPreferences(_Ses, frozen=True):
-    """What a contact wants of a contact list."""
+    """A contact's choices for a contact list."""
 
     unsubscribe_all: bool | None = None
     topic_subscription_status: list[TopicStatus] = []
@@ -258,8 +262,8 @@ class Subscription(_Ses, frozen=True):
 class Notification(_Ses, frozen=True):
     """One message of SES, in either schema.
 
-    The object that belongs to `kind` is there (`notification.bounce` for a bounce): what lacks
-    it is refused when it is decoded.
+    `decode_notification` guarantees the object of a bounce, complaint, delivery or delay
+    (`notification.bounce` for a bounce).
     """
 
     notification_type: str | None = None
@@ -282,11 +286,11 @@ class Notification(_Ses, frozen=True):
 
     @property
     def kind(self) -> Kind:
-        """The kind; `Kind.UNKNOWN` where AWS has a new one."""
+        """The kind; `Kind.UNKNOWN` for a type that is not known here."""
         return _KINDS.get(self.type, Kind.UNKNOWN)
 
 
-# Kinds that say nothing without their object; the others carry no event beyond their name.
+# Kinds whose messages are useless without their object.
 _NEEDS = {
     Kind.BOUNCE: "bounce",
     Kind.COMPLAINT: "complaint",
@@ -298,15 +302,15 @@ _decoder = msgspec.json.Decoder(Notification)
 
 
 def decode_notification(content: bytes, detail_type: str = "") -> Notification:
-    """Read what SES published.
+    """Decode one message of SES.
 
     Args:
-        content: what was in the envelope.
-        detail_type: what EventBridge calls it: some events of SES (of its advisor, say) have no
-            type of their own.
+        content: the content of the envelope.
+        detail_type: EventBridge's `detail-type`: some events of SES (those of its advisor, for
+            example) have no type of their own.
 
     Raises:
-        NotificationError: it is no message of SES, or one that lacks what it tells about.
+        NotificationError: the content is no message of SES, or the object of its kind is absent.
     """
     if content.startswith(_VALIDATED_TOPIC):
         return Notification(notification_type="AmazonSnsSubscriptionSucceeded")

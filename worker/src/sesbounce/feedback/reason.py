@@ -1,26 +1,26 @@
-"""Why SES says what it says of a recipient: one closed list of reasons, and what each does.
+"""The closed list of reasons that events are classified under, and the effect of each.
 
-`docs/reasons.md` is this module as a table for people.
+`docs/reasons.md` shows this module as a table.
 """
 
 from enum import StrEnum
 
 
 class Effect(StrEnum):
-    """What a reason does to what is known of the address."""
+    """The effect of an event on the state of its address."""
 
     HARD = "hard"  # the mailbox can't be reached, now or later
-    SOFT = "soft"  # it could not be reached this time: a strike
-    NOT_ATTEMPTED = "not_attempted"  # SES did not try, for what it knows itself
+    SOFT = "soft"  # the mailbox could not be reached this time: a strike
+    NOT_ATTEMPTED = "not_attempted"  # SES did not try to deliver: see its suppression lists
     CONSENT = "consent"  # the recipient opted out
     COMPLAINT = "complaint"
     DELIVERED = "delivered"
-    MANUAL = "manual"  # somebody has decided
-    NONE = "none"  # not about the mailbox
+    MANUAL = "manual"  # a person decided
+    NONE = "none"  # the event says nothing about the mailbox
 
 
 class Reason(StrEnum):
-    """The closed list. The values are what the database and `--json` show."""
+    """The closed list. The values are stored in the database and shown by `--json`."""
 
     NO_SUCH_MAILBOX = "no_such_mailbox"
     DOMAIN_NOT_FOUND = "domain_not_found"
@@ -54,12 +54,12 @@ class Reason(StrEnum):
 
     @property
     def effect(self) -> Effect:
-        """What it does."""
+        """The effect of an event with this reason."""
         return _EFFECTS[self]
 
     @property
-    def words(self) -> str:
-        """The reason in a sentence: `mailbox full`, `abuse`."""
+    def label(self) -> str:
+        """The reason as text for people: `mailbox full`, `abuse`."""
         return self.value.removeprefix("complaint_").replace("_", " ")
 
 
@@ -71,9 +71,9 @@ _EFFECTS = {
     Reason.MAILBOX_FULL: Effect.SOFT,
     Reason.TIMEOUT: Effect.SOFT,
     Reason.BLOCKED: Effect.SOFT,
-    # The sender was too fast, which says nothing about the mailbox.
+    # The sender sent too fast, which says nothing about the mailbox.
     Reason.RATE_LIMITED: Effect.NONE,
-    # Whoever answers has got the mail.
+    # A mailbox that replies has received the mail.
     Reason.AUTO_REPLY: Effect.NONE,
     Reason.TEMPORARY_FAILURE: Effect.SOFT,
     Reason.UNDETERMINED: Effect.SOFT,

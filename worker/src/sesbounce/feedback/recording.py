@@ -1,4 +1,4 @@
-"""What the store records: events, and the message of SES that they come from."""
+"""The input of the store: events, and the message of SES that they come from."""
 
 from collections.abc import Sequence
 
@@ -12,10 +12,10 @@ class Message(msgspec.Struct, frozen=True):
     """One message as SES published it.
 
     Attributes:
-        digest: of the payload; see `sesbounce.feedback.digest`.
-        kind: what SES tells.
+        digest: the digest of the payload; see `sesbounce.feedback.digest`.
+        kind: the kind of the message.
         mail_id: the SES message id of the mail.
-        payload: JSON or a line of text.
+        payload: the message itself: JSON, or a line of text.
     """
 
     digest: str
@@ -25,11 +25,11 @@ class Message(msgspec.Struct, frozen=True):
 
 
 class Recording(msgspec.Struct, frozen=True):
-    """What is recorded together.
+    """Events of one source, which the store records in one transaction.
 
     Attributes:
-        events: in any order; empty for a message that tells of no recipient.
-        message: where the events come from; None for an import or a person's decision.
+        events: the events, in any order; empty for a message that names no recipient.
+        message: the message that they come from; None for an import or a manual decision.
     """
 
     events: Sequence[Event]

@@ -1,7 +1,7 @@
-"""What receiving hosts say when they refuse a mail, and what they mean by it.
+"""The texts that receiving hosts write when they reject a mail, and the reason for each.
 
-Status codes are used loosely; the words of the large providers are not. A table is read from
-the top, the first text that occurs in the diagnostic counts, whatever its case.
+Hosts use status codes loosely, but the large providers' texts are exact. The first row of a
+table whose text occurs in the diagnostic counts; letter case makes no difference.
 """
 
 import re
@@ -26,7 +26,14 @@ _SES = "https://docs.aws.amazon.com/ses/latest/dg/notification-contents.html"
 
 
 class Reply(NamedTuple):
-    """A text, lower case, the reason it stands for, whose it is and where that is documented."""
+    """One row of a table.
+
+    Attributes:
+        text: the text to find in the diagnostic, in lower case.
+        reason: the reason that it stands for.
+        host: the provider or software that writes it.
+        source: the URL that documents it.
+    """
 
     text: str
     reason: Reason
@@ -36,7 +43,7 @@ class Reply(NamedTuple):
 
 # fmt: off
 PROVIDERS = (
-    # About the sender, whatever else they say: before all others, and before the status.
+    # These are about the sender, whatever else the diagnostic holds: so they come first.
     Reply("sender address rejected", Reason.BLOCKED, "Postfix", _POSTFIX),
     Reply("sender verify failed", Reason.BLOCKED, "Exim", _EXIM),
     Reply("sender rejected", Reason.BLOCKED, "many", _RFC5321),
@@ -56,11 +63,11 @@ PROVIDERS = (
     Reply("its content presents a potential security issue", Reason.ATTACHMENT_REJECTED, "Gmail", _GMAIL),
     Reply("message exceeded google's message size limits", Reason.MESSAGE_TOO_LARGE, "Gmail", _GMAIL),
 
-    # Exchange writes 5.1.10, which RFC 7505 has for domains without mail, about a mailbox.
+    # Exchange writes 5.1.10 about a mailbox; RFC 7505 defines it for domains without mail.
     Reply("resolver.adr.recipientnotfound", Reason.NO_SUCH_MAILBOX, "Microsoft", _MICROSOFT),
     Reply("resolver.adr.recipnotfound", Reason.NO_SUCH_MAILBOX, "Microsoft", _MICROSOFT),
     Reply("resolver.adr.exrecipnotfound", Reason.NO_SUCH_MAILBOX, "Microsoft", _MICROSOFT),
-    # 5.4.1 by its number a network problem; Exchange Online means the recipient.
+    # RFC 3463 defines 5.4.1 as a network problem; Exchange Online writes it about the recipient.
     Reply("recipient address rejected: access denied", Reason.NO_SUCH_MAILBOX, "Microsoft", _MICROSOFT),
     Reply("mailbox unavailable (s2017062302)", Reason.NO_SUCH_MAILBOX, "Microsoft", _OUTLOOK),
     Reply("quotaexceededexception", Reason.MAILBOX_FULL, "Microsoft", _MICROSOFT),
@@ -88,15 +95,15 @@ PROVIDERS = (
 
     Reply("550 unknown user", Reason.NO_SUCH_MAILBOX, "NTT docomo", _DOCOMO),
     Reply("552 too much mail data", Reason.MAILBOX_FULL, "NTT docomo", _DOCOMO),
-    # au answers so where the recipient's own filter rejects the sender; with an address
-    # between the code and the colon it means what it says.
+    # au writes this where the recipient's own filter rejects the sender. With an address between
+    # the code and the colon, the user really is unknown.
     Reply("550 : user unknown", Reason.BLOCKED, "au (KDDI)", _KDDI),
     Reply(">: user unknown", Reason.NO_SUCH_MAILBOX, "au (KDDI), Postfix", _KDDI),
 
     Reply("550 invalid recipient", Reason.NO_SUCH_MAILBOX, "SoftBank", _SOFTBANK),
 )
 
-# Words that many hosts use. An exact status code says it better where there is one.
+# Texts that many hosts use. An exact status code is better evidence where there is one.
 COMMON = (
     Reply("recipient address rejected: user unknown", Reason.NO_SUCH_MAILBOX, "Postfix", _POSTFIX),
     Reply("user unknown", Reason.NO_SUCH_MAILBOX, "Sendmail, SES", _SES),
@@ -112,25 +119,25 @@ COMMON = (
 )
 # fmt: on
 
-# SMTP reply codes that mean one thing where no words say otherwise (RFC 5321, 4.2.3). 550 may
-# mean anything, and 553 is more often about the sender than about the recipient.
+# SMTP reply codes with one meaning only, for diagnostics whose text is unknown (RFC 5321, 4.2.3).
+# 550 may mean anything, and 553 is more often about the sender than about the recipient.
 _BY_REPLY_CODE = {
     "551": Reason.NO_SUCH_MAILBOX,  # user not local
     "552": Reason.MAILBOX_FULL,  # exceeded storage allocation
 }
-# `550 5.1.1`, `550-5.1.1`, and within a text that wraps another host's words.
+# `550 5.1.1`, `550-5.1.1`, also where the diagnostic quotes another host's reply.
 _CODES = re.compile(r"(?<![\d.])([245]\d\d)(?:[ -]+([245]\.\d{1,3}\.\d{1,3})|(?=[ -]))", re.ASCII)
-# A diagnostic is a line or two; what is longer is somebody's essay, or an attack.
+# A diagnostic is a line or two; a much longer one is a mistake or an attack.
 _LONGEST = 4000
 
 
 def reply_in(diagnostic: str | None, table: tuple[Reply, ...]) -> Reply | None:
     """The first row of a table whose text occurs in a diagnostic."""
-    said = (diagnostic or "")[:_LONGEST].lower()
-    if not said:
+    text = (diagnostic or "")[:_LONGEST].lower()
+    if not text:
         return None
-    for reply in table:  # a loop: a generator costs as much again as the search
-        if reply.text in said:
+    for reply in table:  # a loop: a generator would double the cost of the search
+        if reply.text in text:
             return reply
     return None
 
@@ -138,12 +145,12 @@ def reply_in(diagnostic: str | None, table: tuple[Reply, ...]) -> Reply | None:
 def codes_in(diagnostic: str | None) -> list[tuple[str, str]]:
     """The SMTP reply codes in a diagnostic, each with its enhanced status code or "".
 
-    A host that gives up on a mail quotes what the other one had said, so there may be several:
+    There may be several, as a host that gives up on a mail quotes the other host's reply:
     `554 4.4.7 Message expired. <452-4.2.2 The recipient's inbox is out of storage space>`.
     """
     return _CODES.findall((diagnostic or "")[:_LONGEST])
 
 
 def reason_of_code(reply_code: str) -> Reason | None:
-    """What an SMTP reply code means by itself, where it means one thing."""
+    """The reason that an SMTP reply code stands for, if it has one meaning only."""
     return _BY_REPLY_CODE.get(reply_code)

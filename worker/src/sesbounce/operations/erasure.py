@@ -19,15 +19,15 @@ from sesbounce.errors import ConfigurationError
 from sesbounce.feedback.address import Address
 from sesbounce.policy.state import State, merge
 from sesbounce.privacy.keyed_hash import Hash, HashKeys
-from sesbounce.privacy.mentions import ERASED, WORDS, Mentions
-from sesbounce.privacy.pseudonymise import hidden_event, hidden_state
+from sesbounce.privacy.mentions import ERASED, TEXT_FIELDS, Mentions
+from sesbounce.privacy.pseudonymise import pseudonymise_event, pseudonymise_state
 from sesbounce.store import schema
 from sesbounce.store.forgotten import use_newest
 from sesbounce.store.rows import event_of
 from sesbounce.store.store import Store, retry_conflicts
 
 _CHUNK = 500
-_HIDDEN = ("address", *WORDS, "dedupe_key")
+_HIDDEN = ("address", *TEXT_FIELDS, "dedupe_key")
 
 
 class Erased(msgspec.Struct, frozen=True):
@@ -111,13 +111,13 @@ def _forget(store: Store, keys: HashKeys, key: str, now: datetime) -> Erased:
             return Erased(None, 0, suppressed=False, why="nothing was known about it")
         use_newest(connection, keys)
         _rename_events(connection, newest, older)
-        known = {newest.name: state or State()}
-        store.revise(connection, known, lambda _: known, now, {newest.name: key})
+        known = {newest.pseudonym: state or State()}
+        store.revise(connection, known, lambda _: known, now, {newest.pseudonym: key})
         table = schema.address
         suppressed = schema.suppressed_at(now).label("suppressed")
-        query = sa.select(table.c.why, suppressed).where(table.c.address == newest.name)
+        query = sa.select(table.c.why, suppressed).where(table.c.address == newest.pseudonym)
         row = connection.execute(query).one()
-    return Erased(newest.name, events, suppressed=bool(row.suppressed), why=row.why)
+    return Erased(newest.pseudonym, events, suppressed=bool(row.suppressed), why=row.why)
 
 
 def _take_over(
@@ -129,7 +129,7 @@ def _take_over(
         All that is known, without what names anybody; None where there is no row.
     """
     table = schema.address
-    names = [newest.name, key, *(hashed.name for hashed in older)]
+    names = [newest.pseudonym, key, *(hashed.pseudonym for hashed in older)]
     query = sa.select(table.c.address, table.c.state, table.c.struck_off)
     query = query.where(table.c.address.in_(names)).order_by(table.c.address).with_for_update()
     rows = {row.address: row for row in connection.execute(query)}
@@ -140,11 +140,11 @@ def _take_over(
     connection.execute(
         sa.update(table)
         .where(table.c.address == kept)
-        .values(address=newest.name, struck_off=any(row.struck_off for row in rows.values()))
+        .values(address=newest.pseudonym, struck_off=any(row.struck_off for row in rows.values()))
     )
     states = {name: msgspec.json.decode(row.state, type=State) for name, row in rows.items()}
     if key in states:
-        states[key] = hidden_state(states[key], newest)
+        states[key] = pseudonymise_state(states[key], newest)
     return reduce(merge, states.values(), State())
 
 
@@ -155,7 +155,8 @@ def _hide_events(connection: sa.Connection, key: str, hashed: Hash) -> int:
     while True:
         query = sa.select(table).where(table.c.address == key).order_by(table.c.id).limit(_CHUNK)
         hidden = {
-            row.id: hidden_event(event_of(row), hashed) for row in connection.execute(query).all()
+            row.id: pseudonymise_event(event_of(row), hashed)
+            for row in connection.execute(query).all()
         }
         if not hidden:
             return events
@@ -185,8 +186,8 @@ def _rename_events(connection: sa.Connection, newest: Hash, older: Sequence[Hash
     table = schema.event
     connection.execute(
         sa.update(table)
-        .where(table.c.address.in_([hashed.name for hashed in older]))
-        .values(address=newest.name, original=newest.name)
+        .where(table.c.address.in_([hashed.pseudonym for hashed in older]))
+        .values(address=newest.pseudonym, original=newest.pseudonym)
     )
 
 
@@ -212,12 +213,12 @@ def _give_up_messages(store: Store, mentions: Mentions) -> int:
 def _cut_events(store: Store, mentions: Mentions, around: set[str]) -> int:
     """Cut somebody out of the events about others; returns out of how many."""
     table = schema.event
-    columns = [table.c.address, *(table.c[name] for name in WORDS)]
+    columns = [table.c.address, *(table.c[name] for name in TEXT_FIELDS)]
     cut = 0
     for rows in _pages(store, table.c.id, columns, mentions):
         changed = []
         for row in rows:
-            said = {name: getattr(row, name) for name in WORDS}
+            said = {name: getattr(row, name) for name in TEXT_FIELDS}
             named = {name: mentions.cut(text) for name, text in said.items() if text}
             if mentions.within(row.address):
                 around.add(row.address)

@@ -1,1 +1,1 @@
-"""What follows from the events: the state of an address and its verdict. Pure."""
+"""The state of an address and the verdict on it. Pure: no I/O, no clock."""

@@ -1,4 +1,4 @@
-"""One suppressed address, as lists hold it."""
+"""One suppressed address, as sesbounce lists and exports it."""
 
 from datetime import datetime
 
@@ -9,17 +9,18 @@ from sesbounce.feedback.reason import Reason
 
 
 class Suppressed(msgspec.Struct, frozen=True):
-    """One suppressed address, as sesbounce's own lists hold it; the columns of its CSV.
+    """One suppressed address; the fields are the columns of sesbounce's own CSV format.
 
     Attributes:
-        address: the key.
-        original: as SES wrote it.
-        reason: why it is suppressed.
-        kind: what told of it.
-        since: since when.
-        until: until when; None for good.
+        address: the key of the address; see `sesbounce.feedback.address`.
+        original: the address as SES wrote it.
+        reason: the reason of the suppression.
+        kind: the kind of the event that suppressed it.
+        since: when the suppression began, UTC.
+        until: when it ends, UTC; None where it has no end.
         why: the verdict in one sentence.
-        strikes: what a suppression for a time rests on, as `formats.strike_text` writes it.
+        strikes: the strikes that a suppression with an end rests on, oldest first, each as
+            `strike_text` writes it.
     """
 
     address: str
@@ -33,5 +34,5 @@ class Suppressed(msgspec.Struct, frozen=True):
 
 
 def strike_text(at: datetime, reason: Reason) -> str:
-    """A strike as sesbounce's own lists hold it: `2026-11-20T12:00:00+00:00 mailbox_full`."""
+    """A strike in sesbounce's own list format: `2026-11-20T12:00:00+00:00 mailbox_full`."""
     return f"{at.isoformat()} {reason}"

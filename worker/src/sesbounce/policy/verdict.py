@@ -1,10 +1,8 @@
-"""From all that is known of an address to one verdict: may it be mailed, and if not, why?
+"""The verdict on one address: may the sender mail it, and if not, why?
 
-What is known is a small `State` whose merge is commutative, associative and idempotent: the
-same events, in any order, any number of times and in any split over workers, give the same
-state. The verdict is a function of the state and the policy alone. No clock takes part in
-either; a verdict is asked for a moment (`Verdict.suppressed_at`), so that what is stored never
-depends on when it was judged.
+`judge` computes the verdict from the address's `State` and the `Policy` alone, without a clock,
+so that the stored verdict never depends on when it was computed. `Verdict.suppressed_at` answers
+for a moment.
 """
 
 from collections.abc import Iterator, Sequence
@@ -20,17 +18,17 @@ from sesbounce.policy.state import Evidence, State
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
-    """The numbers of the judgement.
+    """The thresholds and durations that `judge` applies; each is a setting.
 
     Attributes:
-        strikes: how many strikes, with no delivery in between, suppress an address.
-        window: the time within which they must have come.
-        probation: how long they suppress it, the first time.
-        probation_growth: by what each further probation is longer than the one before.
-        probation_longest: the limit of that growth.
-        not_attempted: how long an address is suppressed that SES did not attempt.
-        possible_complaint: what a complaint does that names several recipients, one of whom
-            made it: a strike for each, the suppression of all, or nothing.
+        strikes: the number of strikes, without a delivery in between, that suppress an address.
+        window: the time within which the strikes must fall.
+        probation: how long the first probation suppresses the address.
+        probation_growth: the factor by which each probation is longer than the one before.
+        probation_longest: the longest probation.
+        not_attempted: how long an address is suppressed after SES did not try to deliver to it.
+        possible_complaint: the effect of a complaint that names several recipients, though only one
+            complained: a strike for each, the suppression of all, or nothing.
     """
 
     strikes: int = 3
@@ -43,14 +41,14 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Verdict(msgspec.Struct, frozen=True, gc=False, kw_only=True):
-    """The judgement of one address.
+    """The verdict on one address.
 
     Attributes:
-        since: when it became suppressed; None where nothing speaks against mailing it.
-        until: when it may be mailed again; None for never.
-        reason: the reason of the evidence that decided.
-        kind: what told of it.
-        why: the judgement in one sentence.
+        since: when the suppression began, UTC; None where the sender may mail the address.
+        until: when the suppression ends, UTC; None where it has no end.
+        reason: the reason of the evidence that decided; None where there is none.
+        kind: the kind of event that the evidence comes from; None where there is none.
+        why: the verdict in one sentence.
     """
 
     since: datetime | None = None
@@ -61,35 +59,36 @@ class Verdict(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
     @property
     def for_good(self) -> bool:
-        """Whether it suppresses without an end."""
+        """Whether the address is suppressed without an end."""
         return self.since is not None and self.until is None
 
     def suppressed_at(self, now: datetime) -> bool:
-        """Whether the address must not be mailed at this moment."""
+        """Whether the sender must not mail the address at this moment."""
         return self.since is not None and (self.until is None or now < self.until)
 
 
 def judge(state: State, policy: Policy) -> Verdict:
-    """The verdict on an address of which `state` is known.
+    """The verdict on the address whose state this is.
 
-    The newest decision of a person holds until something comes later that suppresses for good.
-    Of what does, a complaint comes before all; else what suppresses longest counts.
+    The latest manual decision holds until later evidence suppresses the address without an end.
+    Such evidence comes before a suppression with an end, and a complaint before other evidence.
+    Of several suppressions with an end, the one that ends last counts.
     """
-    for_good = list(_for_good(state, policy))
+    endless = list(_endless(state, policy))
     manual = state.manual
     if manual:
-        for_good = [(evidence, what) for evidence, what in for_good if evidence.at > manual.at]
-    if for_good:
-        evidence, what = for_good[0]
-        return _verdict(evidence, None, f"{what}: {evidence.in_words()}; not to be mailed again")
+        endless = [(evidence, what) for evidence, what in endless if evidence.at > manual.at]
+    if endless:
+        evidence, what = endless[0]
+        return _verdict(evidence, None, f"{what}: {evidence.describe()}; not to be mailed again")
     if manual:
-        return _decided(manual)
+        return _manual(manual)
     timed = [v for v in (_not_attempted(state, policy), _probation(state, policy)) if v]
     return max(timed, key=attrgetter("until"), default=Verdict())
 
 
-def _for_good(state: State, policy: Policy) -> Iterator[tuple[Evidence, str]]:
-    """What suppresses for good, the weightiest first, and what it is called."""
+def _endless(state: State, policy: Policy) -> Iterator[tuple[Evidence, str]]:
+    """The evidence that suppresses without an end, most important first, with its label."""
     shared = state.possible_complaint if policy.possible_complaint == "suppress" else None
     for evidence, what in (
         (state.complaint, "complaint"),
@@ -101,11 +100,10 @@ def _for_good(state: State, policy: Policy) -> Iterator[tuple[Evidence, str]]:
             yield evidence, what
 
 
-def _decided(manual: Evidence) -> Verdict:
-    """What a person has decided."""
-    if manual.reason is Reason.SUPPRESSED_BY_HAND:
-        return _verdict(manual, None, manual.in_words())
-    return Verdict(why=manual.in_words())
+def _manual(decision: Evidence) -> Verdict:
+    if decision.reason is Reason.SUPPRESSED_BY_HAND:
+        return _verdict(decision, None, decision.describe())
+    return Verdict(why=decision.describe())
 
 
 def _verdict(evidence: Evidence, until: datetime | None, why: str) -> Verdict:
@@ -122,15 +120,15 @@ def _not_attempted(state: State, policy: Policy) -> Verdict | None:
     if not state.not_attempted:
         return None
     until = state.not_attempted.at + policy.not_attempted
-    why = f"SES did not try: {state.not_attempted.in_words()}; mailable again on {until:%Y-%m-%d}"
+    why = f"SES did not try: {state.not_attempted.describe()}; mailable again on {until:%Y-%m-%d}"
     return _verdict(state.not_attempted, until, why)
 
 
 def _probation(state: State, policy: Policy) -> Verdict | None:
-    """The last probation that the strikes amount to, oldest strike first.
+    """The last probation that the strikes lead to, counted from the oldest strike on.
 
-    Strikes that come during a probation were in flight when it began and count for nothing;
-    after it the count starts anew, and the next probation is longer.
+    Strikes during a probation do not count: their mails were in flight when it began. After it
+    the count starts at zero, and the next probation is longer.
     """
     if len(state.strikes) < policy.strikes:
         return None
@@ -138,13 +136,13 @@ def _probation(state: State, policy: Policy) -> Verdict | None:
     length = min(policy.probation, policy.probation_longest)
     run: list[Evidence] = []
     for strike in reversed(_since_delivery(state)):
-        if (last and last.suppressed_at(strike.at)) or not _counts(strike, policy):
+        if (last and last.suppressed_at(strike.at)) or not _counts_as_strike(strike, policy):
             continue
         run = [*(s for s in run if strike.at - s.at <= policy.window), strike]
         if len(run) >= policy.strikes:
             until = strike.at + length
             why = (
-                f"{len(run)} strikes in {policy.window.days} days, last: {strike.in_words()}; "
+                f"{len(run)} strikes in {policy.window.days} days, last: {strike.describe()}; "
                 f"mailable again on {until:%Y-%m-%d}"
             )
             last = _verdict(strike, until, why)
@@ -154,15 +152,14 @@ def _probation(state: State, policy: Policy) -> Verdict | None:
 
 
 def _since_delivery(state: State) -> Sequence[Evidence]:
-    """The strikes since something was delivered for good, newest first.
+    """The strikes since the last delivery of a mail that did not bounce, newest first.
 
-    Some hosts accept a mail and send it back later: its delivery proves nothing.
+    Some hosts accept a mail and send it back later: the delivery of such a mail proves nothing.
     """
-    struck = {strike.mail_id for strike in state.strikes}
-    lasting = (d.at for d in state.deliveries if d.mail_id not in struck)
-    delivered_at = max(lasting, default=None)
+    bounced = {strike.mail_id for strike in state.strikes}
+    delivered_at = max((d.at for d in state.deliveries if d.mail_id not in bounced), default=None)
     return [s for s in state.strikes if delivered_at is None or s.at > delivered_at]
 
 
-def _counts(strike: Evidence, policy: Policy) -> bool:
+def _counts_as_strike(strike: Evidence, policy: Policy) -> bool:
     return strike.reason.effect is not Effect.COMPLAINT or policy.possible_complaint == "strike"

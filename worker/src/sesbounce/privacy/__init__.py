@@ -1,1 +1,1 @@
-"""Erasure that keeps an address suppressed. Pure."""
+"""Erases an address and keeps it suppressed. Pure: no I/O, no clock."""

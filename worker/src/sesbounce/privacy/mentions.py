@@ -1,4 +1,4 @@
-"""Finds addresses in texts of others, and cuts them out."""
+"""Finds addresses in texts (diagnostics, notes, whole messages) and cuts them out."""
 
 import re
 import unicodedata
@@ -15,9 +15,8 @@ from sesbounce.policy.state import Evidence, Spelling, State, map_evidence
 
 ERASED = "[forgotten]"
 
-
-# The columns of a event that hold words of others, any of which may name somebody.
-WORDS = (
+# The fields of an event whose text comes from outside, and may contain any address.
+TEXT_FIELDS = (
     "original",
     "mail_id",
     "source",
@@ -30,63 +29,64 @@ WORDS = (
     "basis",
 )
 
-
-# Whatever may be an address in a text, also one in a link.
+# A text that may be an address, also in a link.
 _CANDIDATE = re.compile(r"""(?<![^\s<>()\[\],;:\\"@])([^\s<>()\[\],;:\\"@]+)(?:@|%40)([\w.-]+)""")
-
-
-_IN_A_LINK = re.compile(r"[=&?/]")
+_LINK_SEPARATOR = re.compile(r"[=&?/]")
 
 
 class Mentions:
-    """Finds addresses in texts of others, however they are written there.
+    """Finds given addresses in texts, in any spelling.
 
-    Letter case, display names, IDNA, links (`jane%40example.com`) and the return paths of
-    mailing lists (`bounce+jane=example.com@lists.example`) make no difference; somebody whose
-    address merely ends or begins in the same way is not touched.
+    It finds them in any letter case, with display names, as IDNA A-labels or U-labels, in links
+    (`jane%40example.com`) and in the return paths of mailing lists
+    (`bounce+jane=example.com@lists.example`). It does not find them in a longer address that
+    begins or ends with the same text.
     """
 
     def __init__(self, addresses: Iterable[str]) -> None:
-        """Take the keys of the addresses."""
+        """Compile the pattern of the addresses, given by their keys."""
         self._keys = list(addresses)
         self._pattern = re.compile("|".join(map(_pattern, self._keys)), re.IGNORECASE)
 
     def within(self, text: str | None) -> bool:
-        """Whether a text names one of them."""
+        """Whether a text contains one of the addresses."""
         return bool(text and self._pattern.search(unicodedata.normalize("NFC", text)))
 
     def cut(self, text: str) -> str:
-        """The text without them."""
+        """The text with each of the addresses replaced by `ERASED`."""
         return self._pattern.sub(ERASED, unicodedata.normalize("NFC", text))
 
     def cut_event(self, event: Event) -> Event:
-        """A event about somebody else, without them."""
-        named = {
-            name: self.cut(text) for name in WORDS if self.within(text := getattr(event, name))
+        """Cut the addresses out of an event about another address."""
+        changed = {
+            name: self.cut(text)
+            for name in TEXT_FIELDS
+            if self.within(text := getattr(event, name))
         }
-        return msgspec.structs.replace(event, **named) if named else event
+        return msgspec.structs.replace(event, **changed) if changed else event
 
     def cut_state(self, state: State) -> State:
-        """The state of somebody else, without them."""
+        """Cut the addresses out of the state of another address."""
 
         def cut(evidence: Evidence) -> Evidence:
-            words = ("mail_id", "status", "note")
+            fields = ("mail_id", "status", "note")
             return msgspec.structs.replace(
-                evidence, **{name: self.cut(getattr(evidence, name)) for name in words}
+                evidence, **{name: self.cut(getattr(evidence, name)) for name in fields}
             )
 
         spelling = state.spelling and Spelling(state.spelling.at, self.cut(state.spelling.text))
         return map_evidence(msgspec.structs.replace(state, spelling=spelling), cut)
 
     def within_payload(self, payload: str) -> bool:
-        """Whether a message names one of them."""
+        """Whether a message contains one of the addresses, in any of its strings."""
         return any(map(self.within, _texts(payload)))
 
     @property
     def tokens(self) -> list[str] | None:
-        """What texts that name them contain in any case, as no writer of JSON escapes it.
+        """A token of ASCII letters and digits for each address, to preselect texts in SQL.
 
-        None where there is no such thing, as in an address without any ASCII letter.
+        A text that contains the address contains its token too, in some letter case, and no JSON
+        encoder escapes it. None if the local part of an address holds no ASCII letter or digit.
         """
         locals_ = [key.rpartition("@")[0] or key for key in self._keys]
         runs = [max(re.findall("[a-z0-9]+", text), key=len, default="") for text in locals_]
@@ -106,7 +106,7 @@ def _pattern(key: str) -> str:
 
 
 def _domain_names(domain: str) -> set[str]:
-    """A domain as A-labels and as U-labels."""
+    """The spellings of a domain: as A-labels and as U-labels (RFC 5890)."""
     try:
         return {domain, idna.decode(domain)}
     except idna.IDNAError:
@@ -114,16 +114,18 @@ def _domain_names(domain: str) -> set[str]:
 
 
 def addresses_in(payload: str) -> set[str]:
-    """The keys of all that may be an address in a message."""
-    # Reading JSON is only needed for what it escapes.
+    """The keys of all texts in a message that may be addresses."""
+    # JSON needs decoding only where it holds escapes.
     texts = _texts(payload) if "\\u" in payload else [payload]
     found = {pair for text in texts for pair in _CANDIDATE.findall(text)}
-    users = {(user, host) for local, host in found for user in (local, _IN_A_LINK.split(local)[-1])}
+    users = {
+        (user, host) for local, host in found for user in (local, _LINK_SEPARATOR.split(local)[-1])
+    }
     return {parse(f"{unquote(user)}@{host}").key for user, host in users}
 
 
 def _texts(payload: str) -> Iterator[str]:
-    """All strings of a message that is JSON; else its text."""
+    """All strings in a message that is JSON; else the message itself."""
     try:
         waiting: list[Any] = [msgspec.json.decode(payload)]
     except (msgspec.DecodeError, UnicodeError, RecursionError):

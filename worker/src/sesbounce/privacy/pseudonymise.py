@@ -1,8 +1,8 @@
-"""What is left of an address that was forgotten: a keyed hash of it, and events that name nobody.
+"""Replaces a forgotten address by its keyed hash in events, states and recordings.
 
-A person's address must go, and must stay suppressed. So its rows are renamed to an HMAC of the
-address under a key that is not in the database: whoever has the key recognises the address when
-it is asked about, nobody can read it back.
+A person may demand the erasure of an address (GDPR, article 17), and it must stay suppressed.
+So its rows stay, with the hash in place of the address and without any text that could identify
+the person.
 """
 
 import re
@@ -15,17 +15,17 @@ from sesbounce.policy.state import Delivered, Evidence, State, map_evidence
 from sesbounce.privacy.keyed_hash import Hash
 from sesbounce.privacy.mentions import ERASED, Mentions
 
-# Words of AWS and of the RFCs (`Permanent`, `5.1.1`, `not-spam`): they name nobody.
+# Terms of AWS and of the RFCs (`Permanent`, `5.1.1`, `not-spam`) identify nobody.
 _TERM = re.compile(r"[A-Za-z0-9.-]{1,40}")
 
 
-def hidden_event(event: Event, hashed: Hash) -> Event:
-    """A event about a forgotten address: what happened and when, and nothing that names anybody."""
+def pseudonymise_event(event: Event, hashed: Hash) -> Event:
+    """Replace the address of an event by its hash, and remove text that could identify a person."""
     return msgspec.structs.replace(
         event,
-        address=hashed.name,
-        original=hashed.name,
-        mail_id=hashed.of(event.mail_id) if event.mail_id else None,
+        address=hashed.pseudonym,
+        original=hashed.pseudonym,
+        mail_id=hashed.digest(event.mail_id) if event.mail_id else None,
         source=None,
         type=_term(event.type),
         sub_type=_term(event.sub_type),
@@ -34,40 +34,42 @@ def hidden_event(event: Event, hashed: Hash) -> Event:
         diagnostic=None,
         feedback_id=None,
         basis=ERASED,
-        dedupe_key=hashed.of(event.dedupe_key),
+        dedupe_key=hashed.digest(event.dedupe_key),
     )
 
 
-def hidden_state(state: State, hashed: Hash) -> State:
-    """The state that the hidden events amount to."""
+def pseudonymise_state(state: State, hashed: Hash) -> State:
+    """Do the same with the address's state: it equals the state of the pseudonymised events."""
 
-    def hide(evidence: Evidence) -> Evidence:
+    def pseudonymise(evidence: Evidence) -> Evidence:
         return msgspec.structs.replace(
             evidence,
-            mail_id=hashed.of(evidence.mail_id),
+            mail_id=hashed.digest(evidence.mail_id),
             status=_term(evidence.status) or "",
             note="",
         )
 
-    deliveries = tuple(Delivered(one.at, hashed.of(one.mail_id)) for one in state.deliveries)
-    return map_evidence(msgspec.structs.replace(state, spelling=None, deliveries=deliveries), hide)
+    deliveries = tuple(Delivered(one.at, hashed.digest(one.mail_id)) for one in state.deliveries)
+    return map_evidence(
+        msgspec.structs.replace(state, spelling=None, deliveries=deliveries), pseudonymise
+    )
 
 
 def _term(text: str | None) -> str | None:
     return text if text and _TERM.fullmatch(text) else None
 
 
-def hidden_recording(recording: Recording, names: dict[str, Hash]) -> Recording:
-    """A recording that names forgotten addresses, without them and without its payload.
+def pseudonymise_recording(recording: Recording, hashes: dict[str, Hash]) -> Recording:
+    """Remove forgotten addresses from a recording, and the payload of its message.
 
     Args:
-        recording: what came.
-        names: how to hash what belongs to each of the addresses, by their keys.
+        recording: the recording, with or without events about the addresses.
+        hashes: the hash of each forgotten address, by the key of the address.
     """
-    mentions = Mentions(names)
+    mentions = Mentions(hashes)
     events = [
-        hidden_event(event, names[event.address])
-        if event.address in names
+        pseudonymise_event(event, hashes[event.address])
+        if event.address in hashes
         else mentions.cut_event(event)
         for event in recording.events
     ]

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sesbounce.feedback.recording import Recording
 from sesbounce.privacy.keyed_hash import PREFIX, Hash, HashKeys
 from sesbounce.privacy.mentions import addresses_in
-from sesbounce.privacy.pseudonymise import hidden_recording
+from sesbounce.privacy.pseudonymise import pseudonymise_recording
 from sesbounce.store import schema
 from sesbounce.store.bulk import Insert
 
@@ -50,7 +50,7 @@ def hold(connection: sa.Connection, keys: HashKeys, *, alone: bool = False) -> N
     """
     table = schema.address
     query = sa.select(table.c.original).where(table.c.address == HASH_KEYS)
-    keys.demand(connection.scalar(query.with_for_update(read=not alone)) or "")
+    keys.require(connection.scalar(query.with_for_update(read=not alone)) or "")
 
 
 def use_newest(connection: sa.Connection, keys: HashKeys) -> None:
@@ -69,7 +69,7 @@ def forgotten_among(
     connection: sa.Connection, keys: HashKeys, addresses: Iterable[str]
 ) -> dict[str, Hash]:
     """Those of the addresses that were forgotten, and what each is called now."""
-    names = {hashed.name: (a, hashed) for a in addresses for hashed in keys.hashes(a)}
+    names = {hashed.pseudonym: (a, hashed) for a in addresses for hashed in keys.hashes(a)}
     column = schema.address.c.address
     ordered = sorted(names)
     return dict(
@@ -100,8 +100,8 @@ def hide(
     hidden = []
     for recording, addresses in zip(recordings, named, strict=True):
         concerned = {a: found[a] for a in addresses if a in found}
-        hidden.append(hidden_recording(recording, concerned) if concerned else recording)
-    return hidden, {hashed.name: address for address, hashed in found.items()}
+        hidden.append(pseudonymise_recording(recording, concerned) if concerned else recording)
+    return hidden, {hashed.pseudonym: address for address, hashed in found.items()}
 
 
 def _text(recording: Recording) -> str:

@@ -50,9 +50,9 @@ def suppressed_among(
     find = Find(query.where(schema.suppressed_at(now)), table.c.address)
     names = {key: key for key in keys}
     if hash_keys:
-        names |= {hashed.name: key for key in names for hashed in hash_keys.hashes(key)}
+        names |= {hashed.pseudonym: key for key in names for hashed in hash_keys.hashes(key)}
     with answering("the addresses were not looked up"), engine.connect() as connection:
-        hash_keys.demand(forgotten.checks(connection))
+        hash_keys.require(forgotten.checks(connection))
         found = find(connection, sorted(names))
         return {names[row.address]: (row.reason, row.why) for row in found}
 

@@ -152,7 +152,7 @@ class Lookup:
             rows = self._all(sa.select(table).where(table.c.address.in_([*names, HASH_KEYS])))
             for row in rows:
                 if row.address == HASH_KEYS:
-                    self._hash_keys.demand(row.original)
+                    self._hash_keys.require(row.original)
                     continue
                 key = names[row.address]
                 # Of two rows, the one counts that says no.
@@ -162,7 +162,9 @@ class Lookup:
 
     def _names(self, keys: Sequence[str]) -> dict[str, str]:
         """The key by each name under which it may be found."""
-        forgotten = {hashed.name: key for key in keys for hashed in self._hash_keys.hashes(key)}
+        forgotten = {
+            hashed.pseudonym: key for key in keys for hashed in self._hash_keys.hashes(key)
+        }
         return {key: key for key in keys} | forgotten
 
     def _all(self, query: sa.Select[Any]) -> list[sa.Row[Any]]:

@@ -89,7 +89,7 @@ class Store:
         ensure(self._engine, migrate=migrate)
         with self.reading("the statements can't be checked") as connection:
             self._strike_off.check(connection)
-            self._hash_keys.demand(forgotten.checks(connection))
+            self._hash_keys.require(forgotten.checks(connection))
         if self._hash_keys:
             with translated("the hash keys can't be noted"), write(self._engine) as connection:
                 forgotten.make_row(connection)
