@@ -60,7 +60,7 @@ class Polling:
 
     def end(self) -> None:
         self.poller.stop()
-        while self.threads.at_work:
+        while self.threads.running:
             self.gate.answer(0)
             time.sleep(0.001)
 
