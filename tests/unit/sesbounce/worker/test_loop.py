@@ -34,7 +34,7 @@ RESTORE = "UPDATE member SET mailable = 1 WHERE lower(email) = :address"
 
 
 class Shelf(Queue):
-    """A queue in memory that notes in which order things are done to it."""
+    """A queue in memory that records the calls."""
 
     def __init__(self, *batches: Sequence[str]) -> None:
         self.batches = list(batches)
@@ -71,7 +71,7 @@ class Shelf(Queue):
 
 
 class Working:
-    """A worker, and what it reports."""
+    """A worker and its reports."""
 
     def __init__(
         self,
@@ -134,19 +134,19 @@ JUNK = '{"notificationType": "Bounce"}'
 
 
 def run(working: Working) -> threading.Thread:
-    """Run it beside the test, which is to stop it."""
+    """Run a worker beside the test, which has to stop it."""
     thread = threading.Thread(target=working.run, daemon=True)
     thread.start()
     return thread
 
 
 def until(true: Callable[[], object]) -> None:
-    """Wait until something is so; the test's own timeout ends it where it never is."""
+    """Wait until a condition is true; the timeout of the test ends the wait."""
     while not true():
         time.sleep(0.01)
 
 
-def test_what_is_understood_is_deleted_and_what_is_not_comes_again(engine: sa.Engine) -> None:
+def test_a_message_that_is_understood_is_deleted_and_another_is_returned(engine: sa.Engine) -> None:
     shelf = Shelf([JUNK, body()])
     totals = make(engine, shelf).run()
     assert shelf.deleted == [body()]
@@ -186,7 +186,7 @@ def test_a_batch_is_no_larger_than_it_may_be(engine: sa.Engine) -> None:
     assert [done.messages for done in working.of(BatchDone)] == [4, 4, 2]
 
 
-def test_a_message_that_can_t_be_given_back_does_not_stop_the_worker(engine: sa.Engine) -> None:
+def test_a_message_that_can_t_be_returned_does_not_stop_the_worker(engine: sa.Engine) -> None:
     class Stuck(Shelf):
         def set_visibility(self, messages: Sequence[tuple[Received, int]]) -> BatchFailures:
             raise QueueError("the message is not in flight")
@@ -205,7 +205,7 @@ def test_a_message_that_can_t_be_deleted_is_not_counted_as_deleted(engine: sa.En
     assert (totals.received, totals.events, totals.deleted) == (2, 2, 0)
 
 
-def test_who_may_not_delete_is_told_so(engine: sa.Engine) -> None:
+def test_a_worker_that_may_not_delete_ends_with_an_error(engine: sa.Engine) -> None:
     class Forbidden(Shelf):
         def delete(self, messages: Sequence[Received]) -> BatchFailures:
             raise QueueError("may not delete", lasting=True)
@@ -250,7 +250,7 @@ def test_until_it_is_empty_a_queue_is_not_waited_for(engine: sa.Engine) -> None:
         make(engine, shelf).run()
 
 
-def test_a_row_that_is_refused_costs_only_itself(engine: sa.Engine) -> None:
+def test_a_row_that_is_rejected_does_not_hinder_the_others(engine: sa.Engine) -> None:
     bodies = [body(f"{n}@example.com") for n in range(9)]
     bodies.insert(4, body())
     shelf = Shelf(bodies)
@@ -270,7 +270,7 @@ def rename(engine: sa.Engine, old: str, new: str) -> None:
         connection.exec_driver_sql(f"ALTER TABLE {old} RENAME TO {new}")
 
 
-def test_until_it_is_empty_a_table_that_vanishes_stops_it_and_all_comes_again(
+def test_until_it_is_empty_a_missing_table_stops_the_worker_and_nothing_is_deleted(
     engine: sa.Engine,
 ) -> None:
     shelf = Shelf([body()])
@@ -279,10 +279,13 @@ def test_until_it_is_empty_a_table_that_vanishes_stops_it_and_all_comes_again(
     with pytest.raises(StoreError, match="no such table"):
         working.run()
     assert shelf.deleted == []
-    assert shelf.back in ([], [(body(), 0)])  # where the sweep was not the first to see it
+    assert shelf.back in (
+        [],
+        [(body(), 0)],
+    )  # the first one where the sweep failed before the batch
 
 
-def test_a_database_is_waited_for_and_meanwhile_nothing_is_deleted_or_given_back(
+def test_while_the_worker_waits_for_a_database_nothing_is_deleted_or_returned(
     engine: sa.Engine,
 ) -> None:
     shelf = Shelf([body()])
@@ -299,7 +302,7 @@ def test_a_database_is_waited_for_and_meanwhile_nothing_is_deleted_or_given_back
     assert working.totals.struck_rows == 1
 
 
-def test_while_a_database_is_waited_for_no_more_is_received_than_there_is_room(
+def test_while_the_worker_waits_for_a_database_it_receives_no_more_than_it_has_room_for(
     engine: sa.Engine,
 ) -> None:
     shelf = Shelf(*([body(f"{n}-{i}@example.com") for i in range(10)] for n in range(50)))
@@ -312,12 +315,12 @@ def test_while_a_database_is_waited_for_no_more_is_received_than_there_is_room(
     assert len(shelf.received) == loop_settings.room
     working.worker.stop()
     thread.join()
-    # It is stopped, and nobody else has to wait for the messages.
+    # The worker has stopped, and others can receive the messages at once.
     assert {seconds for _, seconds in shelf.back} == {0}
     assert len(shelf.back) == loop_settings.room
 
 
-def test_without_its_certificate_a_message_comes_again_much_later(engine: sa.Engine) -> None:
+def test_without_its_certificate_a_message_is_returned_for_much_longer(engine: sa.Engine) -> None:
     def unavailable(url: str) -> bytes:
         raise CertificateError(f"{url} can't be fetched")
 
@@ -330,26 +333,26 @@ def test_without_its_certificate_a_message_comes_again_much_later(engine: sa.Eng
     assert 30 <= seconds <= 60
 
 
-def test_a_topic_that_is_not_named_is_refused(engine: sa.Engine) -> None:
+def test_a_message_of_another_topic_is_not_recorded(engine: sa.Engine) -> None:
     trust = Trust(["arn:aws:sns:us-east-1:000000000000:another"])
     totals = make(engine, Shelf([body()]), trust).run()
     assert (totals.undecodable, totals.events) == (1, 0)
 
 
-def test_what_ran_out_is_restored_before_the_first_message(engine: sa.Engine) -> None:
+def test_expired_suppressions_are_restored_before_the_first_message(engine: sa.Engine) -> None:
     make(engine, Shelf([body(scenario=Scenario.SUPPRESSIONLIST)])).run()
     later = AT + timedelta(days=31)
     totals = make(engine, Shelf(), now=later).run()
     assert totals.restored_rows == 1
 
 
-def test_a_queue_that_looks_empty_once_is_asked_again(engine: sa.Engine) -> None:
+def test_a_queue_that_looks_empty_once_is_polled_once_more(engine: sa.Engine) -> None:
     shelf = Shelf([], [body()])
     shelf.depth = lambda: Depth(0, 0, 0)  # type: ignore[method-assign]  # approximate, as SQS says
     assert make(engine, shelf).run().received == 1
 
 
-def test_a_signal_lets_it_finish_what_is_in_hand(engine: sa.Engine) -> None:
+def test_a_signal_lets_the_worker_finish_the_messages_in_flight(engine: sa.Engine) -> None:
     shelf = Shelf([body()], [body("mary@example.com")])
     working = make(engine, shelf, loop_settings=LoopSettings(pollers=1))
     before = signal.signal(signal.SIGTERM, lambda *_: working.worker.stop())
@@ -368,7 +371,7 @@ def test_a_signal_lets_it_finish_what_is_in_hand(engine: sa.Engine) -> None:
     assert len(shelf.batches) == 1
 
 
-def test_who_can_t_stop_in_time_is_ended(
+def test_a_worker_that_can_t_stop_in_time_is_ended(
     engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     release = threading.Event()
@@ -389,7 +392,7 @@ def test_who_can_t_stop_in_time_is_ended(
     thread.join()
 
 
-def test_what_others_may_have_by_now_is_not_recorded_here(engine: sa.Engine) -> None:
+def test_messages_that_others_may_have_received_are_not_recorded(engine: sa.Engine) -> None:
     class Slow(Shelf):
         def set_visibility(self, messages: Sequence[tuple[Received, int]]) -> BatchFailures:
             return BatchFailures(expired=frozenset(m.receipt for m, _ in messages))
