@@ -21,18 +21,18 @@ _LOOK_AGAIN_SECONDS = 0.05
 
 @dataclass(frozen=True)
 class Running:
-    """A process of the worker, and where it prints."""
+    """A running worker process, and the file that it prints to."""
 
     process: subprocess.Popen[bytes]
     output: Path
 
     @property
     def log(self) -> str:
-        """What it has printed so far."""
+        """The text that the worker has printed until now."""
         return self.output.read_text(encoding="utf-8", errors="replace")
 
     def until(self, condition: Callable[[], object]) -> None:
-        """Wait for something that this process is to bring about."""
+        """Wait until the worker has brought the condition about."""
         deadline = time.monotonic() + _PATIENCE_SECONDS
         while not condition():
             assert self.process.poll() is None, self.log
@@ -40,31 +40,31 @@ class Running:
             time.sleep(_LOOK_AGAIN_SECONDS)
 
     def says(self, text: str, times: int = 1) -> None:
-        """Wait until it has logged something so many times."""
+        """Wait until the worker's log holds the text that many times."""
         self.until(lambda: self.log.count(text) >= times)
 
     def signal(self, number: int) -> None:
         self.process.send_signal(number)
 
     def kill(self) -> None:
-        """SIGKILL: nothing of the process runs any more."""
+        """Send SIGKILL, and wait for the end of the process."""
         self.process.kill()
         self.process.wait()
 
     def ends(self) -> int:
-        """Wait for its end; its exit code, which is negative for a signal's number."""
+        """Wait for the end; return the exit code, which is minus the number of a signal."""
         return self.process.wait(_PATIENCE_SECONDS)
 
     def stop(self) -> int:
-        """SIGTERM, and its exit code."""
+        """Send SIGTERM, and return the exit code."""
         self.signal(signal.SIGTERM)
         return self.ends()
 
     def children(self) -> list[int]:
-        """The processes that it has started to work, by their ids."""
+        """The ids of the worker's child processes."""
         tasks = Path(f"/proc/{self.process.pid}/task").glob("*/children")
         pids = [int(pid) for task in tasks for pid in task.read_text().split()]
-        # Python starts one of its own beside them, the resource tracker.
+        # Python starts one more child, the resource tracker.
         return [pid for pid in pids if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
 
 
@@ -84,7 +84,7 @@ class Worker:
         *members: str,
         database_url: str | None = None,
     ) -> "Worker":
-        """One on an SQLite database in the folder, or on another one."""
+        """Make a worker on an SQLite database in the folder, or on another database."""
         database_url = database_url or f"sqlite:///{folder / 'sesbounce.sqlite3'}"
         own = {
             "SESBOUNCE_QUEUE_URL": queue_url,
@@ -101,7 +101,7 @@ class Worker:
         return worker
 
     def run(self, *arguments: str, code: int = 0) -> str:
-        """Run a command of sesbounce to its end; what it printed, logs included."""
+        """Run a command of sesbounce to its end; return what it printed, logs included."""
         done = subprocess.run(
             [COMMAND, *arguments],
             env=dict(self.environment),
@@ -119,7 +119,7 @@ class Worker:
 
     @contextmanager
     def running(self, *program: str, **environment: str) -> Iterator[Running]:
-        """`sesbounce run`, or what is given, in the background; killed if it outlives the test."""
+        """Run `sesbounce run`, or another program, in the background; kill it after the block."""
         with tempfile.NamedTemporaryFile(prefix="log-", dir=self.folder, delete=False) as output:
             process = subprocess.Popen(
                 program or [COMMAND, "run"],
@@ -135,7 +135,7 @@ class Worker:
             process.wait()
 
     def rows(self, sql: str) -> list[Any]:
-        """What the database answers, asked without the worker's own means."""
+        """Run a statement without the worker's own code; return the rows of the answer."""
         engine = sa.create_engine(
             self.environment["SESBOUNCE_DATABASE_URL"],
             poolclass=sa.NullPool,
@@ -155,7 +155,7 @@ class Worker:
 
 
 def gone(pids: Sequence[int]) -> None:
-    """Wait until processes have ended that are not ours to wait for."""
+    """Wait until processes have ended that are no children of this one."""
     deadline = time.monotonic() + _PATIENCE_SECONDS
     while alive := [pid for pid in pids if _is_alive(pid)]:
         assert time.monotonic() < deadline, alive
@@ -163,7 +163,7 @@ def gone(pids: Sequence[int]) -> None:
 
 
 def _is_alive(pid: int) -> bool:
-    """Whether there is such a process, and it is not just waiting to be buried."""
+    """Whether the process exists and is no zombie."""
     try:
         status = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
     except (FileNotFoundError, ProcessLookupError):

@@ -1,8 +1,8 @@
-"""The null pump: the pollers and deleters of sesbounce, at its own pace, and nothing in between.
+"""The null pump: the pollers and deleters of sesbounce, by its settings, and nothing in between.
 
-What is received is deleted as it is: no decoding, no database, no log. That is the most that the
-worker could do with boto3 on one core. `python -m tests.bench.contestants.null_pump 2` runs two of
-it, which is the most that two processes could do.
+It deletes each message that it receives: no decoding, no database, no log. That is the most that
+the worker could do with boto3 on one core. `python -m tests.bench.contestants.null_pump 2` runs
+two pumps, and shows the most that two processes could do.
 """
 
 import signal
@@ -18,7 +18,7 @@ from sesbounce.worker.poller import Poller
 from sesbounce.worker.threads import Threads
 from tests.bench.contestants.durable import QUEUE_URL
 
-_PATIENCE_SECONDS = 0.5
+_TAKE_SECONDS = 0.5
 
 
 def ignore(_report: Report) -> None:
@@ -26,24 +26,25 @@ def ignore(_report: Report) -> None:
 
 
 def pump() -> None:
-    pace = LoopSettings()
-    queue = open_queue(QUEUE_URL, pace.wait_seconds, pace.connections)
-    hand = InFlight(pace.room)
+    settings = LoopSettings()
+    queue = open_queue(QUEUE_URL, settings.wait_seconds, settings.connections)
+    in_flight = InFlight(settings.room)
     threads = Threads()
-    acknowledger = Acknowledger(queue, hand, ignore)
-    poller = Poller(queue, hand, ignore, pace.wait_seconds, pace.visibility_seconds)
-    acknowledger.start(threads, pace.pollers)
-    poller.start(threads, pace.pollers)
+    acknowledger = Acknowledger(queue, in_flight, ignore)
+    poller = Poller(queue, in_flight, ignore, settings.wait_seconds, settings.visibility_seconds)
+    acknowledger.start(threads, settings.pollers)
+    poller.start(threads, settings.pollers)
     while True:
         threads.check()
-        acknowledger.acknowledge(hand.take(pace.batch_size, pace.batch_wait, _PATIENCE_SECONDS))
+        batch = in_flight.take(settings.batch_size, settings.batch_wait, _TAKE_SECONDS)
+        acknowledger.acknowledge(batch)
 
 
 def main(processes: int) -> None:
     others = [get_context("spawn").Process(target=pump, daemon=True) for _ in range(processes - 1)]
     for other in others:
         other.start()
-    # By default it would end at once without the others; Python's own way to end takes them along.
+    # Without a handler SIGTERM would end this process alone; `sys.exit` ends its daemons as well.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     pump()
 

@@ -15,9 +15,9 @@ from tests.integration.worker_process import Worker
 if TYPE_CHECKING:
     from types_boto3_sqs.client import SQSClient
 
-# Nobody who loses a message should wait long for it, nor a stopping worker for a poll.
+# Short, because tests wait for messages that become visible, and for polls of a stopping worker.
 QUICK = {"SESBOUNCE_WAIT_SECONDS": "1", "SESBOUNCE_VISIBILITY_SECONDS": "10"}
-# Kills alone bring no message to the dead-letter queue.
+# So many that kills alone bring no message to the dead-letter queue.
 MANY_RECEIVES = 100
 
 
@@ -40,7 +40,7 @@ def queue(client: "SQSClient") -> Iterator[FeedbackQueue]:
 
 @pytest.fixture
 def worker(queue: FeedbackQueue, quick: Mapping[str, str], tmp_path: Path) -> Worker:
-    """One on SQLite, with Jane among its members."""
+    """A worker on SQLite, with Jane in the sender's table of members."""
     return Worker.make(quick, queue.url, tmp_path, "jane@example.com")
 
 
@@ -54,7 +54,7 @@ def postgresql_url(server_urls: Callable[[Kind], str]) -> Iterator[str]:  # noqa
 def on_postgresql(
     queue: FeedbackQueue, quick: Mapping[str, str], postgresql_url: str, tmp_path: Path
 ) -> Worker:
-    """One on PostgreSQL, with Jane among its members."""
+    """A worker on PostgreSQL, with Jane in the sender's table of members."""
     return Worker.make(quick, queue.url, tmp_path, "jane@example.com", database_url=postgresql_url)
 
 

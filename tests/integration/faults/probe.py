@@ -1,25 +1,25 @@
-"""Asks a running worker how it is, as health checks do."""
+"""Asks a running worker for its health, as health checks do."""
 
 import http.client
 import json
 import sys
 from collections.abc import Callable
 
-# The real limits are minutes. Waiting for them would show no more.
+# The real limits are minutes. Tests that wait for minutes would not show more.
 HURRIED = (
     sys.executable,
     "-c",
     "from sesbounce import cli\n"
     "from sesbounce.telemetry import health\n"
-    "from sesbounce.worker import loop as worker\n"
+    "from sesbounce.worker import loop\n"
     "health.POLL_GRACE_SECONDS = health.COMMIT_GRACE_SECONDS = 5.0\n"
-    "health.SWEEP_EVERY_SECONDS = worker._SWEEP_SECONDS = 1.0\n"
+    "health.SWEEP_EVERY_SECONDS = loop._SWEEP_SECONDS = 1.0\n"
     "cli.main(['run'])",
 )
 
 
 def faults(port: int) -> list[str] | None:
-    """What is wrong; nothing where all is well, None where nobody answers."""
+    """The faults that the worker reports; None where nothing answers on the port."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
     try:
         connection.request("GET", "/healthz")
@@ -34,10 +34,10 @@ def faults(port: int) -> list[str] | None:
 
 
 def red(port: int, words: str) -> Callable[[], bool]:
-    """Whether it is not well, for a reason that has these words in it."""
+    """A condition: one of the worker's faults holds these words."""
     return lambda: any(words in fault for fault in faults(port) or [])
 
 
 def green(port: int) -> Callable[[], bool]:
-    """Whether all is well."""
+    """A condition: the worker reports no fault."""
     return lambda: faults(port) == []

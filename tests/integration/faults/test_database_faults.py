@@ -1,6 +1,6 @@
-"""PostgreSQL behind a network that fails, and failing itself, while one worker goes on.
+"""PostgreSQL fails, or the network before it, while one worker goes on.
 
-Every test finds the worker well and has it record a event that is in the way of the fault.
+Every test begins with a healthy worker, and makes it record an event that the fault hinders.
 """
 
 import contextlib
@@ -26,8 +26,8 @@ from tests.support import in_sns, mail, said
 if TYPE_CHECKING:
     from types_boto3_sqs.client import SQSClient
 
-# How long libpq waits for a connection, and how soon it notices that nobody is there any more.
-IMPATIENCE = (
+# libpq's limits: for a connection, and for a server that does not answer any more.
+TIMEOUTS = (
     "connect_timeout=2&tcp_user_timeout=2000"
     "&keepalives_idle=1&keepalives_interval=1&keepalives_count=2"
 )
@@ -43,7 +43,7 @@ OTHERS = (
 
 @dataclass
 class Scene:
-    """A worker at work, and all that is around it."""
+    """A running worker, its queue, its database, and the network between them."""
 
     running: Running
     worker: Worker
@@ -54,7 +54,7 @@ class Scene:
     numbers: Iterator[int]
 
     def member(self) -> str:
-        """Somebody new, of whom nothing is known."""
+        """Insert a member with a new address; return the address."""
         address = f"{next(self.numbers)}@example.com"
         self.worker.rows(f"INSERT INTO member VALUES ('{address}', 1, 0)")
         return address
@@ -63,7 +63,7 @@ class Scene:
         self.queue.send([in_sns(said(about=mail(address, address)))])
 
     def goes_on(self, address: str) -> None:
-        """The worker has recorded that once, and is well; it is still the same process."""
+        """Wait until the same process has recorded the bounce once, and is healthy."""
         struck = f"SELECT mailable, struck FROM member WHERE email = '{address}'"
         self.running.until(lambda: self.worker.rows(struck) == [(0, 1)])
         self.running.until(green(self.port))
@@ -77,7 +77,7 @@ class Scene:
 
     @contextmanager
     def in_mid_transaction(self, address: str) -> Iterator[None]:
-        """The bounce of the address is inserted and not committed: somebody locks the members."""
+        """Lock the members, so that the worker has inserted the bounce and can't commit it."""
         engine = sa.create_engine(self.worker.environment["SESBOUNCE_DATABASE_URL"])
         with engine.connect() as other:
             other.exec_driver_sql("LOCK TABLE member IN SHARE MODE")
@@ -108,10 +108,10 @@ def the_scene(
             tmp_path_factory.mktemp("worker"),
             database_url=url,
         )
-        through = {"SESBOUNCE_DATABASE_URL": f"{network.through(url)}?{IMPATIENCE}"}
+        through = {"SESBOUNCE_DATABASE_URL": f"{network.through(url)}?{TIMEOUTS}"}
         running = stack.enter_context(worker.running(*HURRIED, **through))
         scene = Scene(running, worker, queue, network, port, server, itertools.count())
-        # Whoever has just started is held for well.
+        # A worker that has just started counts as healthy, so it has to record an event first.
         address = scene.member()
         scene.bounces(address)
         scene.goes_on(address)
@@ -143,8 +143,8 @@ def test_a_connection_that_breaks_in_mid_transaction(
     address = scene.member()
     with scene.in_mid_transaction(address):
         fault(scene.network)
-        scene.red("It waits for the database: the batch was not recorded")
-    # A server whose client has fallen silent keeps its locks until it notices as well.
+        scene.red("The worker waits for the database: the batch was not recorded")
+    # A server keeps the locks of a client that has vanished until it notices that as well.
     scene.network.heal()
     scene.goes_on(address)
 
@@ -166,8 +166,8 @@ def test_a_server_that_can_t_be_reached_turns_health_red_and_then_green_again(
     scene.network.refuse()
     scene.bounces(address)
     scene.red("Connection refused")
-    told = scene.worker.run("health", code=1)
-    assert "It waits for the database: the batch was not recorded: connection failed" in told
+    fault = "The worker waits for the database: the batch was not recorded: connection failed"
+    assert fault in scene.worker.run("health", code=1)
     assert scene.queue.in_flight == 1
     scene.network.heal()
     scene.goes_on(address)
@@ -188,7 +188,7 @@ def test_a_connection_that_stalls(scene: Scene) -> None:
     address = scene.member()
     scene.network.stall()
     scene.bounces(address)
-    scene.red("Nothing was committed for")
+    scene.red("No commit has succeeded for")
     scene.network.heal()
     scene.goes_on(address)
 
@@ -209,7 +209,7 @@ def test_a_server_that_has_become_read_only(scene: Scene) -> None:
         scene.bounces(address)
         scene.red("read-only transaction")
         server.exec_driver_sql(f"ALTER DATABASE {name} RESET default_transaction_read_only")
-    # The connections that it has stay what they are, as after a failover.
+    # Open connections stay read-only, as after a failover.
     scene.network.cut()
     scene.goes_on(address)
 
@@ -218,7 +218,7 @@ def test_a_server_that_crashes_and_starts_again(scene: Scene) -> None:
     address = scene.member()
     ((victim,), *_) = scene.worker.rows(OTHERS)
     with contextlib.suppress(OperationalError):
-        # Where one of its processes dies so, PostgreSQL ends all others and recovers.
+        # When one of its processes is killed, PostgreSQL ends all others and recovers.
         scene.worker.rows(f"COPY (SELECT 1) TO PROGRAM 'kill -9 {victim}'")
     scene.bounces(address)
     scene.running.until(lambda: answers(scene.worker))

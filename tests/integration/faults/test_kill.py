@@ -1,4 +1,4 @@
-"""The worker killed by SIGKILL, wherever it is: nothing is lost, and nothing counts twice."""
+"""SIGKILL ends the worker at any point: no event is lost, and none counts twice."""
 
 import sqlite3
 import time
@@ -11,12 +11,12 @@ from tests.integration.proxy import Proxy
 from tests.integration.worker_process import Running, Worker
 from tests.support import in_sns, mail, said
 
-# As many as are deleted at once.
-FACTS = [in_sns(said(about=mail(message_id=f"mail-{n}"))) for n in range(10)]
+# As many as one call deletes.
+BODIES = [in_sns(said(about=mail(message_id=f"mail-{n}"))) for n in range(10)]
 
 
 def kill(running: Running) -> None:
-    time.sleep(0.5)  # whatever is done too early is done by then
+    time.sleep(0.5)  # time for a step that the worker would do too early
     running.kill()
 
 
@@ -26,7 +26,7 @@ def recorded(worker: Worker) -> int:
 
 
 def finish(worker: Worker, queue: FeedbackQueue, proxy: Proxy) -> str:
-    """Have another worker do the rest; whatever was done when, it is done once now."""
+    """Let another worker handle the rest; assert that each event has had its effect once."""
     queue.surface(proxy.receipts)
     log = worker.drain()
     assert recorded(worker) == 10
@@ -38,10 +38,10 @@ def finish(worker: Worker, queue: FeedbackQueue, proxy: Proxy) -> str:
 
 def test_after_receive(worker: Worker, queue: FeedbackQueue, proxy: Proxy) -> None:
     with worker.running(AWS_ENDPOINT_URL=proxy.url) as running:
-        proxy.wait_for("ReceiveMessage")  # its schema is made by then
+        proxy.wait_for("ReceiveMessage")  # the tables exist by then
         with closing(sqlite3.connect(worker.database, isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
-            queue.send(FACTS)
+            queue.send(BODIES)
             running.until(lambda: len(proxy.receipts) == 10)
             kill(running)
     assert recorded(worker) == 0
@@ -53,11 +53,11 @@ def test_after_receive(worker: Worker, queue: FeedbackQueue, proxy: Proxy) -> No
 def test_in_the_transaction(on_postgresql: Worker, queue: FeedbackQueue, proxy: Proxy) -> None:
     worker = on_postgresql
     engine = sa.create_engine(worker.environment["SESBOUNCE_DATABASE_URL"], poolclass=sa.NullPool)
-    queue.send(FACTS)
+    queue.send(BODIES)
     with engine.connect() as other:
         other.exec_driver_sql("SELECT * FROM member FOR UPDATE")
         with worker.running(AWS_ENDPOINT_URL=proxy.url) as running:
-            # It has inserted the events, and can't strike off.
+            # The worker has inserted the events, and can't strike off.
             running.until(lambda: worker.rows("SELECT 1 FROM pg_locks WHERE NOT granted"))
             kill(running)
     assert recorded(worker) == 0
@@ -67,7 +67,7 @@ def test_in_the_transaction(on_postgresql: Worker, queue: FeedbackQueue, proxy: 
 
 
 def test_between_commit_and_delete(worker: Worker, queue: FeedbackQueue, proxy: Proxy) -> None:
-    queue.send(FACTS)
+    queue.send(BODIES)
     proxy.hold("DeleteMessageBatch")
     with worker.running(AWS_ENDPOINT_URL=proxy.url) as running:
         running.until(lambda: proxy.held.is_set() and recorded(worker) == 10)
@@ -79,10 +79,10 @@ def test_between_commit_and_delete(worker: Worker, queue: FeedbackQueue, proxy: 
 
 
 def test_in_mid_delete(worker: Worker, queue: FeedbackQueue, proxy: Proxy) -> None:
-    queue.send(FACTS)
+    queue.send(BODIES)
     proxy.hold_answer("DeleteMessageBatch")
     with worker.running(AWS_ENDPOINT_URL=proxy.url) as running:
-        # SQS has deleted them, and it will never know.
+        # SQS has deleted the messages, and the worker does not get the answer.
         running.until(lambda: proxy.held.is_set() and queue.in_flight == 0)
         kill(running)
     assert recorded(worker) == 10

@@ -1,4 +1,4 @@
-"""Messages that can't be handled: they cost nobody else anything, and end where people look."""
+"""Messages that can't be handled do not hinder others, and end in the dead-letter queue."""
 
 import re
 from collections.abc import Mapping
@@ -25,7 +25,7 @@ def test_one_in_each_ten_goes_to_the_dlq_and_the_nine_are_committed_at_once(
     with feedback_queue(client, max_receives=2) as queue:
         worker = Worker.make(quick, queue.url, tmp_path)
         queue.send(bodies)
-        # What is returned to the queue stays where it is until the test has looked.
+        # The proxy holds the calls that return messages, until the test has looked.
         proxy.hold("ChangeMessageVisibilityBatch")
         with worker.running(AWS_ENDPOINT_URL=proxy.url) as running:
             running.until(lambda: (queue.visible, queue.in_flight) == (0, 10))
@@ -38,7 +38,7 @@ def test_one_in_each_ten_goes_to_the_dlq_and_the_nine_are_committed_at_once(
             assert (queue.visible, queue.in_flight) == (0, 0)
             assert running.stop() == 0, running.log
         assert queue.take_dead() == [POISON] * 10
-    told = re.findall(r'"fingerprint": "(\w+)", "times": (\d)', running.log)
-    assert sorted(told) == [(FINGERPRINT, "1")] * 10 + [(FINGERPRINT, "2")] * 10
-    assert "100 messages received" not in running.log  # ten came twice
+    logged = re.findall(r'"fingerprint": "(\w+)", "times": (\d)', running.log)
+    assert sorted(logged) == [(FINGERPRINT, "1")] * 10 + [(FINGERPRINT, "2")] * 10
+    assert "100 messages received" not in running.log  # SQS delivered ten of them twice
     assert "110 messages received, 90 deleted, 20 not understood" in running.log

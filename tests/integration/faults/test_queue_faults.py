@@ -1,6 +1,6 @@
-"""SQS behind a network that fails, and refusing itself, while one worker goes on.
+"""SQS rejects calls, or the network before it fails, while one worker goes on.
 
-Every test finds the worker well and has it record a event that is in the way of the fault.
+Every test begins with a healthy worker, and makes it record an event that the fault hinders.
 """
 
 import itertools
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Scene:
-    """A worker at work; between it and LocalStack a network, and somebody who may refuse."""
+    """A running worker; between it and LocalStack a network, and a proxy that can reject calls."""
 
     running: Running
     worker: Worker
@@ -39,7 +39,7 @@ class Scene:
     numbers: Iterator[int]
 
     def bounces(self) -> str:
-        """Somebody of whom nothing is known."""
+        """Send the bounce of a new address; return the address."""
         address = f"{next(self.numbers)}@example.com"
         self.queue.send([in_sns(said(about=mail(address, address)))])
         return address
@@ -49,7 +49,7 @@ class Scene:
         self.running.until(lambda: self.worker.rows(sql) == [(1,)])
 
     def goes_on(self, address: str) -> None:
-        """The worker has recorded that once, and is well; it is still the same process."""
+        """Wait until the same process has recorded the bounce once, and is healthy."""
         self.records(address)
         self.running.until(green(self.port))
         self.queue.is_done()
@@ -81,7 +81,7 @@ def the_scene(
         through = {"AWS_ENDPOINT_URL": network.through(proxy.url)}
         running = stack.enter_context(worker.running(*HURRIED, **through))
         scene = Scene(running, worker, queue, network, proxy, port, itertools.count())
-        # Whoever has just started is held for well.
+        # A worker that has just started counts as healthy, so it has to record an event first.
         proxy.wait_for("ReceiveMessage")
         scene.goes_on(scene.bounces())
         yield scene
@@ -97,7 +97,7 @@ def scene(the_scene: Scene) -> Iterator[Scene]:
 
 
 @pytest.mark.parametrize("fault", [TcpProxy.cut, TcpProxy.reset])
-def test_messages_whose_connection_breaks_on_their_way_come_again(
+def test_messages_whose_connection_breaks_on_their_way_are_delivered_again(
     scene: Scene, fault: Callable[[TcpProxy], None]
 ) -> None:
     received = len(scene.proxy.receipts)
@@ -124,10 +124,10 @@ def test_a_server_that_can_t_be_reached(scene: Scene) -> None:
     scene.network.refuse()
     address = scene.bounces()
     problem = "can't receive messages (sqs:ReceiveMessage): Could not connect to the endpoint"
-    scene.red(f"It waits for the queue: {problem}")
+    scene.red(f"The worker waits for the queue: {problem}")
     assert "Could not connect" in scene.worker.run("health", code=1)
     scene.network.heal()
-    # The poll that was cut may have got it.
+    # The poll that was cut may have received the message.
     scene.queue.surface(scene.proxy.receipts[received:])
     scene.goes_on(address)
 
@@ -155,7 +155,7 @@ def test_a_slow_network(scene: Scene) -> None:
         (503, "ServiceUnavailable", "ServiceUnavailable"),
     ],
 )
-def test_a_receive_that_is_refused(scene: Scene, status: int, code: str, advice: str) -> None:
+def test_a_receive_that_is_rejected(scene: Scene, status: int, code: str, advice: str) -> None:
     scene.proxy.refuse("ReceiveMessage", status, code)
     address = scene.bounces()
     scene.red(advice)
@@ -163,23 +163,23 @@ def test_a_receive_that_is_refused(scene: Scene, status: int, code: str, advice:
     scene.goes_on(address)
 
 
-def test_what_is_throttled_for_a_moment_is_asked_again_and_nobody_hears_of_it(
+def test_a_delete_that_is_throttled_for_a_moment_is_retried_without_a_warning(
     scene: Scene,
 ) -> None:
-    failures, refused = scene.times("not settled"), scene.proxy.seen("DeleteMessageBatch")
+    failures, rejected = scene.times("messages not deleted"), scene.proxy.seen("DeleteMessageBatch")
     scene.proxy.refuse("DeleteMessageBatch", 503, "ServiceUnavailable")
     address = scene.bounces()
-    scene.proxy.wait_for("DeleteMessageBatch", refused + 1)
+    scene.proxy.wait_for("DeleteMessageBatch", rejected + 1)
     scene.proxy.accept()
     scene.goes_on(address)
-    assert scene.times("not settled") == failures
+    assert scene.times("messages not deleted") == failures
 
 
-def test_what_can_t_be_deleted_comes_again_and_is_known(scene: Scene) -> None:
-    failures, received = scene.times("not settled"), len(scene.proxy.receipts)
+def test_a_message_that_can_t_be_deleted_is_delivered_again_and_recognised(scene: Scene) -> None:
+    failures, received = scene.times("messages not deleted"), len(scene.proxy.receipts)
     scene.proxy.refuse("DeleteMessageBatch", 400, "InternalError")
     address = scene.bounces()
-    scene.running.until(lambda: scene.times("not settled") > failures)
+    scene.running.until(lambda: scene.times("messages not deleted") > failures)
     scene.records(address)
     assert scene.queue.in_flight == 1
     scene.proxy.accept()
@@ -195,12 +195,12 @@ def gives_up(running: Running) -> None:
     assert "Traceback" not in running.log
 
 
-def test_a_queue_that_is_not_there_ends_it(worker: Worker, queue: FeedbackQueue) -> None:
+def test_a_missing_queue_ends_the_worker(worker: Worker, queue: FeedbackQueue) -> None:
     with worker.running(SESBOUNCE_QUEUE_URL=f"{queue.url}-not") as running:
         gives_up(running)
 
 
-def test_a_queue_that_is_deleted_while_it_runs_ends_it(
+def test_a_queue_that_is_deleted_meanwhile_ends_the_worker(
     client: "SQSClient", quick: Mapping[str, str], proxy: Proxy, tmp_path: Path
 ) -> None:
     with ExitStack() as stack:

@@ -1,4 +1,4 @@
-"""The worker told to stop, by one signal or two, whatever it is doing."""
+"""The worker stops on one signal, and at once on two, at any point of its work."""
 
 import os
 import signal
@@ -15,7 +15,7 @@ from tests.integration.worker_process import Running, Worker, gone
 from tests.support import in_sns, mail, said
 
 MANY = 300
-# So that a signal finds some batches done and others not begun.
+# Small batches, so that a signal comes while some are done and others are not begun.
 SMALL = {"SESBOUNCE_BATCH_SIZE": "10", "SESBOUNCE_POLLERS": "4"}
 
 
@@ -30,7 +30,7 @@ def recorded(worker: Worker) -> int:
 
 @contextmanager
 def write_lock(worker: Worker) -> Iterator[None]:
-    """Whoever else writes to the SQLite database waits, and nothing ends that."""
+    """Lock the SQLite database, so that every other writer waits without end."""
     with closing(sqlite3.connect(worker.database, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         yield
@@ -42,7 +42,7 @@ def under_load(worker: Worker, running: Running) -> None:
 
 
 def nothing_is_in_between(worker: Worker, queue: FeedbackQueue) -> None:
-    """Each message is either recorded and deleted, or waits for the next worker."""
+    """Assert that each message is recorded and deleted, or visible to the next worker."""
     assert queue.in_flight == 0
     left = queue.visible
     assert left == MANY - recorded(worker)
@@ -68,7 +68,7 @@ def test_sigterm_in_mid_poll_on_an_empty_queue(
     assert "0 messages received" in running.log
 
 
-def test_what_a_poll_brings_after_sigterm_is_handled(
+def test_messages_that_a_poll_brings_after_sigterm_are_handled(
     worker: Worker, queue: FeedbackQueue, proxy: Proxy
 ) -> None:
     with worker.running(AWS_ENDPOINT_URL=proxy.url, SESBOUNCE_WAIT_SECONDS="20") as running:
@@ -82,7 +82,7 @@ def test_what_a_poll_brings_after_sigterm_is_handled(
     queue.is_done()
 
 
-def test_sigterm_finishes_what_is_in_hand(
+def test_sigterm_finishes_the_messages_in_flight(
     worker: Worker, queue: FeedbackQueue, proxy: Proxy
 ) -> None:
     queue.send(events(5))
@@ -98,7 +98,7 @@ def test_sigterm_finishes_what_is_in_hand(
     queue.is_done()
 
 
-def test_a_database_that_hangs_does_not_keep_it(
+def test_a_database_that_hangs_does_not_keep_the_worker(
     worker: Worker, queue: FeedbackQueue, proxy: Proxy
 ) -> None:
     settings = {"AWS_ENDPOINT_URL": proxy.url, "SESBOUNCE_SHUTDOWN_SECONDS": "2"}
@@ -106,17 +106,19 @@ def test_a_database_that_hangs_does_not_keep_it(
     queue.send(events(3))
     with write_lock(worker), worker.running(**settings) as running:
         running.until(lambda: len(proxy.receipts) == 3)
-        # A poll or two later it is deep in a call of the database's driver.
+        # After the next polls the main thread hangs in a call of the database's driver.
         proxy.wait_for("ReceiveMessage", 3)
         assert running.stop() == 2, running.log
-    assert '"in_flight": 3, "after_seconds": 2, "event": "not stopped in time"' in running.log
+    assert (
+        '"in_flight": 3, "after_seconds": 2, "event": "worker not stopped in time"' in running.log
+    )
     queue.surface(proxy.receipts)
     assert "3 messages received, 3 deleted" in worker.drain()
     assert recorded(worker) == 3
     queue.is_done()
 
 
-def test_where_the_database_is_down_all_is_given_back_at_once(
+def test_while_the_database_is_down_all_messages_are_returned_at_once(
     on_postgresql: Worker, queue: FeedbackQueue, proxy: Proxy, postgresql_url: str
 ) -> None:
     with TcpProxy(postgresql_url).running() as network:
@@ -128,8 +130,8 @@ def test_where_the_database_is_down_all_is_given_back_at_once(
             proxy.wait_for("ReceiveMessage")
             network.refuse()
             queue.send(events(50))
-            # One batch is at work, and the others wait for it.
-            running.says('"event": "not recorded yet"')
+            # The worker handles one batch, and the other messages wait.
+            running.says('"event": "batch not recorded yet"')
             running.until(lambda: len(proxy.receipts) == 50)
             assert running.stop() == 0, running.log
     assert (queue.visible, queue.in_flight) == (50, 0)
@@ -149,7 +151,7 @@ def test_a_second_signal_ends_it_at_once(
     worker.run("db", "upgrade")
     queue.send(events(1))
     with write_lock(worker), worker.running(**settings) as running:
-        # Each of them waits for messages, after one of them has got one.
+        # One process has received the message, and each waits for others.
         proxy.wait_for("ReceiveMessage", processes + 1)
         children = running.children()
         assert len(children) == (processes if processes > 1 else 0)
@@ -190,7 +192,7 @@ class TestSeveralProcesses:
             assert running.stop() == 0, running.log
         assert "0 messages received" in running.log
 
-    def test_where_a_child_is_killed_the_others_stop_and_it_is_said(
+    def test_after_the_kill_of_a_child_the_others_stop_and_the_log_says_why(
         self, worker: Worker, queue: FeedbackQueue
     ) -> None:
         with worker.running(**self.SETTINGS) as running:

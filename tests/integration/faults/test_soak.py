@@ -1,8 +1,8 @@
-"""Two workers on PostgreSQL that are killed again and again: the tables are as if undisturbed.
+"""Kills of two workers on PostgreSQL leave the tables as one worker without kills fills them.
 
     SOAK_MESSAGES=50000 .venv/bin/pytest tests/integration/faults/test_soak.py --log-cli-level=INFO
 
-SOAK_SEED says which messages there are, and when which worker is killed.
+SOAK_SEED determines the messages, and which worker is killed when.
 """
 
 import copy
@@ -37,9 +37,9 @@ ADDRESSES = MESSAGES // 4
 KILLS = MESSAGES // 250
 SETTINGS = {"SESBOUNCE_BATCH_SIZE": "50", "SESBOUNCE_POLLERS": "4"}
 
-WHAT_IS_KNOWN = {
+TABLES = {
     "messages": "SELECT digest, kind, mail_id, payload FROM feedback_message ORDER BY digest",
-    # Which of several messages that tell of a event is the first, and when, is left to chance.
+    # Chance decides which of several messages about one event comes first, and when.
     "events": (
         "SELECT dedupe_key, kind, reason, effect, address, original, parsed, shared, occurred_at, "
         "mail_id, source, type, sub_type, status, action, diagnostic, feedback_id, basis "
@@ -56,12 +56,12 @@ def name(number: int) -> str:
     return f"u{number}@example.com"
 
 
-def tell(random: Random, number: int) -> list[dict[str, Any]]:
-    """What SES says of a mail to one recipient or several: once, or by both its schemas."""
+def messages_of(random: Random, number: int) -> list[dict[str, Any]]:
+    """SES's messages about a mail to one recipient or several: in one schema, or in both."""
     first, *others = random.sample(range(ADDRESSES), random.choice([1, 1, 1, 2, 3]))
     scenario = random.choice([*Scenario])
     at = AT + timedelta(minutes=random.randrange(60 * 24 * 3))
-    told = []
+    messages = []
     for schema in random.choice([SCHEMAS[:1], SCHEMAS[1:], SCHEMAS]):
         message = copy.deepcopy(said(scenario, mail(name(first), f"mail-{number}"), schema, at))
         (detail,) = (message[key] for key in ("bounce", "complaint", "delivery") if key in message)
@@ -71,20 +71,20 @@ def tell(random: Random, number: int) -> list[dict[str, Any]]:
                 name(n) if isinstance(one, str) else {**one, "emailAddress": name(n)}
                 for n in others
             ]
-        told.append(message)
-    return told
+        messages.append(message)
+    return messages
 
 
-def tell_all() -> list[str]:
-    """Messages as they are published: every tenth of them is one that was published before."""
+def all_messages() -> list[str]:
+    """Messages as SES publishes them; every tenth repeats an earlier one."""
     random = Random(SEED)
-    told: list[str] = []
-    while len(told) < MESSAGES:
-        told += map(json.dumps, tell(random, len(told)))
-        if not len(told) % 10:
-            told.append(random.choice(told))
-    random.shuffle(told)
-    return told[:MESSAGES]
+    messages: list[str] = []
+    while len(messages) < MESSAGES:
+        messages += map(json.dumps, messages_of(random, len(messages)))
+        if not len(messages) % 10:
+            messages.append(random.choice(messages))
+    random.shuffle(messages)
+    return messages[:MESSAGES]
 
 
 def on(database_url: str, quick: Mapping[str, str], queue: FeedbackQueue, folder: Path) -> Worker:
@@ -96,7 +96,7 @@ def on(database_url: str, quick: Mapping[str, str], queue: FeedbackQueue, folder
 
 
 def record_undisturbed(worker: Worker, messages: list[str]) -> None:
-    """By one process, in the order in which they were sent."""
+    """Record all messages in one process, in the order in which they were made."""
     engine = open_database(worker.environment["SESBOUNCE_DATABASE_URL"])
     strike_off = StrikeOff(
         worker.environment["SESBOUNCE_STRIKE_OFF_SQL"], worker.environment["SESBOUNCE_RESTORE_SQL"]
@@ -114,7 +114,7 @@ def recorded(worker: Worker) -> int:
 
 
 def disturb(worker: Worker, running: Callable[[], Running], events: int) -> list[Running]:
-    """Kill one of two workers again and again, and start it anew; the two that are there then."""
+    """Kill one of two workers at random moments and start another; return the last two."""
     random = Random(SEED)
     pair = [running(), running()]
     for moment in sorted(random.sample(range(events), KILLS)):
@@ -138,7 +138,7 @@ def database_urls(server_urls: Callable[[Kind], str]) -> Iterator[list[str]]:
 def test_workers_that_are_killed_leave_the_tables_as_if_undisturbed(
     database_urls: list[str], quick: Mapping[str, str], queue: FeedbackQueue, tmp_path: Path
 ) -> None:
-    messages = tell_all()
+    messages = all_messages()
     worker, undisturbed = (on(url, quick, queue, tmp_path) for url in database_urls)
     worker.run("db", "upgrade")
     record_undisturbed(undisturbed, messages)
@@ -168,5 +168,5 @@ def test_workers_that_are_killed_leave_the_tables_as_if_undisturbed(
         time.monotonic() - began,
     )
     assert len(started) - 2 == KILLS
-    for what, sql in WHAT_IS_KNOWN.items():
-        assert worker.rows(sql) == undisturbed.rows(sql), what
+    for table, sql in TABLES.items():
+        assert worker.rows(sql) == undisturbed.rows(sql), table

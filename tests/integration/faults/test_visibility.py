@@ -1,4 +1,4 @@
-"""A database that takes longer than messages stay invisible: nobody else gets them meanwhile."""
+"""Where the database takes longer than the visibility timeout, no other worker gets messages."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -9,8 +9,8 @@ from tests.integration.proxy import Proxy
 from tests.integration.worker_process import Worker
 from tests.support import in_sns, mail, said
 
-FACTS = [in_sns(said(about=mail(message_id=f"mail-{n}"))) for n in range(3)]
-# Messages are hidden for ten seconds at a time.
+BODIES = [in_sns(said(about=mail(message_id=f"mail-{n}"))) for n in range(3)]
+# Seconds; the visibility timeout is ten seconds.
 LONGER = 12
 
 
@@ -26,33 +26,33 @@ def recorded_once(worker: Worker) -> None:
     assert worker.rows("SELECT mailable, struck FROM member") == [(0, 1)]
 
 
-def test_what_is_in_hand_stays_invisible(
+def test_messages_in_flight_stay_invisible(
     worker: Worker, queue: FeedbackQueue, proxy: Proxy
 ) -> None:
     with worker.running(AWS_ENDPOINT_URL=proxy.url) as running:
         proxy.wait_for("ReceiveMessage")
         with write_lock(worker):
-            queue.send(FACTS)
+            queue.send(BODIES)
             running.until(lambda: len(proxy.receipts) == 3)
             assert queue.receive(LONGER) == []
         queue.is_done()
         recorded_once(worker)
         assert running.stop() == 0, running.log
-    assert len(proxy.receipts) == 3  # each came once
+    assert len(proxy.receipts) == 3  # SQS delivered each message once
     assert proxy.seen("ChangeMessageVisibilityBatch") >= 2
 
 
-def test_a_heartbeat_that_fails_ends_nothing_and_costs_nothing(
+def test_a_heartbeat_that_fails_does_not_end_the_worker_or_repeat_an_event(
     worker: Worker, queue: FeedbackQueue, proxy: Proxy
 ) -> None:
     proxy.refuse("ChangeMessageVisibilityBatch", 400, "InternalError")
     with worker.running(AWS_ENDPOINT_URL=proxy.url) as running:
         proxy.wait_for("ReceiveMessage")
         with write_lock(worker):
-            queue.send(FACTS)
-            # They come a second time while they are in hand, as they would to another worker.
+            queue.send(BODIES)
+            # SQS delivers them a second time while they are in flight, as to another worker.
             running.until(lambda: len(proxy.receipts) == 6)
         queue.is_done()
         recorded_once(worker)
-        assert '"event": "not extended"' in running.log
+        assert '"event": "visibility not extended"' in running.log
         assert running.stop() == 0, running.log

@@ -1,4 +1,4 @@
-"""What it takes to observe a worker that is not there."""
+"""What tests need to observe a worker without running one."""
 
 import socket
 
@@ -8,7 +8,7 @@ QUEUE_URL = "https://sqs.eu-central-1.amazonaws.com/123456789012/feedback"
 
 
 class Clock:
-    """Stands still until it is moved."""
+    """A clock that stands still until a test moves it."""
 
     def __init__(self) -> None:
         self.time = 5000.0
@@ -22,7 +22,7 @@ def settings(**more: object) -> Settings:
 
 
 def free_port() -> int:
-    """A port on which nobody listens now."""
+    """A port on which no process listens now."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         port: int = server.getsockname()[1]
     return port

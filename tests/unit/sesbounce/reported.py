@@ -1,4 +1,4 @@
-"""What a worker may report of a batch."""
+"""Reports of a worker, for tests."""
 
 from sesbounce.store.result import Recorded
 from sesbounce.telemetry.reports import BatchDone

@@ -44,7 +44,7 @@ def test_a_worker_that_is_not(port: int) -> None:
         result = health()
         assert result.exit_code == 1
         assert result.output == (
-            "It waits for the database: down.\nIt waits for the queue: refused.\n"
+            "The worker waits for the database: down.\nThe worker waits for the queue: refused.\n"
         )
         assert health("--json").exit_code == 1
 

@@ -1,4 +1,4 @@
-"""Lines of the Embedded Metric Format, held against the rules that AWS has published.
+"""Lines of the Embedded Metric Format, checked by the rules that AWS has published.
 
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
 """
@@ -29,7 +29,7 @@ def lines(*reports: Report, healthy: bool = True) -> list[dict[str, Any]]:
 
 
 def checked(line: str) -> dict[str, Any]:
-    """The line, if it is one of which CloudWatch makes metrics."""
+    """Check that CloudWatch can make metrics from a line, and return it."""
     assert "\n" not in line
     assert len(line.encode()) < LIMIT
     document: dict[str, Any] = json.loads(line)
@@ -74,8 +74,8 @@ def dimensions(line: dict[str, Any]) -> list[str]:
 
 
 def test_a_minute_is_one_line_and_one_for_each_reason_and_kind() -> None:
-    settled = Acknowledged(deleted=5, returned=4, failed=3, expired=2)
-    whole, *rest = lines(Polled(10), BATCH, Swept(RECORDED), settled, Depth(1, 2, 3))
+    acknowledged = Acknowledged(deleted=5, returned=4, failed=3, expired=2)
+    whole, *rest = lines(Polled(10), BATCH, Swept(RECORDED), acknowledged, Depth(1, 2, 3))
     assert whole["_aws"]["Timestamp"] == 1795176000000
     assert dimensions(whole) == ["Service"]
     assert whole["Service"] == "feedback"
@@ -101,8 +101,8 @@ def test_a_minute_is_one_line_and_one_for_each_reason_and_kind() -> None:
         "Healthy": 1,
     }
     assert whole["UndecodableFingerprints"] == {"abc": 2, "def": 1}
-    told = [(line.get("Reason"), line.get("Kind"), names(line)) for line in rest]
-    assert told == [
+    shares = [(line.get("Reason"), line.get("Kind"), names(line)) for line in rest]
+    assert shares == [
         ("complaint_abuse", None, {"AddressesSuppressed"}),
         ("no_such_mailbox", None, {"AddressesSuppressed"}),
         (None, "bounce", {"EventsRecorded"}),
@@ -124,21 +124,21 @@ def test_an_idle_minute_is_one_line_of_zeros() -> None:
     assert "UndecodableFingerprints" not in line
 
 
-def test_every_metric_that_is_named_is_told() -> None:
+def test_every_metric_with_a_unit_has_a_value() -> None:
     assert names(lines(BATCH, Depth(0, 0, 0))[0]) == set(UNITS)
 
 
-def test_a_worker_that_does_not_work_says_so() -> None:
+def test_a_worker_that_is_not_healthy_is_zero() -> None:
     assert lines(Stalled("queue", "down"), healthy=False)[0]["Healthy"] == 0
 
 
-def test_the_oldest_message_and_the_last_depth_are_told() -> None:
+def test_the_oldest_message_and_the_last_depth_count() -> None:
     ages = [BatchDone(1, {}, 0, Recorded(), 0.1, 0.1, age) for age in (5.0, 700.0, 3.0)]
     (line,) = lines(*ages, Depth(9, 9, 9), Depth(1, 0, 0))
     assert (line["OldestMessageAge"], line["QueueDepth"]) == (700, 1)
 
 
-def test_what_was_taken_counts_no_more() -> None:
+def test_reports_count_once() -> None:
     tally = Tally("feedback")
     tally.add(BATCH)
     tally.add(Depth(1, 2, 3))
@@ -149,7 +149,7 @@ def test_what_was_taken_counts_no_more() -> None:
     assert "QueueDepth" not in line
 
 
-def test_more_than_a_hundred_batches_take_further_lines() -> None:
+def test_more_than_a_hundred_batches_need_further_lines() -> None:
     batches = [BatchDone(1, {}, 0, Recorded(events=1), n / 7, n / 70, 1.0) for n in range(250)]
     first, second, third = lines(*batches)
     assert [len(line["BatchSeconds"]) for line in (first, second, third)] == [100, 100, 50]
@@ -159,7 +159,7 @@ def test_more_than_a_hundred_batches_take_further_lines() -> None:
     assert seconds == [round(n / 7, 6) for n in range(250)]
 
 
-def test_of_many_fingerprints_the_most_frequent_are_told() -> None:
+def test_of_many_fingerprints_a_line_holds_the_most_frequent() -> None:
     many = {f"{n:012x}": n for n in range(1, 1001)}
     (line,) = lines(BatchDone(500500, many, 0, Recorded(), 0.1, 0.1, 1.0))
     assert line["Undecodable"] == 500500
@@ -181,14 +181,14 @@ BATCHES = st.builds(
 
 
 @given(st.lists(st.one_of(BATCHES, st.builds(Polled, st.integers(0, 10))), max_size=300))
-def test_whatever_is_reported_is_told_once_and_by_the_rules(reports: list[Report]) -> None:
-    told = lines(*reports)
+def test_any_reports_are_printed_once_and_by_the_rules(reports: list[Report]) -> None:
+    printed = lines(*reports)
     batches = [report for report in reports if isinstance(report, BatchDone)]
-    assert sum(len(line.get("BatchSeconds", [])) for line in told) == len(batches)
+    assert sum(len(line.get("BatchSeconds", [])) for line in printed) == len(batches)
     for dimension, name, by in (
         ("Kind", "EventsRecorded", "kinds"),
         ("Reason", "AddressesSuppressed", "reasons"),
     ):
-        split = sum(line[name] for line in told if dimension in line)
+        split = sum(line[name] for line in printed if dimension in line)
         assert split == sum(sum(getattr(batch.recorded, by).values()) for batch in batches)
-    assert told[0]["EventsRecorded"] == sum(batch.recorded.events for batch in batches)
+    assert printed[0]["EventsRecorded"] == sum(batch.recorded.events for batch in batches)

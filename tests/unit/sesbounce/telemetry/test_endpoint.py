@@ -13,25 +13,25 @@ from sesbounce.telemetry.health import Status
 from sesbounce.telemetry.logs import set_up_logs
 
 HOST = "127.0.0.1"
-RED = Status(False, ["It waits for the database: down."], 3.0, 130.5)
-# Far more than any answer takes: whoever waits for so long was not answered.
+RED = Status(False, ["The worker waits for the database: down."], 3.0, 130.5)
+# Far more than any answer takes: after that there is no answer.
 PATIENCE = 60.0
 
 
 class Asked:
-    """An endpoint, and how the worker behind it is."""
+    """An endpoint, and the status of the worker behind it."""
 
     def __init__(self) -> None:
-        self.judgement = Status(True, [], 1.0, 2.0)
+        self.now = Status(True, [], 1.0, 2.0)
         self.broken = False
         self.registry = CollectorRegistry()
         Counter("seen", "Seen.", registry=self.registry).inc(3)
         self.port = 0
 
-    def judge(self) -> Status:
+    def status(self) -> Status:
         if self.broken:
-            raise RuntimeError("no judge")
-        return self.judgement
+            raise RuntimeError("no status")
+        return self.now
 
     def get(self, path: str, method: str = "GET") -> tuple[int, str, bytes]:
         connection = http.client.HTTPConnection(HOST, self.port, timeout=PATIENCE)
@@ -46,7 +46,7 @@ class Asked:
 @pytest.fixture
 def endpoint() -> Iterator[Asked]:
     asked = Asked()
-    with serving(HOST, 0, make_app(asked.registry, asked.judge)) as asked.port:
+    with serving(HOST, 0, make_app(asked.registry, asked.status)) as asked.port:
         yield asked
 
 
@@ -67,14 +67,14 @@ def test_health_is_served(endpoint: Asked) -> None:
         "last_poll_seconds": 1.0,
         "last_commit_seconds": 2.0,
     }
-    endpoint.judgement = RED
+    endpoint.now = RED
     status, _, body = endpoint.get("/healthz")
     assert status == 503
     assert json.loads(body)["faults"] == RED.faults
 
 
 @pytest.mark.parametrize("path", ["/", "/healthz/", "/metrics/x", "/%2e%2e/etc/passwd"])
-def test_there_is_nothing_else(endpoint: Asked, path: str) -> None:
+def test_other_paths_are_not_found(endpoint: Asked, path: str) -> None:
     assert endpoint.get(path)[0] == 404
 
 
@@ -95,8 +95,8 @@ def test_a_fault_in_what_is_served_is_logged_and_answered(
     endpoint.broken = True
     assert endpoint.get("/healthz")[0] == 500
     (line,) = map(json.loads, capsys.readouterr().err.splitlines())
-    assert (line["event"], line["path"]) == ("not answered", "/healthz")
-    assert "RuntimeError: no judge" in line["exception"]
+    assert (line["event"], line["path"]) == ("request not answered", "/healthz")
+    assert "RuntimeError: no status" in line["exception"]
     endpoint.broken = False
     assert endpoint.get("/healthz")[0] == 200
 
@@ -110,14 +110,14 @@ def test_slow_clients_do_not_keep_others_out(
         connection.sendall(b"GET /metrics HTTP/1.1\r\nX-Slow: ")
     try:
         assert endpoint.get("/healthz")[0] == 200
-        # The first ones have lost their connections to those that came later.
+        # The endpoint has closed the oldest connections for newer ones.
         assert slow[0].recv(100) == b""
     finally:
         for connection in slow:
             connection.close()
 
 
-def test_a_client_that_says_nothing_is_hung_up_on(
+def test_the_connection_of_a_silent_client_is_closed(
     endpoint: Asked, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert 1 <= _Handler.timeout <= 10
@@ -129,24 +129,24 @@ def test_a_client_that_says_nothing_is_hung_up_on(
 
 def test_the_port_is_free_again_afterwards() -> None:
     asked = Asked()
-    app = make_app(asked.registry, asked.judge)
+    app = make_app(asked.registry, asked.status)
     with serving(HOST, 0, app) as port:
         pass
     with serving(HOST, port, app) as asked.port:
         assert asked.get("/healthz")[0] == 200
 
 
-def test_a_port_that_is_taken_is_a_clear_error(endpoint: Asked) -> None:
-    app = make_app(endpoint.registry, endpoint.judge)
-    said = f"can't listen on {HOST}, port {endpoint.port}: Address already in use: change SESB"
-    with pytest.raises(ConfigurationError, match=said), serving(HOST, endpoint.port, app):
+def test_a_port_in_use_is_a_clear_error(endpoint: Asked) -> None:
+    app = make_app(endpoint.registry, endpoint.status)
+    problem = f"can't listen on {HOST}, port {endpoint.port}: Address already in use: change SESB"
+    with pytest.raises(ConfigurationError, match=problem), serving(HOST, endpoint.port, app):
         pass
 
 
-def test_a_host_that_is_none_is_a_clear_error(endpoint: Asked) -> None:
-    app = make_app(endpoint.registry, endpoint.judge)
-    said = r"can't listen on no\.such\.host\.invalid, port 0: "
-    with pytest.raises(ConfigurationError, match=said), serving("no.such.host.invalid", 0, app):
+def test_an_unknown_host_is_a_clear_error(endpoint: Asked) -> None:
+    app = make_app(endpoint.registry, endpoint.status)
+    problem = r"can't listen on no\.such\.host\.invalid, port 0: "
+    with pytest.raises(ConfigurationError, match=problem), serving("no.such.host.invalid", 0, app):
         pass
 
 
@@ -158,7 +158,7 @@ def test_ipv6_is_served() -> None:
         if os.environ.get("CI"):
             raise
         pytest.skip("this machine has no IPv6")
-    with serving("::1", 0, make_app(asked.registry, asked.judge)) as port:
+    with serving("::1", 0, make_app(asked.registry, asked.status)) as port:
         connection = http.client.HTTPConnection("::1", port, timeout=PATIENCE)
         connection.request("GET", "/healthz")
         assert connection.getresponse().status == 200

@@ -31,95 +31,97 @@ def health(processes: int = 1) -> Health:
 
 def test_a_fresh_worker_is_healthy_until_it_should_have_succeeded() -> None:
     fresh = health()
-    assert fresh.judge(START) == Status(True, [], 0, 0)
-    assert fresh.judge(START + POLL_LIMIT).healthy
-    assert fresh.judge(START + POLL_LIMIT + 1).faults == [
-        "SQS has not answered a receive for 51 seconds (at most 50 are in order)."
+    assert fresh.status(START) == Status(True, [], 0, 0)
+    assert fresh.status(START + POLL_LIMIT).healthy
+    assert fresh.status(START + POLL_LIMIT + 1).faults == [
+        "SQS has not answered a receive for 51 seconds (the limit is 50)."
     ]
 
 
 def test_a_worker_that_polls_and_never_commits_is_not_healthy() -> None:
     idle = health()
-    idle.tell(POLLED, START + COMMIT_LIMIT)
-    assert idle.judge(START + COMMIT_LIMIT).healthy
-    assert idle.judge(START + COMMIT_LIMIT + 1).faults == [
-        "Nothing was committed for 121 seconds (at most 120 are in order)."
+    idle.add(POLLED, START + COMMIT_LIMIT)
+    assert idle.status(START + COMMIT_LIMIT).healthy
+    assert idle.status(START + COMMIT_LIMIT + 1).faults == [
+        "No commit has succeeded for 121 seconds (the limit is 120)."
     ]
 
 
 def test_a_worker_that_commits_and_never_polls_is_not_healthy() -> None:
     deaf = health()
     for report in (SWEPT, batch()):
-        deaf.tell(report, START + POLL_LIMIT + 1)
-    judgement = deaf.judge(START + POLL_LIMIT + 1)
-    assert len(judgement.faults) == 1
-    assert judgement.last_poll_seconds == POLL_LIMIT + 1
-    assert judgement.last_commit_seconds == 0
+        deaf.add(report, START + POLL_LIMIT + 1)
+    status = deaf.status(START + POLL_LIMIT + 1)
+    assert len(status.faults) == 1
+    assert status.last_poll_seconds == POLL_LIMIT + 1
+    assert status.last_commit_seconds == 0
 
 
 def test_a_stall_is_a_fault_at_once_until_the_same_thing_succeeds() -> None:
     stalled = health()
-    stalled.tell(Stalled("database", "it is read-only.\nTry  again"), START)
-    stalled.tell(Stalled("queue", "no route to host"), START)
-    assert stalled.judge(START).faults == [
-        "It waits for the database: it is read-only. Try again.",
-        "It waits for the queue: no route to host.",
+    stalled.add(Stalled("database", "it is read-only.\nTry  again"), START)
+    stalled.add(Stalled("queue", "no route to host"), START)
+    assert stalled.status(START).faults == [
+        "The worker waits for the database: it is read-only. Try again.",
+        "The worker waits for the queue: no route to host.",
     ]
-    stalled.tell(POLLED, START)
-    assert len(stalled.judge(START).faults) == 1
-    stalled.tell(batch(), START)
-    assert stalled.judge(START).healthy
+    stalled.add(POLLED, START)
+    assert len(stalled.status(START).faults) == 1
+    stalled.add(batch(), START)
+    assert stalled.status(START).healthy
 
 
 def test_a_sweep_ends_a_stall_of_the_database() -> None:
     stalled = health()
-    stalled.tell(Stalled("database", "down"), START)
-    stalled.tell(SWEPT, START)
-    assert stalled.judge(START).healthy
+    stalled.add(Stalled("database", "down"), START)
+    stalled.add(SWEPT, START)
+    assert stalled.status(START).healthy
 
 
 def test_a_batch_of_which_nothing_was_recorded_is_no_commit() -> None:
     for empty in (batch(3, undecodable=3), batch(3, undecodable=1, failed=2)):
         stalled = health()
-        stalled.tell(Stalled("database", "down"), START)
-        stalled.tell(empty, START)
-        assert not stalled.judge(START).healthy
-    stalled.tell(batch(4, undecodable=1, failed=2), START)
-    assert stalled.judge(START).healthy
+        stalled.add(Stalled("database", "down"), START)
+        stalled.add(empty, START)
+        assert not stalled.status(START).healthy
+    stalled.add(batch(4, undecodable=1, failed=2), START)
+    assert stalled.status(START).healthy
 
 
 def test_every_process_has_to_work() -> None:
     pair = health(2)
     late = START + COMMIT_LIMIT + 1
     for source in (7, 8):
-        pair.tell(POLLED, late, source)
-    pair.tell(SWEPT, late, 8)
-    assert pair.judge(late).faults == [
-        "Process 7: Nothing was committed for 121 seconds (at most 120 are in order)."
+        pair.add(POLLED, late, source)
+    pair.add(SWEPT, late, 8)
+    assert pair.status(late).faults == [
+        "Process 7: No commit has succeeded for 121 seconds (the limit is 120)."
     ]
-    pair.tell(SWEPT, late, 7)
-    assert pair.judge(late).healthy
+    pair.add(SWEPT, late, 7)
+    assert pair.status(late).healthy
 
 
-def test_a_process_that_says_nothing_is_missed() -> None:
+def test_a_process_that_reports_nothing_is_a_fault() -> None:
     pair = health(3)
     late = START + POLL_LIMIT + 1
-    pair.tell(POLLED, late, 1)
-    pair.tell(SWEPT, late, 1)
-    # Who counts the queue does not thereby work.
-    pair.tell(Depth(1, 2, 3), late, 0)
-    pair.tell(Acknowledged(deleted=1), late, 2)
-    judgement = pair.judge(late)
-    assert judgement.faults == [
-        "2 of 3 processes: SQS has not answered a receive for 51 seconds (at most 50 are in order)."
+    pair.add(POLLED, late, 1)
+    pair.add(SWEPT, late, 1)
+    # These reports show neither a poll nor a commit.
+    pair.add(Depth(1, 2, 3), late, 0)
+    pair.add(Acknowledged(deleted=1), late, 2)
+    status = pair.status(late)
+    assert status.faults == [
+        "2 of 3 processes: SQS has not answered a receive for 51 seconds (the limit is 50)."
     ]
-    assert judgement.last_poll_seconds == POLL_LIMIT + 1
+    assert status.last_poll_seconds == POLL_LIMIT + 1
 
 
 def test_faults_hold_no_address() -> None:
     stalled = health()
-    stalled.tell(Stalled("database", "no row for jane@example.com"), START)
-    assert stalled.judge(START).faults == ["It waits for the database: no row for …@example.com."]
+    stalled.add(Stalled("database", "no row for jane@example.com"), START)
+    assert stalled.status(START).faults == [
+        "The worker waits for the database: no row for …@example.com."
+    ]
 
 
 REPORTS = st.one_of(
@@ -130,35 +132,35 @@ REPORTS = st.one_of(
     st.builds(Depth, st.integers(0, 9), st.integers(0, 9), st.integers(0, 9)),
     st.builds(Stalled, st.sampled_from(["database", "queue"]), st.text()),
 )
-TOLD = st.lists(st.tuples(REPORTS, st.floats(0, 300), st.integers(0, 2)))
+REPORTED = st.lists(st.tuples(REPORTS, st.floats(0, 300), st.integers(0, 2)))
 
 
-@given(told=TOLD, processes=st.integers(1, 3))
-def test_whatever_has_happened_a_worker_in_which_all_succeeds_is_healthy(
-    told: list[tuple[Report, float, int]], processes: int
+@given(reported=REPORTED, processes=st.integers(1, 3))
+def test_after_any_reports_a_worker_whose_calls_succeed_is_healthy(
+    reported: list[tuple[Report, float, int]], processes: int
 ) -> None:
     worker = health(processes)
     at = START
-    for report, pause, source in told:
+    for report, pause, source in reported:
         at += pause
-        worker.tell(report, at, source)
+        worker.add(report, at, source)
     for source in range(3):
-        worker.tell(POLLED, at, source)
-        worker.tell(SWEPT, at, source)
-    assert worker.judge(at) == Status(True, [], 0, 0)
+        worker.add(POLLED, at, source)
+        worker.add(SWEPT, at, source)
+    assert worker.status(at) == Status(True, [], 0, 0)
 
 
-@given(told=TOLD, processes=st.integers(1, 3))
-def test_whatever_has_happened_a_worker_in_which_nothing_succeeds_turns_red(
-    told: list[tuple[Report, float, int]], processes: int
+@given(reported=REPORTED, processes=st.integers(1, 3))
+def test_after_any_reports_a_worker_whose_calls_all_fail_turns_red(
+    reported: list[tuple[Report, float, int]], processes: int
 ) -> None:
     worker = health(processes)
     at = START
-    for report, pause, source in told:
+    for report, pause, source in reported:
         at += pause
-        worker.tell(report, at, source)
-    judgement = worker.judge(at + COMMIT_LIMIT + 0.1)
-    assert not judgement.healthy
-    assert judgement.last_poll_seconds > POLL_LIMIT
-    assert judgement.last_commit_seconds > COMMIT_LIMIT
-    assert worker.judge(at).healthy is (worker.judge(at).faults == [])
+        worker.add(report, at, source)
+    status = worker.status(at + COMMIT_LIMIT + 0.1)
+    assert not status.healthy
+    assert status.last_poll_seconds > POLL_LIMIT
+    assert status.last_commit_seconds > COMMIT_LIMIT
+    assert worker.status(at).healthy is (worker.status(at).faults == [])

@@ -18,7 +18,7 @@ class Terminal(io.StringIO):
 
 @pytest.fixture
 def lines(capsys: pytest.CaptureFixture[str]) -> Any:
-    """What was logged since the last call, a value a line."""
+    """Returns the log lines since the last call, decoded."""
 
     def read() -> list[dict[str, Any]]:
         captured = capsys.readouterr()
@@ -37,13 +37,15 @@ def test_an_event_is_one_line_of_json(lines: Any) -> None:
     assert line == {"event": "batch", "level": "info", "received": 10, "kinds": {"bounce": 2}}
 
 
-def test_addresses_are_redacted_however_deep(lines: Any) -> None:
+def test_addresses_are_redacted_at_any_depth(lines: Any) -> None:
     set_up_logs("json")
     structlog.get_logger("x").warning(
-        "not recorded: Jörg@example.com", problem=ValueError("jane@example.com"), all=["m@e.org"]
+        "message not recorded: Jörg@example.com",
+        problem=ValueError("jane@example.com"),
+        all=["m@e.org"],
     )
     (line,) = lines()
-    assert line["event"] == "not recorded: …@example.com"
+    assert line["event"] == "message not recorded: …@example.com"
     assert line["problem"] == "ValueError(…@example.com')"
     assert line["all"] == ["…@e.org"]
 
@@ -78,7 +80,7 @@ def test_other_libraries_log_in_the_same_format(lines: Any) -> None:
     }
 
 
-def test_what_other_libraries_chat_about_is_left_out(lines: Any) -> None:
+def test_info_and_debug_of_libraries_are_left_out(lines: Any) -> None:
     set_up_logs("json")
     logging.getLogger("alembic.runtime.migration").info("Context impl SQLiteImpl.")
     structlog.get_logger("sesbounce.store.store").debug("detail")
@@ -89,11 +91,11 @@ def test_warnings_are_log_lines(lines: Any) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("always")
         set_up_logs("json")
-        warnings.warn("deprecated, says jane@example.com", stacklevel=1)
+        warnings.warn("deprecated by jane@example.com", stacklevel=1)
         logging.captureWarnings(capture=False)
     (line,) = lines()
     assert line["logger"] == "py.warnings"
-    assert "deprecated, says …@example.com" in line["event"]
+    assert "deprecated by …@example.com" in line["event"]
 
 
 def test_an_error_of_another_library_keeps_its_traceback(lines: Any) -> None:
@@ -127,7 +129,7 @@ def test_text_that_is_no_terminal_has_no_colours(capsys: pytest.CaptureFixture[s
     assert "to=…@example.com" in text
 
 
-def test_setting_up_again_does_not_double_the_lines(lines: Any) -> None:
+def test_a_second_setup_does_not_double_the_lines(lines: Any) -> None:
     set_up_logs("json")
     set_up_logs("json")
     structlog.get_logger().info("once")

@@ -17,13 +17,13 @@ PAGE = (Path(__file__).parents[4] / "docs/metrics.md").read_text()
 
 
 class Scraped:
-    """Metrics that are read as Prometheus does."""
+    """Metrics as Prometheus reads them."""
 
     def __init__(self, *reports: Report, healthy: bool = True) -> None:
-        self.judgement = Status(healthy, [], 4.0, 5.0)
-        self.metrics = Metrics(lambda: self.judgement, lambda: 90.0)
+        self.status = Status(healthy, [], 4.0, 5.0)
+        self.metrics = Metrics(lambda: self.status, lambda: 90.0)
         for report in reports:
-            self.metrics.tell(report)
+            self.metrics.add(report)
 
     @property
     def text(self) -> str:
@@ -35,8 +35,8 @@ class Scraped:
 
 
 def test_messages_are_counted() -> None:
-    settled = Acknowledged(deleted=5, returned=4, failed=3, expired=2)
-    scraped = Scraped(Polled(10), Polled(0), Polled(3), BATCH, BATCH, settled, settled)
+    acknowledged = Acknowledged(deleted=5, returned=4, failed=3, expired=2)
+    scraped = Scraped(Polled(10), Polled(0), Polled(3), BATCH, BATCH, acknowledged, acknowledged)
     assert scraped["sesbounce_messages_received_total"] == 13
     assert scraped['sesbounce_messages_undecodable_total{fingerprint="abc"}'] == 4
     assert scraped['sesbounce_messages_undecodable_total{fingerprint="def"}'] == 2
@@ -70,7 +70,7 @@ def test_batches_are_measured() -> None:
     assert scraped["sesbounce_batch_messages_sum"] == 16
 
 
-def test_gauges_are_of_the_moment() -> None:
+def test_gauges_show_the_last_value() -> None:
     scraped = Scraped(Depth(5, 6, 7), Depth(1, 2, 3), Stalled("queue", "down"))
     assert scraped['sesbounce_queue_messages{state="visible"}'] == 1
     assert scraped['sesbounce_queue_messages{state="in_flight"}'] == 2
@@ -79,12 +79,12 @@ def test_gauges_are_of_the_moment() -> None:
     assert scraped["sesbounce_last_poll_age_seconds"] == 4
     assert scraped["sesbounce_last_commit_age_seconds"] == 5
     assert scraped["sesbounce_healthy"] == 1
-    scraped.judgement = Status(False, ["It hangs."], 400.0, 500.0)
+    scraped.status = Status(False, ["The worker hangs."], 400.0, 500.0)
     assert scraped["sesbounce_healthy"] == 0
     assert scraped["sesbounce_last_poll_age_seconds"] == 400
 
 
-def test_counters_by_kind_and_reason_are_there_before_the_first_event() -> None:
+def test_counters_by_kind_and_reason_exist_before_the_first_event() -> None:
     scraped = Scraped()
     assert scraped['sesbounce_events_recorded_total{kind="complaint"}'] == 0
     assert scraped['sesbounce_addresses_suppressed_total{reason="complaint_abuse"}'] == 0
@@ -108,7 +108,7 @@ def test_two_workers_in_one_process_count_apart() -> None:
     assert other["sesbounce_messages_received_total"] == 1
 
 
-def test_each_metric_has_the_form_that_its_name_says() -> None:
+def test_names_types_and_help_texts_follow_the_conventions() -> None:
     for family in text_string_to_metric_families(Scraped(BATCH, Depth(0, 0, 0)).text):
         assert family.name.startswith("sesbounce_")
         assert family.documentation.endswith(".")

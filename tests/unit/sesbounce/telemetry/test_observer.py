@@ -24,7 +24,7 @@ NEVER = 3600.0
 
 
 class Page(io.StringIO):
-    """What was printed; tells when something is."""
+    """Holds what was printed, and lets a test wait for it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -55,6 +55,14 @@ class TestObserver:
         (line,) = observer.take_lines(AT)
         assert json.loads(line)["MessagesReceived"] == 15
 
+    def test_totals_are_what_all_processes_have_counted(self) -> None:
+        observer = Observer(Health(0, 20, processes=2))
+        for source in (1, 2):
+            observer(Polled(10), source)
+            observer(BATCH, source)
+        assert (observer.totals.received, observer.totals.events) == (20, 6)
+        assert observer.totals.struck_rows == 10
+
     def test_health_is_in_the_metrics(self) -> None:
         clock = Clock()
         observer = Observer(Health(clock(), 20), Tally("feedback"), clock)
@@ -69,9 +77,9 @@ class TestObserver:
         observer(Stalled("database", "down"))
         assert scrape(observer)["sesbounce_healthy"] == 0
         assert json.loads(observer.take_lines(AT)[0])["Healthy"] == 0
-        assert observer.judge().faults == ["It waits for the database: down."]
+        assert observer.status().faults == ["The worker waits for the database: down."]
 
-    def test_the_oldest_message_is_of_what_was_in_hand_just_now(self) -> None:
+    def test_the_oldest_message_is_one_of_the_last_minute(self) -> None:
         clock = Clock()
         observer = Observer(Health(clock(), 20), clock=clock)
 
@@ -90,7 +98,7 @@ class TestObserver:
     def test_without_emf_there_are_no_lines(self) -> None:
         assert Observer(Health(0, 20)).take_lines(AT) == []
 
-    def test_threads_may_report_and_ask_at_once(self) -> None:
+    def test_threads_may_report_and_read_at_once(self) -> None:
         observer = Observer(Health(0, 20), Tally("feedback"), Clock())
         taken: list[str] = []
         start = threading.Barrier(9)
@@ -106,13 +114,13 @@ class TestObserver:
             return thread
 
         threads = [work(lambda: observer(BATCH)) for _ in range(6)]
-        threads += [work(lambda: scrape(observer)), work(observer.judge)]
+        threads += [work(lambda: scrape(observer)), work(observer.status)]
         threads += [work(lambda: taken.extend(observer.take_lines(AT)))]
         for thread in threads:
             thread.join()
         documents = map(json.loads, [*taken, *observer.take_lines(AT)])
-        told = sum(document.get("Duplicates", 0) for document in documents)
-        assert told == scrape(observer)["sesbounce_duplicates_total"] == 1200 * 2
+        counted = sum(document.get("Duplicates", 0) for document in documents)
+        assert counted == scrape(observer)["sesbounce_duplicates_total"] == 1200 * 2
 
 
 class TestObserving:
@@ -125,7 +133,7 @@ class TestObserving:
             assert threading.active_count() == before
         assert capsys.readouterr() == ("", "")
 
-    def test_lines_are_printed_again_and_again_and_at_the_end(self) -> None:
+    def test_lines_are_printed_at_intervals_and_at_the_end(self) -> None:
         page = Page()
         with observing(
             settings(emf=True), now=lambda: AT, out=page, every_seconds=0.01
@@ -139,7 +147,7 @@ class TestObserving:
         assert sum(received) == 11
         assert {document["Service"] for document in page.documents} == {"feedback"}
 
-    def test_what_is_left_is_printed_on_standard_output_also_after_an_error(
+    def test_the_last_lines_are_printed_on_standard_output_even_after_an_error(
         self, capsys: pytest.CaptureFixture[str]
     ) -> None:
         def work() -> None:
@@ -152,7 +160,9 @@ class TestObserving:
         (line,) = capsys.readouterr().out.splitlines()
         assert json.loads(line)["MessagesReceived"] == 7
 
-    def test_what_can_t_be_printed_ends_nothing(self, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_an_output_that_can_t_be_written_does_not_end_the_worker(
+        self, capsys: pytest.CaptureFixture[str]
+    ) -> None:
         set_up_logs("json")
         closed = Page()
         closed.close()
@@ -172,7 +182,7 @@ class TestObserving:
         with pytest.raises(ConnectionRefusedError):
             connection.connect()
 
-    def test_a_port_that_is_taken_stops_the_worker_before_it_begins(self) -> None:
+    def test_a_port_in_use_stops_the_worker_before_it_begins(self) -> None:
         taken = settings(metrics_port=free_port())
         with (
             observing(taken),
@@ -181,10 +191,10 @@ class TestObserving:
         ):
             pass
 
-    def test_processes_that_are_silent_are_missed(self) -> None:
+    def test_processes_that_report_nothing_are_a_fault(self) -> None:
         clock = Clock()
         with observing(settings(processes=2), clock=clock) as observer:
             clock.time += 1000
             observer(Polled(0), 1)
             observer(Swept(Recorded()), 1)
-            assert [fault[:16] for fault in observer.judge().faults] == ["1 of 2 processes"] * 2
+            assert [fault[:16] for fault in observer.status().faults] == ["1 of 2 processes"] * 2

@@ -38,25 +38,23 @@ def test_the_local_part_is_hidden_and_the_rest_stays(text: str, redacted: str) -
     local=st.text(alphabet="abcxyzäé0189.+-_'=!/%&", min_size=1).filter(lambda t: "%40" not in t),
     after=st.text(),
 )
-def test_nothing_is_left_of_an_address_wherever_it_stands(
-    before: str, local: str, after: str
-) -> None:
+def test_no_part_of_an_address_is_left_at_any_place(before: str, local: str, after: str) -> None:
     assert redact(f"{before}{local}@example.com {after}").startswith(f"{before}…@example.com ")
 
 
 @given(st.text(alphabet='a@%40"[. \n'))
-def test_what_is_redacted_stays_as_it_is(text: str) -> None:
+def test_redacted_text_does_not_change_when_redacted_twice(text: str) -> None:
     assert redact(redact(text)) == redact(text)
 
 
 def test_a_long_text_of_one_run_is_read_once() -> None:
-    # Going back over the run at each of its letters would take hours.
+    # A search that restarts at each letter of the run would take hours.
     run = "a" * 1_000_000
     assert redact(run) == run
     assert redact(f"{run}@example.com") == "…@example.com"
 
 
-def test_all_that_is_nested_is_redacted() -> None:
+def test_nested_values_are_redacted() -> None:
     class Odd:
         def __repr__(self) -> str:
             return "Odd(jane@example.com)"

@@ -18,7 +18,7 @@ def until(true: Callable[[], object]) -> None:
 
 
 class Clock(Queue):
-    """A queue that notes whose visibility is extended, by how much, and fails as told."""
+    """A queue that records each extension of visibility, and fails as the test says."""
 
     def __init__(self, *answers: BatchFailures | Exception) -> None:
         self.answers = list(answers)
@@ -50,7 +50,7 @@ def beating(clock: Clock, in_flight: InFlight, reports: list[Report]) -> Iterato
     thread.join()
 
 
-def test_what_has_half_of_its_time_left_is_extended_by_tens() -> None:
+def test_messages_with_half_of_their_time_left_are_extended_ten_at_a_time() -> None:
     clock, in_flight = Clock(), holding(25, left=29)
     with beating(clock, in_flight, []):
         until(lambda: len(clock.extended) == 3)
@@ -59,38 +59,38 @@ def test_what_has_half_of_its_time_left_is_extended_by_tens() -> None:
     assert in_flight.visible_before(time.monotonic() + 50) == []
 
 
-def test_what_has_more_time_left_is_not() -> None:
+def test_messages_with_more_time_left_are_not_extended() -> None:
     clock, in_flight = Clock(), holding(1, left=600)
     with beating(clock, in_flight, []):
         time.sleep(1.5)
     assert clock.extended == []
 
 
-def test_failures_do_not_end_it() -> None:
+def test_failures_do_not_end_the_heartbeat() -> None:
     clock, in_flight = Clock(QueueError("throttled"), ZeroDivisionError()), holding(1, left=10)
     with beating(clock, in_flight, []):
         until(lambda: len(clock.extended) == 3)
     assert in_flight.visible_before(time.monotonic() + 50) == []
 
 
-def test_what_sqs_fails_to_extend_is_tried_again() -> None:
+def test_what_sqs_fails_to_extend_is_retried() -> None:
     clock, in_flight = Clock(BatchFailures(failed=frozenset(["0"]))), holding(2, left=10)
     with beating(clock, in_flight, []):
         until(lambda: len(clock.extended) == 2)
     assert clock.extended[1] == [("0", 60)]
 
 
-def test_what_others_have_by_now_is_lost_and_counted() -> None:
+def test_messages_that_others_have_received_are_expired_and_counted() -> None:
     clock, in_flight = Clock(BatchFailures(expired=frozenset(["0"]))), holding(2, left=10)
     reports: list[Report] = []
     with beating(clock, in_flight, reports):
         until(lambda: reports)
     assert reports == [Acknowledged(expired=1)]
-    assert [held.expired for held in in_flight.take(2, 0, 0)] == [True, False]
+    assert [message.expired for message in in_flight.take(2, 0, 0)] == [True, False]
     assert len(clock.extended) == 1
 
 
-def test_what_is_to_be_given_back_is_not_extended() -> None:
+def test_messages_that_are_being_returned_are_not_extended() -> None:
     clock, in_flight = Clock(), holding(2, left=10)
     one, other = in_flight.take(2, 0, 0)
     Acknowledger(clock, in_flight, lambda _: None).return_to_queue([(one, 0)])

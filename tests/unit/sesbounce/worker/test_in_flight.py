@@ -27,7 +27,7 @@ def test_no_more_is_reserved_than_there_is_room() -> None:
     assert in_flight.reserve(10, 0)
 
 
-def test_what_is_taken_is_still_in_hand_until_it_is_let_go_of() -> None:
+def test_messages_that_are_taken_stay_in_flight_until_they_are_removed() -> None:
     in_flight = filled(10, 10)
     batch = in_flight.take(10, 0, 0)
     assert (len(in_flight), in_flight.buffered) == (10, 0)
@@ -38,23 +38,23 @@ def test_what_is_taken_is_still_in_hand_until_it_is_let_go_of() -> None:
     assert not in_flight.reserve(1, 0)
 
 
-def test_what_is_let_go_of_twice_makes_room_once() -> None:
+def test_a_message_that_is_removed_twice_makes_room_once() -> None:
     in_flight = filled(2, 1)
-    (held,) = in_flight.take(10, 0, 0)
-    in_flight.remove([held])
-    in_flight.remove([held])
+    (message,) = in_flight.take(10, 0, 0)
+    in_flight.remove([message])
+    in_flight.remove([message])
     assert in_flight.reserve(2, 0)
     assert not in_flight.reserve(1, 0)
 
 
 def test_the_oldest_are_taken_first_and_no_more_than_asked_for() -> None:
     in_flight = filled(10, 5)
-    assert [held.received.id for held in in_flight.take(3, 0, 0)] == ["0", "1", "2"]
-    assert [held.received.id for held in in_flight.take(3, 0, 0)] == ["3", "4"]
+    assert [message.received.id for message in in_flight.take(3, 0, 0)] == ["0", "1", "2"]
+    assert [message.received.id for message in in_flight.take(3, 0, 0)] == ["3", "4"]
     assert in_flight.take(3, 0, 0) == []
 
 
-def test_whoever_waits_for_room_gets_it() -> None:
+def test_reserve_waits_for_room() -> None:
     in_flight = filled(10, 10)
     batch = in_flight.take(10, 0, 0)
     got = threading.Event()
@@ -65,14 +65,14 @@ def test_whoever_waits_for_room_gets_it() -> None:
 
     waiting = threading.Thread(target=wait)
     waiting.start()
-    for held in batch:
+    for message in batch:
         assert not got.is_set()
-        in_flight.remove([held])
+        in_flight.remove([message])
     waiting.join()
     assert got.is_set()
 
 
-def test_whoever_waits_for_a_full_batch_gets_it_before_the_time_is_over() -> None:
+def test_take_returns_a_full_batch_before_the_time_is_over() -> None:
     in_flight = InFlight(100)
     taken: list[int] = []
     waiting = threading.Thread(target=lambda: taken.append(len(in_flight.take(20, LONG, LONG))))
@@ -123,7 +123,7 @@ def test_many_threads_at_once_lose_nothing_and_never_exceed_the_room() -> None:
     while len(seen) < total:
         batch = in_flight.take(30, 0.001, LONG)
         assert len(in_flight) <= 50
-        seen += [held.received.id for held in batch]
+        seen += [message.received.id for message in batch]
         threading.Thread(target=in_flight.remove, args=(batch,)).start()
     for filler in fillers:
         filler.join()

@@ -23,9 +23,9 @@ from sesbounce.policy.verdict import Policy
 from sesbounce.store.engine import write
 from sesbounce.store.store import Store
 from sesbounce.store.strike_off import StrikeOff
+from sesbounce.telemetry.counts import Counts, count
 from sesbounce.telemetry.logs import set_up_logs
 from sesbounce.telemetry.reports import BatchDone, Report, Stalled
-from sesbounce.telemetry.summary import Totals
 from sesbounce.worker.loop import LoopSettings, Worker
 from tests.support import AT, in_sns, mail, said
 
@@ -34,7 +34,7 @@ RESTORE = "UPDATE member SET mailable = 1 WHERE lower(email) = :address"
 
 
 class Shelf(Queue):
-    """A queue in memory that notes in which order things are done to it."""
+    """A queue in memory that records the calls."""
 
     def __init__(self, *batches: Sequence[str]) -> None:
         self.batches = list(batches)
@@ -71,14 +71,18 @@ class Shelf(Queue):
 
 
 class Working:
-    """A worker, and what it reports."""
+    """A worker and its reports."""
 
     def __init__(
-        self, engine: sa.Engine, queue: Queue, trust: Trust, now: datetime, pace: LoopSettings
+        self,
+        engine: sa.Engine,
+        queue: Queue,
+        trust: Trust,
+        now: datetime,
+        loop_settings: LoopSettings,
     ) -> None:
         store = Store(engine, Policy(), StrikeOff(STRIKE_OFF, RESTORE))
         store.prepare()
-        self.totals = Totals()
         self.reports: list[Report] = []
         self.overdue = threading.Event()
         self.worker = Worker(
@@ -86,17 +90,21 @@ class Working:
             store,
             trust,
             Relay(engine, [], lambda: now),
-            self._report,
-            pace,
+            self.reports.append,
+            loop_settings,
             overdue=self.overdue.set,
             now=lambda: now,
         )
 
-    def _report(self, report: Report) -> None:
-        self.reports.append(report)
-        self.totals.add(report)
+    @property
+    def totals(self) -> Counts:
+        """What it has reported until now, added up."""
+        totals = Counts()
+        for report in self.reports:
+            totals.add(count(report))
+        return totals
 
-    def run(self) -> Totals:
+    def run(self) -> Counts:
         self.worker.run()
         return self.totals
 
@@ -112,9 +120,9 @@ def make(
     queue: Queue,
     trust: Trust | None = None,
     now: datetime = AT,
-    pace: LoopSettings = UNTIL_EMPTY,
+    loop_settings: LoopSettings = UNTIL_EMPTY,
 ) -> Working:
-    return Working(engine, queue, trust or Trust(), now, pace)
+    return Working(engine, queue, trust or Trust(), now, loop_settings)
 
 
 def body(recipient: str = "jane@example.com", scenario: Scenario = Scenario.BOUNCE) -> str:
@@ -126,19 +134,19 @@ JUNK = '{"notificationType": "Bounce"}'
 
 
 def run(working: Working) -> threading.Thread:
-    """Run it beside the test, which is to stop it."""
+    """Run a worker beside the test, which has to stop it."""
     thread = threading.Thread(target=working.run, daemon=True)
     thread.start()
     return thread
 
 
 def until(true: Callable[[], object]) -> None:
-    """Wait until something is so; the test's own timeout ends it where it never is."""
+    """Wait until a condition is true; the timeout of the test ends the wait."""
     while not true():
         time.sleep(0.01)
 
 
-def test_what_is_understood_is_deleted_and_what_is_not_comes_again(engine: sa.Engine) -> None:
+def test_a_message_that_is_understood_is_deleted_and_another_is_returned(engine: sa.Engine) -> None:
     shelf = Shelf([JUNK, body()])
     totals = make(engine, shelf).run()
     assert shelf.deleted == [body()]
@@ -162,19 +170,23 @@ def test_nothing_is_deleted_before_its_effect_is_committed(engine: sa.Engine, ur
 
 def test_what_comes_together_is_committed_together(engine: sa.Engine) -> None:
     shelf = Shelf(*([body(f"{n}-{i}@example.com") for i in range(10)] for n in range(20)))
-    working = make(engine, shelf, pace=LoopSettings(pollers=2, batch_wait=5, until_empty=True))
+    working = make(
+        engine, shelf, loop_settings=LoopSettings(pollers=2, batch_wait=5, until_empty=True)
+    )
     assert working.run().deleted == 200
     assert [done.messages for done in working.of(BatchDone)] == [200]
 
 
 def test_a_batch_is_no_larger_than_it_may_be(engine: sa.Engine) -> None:
     shelf = Shelf([body(f"{n}@example.com") for n in range(10)])
-    working = make(engine, shelf, pace=LoopSettings(batch_size=4, pollers=1, until_empty=True))
+    working = make(
+        engine, shelf, loop_settings=LoopSettings(batch_size=4, pollers=1, until_empty=True)
+    )
     assert working.run().deleted == 10
     assert [done.messages for done in working.of(BatchDone)] == [4, 4, 2]
 
 
-def test_a_message_that_can_t_be_given_back_does_not_stop_the_worker(engine: sa.Engine) -> None:
+def test_a_message_that_can_t_be_returned_does_not_stop_the_worker(engine: sa.Engine) -> None:
     class Stuck(Shelf):
         def set_visibility(self, messages: Sequence[tuple[Received, int]]) -> BatchFailures:
             raise QueueError("the message is not in flight")
@@ -190,16 +202,16 @@ def test_a_message_that_can_t_be_deleted_is_not_counted_as_deleted(engine: sa.En
             return BatchFailures(expired=frozenset([gone]), failed=frozenset([stuck]))
 
     totals = make(engine, Stuck([body(), body("mary@example.com")])).run()
-    assert (totals.received, totals.recorded.events, totals.deleted) == (2, 2, 0)
+    assert (totals.received, totals.events, totals.deleted) == (2, 2, 0)
 
 
-def test_who_may_not_delete_is_told_so(engine: sa.Engine) -> None:
+def test_a_worker_that_may_not_delete_ends_with_an_error(engine: sa.Engine) -> None:
     class Forbidden(Shelf):
         def delete(self, messages: Sequence[Received]) -> BatchFailures:
             raise QueueError("may not delete", lasting=True)
 
     with pytest.raises(QueueError, match="may not delete"):
-        make(engine, Forbidden([body()]), pace=LoopSettings()).run()
+        make(engine, Forbidden([body()]), loop_settings=LoopSettings()).run()
 
 
 def test_a_thread_that_dies_takes_the_worker_down(engine: sa.Engine) -> None:
@@ -208,7 +220,7 @@ def test_a_thread_that_dies_takes_the_worker_down(engine: sa.Engine) -> None:
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        make(engine, Faulty(), pace=LoopSettings()).run()
+        make(engine, Faulty(), loop_settings=LoopSettings()).run()
 
 
 def test_a_queue_that_can_t_be_reached_is_waited_for(engine: sa.Engine) -> None:
@@ -220,7 +232,7 @@ def test_a_queue_that_can_t_be_reached_is_waited_for(engine: sa.Engine) -> None:
             raise failures.pop()
 
     shelf.on_receive = fail
-    working = make(engine, shelf, pace=LoopSettings(pollers=1))
+    working = make(engine, shelf, loop_settings=LoopSettings(pollers=1))
     thread = run(working)
     until(lambda: shelf.deleted)
     working.worker.stop()
@@ -238,7 +250,7 @@ def test_until_it_is_empty_a_queue_is_not_waited_for(engine: sa.Engine) -> None:
         make(engine, shelf).run()
 
 
-def test_a_row_that_is_refused_costs_only_itself(engine: sa.Engine) -> None:
+def test_a_row_that_is_rejected_does_not_hinder_the_others(engine: sa.Engine) -> None:
     bodies = [body(f"{n}@example.com") for n in range(9)]
     bodies.insert(4, body())
     shelf = Shelf(bodies)
@@ -249,7 +261,7 @@ def test_a_row_that_is_refused_costs_only_itself(engine: sa.Engine) -> None:
             "BEGIN SELECT raise(ABORT, 'not this one'); END"
         )
     totals = working.run()
-    assert (totals.deleted, totals.failed, totals.recorded.suppressed) == (9, 1, 9)
+    assert (totals.deleted, totals.failed, totals.suppressed) == (9, 1, 9)
     assert shelf.back == [(body(), 1)]
 
 
@@ -258,7 +270,7 @@ def rename(engine: sa.Engine, old: str, new: str) -> None:
         connection.exec_driver_sql(f"ALTER TABLE {old} RENAME TO {new}")
 
 
-def test_until_it_is_empty_a_table_that_vanishes_stops_it_and_all_comes_again(
+def test_until_it_is_empty_a_missing_table_stops_the_worker_and_nothing_is_deleted(
     engine: sa.Engine,
 ) -> None:
     shelf = Shelf([body()])
@@ -267,14 +279,17 @@ def test_until_it_is_empty_a_table_that_vanishes_stops_it_and_all_comes_again(
     with pytest.raises(StoreError, match="no such table"):
         working.run()
     assert shelf.deleted == []
-    assert shelf.back in ([], [(body(), 0)])  # where the sweep was not the first to see it
+    assert shelf.back in (
+        [],
+        [(body(), 0)],
+    )  # the first one where the sweep failed before the batch
 
 
-def test_a_database_is_waited_for_and_meanwhile_nothing_is_deleted_or_given_back(
+def test_while_the_worker_waits_for_a_database_nothing_is_deleted_or_returned(
     engine: sa.Engine,
 ) -> None:
     shelf = Shelf([body()])
-    working = make(engine, shelf, pace=LoopSettings(pollers=1))
+    working = make(engine, shelf, loop_settings=LoopSettings(pollers=1))
     rename(engine, "member", "members")
     thread = run(working)
     until(lambda: len(working.of(Stalled)) >= 2)
@@ -284,28 +299,28 @@ def test_a_database_is_waited_for_and_meanwhile_nothing_is_deleted_or_given_back
     working.worker.stop()
     thread.join()
     assert {stalled.what for stalled in working.of(Stalled)} == {"database"}
-    assert working.totals.recorded.struck_rows == 1
+    assert working.totals.struck_rows == 1
 
 
-def test_while_a_database_is_waited_for_no_more_is_received_than_there_is_room(
+def test_while_the_worker_waits_for_a_database_it_receives_no_more_than_it_has_room_for(
     engine: sa.Engine,
 ) -> None:
     shelf = Shelf(*([body(f"{n}-{i}@example.com") for i in range(10)] for n in range(50)))
-    pace = LoopSettings(batch_size=10, pollers=2)
-    working = make(engine, shelf, pace=pace)
+    loop_settings = LoopSettings(batch_size=10, pollers=2)
+    working = make(engine, shelf, loop_settings=loop_settings)
     rename(engine, "member", "members")
     thread = run(working)
-    until(lambda: len(shelf.received) == pace.room)
+    until(lambda: len(shelf.received) == loop_settings.room)
     until(lambda: len(working.of(Stalled)) >= 2)
-    assert len(shelf.received) == pace.room
+    assert len(shelf.received) == loop_settings.room
     working.worker.stop()
     thread.join()
-    # It is stopped, and nobody else has to wait for the messages.
+    # The worker has stopped, and others can receive the messages at once.
     assert {seconds for _, seconds in shelf.back} == {0}
-    assert len(shelf.back) == pace.room
+    assert len(shelf.back) == loop_settings.room
 
 
-def test_without_its_certificate_a_message_comes_again_much_later(engine: sa.Engine) -> None:
+def test_without_its_certificate_a_message_is_returned_for_much_longer(engine: sa.Engine) -> None:
     def unavailable(url: str) -> bytes:
         raise CertificateError(f"{url} can't be fetched")
 
@@ -318,28 +333,28 @@ def test_without_its_certificate_a_message_comes_again_much_later(engine: sa.Eng
     assert 30 <= seconds <= 60
 
 
-def test_a_topic_that_is_not_named_is_refused(engine: sa.Engine) -> None:
+def test_a_message_of_another_topic_is_not_recorded(engine: sa.Engine) -> None:
     trust = Trust(["arn:aws:sns:us-east-1:000000000000:another"])
     totals = make(engine, Shelf([body()]), trust).run()
-    assert (totals.undecodable, totals.recorded.events) == (1, 0)
+    assert (totals.undecodable, totals.events) == (1, 0)
 
 
-def test_what_ran_out_is_restored_before_the_first_message(engine: sa.Engine) -> None:
+def test_expired_suppressions_are_restored_before_the_first_message(engine: sa.Engine) -> None:
     make(engine, Shelf([body(scenario=Scenario.SUPPRESSIONLIST)])).run()
     later = AT + timedelta(days=31)
     totals = make(engine, Shelf(), now=later).run()
-    assert totals.recorded.restored_rows == 1
+    assert totals.restored_rows == 1
 
 
-def test_a_queue_that_looks_empty_once_is_asked_again(engine: sa.Engine) -> None:
+def test_a_queue_that_looks_empty_once_is_polled_once_more(engine: sa.Engine) -> None:
     shelf = Shelf([], [body()])
     shelf.depth = lambda: Depth(0, 0, 0)  # type: ignore[method-assign]  # approximate, as SQS says
     assert make(engine, shelf).run().received == 1
 
 
-def test_a_signal_lets_it_finish_what_is_in_hand(engine: sa.Engine) -> None:
+def test_a_signal_lets_the_worker_finish_the_messages_in_flight(engine: sa.Engine) -> None:
     shelf = Shelf([body()], [body("mary@example.com")])
-    working = make(engine, shelf, pace=LoopSettings(pollers=1))
+    working = make(engine, shelf, loop_settings=LoopSettings(pollers=1))
     before = signal.signal(signal.SIGTERM, lambda *_: working.worker.stop())
 
     def stop_once() -> None:
@@ -356,12 +371,12 @@ def test_a_signal_lets_it_finish_what_is_in_hand(engine: sa.Engine) -> None:
     assert len(shelf.batches) == 1
 
 
-def test_who_can_t_stop_in_time_is_ended(
+def test_a_worker_that_can_t_stop_in_time_is_ended(
     engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     release = threading.Event()
     shelf = Shelf([body()])
-    working = make(engine, shelf, pace=LoopSettings(pollers=1, shutdown_seconds=0.2))
+    working = make(engine, shelf, loop_settings=LoopSettings(pollers=1, shutdown_seconds=0.2))
     record = working.worker._store.record
 
     def hang(*arguments: Any) -> Any:
@@ -377,20 +392,20 @@ def test_who_can_t_stop_in_time_is_ended(
     thread.join()
 
 
-def test_what_others_may_have_by_now_is_not_recorded_here(engine: sa.Engine) -> None:
+def test_messages_that_others_may_have_received_are_not_recorded(engine: sa.Engine) -> None:
     class Slow(Shelf):
         def set_visibility(self, messages: Sequence[tuple[Received, int]]) -> BatchFailures:
             return BatchFailures(expired=frozenset(m.receipt for m, _ in messages))
 
     shelf = Slow([body()])
-    working = make(engine, shelf, pace=LoopSettings(pollers=1, visibility_seconds=1))
+    working = make(engine, shelf, loop_settings=LoopSettings(pollers=1, visibility_seconds=1))
     rename(engine, "member", "members")
     thread = run(working)
     until(lambda: len(working.of(BatchDone)))
     rename(engine, "members", "member")
     working.worker.stop()
     thread.join()
-    assert (shelf.deleted, working.totals.recorded.events) == ([], 0)
+    assert (shelf.deleted, working.totals.events) == ([], 0)
 
 
 def test_the_age_of_the_oldest_message_is_never_negative(engine: sa.Engine) -> None:
@@ -416,6 +431,13 @@ def test_logs_hold_no_address(engine: sa.Engine, capsys: pytest.CaptureFixture[s
     set_up_logs("json")
     working.run()
     said_in_logs = "".join(capsys.readouterr())
-    for what in ("undecodable", "not recorded", "statement rejected", "unknown", "batch"):
+    for what in (
+        "message not understood",
+        "message not recorded",
+        "message without events",
+        "statement rejected",
+        "unknown",
+        "batch",
+    ):
         assert what in said_in_logs
     assert "jane" not in said_in_logs

@@ -46,9 +46,11 @@ class Gate(Queue):
 
 class Polling:
     def __init__(self, room: int = 1000, pollers: int = 4, *, patient: bool = True) -> None:
-        self.gate, self.hand, self.threads = Gate(), InFlight(room), Threads()
+        self.gate, self.in_flight, self.threads = Gate(), InFlight(room), Threads()
         self.reports: list[Report] = []
-        self.poller = Poller(self.gate, self.hand, self.reports.append, 20, 60, patient=patient)
+        self.poller = Poller(
+            self.gate, self.in_flight, self.reports.append, 20, 60, patient=patient
+        )
         self.poller.start(self.threads, pollers)
         until(lambda: self.gate.buffered)
 
@@ -60,7 +62,7 @@ class Polling:
 
     def end(self) -> None:
         self.poller.stop()
-        while self.threads.at_work:
+        while self.threads.running:
             self.gate.answer(0)
             time.sleep(0.001)
 
@@ -70,7 +72,7 @@ def polling() -> Polling:
     return Polling()
 
 
-def settled(polling: Polling, count: int) -> bool:
+def polls(polling: Polling, count: int) -> bool:
     """Whether so many polls are under way, and no more a little later."""
     until(lambda: polling.gate.buffered >= count)
     time.sleep(0.05)
@@ -78,21 +80,21 @@ def settled(polling: Polling, count: int) -> bool:
 
 
 def test_one_polls_while_the_queue_is_idle(polling: Polling) -> None:
-    assert settled(polling, 1)
+    assert polls(polling, 1)
     polling.answer(0, 0)
-    assert settled(polling, 1)
+    assert polls(polling, 1)
     assert polling.gate.arguments == (20, 60)
     polling.end()
 
 
-def test_full_answers_have_more_poll_and_empty_ones_fewer(polling: Polling) -> None:
+def test_full_answers_let_more_threads_poll_and_empty_ones_fewer(polling: Polling) -> None:
     polling.answer(10)
-    assert settled(polling, 2)
+    assert polls(polling, 2)
     polling.answer(10, 10, 10, 10)
-    assert settled(polling, 4)
+    assert polls(polling, 4)
     polling.answer(3)
-    assert settled(polling, 4)
-    while not settled(polling, 1):
+    assert polls(polling, 4)
+    while not polls(polling, 1):
         polling.answer(0)
     polling.end()
 
@@ -100,37 +102,37 @@ def test_full_answers_have_more_poll_and_empty_ones_fewer(polling: Polling) -> N
 def test_nothing_is_received_without_room() -> None:
     polling = Polling(room=25)
     polling.answer(10, 10)
-    assert settled(polling, 0)
-    batch = polling.hand.take(20, 0, 0)
-    polling.hand.remove(batch[:5])
-    assert settled(polling, 1)
+    assert polls(polling, 0)
+    batch = polling.in_flight.take(20, 0, 0)
+    polling.in_flight.remove(batch[:5])
+    assert polls(polling, 1)
     polling.end()
 
 
-def test_room_that_was_not_needed_is_free_again() -> None:
+def test_room_that_a_poll_did_not_need_is_released() -> None:
     polling = Polling(room=10, pollers=1)
     polling.answer(0, 3)
-    assert settled(polling, 0)
-    polling.hand.remove(polling.hand.take(10, 0, 0))
+    assert polls(polling, 0)
+    polling.in_flight.remove(polling.in_flight.take(10, 0, 0))
     polling.answer(10)
-    assert len(polling.hand) == 10
+    assert len(polling.in_flight) == 10
     polling.end()
 
 
-def test_what_a_poll_brings_after_the_end_is_taken_in_hand(polling: Polling) -> None:
+def test_messages_that_a_poll_brings_after_the_end_are_added(polling: Polling) -> None:
     polling.poller.stop()
     polling.gate.answer(7)
     assert polling.threads.join(60)
-    assert polling.hand.buffered == 7
+    assert polling.in_flight.buffered == 7
     assert polling.reports == [Polled(7)]
 
 
-def test_a_failure_is_told_and_waited_out(polling: Polling) -> None:
+def test_a_failure_is_reported_and_waited_out(polling: Polling) -> None:
     polling.answer(QueueError("throttled"))
     assert polling.reports == [Stalled("queue", "throttled")]
     until(lambda: polling.gate.buffered == 1)
     polling.answer(10)
-    assert polling.hand.buffered == 10
+    assert polling.in_flight.buffered == 10
     polling.threads.check()
     polling.end()
 

@@ -1,4 +1,4 @@
-"""Real child processes that do as the tests say."""
+"""Real child processes, which do what the tests say."""
 
 import os
 import signal
@@ -31,7 +31,7 @@ def wait_for_the_signal(report: Reporting) -> int:
 
 
 def one_fails(report: Reporting) -> int:
-    # Whoever is first makes the file.
+    # The first process makes the file.
     try:
         os.close(os.open(os.environ["FAILS_ONCE"], os.O_CREAT | os.O_EXCL))
     except FileExistsError:
@@ -46,7 +46,7 @@ def deaf(report: Reporting) -> int:
     return 0
 
 
-class ListRow:
+class Received:
     def __init__(self) -> None:
         self.reports: list[tuple[int, Report]] = []
 
@@ -58,52 +58,52 @@ class ListRow:
         pass
 
 
-def test_what_each_reports_is_told_with_its_number() -> None:
-    told = ListRow()
-    Processes(2, report_and_end, told, 25).run()
-    assert [report for _, report in told.reports] == [Polled(3)] * 2
-    assert sorted(number for number, _ in told.reports) == [0, 1]
+def test_the_parent_gets_each_report_with_the_number_of_its_process() -> None:
+    received = Received()
+    Processes(2, report_and_end, received, 25).run()
+    assert [report for _, report in received.reports] == [Polled(3)] * 2
+    assert sorted(number for number, _ in received.reports) == [0, 1]
 
 
 def test_a_signal_stops_all_of_them_when_they_have_finished() -> None:
-    told = ListRow()
-    processes = Processes(2, wait_for_the_signal, told, 25)
+    received = Received()
+    processes = Processes(2, wait_for_the_signal, received, 25)
 
     def stop_when_both_are_there() -> None:
-        if len(told.reports) == 2:
+        if len(received.reports) == 2:
             processes.stop()
 
-    told.on_report = stop_when_both_are_there  # type: ignore[method-assign]
+    received.on_report = stop_when_both_are_there  # type: ignore[method-assign]
     processes.run()
-    assert [report for _, report in told.reports] == [Polled(1)] * 2 + [Polled(2)] * 2
-    assert sorted(number for number, _ in told.reports) == [0, 0, 1, 1]
+    assert [report for _, report in received.reports] == [Polled(1)] * 2 + [Polled(2)] * 2
+    assert sorted(number for number, _ in received.reports) == [0, 0, 1, 1]
 
 
 def test_where_one_fails_the_others_are_stopped(
     tmp_path: os.PathLike[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FAILS_ONCE", os.path.join(tmp_path, "failed"))  # noqa: PTH118
-    told = ListRow()
+    received = Received()
     with pytest.raises(ProcessError, match="has ended with exit code 7"):
-        Processes(2, one_fails, told, 25).run()
-    assert Polled(2) in [report for _, report in told.reports]
+        Processes(2, one_fails, received, 25).run()
+    assert Polled(2) in [report for _, report in received.reports]
 
 
 def test_one_that_is_killed_is_noticed() -> None:
-    told = ListRow()
-    processes = Processes(1, deaf, told, 25)
+    received = Received()
+    processes = Processes(1, deaf, received, 25)
 
     def kill() -> None:
         processes.kill()
 
-    told.on_report = kill  # type: ignore[method-assign]
+    received.on_report = kill  # type: ignore[method-assign]
     with pytest.raises(ProcessError, match="has ended with exit code -9"):
         processes.run()
 
 
 def test_one_that_does_not_stop_in_time_is_ended() -> None:
-    told = ListRow()
-    processes = Processes(1, deaf, told, 0.1)
-    told.on_report = processes.stop  # type: ignore[method-assign]
+    received = Received()
+    processes = Processes(1, deaf, received, 0.1)
+    received.on_report = processes.stop  # type: ignore[method-assign]
     with pytest.raises(ProcessError, match="exit code -9"):
         processes.run()

@@ -18,10 +18,10 @@ from sesbounce.errors import ConfigurationError, MessageError, SesBounceError
 from sesbounce.feedback.decode import Decoded, decode
 from sesbounce.outbound.relay import Relay
 from sesbounce.settings import Settings, load_settings
+from sesbounce.telemetry.counts import Counts
 from sesbounce.telemetry.logs import set_up_logs
 from sesbounce.telemetry.observer import observing
 from sesbounce.telemetry.reports import Report
-from sesbounce.telemetry.summary import Totals
 from sesbounce.worker.loop import LoopSettings, Worker
 from sesbounce.worker.processes import Processes
 
@@ -49,18 +49,12 @@ def run(until_empty: bool) -> None:
             "prints as the output queue_url"
         )
     set_up_logs(settings.log_format, redact=settings.redact)
-    totals = Totals()
     with observing(settings) as observer:
-
-        def report(what: Report, source: int = 0) -> None:
-            totals.add(what)
-            observer(what, source)
-
         if settings.processes == 1:
-            _run_here(settings, until_empty, report)
+            _run_here(settings, until_empty, observer)
         else:
-            _run_several(settings, until_empty, report)
-    _print_totals(totals)
+            _run_several(settings, until_empty, observer)
+    _print_totals(observer.totals)
 
 
 def _run_here(settings: Settings, until_empty: bool, report: Callable[[Report], None]) -> None:
@@ -108,7 +102,7 @@ def _open_worker(
 ) -> Worker:
     assert settings.queue_url  # noqa: S101  `run` has looked
     opened = open_store(settings, migrate=migrate)
-    pace = LoopSettings(
+    loop_settings = LoopSettings(
         batch_size=settings.batch_size,
         batch_wait=settings.batch_wait_ms / 1000,
         pollers=settings.pollers,
@@ -118,12 +112,12 @@ def _open_worker(
         until_empty=until_empty,
     )
     return Worker(
-        open_queue(settings.queue_url, settings.wait_seconds, pace.connections),
+        open_queue(settings.queue_url, settings.wait_seconds, loop_settings.connections),
         opened.store,
         Trust(settings.topic_arns, signatures=settings.verify_signatures),
         Relay(opened.engine, opened.targets, now),
         report,
-        pace,
+        loop_settings,
         # Nothing is lost: what is not committed is not deleted, and comes again.
         overdue=lambda: os._exit(ERROR),
     )
@@ -183,12 +177,11 @@ def _end_at_once(number: int) -> None:
     os._exit(_SIGNALLED + number)
 
 
-def _print_totals(totals: Totals) -> None:
-    recorded = totals.recorded
+def _print_totals(totals: Counts) -> None:
     click.echo(
         f"{totals.received} messages received, {totals.deleted} deleted, "
         f"{totals.undecodable} not understood, {totals.failed} not recorded; "
-        f"{recorded.events} events recorded, {recorded.duplicates} known already; "
-        f"{recorded.suppressed} addresses suppressed ({recorded.struck_rows} rows struck off), "
-        f"{recorded.released} released ({recorded.restored_rows} rows)."
+        f"{totals.events} events recorded, {totals.duplicates} known already; "
+        f"{totals.suppressed} addresses suppressed ({totals.struck_rows} rows struck off), "
+        f"{totals.released} released ({totals.restored_rows} rows)."
     )

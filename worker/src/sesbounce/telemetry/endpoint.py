@@ -1,7 +1,7 @@
 """The HTTP endpoint that serves `/metrics` and `/healthz`.
 
-It is for a scraper and a health check in one's own network: no TLS, and no more than a few
-connections at once. Whoever is slow loses his when others come, so that he can't keep them out.
+It serves a scraper and a health check in your own network: without TLS, and only a few connections
+at once. A new connection closes the oldest one, so that slow clients can't keep others out.
 """
 
 import io
@@ -31,20 +31,19 @@ _SHUTDOWN_POLL_SECONDS = 0.1
 log = structlog.get_logger()
 
 
-def make_app(registry: CollectorRegistry, judge: Callable[[], Status]) -> "WSGIApplication":
-    """What answers: the metrics of a registry, and how the worker is (200: healthy, 503: not)."""
+def make_app(registry: CollectorRegistry, status: Callable[[], Status]) -> "WSGIApplication":
+    """Make the application: a registry's metrics, and the status (200: healthy, 503: not)."""
     metrics: WSGIApplication = make_wsgi_app(registry)
 
     def health(_environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-        judgement = judge()
-        status = "200 OK" if judgement.healthy else "503 Service Unavailable"
+        now = status()
         headers = [("Content-Type", "application/json"), ("Cache-Control", "no-store")]
-        start_response(status, headers)
-        return [msgspec.json.encode(judgement)]
+        start_response("200 OK" if now.healthy else "503 Service Unavailable", headers)
+        return [msgspec.json.encode(now)]
 
     def nothing(_environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         start_response("404 Not Found", [("Content-Type", "text/plain; charset=utf-8")])
-        return [b"There are /metrics and /healthz.\n"]
+        return [b"Ask for /metrics or /healthz.\n"]
 
     routes = {"/metrics": metrics, "/healthz": health}
 
@@ -52,7 +51,7 @@ def make_app(registry: CollectorRegistry, judge: Callable[[], Status]) -> "WSGIA
         try:
             return routes.get(environ["PATH_INFO"], nothing)(environ, start_response)
         except Exception:
-            log.exception("not answered", path=environ["PATH_INFO"])
+            log.exception("request not answered", path=environ["PATH_INFO"])
             raise
 
     return app
@@ -63,10 +62,10 @@ def serving(host: str, port: int, app: "WSGIApplication") -> Iterator[int]:
     """Serve while the block runs, in daemon threads.
 
     Yields:
-        The port: the one that was asked for, or a free one for 0.
+        The port: the one given, or a free port where 0 is given.
 
     Raises:
-        ConfigurationError: the address can't be listened on.
+        ConfigurationError: the server can't listen on the address.
     """
     try:
         server = _Server(host, port)
@@ -88,20 +87,20 @@ def serving(host: str, port: int, app: "WSGIApplication") -> Iterator[int]:
 
 
 class _Handler(WSGIRequestHandler):
-    """Answers one request, and logs none."""
+    """Answers one request, and logs nothing."""
 
     timeout = _TIMEOUT_SECONDS
 
     def log_message(self, *_args: Any) -> None:
-        """Nothing: a scrape every few seconds would drown the log."""
+        """Log nothing: a scrape every few seconds would fill the log."""
 
     def get_stderr(self) -> io.StringIO:
-        """Nowhere, for the tracebacks of wsgiref: that a client has gone is no event."""
+        """Discard wsgiref's tracebacks: a client that closes its connection is no fault."""
         return io.StringIO()
 
 
 class _Server(socketserver.ThreadingMixIn, WSGIServer):
-    """A thread for each connection, of which the newest few are served."""
+    """Serves the newest few connections, each in a thread of its own."""
 
     daemon_threads = True
     request_queue_size = 128  # http.server's 5 would keep others waiting behind a burst
@@ -114,13 +113,13 @@ class _Server(socketserver.ThreadingMixIn, WSGIServer):
         super().__init__((str(address[0]), port), _Handler)
 
     def server_bind(self) -> None:
-        """Bind without asking DNS for the host's own name, which may take long."""
+        """Bind without a DNS query for the host's own name, which may take long."""
         socketserver.TCPServer.server_bind(self)
         self.server_name, self.server_port = str(self.server_address[0]), self.server_address[1]
         self.setup_environ()
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """Serve a connection, at the expense of the oldest if there are too many."""
+        """Serve a connection; close the oldest one where there are too many."""
         self._open.append(request)
         if len(self._open) > _MOST_CONNECTIONS:
             with suppress(OSError):  # it may be closed already
@@ -128,4 +127,4 @@ class _Server(socketserver.ThreadingMixIn, WSGIServer):
         super().process_request(request, client_address)
 
     def handle_error(self, _request: Any, _client_address: Any) -> None:
-        """Nothing: a client that sends nonsense, or goes, is no event."""
+        """Log nothing: a client that sends nonsense or closes its connection is no fault."""

@@ -1,8 +1,8 @@
-"""Whether a worker does its work, judged by what has succeeded last: pure, and without a clock.
+"""The worker is healthy while SQS answers its polls and its commits succeed. Pure: no clock here.
 
-A process that is alive may still do nothing, be it that the database or SQS rejects, or that a
-thread hangs. So each process has to show from time to time that SQS has answered it, and that it
-has committed something. Times are seconds of a monotonic clock.
+A process that is alive may still do nothing: the database or SQS may reject its calls, or a
+thread may hang. So each process has to report, within limits, an answer of SQS and a commit.
+Times are seconds of a monotonic clock.
 """
 
 from collections.abc import Iterable, Iterator
@@ -12,22 +12,21 @@ import msgspec
 from sesbounce.telemetry.redaction import redact
 from sesbounce.telemetry.reports import BatchDone, Polled, Report, Stalled, Swept
 
-# A receive takes as long as it waits; a few may fail before that is a fault.
+# Beyond the wait of one receive: a few receives may fail before health turns red.
 POLL_GRACE_SECONDS = 30.0
-# There is a sweep every minute, even when the queue is empty; it may take as long again.
+# The worker sweeps every minute, even when the queue is empty; a sweep may take another minute.
 SWEEP_EVERY_SECONDS = 60.0
 COMMIT_GRACE_SECONDS = 60.0
 
 
 class Status(msgspec.Struct, frozen=True):
-    """How a worker is.
+    """The health of a worker at one time, as `/healthz` shows it.
 
     Attributes:
         healthy: whether there is no fault.
-        faults: what is wrong, a sentence each; they hold no address.
-        last_poll_seconds: how long ago SQS answered a receive; of several processes, the one
-            that waits longest.
-        last_commit_seconds: how long ago something was committed, likewise.
+        faults: one sentence for each fault; no sentence holds an address.
+        last_poll_seconds: seconds since SQS answered a receive; of several processes, the longest.
+        last_commit_seconds: seconds since a commit succeeded; of several processes, the longest.
     """
 
     healthy: bool
@@ -37,19 +36,19 @@ class Status(msgspec.Struct, frozen=True):
 
 
 class _Source(msgspec.Struct):
-    """What one process has reported.
+    """The reports of one process.
 
     Attributes:
-        polled_at: when SQS has answered it.
-        committed_at: when it has committed something.
-        stalled: what it has waited for since then, and why.
+        polled_at: when SQS last answered a receive.
+        committed_at: when a commit last succeeded.
+        stalled: the problem, by what the process waits for since then.
     """
 
     polled_at: float
     committed_at: float
     stalled: dict[str, str] = msgspec.field(default_factory=dict)
 
-    def tell(self, report: Report, at: float) -> None:
+    def add(self, report: Report, at: float) -> None:
         match report:
             case Polled():
                 self.polled_at = at
@@ -67,12 +66,12 @@ class Health:
     """The health of a worker of one process or several. Not thread-safe."""
 
     def __init__(self, started_at: float, wait_seconds: float, processes: int = 1) -> None:
-        """A worker that starts is healthy, and has as long to show it as one that runs.
+        """Begin healthy: the start counts as an answer of SQS and as a commit.
 
         Args:
-            started_at: when it started.
-            wait_seconds: how long one of its receives waits.
-            processes: how many processes are to report; their numbers may be any.
+            started_at: when the worker started.
+            wait_seconds: how long one receive waits for messages.
+            processes: how many processes must report; each has a number of its own, any number.
         """
         self._started_at = started_at
         self._poll_limit = wait_seconds + POLL_GRACE_SECONDS
@@ -80,16 +79,16 @@ class Health:
         self._processes = processes
         self._sources: dict[int, _Source] = {}
 
-    def tell(self, report: Report, at: float, source: int = 0) -> None:
-        """Count in what a process has reported."""
-        if not _says_something(report):
+    def add(self, report: Report, at: float, source: int = 0) -> None:
+        """Add a report that the process of that number made at that time."""
+        if not _shows_health(report):
             return
         if source not in self._sources:
             self._sources[source] = _Source(self._started_at, self._started_at)
-        self._sources[source].tell(report, at)
+        self._sources[source].add(report, at)
 
-    def judge(self, at: float) -> Status:
-        """How the worker is at a time that is not before the last report."""
+    def status(self, at: float) -> Status:
+        """The worker's status at a time that is not before the last report."""
         sources = list(self._all())
         faults = [
             f"{prefix}{fault}" for prefix, source in sources for fault in self._faults(source, at)
@@ -102,7 +101,7 @@ class Health:
         )
 
     def _all(self) -> Iterator[tuple[str, _Source]]:
-        """Each process with what its faults begin with; at last one that stands for the silent."""
+        """Each process with the prefix of its faults; the last one stands for the silent ones."""
         for number, source in sorted(self._sources.items()):
             yield (f"Process {number}: " if self._processes > 1 else ""), source
         silent = self._processes - len(self._sources)
@@ -115,21 +114,22 @@ class Health:
         if polled > self._poll_limit:
             yield (
                 f"SQS has not answered a receive for {polled:.0f} seconds "
-                f"(at most {self._poll_limit:.0f} are in order)."
+                f"(the limit is {self._poll_limit:.0f})."
             )
         if committed > self._commit_limit:
             yield (
-                f"Nothing was committed for {committed:.0f} seconds "
-                f"(at most {self._commit_limit:.0f} are in order)."
+                f"No commit has succeeded for {committed:.0f} seconds "
+                f"(the limit is {self._commit_limit:.0f})."
             )
         for what, problem in sorted(source.stalled.items()):
-            yield f"It waits for the {what}: {' '.join(redact(problem).split()).rstrip('.')}."
+            words = " ".join(redact(problem).split()).rstrip(".")
+            yield f"The worker waits for the {what}: {words}."
 
 
-def _says_something(report: Report) -> bool:
-    """Whether a report tells of a success or a failure that health is judged by.
+def _shows_health(report: Report) -> bool:
+    """Whether a report shows that a poll or a commit has succeeded or failed.
 
-    A batch of which nothing could be recorded says nothing about the database.
+    A batch without a recorded message shows nothing about the database.
     """
     if isinstance(report, BatchDone):
         return report.messages > sum(report.undecodable.values()) + report.failed

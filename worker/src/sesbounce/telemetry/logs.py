@@ -1,7 +1,7 @@
-"""Structured logs: of sesbounce, and of the libraries that it uses, in one format.
+"""Structured logs of sesbounce and of the libraries that it uses, in one format.
 
-sesbounce itself logs no address and no diagnostic text, but counts, ids and fingerprints. What
-others say (a driver's error, a URL that could not be reached) is redacted.
+sesbounce itself logs counts, ids and fingerprints, and neither addresses nor diagnostic texts. The
+texts of others (a database driver's error, a URL) are redacted.
 """
 
 import logging
@@ -15,11 +15,11 @@ from sesbounce.telemetry.redaction import redact_all
 
 
 def set_up_logs(log_format: Literal["auto", "json", "text"], *, redact: bool = True) -> None:
-    """Log to standard error: one JSON object a line, or text for people.
+    """Log to standard error: one JSON object per line, or text for people.
 
     Args:
-        log_format: auto is text on a terminal, and JSON elsewhere.
-        redact: hide the local part of whatever looks like an e-mail address.
+        log_format: `auto` means text on a terminal, and JSON elsewhere.
+        redact: whether to hide the local part of everything that looks like an address.
     """
     own = logging.getLogger("sesbounce")
     structlog.configure(
@@ -34,14 +34,14 @@ def set_up_logs(log_format: Literal["auto", "json", "text"], *, redact: bool = T
             processors=_processors(log_format, redact=redact),
         )
     )
-    # Libraries tell at INFO what is of no use to whoever runs a worker.
+    # What libraries log at INFO does not help an operator.
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
     own.setLevel(logging.INFO)
     logging.captureWarnings(capture=True)
 
 
 def _processors(log_format: Literal["auto", "json", "text"], *, redact: bool) -> list[Processor]:
-    """What makes a line of an event, be it sesbounce's own or another library's."""
+    """The steps that make a line from a log event of sesbounce or of a library."""
     terminal = sys.stderr.isatty()
     text = log_format == "text" or (log_format == "auto" and terminal)
     return [

@@ -1,4 +1,4 @@
-"""Makes metrics and health of what a worker reports: for Prometheus, CloudWatch and `/healthz`."""
+"""Makes metrics, health and the summary from a worker's reports."""
 
 import sys
 import threading
@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import structlog
 
 from sesbounce.settings import Settings
+from sesbounce.telemetry.counts import Counts, count
 from sesbounce.telemetry.emf import NAMESPACE, Tally
 from sesbounce.telemetry.endpoint import make_app, serving
 from sesbounce.telemetry.health import Health, Status
@@ -19,14 +20,19 @@ from sesbounce.telemetry.metrics import Metrics
 from sesbounce.telemetry.reports import BatchDone, Report
 
 _EMF_EVERY_SECONDS = 60.0
-# After that, an age that a batch had says nothing of what is in hand now.
+# The age of an older batch says nothing about the messages that are in flight now.
 _AGE_HOLDS_SECONDS = 60.0
 
 log = structlog.get_logger()
 
 
 class Observer:
-    """Is told of every report, from any thread; keeps the metrics and the health."""
+    """Takes every report, from any thread; keeps the metrics, the health and the totals.
+
+    Attributes:
+        metrics: for Prometheus.
+        totals: what the reports have counted since the start.
+    """
 
     def __init__(
         self,
@@ -34,49 +40,51 @@ class Observer:
         tally: Tally | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """An observer that was told nothing.
+        """Make an observer without reports.
 
         Args:
-            health: judged by the clock's time.
-            tally: what is printed for CloudWatch, if it is.
-            clock: seconds of a monotonic clock.
+            health: the worker's health, by the times of the clock.
+            tally: what the lines for CloudWatch are made from; None where there are none.
+            clock: returns the seconds of a monotonic clock.
         """
         self._lock = threading.Lock()
         self._clock = clock
         self._health = health
         self._tally = tally
         self._ages: dict[int, tuple[float, float]] = {}
-        self.metrics = Metrics(self.judge, self._oldest)
+        self.metrics = Metrics(self.status, self._oldest)
+        self.totals = Counts()
 
     def __call__(self, report: Report, source: int = 0) -> None:
-        """Count in what a worker has reported.
+        """Add a report of the worker.
 
         Args:
-            report: what it says.
-            source: the number of the process that says it.
+            report: the report.
+            source: the number of the process that made it.
         """
         with self._lock:
             at = self._clock()
-            self._health.tell(report, at, source)
-            self.metrics.tell(report)
+            self._health.add(report, at, source)
+            self.metrics.add(report)
+            self.totals.add(count(report))
             if self._tally:
                 self._tally.add(report)
             if isinstance(report, BatchDone):
                 self._ages[source] = (at, report.oldest_seconds)
 
-    def judge(self) -> Status:
-        """How the worker is now."""
+    def status(self) -> Status:
+        """The worker's status now."""
         with self._lock:
-            return self._health.judge(self._clock())
+            return self._health.status(self._clock())
 
     def take_lines(self, at: datetime) -> list[str]:
-        """The lines for CloudWatch since they were last taken; none if they are switched off."""
-        healthy = self.judge().healthy
+        """The lines for CloudWatch since the last call; none where there is no tally."""
+        healthy = self.status().healthy
         with self._lock:
             return self._tally.take(at, healthy=healthy) if self._tally else []
 
     def _oldest(self) -> float:
-        """The age of the oldest message that was in hand just now, in seconds; 0 if none was."""
+        """Seconds: the age of the oldest message of the last minute's batches; 0 without one."""
         with self._lock:
             since = self._clock() - _AGE_HOLDS_SECONDS
             return max((age for at, age in self._ages.values() if at >= since), default=0.0)
@@ -91,27 +99,27 @@ def observing(
     out: TextIO | None = None,
     every_seconds: float = _EMF_EVERY_SECONDS,
 ) -> Iterator[Observer]:
-    """An observer for as long as the block runs, served and printed as the settings say.
+    """Observe a worker while the block runs; serve and print the metrics as the settings say.
 
     Args:
-        settings: `metrics_port`, `metrics_host` and `emf` say how; `wait_seconds` and `processes`
-            what to expect.
-        clock: seconds of a monotonic clock.
-        now: the time that lines for CloudWatch are of.
-        out: where they go; standard output by default.
-        every_seconds: how often.
+        settings: `metrics_port` and `metrics_host` switch the endpoint on, `emf` the lines for
+            CloudWatch; `wait_seconds` and `processes` set the limits of the health.
+        clock: returns the seconds of a monotonic clock.
+        now: returns the time of the lines for CloudWatch.
+        out: the file that the lines go to; standard output by default.
+        every_seconds: the seconds between two prints of the lines.
 
     Raises:
-        ConfigurationError: the port can't be listened on.
+        ConfigurationError: the endpoint can't listen on the port.
     """
     health = Health(clock(), settings.wait_seconds, settings.processes)
     tally = Tally(_service(settings.queue_url or "")) if settings.emf else None
     observer = Observer(health, tally, clock)
     with ExitStack() as stack:
         if settings.metrics_port:
-            app = make_app(observer.metrics.registry, observer.judge)
+            app = make_app(observer.metrics.registry, observer.status)
             port = stack.enter_context(serving(settings.metrics_host, settings.metrics_port, app))
-            log.info("metrics", host=settings.metrics_host, port=port)
+            log.info("serving metrics", host=settings.metrics_host, port=port)
         if tally:
             stack.enter_context(_printing(observer, now, out or sys.stdout, every_seconds))
         yield observer
@@ -121,14 +129,14 @@ def observing(
 def _printing(
     observer: Observer, now: Callable[[], datetime], out: TextIO, every_seconds: float
 ) -> Iterator[None]:
-    """Print the lines for CloudWatch again and again, and at the end what is left."""
+    """Print the lines for CloudWatch at intervals, and the last ones at the end."""
     stopping = threading.Event()
 
-    def go_on() -> None:
+    def print_until_stopped() -> None:
         while not stopping.wait(every_seconds):
             _print(observer.take_lines(now()), out)
 
-    thread = threading.Thread(target=go_on, name="emf", daemon=True)
+    thread = threading.Thread(target=print_until_stopped, name="emf", daemon=True)
     thread.start()
     try:
         yield
@@ -139,7 +147,10 @@ def _printing(
 
 
 def _print(lines: list[str], out: TextIO) -> None:
-    """At one stroke, so that nothing comes between; what can't be printed must not end the work."""
+    """Print all lines with one write, so that nothing comes between them.
+
+    An error is logged and does not end the worker.
+    """
     try:
         out.write("".join(f"{line}\n" for line in lines))
         out.flush()

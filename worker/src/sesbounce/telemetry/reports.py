@@ -1,6 +1,6 @@
-"""What a worker reports of its work; metrics, health and the log are made of it.
+"""The reports of a worker, from which metrics, health and the summary are made.
 
-Reports are plain values, so that a process can send them to the one that started it.
+Reports are plain values, so that a child process can send them to its parent.
 """
 
 from typing import Literal
@@ -12,26 +12,27 @@ from sesbounce.store.result import Recorded
 
 
 class Polled(msgspec.Struct, frozen=True):
-    """SQS has answered a receive.
+    """The poller reports that SQS has answered a receive.
 
     Attributes:
-        messages: how many it brought, 0 to 10.
+        messages: how many messages the answer holds, 0 to 10.
     """
 
     messages: int
 
 
 class BatchDone(msgspec.Struct, frozen=True):
-    """What could be recorded of a batch is committed.
+    """The loop reports that it has handled a batch, and committed what it could record of it.
 
     Attributes:
-        messages: how many there were.
-        undecodable: how many were not understood, by the fingerprint of the failure.
-        failed: how many were, and could not be recorded or verified.
-        recorded: what recording them did.
-        seconds: from the moment the batch was taken in hand.
+        messages: how many messages the batch held.
+        undecodable: how many of them were not understood, by the fingerprint of the failure.
+        failed: how many of them were understood, and could not be verified or recorded.
+        recorded: what recording the others did.
+        seconds: how long the worker took for the batch.
         commit_seconds: how much of that the database took.
-        oldest_seconds: how long ago its oldest message was sent to the queue; never negative.
+        oldest_seconds: seconds since the batch's oldest message was sent to the queue; not
+            negative.
     """
 
     messages: int
@@ -44,19 +45,24 @@ class BatchDone(msgspec.Struct, frozen=True):
 
 
 class Swept(msgspec.Struct, frozen=True):
-    """A sweep is committed; there is one a minute, even when the queue is empty."""
+    """The loop reports that it has committed a sweep: every minute, even with an empty queue.
+
+    Attributes:
+        recorded: what the sweep did.
+    """
 
     recorded: Recorded
 
 
 class Acknowledged(msgspec.Struct, frozen=True):
-    """What became of messages that were handled.
+    """The acknowledger reports a call of SQS; the heartbeat reports messages that have expired.
 
     Attributes:
-        deleted: how many have left the queue.
-        returned: how many will come again later.
-        failed: how many SQS did not delete or return in spite of retries; they come again.
-        expired: how many had become visible before, so that they come again.
+        deleted: how many messages SQS has deleted.
+        returned: how many messages SQS has returned to the queue.
+        failed: how many messages SQS did not delete or return in spite of retries; it delivers
+            them again.
+        expired: how many messages others could receive before; SQS delivers them again.
     """
 
     deleted: int = 0
@@ -66,11 +72,11 @@ class Acknowledged(msgspec.Struct, frozen=True):
 
 
 class Stalled(msgspec.Struct, frozen=True):
-    """The worker waits for something that does not work now, and tries again by itself.
+    """The loop or the poller reports that it waits for the database or the queue, and will retry.
 
     Attributes:
         what: what it waits for.
-        problem: why, in the words of an error; it holds no address.
+        problem: the text of the error.
     """
 
     what: Literal["database", "queue"]

@@ -18,7 +18,7 @@ from sesbounce.store.store import Store
 from sesbounce.telemetry.reports import BatchDone
 from sesbounce.worker.in_flight import InFlightMessage
 
-# A certificate that can't be had now is no reason to hurry a message into the DLQ.
+# A certificate that can't be fetched now must not bring a message to the DLQ within seconds.
 _CERTIFICATE_PAUSE_SECONDS = 60.0
 
 log = structlog.get_logger()
@@ -30,13 +30,13 @@ class Outcome(msgspec.Struct):
     A message in neither list has outlived its visibility timeout: its next receiver handles it.
 
     Attributes:
-        handled: messages whose effect is committed; they can be deleted.
-        returned: messages to be delivered again, each after so many seconds.
-        undecodable: how many of those were not understood, by the fingerprint of the failure.
-        failed: how many of those were understood, and not recorded or verified.
+        handled: messages whose effect is committed, and which the worker can delete.
+        returned: messages to return to the queue, each with the seconds until SQS delivers it.
+        undecodable: how many of these were not understood, by the fingerprint of the failure.
+        failed: how many of these were understood, and could not be verified or recorded.
         recorded: what recording did.
         commit_seconds: how long the database took.
-        error: why the database can't be used, where messages are returned for that.
+        error: why the database can't be used, where messages are returned because of that.
     """
 
     handled: list[InFlightMessage] = msgspec.field(default_factory=list)
@@ -49,14 +49,14 @@ class Outcome(msgspec.Struct):
 
 
 class _Understood(msgspec.Struct, frozen=True):
-    """A message, and what it means."""
+    """A message with its decoded content."""
 
     message: InFlightMessage
     decoded: Decoded
 
 
 class Handler:
-    """Decodes and records batches."""
+    """Decodes, verifies and records batches."""
 
     def __init__(
         self,
@@ -65,15 +65,15 @@ class Handler:
         now: Callable[[], datetime],
         wait_out: Callable[[StoreError, int], bool],
     ) -> None:
-        """Make one.
+        """Make a handler.
 
         Args:
-            store: where to record.
-            trust: whom to believe.
-            now: the clock.
-            wait_out: called when the database can't be used, with the error and how often that
-                has happened in a row. It returns true when the handler should retry, and false
-                when it should give up.
+            store: the store to record into.
+            trust: verifies that messages come from the allowed SNS topics.
+            now: returns the time, UTC.
+            wait_out: called when the database can't be used, with the error and the number of
+                failures in a row. It returns true when the handler should retry, and false
+                when the handler should give up.
         """
         self._store = store
         self._trust = trust
@@ -81,7 +81,7 @@ class Handler:
         self._wait_out = wait_out
 
     def handle(self, batch: Sequence[InFlightMessage]) -> tuple[Outcome, BatchDone]:
-        """Handle a batch; when this returns, what is to be deleted is committed."""
+        """Handle a batch: when this returns, the effect of `handled` messages is committed."""
         began, now = time.monotonic(), self._now()
         outcome = Outcome()
         understood = [u for message in batch if (u := self._understand(message, outcome))]
@@ -100,7 +100,7 @@ class Handler:
         return outcome, done
 
     def _understand(self, message: InFlightMessage, outcome: Outcome) -> _Understood | None:
-        """The message and what it means; None for one that has to be returned to the queue."""
+        """Decode and verify a message; None where it has to be returned to the queue."""
         received = message.received
         try:
             decoded = decode(received.body, received.sent_at)
@@ -109,14 +109,14 @@ class Handler:
             outcome.failed += 1
             seconds = return_delay(received.times, _CERTIFICATE_PAUSE_SECONDS)
             outcome.returned.append((message, seconds))
-            log.warning("not verified", message_id=received.id, problem=str(error))
+            log.warning("message not verified", message_id=received.id, problem=str(error))
             return None
         except MessageError as error:
             known = outcome.undecodable.get(error.fingerprint, 0)
             outcome.undecodable[error.fingerprint] = known + 1
             outcome.returned.append((message, return_delay(received.times)))
             log.warning(
-                "undecodable",
+                "message not understood",
                 message_id=received.id,
                 problem=error.problem,
                 place=error.place,
@@ -125,12 +125,17 @@ class Handler:
             )
             return None
         if decoded.kind in (Kind.SETUP, Kind.UNKNOWN):
-            # Nothing follows from it, and nobody should have to guess what it was.
-            log.info(decoded.kind.value, message_id=received.id, type=decoded.type)
+            # It has no other effect, and operators should see its type.
+            log.info(
+                "message without events",
+                message_id=received.id,
+                kind=decoded.kind.value,
+                type=decoded.type,
+            )
         return _Understood(message, decoded)
 
     def _record(self, messages: Sequence[_Understood], outcome: Outcome) -> None:
-        """Commit the messages; halve them around one that is rejected, which costs only itself."""
+        """Commit the messages; halve them until a message with a rejected row is alone."""
         try:
             recorded, messages = self._commit(messages, outcome)
         except RowError as error:
@@ -150,16 +155,16 @@ class Handler:
     def _commit(
         self, messages: Sequence[_Understood], outcome: Outcome
     ) -> tuple[Recorded, Sequence[_Understood]]:
-        """Record what is still ours, as soon as the database can be used.
+        """Record the messages that have not expired, as soon as the database can be used.
 
         Raises:
-            RowError: it rejects a row.
-            StoreError: it can't be used, and is not to be waited for.
+            RowError: the database rejects a row.
+            StoreError: the database can't be used, and `wait_out` has returned false.
         """
         failures = 0
         while True:
             now = time.monotonic()
-            # Others may have received it by now; they record it as well.
+            # Others may have received an expired message by now, and record it as well.
             messages = [m for m in messages if not m.message.expired and m.message.visible_at > now]
             if not messages:
                 return Recorded(), messages
@@ -178,9 +183,14 @@ class Handler:
         outcome.failed += 1
         received = message.received
         outcome.returned.append((message, return_delay(received.times)))
-        log.error("not recorded", message_id=received.id, problem=str(error), times=received.times)
+        log.error(
+            "message not recorded",
+            message_id=received.id,
+            problem=str(error),
+            times=received.times,
+        )
 
 
 def return_delay(times: int, first_seconds: float = 1.0) -> int:
-    """Whole seconds after which a message should come again that has come so many times."""
+    """Whole seconds until SQS should deliver a message again, after `times` receives."""
     return math.ceil(pause(times, first_seconds))

@@ -1,4 +1,4 @@
-"""Collects items until there are ten of them, as many as one call of SQS takes."""
+"""Collects items into tens, because one call of SQS takes ten messages."""
 
 import threading
 import time
@@ -12,9 +12,13 @@ _T = TypeVar("_T")
 
 
 class Batcher(Generic[_T]):
-    """A queue whose takers get ten items at once; fewer after a time, or when it is closed."""
+    """A queue that yields ten items at once; fewer after a time, or when it is closed.
+
+    Every method may be called by any thread.
+    """
 
     def __init__(self, wait: float) -> None:
+        """Make an empty queue, in which an item waits at most `wait` seconds for nine others."""
         self._wait = wait
         self._items: deque[tuple[float, _T]] = deque()
         self._closed = False
@@ -27,17 +31,20 @@ class Batcher(Generic[_T]):
             before = len(self._items)
             self._items.extend((now, item) for item in items)
             full = len(self._items) // MOST_AT_ONCE - before // MOST_AT_ONCE
-            # One taker for each ten, and one that waits for the rest of the next.
+            # One thread for each full ten, and one that waits with the items that are left.
             self._changed.notify(full + 1)
 
     def close(self) -> None:
-        """Let the takers have the rest at once, and then end."""
+        """Let `take` return the items that are left without waiting, and then nothing."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
 
     def take(self) -> list[_T]:
-        """Ten items; fewer when the first has waited long enough; none when all is taken."""
+        """Wait for ten items, or fewer once the first has waited long enough.
+
+        Returns nothing when the queue is closed and empty.
+        """
         with self._changed:
             while not self._ready():
                 if self._closed and not self._items:

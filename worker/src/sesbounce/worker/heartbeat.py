@@ -19,8 +19,9 @@ log = structlog.get_logger()
 class Heartbeat:
     """Extends the visibility timeout of messages that are in flight for more than half of it.
 
-    The heartbeat retries what SQS fails to do. It marks a message as expired once others may have
-    received it: the store recognises what is recorded twice. No failure here ends the process.
+    The heartbeat retries where SQS fails to extend. It marks a message as expired once others may
+    have received it: the store recognises an event that is recorded twice. No failure here ends
+    the process.
     """
 
     def __init__(
@@ -30,6 +31,14 @@ class Heartbeat:
         report: Callable[[Report], None],
         visibility_seconds: int,
     ) -> None:
+        """Make a heartbeat.
+
+        Args:
+            queue: the queue of the messages.
+            in_flight: the messages in flight.
+            report: takes a report of messages that have expired.
+            visibility_seconds: the new visibility timeout, from the moment of each extension.
+        """
         self._queue = queue
         self._in_flight = in_flight
         self._report = report
@@ -37,17 +46,17 @@ class Heartbeat:
         self._stopping = threading.Event()
 
     def run(self) -> None:
-        """Extend, once a second, until it is stopped."""
+        """Extend visibility timeouts once a second until `stop`."""
         while not self._stopping.wait(_PERIOD_SECONDS):
             try:
                 self._beat()
             except QueueError as error:
-                log.warning("not extended", problem=str(error))
+                log.warning("visibility not extended", problem=str(error))
             except Exception:
-                log.exception("heartbeat")
+                log.exception("heartbeat failed")
 
     def stop(self) -> None:
-        """End soon."""
+        """Make `run` return within a second or the time of one call."""
         self._stopping.set()
 
     def _beat(self) -> None:

@@ -32,6 +32,7 @@ class InFlight:
     """Holds at most `room` messages. Every method may be called by any thread."""
 
     def __init__(self, room: int) -> None:
+        """Begin without messages, and with room for that many."""
         self._free = room
         self._messages: set[InFlightMessage] = set()
         self._buffer: deque[InFlightMessage] = deque()
@@ -41,21 +42,21 @@ class InFlight:
         self._has_enough = threading.Condition(self._lock)
         self._wanted = 1
 
-    def reserve(self, count: int, patience: float) -> bool:
-        """Reserve room for `count` messages; false where there is none after `patience` seconds."""
+    def reserve(self, count: int, timeout: float) -> bool:
+        """Reserve room for `count` messages; false where there is none after `timeout` seconds."""
         with self._has_room:
-            if not self._has_room.wait_for(lambda: self._free >= count, patience):
+            if not self._has_room.wait_for(lambda: self._free >= count, timeout):
                 return False
             self._free -= count
             return True
 
     def release(self, count: int) -> None:
-        """Give up room that was reserved."""
+        """Release room for `count` messages that was reserved."""
         with self._lock:
             self._make_room(count)
 
     def add(self, received: Sequence[Received], visible_at: float) -> None:
-        """Add messages, for which room has been reserved."""
+        """Add messages for which room is reserved; others can receive them at `visible_at`."""
         messages = [InFlightMessage(one, visible_at) for one in received]
         with self._lock:
             if not self._buffer:
@@ -63,21 +64,21 @@ class InFlight:
             was_short = len(self._buffer) < self._wanted
             self._buffer.extend(messages)
             self._messages.update(messages)
-            # Not for each few messages: the writer waits for the first, or for a full batch.
+            # The writer waits for the first message, or for a full batch: it needs no other notice.
             if was_short and len(self._buffer) >= self._wanted:
                 self._has_enough.notify()
 
-    def take(self, most: int, wait: float, patience: float) -> list[InFlightMessage]:
+    def take(self, most: int, wait: float, timeout: float) -> list[InFlightMessage]:
         """Take the next messages out of the buffer, the oldest first; they stay in flight.
 
         Args:
-            most: how many at most.
-            wait: how long the first one waits for more to come, in seconds.
-            patience: how long to wait for the first one, in seconds.
+            most: the number of messages to take at most.
+            wait: how long the first message waits for more messages, in seconds.
+            timeout: how long to wait for the first message, in seconds.
         """
         with self._has_enough:
             self._wanted = 1
-            if not self._has_enough.wait_for(lambda: self._buffer, patience):
+            if not self._has_enough.wait_for(lambda: self._buffer, timeout):
                 return []
             self._wanted = most
             left = self._first_at + wait - time.monotonic()

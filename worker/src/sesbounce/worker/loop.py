@@ -29,30 +29,31 @@ from sesbounce.worker.poller import Poller
 from sesbounce.worker.threads import Threads
 
 _SWEEP_SECONDS = 60.0
-_SWEEP_AGAIN_SECONDS = 5.0
+_SWEEP_RETRY_SECONDS = 5.0
 _DEPTH_SECONDS = 30.0
 _LONGEST_PAUSE_SECONDS = 30.0
-# How often the main thread looks up from an empty queue.
-_PATIENCE_SECONDS = 0.5
-# What the end of the drain leaves for giving back and deleting.
+# How long the main thread waits for a message before it looks after the threads and the sweep.
+_TAKE_SECONDS = 0.5
+# The part of the shutdown time in which messages are returned and deleted.
 _LAST_SECONDS = 3.0
-# How many times in a row a queue must look empty to be taken for empty.
+# A queue counts as empty after this many empty answers in a row.
 _EMPTY_POLLS = 2
 
 log = structlog.get_logger()
 
 
 class LoopSettings(msgspec.Struct, frozen=True):
-    """How the loop works.
+    """The settings of the loop.
 
     Attributes:
-        batch_size: most messages that are committed at once.
-        batch_wait: how long a batch that is not full waits for more, in seconds.
+        batch_size: the most messages that the worker commits at once.
+        batch_wait: how long a batch that is not full waits for more messages, in seconds.
         pollers: how many receives, and how many deletes, may run at once.
         wait_seconds: how long one receive waits for messages.
         visibility_seconds: how long a message stays invisible to others unless extended.
-        shutdown_seconds: by when the loop ends after `stop`.
-        until_empty: end when the queue is empty, and at the first failure of queue or database.
+        shutdown_seconds: the seconds from `stop` to the end of the loop, at most.
+        until_empty: whether the loop ends when the queue is empty, and at the first failure of
+            the queue or the database.
     """
 
     batch_size: int = 200
@@ -65,12 +66,12 @@ class LoopSettings(msgspec.Struct, frozen=True):
 
     @property
     def room(self) -> int:
-        """Most messages in hand: a batch in the making, one at work, and one to be deleted."""
+        """The most messages in flight: a batch to come, one at work, one to delete, and polls."""
         return 3 * self.batch_size + self.pollers * MOST_AT_ONCE
 
     @property
     def connections(self) -> int:
-        """How many calls of SQS may run at once: polls, deletes, and three more."""
+        """How many calls of SQS may run at once: polls, deletes, and three others."""
         return 2 * self.pollers + 3
 
 
@@ -79,9 +80,9 @@ def _now() -> datetime:
 
 
 class Worker:
-    """Drains one queue into one store, until it is told to stop."""
+    """Drains one queue into one store, until `stop`."""
 
-    def __init__(  # noqa: PLR0913  all that it is made of
+    def __init__(  # noqa: PLR0913  all the parts that work together
         self,
         queue: Queue,
         store: Store,
@@ -93,17 +94,18 @@ class Worker:
         overdue: Callable[[], None],
         now: Callable[[], datetime] = _now,
     ) -> None:
-        """Make one.
+        """Make a worker.
 
         Args:
-            queue: to drain.
-            store: to record into.
-            trust: whom to believe.
-            relay: delivers the outbox beside it.
-            report: told of all that is done; called by several threads.
-            loop_settings: how to work.
-            overdue: called when it has not stopped in time: nothing else can end it then.
-            now: the clock.
+            queue: the queue to drain.
+            store: the store to record into.
+            trust: verifies that messages come from the allowed SNS topics.
+            relay: delivers the outbox, in a thread of its own.
+            report: takes the worker's reports; called by several threads.
+            loop_settings: batch size, times and limits.
+            overdue: called when the worker has not stopped in time; it has to end the process,
+                because the main thread hangs in a call.
+            now: returns the time, UTC.
         """
         self._queue = queue
         self._store = store
@@ -112,7 +114,7 @@ class Worker:
         self._loop_settings = loop_settings
         self._overdue = overdue
         self._now = now
-        self._orders: SimpleQueue[None] = SimpleQueue()
+        self._stops: SimpleQueue[None] = SimpleQueue()
         self._stopping = threading.Event()
         self._ended = threading.Event()
         self._deadline = float("inf")
@@ -135,18 +137,19 @@ class Worker:
         self._handler = Handler(store, trust, now, self._wait_out)
 
     def stop(self) -> None:
-        """Receive no more, finish what is in hand, and return from `run`.
+        """Make `run` receive no more, finish the messages in flight, and return.
 
         Safe in a signal handler: SimpleQueue's put is reentrant, an Event's set is not.
         """
-        self._orders.put(None)
+        self._stops.put(None)
 
     def run(self) -> None:
         """Drain the queue.
 
         Raises:
-            QueueError: SQS rejects for good; or, with `until_empty`, can't be reached.
-            StoreError: with `until_empty`: the database can't be used.
+            QueueError: SQS rejects a call, and a retry would not help; or, with `until_empty`,
+                SQS can't be reached.
+            StoreError: with `until_empty`, the database can't be used.
         """
         self._start()
         try:
@@ -160,18 +163,18 @@ class Worker:
         self._threads.check()
 
     def _start(self) -> None:
-        self._threads.start("stopper", self._obey)
+        self._threads.start("stopper", self._wait_for_stop)
         self._threads.start("heartbeat", self._heartbeat.run)
-        self._threads.start("gauge", self._gauge)
+        self._threads.start("gauge", self._report_depth)
         self._threads.start("relay", self._relay.run)
         self._acknowledger.start(self._threads, self._loop_settings.pollers)
         self._poller.start(self._pollers, self._loop_settings.pollers)
 
     def _step(self) -> None:
-        """Handle the next batch, or see that there is none."""
+        """Handle the next batch; where there is none, stop if the queue is empty and may be."""
         loop_settings = self._loop_settings
         batch = self._in_flight.take(
-            loop_settings.batch_size, loop_settings.batch_wait, _PATIENCE_SECONDS
+            loop_settings.batch_size, loop_settings.batch_wait, _TAKE_SECONDS
         )
         if batch:
             self._handle(batch)
@@ -199,16 +202,16 @@ class Worker:
             raise outcome.error
         else:
             log.warning(
-                "returned to the queue",
+                "messages returned to the queue",
                 messages=len(outcome.returned),
                 problem=str(outcome.error),
             )
 
     def _wait_out(self, error: StoreError, failures: int) -> bool:
-        """Wait before the database is tried again; false where that is not to be."""
+        """Wait before the next attempt at the database; false where there must be none."""
         if self._loop_settings.until_empty:
             return False
-        self._stalled("not recorded yet", error)
+        self._stalled("batch not recorded yet", error)
         seconds = pause(failures, longest_seconds=_LONGEST_PAUSE_SECONDS)
         return not self._stopping.wait(seconds)
 
@@ -220,21 +223,21 @@ class Worker:
         except StoreError as error:
             if self._loop_settings.until_empty:
                 raise
-            self._sweep_at = time.monotonic() + _SWEEP_AGAIN_SECONDS
-            self._stalled("not swept", error)
+            self._sweep_at = time.monotonic() + _SWEEP_RETRY_SECONDS
+            self._stalled("sweep not committed yet", error)
             return
         self._sweep_at = time.monotonic() + _SWEEP_SECONDS
         self._report(Swept(swept))
         if swept != Recorded():
             log.info("sweep", **_numbers(swept))
 
-    def _stalled(self, what: str, error: StoreError) -> None:
-        log.error(what, problem=str(error))
+    def _stalled(self, event: str, error: StoreError) -> None:
+        log.error(event, problem=str(error))
         self._report(Stalled("database", str(error)))
 
     def _is_empty(self) -> bool:
-        # What is in flight or delayed comes back by itself. The counts of SQS are approximate:
-        # a queue that says empty has to be found empty as well.
+        # SQS delivers messages that are in flight or delayed later. Its counts are approximate:
+        # polls have to find the queue empty as well.
         found = self._poller.empty_in_a_row >= _EMPTY_POLLS and not len(self._in_flight)
         return found and self._queue.depth().total == 0
 
@@ -243,23 +246,25 @@ class Worker:
             return False
         if time.monotonic() >= self._deadline:
             return True
-        # In this order: a poll puts what it brings in hand before it ends.
-        return not self._pollers.at_work and not self._in_flight.buffered
+        # In this order: a poll adds its messages before its thread ends.
+        return not self._pollers.running and not self._in_flight.buffered
 
-    def _obey(self) -> None:
-        """Wait for the order to stop, and see that it is carried out."""
-        self._orders.get()
+    def _wait_for_stop(self) -> None:
+        """Wait for `stop`, stop the other threads, and end the process if they take too long."""
+        self._stops.get()
         left = self._loop_settings.shutdown_seconds
         self._deadline = time.monotonic() + max(left - _LAST_SECONDS, 0)
         self._stopping.set()
         self._poller.stop()
         log.info("stopping", in_flight=len(self._in_flight))
         if not self._ended.wait(left):
-            log.critical("not stopped in time", in_flight=len(self._in_flight), after_seconds=left)
+            log.critical(
+                "worker not stopped in time", in_flight=len(self._in_flight), after_seconds=left
+            )
             self._overdue()
 
     def _end(self) -> None:
-        """Give back what is not begun, settle the rest, and let the threads end."""
+        """Return the buffered messages, acknowledge the others, and let the threads end."""
         self.stop()
         self._stopping.wait()
         rest = self._in_flight.take(self._loop_settings.room, 0, 0)
@@ -269,25 +274,28 @@ class Worker:
         self._heartbeat.stop()
         self._ended.set()
         if not self._threads.join(_LAST_SECONDS):
-            log.warning("some threads are left behind", in_flight=len(self._in_flight))
+            log.warning("threads still running", in_flight=len(self._in_flight))
 
-    def _gauge(self) -> None:
-        """Tell every now and then how much there is to do."""
+    def _report_depth(self) -> None:
+        """Report the depth of the queue every half minute."""
         while True:
             try:
                 depth = self._queue.depth()
                 self._report(depth)
                 if depth.in_flight >= MOST_IN_FLIGHT:
-                    # A long poll says nothing of it, and brings nothing.
-                    log.warning("too many in flight: SQS gives no more", messages=depth.in_flight)
+                    # A long poll then returns no message, and no error.
+                    log.warning(
+                        "too many messages in flight: SQS delivers no more",
+                        messages=depth.in_flight,
+                    )
             except QueueError as error:
-                log.warning("depth unknown", problem=str(error))
+                log.warning("queue depth unknown", problem=str(error))
             if self._stopping.wait(_DEPTH_SECONDS):
                 return
 
 
 def _numbers(recorded: Recorded) -> dict[str, int]:
-    """What was done, for a line of the log; what was rejected has a line of its own."""
+    """The numbers for a line of the log; rejected statements have a line of their own."""
     for problem, addresses in recorded.rejected.items():
         log.error("statement rejected", problem=problem, addresses=addresses)
     numbers = msgspec.structs.asdict(recorded)

@@ -1,4 +1,4 @@
-"""Receives messages, by as many long polls at once as the queue is worth."""
+"""Receives messages by long polls: more of them at once for a full queue than for an idle one."""
 
 import threading
 import time
@@ -13,7 +13,7 @@ from sesbounce.telemetry.reports import Polled, Report, Stalled
 from sesbounce.worker.in_flight import InFlight
 from sesbounce.worker.threads import Threads
 
-_ROOM_PATIENCE_SECONDS = 1.0
+_ROOM_SECONDS = 1.0
 _LONGEST_PAUSE_SECONDS = 30.0
 
 log = structlog.get_logger()
@@ -22,8 +22,11 @@ log = structlog.get_logger()
 class Poller:
     """Polls in threads of its own.
 
-    One of them polls while the queue is idle. A full answer has one more poll beside it, an empty
-    one has one less: an idle queue costs three calls a minute, and a stopping worker waits for one.
+    One thread polls while the queue is idle. A full answer lets one more thread poll, an empty
+    answer one less: an idle queue costs three calls a minute, and a stopping worker waits for one.
+
+    Attributes:
+        empty_in_a_row: how many answers in a row were empty until now.
     """
 
     def __init__(
@@ -36,15 +39,15 @@ class Poller:
         *,
         patient: bool = True,
     ) -> None:
-        """Make one.
+        """Make a poller, whose threads `start` starts.
 
         Args:
-            queue: where to receive from.
-            in_flight: where to add what comes.
-            report: told of each answer, and of failures.
+            queue: the queue to receive from.
+            in_flight: the messages in flight, to which it adds what it receives.
+            report: takes a report of each answer and each failure; called by several threads.
             wait_seconds: how long a poll may wait for messages.
             visibility_seconds: how long messages stay invisible to others.
-            patient: whether a queue that can't be reached is waited for.
+            patient: whether the poller waits for a queue that can't be reached, and retries.
         """
         self._queue = queue
         self._in_flight = in_flight
@@ -59,13 +62,13 @@ class Poller:
         self.empty_in_a_row = 0
 
     def start(self, threads: Threads, pollers: int) -> None:
-        """Begin, with so many polls at once at most."""
+        """Start the threads, of which at most `pollers` poll at once."""
         self._threads = pollers
         for number in range(pollers):
             threads.start(f"poller-{number}", lambda n=number: self._run(n))  # type: ignore[misc]
 
     def stop(self) -> None:
-        """Begin no further poll. Messages of polls under way are still added."""
+        """Begin no further poll. The polls under way still add their messages."""
         with self._changed:
             self._stopping = True
             self._changed.notify_all()
@@ -73,7 +76,7 @@ class Poller:
     def _run(self, number: int) -> None:
         failures = 0
         while self._may_poll(number):
-            if not self._in_flight.reserve(MOST_AT_ONCE, _ROOM_PATIENCE_SECONDS):
+            if not self._in_flight.reserve(MOST_AT_ONCE, _ROOM_SECONDS):
                 continue
             if self._stopping:
                 return
@@ -85,11 +88,11 @@ class Poller:
                 self._wait_out(error, failures)
             else:
                 failures = 0
-                self._take_in(messages)
+                self._add(messages)
 
-    def _take_in(self, messages: Sequence[Received]) -> None:
+    def _add(self, messages: Sequence[Received]) -> None:
         visible_at = time.monotonic() + self._visibility_seconds
-        # Before they are in flight, so that a queue never looks empty while some are on the way.
+        # First, so that the queue never looks empty while messages are on their way into flight.
         self.empty_in_a_row = 0 if messages else self.empty_in_a_row + 1
         self._in_flight.add(messages, visible_at)
         self._in_flight.release(MOST_AT_ONCE - len(messages))
@@ -100,14 +103,14 @@ class Poller:
     def _wait_out(self, error: QueueError, failures: int) -> None:
         if error.lasting or not self._patient:
             raise error
-        log.warning("not received", problem=str(error), times=failures)
+        log.warning("messages not received", problem=str(error), times=failures)
         self._report(Stalled("queue", str(error)))
         with self._changed:
             seconds = pause(failures, longest_seconds=_LONGEST_PAUSE_SECONDS)
             self._changed.wait_for(lambda: self._stopping, seconds)
 
     def _may_poll(self, number: int) -> bool:
-        """Wait until this thread is wanted; false when none is any more."""
+        """Wait until this thread should poll; false when no thread should any more."""
         with self._changed:
             self._changed.wait_for(lambda: self._stopping or number < self._wanted)
             return not self._stopping

@@ -1,7 +1,7 @@
 """Several worker processes under one parent, for more than one CPU.
 
-The children send their reports to the parent, which alone serves metrics and health. If one of
-them fails the others are stopped: a part that silently stands still is what nobody notices.
+The children send their reports to the parent, which alone serves metrics and health. If one child
+fails, the parent stops the others, because nobody would notice that a part of the worker is gone.
 """
 
 import multiprocessing
@@ -21,11 +21,11 @@ from sesbounce.telemetry.reports import Report
 if TYPE_CHECKING:
     from multiprocessing.context import SpawnProcess
 
-_LOOK_UP_SECONDS = 0.5
+_READ_SECONDS = 0.5
 
 log = structlog.get_logger()
 
-# What a child does: it reports what it does, and returns its exit code.
+# The work of a child: it takes a function for its reports, and returns the exit code.
 Work = Callable[[Callable[[Report], None]], int]
 
 
@@ -33,39 +33,39 @@ class Processes:
     """Runs the same work in several processes.
 
     Args:
-        count: how many.
-        work: what each does; it is pickled.
-        report: told of what each reports, with its number.
-        patience: how long those that are told to stop may take, in seconds.
+        count: the number of processes.
+        work: the work of each process; it is pickled.
+        report: takes each report, with the number of its process.
+        stop_seconds: how long processes may take to stop; after that they are killed.
     """
 
     def __init__(
-        self, count: int, work: Work, report: Callable[[Report, int], None], patience: float
+        self, count: int, work: Work, report: Callable[[Report, int], None], stop_seconds: float
     ) -> None:
         self._count = count
         self._work = work
         self._report = report
-        self._patience = patience
+        self._stop_seconds = stop_seconds
         self._children: list[SpawnProcess] = []
-        self._stop_at: float | None = None
+        self._stopped_at: float | None = None
 
     def stop(self) -> None:
-        """Have all of them finish what is in hand, and end. Safe in a signal handler."""
-        self._stop_at = self._stop_at or time.monotonic()
+        """Make all children finish their messages in flight, and end. Safe in a signal handler."""
+        self._stopped_at = self._stopped_at or time.monotonic()
         for child in self._children:
             if child.pid and child.is_alive():
                 os.kill(child.pid, signal.SIGTERM)
 
     def kill(self) -> None:
-        """End all of them at once. Safe in a signal handler."""
+        """Kill all children. Safe in a signal handler."""
         for child in self._children:
             child.kill()
 
     def run(self) -> None:
-        """Start them and wait until all have ended.
+        """Start the children, and wait until all of them have ended.
 
         Raises:
-            ProcessError: one has failed.
+            ProcessError: a child has failed.
         """
         context = multiprocessing.get_context("spawn")
         pipes: dict[Connection, int] = {}
@@ -76,8 +76,8 @@ class Processes:
             theirs.close()
             pipes[ours] = number
             self._children.append(child)
-        if self._stop_at:
-            self.stop()  # the signal came while they were being started
+        if self._stopped_at:
+            self.stop()  # the signal came while the children were starting
         while pipes:
             self._read(pipes)
             self._watch()
@@ -86,8 +86,8 @@ class Processes:
         self._check()
 
     def _read(self, pipes: dict[Connection, int]) -> None:
-        """Pass on what the children report; one that says no more is at its end."""
-        for pipe in wait(list(pipes), _LOOK_UP_SECONDS):
+        """Pass the children's reports on; a child whose pipe is closed is about to end."""
+        for pipe in wait(list(pipes), _READ_SECONDS):
             assert isinstance(pipe, Connection)  # noqa: S101  nothing else was waited for
             try:
                 self._report(pipe.recv(), pipes[pipe])
@@ -96,41 +96,41 @@ class Processes:
                 del pipes[pipe]
 
     def _watch(self) -> None:
-        """Stop the others where one has failed, and end those that do not stop in time."""
+        """Stop the other children where one has failed; kill those that do not stop in time."""
         failed = any(child.exitcode for child in self._children)
-        if failed and self._stop_at is None:
+        if failed and self._stopped_at is None:
             log.critical("a process has failed", codes=[c.exitcode for c in self._children])
             self.stop()
-        if self._stop_at and time.monotonic() > self._stop_at + self._patience:
+        if self._stopped_at and time.monotonic() > self._stopped_at + self._stop_seconds:
             self.kill()
 
     def _check(self) -> None:
         for number, child in enumerate(self._children):
-            # One that was still starting when it was told to stop has had nothing to finish.
-            unready = self._stop_at and child.exitcode == -signal.SIGTERM
+            # A child that was still starting at SIGTERM had no messages to finish.
+            unready = self._stopped_at and child.exitcode == -signal.SIGTERM
             if child.exitcode and not unready:
                 raise ProcessError(
                     f"process {number} has ended with exit code {child.exitcode}; the others were "
-                    "stopped. Its own last words are above."
+                    "stopped. Its own messages are above."
                 )
 
 
 def _child(work: Work, pipe: Connection) -> None:
-    # A terminal sends its signals to all at once; the parent passes on what it wants to.
+    # A terminal sends SIGINT to all processes; the parent sends SIGTERM to its children then.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     lock = threading.Lock()
     orphaned = threading.Event()
 
-    def report(what: Report) -> None:
+    def send(report: Report) -> None:
         with lock:
             if orphaned.is_set():
                 return
             try:
-                pipe.send(what)
+                pipe.send(report)
             except BrokenPipeError:
-                # The parent was killed, and whoever starts it again starts others.
+                # The parent was killed. Its restart starts other children.
                 orphaned.set()
-                log.critical("the parent process is gone")
+                log.critical("the parent process has ended")
                 os.kill(os.getpid(), signal.SIGTERM)
 
-    raise SystemExit(work(report))
+    raise SystemExit(work(send))

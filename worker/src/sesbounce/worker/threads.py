@@ -1,4 +1,4 @@
-"""The threads that a process can't do without: if one of them fails, all of it fails."""
+"""Threads without which the process must not go on: if one of them fails, the process ends."""
 
 import threading
 import time
@@ -6,19 +6,19 @@ from collections.abc import Callable
 
 
 class Threads:
-    """Threads that are watched. They are daemons: the process may end without them."""
+    """Threads whose failure `check` raises. They are daemons: the process may end before them."""
 
     def __init__(self) -> None:
         self._threads: list[threading.Thread] = []
         self._failure: BaseException | None = None
 
     def start(self, name: str, work: Callable[[], None]) -> None:
-        """Do some work in a thread of its own."""
+        """Start a thread of that name, which does the work."""
 
         def run() -> None:
             try:
                 work()
-            except BaseException as error:  # noqa: BLE001  `check` raises it where it is heard
+            except BaseException as error:  # noqa: BLE001  `check` raises it in the main thread
                 self._failure = self._failure or error
 
         thread = threading.Thread(target=run, name=name, daemon=True)
@@ -26,18 +26,18 @@ class Threads:
         thread.start()
 
     def check(self) -> None:
-        """Raise what has ended a thread, so that the process does not go on without it."""
+        """Raise the first error that has ended a thread."""
         if self._failure:
             raise self._failure
 
     @property
-    def at_work(self) -> bool:
-        """Whether any of the threads is."""
+    def running(self) -> bool:
+        """Whether any of the threads is running."""
         return any(thread.is_alive() for thread in self._threads)
 
-    def join(self, patience: float) -> bool:
-        """Wait for all of them; false where some are still at work after so many seconds."""
-        deadline = time.monotonic() + patience
+    def join(self, timeout: float) -> bool:
+        """Wait for all threads; false where some are still running after `timeout` seconds."""
+        deadline = time.monotonic() + timeout
         for thread in self._threads:
             thread.join(max(0.0, deadline - time.monotonic()))
-        return not self.at_work
+        return not self.running
