@@ -188,7 +188,7 @@ def test_all_conditions_must_hold() -> None:
 
 
 @pytest.mark.parametrize(
-    ("document", "named"),
+    ("document", "unknown"),
     [
         (policy(ALLOW, Version="2030-01-01"), "the version '2030-01-01'"),
         (policy(ALLOW, Comment=""), "Comment"),
@@ -218,9 +218,9 @@ def test_all_conditions_must_hold() -> None:
         ),
     ],
 )
-def test_the_unknown_is_not_judged(document: str, named: str) -> None:
+def test_the_unknown_is_not_judged(document: str, unknown: str) -> None:
     with pytest.raises(
         UnknownPolicyError, match="sesbounce can't evaluate a policy with"
     ) as caught:
         allows(document, REQUEST)
-    assert named in str(caught.value)
+    assert unknown in str(caught.value)

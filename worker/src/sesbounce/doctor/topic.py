@@ -80,7 +80,7 @@ def subscription(wiring: Wiring, session: boto3.Session) -> Iterator[Finding]:
 
 
 def people(wiring: Wiring, session: boto3.Session) -> Iterator[Finding]:
-    """Everybody to whom SNS should mail each event has confirmed."""
+    """Every subscriber by e-mail has confirmed."""
     if waiting := pending(wiring.topic_arn, session):
         yield hint(
             f"{waiting} e-mail subscriptions to the topic are not confirmed",
