@@ -4,14 +4,17 @@ The exceptions:
 
 * ScriptError
   x AwsError                 (scripts.deploy.aws)
+  x CheckovError             (scripts.checkov)
   x DeclinedError            (scripts.deploy.deploy)
-  x DemolitionError          (scripts.deploy.destroy_guard)
+  x DestroyError             (scripts.deploy.destroy_guard)
+  x DocsError                (scripts.terraform.docs)
   x EngineError              (scripts.image.container_engine)
   x ImageError               (scripts.image.build)
   x LocalStackError          (scripts.local.localstack)
   x PlaceError               (scripts.deploy.deploy)
   x ReleaseError             (scripts.deploy.release)
   x RolloutError             (scripts.deploy.rollout)
+  x SimulateError            (scripts.local.simulate)
   x TerraformError           (scripts.terraform.env)
     + FetchError             (scripts.terraform.fetch)
     + StackError             (scripts.terraform.stack)
@@ -23,13 +26,13 @@ import sys
 
 OLDEST_PYTHON = (3, 11)
 
-# Here, as every script passes by: those that run before anything is installed, too.
+# Every script imports this package, also those that run before anything is installed.
 if sys.version_info < OLDEST_PYTHON:
     sys.exit(
         f"Python {'.'.join(map(str, OLDEST_PYTHON))} or newer is needed; {sys.executable} is "
-        f"{'.'.join(map(str, sys.version_info[:3]))}. Name another one: make PYTHON=python3.12 …"
+        f"{'.'.join(map(str, sys.version_info[:3]))}. Choose another: make PYTHON=python3.12 …"
     )
 
 
 class ScriptError(Exception):
-    """Something the person at the keyboard can put right; the message says how."""
+    """An error that the user can correct; the message says how."""

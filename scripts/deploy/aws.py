@@ -1,4 +1,4 @@
-"""AWS as the scripts see it through boto3: who we are there, and where."""
+"""AWS through boto3: the region, the account of the credentials, and sessions."""
 
 import os
 from collections.abc import Mapping
@@ -9,15 +9,15 @@ from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 from scripts import ScriptError
 from sesbounce.aws.clients import error_text
 
-_ANYWHERE = "us-east-1"
+_ANY_REGION = "us-east-1"
 
 
 class AwsError(ScriptError):
-    """AWS can't be asked, or does not let us in."""
+    """AWS can't be reached, or rejects the credentials or a call."""
 
 
 def region(environment: Mapping[str, str] = os.environ) -> str | None:
-    """The region that the environment names, as Terraform finds it; boto3 knows no AWS_REGION."""
+    """The region that the environment sets for Terraform; boto3 does not read AWS_REGION."""
     return environment.get("AWS_REGION") or boto3.Session().region_name
 
 
@@ -27,13 +27,13 @@ def session(region: str) -> boto3.Session:
 
 
 def account(region: str | None) -> str:
-    """The number of the account that the credentials are of.
+    """The number of the AWS account of the credentials.
 
     Raises:
-        AwsError: there are no credentials, or none that AWS accepts.
+        AwsError: there are no credentials, AWS rejects them, or AWS can't be reached.
     """
     try:
-        client = session(region or _ANYWHERE).client("sts")
+        client = session(region or _ANY_REGION).client("sts")
         return str(client.get_caller_identity()["Account"])
     except NoCredentialsError as error:
         raise AwsError(
@@ -42,11 +42,11 @@ def account(region: str | None) -> str:
         ) from error
     except ClientError as error:
         raise AwsError(
-            f"AWS does not accept the credentials: {error_text(error)}. Log in again, or look at "
+            f"AWS rejects the credentials: {error_text(error)}. Log in again, or check "
             "AWS_PROFILE and AWS_ACCESS_KEY_ID."
         ) from error
     except BotoCoreError as error:
         raise AwsError(
-            f"AWS can't be asked who we are: {error} Look at AWS_PROFILE, AWS_REGION and the "
+            f"Can't read the account from AWS: {error} Check AWS_PROFILE, AWS_REGION and the "
             "network, or log in again."
         ) from error

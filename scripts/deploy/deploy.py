@@ -2,8 +2,8 @@
 
 Variables come from `terraform/terraform.tfvars` (see `terraform.tfvars.example`) and TF_VAR_*,
 credentials from boto3's and Terraform's usual places, and the state is where Terraform itself
-would put it, so that `terraform -chdir=terraform …` works beside this command. `--env NAME` takes
-the variables from `terraform/environments/NAME.tfvars`, and keeps a state of its own.
+would put it, so that `terraform -chdir=terraform …` works beside this command. `--env NAME` reads
+the variables from `terraform/environments/NAME.tfvars`, and keeps a separate state.
 """
 
 import argparse
@@ -41,7 +41,7 @@ class PlaceError(ScriptError):
 
 
 class DeclinedError(ScriptError):
-    """The stack is left as it was."""
+    """You declined: this plan is not applied."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Run:
     ask: Ask
 
     def sources(self, platform: str) -> Sources:
-        """What the image is built from."""
+        """The sources of the image for a platform."""
         return Sources(platform, self.options.base, self.options.require_pinned)
 
 
@@ -69,17 +69,17 @@ def main(
     except (ScriptError, SesBounceError) as error:
         print(f"deploy: {error}", file=sys.stderr)
     except BotoCoreError as error:
-        print(f"deploy: AWS can't be asked: {error}", file=sys.stderr)
+        print(f"deploy: AWS can't be reached: {error}", file=sys.stderr)
     except EOFError:
-        print("deploy: nobody is there to answer; --yes answers in advance", file=sys.stderr)
+        print("deploy: no answer on standard input; --yes answers every question", file=sys.stderr)
     except KeyboardInterrupt:
-        print("deploy: interrupted; the same command goes on where it stopped", file=sys.stderr)
+        print("deploy: interrupted; run the same command to continue", file=sys.stderr)
         return 130
     return 1
 
 
 def _begin(options: argparse.Namespace, directory: Path, ask: Ask) -> Run:
-    """Find the stack, and whether we are let in where it is."""
+    """Open the stack, and check that the credentials are of its account."""
     place = environment(directory, options.env)
     stack = Stack(
         directory,
@@ -95,7 +95,7 @@ def _begin(options: argparse.Namespace, directory: Path, ask: Ask) -> Run:
     if account and topic and topic.split(":")[4] != account:
         raise PlaceError(
             f"The stack is in account {topic.split(':')[4]}, but the credentials are of {account}. "
-            "Log in there, or choose another AWS_PROFILE or ENV."
+            "Log in to that account, or choose another AWS_PROFILE or ENV."
         )
     return Run(stack, options, ask)
 
@@ -125,12 +125,12 @@ def _apply(run: Run) -> int:
     session = aws.session(wired.region)
     if wired.service:
         rollout.await_stable(session.client("ecs"), wired.service, print)
-    return _tell_findings(wired, session)
+    return _print_findings(wired, session)
 
 
 def _check(run: Run) -> int:
     wired = declared(run.stack.outputs(), run.stack.resources())
-    return _tell_findings(wired, aws.session(wired.region))
+    return _print_findings(wired, aws.session(wired.region))
 
 
 def _destroy(run: Run) -> int:
@@ -139,7 +139,7 @@ def _destroy(run: Run) -> int:
         _show(run, plan)
         if plan.empty:
             return 0
-        _agree(run, "Destroy the stack, its queues and what is in them?")
+        _agree(run, "Destroy the stack, its queues and their messages?")
         run.stack.apply(plan=plan)
     return 0
 
@@ -196,26 +196,26 @@ def _apply_with_own_image(run: Run) -> None:
 
 
 def _own_image(run: Run, outlook: Outlook) -> str | None:
-    """The image of these sources, in the repository; the deployed one if there is none."""
+    """The image of these sources, pushed to the repository; without one, the deployed image."""
     if outlook.platform is None:
         return outlook.deployed
     if outlook.repository is None:
         if outlook.deployed is None:
             raise ReleaseError(
-                "The stack has no repository to push the worker's image to: name an image with "
-                "--image NAME@sha256:…, or let worker.create_repository be true."
+                "The stack has no repository for the worker's image: choose an image with "
+                "--image NAME@sha256:…, or set worker.create_repository = true."
             )
         return outlook.deployed
     return release.publish(outlook.repository, run.sources(outlook.platform), print)
 
 
 def _first_image(run: Run, plan: Plan, outlook: Outlook) -> str:
-    """Apply what there is without the image, so that there is a place to push it to."""
+    """Apply the plan without the image, which creates the repository; push the image there."""
     find_engine()
-    print("First what the worker's image needs, the repository among it:")
+    print("First, the changes that come before the worker's image, its repository among them:")
     _show(run, plan)
     _agree(run, "Build the image and apply these changes?")
-    # Built before anything is changed, since that may well fail.
+    # The build comes before any change, since it may well fail.
     sources = run.sources(str(outlook.platform))
     print(f"Building the image {sources.tag} for {sources.platform}.")
     built = sources.build()
@@ -232,25 +232,25 @@ def _carry_out(run: Run, plan: Plan) -> None:
 
 
 def _check_region(run: Run, plan: Plan) -> None:
-    """Refuse to make all of it again elsewhere, and forget where it is."""
+    """Refuse a plan that creates the stack in another region and forgets the first one."""
     topic = run.stack.outputs().get("topic_arn")
     region = plan.variables.get("region") or aws.region()
     if topic and region and topic.split(":")[3] != region:
         raise PlaceError(
-            f"The stack is in {topic.split(':')[3]}, but the region is {region} now. Put right the "
-            "variable region or AWS_REGION; to move the stack, destroy it there first, or give "
-            "the new one an ENV of its own."
+            f"The stack is in {topic.split(':')[3]}, but the region is {region} now. Correct the "
+            "variable region or AWS_REGION. To move the stack, destroy it there first; to have "
+            "both, deploy the new one with another ENV."
         )
 
 
-def _tell_findings(wired: Wiring, session: boto3.Session) -> int:
+def _print_findings(wired: Wiring, session: boto3.Session) -> int:
     findings = checks.check(wired, session)
     for finding in findings:
         print(finding)
     broken = sum(finding.weight is Weight.BROKEN for finding in findings)
     hints = len(findings) - broken
-    told = "1 hint" if hints == 1 else f"{hints or 'no'} hints"
-    print(f"Wiring: {broken or 'nothing'} broken, {told}.")
+    hints_text = "1 hint" if hints == 1 else f"{hints or 'no'} hints"
+    print(f"Wiring: {broken or 'nothing'} broken, {hints_text}.")
     return 1 if broken else 0
 
 
@@ -288,25 +288,33 @@ def _parser() -> argparse.ArgumentParser:
         "--env", default="", metavar="NAME", help="the stack of terraform/environments/NAME.tfvars"
     )
     asks = argparse.ArgumentParser(add_help=False)
-    asks.add_argument("--yes", action="store_true", help="do not ask")
+    asks.add_argument("--yes", action="store_true", help="answer yes to every question")
     details = argparse.ArgumentParser(add_help=False)
-    details.add_argument("--detailed", action="store_true", help="the plan in full")
+    details.add_argument("--detailed", action="store_true", help="print the whole plan")
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
 
     def add(name: str, help_: str, *parents: argparse.ArgumentParser) -> argparse.ArgumentParser:
         return commands.add_parser(name, parents=[everywhere, *parents], help=help_)
 
     add("plan", "show what apply would change", _image_options(), details)
-    add("apply", "make it so, build the image if need be", _image_options(), details, asks)
-    add("check", "look whether feedback reaches the queue and its reader")
-    command = add("destroy", "remove everything", details, asks)
+    add(
+        "apply",
+        "apply the changes; build and push the worker's image where it is missing",
+        _image_options(),
+        details,
+        asks,
+    )
+    add("check", "check that events reach the queue and that a worker reads it")
+    command = add("destroy", "destroy the stack", details, asks)
     command.add_argument(
         "--even-with-dead-letters",
         action="store_true",
-        help="also while messages wait in a dead-letter queue, which are lost then",
+        help="destroy dead-letter queues that hold messages too; the messages are lost",
     )
     command = add("output", "print the outputs")
-    command.add_argument("--json", action="store_true", help="as JSON, with the sensitive ones")
+    command.add_argument(
+        "--json", action="store_true", help="print JSON, with the sensitive outputs"
+    )
     return parser
 
 
@@ -314,16 +322,16 @@ def _image_options() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(add_help=False)
     which = parser.add_mutually_exclusive_group()
     which.add_argument(
-        "--image", metavar="NAME@sha256:…", help="run this image, in place of one built here"
+        "--image", metavar="NAME@sha256:…", help="run this image instead of building one"
     )
     which.add_argument(
-        "--no-image", action="store_true", help="without the worker; one that runs is removed"
+        "--no-image", action="store_true", help="deploy no worker; a worker that runs is removed"
     )
-    parser.add_argument("--base", metavar="IMAGE", help="build on this one, NAME@sha256:…")
+    parser.add_argument("--base", metavar="IMAGE", help="the base image, NAME@sha256:…")
     parser.add_argument(
         "--require-pinned",
         action="store_true",
-        help="refuse to build on a base that is not named by its digest",
+        help="refuse a base image without a digest",
     )
     return parser
 

@@ -1,4 +1,4 @@
-"""What speaks against destroying a stack, looked at before anything is gone."""
+"""Refuses to destroy a stack if that would lose messages, or if Terraform would stop halfway."""
 
 from scripts import ScriptError
 from scripts.deploy import aws
@@ -8,19 +8,19 @@ from sesbounce.doctor.queues import how_to_redrive, waiting_dead_letters
 from sesbounce.errors import NothingDeployedError
 
 
-class DemolitionError(ScriptError):
-    """Something would be lost, or Terraform would stop halfway."""
+class DestroyError(ScriptError):
+    """Destroying the stack would lose messages, or Terraform would stop halfway."""
 
 
 def refuse_losses(stack: Stack, *, dead_letters_too: bool = False) -> None:
-    """Make sure that a stack can go.
+    """Check that a stack can be destroyed.
 
     Args:
-        stack: what is to be destroyed.
-        dead_letters_too: let go of messages in the dead-letter queues.
+        stack: the stack to destroy.
+        dead_letters_too: whether messages in the dead-letter queues may be lost.
 
     Raises:
-        DemolitionError: it can't.
+        DestroyError: it can't be destroyed now.
     """
     resources = stack.resources()
     protected = [
@@ -29,10 +29,11 @@ def refuse_losses(stack: Stack, *, dead_letters_too: bool = False) -> None:
         if kind == "aws_db_instance" and values["deletion_protection"]
     ]
     if protected:
-        raise DemolitionError(
-            f"The database {protected[0]} is protected from deletion, so that Terraform would stop "
-            "halfway. If its data may go, set database = { deletion_protection = false }, make "
-            "deploy, then destroy; a last snapshot is kept unless final_snapshot = false."
+        raise DestroyError(
+            f"The database {protected[0]} is protected from deletion, so Terraform would stop "
+            "halfway. If you no longer need its data, set database = "
+            "{ deletion_protection = false } and run make deploy, then destroy the stack. A last "
+            "snapshot is kept unless final_snapshot = false."
         )
     if dead_letters_too:
         return
@@ -46,12 +47,12 @@ def refuse_losses(stack: Stack, *, dead_letters_too: bool = False) -> None:
             f"{count} messages wait in {url.rpartition('/')[2]}. {how_to_redrive(wired, url)}."
             for url, count in waiting.items()
         ]
-        raise DemolitionError(
+        raise DestroyError(
             "\n".join(
                 [
-                    "Destroying the stack would lose messages that nobody has handled:",
+                    "Destroying the stack would lose messages that no worker has handled:",
                     *lines,
-                    "Or let them go: --even-with-dead-letters.",
+                    "If you no longer need them: --even-with-dead-letters.",
                 ]
             )
         )

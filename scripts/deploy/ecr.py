@@ -1,4 +1,4 @@
-"""A repository of ECR: what it holds, and who may push to it."""
+"""An ECR repository: its images, and credentials to push to it."""
 
 import base64
 import re
@@ -26,7 +26,7 @@ _ARN = re.compile(
 
 @dataclass(frozen=True)
 class Repository:
-    """A repository, by the address that images are pushed to."""
+    """A repository, and the URL that images are pushed to."""
 
     url: str
     account: str
@@ -35,22 +35,24 @@ class Repository:
 
     @classmethod
     def at(cls, url: str) -> "Repository":
-        """The repository with this address.
+        """The repository with this URL.
 
         Raises:
-            AwsError: it is none of ECR.
+            AwsError: it is not the URL of an ECR repository.
         """
         found = _URL.fullmatch(url)
         if found is None:
-            raise AwsError(f"{url} is no repository of ECR, ACCOUNT.dkr.ecr.REGION.amazonaws.com/…")
+            raise AwsError(
+                f"{url} is not an ECR repository, ACCOUNT.dkr.ecr.REGION.amazonaws.com/…"
+            )
         client = aws.session(found["region"]).client("ecr")
         return cls(url, found["account"], found["name"], client)
 
     def find(self, tag: str) -> str | None:
-        """The image that bears a tag, by its digest; None without one, or without a repository.
+        """The image with a tag, as URL and digest; None without such an image or repository.
 
         Raises:
-            AwsError: ECR does not say.
+            AwsError: ECR rejects the call.
         """
         try:
             answer = self._client.describe_images(
@@ -63,24 +65,25 @@ class Repository:
             return None
         except ClientError as error:
             raise AwsError(
-                f"ECR does not say whether {self.name} holds the image {tag}: {error_text(error)}. "
-                "It takes ecr:DescribeImages."
+                f"Can't read from ECR whether {self.name} holds the image {tag}: "
+                f"{error_text(error)}. This needs ecr:DescribeImages."
             ) from error
         return f"{self.url}@{answer['imageDetails'][0]['imageDigest']}"
 
     def credentials(self) -> Credentials:
-        """What the registry takes for the next twelve hours.
+        """Credentials that the registry accepts for twelve hours.
 
         https://docs.aws.amazon.com/AmazonECR/latest/userguide/registry_auth.html
 
         Raises:
-            AwsError: ECR gives none.
+            AwsError: ECR rejects the call.
         """
         try:
             answer = self._client.get_authorization_token()
         except ClientError as error:
             raise AwsError(
-                f"ECR gives no password: {error_text(error)}. It takes ecr:GetAuthorizationToken."
+                f"ECR issues no password: {error_text(error)}. This needs "
+                "ecr:GetAuthorizationToken."
             ) from error
         token = base64.b64decode(answer["authorizationData"][0]["authorizationToken"]).decode()
         username, _, password = token.partition(":")
@@ -88,10 +91,10 @@ class Repository:
 
 
 def url_of(arn: str) -> str:
-    """The address of the repository with this ARN.
+    """The URL of the repository with this ARN.
 
     Raises:
-        AwsError: it is none.
+        AwsError: it is not the ARN of an ECR repository.
     """
     found = _ARN.fullmatch(arn)
     if found is None:

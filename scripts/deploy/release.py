@@ -1,6 +1,6 @@
-"""Which image of the worker a stack is to run, and its way into the repository.
+"""Finds the worker's image that a stack should run, or builds and pushes it.
 
-An image is named by its digest. What was built from the same sources has the same tag, so it is
+A stack refers to an image by its digest. Images of the same sources have the same tag, so each is
 built and pushed once.
 """
 
@@ -11,8 +11,7 @@ from functools import cached_property
 from scripts import ScriptError
 from scripts.deploy import ecr
 from scripts.deploy.ecr import Repository
-from scripts.image import build as image
-from scripts.image.build import Image
+from scripts.image.build import Image, build, content_tag, is_pinned, push
 from scripts.terraform.plan import Plan
 
 VARIABLE = "worker_image"
@@ -21,17 +20,17 @@ Say = Callable[[str], None]
 
 
 class ReleaseError(ScriptError):
-    """The worker's image can't be had as it is asked for."""
+    """The worker's image can't be published or run as requested."""
 
 
 @dataclass(frozen=True)
 class Sources:
-    """What an image is built from.
+    """The sources of an image: this checkout and these options.
 
     Attributes:
         platform: such as `linux/arm64`.
-        base: the image to build on; None: the one that the Dockerfile names.
-        require_pinned: refuse a base that is not named by its digest.
+        base: the base image; None: the one in the Dockerfile.
+        require_pinned: refuse a base without a digest.
     """
 
     platform: str
@@ -40,23 +39,24 @@ class Sources:
 
     @cached_property
     def tag(self) -> str:
-        """The tag of whatever is built from them; also when somebody goes on editing them."""
-        return image.content_tag(self.platform, self.base)
+        """The tag of their image. It stays the same while somebody edits the checkout."""
+        return content_tag(self.platform, self.base)
 
     def build(self) -> Image:
-        """Build them."""
-        return image.build(self.tag, self.platform, self.base, require_pinned=self.require_pinned)
+        """Build the image."""
+        return build(self.tag, self.platform, self.base, require_pinned=self.require_pinned)
 
 
 @dataclass(frozen=True)
 class Outlook:
-    """What the variables ask for, as far as an image goes.
+    """What a plan means for the worker's image.
 
     Attributes:
-        deployed: the image that runs, by digest; None: none yet.
-        platform: what to build for; None where the stack has no worker.
-        repository: where the image goes; None where that is yet to be made, or is not ours.
-        makes_repository: whether an apply would make it.
+        deployed: the image that runs, with its digest; None: none yet.
+        platform: the platform to build for; None where the stack has no worker.
+        repository: the repository to push to; None where it is not created yet, or the stack has
+            none.
+        makes_repository: whether an apply would create it.
     """
 
     deployed: str | None
@@ -66,15 +66,15 @@ class Outlook:
 
 
 def outlook(plan: Plan, deployed: str | None) -> Outlook:
-    """Tell it from a plan with the image that is deployed, and from ECR.
+    """Read the outlook from a plan that keeps the deployed image.
 
     Raises:
-        AwsError: ECR does not answer.
+        AwsError: the repository is not one of ECR.
     """
     platform = plan.outputs.get("worker_platform")
     if platform is None:
         return Outlook(deployed, None, None, makes_repository=False)
-    # Terraform can't tell the URL of a repository that it has yet to make.
+    # Terraform does not know the URL of a repository before it has created it.
     if "repository_url" not in plan.outputs:
         return Outlook(deployed, platform, None, makes_repository=True)
     arn = (plan.variables.get("worker") or {}).get("repository_arn")
@@ -83,19 +83,19 @@ def outlook(plan: Plan, deployed: str | None) -> Outlook:
 
 
 def publish(repository: Repository, sources: Sources, say: Say, built: Image | None = None) -> str:
-    """See to it that the repository holds the image of the sources.
+    """Make sure that the repository holds the image of the sources.
 
     Args:
-        repository: where it goes.
-        sources: what it is built from, unless it is there.
-        say: hears what is done.
+        repository: the repository to push to.
+        sources: the sources, from which a missing image is built.
+        say: called with a line of progress before each step.
         built: the image, if it is built already.
 
     Returns:
-        The image by its digest.
+        The image, with its digest.
 
     Raises:
-        ScriptError: it can't be built, or the registry does not take it.
+        ScriptError: the build fails, or the registry rejects the image.
     """
     if found := repository.find(sources.tag):
         return found
@@ -103,29 +103,29 @@ def publish(repository: Repository, sources: Sources, say: Say, built: Image | N
         say(f"Building the image {sources.tag} for {sources.platform}.")
         built = sources.build()
     say(f"Pushing {built.name} to {repository.url}.")
-    return image.push(built, repository.url, repository.credentials())
+    return push(built, repository.url, repository.credentials())
 
 
 def by_digest(reference: str) -> str:
-    """An image that somebody names, provided that it can't change.
+    """Return the reference of an image, provided that it has a digest and so can't change.
 
     Raises:
-        ReleaseError: it is named by a tag.
+        ReleaseError: it has none.
     """
-    if not image.is_pinned(reference):
+    if not is_pinned(reference):
         raise ReleaseError(
-            f"{reference} names no digest, so that what runs could change by itself. Name the "
-            "image NAME@sha256:…; `docker buildx imagetools inspect` and `aws ecr describe-images` "
-            "tell the digest."
+            f"{reference} has no digest, so the worker's image could change unseen. Use "
+            "NAME@sha256:…; `docker buildx imagetools inspect` and `aws ecr describe-images` "
+            "show the digest."
         )
     return reference
 
 
 def forecast(outlook: Outlook, sources: Sources) -> str:
-    """One line on what deploy would do about the image."""
+    """A line about what deploy would do with the image."""
     if outlook.makes_repository:
         then = f"build and push the image {sources.tag} ({sources.platform}), and start the worker"
-        return f"deploy would make the repository, then {then}."
+        return f"deploy would create the repository, then {then}."
     if outlook.repository is None:
         return f"The stack has no repository: the image stays {outlook.deployed or 'unset'}."
     found = outlook.repository.find(sources.tag)
@@ -133,4 +133,4 @@ def forecast(outlook: Outlook, sources: Sources) -> str:
         return f"deploy would build and push the image {sources.tag}, and roll the worker to it."
     if found != outlook.deployed:
         return f"deploy would roll the worker to the image {sources.tag}, {found}."
-    return f"The image is the one of these sources: {sources.tag}."
+    return f"The worker runs the image of these sources: {sources.tag}."

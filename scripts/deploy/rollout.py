@@ -1,4 +1,4 @@
-"""Waits until ECS runs what was deployed, and tells why where it does not."""
+"""Waits until ECS runs the deployed task definition, and reports why if it does not."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from types_boto3_ecs.type_defs import DeploymentTypeDef, ServiceTypeDef, TaskTypeDef
 
 POLL_SECONDS = 10
-# The circuit breaker gives up after three tasks at the least, and a task may take minutes to fail.
+# The circuit breaker gives up after at least three tasks, and a task may take minutes to fail.
 PATIENCE_SECONDS = 30 * 60
 
 _EVENTS = 8
@@ -23,7 +23,7 @@ _TASKS = 3
 
 
 class RolloutError(ScriptError):
-    """ECS does not run what was deployed."""
+    """ECS does not run the deployed task definition."""
 
 
 def await_stable(
@@ -37,14 +37,14 @@ def await_stable(
     """Wait until the service runs its task definition and nothing else.
 
     Args:
-        client: of ECS.
-        service: its task definition is the one to wait for.
-        say: hears each change.
-        patience_seconds: after how long to give up.
-        sleep: between two looks.
+        client: a client of ECS.
+        service: the service, with the task definition to wait for.
+        say: called with a line at each change.
+        patience_seconds: seconds after which to give up.
+        sleep: called with the seconds between two calls of ECS.
 
     Raises:
-        RolloutError: ECS has given up on it, or takes too long.
+        RolloutError: ECS has given up on the task definition, or takes too long.
     """
     said = ""
     for _ in range(max(1, int(patience_seconds / POLL_SECONDS))):
@@ -68,17 +68,17 @@ def _describe(client: "ECSClient", service: Service) -> "ServiceTypeDef":
         answer = client.describe_services(cluster=service.cluster, services=[service.name])
     except ClientError as error:
         raise RolloutError(
-            f"ECS does not tell how {service.name} is: {error_text(error)}. It takes "
-            "ecs:DescribeServices. What was applied is kept."
+            f"Can't read the state of {service.name} from ECS: {error_text(error)}. This needs "
+            "ecs:DescribeServices. The changes are applied."
         ) from error
     for found in answer["services"]:
         if found["status"] == "ACTIVE":
             return found
-    raise RolloutError(f"There is no service {service.name} any more; deploy again.")
+    raise RolloutError(f"The service {service.name} no longer exists; run make deploy.")
 
 
 def _given_up(found: "ServiceTypeDef", service: Service) -> str | None:
-    """Why there is no more point in waiting, if there is none."""
+    """Why waiting is useless; None while it is not."""
     ours = _deployment(found, service)
     if ours and ours.get("rolloutState") == "FAILED":
         reason = ours.get("rolloutStateReason", "").rstrip(".")
@@ -92,10 +92,10 @@ def _given_up(found: "ServiceTypeDef", service: Service) -> str | None:
 
 
 def _progress(found: "ServiceTypeDef", service: Service) -> str | None:
-    """What is being waited for; None once there is nothing."""
+    """What the rollout waits for; None when it is complete."""
     ours = _deployment(found, service)
     if ours is None:
-        return f"Waiting until ECS takes up {_short(service.task_definition)}."
+        return f"Waiting until ECS begins to deploy {_short(service.task_definition)}."
     if ours.get("rolloutState") == "COMPLETED":
         return None
     failed = ours.get("failedTasks", 0)
@@ -111,7 +111,7 @@ def _deployment(found: "ServiceTypeDef", service: Service) -> "DeploymentTypeDef
 
 
 def _report(client: "ECSClient", service: Service, found: "ServiceTypeDef", what: str) -> str:
-    """What happened, in ECS's words, and what to do."""
+    """What happened, as ECS reports it, and what to do."""
     events = [event["message"] for event in found.get("events", [])[:_EVENTS]]
     lines = [f"{what}.", "The service's last events:", *(f"  {event}" for event in events)]
     if not events:
@@ -123,14 +123,14 @@ def _report(client: "ECSClient", service: Service, found: "ServiceTypeDef", what
     return "\n".join(
         [
             *lines,
-            f"The worker's own words: aws logs tail {service.log_group} --since 1h",
-            "Put right what they name, and deploy again.",
+            f"The worker's log: aws logs tail {service.log_group} --since 1h",
+            "Fix the cause, and run make deploy.",
         ]
     )
 
 
 def _stopped(client: "ECSClient", service: Service) -> list[str]:
-    """The reasons of the tasks that stopped last; ECS remembers them for an hour."""
+    """Why the latest tasks stopped; ECS keeps that for an hour."""
     listed = client.list_tasks(
         cluster=service.cluster, serviceName=service.name, desiredStatus="STOPPED"
     )["taskArns"]
@@ -142,14 +142,14 @@ def _stopped(client: "ECSClient", service: Service) -> list[str]:
 
 
 def _reasons(task: "TaskTypeDef") -> Iterator[str]:
-    yield f"{_short(task['taskArn'])}: {task.get('stoppedReason', 'no reason told')}"
+    yield f"{_short(task['taskArn'])}: {task.get('stoppedReason', 'no reason given')}"
     for container in task.get("containers", []):
-        told = [
+        details = [
             f"exit code {container['exitCode']}" if "exitCode" in container else "",
             container.get("reason", ""),
         ]
-        if any(told):
-            yield f"  {container['name']}: {', '.join(filter(None, told))}"
+        if any(details):
+            yield f"  {container['name']}: {', '.join(filter(None, details))}"
 
 
 def _short(arn: str) -> str:

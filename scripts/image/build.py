@@ -4,9 +4,9 @@
     python -m scripts.image.build push REPOSITORY --username NAME < password
     python -m scripts.image.build tag
 
-What gets into the image is what `worker/Dockerfile.dockerignore` lets in, and the tag is a digest
-of that: the same sources have the same tag. docker, podman or buildah does the work, whichever is
-there; the environment variable CONTAINER_ENGINE names another than the first that answers.
+`worker/Dockerfile.dockerignore` lists the files that get into the image. The tag is a digest of
+them, so the same sources have the same tag. The first of docker, podman and buildah that answers
+builds the image; the environment variable CONTAINER_ENGINE chooses another.
 """
 
 import argparse
@@ -36,7 +36,7 @@ _TAG_DIGITS = 12
 
 
 class ImageError(ScriptError):
-    """The image can't be built as it is asked for."""
+    """The image can't be built as requested."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Image:
         name: name and tag, such as `sesbounce:sha-0123456789ab`.
         id: the digest of its configuration, `sha256:…`.
         size: of its layers unpacked, the base's included, such as `215 MB`.
-        engine: what holds it.
+        engine: the engine that holds it.
     """
 
     name: str
@@ -64,31 +64,31 @@ def build(
     require_pinned: bool = False,
     root: Path = CHECKOUT,
 ) -> Image:
-    """Build the worker's image; the engine's own words go to standard error.
+    """Build the worker's image; the engine's output goes to standard error.
 
     Args:
-        tag: its tag, by default the `content_tag`; it is tagged `latest` as well.
+        tag: its tag, by default the `content_tag`; it gets the tag `latest` as well.
         platform: such as `linux/arm64`; by default this machine's.
-        base: the image to build on; by default the one that the Dockerfile names.
-        require_pinned: refuse a base that is not named by its digest.
+        base: the base image; by default the one in the Dockerfile.
+        require_pinned: refuse a base without a digest.
         root: the checkout.
 
     Raises:
-        ImageError: the base is refused.
+        ImageError: the base has no digest, or a file is missing.
         EngineError: there is no engine, or the build fails.
     """
     base = base or default_base(root)
     if require_pinned and not is_pinned(base):
         raise ImageError(
-            f"The base {base} is a tag, which moves. Name it by its digest, as {base}@sha256:…: "
-            f"with --base, or in {_DOCKERFILE} for good. docs/image.md tells where to find it"
+            f"The base {base} is a tag, whose image can change. Add its digest, {base}@sha256:…, "
+            f"with --base or in {_DOCKERFILE}. docs/image.md shows how to find it"
         )
     engine = find_engine()
-    # A folder that nobody else can read: the way to PyPI may have a password.
+    # Nobody else can read the folder: the settings for PyPI may hold a password.
     with tempfile.TemporaryDirectory(prefix="sesbounce-image-") as folder:
         context = Path(folder, "context")
         _stage(context, root)
-        # Of the copy, which nobody edits meanwhile.
+        # The tag is that of the copy, which nobody edits meanwhile.
         name = f"{NAME}:{tag or content_tag(platform, base, root=context)}"
         id_ = engine.build(
             Build(
@@ -111,10 +111,10 @@ def build(
 def content_tag(
     platform: str | None = None, base: str | None = None, *, root: Path = CHECKOUT
 ) -> str:
-    """The tag that stands for what would be built, `sha-` and 12 hexadecimal digits.
+    """The tag of the image that would be built: `sha-` and 12 hexadecimal digits.
 
-    The Dockerfile, all that it copies, the base's name and the platform go into it. A base that
-    is not pinned may move without its name.
+    It is a digest of the Dockerfile, all the files that it copies, the base's name and the
+    platform. A base without a digest may change while its name stays the same.
     """
     digest = hashlib.sha256(f"{base or default_base(root)}\0{platform or ''}\0".encode())
     for path in (_DOCKERFILE, *context_files(root)):
@@ -129,20 +129,24 @@ def push(image: Image, repository: str, credentials: Credentials | None = None) 
     Args:
         image: what `build` returned.
         repository: registry and repository, without a tag.
-        credentials: by default those that the engine has for the registry.
+        credentials: by default the engine's own for the registry.
 
     Returns:
-        The image by its digest there, `REPOSITORY@sha256:…`.
+        The image with its digest there, `REPOSITORY@sha256:…`.
 
     Raises:
-        EngineError: the registry refuses it, or can't be reached.
+        EngineError: the registry rejects it, or can't be reached.
     """
     tag = image.name.rpartition(":")[2]
     return image.engine.push(image.name, f"{repository}:{tag}", credentials)
 
 
 def default_base(root: Path = CHECKOUT) -> str:
-    """The base that the Dockerfile names."""
+    """The base image in the Dockerfile.
+
+    Raises:
+        ImageError: the Dockerfile has none.
+    """
     found = _BASE.search((root / _DOCKERFILE).read_text(encoding="utf-8"))
     if found is None:
         raise ImageError(f"{_DOCKERFILE} has no line `ARG PYTHON_IMAGE=NAME`; restore it")
@@ -150,17 +154,17 @@ def default_base(root: Path = CHECKOUT) -> str:
 
 
 def is_pinned(base: str) -> bool:
-    """Whether a base is named by its digest, and so can't change beneath its name."""
+    """Whether the reference of an image has a digest, so that its image can't change."""
     return bool(_PINNED.search(base))
 
 
 def context_files(root: Path = CHECKOUT) -> list[Path]:
-    """All that can get into the image, relative to the checkout and sorted.
+    """The files that can get into the image, relative to the checkout and sorted.
 
-    `Dockerfile.dockerignore` is the one place that says so.
+    `Dockerfile.dockerignore` alone decides which.
 
     Raises:
-        ImageError: something that it allows is missing.
+        ImageError: a file that it allows is missing.
     """
     lines = (root / _ALLOWED).read_text(encoding="utf-8").splitlines()
     return sorted(path for line in lines if line.startswith("!") for path in _found(line[1:], root))
@@ -169,12 +173,14 @@ def context_files(root: Path = CHECKOUT) -> list[Path]:
 def _found(pattern: str, root: Path) -> list[Path]:
     paths = [path.relative_to(root) for path in root.glob(pattern) if path.is_file()]
     if not paths:
-        raise ImageError(f"{pattern} is missing, which {_ALLOWED} lets into the image; restore it")
+        raise ImageError(
+            f"{pattern} is missing, and {_ALLOWED} allows it into the image; restore it"
+        )
     return paths
 
 
 def _stage(context: Path, root: Path) -> None:
-    """Copy all that a build reads, and nothing else; times and modes are the same for all."""
+    """Copy only the files that a build reads; all get the same times and modes."""
     for path in (_DOCKERFILE, _ALLOWED, *context_files(root)):
         target = context / path
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -187,7 +193,7 @@ def _stage(context: Path, root: Path) -> None:
 
 
 def _created() -> int:
-    """The time that images bear: a build says what is in it, not when somebody made it."""
+    """The creation time of images, in seconds since 1970: fixed, so that it changes no digest."""
     return int(os.environ.get("SOURCE_DATE_EPOCH") or 0)
 
 
@@ -228,7 +234,10 @@ def _run(options: argparse.Namespace) -> int:
     )
     print(f"{image.name}  {image.id}  {image.size}")
     if not is_pinned(base):
-        print(f"image: the base {base} is a tag, which moves; see docs/image.md", file=sys.stderr)
+        print(
+            f"image: the base {base} is a tag, whose image can change; see docs/image.md",
+            file=sys.stderr,
+        )
     if options.command == "push":
         print(push(image, options.repository, credentials))
     return 0
@@ -241,23 +250,25 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     what = argparse.ArgumentParser(add_help=False)
-    what.add_argument("--base", metavar="IMAGE", help="build on this one, NAME@sha256:…")
-    what.add_argument("--platform", help="such as linux/arm64; by default this machine's")
+    what.add_argument("--base", metavar="IMAGE", help="the base image, NAME@sha256:…")
+    what.add_argument("--platform", help="such as linux/arm64 (default: this machine's)")
     how = argparse.ArgumentParser(add_help=False)
     how.add_argument(
         "--require-pinned",
         action="store_true",
-        help="refuse a base that is not named by its digest",
+        help="refuse a base image without a digest",
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
     command = commands.add_parser("build", parents=[what, how], help="build the image")
-    command.add_argument("--tag", help="by default a digest of what is in it")
-    command = commands.add_parser("push", parents=[what, how], help="build it, and push it")
+    command.add_argument("--tag", help="the tag (default: a digest of the sources)")
+    command = commands.add_parser("push", parents=[what, how], help="build the image and push it")
     command.add_argument("repository", help="registry and repository, without a tag")
     command.add_argument(
-        "--username", help="log in by this name; the password comes on standard input"
+        "--username", help="log in with this name; the password is read from standard input"
     )
-    commands.add_parser("tag", parents=[what], help="print the tag that it would get")
+    commands.add_parser(
+        "tag", parents=[what], help="print the tag of the image that would be built"
+    )
     return parser
 
 

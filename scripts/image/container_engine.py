@@ -1,8 +1,7 @@
-"""The programs that build and push images, behind one set of methods.
+"""Builds and pushes images with docker, podman or buildah, behind one set of methods.
 
-Docker where its engine answers, else podman, else buildah; `CONTAINER_ENGINE` names another of
-these. They differ in how they are told the time and a registry's password, and in what they tell
-of an image.
+The first of them that answers is used; `CONTAINER_ENGINE` chooses another. They differ in how they
+take a time and a registry's password, and in what they report about an image.
 """
 
 import base64
@@ -28,22 +27,22 @@ _ANSWER_SECONDS = 30.0
 
 
 class EngineError(ScriptError):
-    """No engine is there, or it has refused; its own words went to standard error."""
+    """No container engine answers, or one failed; its output is on standard error."""
 
 
 @dataclass(frozen=True)
 class Build:
-    """What is to be built.
+    """The options of a build.
 
     Attributes:
         context: the folder that COPY reads.
-        dockerfile: where it is.
-        names: with tags; the image gets all of them.
-        arguments: of the Dockerfile; the image's history shows them.
-        labels: of the image.
-        secrets: files that `--mount=type=secret,id=…` finds; nothing of them is kept.
+        dockerfile: the path of the Dockerfile.
+        names: names with tags; the image gets all of them.
+        arguments: the Dockerfile's arguments; the image's history shows them.
+        labels: the image's labels.
+        secrets: by id, files that `--mount=type=secret,id=…` mounts; the image keeps none.
         platform: such as `linux/arm64`; None: this machine's.
-        created: the time that the image and its files bear, in seconds since 1970.
+        created: the creation time of the image and its files, in seconds since 1970.
     """
 
     context: Path
@@ -58,7 +57,7 @@ class Build:
 
 @dataclass(frozen=True)
 class Credentials:
-    """What a registry asks for."""
+    """A login to a registry."""
 
     username: str
     password: str = field(repr=False)
@@ -66,16 +65,16 @@ class Credentials:
 
 @dataclass(frozen=True)
 class Engine:
-    """One of the programs."""
+    """A container engine, and the path of its program."""
 
     program: str
     kind: Kind
 
     def build(self, build: Build) -> str:
-        """Build an image; its words go to standard error.
+        """Build an image; the engine's output goes to standard error.
 
         Returns:
-            The image's id, `sha256:…`: the digest of its configuration, which names all layers.
+            The image's id, `sha256:…`: the digest of its configuration, which lists all layers.
 
         Raises:
             EngineError: the build fails.
@@ -104,21 +103,21 @@ class Engine:
         """Push an image.
 
         Args:
-            name: the image's own name.
+            name: the image's name in the engine.
             target: registry, repository and tag.
-            credentials: by default those that the engine has for the registry.
+            credentials: by default the engine's own for the registry.
 
         Returns:
             Registry, repository and the digest that the image has there.
 
         Raises:
-            EngineError: the registry refuses it, or can't be reached.
+            EngineError: the registry rejects it, or can't be reached.
         """
         self._run("tag", name, target)
         repository = target.rpartition(":")[0]
-        # A folder that only we can read, and that goes with the password in it.
-        with tempfile.TemporaryDirectory(prefix="sesbounce-push-") as name_of_folder:
-            folder = Path(name_of_folder)
+        # Nobody else can read the folder, which is removed with the password in it.
+        with tempfile.TemporaryDirectory(prefix="sesbounce-push-") as folder_name:
+            folder = Path(folder_name)
             if credentials:
                 _write_login(folder, repository, credentials)
             if self.kind == "docker":
@@ -131,7 +130,7 @@ class Engine:
 
     def _own_options(self, created: int) -> list[str]:
         if self.kind == "docker":
-            # Named without a value, it is taken from the environment: it may hold a password.
+            # Docker takes the values from the environment: they may hold a password.
             proxies = [f"--build-arg={name}" for name in _PROXIES if name in os.environ]
             return [f"--build-arg=SOURCE_DATE_EPOCH={created}", *proxies]
         # OCI's own format has no HEALTHCHECK. In a chroot, commands run even where no container
@@ -139,12 +138,13 @@ class Engine:
         return ["--format=docker", "--layers", "--isolation=chroot", f"--timestamp={created}"]
 
     def _pushed_by_docker(self, target: str, repository: str) -> str:
-        said = self._ask("image", "inspect", "--format={{json .RepoDigests}}", target)
-        names: list[str] = json.loads(said)
+        names: list[str] = json.loads(
+            self._ask("image", "inspect", "--format={{json .RepoDigests}}", target)
+        )
         for name in names:
             if name.startswith(f"{repository}@"):
                 return name
-        raise EngineError(f"`{self.program} push` left the image with no digest in {repository}")
+        raise EngineError(f"`{self.program} push` recorded no digest in {repository}")
 
     def _run(self, *arguments: str) -> None:
         run = subprocess.run(
@@ -155,8 +155,8 @@ class Engine:
             check=False,
         )
         if run.returncode != 0:
-            what = next(argument for argument in arguments if not argument.startswith("-"))
-            raise EngineError(f"`{self.program} {what}` failed; what it said stands above")
+            command = next(argument for argument in arguments if not argument.startswith("-"))
+            raise EngineError(f"`{self.program} {command}` failed; its output is above")
 
     def _ask(self, *arguments: str) -> str:
         run = subprocess.run(
@@ -168,37 +168,37 @@ class Engine:
 
 
 def find_engine(environment: Mapping[str, str] = os.environ) -> Engine:
-    """The engine that `CONTAINER_ENGINE` names, or the first of the three that answers.
+    """The engine that `CONTAINER_ENGINE` chooses, or the first of the three that answers.
 
     Raises:
-        EngineError: there is none.
+        EngineError: none answers.
     """
-    if named := environment.get(ENGINE_VARIABLE):
-        return _named(named)
+    if chosen := environment.get(ENGINE_VARIABLE):
+        return _chosen(chosen)
     for kind in KINDS:
         program = shutil.which(kind)
-        if program and not _refusal(program):
+        if program and not _problem(program):
             return Engine(program, kind)
     raise EngineError(
         "No container engine answers. Start Docker, or install one of docker, podman and buildah "
-        "(Debian and Ubuntu: apt install buildah), and try again"
+        "(Debian and Ubuntu: apt install buildah)"
     )
 
 
-def _named(name: str) -> Engine:
+def _chosen(name: str) -> Engine:
     program = shutil.which(name)
     kind = next((kind for kind in KINDS if kind == Path(name).name), None)
     if kind is None:
         raise EngineError(f"{ENGINE_VARIABLE} is {name}; it should be one of {', '.join(KINDS)}")
     if program is None:
         raise EngineError(f"{ENGINE_VARIABLE} is {name}, but there is no such program; install it")
-    if refusal := _refusal(program):
-        raise EngineError(f"{ENGINE_VARIABLE} is {name}, but it does not answer: {refusal}")
+    if problem := _problem(program):
+        raise EngineError(f"{ENGINE_VARIABLE} is {name}, but it does not answer: {problem}")
     return Engine(program, kind)
 
 
-def _refusal(program: str) -> str:
-    """What an engine says when it can't work, or nothing: docker is but a client of one."""
+def _problem(program: str) -> str:
+    """Why an engine does not work, or nothing: docker may be installed without its engine."""
     try:
         run = subprocess.run(
             [program, "info"], capture_output=True, text=True, timeout=_ANSWER_SECONDS, check=False
@@ -209,14 +209,15 @@ def _refusal(program: str) -> str:
 
 
 def _environment() -> dict[str, str]:
-    """For docker of old, whose own builder knows no secrets."""
+    """The environment, with the builder of docker that supports secrets."""
     return {**os.environ, "DOCKER_BUILDKIT": "1"}
 
 
 def _write_login(folder: Path, repository: str, credentials: Credentials) -> None:
-    """Write what all three read; a password on a command line could be seen by others.
+    """Write a login that all three read; others could see a password on a command line.
 
-    For docker it takes the place of the user's own folder, which says where the engine is, too.
+    Docker reads this folder instead of the user's own, so the user's context, which says where the
+    engine runs, is copied.
     """
     own = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
     login = base64.b64encode(f"{credentials.username}:{credentials.password}".encode()).decode()

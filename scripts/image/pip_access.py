@@ -1,6 +1,6 @@
-"""How this machine's pip reaches PyPI, as files that a container's build can be lent.
+"""Copies pip's settings on this machine into secret files for the build of an image.
 
-A mirror, a proxy and a company's certificates are matters of the machine. Each build needs them,
+A mirror, a proxy and a company's certificates are settings of the machine. Each build needs them,
 and no image should keep them.
 """
 
@@ -13,19 +13,19 @@ from pathlib import Path
 
 PIP_CONF = "pip_conf"
 CERTIFICATES = "certificates"
-"""The ids of the two secrets, as the Dockerfile names them."""
+"""The ids of the two secrets in the Dockerfile."""
 
 _URLS = ("index-url", "extra-index-url", "find-links")
 _OPTIONS = (*_URLS, "proxy", "trusted-host", "timeout", "default-timeout", "retries")
-# Where pip's HTTP library and OpenSSL look when pip itself is told nothing.
+# pip's HTTP library and OpenSSL read these where pip has no option `cert`.
 _CERTIFICATE_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
 
 
 def secrets(folder: Path, environment: Mapping[str, str] = os.environ) -> dict[str, Path]:
-    """Write what a build needs into `folder`, which only its owner should be able to read.
+    """Write the secrets of a build into `folder`, which only its owner should be able to read.
 
     Returns:
-        The files by the ids of their secrets; empty where pip is set up in no way.
+        The files, by the ids of their secrets; empty where pip has no settings.
     """
     options = _options(environment)
     certificates = _certificates(options, environment)
@@ -41,13 +41,13 @@ def secrets(folder: Path, environment: Mapping[str, str] = os.environ) -> dict[s
 
 
 def _options(environment: Mapping[str, str]) -> dict[str, str]:
-    """All that pip has been told, by files and the environment; what counts most comes last."""
+    """All of pip's options, from files and the environment; the latter override the former."""
     run = subprocess.run(
         [sys.executable, "-m", "pip", "config", "list"],
         env=dict(environment),
         capture_output=True,
         text=True,
-        check=False,  # an environment without a pip has told it nothing
+        check=False,  # without pip there are no options
     )
     found: dict[str, dict[str, str]] = {"global": {}, "install": {}, ":env:": {}}
     for line in run.stdout.splitlines():
@@ -59,7 +59,7 @@ def _options(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def _reachable(name: str, options: Mapping[str, str]) -> str:
-    """The option's value, without what lies on this machine's disk."""
+    """The option's value, without paths on this machine's disk."""
     words = options.get(name, "").split()
     if name in _URLS:
         words = [word for word in words if word.startswith(("https://", "http://"))]
@@ -67,5 +67,5 @@ def _reachable(name: str, options: Mapping[str, str]) -> str:
 
 
 def _certificates(options: Mapping[str, str], environment: Mapping[str, str]) -> Path | None:
-    named = [options.get("cert"), *(environment.get(name) for name in _CERTIFICATE_VARIABLES)]
-    return next((Path(name) for name in named if name and Path(name).is_file()), None)
+    paths = [options.get("cert"), *(environment.get(name) for name in _CERTIFICATE_VARIABLES)]
+    return next((Path(path) for path in paths if path and Path(path).is_file()), None)

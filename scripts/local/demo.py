@@ -1,8 +1,8 @@
-"""The main job on one machine: SES → SNS → SQS → worker → SQL, with LocalStack and SQLite.
+"""Shows the whole path on one machine: SES → SNS → SQS → worker → SQL, with LocalStack and SQLite.
 
-Terraform builds the real stack in LocalStack, mail goes through its SES, and the real worker
-strikes addresses off a sample table. No AWS account is needed, and nothing is written outside
-of the checkout.
+Terraform creates the real stack in LocalStack, the demo sends mail through its SES, and the real
+worker strikes addresses off a sample table. The demo needs no AWS account, and writes nothing
+outside of the checkout.
 """
 
 import argparse
@@ -46,7 +46,7 @@ MEMBERS = [
     ("Tim Full", "tim.full@example.net", Scenario.MAILBOX_FULL, 2),
     ("Joy Fine", "joy.fine@example.com", Scenario.SUCCESS, 1),
 ]
-"""Name, address, what becomes of mail to it, how many mails."""
+"""Name, address, what happens to mail to it, number of mails."""
 
 console = Console(highlight=False)
 
@@ -64,16 +64,16 @@ class Workplace:
 
     @property
     def endpoint(self) -> Path:
-        """Which LocalStack the stack is in, for those who come to remove it."""
+        """A file with the URL of the stack's LocalStack, for `clean`."""
         return self.folder / "endpoint"
 
     @property
     def exports(self) -> Path:
-        """What `source` reads to talk to the demo."""
+        """A file for `source`, with the environment of the demo."""
         return self.folder / "env"
 
     def stack(self, environment: Mapping[str, str]) -> Stack:
-        """The real stack of `terraform/`, as the demo configures it."""
+        """The real stack of `terraform/`, with the demo's variables."""
         return Stack(
             CHECKOUT / "terraform",
             data_dir=self.folder / "terraform",
@@ -93,7 +93,7 @@ class Workplace:
 
 @contextmanager
 def step(what: str) -> Iterator[None]:
-    """Announce a step, and say how long it took."""
+    """Print the title of a step, and how many seconds it took."""
     console.rule(f"[bold]{what}", align="left", style="dim")
     began = time.monotonic()
     yield
@@ -101,28 +101,28 @@ def step(what: str) -> Iterator[None]:
 
 
 def say(line: str) -> None:
-    """One line of progress."""
+    """Print a line of progress."""
     console.print(f"  {line}", markup=False, soft_wrap=True)
 
 
 def run(folder: Path) -> None:
-    """Everything, from nothing to struck-off members."""
+    """Run the demo, from an empty LocalStack to members that are struck off."""
     place = Workplace(folder)
-    with step("1. LocalStack: an AWS on this machine"):
+    with step("1. Start LocalStack: AWS on this machine"):
         aws = localstack.ensure(CHECKOUT, say)
-        say(f"{aws.endpoint} ({aws.kind}, {'started' if aws.started else 'was running'})")
+        say(f"{aws.endpoint} ({aws.kind}, {'started' if aws.started else 'already running'})")
     environment = localstack.environment(aws.endpoint)
-    with step("2. Terraform: SES → SNS topic → SQS queue, with both dead-letter queues"):
+    with step("2. Apply Terraform: SES → SNS topic → SQS queue, with both dead-letter queues"):
         outputs = apply(place, environment, fresh=aws.started)
         say(f"topic {outputs['topic_arn']}")
         say(f"queue {outputs['queue_url']}")
-    with step("3. A table of your own: member"):
+    with step("3. Create a table of the sender's: member"):
         make_members(place.database)
         before = members(place.database)
         say(f"{len(before)} members, all mailable")
-    with step("4. Mail goes out, SES tells what became of it"):
+    with step("4. Send mail, and let SES publish what happens to it"):
         send_mail(environment, outputs["topic_arn"])
-    with step("5. The worker drains the queue"):
+    with step("5. Let the worker empty the queue"):
         worker_environment = environment | {
             "SESBOUNCE_QUEUE_URL": outputs["queue_url"],
             "SESBOUNCE_DATABASE_URL": f"sqlite:///{place.database}",
@@ -135,19 +135,19 @@ def run(folder: Path) -> None:
     show(place, before)
     write_exports(place.exports, worker_environment)
     console.print(
-        f"\nAsk on: [bold]source {os.path.relpath(place.exports)}[/bold], then for example\n"
+        f"\nNext: [bold]source {os.path.relpath(place.exports)}[/bold], then for example\n"
         f"  .venv/bin/sesbounce why max.full@example.net\n"
         f"  make simulate ARGS='--from {SENDER} --to joy.fine@example.com=bounce --wait 0'\n"
         f"  .venv/bin/sesbounce run --until-empty\n"
-        f"[bold]make demo-clean[/bold] stops LocalStack and removes what the demo made.",
+        f"[bold]make demo-clean[/bold] stops LocalStack and removes what the demo created.",
         soft_wrap=True,
     )
 
 
 def apply(place: Workplace, environment: Mapping[str, str], *, fresh: bool) -> dict[str, str]:
-    """Apply the real stack; what is there already is kept."""
+    """Apply the real stack, and return its outputs; existing resources are kept."""
     if fresh:
-        # The state tells of a LocalStack that is no more.
+        # The state is that of a LocalStack that no longer runs.
         shutil.rmtree(place.folder, ignore_errors=True)
     place.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     place.endpoint.write_text(environment["AWS_ENDPOINT_URL"], encoding="utf-8")
@@ -158,7 +158,7 @@ def apply(place: Workplace, environment: Mapping[str, str], *, fresh: bool) -> d
 
 
 def make_members(database: Path) -> None:
-    """A new database with the sample table."""
+    """Create a new database with the sample table."""
     for file in database.parent.glob(f"{database.name}*"):
         file.unlink()
     with closing(sqlite3.connect(database)) as connection, connection:
@@ -169,13 +169,13 @@ def make_members(database: Path) -> None:
 
 
 def members(database: Path) -> list[tuple[str, str, int]]:
-    """The sample table as it stands."""
+    """The rows of the sample table: name, address, mailable."""
     with closing(sqlite3.connect(database)) as connection:
         return connection.execute("SELECT name, email, mailable FROM member").fetchall()
 
 
 def send_mail(environment: Mapping[str, str], topic_arn: str) -> None:
-    """Send to every member; what LocalStack's SES does not tell, the simulator does."""
+    """Send mail to every member, and publish the events that LocalStack's SES does not."""
     session = boto3.Session(
         aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
         aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
@@ -185,24 +185,24 @@ def send_mail(environment: Mapping[str, str], topic_arn: str) -> None:
     targets = [Target(email, scenario) for _, email, scenario, n in MEMBERS for _ in range(n)]
     sent = send(session.client("ses", endpoint_url=endpoint), SENDER, targets)
     published = act_as_ses(session.client("sns", endpoint_url=endpoint), topic_arn, sent)
-    say(f"{len(sent)} mails sent; SES said {published} things, each event in both its schemas")
+    say(f"{len(sent)} mails sent, {published} messages published: each event in both schemas")
 
 
 def sesbounce(environment: Mapping[str, str], *arguments: str) -> None:
-    """Run the real command, its output shown as it comes.
+    """Run the real command and show its output.
 
     Raises:
-        ScriptError: it failed.
+        ScriptError: the command failed.
     """
     command = [str(Path(sys.executable).with_name("sesbounce")), *arguments]
     console.print(f"  $ sesbounce {shlex.join(arguments)}", style="bold", markup=False)
     sys.stdout.flush()
     if subprocess.run(command, env=dict(environment), check=False).returncode:
-        raise ScriptError(f"sesbounce {shlex.join(arguments)} failed, see above")
+        raise ScriptError(f"sesbounce {shlex.join(arguments)} failed; its output is above")
 
 
 def show(place: Workplace, before: Sequence[tuple[str, str, int]]) -> None:
-    """The suppression list with the why of each, and the member table before and after."""
+    """Print the suppression list with its reasons, and the member table before and after."""
     with closing(sqlite3.connect(place.database)) as connection:
         suppressed = connection.execute(
             "SELECT address, reason, why FROM suppressed ORDER BY address"
@@ -213,7 +213,7 @@ def show(place: Workplace, before: Sequence[tuple[str, str, int]]) -> None:
         (name, email, _mark(was), _mark(now))
         for (name, email, was), (_, _, now) in zip(before, members(place.database), strict=True)
     ]
-    title = "Your own table, member: mailable before and after"
+    title = "The sender's table, member: mailable before and after"
     console.print(_table(title, ("name", "email", "before", "after"), rows))
 
 
@@ -231,25 +231,25 @@ def _mark(mailable: int) -> str:
 
 
 def write_exports(file: Path, environment: Mapping[str, str]) -> None:
-    """A file for `source`, with which the command line talks to the demo."""
+    """Write a file for `source` that sets the command line's environment to the demo."""
     names = [n for n in environment if n.startswith(("SESBOUNCE_", "AWS_"))]
     lines = [f"export {name}={shlex.quote(environment[name])}\n" for name in sorted(names)]
     file.write_text("".join(lines), encoding="utf-8")
 
 
 def clean(folder: Path) -> None:
-    """Leave nothing behind: no process, no file of the demo's, no resource in an attached AWS."""
+    """Stop LocalStack, and remove the demo's files and its stack from a LocalStack that goes on."""
     place = Workplace(folder)
     stopped = localstack.stop(CHECKOUT, say)
-    say("LocalStack stopped" if stopped else "no LocalStack of ours was running")
+    say("LocalStack stopped" if stopped else "the demo's LocalStack was not running")
     if place.endpoint.exists():
         destroy_in(place, place.endpoint.read_text(encoding="utf-8"))
     shutil.rmtree(folder, ignore_errors=True)
-    say("the demo's files are removed; the tools in .venv and .local stay: make clean removes them")
+    say("the demo's files are removed; make clean removes the tools in .venv and .local too")
 
 
 def destroy_in(place: Workplace, endpoint: str) -> None:
-    """Take the stack out of a LocalStack that goes on running; ours has taken it along."""
+    """Destroy the stack in a LocalStack that still runs; one that was stopped kept nothing."""
     if not localstack.answers(endpoint):
         return
     say(f"removing the stack from {endpoint}")
@@ -259,7 +259,7 @@ def destroy_in(place: Workplace, endpoint: str) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m scripts.local.demo", description=__doc__)
-    parser.add_argument("--clean", action="store_true", help="remove what the demo made")
+    parser.add_argument("--clean", action="store_true", help="remove what the demo created")
     options = parser.parse_args(arguments)
     folder = CHECKOUT / ".local" / "demo"
     try:
@@ -268,7 +268,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         console.print(f"demo: {error}", style="red", markup=False)
         return 1
     except KeyboardInterrupt:
-        console.print("demo: interrupted; make demo goes on where it stopped", style="red")
+        console.print("demo: interrupted; run make demo to continue", style="red")
         return 130
     return 0
 

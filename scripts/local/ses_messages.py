@@ -1,4 +1,4 @@
-"""What SES says of a mail, in both its schemas, built from the field lists that AWS documents.
+"""SES's messages about a mail, in both schemas, built from the field lists that AWS documents.
 
 Sources: https://docs.aws.amazon.com/ses/latest/dg/notification-contents.html,
 https://docs.aws.amazon.com/ses/latest/dg/event-publishing-retrieving-sns-contents.html,
@@ -16,7 +16,7 @@ SCHEMAS: tuple[Schema, ...] = ("notification", "event")
 
 SIMULATOR_DOMAIN = "simulator.amazonses.com"
 
-# A recipient answers or complains after the delivery, never with it.
+# A recipient answers or complains after the delivery.
 _ANSWERS_AFTER = timedelta(seconds=1)
 
 _SUPPRESSED_WORDS = (
@@ -26,7 +26,7 @@ _SUPPRESSED_WORDS = (
 
 
 class Scenario(StrEnum):
-    """What becomes of a mail. All but the last are mailboxes of AWS's own simulator."""
+    """What happens to a mail. All but the last are mailboxes of AWS's own simulator."""
 
     SUCCESS = "success"
     BOUNCE = "bounce"
@@ -37,12 +37,12 @@ class Scenario(StrEnum):
 
 
 def outcome_of(scenario: Scenario) -> str:
-    """The last that SES says of a mail: `bounce`, `complaint` or `delivery`."""
+    """The kind of the last event of a mail: `bounce`, `complaint` or `delivery`."""
     return {Scenario.SUCCESS: "delivery", Scenario.COMPLAINT: "complaint"}.get(scenario, "bounce")
 
 
 def scenario_of(address: str) -> Scenario | None:
-    """The scenario that a simulator address stands for, with or without a `+label`."""
+    """The scenario of a simulator address, with or without a `+label`; None for other addresses."""
     local, _, domain = address.lower().rpartition("@")
     name = local.partition("+")[0]
     if domain != SIMULATOR_DOMAIN or name == Scenario.MAILBOX_FULL or name not in list(Scenario):
@@ -52,7 +52,7 @@ def scenario_of(address: str) -> Scenario | None:
 
 @dataclass(frozen=True)
 class Mail:
-    """A mail that SES has accepted for one recipient."""
+    """A mail to one recipient that SES has accepted."""
 
     message_id: str
     source: str
@@ -65,16 +65,16 @@ class Mail:
 
 
 def messages(scenario: Scenario, mail: Mail, at: datetime, schema: Schema) -> list[dict[str, Any]]:
-    """Everything that SES publishes about the mail, in the order in which it happens.
+    """All messages that SES publishes about the mail, in the order of their events.
 
     Args:
-        scenario: what becomes of the mail.
+        scenario: what happens to the mail.
         mail: the mail.
-        at: when that happens.
-        schema: `notification` as an identity's topic gets it, `event` as an event destination
-            of a configuration set does.
+        at: the time when it happens.
+        schema: `notification`, which an identity publishes, or `event`, which a configuration set
+            publishes.
     """
-    told = {
+    events = {
         Scenario.SUCCESS: [_delivery],
         Scenario.BOUNCE: [_hard_bounce],
         Scenario.OOTO: [_delivery, _auto_reply],
@@ -82,7 +82,7 @@ def messages(scenario: Scenario, mail: Mail, at: datetime, schema: Schema) -> li
         Scenario.SUPPRESSIONLIST: [_suppressed],
         Scenario.MAILBOX_FULL: [_mailbox_full],
     }[scenario]
-    return [_message(*tell(mail, at), mail=mail, schema=schema) for tell in told]
+    return [_message(*event(mail, at), mail=mail, schema=schema) for event in events]
 
 
 def _message(kind: str, detail: dict[str, Any], *, mail: Mail, schema: Schema) -> dict[str, Any]:
@@ -183,7 +183,7 @@ def _suppressed(mail: Mail, at: datetime) -> tuple[str, dict[str, Any]]:
 
 
 def _auto_reply(mail: Mail, at: datetime) -> tuple[str, dict[str, Any]]:
-    # What comes back is an answer, not a delivery status notification: no DSN fields.
+    # The reply is a normal mail, not a delivery status notification, so it has no DSN fields.
     return _bounce(("Transient", "General"), mail, at + _ANSWERS_AFTER, {})
 
 

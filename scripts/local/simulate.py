@@ -1,7 +1,7 @@
-"""Sends mail to the SES mailbox simulator, so that something bounces.
+"""Sends mail to the SES mailbox simulator, which bounces it or complains.
 
-On AWS the mail is real, and so is the bounce. LocalStack accepts mail but never bounces: there
-this script acts as SES does and publishes to the stack's topic what AWS documents for it.
+On AWS the mail and its events are real. LocalStack accepts mail and never bounces it: there this
+script acts as SES, and publishes the messages that AWS documents to the stack's topic.
 """
 
 import argparse
@@ -39,17 +39,22 @@ if TYPE_CHECKING:
     from types_boto3_sns.client import SNSClient
 
 _POLL_SECONDS = 1.0
-# Those of which SES tells by default; deliveries only where feedback_types names Delivery.
-_TOLD = (Scenario.BOUNCE, Scenario.OOTO, Scenario.COMPLAINT, Scenario.SUPPRESSIONLIST)
+# SES publishes events of these by default, and deliveries only with Delivery in feedback_types.
+_PUBLISHED_BY_DEFAULT = (
+    Scenario.BOUNCE,
+    Scenario.OOTO,
+    Scenario.COMPLAINT,
+    Scenario.SUPPRESSIONLIST,
+)
 
 
 class SimulateError(ScriptError):
-    """The mail could not be sent, or what SES says of it did not arrive."""
+    """The mail could not be sent, or its events did not reach the database."""
 
 
 @dataclass(frozen=True)
 class Target:
-    """A recipient and what is to become of the mail."""
+    """A recipient, and what happens to mail to it."""
 
     address: str
     scenario: Scenario
@@ -59,7 +64,7 @@ def parse_target(text: str) -> Target:
     """Read `bounce@simulator.amazonses.com`, or `jane@example.com=mailbox-full`.
 
     Raises:
-        argparse.ArgumentTypeError: no scenario, or one that is not known.
+        argparse.ArgumentTypeError: the scenario is missing or unknown.
     """
     address, _, name = text.rpartition("=")
     if address:
@@ -78,7 +83,7 @@ def send(ses: "SESClient", source: str, targets: Iterable[Target]) -> list[tuple
     """Send one mail to each target through SES.
 
     Raises:
-        SimulateError: SES does not accept it.
+        SimulateError: SES rejects it.
     """
     sent = []
     for target in targets:
@@ -94,7 +99,7 @@ def send(ses: "SESClient", source: str, targets: Iterable[Target]) -> list[tuple
             )
         except (ClientError, BotoCoreError) as error:
             raise SimulateError(
-                f"SES does not accept mail from {source}: {error}. "
+                f"SES rejects mail from {source}: {error}. "
                 "Is that address, or its domain, a verified identity in this region?"
             ) from error
         mail = Mail(answer["MessageId"], source, target.address, sent_at)
@@ -108,10 +113,10 @@ def act_as_ses(
     sent: Iterable[tuple[Target, Mail]],
     schemas: Sequence[Schema] = SCHEMAS,
 ) -> int:
-    """Publish what SES would say of the mails; returns the number of messages.
+    """Publish SES's messages about the mails, and return the number of messages.
 
     Raises:
-        SimulateError: SNS refuses.
+        SimulateError: SNS rejects one.
     """
     published = 0
     for (target, mail), schema in itertools.product(sent, schemas):
@@ -130,10 +135,10 @@ def wait_until_recorded(
     timeout_seconds: float,
     progress: Callable[[str], None],
 ) -> None:
-    """Wait until the database holds what became of every mail.
+    """Wait until the database holds the last event of every mail.
 
     Raises:
-        SimulateError: it does not within the time.
+        SimulateError: an event is missing after the time.
     """
     missing = {(mail.message_id, outcome_of(target.scenario)) for target, mail in sent}
     recipients = {target.address for target, _ in sent}
@@ -149,9 +154,9 @@ def wait_until_recorded(
             return
         if time.monotonic() >= deadline:
             raise SimulateError(
-                f"no feedback on {len(missing)} of {len(sent)} mails after {timeout_seconds:.0f} s."
+                f"no events of {len(missing)} of {len(sent)} mails after {timeout_seconds:.0f} s."
                 " Is the worker running, and does SES publish to the queue's topic?"
-                " (Deliveries are published only where feedback_types names Delivery.)"
+                " (SES publishes deliveries only with Delivery in feedback_types.)"
             )
         time.sleep(_POLL_SECONDS)
 
@@ -172,28 +177,30 @@ def _run(options: argparse.Namespace) -> None:
     invented = [t.address for t in options.to if not scenario_of(t.address)]
     if invented and not emulated:
         raise SimulateError(
-            f"{', '.join(invented)}: on AWS only mail to @{SIMULATOR_DOMAIN} is simulated; real "
-            "bounces would count against your account"
+            f"{', '.join(invented)}: on AWS only the addresses of @{SIMULATOR_DOMAIN} can be used; "
+            "real bounces would count against your account"
         )
     if emulated and not options.topic_arn:
         raise SimulateError(
-            "--topic-arn (or SESBOUNCE_TOPIC_ARNS) must name the stack's topic, to which this "
-            "command publishes in place of an SES that never bounces"
+            "--topic-arn (or SESBOUNCE_TOPIC_ARNS) is missing: the stack's topic, to which this "
+            "command publishes, since an emulated SES never bounces mail"
         )
     try:
         # boto3 itself reads AWS_DEFAULT_REGION alone.
         aws = boto3.Session(region_name=os.environ.get("AWS_REGION") or None)
         ses, sns = aws.client("ses"), aws.client("sns")
     except (BotoCoreError, ValueError) as error:
-        raise SimulateError(f"AWS can't be reached: {error} Set AWS_REGION, for one.") from error
+        raise SimulateError(f"AWS can't be reached: {error} Is AWS_REGION set?") from error
     sent = send(ses, options.source, options.to)
     print(f"simulate: SES accepted {len(sent)} mails")
     if emulated:
         published = act_as_ses(sns, options.topic_arn, sent, options.schema)
-        print(f"simulate: published {published} messages in place of SES")
+        print(f"simulate: published {published} messages as SES would")
     if options.wait:
         url = load_settings().database
-        print(f"simulate: waiting {options.wait:.0f} s at most for the worker to record them")
+        print(
+            f"simulate: waiting up to {options.wait:.0f} s until the worker has recorded the events"
+        )
         lookup = Lookup(open_database(url, read_only=True))
         wait_until_recorded(sent, lookup, options.wait, lambda line: print(f"simulate: {line}"))
 
@@ -209,36 +216,36 @@ def _parser() -> argparse.ArgumentParser:
         dest="source",
         required=True,
         metavar="ADDRESS",
-        help="the sender, an identity that SES has verified",
+        help="the sender: a verified identity in SES",
     )
     parser.add_argument(
         "--to",
         nargs="+",
         type=parse_target,
-        default=[Target(f"{s}@{SIMULATOR_DOMAIN}", s) for s in _TOLD],
+        default=[Target(f"{s}@{SIMULATOR_DOMAIN}", s) for s in _PUBLISHED_BY_DEFAULT],
         metavar="ADDRESS[=SCENARIO]",
-        help="simulator addresses, by default each of them but success@, of whose delivery SES "
-        "tells only where it is asked to; with AWS_ENDPOINT_URL set also "
-        f"any address with one of {', '.join(Scenario)}",
+        help="addresses of the simulator (default: all but success@, as SES publishes deliveries "
+        "only with Delivery in feedback_types); with AWS_ENDPOINT_URL set, any address with one "
+        f"of the scenarios {', '.join(Scenario)}",
     )
     parser.add_argument(
         "--topic-arn",
         default=os.environ.get("SESBOUNCE_TOPIC_ARNS", "").split(",")[0],
-        help="where to publish in place of SES; only used with AWS_ENDPOINT_URL",
+        help="the topic to publish to as SES would; used only with AWS_ENDPOINT_URL",
     )
     parser.add_argument(
         "--schema",
         nargs="+",
         choices=SCHEMAS,
         default=list(SCHEMAS),
-        help="in which of SES's schemas; by default both, as from two sources",
+        help="SES's schemas to publish in (default: both, as from two sources)",
     )
     parser.add_argument(
         "--wait",
         type=float,
         default=120,
         metavar="SECONDS",
-        help="how long to wait until the database (SESBOUNCE_DATABASE_URL) holds what SES said; "
+        help="how long to wait until the database (SESBOUNCE_DATABASE_URL) holds the events; "
         "0: do not wait (default: %(default)s)",
     )
     return parser

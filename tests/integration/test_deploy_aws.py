@@ -185,14 +185,14 @@ def run(
 
         code = deploy.main([command, "--env", "staging", *arguments], directory, ask)
         assert next(left, None) is None, f"asked only {questions}"
-        told = capfd.readouterr()
-        return code, told.out, told.err
+        captured = capfd.readouterr()
+        return code, captured.out, captured.err
 
     return run
 
 
 def changes(out: str) -> set[str]:
-    """What a plan said about resources."""
+    """The resources in a printed plan."""
     lines = [line[2:] for line in out.splitlines() if line.startswith("  ")]
     return {line for line in lines if not line.startswith("outputs: ")}
 
@@ -202,9 +202,9 @@ def test_from_nothing_to_a_service(
 ) -> None:
     tag = release.Sources("linux/arm64").tag
 
-    # Nobody agrees: nothing is built, and nothing is there.
+    # Without consent nothing is built, and nothing is created.
     code, out, err = run("apply", answers="n")
-    assert (code, err) == (1, "deploy: The stack is left as it was.\n")
+    assert (code, err) == (1, "deploy: You declined: this plan is not applied.\n")
     assert "+ create  module.worker_service[0].aws_ecr_repository.this[0]" in changes(out)
     assert f"+ create  {SERVICE}" not in changes(out)
     assert engine.did() == []
@@ -228,14 +228,14 @@ def test_from_nothing_to_a_service(
     assert out.startswith("No changes.\n")
     assert engine.did() == []
 
-    # What was built of other sources rolls the service, and nothing else.
+    # An image of other sources rolls the service, and nothing else.
     other = ("--base", "docker.io/library/python:other")
     code, out, _ = run("apply", *other, "--yes")
     assert code == 0
     assert engine.did() == ["build", "images", "tag", "push"]
     assert changes(out) == {f"~ update  {SERVICE}", f"± replace {TASK}"}
 
-    # The repository's images do not hold destroy up.
+    # Images in the repository do not stop destroy.
     code, out, _ = run("destroy", answers="y")
     assert code == 0
     assert f"- destroy {SERVICE}" in changes(out)

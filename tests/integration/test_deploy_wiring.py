@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
 ACCOUNT = "000000000000"
 
-# What LocalStack has no answer to, on whatever stack.
+# The findings about what LocalStack does not answer, whatever the stack.
 UNREADABLE = {
     "the SES account can't be read",
-    "what SES tells of the identity",
+    "the notifications of the identity",
 }
 
 
@@ -137,7 +137,7 @@ class Real:
             self.ses.delete_configuration_set(ConfigurationSetName=self.name)
 
     def findings(self, **change: Any) -> list[Finding]:
-        """What is found, but for what LocalStack can't tell."""
+        """The findings, without those about what LocalStack does not answer."""
         found = checks.check(replace(self.wiring, **change), self.session)
         return [f for f in found if not f.what.startswith(tuple(UNREADABLE))]
 
@@ -184,7 +184,7 @@ def test_the_stack_that_terraform_makes_is_sound(applied: Applied, session: boto
     }
     findings = checks.check(wired, session)
     assert [f for f in findings if not f.what.startswith(tuple(UNREADABLE))] == []
-    # What can't be read is told, and is no fault.
+    # What can't be read is a hint, and no fault.
     assert {f.weight for f in findings} == {Weight.HINT}
     assert len(findings) == len(UNREADABLE)
 
@@ -213,30 +213,30 @@ BREAKS: dict[str, tuple[Break, str]] = {
     ),
     "queue without a dead-letter queue": (
         lambda real: real.set_queue(real.wiring.queue_url, RedrivePolicy=""),
-        "the queue has not the dead-letter queue",
+        "the queue does not have the declared dead-letter queue",
     ),
     "queue with another dead-letter queue": (
         lambda real: real.set_queue(
             real.wiring.queue_url,
             RedrivePolicy=redrive(real.wiring.subscription_dlq_arn, maxReceiveCount=5),
         ),
-        "the queue has not the dead-letter queue",
+        "the queue does not have the declared dead-letter queue",
     ),
     "queue gone": (
         lambda real: real.sqs.delete_queue(QueueUrl=real.wiring.queue_url),
-        "the queue: AWS.SimpleQueueService.NonExistentQueue",
+        "the queue: AWS finds no such resource (AWS.SimpleQueueService.NonExistentQueue",
     ),
     "topic gone": (
         lambda real: real.sns.delete_topic(TopicArn=real.wiring.topic_arn),
-        "the topic: NotFound",
+        "the topic: AWS finds no such resource (NotFound",
     ),
     "subscription gone": (
         lambda real: real.sns.unsubscribe(SubscriptionArn=real.wiring.subscription_arn),
-        "the queue's subscription: NotFound",
+        "the queue's subscription: AWS finds no such resource (NotFound",
     ),
     "subscription without a dead-letter queue": (
         lambda real: real.set_subscription("RedrivePolicy", redrive(real.wiring.dlq_arn)),
-        "the queue's subscription has not the dead-letter queue",
+        "the queue's subscription does not have the declared dead-letter queue",
     ),
     "subscription with a filter": (
         lambda real: real.set_subscription("FilterPolicy", '{"kind": ["bounce"]}'),
@@ -262,36 +262,36 @@ BREAKS: dict[str, tuple[Break, str]] = {
     ),
     "configuration set gone": (
         lambda real: real.ses.delete_configuration_set(ConfigurationSetName=real.name),
-        "the SES configuration sets: ConfigurationSetDoesNotExist",
+        "the SES configuration sets: AWS finds no such resource (ConfigurationSetDoesNotExist",
     ),
-    "configuration set that tells nothing": (
+    "configuration set that publishes nothing": (
         lambda real: real.send_other_events(),
-        "does not tell the topic of BOUNCE, RENDERINGFAILURE",
+        "does not publish BOUNCE, RENDERINGFAILURE to the topic",
     ),
-    "configuration set that tells less": (
+    "configuration set that publishes less": (
         lambda real: real.send_other_events("bounce"),
-        "does not tell the topic of RENDERINGFAILURE",
+        "does not publish RENDERINGFAILURE to the topic",
     ),
     "configuration set that is switched off": (
         lambda real: real.send_other_events("bounce", "renderingFailure", enabled=False),
-        "does not tell the topic of BOUNCE, RENDERINGFAILURE",
+        "does not publish BOUNCE, RENDERINGFAILURE to the topic",
     ),
-    "configuration set that tells another topic": (
+    "configuration set that publishes to another topic": (
         lambda real: real.send_other_events(
             "bounce", "renderingFailure", topic=real.another_topic()
         ),
-        "does not tell the topic of BOUNCE, RENDERINGFAILURE",
+        "does not publish BOUNCE, RENDERINGFAILURE to the topic",
     ),
 }
 
 
 @pytest.mark.parametrize("what", BREAKS)
 def test_a_break_is_found(real: Real, what: str) -> None:
-    break_it, told = BREAKS[what]
+    break_it, expected = BREAKS[what]
     break_it(real)
     findings = real.findings()
     assert findings
-    assert told in findings[0].what or told in findings[-1].what, findings
+    assert expected in findings[0].what or expected in findings[-1].what, findings
     assert {finding.weight for finding in findings} == {Weight.BROKEN}
 
 
@@ -303,7 +303,7 @@ def test_raw_delivery_and_a_worker_that_wants_envelopes_do_not_go_together(real:
     assert "certain topics only" in finding.what
 
 
-def test_messages_that_nobody_receives_are_told(real: Real) -> None:
+def test_messages_that_nobody_receives_are_found(real: Real) -> None:
     # Another queue: from that of the stack, messages have been received already.
     url = real.sqs.create_queue(QueueName=f"{real.name}-idle")["QueueUrl"]
     idle = replace(real.wiring, queue_url=url, queue_arn=f"{real.wiring.queue_arn}-idle")
@@ -313,12 +313,12 @@ def test_messages_that_nobody_receives_are_told(real: Real) -> None:
     (finding,) = queues.backlog(idle, real.session)
     assert finding.what.startswith(f"2 messages wait in {real.name}-idle, and none was received")
     assert finding.weight is Weight.HINT  # nobody has waited for long yet
-    # Whoever has one in hand is somebody who reads.
+    # A message in flight shows that somebody reads.
     real.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=1)
     assert list(queues.backlog(idle, real.session)) == []
 
 
-def test_a_stack_that_nothing_publishes_to_is_told(real: Real) -> None:
+def test_a_stack_that_nothing_publishes_to_is_found(real: Real) -> None:
     (finding,) = real.findings(identities={}, configuration_sets={})
     assert finding.what == "nothing publishes to the topic"
 
@@ -327,6 +327,6 @@ def test_a_finding_says_what_why_and_what_to_do(real: Real) -> None:
     real.set_queue(real.wiring.queue_url, Policy="")
     (finding,) = real.findings()
     assert str(finding) == (
-        "broken: the policy of the queue does not let the topic send to it: SNS can't deliver "
-        "there, and each message is lost. Put it back: make deploy."
+        "broken: the policy of the queue does not let the topic send to it: SNS can't deliver to "
+        "it, and each message is lost. Restore it: make deploy."
     )

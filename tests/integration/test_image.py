@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from scripts.image import build as image
-from scripts.image.build import Image, content_tag
+from scripts.image.build import Image, build, content_tag, context_files, push
 from scripts.image.container_engine import (
     ENGINE_VARIABLE,
     Build,
@@ -51,7 +50,7 @@ def built(tools: Path) -> Image:
     container.make_base()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PIP_TRUSTED_HOST", _CANARY)
-        return image.build(base=container.BASE)
+        return build(base=container.BASE)
 
 
 @pytest.fixture(scope="module")
@@ -153,7 +152,7 @@ print(json.dumps([len(flags), [str(path) for path in flags if flags[path] != b"\
             " if path.is_file() and path.suffix != '.pyc']))",
         )
         folder = Path("worker/src/sesbounce")
-        allowed = [path for path in image.context_files() if path.is_relative_to(folder)]
+        allowed = [path for path in context_files() if path.is_relative_to(folder)]
         assert sorted(found) == sorted(str(path.relative_to(folder)) for path in allowed)
 
     def test_tracebacks_name_files_that_are_there(self, built: Image) -> None:
@@ -282,7 +281,7 @@ class TestPushing:
     ) -> None:
         repository = f"{registry.host}/acme/sesbounce"
         credentials = Credentials(registry.username, registry.password)
-        name, _, digest = image.push(small, repository, credentials).partition("@")
+        name, _, digest = push(small, repository, credentials).partition("@")
         assert name == repository
         manifest = registry.get(f"/v2/acme/sesbounce/manifests/{digest}")
         assert manifest["config"]["digest"] == small.id
@@ -292,14 +291,14 @@ class TestPushing:
 
     def test_the_password_is_kept_nowhere(self, small: Image, registry: Registry) -> None:
         repository = f"{registry.host}/acme/sesbounce"
-        image.push(small, repository, Credentials(registry.username, registry.password))
+        push(small, repository, Credentials(registry.username, registry.password))
         with pytest.raises(EngineError, match=f"{small.engine.kind} push` failed"):
-            image.push(small, repository)
+            push(small, repository)
 
     def test_a_wrong_password_is_refused(self, small: Image, registry: Registry) -> None:
         wrong = Credentials(registry.username, "wrong")
         with pytest.raises(EngineError, match=f"{small.engine.kind} push` failed"):
-            image.push(small, f"{registry.host}/acme/sesbounce", wrong)
+            push(small, f"{registry.host}/acme/sesbounce", wrong)
 
 
 class TestRunning:

@@ -49,7 +49,7 @@ def test_simulate_sends_and_waits_until_the_worker_has_recorded(
     sqs: "SQSClient", environment: Mapping[str, str], outputs: dict[str, Any], tmp_path: Path
 ) -> None:
     worker = Worker.make(environment, outputs["queue_url"], tmp_path)
-    worker.run("db", "upgrade")  # simulate asks a database that is there
+    worker.run("db", "upgrade")  # simulate reads a database that exists
     everything = {**worker.environment, "SESBOUNCE_TOPIC_ARNS": outputs["topic_arn"]}
     with worker.running():
         done = simulate(everything, "--wait", "60")
@@ -68,11 +68,11 @@ def test_simulate_says_when_nothing_is_recorded(
     sqs: "SQSClient", environment: Mapping[str, str], outputs: dict[str, Any], tmp_path: Path
 ) -> None:
     worker = Worker.make(environment, outputs["queue_url"], tmp_path)
-    worker.drain()  # makes the tables, and then nobody is there
+    worker.drain()  # creates the tables; afterwards no worker runs
     topic = ("--topic-arn", outputs["topic_arn"])
     done = simulate(worker.environment, *topic, "--to", "a@b.example=bounce", "--wait", "0.1")
     assert done.returncode == 1
-    assert "no feedback on 1 of 1 mails" in done.stderr
+    assert "no events of 1 of 1 mails" in done.stderr
     assert "Is the worker running" in done.stderr
 
 
@@ -84,7 +84,7 @@ def test_simulate_needs_a_verified_sender(
     assert "verified identity" in done.stderr
 
 
-def test_the_demo_tells_its_story_twice_and_leaves_nothing_behind(
+def test_the_demo_runs_twice_and_leaves_nothing_behind(
     aws: LocalStack,
     session: Any,
     monkeypatch: pytest.MonkeyPatch,
@@ -94,8 +94,8 @@ def test_the_demo_tells_its_story_twice_and_leaves_nothing_behind(
     monkeypatch.setenv(localstack.ENDPOINT_VARIABLE, aws.endpoint)
     folder = tmp_path / "demo"
     demo.run(folder)
-    story = capsys.readouterr().out
-    assert "13 added, 0 changed, 0 destroyed" in story
+    first = capsys.readouterr().out
+    assert "13 added, 0 changed, 0 destroyed" in first
     place = demo.Workplace(folder)
     assert {email for _, email, mailable in demo.members(place.database) if not mailable} == {
         "bounce@simulator.amazonses.com",
@@ -105,9 +105,9 @@ def test_the_demo_tells_its_story_twice_and_leaves_nothing_behind(
         "max.full@example.net",
     }
     demo.run(folder)
-    again = capsys.readouterr().out
-    assert "0 added, 3 changed, 0 destroyed" in again
-    assert story.partition("The suppression list")[2] == again.partition("The suppression list")[2]
+    second = capsys.readouterr().out
+    assert "0 added, 3 changed, 0 destroyed" in second
+    assert first.partition("The suppression list")[2] == second.partition("The suppression list")[2]
     assert "sesbounce-demo" in names(session)
     demo.clean(folder)
     assert not folder.exists()

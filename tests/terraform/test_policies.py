@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from sesbounce.doctor.iam import Request, allows
 from tests.terraform.conftest import SOURCE, Terraform
-from tests.terraform.iam import Request, allows
 
 ACCOUNT = "123456789012"
 OTHER_ACCOUNT = "999999999999"
@@ -538,6 +538,18 @@ def test_no_action_is_a_wildcard_but_for_whom_the_key_belongs_to(
         ("SesPublishesToTheEncryptedTopic", "kms:GenerateDataKey*"),
         ("SnsSendsToTheEncryptedQueues", "kms:GenerateDataKey*"),
     }
+
+
+def test_every_policy_has_the_current_version(rendered: dict[str, dict[str, Any]]) -> None:
+    documents = [
+        document
+        for outputs in rendered.values()
+        for name, value in outputs.items()
+        for document in (value.values() if name == "deploy_role_policies" else [value])
+        if name.endswith(("_policy", "_policies")) and document
+    ]
+    assert len(documents) > 10
+    assert {json.loads(document)["Version"] for document in documents} == {"2012-10-17"}
 
 
 def _listed(value: Any) -> list[str]:

@@ -24,8 +24,8 @@ import pytest
 from scripts.terraform.env import terraform_env
 from scripts.terraform.plan import Change
 from scripts.terraform.stack import Stack
+from sesbounce.doctor.iam import Request, allows
 from tests.terraform.conftest import Terraform
-from tests.terraform.iam import Request, allows
 from tests.terraform.moto import Moto, running_moto
 
 REPOSITORY = "123456789012.dkr.ecr.us-east-1.amazonaws.com/sesbounce"

@@ -25,13 +25,13 @@ def test_the_region_is_terraform_s(monkeypatch: pytest.MonkeyPatch) -> None:
     assert aws.region({}) == "eu-central-1"
 
 
-def test_the_account_is_asked_of_aws(sts: Any) -> None:
+def test_the_account_is_read_from_aws(sts: Any) -> None:
     with Stubber(sts) as stub:
         stub.add_response("get_caller_identity", {"Account": "123456789012"})
         assert aws.account("eu-west-1") == "123456789012"
 
 
-def test_credentials_that_aws_refuses_are_told(sts: Any) -> None:
+def test_credentials_that_aws_rejects_are_reported(sts: Any) -> None:
     with Stubber(sts) as stub:
         stub.add_client_error("get_caller_identity", "ExpiredToken", "The token has expired")
         with pytest.raises(AwsError, match=r"ExpiredToken: The token has expired\. Log in again"):
@@ -39,20 +39,20 @@ def test_credentials_that_aws_refuses_are_told(sts: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "told"),
+    ("error", "message"),
     [
         (NoCredentialsError(), "There are no AWS credentials: log in"),
         (ProfileNotFound(profile="work"), r"profile \(work\) could not be found"),
     ],
 )
-def test_other_reasons_are_told(
-    monkeypatch: pytest.MonkeyPatch, error: Exception, told: str
+def test_other_reasons_are_reported(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, message: str
 ) -> None:
     def fails(_: str) -> None:
         raise error
 
     monkeypatch.setattr(aws, "session", fails)
-    with pytest.raises(AwsError, match=told):
+    with pytest.raises(AwsError, match=message):
         aws.account(None)
 
 

@@ -1,4 +1,4 @@
-"""What deploy does and in which order, with a stack that only writes down what it is told."""
+"""What deploy does and in which order, with a stack that only records its calls."""
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from scripts.deploy import aws, deploy, ecr, rollout
-from scripts.image import build as image
+from scripts.deploy import aws, deploy, ecr, release, rollout
 from scripts.image import container_engine
 from scripts.image.build import Image
 from scripts.image.container_engine import Credentials, EngineError
@@ -160,9 +159,9 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
     Stack.world = world
     monkeypatch.setattr(deploy, "Stack", Stack)
     monkeypatch.setattr(aws, "account", lambda _: world.account)
-    monkeypatch.setattr(image, "content_tag", lambda *_: TAG)
-    monkeypatch.setattr(image, "build", build)
-    monkeypatch.setattr(image, "push", push)
+    monkeypatch.setattr(release, "content_tag", lambda *_: TAG)
+    monkeypatch.setattr(release, "build", build)
+    monkeypatch.setattr(release, "push", push)
     monkeypatch.setattr(deploy, "find_engine", lambda: world.did.append("engine"))
     monkeypatch.setattr(ecr.Repository, "at", lambda _: FakeRepository(world))
     monkeypatch.setattr(rollout, "await_stable", lambda *_: world.did.append("wait"))
@@ -179,7 +178,7 @@ def run(world: World, tmp_path: Path) -> Callable[..., int]:
     def run(*arguments: str, answers: str = "") -> int:
         left = iter(answers)
         code = deploy.main(arguments, tmp_path, lambda _: next(left))
-        assert next(left, None) is None, "asked less often than thought"
+        assert next(left, None) is None, "fewer questions than expected"
         return code
 
     return run
@@ -201,7 +200,7 @@ def test_a_no_at_first_builds_nothing(
 ) -> None:
     assert run("apply", answers="n") == 1
     assert world.did == ["engine"]
-    assert "The stack is left as it was." in capsys.readouterr().err
+    assert "You declined: this plan is not applied." in capsys.readouterr().err
 
 
 def test_a_later_no_leaves_the_service_as_it_is(world: World, run: Run) -> None:
@@ -232,7 +231,7 @@ def test_a_build_that_fails_changes_nothing(
     def fails(*_: object, **__: object) -> None:
         raise EngineError("no")
 
-    monkeypatch.setattr(image, "build", fails)
+    monkeypatch.setattr(release, "build", fails)
     assert run("apply", "--yes") == 1
     assert world.did == ["engine"]
 
@@ -243,7 +242,7 @@ def test_new_sources_roll_the_service(world: World, run: Run) -> None:
     assert world.did == ["build", "push", "apply new", "wait"]
 
 
-def test_an_image_that_is_there_is_not_built_again(world: World, run: Run) -> None:
+def test_an_image_in_the_repository_is_not_rebuilt(world: World, run: Run) -> None:
     world.deploy(OLD)
     world.images[TAG] = NEW
     assert run("apply", "--yes") == 0
@@ -268,7 +267,7 @@ def test_other_changes_keep_the_image(world: World, run: Run) -> None:
     assert world.did == ["apply old", "wait"]
 
 
-def test_a_named_image_is_neither_built_nor_looked_for(world: World, run: Run) -> None:
+def test_a_chosen_image_is_neither_built_nor_looked_for(world: World, run: Run) -> None:
     assert run("apply", "--image", OTHER, "--yes") == 0
     assert world.did == ["apply other", "wait"]
 
@@ -278,7 +277,7 @@ def test_an_image_by_its_tag_is_refused(
 ) -> None:
     assert run("apply", "--image", "ghcr.io/acme/sesbounce:latest", "--yes") == 1
     assert world.did == []
-    assert "Name the image NAME@sha256:…" in capsys.readouterr().err
+    assert "Use NAME@sha256:…" in capsys.readouterr().err
 
 
 def test_without_an_image_the_worker_goes(world: World, run: Run) -> None:
@@ -293,12 +292,12 @@ def test_a_stack_without_a_worker_needs_no_image(world: World, run: Run) -> None
     assert world.did == ["apply nothing"]
 
 
-def test_without_a_repository_an_image_has_to_be_named(
+def test_without_a_repository_an_image_has_to_be_chosen(
     world: World, run: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:
     world.repository = False
     assert run("apply", "--yes") == 1
-    assert "name an image with --image" in capsys.readouterr().err
+    assert "choose an image with --image" in capsys.readouterr().err
     assert run("apply", "--image", OTHER, "--yes") == 0
     world.did.clear()
     assert run("apply", "--yes") == 0
@@ -310,10 +309,10 @@ def test_nobody_to_answer(world: World, tmp_path: Path, capsys: pytest.CaptureFi
         raise EOFError
 
     assert deploy.main(["apply"], tmp_path, nobody) == 1
-    assert "--yes answers in advance" in capsys.readouterr().err
+    assert "--yes answers every question" in capsys.readouterr().err
 
 
-def test_an_interrupt_is_told(
+def test_an_interrupt_is_reported(
     world: World, run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def interrupt(*_: object) -> None:
@@ -321,48 +320,48 @@ def test_an_interrupt_is_told(
 
     monkeypatch.setattr(rollout, "await_stable", interrupt)
     assert run("apply", "--yes") == 130
-    assert "the same command goes on where it stopped" in capsys.readouterr().err
+    assert "run the same command to continue" in capsys.readouterr().err
 
 
 # --- plan ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("deployed", "in_repository", "told"),
+    ("deployed", "in_repository", "line"),
     [
-        (None, None, "deploy would make the repository, then build and push the image sha-"),
+        (None, None, "deploy would create the repository, then build and push the image sha-"),
         (OLD, None, "deploy would build and push the image sha-"),
         (OLD, NEW, f"deploy would roll the worker to the image {TAG}, {NEW}."),
-        (OLD, OLD, f"The image is the one of these sources: {TAG}."),
+        (OLD, OLD, f"The worker runs the image of these sources: {TAG}."),
     ],
 )
-def test_a_plan_keeps_what_runs_and_tells_of_the_image(
+def test_a_plan_keeps_the_running_image_and_forecasts_the_next(
     world: World,
     run: Run,
     capsys: pytest.CaptureFixture[str],
     deployed: str | None,
     in_repository: str | None,
-    told: str,
+    line: str,
 ) -> None:
     if deployed:
         world.deploy(deployed)
     if in_repository:
         world.images[TAG] = in_repository
     assert run("plan") == 0
-    said = capsys.readouterr().out
-    assert told in said.splitlines()[-1]
-    assert "worker_service" not in said
+    out = capsys.readouterr().out
+    assert line in out.splitlines()[-1]
+    assert "worker_service" not in out
     assert world.did == []
 
 
-def test_a_plan_can_be_had_in_full(
+def test_a_plan_can_be_printed_in_full(
     world: World, run: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run("plan", "--detailed") == 0
     assert "Terraform will perform" in capsys.readouterr().out
 
 
-def test_a_plan_with_a_named_image_shows_what_that_changes(
+def test_a_plan_with_a_chosen_image_shows_what_that_changes(
     world: World, run: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:
     world.deploy(OLD)
@@ -434,25 +433,24 @@ def test_destroy_asks(world: World, run: Run) -> None:
     assert world.did == ["destroy"]
 
 
-def test_dead_letters_hold_destroy_up(
+def test_dead_letters_stop_destroy(
     world: World, run: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:
     world.deploy(OLD)
     world.state["dead"] = {WIRED["dlq_url"]: 3, WIRED["subscription_dlq_url"]: 1}
     assert run("destroy", "--yes") == 1
-    said, url = capsys.readouterr().err, WIRED["dlq_url"]
-    assert (
-        f"3 messages wait in feedback-dlq. Look: aws sqs receive-message --queue-url {url}" in said
-    )
-    assert f"aws sqs start-message-move-task --source-arn {WIRED['dlq_arn']}." in said
-    assert "1 messages wait in feedback-subscription-dlq." in said
-    assert f"send each body to {WIRED['queue_url']}." in said
+    err, url = capsys.readouterr().err, WIRED["dlq_url"]
+    read = f"Read them: aws sqs receive-message --queue-url {url}"
+    assert f"3 messages wait in feedback-dlq. {read}" in err
+    assert f"aws sqs start-message-move-task --source-arn {WIRED['dlq_arn']}." in err
+    assert "1 messages wait in feedback-subscription-dlq." in err
+    assert f"send each body to {WIRED['queue_url']}." in err
     assert world.did == []
     assert run("destroy", "--yes", "--even-with-dead-letters") == 0
     assert world.did == ["destroy"]
 
 
-def test_a_protected_database_holds_destroy_up(
+def test_a_protected_database_stops_destroy(
     world: World, run: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:
     world.deploy(OLD)

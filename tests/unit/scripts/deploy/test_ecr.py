@@ -33,14 +33,14 @@ def repository(client: Any) -> Repository:
     return replace(Repository.at(URL), _client=client)
 
 
-def test_a_repository_is_known_by_its_url() -> None:
+def test_a_repository_is_identified_by_its_url() -> None:
     found = Repository.at(URL)
     assert (found.account, found.name) == ("123456789012", "team/sesbounce")
     assert found._client.meta.region_name == "eu-west-1"
 
 
 def test_another_registry_is_refused() -> None:
-    with pytest.raises(AwsError, match="no repository of ECR"):
+    with pytest.raises(AwsError, match="not an ECR repository"):
         Repository.at("ghcr.io/acme/sesbounce")
 
 
@@ -54,7 +54,7 @@ def test_another_registry_is_refused() -> None:
         ),
     ],
 )
-def test_an_arn_tells_the_url(arn: str, url: str) -> None:
+def test_an_arn_has_a_url(arn: str, url: str) -> None:
     assert ecr.url_of(arn) == url
     assert Repository.at(url).url == url
 
@@ -65,12 +65,12 @@ def test_another_arn_is_refused() -> None:
 
 
 def test_an_image_is_found_by_its_tag(repository: Repository, stub: Stubber) -> None:
-    asked = {
+    expected = {
         "registryId": "123456789012",
         "repositoryName": "team/sesbounce",
         "imageIds": [{"imageTag": "sha-1"}],
     }
-    stub.add_response("describe_images", {"imageDetails": [{"imageDigest": DIGEST}]}, asked)
+    stub.add_response("describe_images", {"imageDetails": [{"imageDigest": DIGEST}]}, expected)
     assert repository.find("sha-1") == f"{URL}@{DIGEST}"
 
 
@@ -80,12 +80,12 @@ def test_what_is_not_there_is_not_found(repository: Repository, stub: Stubber, c
     assert repository.find("sha-1") is None
 
 
-def test_a_right_that_is_missing_is_told(repository: Repository, stub: Stubber) -> None:
+def test_a_missing_permission_is_reported(repository: Repository, stub: Stubber) -> None:
     stub.add_client_error("describe_images", "AccessDeniedException", "not you")
-    with pytest.raises(AwsError, match=r"not you\. It takes ecr:DescribeImages"):
+    with pytest.raises(AwsError, match=r"not you\. This needs ecr:DescribeImages"):
         repository.find("sha-1")
     stub.add_client_error("get_authorization_token", "AccessDeniedException", "not you")
-    with pytest.raises(AwsError, match=r"not you\. It takes ecr:GetAuthorizationToken"):
+    with pytest.raises(AwsError, match=r"not you\. This needs ecr:GetAuthorizationToken"):
         repository.credentials()
 
 

@@ -20,7 +20,7 @@ def test_a_stack_without_a_worker_wants_no_image() -> None:
     assert release.outlook(plan(worker_platform=None, repository_url=None), None) == expected
 
 
-def test_a_repository_whose_url_only_the_apply_can_tell_is_yet_to_be_made() -> None:
+def test_a_repository_without_a_known_url_is_not_created_yet() -> None:
     found = release.outlook(plan({}, worker_platform="linux/arm64"), None)
     assert found == Outlook(None, "linux/arm64", None, makes_repository=True)
 
@@ -45,19 +45,19 @@ def test_there_may_be_no_repository() -> None:
     known = plan({"create_repository": False}, worker_platform="linux/amd64", repository_url=None)
     found = release.outlook(known, IMAGE)
     assert (found.repository, found.makes_repository) == (None, False)
-    told = release.forecast(found, Sources("linux/amd64"))
-    assert told == f"The stack has no repository: the image stays {IMAGE}."
+    line = release.forecast(found, Sources("linux/amd64"))
+    assert line == f"The stack has no repository: the image stays {IMAGE}."
 
 
 @pytest.mark.parametrize("name", [URL, f"{URL}:latest", f"{URL}@sha256:abc", f"{IMAGE}0"])
-def test_images_are_named_by_digest(name: str) -> None:
+def test_images_need_a_digest(name: str) -> None:
     assert release.by_digest(IMAGE) == IMAGE
-    with pytest.raises(ReleaseError, match="names no digest"):
+    with pytest.raises(ReleaseError, match="has no digest"):
         release.by_digest(name)
 
 
 def test_the_tag_stays_that_of_what_was_built(monkeypatch: pytest.MonkeyPatch) -> None:
     tags = iter(["sha-1", "sha-2"])
-    monkeypatch.setattr("scripts.image.build.content_tag", lambda *_: next(tags))
+    monkeypatch.setattr("scripts.deploy.release.content_tag", lambda *_: next(tags))
     sources = Sources("linux/arm64")
     assert (sources.tag, sources.tag) == ("sha-1", "sha-1")

@@ -53,7 +53,7 @@ class Ecs:
                 "describe_services", answer, {"cluster": "cluster", "services": ["sesbounce"]}
             )
 
-    def tells_of_stopped(self, *tasks: dict[str, Any]) -> None:
+    def lists_stopped(self, *tasks: dict[str, Any]) -> None:
         arns = [task["taskArn"] for task in tasks]
         self.stub.add_response("list_tasks", {"taskArns": arns})
         if tasks:
@@ -80,7 +80,7 @@ def ecs() -> Iterator[Ecs]:
 def test_it_waits_until_the_new_deployment_has_replaced_the_old(ecs: Ecs) -> None:
     old = deployment(1, "COMPLETED")
     ecs.answers(
-        described(old),  # the service knows already, its deployments not yet
+        described(old),  # the service has the new task definition, its deployments not yet
         described(deployment(2, "IN_PROGRESS", running=0), old),
         described(deployment(2, "IN_PROGRESS", running=0), old),
         described(deployment(2, "IN_PROGRESS", failedTasks=1), old),
@@ -88,7 +88,7 @@ def test_it_waits_until_the_new_deployment_has_replaced_the_old(ecs: Ecs) -> Non
     )
     ecs.wait()
     assert ecs.said == [
-        "Waiting until ECS takes up sesbounce:2.",
+        "Waiting until ECS begins to deploy sesbounce:2.",
         "Waiting until sesbounce is stable: 0 of 1 tasks run.",
         "Waiting until sesbounce is stable: 1 of 1 tasks run, 1 failed.",
         "sesbounce is stable.",
@@ -96,13 +96,13 @@ def test_it_waits_until_the_new_deployment_has_replaced_the_old(ecs: Ecs) -> Non
     assert len(ecs.slept) == 4
 
 
-def test_the_circuit_breaker_s_reasons_are_told(ecs: Ecs) -> None:
+def test_the_circuit_breaker_s_reasons_are_reported(ecs: Ecs) -> None:
     failed = deployment(
         2, "FAILED", running=0, rolloutStateReason="ECS deployment circuit breaker: tasks failed."
     )
     events = [{"message": f"event {n}"} for n in range(20)]
     ecs.answers(described(failed, deployment(1, "IN_PROGRESS"), events=events))
-    ecs.tells_of_stopped(
+    ecs.lists_stopped(
         {
             "taskArn": f"{FAMILY}/abc",
             "stoppedReason": "Essential container in task exited",
@@ -126,14 +126,14 @@ def test_the_circuit_breaker_s_reasons_are_told(ecs: Ecs) -> None:
         "  abc: Essential container in task exited",
         "    worker: exit code 1",
         "    other: CannotPullContainerError",
-        "The worker's own words: aws logs tail /ecs/sesbounce --since 1h",
-        "Put right what they name, and deploy again.",
+        "The worker's log: aws logs tail /ecs/sesbounce --since 1h",
+        "Fix the cause, and run make deploy.",
     ]
 
 
 def test_a_finished_roll_back_is_no_success(ecs: Ecs) -> None:
     ecs.answers(described(deployment(1, "COMPLETED"), revision=1))
-    ecs.tells_of_stopped()
+    ecs.lists_stopped()
     with pytest.raises(RolloutError, match="runs sesbounce:1 and not sesbounce:2: ECS has rolled"):
         ecs.wait()
 
@@ -147,13 +147,13 @@ def test_it_does_not_wait_for_ever(ecs: Ecs) -> None:
     assert "Why tasks stopped can't be read: AccessDeniedException: not you." in str(caught.value)
 
 
-def test_a_service_that_is_gone_is_told(ecs: Ecs) -> None:
+def test_a_missing_service_is_reported(ecs: Ecs) -> None:
     ecs.answers(described(status="INACTIVE"))
-    with pytest.raises(RolloutError, match="no service sesbounce any more"):
+    with pytest.raises(RolloutError, match="service sesbounce no longer exists"):
         ecs.wait()
 
 
-def test_a_right_that_is_missing_is_told(ecs: Ecs) -> None:
+def test_a_missing_permission_is_reported(ecs: Ecs) -> None:
     ecs.stub.add_client_error("describe_services", "AccessDeniedException", "not you")
-    with pytest.raises(RolloutError, match=r"It takes ecs:DescribeServices"):
+    with pytest.raises(RolloutError, match="This needs ecs:DescribeServices"):
         ecs.wait()

@@ -1,4 +1,4 @@
-"""What gets into the image, and by which name; tests/integration builds it."""
+"""The files in the image, and its name; tests/integration builds it."""
 
 import io
 import os
@@ -9,14 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from scripts.image import build as image
 from scripts.image.build import (
     CHECKOUT,
     ImageError,
+    build,
     content_tag,
     context_files,
     default_base,
     is_pinned,
+    main,
+    push,
 )
 from scripts.image.container_engine import Build, Credentials, Engine, EngineError
 from sesbounce.aws import clients as aws
@@ -27,7 +29,7 @@ DOCKERFILE = (CHECKOUT / "worker/Dockerfile").read_text()
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """A checkout of what the image needs, and of things that it must not get."""
+    """A checkout of the files that the image needs, and of files that it must not get."""
     root = tmp_path / "checkout"
     for path in (
         *context_files(),
@@ -52,8 +54,8 @@ def root(tmp_path: Path) -> Path:
     return root
 
 
-class Noted(Engine):
-    """An engine that notes what it is to build, and what the context then holds."""
+class Recording(Engine):
+    """An engine that records each build, and the files of its context."""
 
     builds: typing.ClassVar[list[Build]] = []
     files: typing.ClassVar[dict[str, tuple[int, float]]] = {}
@@ -62,30 +64,30 @@ class Noted(Engine):
         self.builds.append(build)
         for path in build.context.rglob("*"):
             if path.is_file():
-                events = (path.stat().st_mode & 0o777, path.stat().st_mtime)
-                self.files[str(path.relative_to(build.context))] = events
+                mode_and_time = (path.stat().st_mode & 0o777, path.stat().st_mtime)
+                self.files[str(path.relative_to(build.context))] = mode_and_time
         return "sha256:0"
 
     def size(self, name: str) -> str:
         return "1 MB"
 
     def push(self, name: str, target: str, credentials: Credentials | None = None) -> str:
-        said = f"{credentials.username}/{credentials.password}" if credentials else "nobody"
-        return f"{target} by {said}"
+        login = f"{credentials.username}/{credentials.password}" if credentials else "nobody"
+        return f"{target} by {login}"
 
 
 @pytest.fixture
-def engine(monkeypatch: pytest.MonkeyPatch) -> Noted:
-    engine = Noted("/bin/false", "docker")
-    Noted.builds.clear()
-    Noted.files.clear()
-    monkeypatch.setattr(image, "find_engine", lambda: engine)
+def engine(monkeypatch: pytest.MonkeyPatch) -> Recording:
+    engine = Recording("/bin/false", "docker")
+    Recording.builds.clear()
+    Recording.files.clear()
+    monkeypatch.setattr("scripts.image.build.find_engine", lambda: engine)
     return engine
 
 
 class TestContext:
-    def test_it_holds_nothing_but_what_is_allowed(self, root: Path, engine: Noted) -> None:
-        image.build(root=root)
+    def test_it_holds_nothing_but_what_is_allowed(self, root: Path, engine: Recording) -> None:
+        build(root=root)
         instructions = {"worker/Dockerfile", "worker/Dockerfile.dockerignore"}
         assert set(engine.files) == {*map(str, context_files()), *instructions}
 
@@ -107,18 +109,18 @@ class TestContext:
             assert any(file.is_relative_to(path) for file in files), path
 
     def test_neither_times_nor_modes_of_the_checkout_matter(
-        self, root: Path, engine: Noted, monkeypatch: pytest.MonkeyPatch
+        self, root: Path, engine: Recording, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         (root / "LICENSE").chmod(0o600)
         monkeypatch.delenv("SOURCE_DATE_EPOCH", raising=False)
-        image.build(root=root)
+        build(root=root)
         assert set(engine.files.values()) == {(0o644, 0.0)}
         monkeypatch.setenv("SOURCE_DATE_EPOCH", "86400")
-        image.build(root=root)
+        build(root=root)
         assert set(engine.files.values()) == {(0o644, 86400.0)}
         assert engine.builds[-1].created == 86400
 
-    def test_what_is_missing_is_named(self, root: Path) -> None:
+    def test_a_missing_file_is_reported(self, root: Path) -> None:
         (root / "LICENSE").unlink()
         with pytest.raises(ImageError, match="LICENSE is missing"):
             context_files(root)
@@ -158,11 +160,11 @@ class TestBase:
         assert not is_pinned("docker.io/library/python:3.13-slim")
         assert not is_pinned("docker.io/library/python@sha256:00")
 
-    def test_a_tag_is_refused_on_demand(self, engine: Noted) -> None:
+    def test_a_base_without_digest_is_refused_on_demand(self, engine: Recording) -> None:
         with pytest.raises(ImageError, match=r"python:3\.13@sha256:…"):
-            image.build(base="python:3.13", require_pinned=True)
+            build(base="python:3.13", require_pinned=True)
         assert engine.builds == []
-        assert image.build(base=PINNED, require_pinned=True).id == "sha256:0"
+        assert build(base=PINNED, require_pinned=True).id == "sha256:0"
         assert engine.builds[0].arguments == {"PYTHON_IMAGE": PINNED}
 
     def test_a_dockerfile_without_one_is_an_error(self, root: Path) -> None:
@@ -171,13 +173,12 @@ class TestBase:
             default_base(root)
 
 
-def test_it_is_named_by_its_tag_and_latest(engine: Noted) -> None:
-    built = image.build("1.0", "linux/arm64")
+def test_it_has_its_tag_and_latest(engine: Recording) -> None:
+    built = build("1.0", "linux/arm64")
     assert built.name == "sesbounce:1.0"
-    build = engine.builds[0]
-    assert build.names == ["sesbounce:1.0", "sesbounce:latest"]
-    assert build.platform == "linux/arm64"
-    assert image.push(built, "registry.example/acme") == "registry.example/acme:1.0 by nobody"
+    assert engine.builds[0].names == ["sesbounce:1.0", "sesbounce:latest"]
+    assert engine.builds[0].platform == "linux/arm64"
+    assert push(built, "registry.example/acme") == "registry.example/acme:1.0 by nobody"
 
 
 def test_the_services_that_the_worker_calls_are_left_in_botocore() -> None:
@@ -191,33 +192,33 @@ def test_the_services_that_the_worker_calls_are_left_in_botocore() -> None:
 
 class TestCommand:
     def test_the_tag(self, capsys: pytest.CaptureFixture[str]) -> None:
-        assert image.main(["tag", "--platform", "linux/arm64"]) == 0
+        assert main(["tag", "--platform", "linux/arm64"]) == 0
         assert capsys.readouterr().out == f"{content_tag('linux/arm64')}\n"
 
     def test_building_says_what_was_built(
-        self, engine: Noted, capsys: pytest.CaptureFixture[str]
+        self, engine: Recording, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        assert image.main(["build"]) == 0
+        assert main(["build"]) == 0
         said = capsys.readouterr()
         assert said.out == f"sesbounce:{content_tag()}  sha256:0  1 MB\n"
-        assert "is a tag, which moves" in said.err
-        assert image.main(["build", "--base", PINNED]) == 0
+        assert "is a tag, whose image can change" in said.err
+        assert main(["build", "--base", PINNED]) == 0
         assert capsys.readouterr().err == ""
 
     def test_pushing_reads_the_password_from_standard_input(
-        self, engine: Noted, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+        self, engine: Recording, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr("sys.stdin", io.StringIO("wrong way up\n"))
-        assert image.main(["push", "registry.example/acme", "--username", "AWS"]) == 0
+        assert main(["push", "registry.example/acme", "--username", "AWS"]) == 0
         pushed = capsys.readouterr().out.splitlines()[1]
         assert pushed == f"registry.example/acme:{content_tag()} by AWS/wrong way up"
 
-    def test_what_goes_wrong_is_said(
+    def test_an_error_is_reported(
         self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         def none() -> Engine:
             raise EngineError("No container engine answers")
 
-        monkeypatch.setattr(image, "find_engine", none)
-        assert image.main(["build"]) == 1
+        monkeypatch.setattr("scripts.image.build.find_engine", none)
+        assert main(["build"]) == 1
         assert capsys.readouterr().err == "image: No container engine answers\n"

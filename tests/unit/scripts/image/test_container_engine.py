@@ -1,4 +1,4 @@
-"""What each engine is told, by stand-ins that note it; tests/integration has the real ones."""
+"""The command line of each engine, with stand-ins; tests/integration runs the real engines."""
 
 import base64
 import json
@@ -24,7 +24,7 @@ LOGIN = base64.b64encode(b"AWS:wrong way up").decode()
 
 
 class Stand:
-    """Programs that note what they are told; `answer` is what each then does, in shell."""
+    """Stand-in programs that record their arguments; `answer` is the shell code of each."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -32,13 +32,13 @@ class Stand:
     def make(self, kind: str, answer: str = "") -> Engine:
         program = self.folder / kind
         program.write_text(
-            f'#!/bin/sh\nprintf "%s\\n" "$@" >> "{self.folder}/{kind}.told"\n{answer}'
+            f'#!/bin/sh\nprintf "%s\\n" "$@" >> "{self.folder}/{kind}.arguments"\n{answer}'
         )
         program.chmod(0o755)
         return Engine(str(program), next(known for known in KINDS if known == kind))
 
-    def told(self, kind: str) -> list[str]:
-        return (self.folder / f"{kind}.told").read_text().splitlines()
+    def arguments(self, kind: str) -> list[str]:
+        return (self.folder / f"{kind}.arguments").read_text().splitlines()
 
 
 @pytest.fixture
@@ -95,35 +95,35 @@ class TestFinding:
             find_engine({})
 
     @pytest.mark.parametrize("whole", [False, True], ids=["name", "path"])
-    def test_the_one_that_is_named_is_taken(self, stand: Stand, whole: bool) -> None:
+    def test_the_chosen_one_is_taken(self, stand: Stand, whole: bool) -> None:
         stand.make("docker")
-        named = stand.make("buildah")
-        name = named.program if whole else "buildah"
-        assert find_engine({ENGINE_VARIABLE: name}) == named
+        chosen = stand.make("buildah")
+        name = chosen.program if whole else "buildah"
+        assert find_engine({ENGINE_VARIABLE: name}) == chosen
 
-    def test_the_one_that_is_named_has_to_be_there(self) -> None:
+    def test_the_chosen_one_has_to_be_installed(self) -> None:
         with pytest.raises(EngineError, match="is podman, but there is no such program"):
             find_engine({ENGINE_VARIABLE: "podman"})
 
-    def test_the_one_that_is_named_has_to_answer(self, stand: Stand) -> None:
+    def test_the_chosen_one_has_to_answer(self, stand: Stand) -> None:
         stand.make("podman")
         stand.make("docker", "echo 'Is the daemon running?' >&2; exit 1")
         with pytest.raises(EngineError, match="does not answer: Is the daemon running"):
             find_engine({ENGINE_VARIABLE: "docker"})
 
-    def test_others_are_not_known(self) -> None:
+    def test_other_engines_are_rejected(self) -> None:
         with pytest.raises(EngineError, match="one of docker, podman, buildah"):
             find_engine({ENGINE_VARIABLE: "kaniko"})
 
 
 class TestBuilding:
     @pytest.mark.parametrize("kind", KINDS)
-    def test_all_are_told_the_same(self, stand: Stand, tmp_path: Path, kind: Kind) -> None:
+    def test_all_get_the_same_options(self, stand: Stand, tmp_path: Path, kind: Kind) -> None:
         engine = stand.make(kind, WRITES_ID)
         assert engine.build(wanted(tmp_path, platform="linux/arm64")) == DIGEST
-        told = stand.told(kind)
-        assert told[0] == "build"
-        assert told[-1] == str(tmp_path)
+        arguments = stand.arguments(kind)
+        assert arguments[0] == "build"
+        assert arguments[-1] == str(tmp_path)
         assert {
             f"--file={tmp_path}/Dockerfile",
             "--tag=sesbounce:one",
@@ -132,24 +132,24 @@ class TestBuilding:
             "--label=version=1",
             f"--secret=id=pip_conf,src={tmp_path}/pip.conf",
             "--platform=linux/arm64",
-        } <= set(told)
+        } <= set(arguments)
 
     @pytest.mark.parametrize("kind", ["podman", "buildah"])
     def test_podman_and_buildah_keep_the_health_check(
         self, stand: Stand, tmp_path: Path, kind: Kind
     ) -> None:
         stand.make(kind, WRITES_ID).build(wanted(tmp_path))
-        assert {"--format=docker", "--timestamp=42"} <= set(stand.told(kind))
-        assert not [option for option in stand.told(kind) if option.startswith("--platform")]
+        assert {"--format=docker", "--timestamp=42"} <= set(stand.arguments(kind))
+        assert not [option for option in stand.arguments(kind) if option.startswith("--platform")]
 
     def test_docker_gets_a_proxy_without_its_password_being_seen(
         self, stand: Stand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("HTTPS_PROXY", "http://me:secret@proxy.example")
         stand.make("docker", WRITES_ID).build(wanted(tmp_path))
-        told = stand.told("docker")
-        assert {"--build-arg=HTTPS_PROXY", "--build-arg=SOURCE_DATE_EPOCH=42"} <= set(told)
-        assert "secret" not in " ".join(told).replace("--secret", "")
+        arguments = stand.arguments("docker")
+        assert {"--build-arg=HTTPS_PROXY", "--build-arg=SOURCE_DATE_EPOCH=42"} <= set(arguments)
+        assert "secret" not in " ".join(arguments).replace("--secret", "")
 
     def test_a_failure_is_an_error(self, stand: Stand, tmp_path: Path) -> None:
         with pytest.raises(EngineError, match="buildah build` failed"):
@@ -169,9 +169,9 @@ class TestPushing:
     def test_podman_and_buildah(self, stand: Stand, kind: Kind) -> None:
         engine = stand.make(kind, WRITES_DIGEST)
         assert engine.push("sesbounce:one", self.TARGET, CREDENTIALS) == self.PUSHED
-        told = stand.told(kind)
-        assert told[:4] == ["tag", "sesbounce:one", self.TARGET, "push"]
-        assert told[-1] == self.TARGET
+        arguments = stand.arguments(kind)
+        assert arguments[:4] == ["tag", "sesbounce:one", self.TARGET, "push"]
+        assert arguments[-1] == self.TARGET
         login = Path(f"{engine.program}.login")
         assert json.loads(login.read_text()) == {"auths": {"registry.example": {"auth": LOGIN}}}
         assert stat.S_IMODE(login.stat().st_mode) == 0o600
@@ -180,7 +180,7 @@ class TestPushing:
     def test_without_credentials_the_engine_s_own_are_used(self, stand: Stand, kind: Kind) -> None:
         engine = stand.make(kind, WRITES_DIGEST)
         assert engine.push("sesbounce:one", self.TARGET) == self.PUSHED
-        assert not [option for option in stand.told(kind) if option.startswith("--authfile")]
+        assert not [option for option in stand.arguments(kind) if option.startswith("--authfile")]
 
     def docker(self, stand: Stand) -> Engine:
         digests = json.dumps([f"other.example/sesbounce@{DIGEST}", self.PUSHED])
@@ -202,7 +202,7 @@ esac
         )
         engine = self.docker(stand)
         assert engine.push("sesbounce:one", self.TARGET, CREDENTIALS) == self.PUSHED
-        told = stand.told("docker")
+        arguments = stand.arguments("docker")
         given = Path(f"{engine.program}.config")
         assert json.loads((given / "config.json").read_text()) == {
             "auths": {"registry.example": {"auth": LOGIN}},
@@ -210,24 +210,24 @@ esac
         }
         assert (given / "contexts").resolve() == own / "contexts"
         assert Path(f"{engine.program}.mode").read_text().strip() == "700"
-        assert not Path(told[3].removeprefix("--config=")).exists()
+        assert not Path(arguments[3].removeprefix("--config=")).exists()
 
     def test_docker_without_credentials_uses_its_own(self, stand: Stand) -> None:
         assert self.docker(stand).push("sesbounce:one", self.TARGET) == self.PUSHED
-        assert stand.told("docker")[3:5] == ["push", self.TARGET]
+        assert stand.arguments("docker")[3:5] == ["push", self.TARGET]
 
     @pytest.mark.parametrize("kind", KINDS)
     def test_the_password_is_on_no_command_line(self, stand: Stand, kind: Kind) -> None:
         engine = self.docker(stand) if kind == "docker" else stand.make(kind, WRITES_DIGEST)
         engine.push("sesbounce:one", self.TARGET, CREDENTIALS)
-        told = " ".join(stand.told(kind))
-        assert CREDENTIALS.password not in told
-        assert LOGIN not in told
+        arguments = " ".join(stand.arguments(kind))
+        assert CREDENTIALS.password not in arguments
+        assert LOGIN not in arguments
 
     def test_the_password_is_in_no_repr(self) -> None:
         assert CREDENTIALS.password not in repr(CREDENTIALS)
 
-    def test_a_registry_that_did_not_get_it_is_an_error(self, stand: Stand) -> None:
+    def test_an_image_without_a_pushed_digest_is_an_error(self, stand: Stand) -> None:
         engine = stand.make("docker", "[ \"$1\" = image ] && echo '[]' || true")
         with pytest.raises(EngineError, match=r"no digest in registry\.example/acme/sesbounce"):
             engine.push("sesbounce:one", self.TARGET)

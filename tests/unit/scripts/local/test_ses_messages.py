@@ -33,10 +33,10 @@ def test_the_fields_are_those_of_the_schema(scenario: Scenario, schema: Schema) 
         assert set(message["mail"]) == fields
 
 
-def test_what_becomes_of_a_mail_happens_after_it_was_sent() -> None:
-    told = messages(Scenario.COMPLAINT, mail(), AT, "event")
-    assert [m["eventType"] for m in told] == ["Delivery", "Complaint"]
-    assert told[0]["delivery"]["timestamp"] < told[1]["complaint"]["timestamp"]
+def test_a_complaint_comes_after_the_delivery() -> None:
+    delivery, complaint = messages(Scenario.COMPLAINT, mail(), AT, "event")
+    assert (delivery["eventType"], complaint["eventType"]) == ("Delivery", "Complaint")
+    assert delivery["delivery"]["timestamp"] < complaint["complaint"]["timestamp"]
 
 
 def test_an_out_of_office_reply_is_no_dsn() -> None:

@@ -1,4 +1,4 @@
-"""The checks of the wiring where no emulator has the answers of AWS; the rest is checked on one."""
+"""The wiring's checks with AWS answers that no emulator gives; others run against LocalStack."""
 
 import json
 from collections.abc import Iterator
@@ -137,19 +137,19 @@ def test_a_stack_may_be_but_a_queue() -> None:
 # --- SES ----------------------------------------------------------------------------------------
 
 
-def tells(topic_arn: str = TOPIC, **more: str) -> dict[str, Any]:
-    """What SES says of an identity that publishes bounces and complaints."""
+def notifications(topic_arn: str = TOPIC, **more: str) -> dict[str, Any]:
+    """SES's answer about an identity that publishes bounces and complaints."""
     topics = {"BounceTopic": topic_arn, "ComplaintTopic": topic_arn, "DeliveryTopic": ""}
     return {"ForwardingEnabled": True} | topics | more
 
 
-def identity(answers: Any, status: str | None, told: dict[str, Any]) -> list[tuple[str, str]]:
+def identity(answers: Any, status: str | None, topics: dict[str, Any]) -> list[tuple[str, str]]:
     verified = {"example.com": {"VerificationStatus": status}} if status else {}
     answers.to("ses", "get_identity_verification_attributes", {"VerificationAttributes": verified})
     answers.to(
         "ses",
         "get_identity_notification_attributes",
-        {"NotificationAttributes": {"example.com": told}},
+        {"NotificationAttributes": {"example.com": topics}},
     )
     return texts(ses.identities(WIRING, answers))
 
@@ -166,29 +166,31 @@ def identity(answers: Any, status: str | None, told: dict[str, Any]) -> list[tup
 def test_identities_are_verified(
     answers: Any, status: str | None, found: list[tuple[str, str]]
 ) -> None:
-    assert identity(answers, status, tells()) == found
+    assert identity(answers, status, notifications()) == found
 
 
 @pytest.mark.parametrize(
-    ("told", "missing"),
+    ("topics", "missing"),
     [
-        (tells(""), "Bounce, Complaint"),
-        (tells(f"{TOPIC}-2"), "Bounce, Complaint"),
-        (tells(ComplaintTopic=f"{TOPIC}-2"), "Complaint"),
+        (notifications(""), "Bounce, Complaint"),
+        (notifications(f"{TOPIC}-2"), "Bounce, Complaint"),
+        (notifications(ComplaintTopic=f"{TOPIC}-2"), "Complaint"),
     ],
 )
-def test_identities_tell_the_topic(answers: Any, told: dict[str, Any], missing: str) -> None:
-    what = f"the identity example.com does not tell the topic of {missing}"
-    assert identity(answers, "Success", told) == [("broken", what)]
+def test_identities_publish_to_the_topic(
+    answers: Any, topics: dict[str, Any], missing: str
+) -> None:
+    what = f"the identity example.com does not publish {missing} to the topic"
+    assert identity(answers, "Success", topics) == [("broken", what)]
 
 
-def test_an_address_of_a_domain_may_have_settings_of_its_own(answers: Any) -> None:
+def test_an_address_identity_beside_its_domain_is_found(answers: Any) -> None:
     own = ["a@example.com", "b@example.com", "c@example.org"]
     answers.to("ses", "list_identities", {"Identities": own})
-    told = {"a@example.com": tells(""), "b@example.com": tells()}
-    answers.to("ses", "get_identity_notification_attributes", {"NotificationAttributes": told})
-    what = "the address a@example.com is an identity of its own beside its domain"
-    assert texts(ses.addresses_of_their_own(WIRING, answers)) == [("hint", what)]
+    topics = {"a@example.com": notifications(""), "b@example.com": notifications()}
+    answers.to("ses", "get_identity_notification_attributes", {"NotificationAttributes": topics})
+    what = "the address a@example.com is an identity beside its domain"
+    assert texts(ses.address_identities(WIRING, answers)) == [("hint", what)]
 
 
 def test_events_that_only_the_second_api_knows_are_asked_of_it(answers: Any) -> None:
@@ -207,7 +209,7 @@ def test_events_that_only_the_second_api_knows_are_asked_of_it(answers: Any) -> 
         "get_configuration_set_event_destinations",
         {"EventDestinations": [second | {"SnsDestination": {"TopicArn": TOPIC}}]},
     )
-    what = "the configuration set set does not tell the topic of SUBSCRIPTION"
+    what = "the configuration set set does not publish SUBSCRIPTION to the topic"
     assert texts(ses.configuration_sets(wired, answers)) == [("broken", what)]
 
 
@@ -261,13 +263,13 @@ def test_the_silent_failure_is_found(answers: Any) -> None:
     assert key(answers, key_policy("ses.amazonaws.com")) == [("broken", what)]
 
 
-def test_a_key_that_is_on_its_way_out_is_told(answers: Any) -> None:
+def test_a_key_that_waits_for_its_deletion_is_found(answers: Any) -> None:
     policy = key_policy("sns.amazonaws.com")
     found = key(answers, policy, Enabled=False, KeyState="PendingDeletion")
     assert found == [("broken", f"the key {KEY} of the queue is PendingDeletion")]
 
 
-def test_a_key_of_aws_s_own_can_t_do(answers: Any) -> None:
+def test_a_key_that_aws_manages_is_found(answers: Any) -> None:
     described = {"KeyId": "1", "Arn": KEY, "Enabled": True, "KeyManager": "AWS"}
     answers.to("kms", "describe_key", {"KeyMetadata": described})
     answers.to("sns", "get_topic_attributes", {"Attributes": {"KmsMasterKeyId": "alias/aws/sns"}})
@@ -279,14 +281,14 @@ def test_a_key_of_aws_s_own_can_t_do(answers: Any) -> None:
 # --- Topics, queues and readers -----------------------------------------------------------------
 
 
-def test_people_who_have_not_confirmed_are_counted(answers: Any) -> None:
+def test_unconfirmed_e_mail_subscriptions_are_counted(answers: Any) -> None:
     entries = [
         {"Protocol": "email", "SubscriptionArn": "PendingConfirmation"},
         {"Protocol": "email", "SubscriptionArn": f"{TOPIC}:2"},
         {"Protocol": "sqs", "SubscriptionArn": f"{TOPIC}:1"},
     ]
     answers.to("sns", "list_subscriptions_by_topic", {"Subscriptions": entries})
-    what = "1 of the people who are to get each bounce have not confirmed"
+    what = "1 e-mail subscriptions to the topic are not confirmed"
     assert texts(topic.people(WIRING, answers)) == [("hint", what)]
 
 
@@ -298,7 +300,7 @@ def test_people_who_have_not_confirmed_are_counted(answers: Any) -> None:
         ([], [60.0, 2000.0], [("broken", "5 messages wait in feedback")]),
     ],
 )
-def test_a_backlog_that_nobody_reads_grows_worse(
+def test_a_backlog_without_a_reader_breaks_when_it_is_old(
     answers: Any, received: list[float], oldest: list[float], found: list[tuple[str, str]]
 ) -> None:
     counts = {"ApproximateNumberOfMessages": "5", "ApproximateNumberOfMessagesNotVisible": "0"}
@@ -336,7 +338,7 @@ def test_the_service_runs_what_is_declared(
     assert texts(service.service(wired, answers)) == ([(weight, what)] if weight else [])
 
 
-def test_a_worker_elsewhere_is_not_looked_for(answers: Any) -> None:
+def test_a_worker_outside_ecs_is_not_checked(answers: Any) -> None:
     assert texts(service.service(WIRING, answers)) == []
 
 
@@ -348,7 +350,7 @@ def test_a_worker_elsewhere_is_not_looked_for(answers: Any) -> None:
         (
             ["PendingConfirmation", "x"],
             "cloudwatch.amazonaws.com",
-            [("hint", "1 of 2 who are to hear the alarms have not confirmed")],
+            [("hint", "1 of 2 subscriptions to the alarms are not confirmed")],
         ),
         (
             ["x"],
@@ -357,7 +359,7 @@ def test_a_worker_elsewhere_is_not_looked_for(answers: Any) -> None:
         ),
     ],
 )
-def test_alarms_are_heard(
+def test_alarms_are_received(
     answers: Any, subscriptions: list[str], publisher: str, found: list[tuple[str, str]]
 ) -> None:
     alarm = arn("cloudwatch", "alarm:sesbounce-*")
@@ -382,7 +384,9 @@ def only(monkeypatch: pytest.MonkeyPatch, **chosen: Any) -> None:
     monkeypatch.setattr(checks, "CHECKS", {n.replace("_", " "): c for n, c in chosen.items()})
 
 
-def test_what_can_t_be_read_holds_nothing_up(answers: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_check_that_can_t_read_does_not_stop_the_others(
+    answers: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     only(
         monkeypatch,
         the_account=ses.account,
@@ -393,21 +397,21 @@ def test_what_can_t_be_read_holds_nothing_up(answers: Any, monkeypatch: pytest.M
     answers.refuses("sns", "get_topic_attributes", "NotFound")
     first, second, third = checks.check(WIRING, answers)
     assert str(first) == (
-        "hint: the account can't be read (AccessDeniedException: no): so nothing is known of that "
-        "part of the wiring. Let these credentials do GetAccount, or look in the console."
+        "hint: the account can't be read (AccessDeniedException: no): that part of the wiring is "
+        "not checked. Allow these credentials to call GetAccount, or look in the AWS console."
     )
-    # What is declared and not there is another matter.
+    # A declared resource that does not exist is a fault.
     assert second.weight is Weight.BROKEN
-    assert second.what == "the topic: NotFound: no"
+    assert second.what == "the topic: AWS finds no such resource (NotFound: no)"
     assert third.what == "a"
 
 
-def test_a_policy_that_can_t_be_judged_is_a_hint(
+def test_a_policy_that_can_t_be_evaluated_is_a_hint(
     answers: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     only(monkeypatch, the_topic=topic.topic)
     policy = json.dumps({"Statement": [{"Effect": "Allow", "NotAction": "sns:Subscribe"}]})
     answers.to("sns", "get_topic_attributes", {"Attributes": {"Policy": policy}})
     (finding,) = checks.check(WIRING, answers)
-    assert (finding.weight, finding.what) == (Weight.HINT, "the topic")
+    assert (finding.weight, finding.what) == (Weight.HINT, "the topic can't be checked")
     assert "NotAction" in finding.why

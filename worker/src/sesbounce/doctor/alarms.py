@@ -1,4 +1,4 @@
-"""The alarms: somebody hears them."""
+"""Checks the alarms: CloudWatch may publish them, and somebody receives them."""
 
 from collections.abc import Iterator
 
@@ -6,12 +6,14 @@ import boto3
 
 from sesbounce.doctor.declared import Wiring
 from sesbounce.doctor.finding import Finding, broken, hint
-from sesbounce.doctor.iam import Call, lets
+from sesbounce.doctor.iam import Request, allows
 from sesbounce.doctor.topic import PENDING
+
+_CLOUDWATCH = ("Service", "cloudwatch.amazonaws.com")
 
 
 def alarms(wiring: Wiring, session: boto3.Session) -> Iterator[Finding]:
-    """CloudWatch may publish alarms, and somebody has said yes to hearing them."""
+    """CloudWatch may publish alarms, and every subscriber has confirmed."""
     arn = wiring.alarm_topic_arn
     if arn is None:
         return
@@ -25,24 +27,25 @@ def alarms(wiring: Wiring, session: boto3.Session) -> Iterator[Finding]:
         ),
         "aws:SecureTransport": "true",
     }
-    if not lets(policy, Call("cloudwatch.amazonaws.com", "sns:Publish", arn, context)):
+    request = Request(action="sns:Publish", resource=arn, principal=_CLOUDWATCH, context=context)
+    if not allows(policy, request):
         yield broken(
             "the policy of the alarms' topic does not let CloudWatch publish",
-            "no alarm is told",
-            "Put it back: make deploy",
+            "no alarm reaches its subscribers",
+            "Restore it: make deploy",
         )
     pages = client.get_paginator("list_subscriptions_by_topic").paginate(TopicArn=arn)
-    everybody = [entry["SubscriptionArn"] for page in pages for entry in page["Subscriptions"]]
-    waiting = everybody.count(PENDING)
-    if not everybody:
+    subscribed = [entry["SubscriptionArn"] for page in pages for entry in page["Subscriptions"]]
+    waiting = subscribed.count(PENDING)
+    if not subscribed:
         yield hint(
             "nobody has subscribed to the alarms",
-            "they go unheard",
-            "Name people in monitoring.alarm_emails, and make deploy",
+            "nobody receives them",
+            "Add addresses to monitoring.alarm_emails, and run make deploy",
         )
     if waiting:
         yield hint(
-            f"{waiting} of {len(everybody)} who are to hear the alarms have not confirmed",
-            "SNS tells them nothing",
-            "Each has to open the link in SNS's mail, within three days",
+            f"{waiting} of {len(subscribed)} subscriptions to the alarms are not confirmed",
+            "SNS sends them no alarm",
+            "Each subscriber has to open the link in SNS's mail within three days",
         )

@@ -1,7 +1,8 @@
-"""Looks at the wiring as it is in AWS: does each event of SES reach the queue, and a reader?
+"""Checks the wiring as it is in AWS: does each event of SES reach the queue and a worker?
 
-Terraform sees that things are as declared. These checks see whether they work together, who else
-has been at them, and what only a person can do, such as confirming a subscription.
+Terraform shows whether resources are as declared. These checks show whether they work together,
+whether somebody has changed them since, and what only a person can do, such as confirming a
+subscription.
 """
 
 from collections.abc import Callable, Iterator
@@ -19,7 +20,7 @@ Check = Callable[[Wiring, boto3.Session], Iterator[Finding]]
 
 CHECKS: dict[str, Check] = {
     "the SES identities": ses.identities,
-    "addresses within the SES identities": ses.addresses_of_their_own,
+    "addresses within the SES identities": ses.address_identities,
     "the SES configuration sets": ses.configuration_sets,
     "the SES account": ses.account,
     "the topic": topic.topic,
@@ -45,9 +46,10 @@ _GONE = {
 
 
 def check(wiring: Wiring, session: boto3.Session) -> list[Finding]:
-    """Look at everything.
+    """Run all the checks.
 
-    What AWS does not let us read is a hint, since nothing is known to be wrong with it.
+    What AWS does not let these credentials read becomes a hint, since nothing is known to be wrong
+    with it.
     """
     findings: list[Finding] = []
     for what, check_ in CHECKS.items():
@@ -56,19 +58,21 @@ def check(wiring: Wiring, session: boto3.Session) -> list[Finding]:
         except ClientError as error:
             findings.append(_unread(what, error))
         except UnknownPolicyError as error:
-            findings.append(hint(what, str(error), "Look at that policy yourself"))
+            findings.append(
+                hint(f"{what} can't be checked", str(error), "Read that policy yourself")
+            )
     return findings
 
 
 def _unread(what: str, error: ClientError) -> Finding:
     if error.response.get("Error", {}).get("Code") in _GONE:
         return broken(
-            f"{what}: {error_text(error)}",
-            "it is declared, but it is not there",
-            "Make it again: make deploy",
+            f"{what}: AWS finds no such resource ({error_text(error)})",
+            "Terraform has created it, and somebody has deleted it",
+            "Recreate it: make deploy",
         )
     return hint(
         f"{what} can't be read ({error_text(error)})",
-        "so nothing is known of that part of the wiring",
-        f"Let these credentials do {error.operation_name}, or look in the console",
+        "that part of the wiring is not checked",
+        f"Allow these credentials to call {error.operation_name}, or look in the AWS console",
     )

@@ -1,4 +1,4 @@
-"""The wiring as Terraform has declared it, out of the outputs and the state."""
+"""The wiring as Terraform has declared it, read from the outputs and the state."""
 
 import json
 from collections import defaultdict
@@ -8,7 +8,7 @@ from typing import Any
 
 from sesbounce.errors import NothingDeployedError
 
-# The settings by which the worker believes only what has an SNS envelope.
+# With one of these settings the worker rejects messages without an SNS envelope.
 _NEED_ENVELOPE = {"SESBOUNCE_TOPIC_ARNS", "SESBOUNCE_VERIFY_SIGNATURES"}
 
 Resources = Iterable[tuple[str, Mapping[str, Any]]]
@@ -26,14 +26,15 @@ class Service:
 
 @dataclass(frozen=True, kw_only=True)
 class Wiring:
-    """What there should be.
+    """The wiring that Terraform declares.
 
     Attributes:
-        identities: what SES tells of each identity, such as `Bounce`.
-        configuration_sets: what SES tells of each set, by `event_type`'s names.
-        raw: whether the queue gets messages without SNS's envelope.
-        needs_envelope: whether the worker's settings refuse those.
-        service: None where the worker runs elsewhere.
+        identities: by identity, the notification types that SES publishes, such as `Bounce`.
+        configuration_sets: by configuration set, the event types that SES publishes, as
+            `event_type` spells them.
+        raw: whether the queue receives messages without an SNS envelope.
+        needs_envelope: whether the worker rejects those.
+        service: None where the worker does not run in ECS.
         alarm_topic_arn: None without monitoring.
     """
 
@@ -54,16 +55,16 @@ class Wiring:
 
     @property
     def region(self) -> str:
-        """Where all of it is."""
+        """The AWS region of the stack."""
         return self.topic_arn.split(":")[3]
 
     @property
     def account(self) -> str:
-        """Whose all of it is."""
+        """The number of the AWS account of the stack."""
         return self.topic_arn.split(":")[4]
 
     def ses_arn(self, kind: str, name: str) -> str:
-        """The ARN of an `identity` or a `configuration-set`, on whose behalf SES publishes."""
+        """The ARN of an `identity` or a `configuration-set`, for which SES publishes."""
         partition = self.topic_arn.split(":")[1]
         return f"arn:{partition}:ses:{self.region}:{self.account}:{kind}/{name}"
 
@@ -72,11 +73,11 @@ def declared(outputs: Mapping[str, Any], resources: Resources) -> Wiring:
     """The wiring that a stack declares.
 
     Args:
-        outputs: of the root module.
-        resources: type and attributes of each, as the state has them.
+        outputs: the outputs of the root module.
+        resources: type and attributes of each resource in the state.
 
     Raises:
-        NothingDeployedError: there is no stack.
+        NothingDeployedError: the stack is not deployed.
     """
     required = (
         "topic_arn",
@@ -112,7 +113,7 @@ def declared(outputs: Mapping[str, Any], resources: Resources) -> Wiring:
 
 
 def event_type(name: str) -> str:
-    """One name for what SES's two APIs call `renderingFailure` and `RENDERING_FAILURE`."""
+    """One spelling for types that SES's two APIs spell `renderingFailure`, `RENDERING_FAILURE`."""
     return name.replace("_", "").upper()
 
 
@@ -126,7 +127,7 @@ def _identities(attachments: Iterable[Mapping[str, Any]]) -> dict[str, frozenset
 def _configuration_sets(
     first: Iterable[Mapping[str, Any]], second: Iterable[Mapping[str, Any]]
 ) -> dict[str, frozenset[str]]:
-    """What the sets publish, by both of SES's APIs."""
+    """The event types that each set publishes, out of the resources of SES's two APIs."""
     found: dict[str, set[str]] = defaultdict(set)
     for values in first:
         found[values["configuration_set_name"]].update(map(event_type, values["matching_types"]))

@@ -1,4 +1,4 @@
-"""What the checks of the wiring tell."""
+"""The findings of the wiring's checks."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -8,20 +8,20 @@ class Weight(StrEnum):
     """How much a finding matters."""
 
     BROKEN = "broken"
-    """Event is lost, or not recorded."""
+    """Events are lost, or not recorded."""
     HINT = "hint"
-    """Somebody should know; nothing is lost by it."""
+    """Somebody should know it; it loses no events."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that is not as it should be.
+    """One thing that is not as it should be, in three parts of a message.
 
     Attributes:
         weight: how much it matters.
-        what: what is so, and of what.
-        why: why that matters.
-        remedy: what to do.
+        what: what is wrong, and with which resource.
+        why: why it matters.
+        remedy: what to do about it.
     """
 
     weight: Weight
@@ -34,10 +34,10 @@ class Finding:
 
 
 def broken(what: str, why: str, remedy: str) -> Finding:
-    """Something by which feedback is lost, or not recorded."""
+    """A finding by which events are lost, or not recorded."""
     return Finding(Weight.BROKEN, what, why, remedy)
 
 
 def hint(what: str, why: str, remedy: str) -> Finding:
-    """Something that somebody should know."""
+    """A finding that somebody should know, and that loses no events."""
     return Finding(Weight.HINT, what, why, remedy)

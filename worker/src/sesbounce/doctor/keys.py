@@ -1,4 +1,4 @@
-"""Customer KMS keys: SES and SNS may use them, or they lose messages without a word."""
+"""Checks KMS keys: SES and SNS lose messages silently where a key does not let them use it."""
 
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -7,7 +7,7 @@ import boto3
 
 from sesbounce.doctor.declared import Wiring
 from sesbounce.doctor.finding import Finding, broken
-from sesbounce.doctor.iam import Call, lets
+from sesbounce.doctor.iam import Request, allows
 
 if TYPE_CHECKING:
     from types_boto3_kms.client import KMSClient
@@ -24,17 +24,26 @@ def key(
     service: str,
     sources: Sequence[str],
 ) -> Iterator[Finding]:
-    """The key of `whose`, if there is one, lets a service encrypt for these sources."""
+    """The key of a topic or a queue lets a service use it for each of the sources.
+
+    Args:
+        wiring: what Terraform declares.
+        session: of the stack's region.
+        key_id: the key; nothing is checked without one.
+        whose: the topic or queue, as a finding names it.
+        service: what sends there, such as `sns.amazonaws.com`.
+        sources: the ARNs of the resources for which the service sends.
+    """
     if not key_id:
         return
     client: KMSClient = session.client("kms")
     described = client.describe_key(KeyId=key_id)["KeyMetadata"]
-    loses = f"{service} loses every message to it, and tells nobody"
+    loses = f"{service} loses every message to it, and reports no error"
     if described.get("KeyManager") == "AWS":
         yield broken(
             f"{whose} is encrypted with {key_id}, a key that AWS manages",
             loses,
-            "Use a customer key (create_kms_key = true), or none, and make deploy",
+            "Use a customer key (create_kms_key = true) or none, and run make deploy",
         )
         return
     if not described.get("Enabled"):
@@ -46,10 +55,18 @@ def key(
     policy = client.get_key_policy(KeyId=described["KeyId"], PolicyName="default")["Policy"]
     for source in sources:
         context = {"aws:SourceAccount": wiring.account, "aws:SourceArn": source}
-        calls = [Call(service, action, described["Arn"], context) for action in _ACTIONS]
-        if not all(lets(policy, call) for call in calls):
+        requests = [
+            Request(
+                action=action,
+                resource=described["Arn"],
+                principal=("Service", service),
+                context=context,
+            )
+            for action in _ACTIONS
+        ]
+        if not all(allows(policy, request) for request in requests):
             yield broken(
                 f"the policy of the key {key_id} does not let {service} use it for {source}",
                 loses,
-                "Add what the output kms_key_statements holds to the policy",
+                "Add the statements of the output kms_key_statements to that policy",
             )

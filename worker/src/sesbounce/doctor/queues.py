@@ -1,4 +1,4 @@
-"""The queues: the topic may send, what fails is kept, and somebody reads."""
+"""Checks the queues: the topic may send to them, none holds dead letters, and a worker reads."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -9,7 +9,7 @@ import boto3
 
 from sesbounce.doctor.declared import Wiring
 from sesbounce.doctor.finding import Finding, broken, hint
-from sesbounce.doctor.iam import Call, lets
+from sesbounce.doctor.iam import Request, allows
 from sesbounce.doctor.keys import key
 
 if TYPE_CHECKING:
@@ -17,30 +17,30 @@ if TYPE_CHECKING:
     from types_boto3_sqs.client import SQSClient
 
 _SNS = "sns.amazonaws.com"
-_REDO = "Put it back: make deploy"
+_REDO = "Restore it: make deploy"
 
-# Those that wait, those in somebody's hands, and those that are delayed.
+# SQS counts visible, in-flight and delayed messages; all three names begin like this.
 _COUNTS = "ApproximateNumberOfMessages"
 
 _LOOKED_BACK = timedelta(minutes=15)
-_OLD_SECONDS = 900  # as the alarm has it by default
+_OLD_SECONDS = 900  # the default threshold of the alarm on the age of messages
 
 
 def queue(wiring: Wiring, session: boto3.Session) -> Iterator[Finding]:
-    """The topic may send to the queue, which gives up on a message into the dead-letter queue."""
+    """The topic may send to the queue, and SQS moves failed messages to the dead-letter queue."""
     attributes = _attributes(session, wiring.queue_url)
     yield from _written_by_topic(wiring, session, wiring.queue_arn, attributes, "the queue")
     redrive = json.loads(attributes.get("RedrivePolicy") or "{}")
     if redrive.get("deadLetterTargetArn") != wiring.dlq_arn:
         yield broken(
-            "the queue has not the dead-letter queue that is declared",
-            "what the worker can't handle comes back until SQS deletes it",
+            "the queue does not have the declared dead-letter queue",
+            "a message that the worker can't handle comes back until SQS deletes it",
             _REDO,
         )
 
 
 def subscription_dlq(wiring: Wiring, session: boto3.Session) -> Iterator[Finding]:
-    """The topic may send there what it could not deliver."""
+    """SNS may send messages there that it could not deliver."""
     attributes = _attributes(session, wiring.subscription_dlq_url)
     whose = "the subscription's dead-letter queue"
     yield from _written_by_topic(wiring, session, wiring.subscription_dlq_arn, attributes, whose)
@@ -51,13 +51,13 @@ def dead_letters(wiring: Wiring, session: boto3.Session) -> Iterator[Finding]:
     for url, waiting in waiting_dead_letters(wiring, session).items():
         yield broken(
             f"{waiting} messages wait in {url.rpartition('/')[2]}",
-            "these events are in no database yet, and SQS deletes them after 14 days",
+            "their events are in no database yet, and SQS deletes them after 14 days",
             how_to_redrive(wiring, url),
         )
 
 
 def backlog(wiring: Wiring, session: boto3.Session) -> Iterator[Finding]:
-    """Somebody reads the queue."""
+    """A worker reads the queue."""
     attributes = _attributes(session, wiring.queue_url)
     waiting = int(attributes["ApproximateNumberOfMessages"])
     if not waiting or int(attributes["ApproximateNumberOfMessagesNotVisible"]):
@@ -66,19 +66,19 @@ def backlog(wiring: Wiring, session: boto3.Session) -> Iterator[Finding]:
     if _metric(client, wiring, "NumberOfMessagesReceived", "Sum"):
         return
     oldest = _metric(client, wiring, "ApproximateAgeOfOldestMessage", "Maximum")
-    say = broken if oldest > _OLD_SECONDS else hint
-    yield say(
+    finding = broken if oldest > _OLD_SECONDS else hint
+    yield finding(
         f"{waiting} messages wait in {wiring.queue_url.rpartition('/')[2]}, and none was received "
         f"in {_LOOKED_BACK.seconds // 60} minutes",
-        "who bounces goes on being mailed",
-        "See the worker's log; if none is deployed, start one: sesbounce run",
+        "the sender keeps mailing addresses that bounce",
+        "Read the worker's log; if no worker is deployed, start one: sesbounce run",
     )
 
 
 def waiting_dead_letters(wiring: Wiring, session: boto3.Session) -> dict[str, int]:
-    """How many messages each dead-letter queue holds, by its URL; without those that are empty.
+    """The number of messages in each dead-letter queue that is not empty, by the queue's URL.
 
-    A queue that is gone holds none.
+    A queue that does not exist is left out.
     """
     client: SQSClient = session.client("sqs")
     found = {}
@@ -93,18 +93,16 @@ def waiting_dead_letters(wiring: Wiring, session: boto3.Session) -> dict[str, in
 
 
 def how_to_redrive(wiring: Wiring, url: str) -> str:
-    """How to look at dead letters and get them handled.
+    """The commands that read dead letters and return them to the worker.
 
     SQS moves messages back to a queue only; those of the subscription came from a topic.
     https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_StartMessageMoveTask.html
     """
-    look = f"Look: aws sqs receive-message --queue-url {url} --visibility-timeout 0"
+    read = f"Read them: aws sqs receive-message --queue-url {url} --visibility-timeout 0"
     if url == wiring.dlq_url:
-        arn = wiring.dlq_arn
-        return (
-            f"{look}; once the reason is gone: aws sqs start-message-move-task --source-arn {arn}"
-        )
-    return f"{look}; once the reason is gone, send each body to {wiring.queue_url}"
+        move = f"aws sqs start-message-move-task --source-arn {wiring.dlq_arn}"
+        return f"{read}; when the cause is removed, move them back: {move}"
+    return f"{read}; when the cause is removed, send each body to {wiring.queue_url}"
 
 
 def _written_by_topic(
@@ -119,10 +117,13 @@ def _written_by_topic(
         "aws:SourceAccount": wiring.account,
         "aws:SecureTransport": "true",
     }
-    if not lets(attributes.get("Policy"), Call(_SNS, "sqs:SendMessage", arn, context)):
+    request = Request(
+        action="sqs:SendMessage", resource=arn, principal=("Service", _SNS), context=context
+    )
+    if not allows(attributes.get("Policy"), request):
         yield broken(
             f"the policy of {whose} does not let the topic send to it",
-            "SNS can't deliver there, and each message is lost",
+            "SNS can't deliver to it, and each message is lost",
             _REDO,
         )
     key_id = attributes.get("KmsMasterKeyId")
@@ -136,7 +137,7 @@ def _attributes(session: boto3.Session, url: str) -> Mapping[str, str]:
 
 
 def _metric(client: "CloudWatchClient", wiring: Wiring, name: str, statistic: str) -> float:
-    """The greatest value of one of SQS's metrics in the time looked back on; 0 without any."""
+    """The greatest value of one of SQS's metrics in the last 15 minutes; 0 without any."""
     now = datetime.now(UTC)
     answer = client.get_metric_data(
         StartTime=now - _LOOKED_BACK,

@@ -1,4 +1,4 @@
-"""The worker's service: as many tasks run as should."""
+"""Checks the worker's service in ECS: its tasks run, from the declared definition."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,7 @@ from sesbounce.doctor.finding import Finding, broken, hint
 
 
 def service(wiring: Wiring, session: boto3.Session) -> Iterator[Finding]:
-    """The service is there, and runs what is declared."""
+    """The service exists, and runs the declared task definition."""
     if wiring.service is None:
         return
     answer = session.client("ecs").describe_services(
@@ -19,16 +19,16 @@ def service(wiring: Wiring, session: boto3.Session) -> Iterator[Finding]:
     if not active:
         yield broken(
             f"there is no service {wiring.service.name}",
-            "nobody reads the queue",
-            "Make it again: make deploy",
+            "no worker reads the queue",
+            "Recreate it: make deploy",
         )
         return
     (found,) = active
     if found["desiredCount"] and not found["runningCount"]:
         yield broken(
             f"none of {found['desiredCount']} tasks of {wiring.service.name} runs",
-            "nobody reads the queue",
-            f"See why: aws logs tail {wiring.service.log_group} --since 1h, and the service's "
+            "no worker reads the queue",
+            f"Find out why: aws logs tail {wiring.service.log_group} --since 1h, and the service's "
             "events in the ECS console",
         )
     if found["taskDefinition"] != wiring.service.task_definition:
@@ -36,5 +36,5 @@ def service(wiring: Wiring, session: boto3.Session) -> Iterator[Finding]:
             f"{wiring.service.name} runs {found['taskDefinition'].rpartition('/')[2]}, but "
             f"{wiring.service.task_definition.rpartition('/')[2]} is declared",
             "ECS has rolled a deployment back, or somebody else has deployed",
-            "See the service's events in the ECS console, and make deploy again",
+            "Read the service's events in the ECS console, then run make deploy",
         )

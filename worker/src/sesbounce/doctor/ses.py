@@ -1,4 +1,4 @@
-"""SES's end: who sends, and whether SES tells the topic what became of it."""
+"""Checks SES: identities may send, and SES publishes events of their mail to the topic."""
 
 from collections.abc import Iterator, Sequence
 from itertools import islice
@@ -13,37 +13,38 @@ if TYPE_CHECKING:
     from types_boto3_ses.client import SESClient
     from types_boto3_ses.type_defs import IdentityNotificationAttributesTypeDef
 
-_AT_ONCE = 100  # as many identities as SES takes in one call
-_REDO = "Attach it again: make deploy"
+_AT_ONCE = 100  # the most identities that SES takes in one call
+_REDO = "Attach the topic: make deploy"
 
-# Its account. LocalStack takes an identity's topics, and does not read them back.
+# The account of LocalStack, which accepts the topics of an identity and never returns them.
 _LOCALSTACK = "000000000000"
 
-# Which event types only the second API tells.
+# The event types that only SES's second API knows.
 _OF_V2 = frozenset({"DELIVERYDELAY", "SUBSCRIPTION"})
 
 
 def identities(wiring: Wiring, session: boto3.Session) -> Iterator[Finding]:
-    """Each identity is verified, and tells the topic what it should."""
+    """Each identity is verified, and SES publishes its declared notifications to the topic."""
     if not wiring.identities and not wiring.configuration_sets:
         yield hint(
             "nothing publishes to the topic",
-            "no bounce and no complaint is told",
-            "Name your SES identities in the variable identities, and make deploy",
+            "no bounce and no complaint reaches the worker",
+            "Add your SES identities to the variable identities, and run make deploy",
         )
     client: SESClient = session.client("ses")
     for names in _batches(list(wiring.identities)):
         answer = client.get_identity_verification_attributes(Identities=names)
         statuses = answer["VerificationAttributes"]
-        told = client.get_identity_notification_attributes(Identities=names)
+        notified = client.get_identity_notification_attributes(Identities=names)
+        notifications = notified["NotificationAttributes"]
         for name in names:
             status = statuses[name]["VerificationStatus"] if name in statuses else "NotStarted"
             yield from _verification(name, status)
-            yield from _notifications(wiring, name, told["NotificationAttributes"].get(name))
+            yield from _notifications(wiring, name, notifications.get(name))
 
 
-def addresses_of_their_own(wiring: Wiring, session: boto3.Session) -> Iterator[Finding]:
-    """No address of a domain has settings of its own, which count more than the domain's.
+def address_identities(wiring: Wiring, session: boto3.Session) -> Iterator[Finding]:
+    """No address of a domain is an identity too, whose settings override the domain's.
 
     https://docs.aws.amazon.com/ses/latest/dg/configure-identities.html
     """
@@ -59,42 +60,42 @@ def addresses_of_their_own(wiring: Wiring, session: boto3.Session) -> Iterator[F
         if address not in wiring.identities and address.rpartition("@")[2].lower() in domains
     ]
     for names in _batches(own):
-        told = client.get_identity_notification_attributes(Identities=names)
-        for name, attributes in told["NotificationAttributes"].items():
+        notified = client.get_identity_notification_attributes(Identities=names)
+        for name, attributes in notified["NotificationAttributes"].items():
             if attributes.get("BounceTopic") != wiring.topic_arn:
                 yield hint(
-                    f"the address {name} is an identity of its own beside its domain",
-                    "its settings count more than the domain's, and it does not tell our topic",
+                    f"the address {name} is an identity beside its domain",
+                    "its settings override the domain's, and do not name the topic",
                     "Add it to the variable identities, or delete that identity",
                 )
 
 
 def configuration_sets(wiring: Wiring, session: boto3.Session) -> Iterator[Finding]:
-    """Each configuration set tells the topic what it should."""
+    """Each configuration set publishes its declared event types to the topic."""
     for name, types in wiring.configuration_sets.items():
-        told = _event_types(wiring, session, name, types)
-        if missing := types - told:
+        published = _event_types(wiring, session, name, types)
+        if missing := types - published:
             yield broken(
-                f"the configuration set {name} does not tell the topic of "
-                f"{', '.join(sorted(missing))}",
-                "of mail that is sent with it, these never reach the worker",
+                f"the configuration set {name} does not publish {', '.join(sorted(missing))} to "
+                "the topic",
+                "these events of mail that is sent with it never reach the worker",
                 _REDO,
             )
 
 
 def account(wiring: Wiring, session: boto3.Session) -> Iterator[Finding]:
-    """The account may send, to whom it likes."""
+    """SES lets the account send mail, to any address."""
     answer = session.client("sesv2").get_account()
     if not answer.get("SendingEnabled", True):
         yield broken(
             f"SES has stopped sending in {wiring.region}",
             "no mail leaves the account",
-            "See AWS's mails and the SES console for the reason, and ask for a review",
+            "Read the reason in AWS's mails and the SES console, and ask for a review",
         )
     if answer.get("EnforcementStatus", "HEALTHY") == "PROBATION":
         yield hint(
             f"SES has the account under review in {wiring.region}",
-            "sending is stopped next if bounces or complaints stay too many",
+            "SES stops its sending next, if the bounce or complaint rate stays too high",
             "See the reputation metrics in the SES console",
         )
     if not answer.get("ProductionAccessEnabled", True):
@@ -106,42 +107,42 @@ def account(wiring: Wiring, session: boto3.Session) -> Iterator[Finding]:
 
 
 def _verification(name: str, status: str) -> Iterator[Finding]:
-    why = "SES does not send from it"
+    why = "SES does not send mail from it"
     if status == "Pending":
         remedy = (
-            "Open the link that SES has mailed to it"
+            "Open the link in the mail that SES has sent to it"
             if "@" in name
-            else "Put the records that the SES console shows into its DNS"
+            else "Add the records that the SES console shows to its DNS"
         )
         yield hint(f"the identity {name} is not verified yet", why, remedy)
     elif status != "Success":
         yield broken(
             f"the identity {name} is not verified (SES says: {status})",
             why,
-            "Verify it in the SES console; is this the region it is in?",
+            "Verify it in the SES console, in the region of the stack",
         )
 
 
 def _notifications(
-    wiring: Wiring, name: str, told: "IdentityNotificationAttributesTypeDef | None"
+    wiring: Wiring, name: str, found: "IdentityNotificationAttributesTypeDef | None"
 ) -> Iterator[Finding]:
-    if told is None or wiring.account == _LOCALSTACK:
+    if found is None or wiring.account == _LOCALSTACK:
         yield hint(
-            f"what SES tells of the identity {name} can't be read",
-            "so it is not known whether the topic is attached to it",
-            "Look in the SES console: identity, notifications",
+            f"the notifications of the identity {name} can't be read",
+            "SES may not publish them to the topic",
+            "Look at the identity's notifications in the SES console",
         )
         return
     topics = {
-        "Bounce": told.get("BounceTopic"),
-        "Complaint": told.get("ComplaintTopic"),
-        "Delivery": told.get("DeliveryTopic"),
+        "Bounce": found.get("BounceTopic"),
+        "Complaint": found.get("ComplaintTopic"),
+        "Delivery": found.get("DeliveryTopic"),
     }
     missing = [kind for kind in wiring.identities[name] if topics[kind] != wiring.topic_arn]
     if missing:
         yield broken(
-            f"the identity {name} does not tell the topic of {', '.join(sorted(missing))}",
-            "of mail that is sent from it, these never reach the worker",
+            f"the identity {name} does not publish {', '.join(sorted(missing))} to the topic",
+            "these notifications of mail that is sent from it never reach the worker",
             _REDO,
         )
 
@@ -149,7 +150,10 @@ def _notifications(
 def _event_types(
     wiring: Wiring, session: boto3.Session, name: str, wanted: frozenset[str]
 ) -> set[str]:
-    """What a configuration set tells the topic, by the API that knows what is wanted."""
+    """The event types that a configuration set publishes to the topic.
+
+    Only an API of SES that knows some of the wanted types is called.
+    """
     found: set[str] = set()
     if wanted - _OF_V2:
         described = session.client("ses").describe_configuration_set(

@@ -1,4 +1,4 @@
-"""The topic: SES may publish to it, and it sends to the queue and to people."""
+"""Checks the topic: SES may publish to it, and SNS delivers to the queue and to people."""
 
 import json
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ import boto3
 
 from sesbounce.doctor.declared import Wiring
 from sesbounce.doctor.finding import Finding, broken, hint
-from sesbounce.doctor.iam import Call, lets
+from sesbounce.doctor.iam import Request, allows
 from sesbounce.doctor.keys import key
 
 if TYPE_CHECKING:
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 PENDING = "PendingConfirmation"
 _SES = "ses.amazonaws.com"
-_REDO = "Put it back: make deploy"
+_REDO = "Restore it: make deploy"
 
 
 def topic(wiring: Wiring, session: boto3.Session) -> Iterator[Finding]:
-    """SES may publish to the topic for whoever sends, and use its key."""
+    """SES may publish to the topic for each identity and configuration set, and use its key."""
     client: SNSClient = session.client("sns")
     attributes = client.get_topic_attributes(TopicArn=wiring.topic_arn)["Attributes"]
     sources = [
@@ -33,10 +33,16 @@ def topic(wiring: Wiring, session: boto3.Session) -> Iterator[Finding]:
             "aws:SourceArn": source,
             "aws:SecureTransport": "true",
         }
-        if not lets(attributes.get("Policy"), Call(_SES, "sns:Publish", wiring.topic_arn, context)):
+        request = Request(
+            action="sns:Publish",
+            resource=wiring.topic_arn,
+            principal=("Service", _SES),
+            context=context,
+        )
+        if not allows(attributes.get("Policy"), request):
             yield broken(
                 f"the policy of the topic does not let SES publish for {source}",
-                "SES drops what it has to tell",
+                "SES drops each of its events",
                 _REDO,
             )
     key_id = attributes.get("KmsMasterKeyId")
@@ -44,47 +50,48 @@ def topic(wiring: Wiring, session: boto3.Session) -> Iterator[Finding]:
 
 
 def subscription(wiring: Wiring, session: boto3.Session) -> Iterator[Finding]:
-    """The queue gets everything, as declared, and what can't be delivered is kept."""
+    """The queue receives every message in the declared form; SNS keeps what it can't deliver."""
     client: SNSClient = session.client("sns")
     answer = client.get_subscription_attributes(SubscriptionArn=wiring.subscription_arn)
     attributes = answer["Attributes"]
     if attributes.get(PENDING) == "true":
         yield broken(
-            "the queue's subscription is not confirmed", "the topic sends nothing to it", _REDO
+            "the queue's subscription is not confirmed", "SNS sends nothing to the queue", _REDO
         )
     if attributes.get("Endpoint") != wiring.queue_arn:
         yield broken(
-            f"the subscription sends to {attributes.get('Endpoint')}",
-            "nothing reaches the queue that the worker reads",
+            f"the queue's subscription sends to {attributes.get('Endpoint')} instead",
+            "no message reaches the queue that the worker reads",
             _REDO,
         )
     if attributes.get("FilterPolicy", "{}") not in ("", "{}"):
         yield broken(
             "the queue's subscription has a filter",
-            "what does not pass it never reaches the worker",
-            "Take it away in the SNS console",
+            "messages that do not match it never reach the worker",
+            "Remove it in the SNS console",
         )
     yield from _envelope(wiring, raw=attributes.get("RawMessageDelivery") == "true")
     if _target(attributes.get("RedrivePolicy")) != wiring.subscription_dlq_arn:
         yield broken(
-            "the queue's subscription has not the dead-letter queue that is declared",
-            "what SNS can't deliver is gone",
+            "the queue's subscription does not have the declared dead-letter queue",
+            "messages that SNS can't deliver are lost",
             _REDO,
         )
 
 
 def people(wiring: Wiring, session: boto3.Session) -> Iterator[Finding]:
-    """Whoever is to get each bounce by e-mail has said yes."""
+    """Every subscriber by e-mail has confirmed."""
     if waiting := pending(wiring.topic_arn, session):
         yield hint(
-            f"{waiting} of the people who are to get each bounce have not confirmed",
-            "SNS sends them nothing",
-            "Each has to open the link in SNS's mail, within three days; then make deploy again",
+            f"{waiting} e-mail subscriptions to the topic are not confirmed",
+            "SNS sends nothing to their addresses",
+            "Each subscriber has to open the link in SNS's mail within three days; "
+            "run make deploy afterwards",
         )
 
 
 def pending(topic_arn: str, session: boto3.Session) -> int:
-    """How many e-mail subscriptions wait for a yes."""
+    """The number of e-mail subscriptions to a topic that are not confirmed."""
     client: SNSClient = session.client("sns")
     pages = client.get_paginator("list_subscriptions_by_topic").paginate(TopicArn=topic_arn)
     return sum(
@@ -99,15 +106,15 @@ def _envelope(wiring: Wiring, *, raw: bool) -> Iterator[Finding]:
         yield broken(
             f"raw message delivery is {'on' if raw else 'off'}, but declared "
             f"{'on' if wiring.raw else 'off'}",
-            "messages come in another form than their readers expect",
+            "messages arrive in another form than their readers expect",
             _REDO,
         )
     if raw and wiring.needs_envelope:
         yield broken(
-            "raw message delivery is on, but the worker believes certain topics only",
-            "without the envelope no message names its topic: all go to the dead-letter queue",
-            "Set raw_message_delivery = false, or have the worker without SESBOUNCE_TOPIC_ARNS and "
-            "SESBOUNCE_VERIFY_SIGNATURES",
+            "raw message delivery is on, but the worker accepts messages of certain topics only",
+            "a message without envelope names no topic, so each goes to the dead-letter queue",
+            "Set raw_message_delivery = false, or remove SESBOUNCE_TOPIC_ARNS and "
+            "SESBOUNCE_VERIFY_SIGNATURES from the worker's settings",
         )
 
 
