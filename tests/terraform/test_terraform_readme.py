@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from scripts.terraform.docs import blocks, main, tables
-from tests.terraform.conftest import SOURCE, Terraform
+from tests.terraform.conftest import SOURCE, Terraform, assert_passed
 
 MODULES = sorted(file.parent.name for file in SOURCE.glob("modules/*/versions.tf"))
 
@@ -67,15 +67,16 @@ def test_a_readme_without_a_place_for_the_tables_is_said(
     assert "lacks the lines" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("name", MODULES)
-def test_the_usage_is_valid(terraform: Terraform, name: str) -> None:
-    (usage,) = re.findall(
-        r"^## Usage\n.*?^```hcl\n(.*?)^```$", readme(name), re.MULTILINE | re.DOTALL
-    )
-    assert f'source = "./modules/{name}"' in usage
-    folder = terraform.root / "terraform" / f"usage_{name}"
+def test_the_usages_are_valid(terraform: Terraform) -> None:
+    """All at once: each module's usage is a file of one configuration."""
+    folder = terraform.root / "terraform" / "usages"
     folder.mkdir()
-    (folder / "main.tf").write_text(usage.replace('"./modules/', '"../modules/'))
+    for name in MODULES:
+        (usage,) = re.findall(
+            r"^## Usage\n.*?^```hcl\n(.*?)^```$", readme(name), re.MULTILINE | re.DOTALL
+        )
+        assert f'source = "./modules/{name}"' in usage
+        (folder / f"{name}.tf").write_text(usage.replace('"./modules/', '"../modules/'))
     result = terraform.validate(folder.name)
     assert result["diagnostics"] == []
     assert result["valid"]
@@ -101,6 +102,16 @@ def test_the_stack_passes_the_feedback_queue_on_as_it_is() -> None:
             assert {key: said_by_stack[name].get(key) for key in keys} == told, name
 
 
+EXAMPLE_RUN = """\
+mock_provider "aws" {
+  source          = "./tests/mocks"
+  override_during = plan
+}
+
+run "example" {
+  command = plan
+}
+"""
 OPTIONAL = re.compile(r"(\w+) = optional\((.*?)(?:, (.*))?\)$")
 
 
@@ -147,18 +158,12 @@ def test_the_example_is_taken_with_all_that_is_commented_out(terraform: Terrafor
     # Prose begins with a capital letter; code doesn't. A key is made or given, not both.
     code = re.sub(r"^( *)# (?=[a-z\"} ])", r"\1", example, flags=re.MULTILINE)
     code = re.sub(r"^kms_key_arn .*\n", "", code, flags=re.MULTILINE)
-    stack = (SOURCE / "tests/stack.tftest.hcl").read_text("utf-8")
-    mock = stack[stack.index("mock_provider") : stack.index("\nvariables {")]
-    run = 'run "example" {\n  command = plan\n}\n'
     test = terraform.root / "terraform/tests/example.tftest.hcl"
-    test.write_text(f"{mock}\nvariables {{\n{code}}}\n\n{run}")
+    test.write_text(f"{EXAMPLE_RUN}\nvariables {{\n{code}}}\n")
     try:
-        report = terraform.test(".", "-filter=tests/example.tftest.hcl")
+        assert_passed(terraform.test(".", test.name))
     finally:
         test.unlink()
-    assert [line["@message"] for line in report if line["type"] == "diagnostic"] == []
-    (summary,) = [line["test_summary"] for line in report if line["type"] == "test_summary"]
-    assert summary["passed"] == 1
     _all_attributes_are_known(code)
 
 

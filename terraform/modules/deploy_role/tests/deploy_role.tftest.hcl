@@ -2,15 +2,8 @@
 # the policies allow and deny is asked of them by tests/terraform/test_policies.py.
 
 mock_provider "aws" {
+  source          = "../../tests/mocks"
   override_during = plan
-
-  mock_resource "aws_iam_openid_connect_provider" {
-    defaults = { arn = "arn:aws:iam::123456789012:oidc-provider/token.actions.githubusercontent.com" }
-  }
-
-  mock_resource "aws_iam_policy" {
-    defaults = { arn = "arn:aws:iam::123456789012:policy/sesbounce-deploy" }
-  }
 }
 
 variables {
@@ -172,133 +165,59 @@ run "tags" {
   }
 }
 
+# What is refused. One run gives wrong values to many variables, and Terraform must refuse each of
+# them. Where the rule of one variable reads another, their wrong values are in different runs:
+# Terraform does not evaluate a rule that reads a refused variable.
 
-run "bad_name" {
+run "wildcards" {
   command = plan
 
   variables {
-    name = "ses*"
+    name         = "ses*"
+    other_names  = ["*"]
+    repository   = "acme/*"
+    branches     = ["*"]
+    state_bucket = "*"
+    state_key    = "*"
   }
 
-  expect_failures = [var.name]
+  expect_failures = [
+    var.name,
+    var.other_names,
+    var.repository,
+    var.branches,
+    var.state_bucket,
+    var.state_key,
+  ]
 }
 
-run "bad_other_name" {
+run "wrong_values" {
   command = plan
 
   variables {
-    other_names = ["*"]
+    repository        = "mail" # no owner
+    branches          = []     # and no environment: nobody could take the role
+    oidc_provider_arn = "arn:aws:iam::123456789012:oidc-provider/example.com"
+    region            = "eu-west"
+    account_id        = "1234"
   }
 
-  expect_failures = [var.other_names]
+  expect_failures = [
+    var.repository,
+    var.branches,
+    var.oidc_provider_arn,
+    var.region,
+    var.account_id,
+  ]
 }
 
-run "any_repository" {
+run "more_wrong_values" {
   command = plan
 
   variables {
-    repository = "acme/*"
-  }
-
-  expect_failures = [var.repository]
-}
-
-run "no_owner" {
-  command = plan
-
-  variables {
-    repository = "mail"
-  }
-
-  expect_failures = [var.repository]
-}
-
-run "empty_owner" {
-  command = plan
-
-  variables {
-    repository = "/mail"
-  }
-
-  expect_failures = [var.repository]
-}
-
-run "any_branch" {
-  command = plan
-
-  variables {
-    branches = ["*"]
-  }
-
-  expect_failures = [var.branches]
-}
-
-run "nobody" {
-  command = plan
-
-  variables {
-    branches = []
-  }
-
-  expect_failures = [var.branches]
-}
-
-run "any_environment" {
-  command = plan
-
-  variables {
+    repository   = "/mail" # an empty owner
     environments = ["*"]
   }
 
-  expect_failures = [var.environments]
-}
-
-run "other_provider" {
-  command = plan
-
-  variables {
-    oidc_provider_arn = "arn:aws:iam::123456789012:oidc-provider/example.com"
-  }
-
-  expect_failures = [var.oidc_provider_arn]
-}
-
-run "no_region" {
-  command = plan
-
-  variables {
-    region = "eu-west"
-  }
-
-  expect_failures = [var.region]
-}
-
-run "no_account" {
-  command = plan
-
-  variables {
-    account_id = "1234"
-  }
-
-  expect_failures = [var.account_id]
-}
-
-run "any_bucket" {
-  command = plan
-
-  variables {
-    state_bucket = "*"
-  }
-
-  expect_failures = [var.state_bucket]
-}
-
-run "any_key" {
-  command = plan
-
-  variables {
-    state_key = "*"
-  }
-
-  expect_failures = [var.state_key]
+  expect_failures = [var.repository, var.environments]
 }

@@ -1,11 +1,8 @@
 # What is planned, without AWS: `terraform test`. Needs Terraform 1.11 for `override_during`.
 
 mock_provider "aws" {
+  source          = "../../tests/mocks"
   override_during = plan
-
-  mock_resource "aws_sns_topic" {
-    defaults = { arn = "arn:aws:sns:eu-west-1:123456789012:sesbounce-feedback" }
-  }
 }
 
 override_resource {

@@ -1,42 +1,8 @@
 # What is planned, without AWS: `terraform test`. Needs Terraform 1.11 for `override_during`.
 
 mock_provider "aws" {
+  source          = "../../tests/mocks"
   override_during = plan
-
-  mock_resource "aws_cloudwatch_log_group" {
-    defaults = { arn = "arn:aws:logs:eu-west-1:123456789012:log-group:/ecs/sesbounce" }
-  }
-
-  mock_resource "aws_ecs_cluster" {
-    defaults = { arn = "arn:aws:ecs:eu-west-1:123456789012:cluster/sesbounce" }
-  }
-
-  mock_resource "aws_ecr_repository" {
-    defaults = {
-      arn            = "arn:aws:ecr:eu-west-1:123456789012:repository/sesbounce"
-      repository_url = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/sesbounce"
-    }
-  }
-
-  mock_resource "aws_ecs_task_definition" {
-    defaults = { arn = "arn:aws:ecs:eu-west-1:123456789012:task-definition/sesbounce:1" }
-  }
-
-  mock_resource "aws_appautoscaling_policy" {
-    defaults = { arn = "arn:aws:autoscaling:eu-west-1:123456789012:scalingPolicy:1" }
-  }
-
-  mock_resource "aws_iam_role" {
-    defaults = { arn = "arn:aws:iam::123456789012:role/sesbounce" }
-  }
-
-  mock_data "aws_vpc" {
-    defaults = { id = "vpc-default" }
-  }
-
-  mock_data "aws_subnets" {
-    defaults = { ids = ["subnet-a", "subnet-b"] }
-  }
 }
 
 variables {
