@@ -1,4 +1,4 @@
-# What the whole stack plans, without AWS. Needs Terraform 1.11 for `override_during`.
+# What Terraform plans for the whole stack, without AWS. Needs Terraform 1.11 for `override_during`.
 
 mock_provider "aws" {
   source          = "./tests/mocks"
@@ -47,7 +47,7 @@ run "without_any_variable" {
     error_message = "No role for GitHub and no key must be made unasked."
   }
 
-  # The stack is whole, but it warns.
+  # Terraform plans the whole stack, but warns.
   expect_failures = [check.something_publishes, check.somebody_hears_alarms]
 }
 

@@ -1,4 +1,4 @@
-# The example as it is planned, without LocalStack. Needs Terraform 1.11 for `override_during`.
+# What Terraform plans for the example, without LocalStack. Needs Terraform 1.11 for `override_during`.
 
 mock_provider "aws" {
   source          = "../../tests/mocks"

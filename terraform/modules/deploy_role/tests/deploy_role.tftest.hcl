@@ -1,5 +1,5 @@
-# What is planned, and what is refused, without AWS. Needs Terraform 1.11 for `override_during`. What
-# the policies allow and deny is asked of them by tests/terraform/test_policies.py.
+# What Terraform plans and what it refuses, without AWS. Needs Terraform 1.11 for `override_during`.
+# tests/terraform/test_policies.py checks what the policies allow and deny.
 
 mock_provider "aws" {
   source          = "../../tests/mocks"
@@ -165,7 +165,7 @@ run "tags" {
   }
 }
 
-# What is refused. One run gives wrong values to many variables, and Terraform must refuse each of
+# What Terraform refuses. One run gives wrong values to many variables, and Terraform must refuse each of
 # them. Where the rule of one variable reads another, their wrong values are in different runs:
 # Terraform does not evaluate a rule that reads a refused variable.
 

@@ -1,4 +1,4 @@
-# What is planned, without AWS: `terraform test`. Needs Terraform 1.11 for `override_during`.
+# What Terraform plans, without AWS: `terraform test`. Needs Terraform 1.11 for `override_during`.
 
 mock_provider "aws" {
   source          = "../../tests/mocks"

@@ -1,4 +1,4 @@
-# What is refused. One run gives wrong values to many variables, and Terraform must refuse each of
+# What Terraform refuses. One run gives wrong values to many variables, and Terraform must refuse each of
 # them. Where the rule of one variable reads another, their wrong values are in different runs:
 # Terraform does not evaluate a rule that reads a refused variable.
 

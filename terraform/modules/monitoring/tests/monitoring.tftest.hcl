@@ -1,4 +1,4 @@
-# What is planned, and what is refused, without AWS. Needs Terraform 1.11 for `override_during`.
+# What Terraform plans and what it refuses, without AWS. Needs Terraform 1.11 for `override_during`.
 
 mock_provider "aws" {
   source          = "../../tests/mocks"
@@ -176,7 +176,7 @@ run "dashboard" {
       strcontains(output.dashboard, "SEARCH('{sesbounce,Service,Reason} MetricName=\\\"AddressesSuppressed\\\" Service=\\\"feedback\\\"', 'Sum', 300)")
       && strcontains(output.dashboard, "SEARCH('{sesbounce,Service,Kind} MetricName=\\\"FactsRecorded\\\" Service=\\\"feedback\\\"', 'Sum', 300)")
     )
-    error_message = "Suppressions must be shown by reason, facts by kind."
+    error_message = "The dashboard must show suppressions by reason and events by kind."
   }
 }
 
@@ -221,7 +221,7 @@ run "tags" {
   }
 }
 
-# What is refused. One run gives wrong values to many variables, and Terraform must refuse each of
+# What Terraform refuses. One run gives wrong values to many variables, and Terraform must refuse each of
 # them. Where the rule of one variable reads another, their wrong values are in different runs:
 # Terraform does not evaluate a rule that reads a refused variable.
 

@@ -1,4 +1,4 @@
-# What is planned, without AWS: `terraform test`. Needs Terraform 1.11 for `override_during`.
+# What Terraform plans, without AWS: `terraform test`. Needs Terraform 1.11 for `override_during`.
 
 mock_provider "aws" {
   source          = "../../tests/mocks"
@@ -44,7 +44,7 @@ run "repository" {
   assert {
     condition = jsondecode(aws_ecr_lifecycle_policy.this[0].policy).rules == [{
       rulePriority = 1
-      description  = "Enough to roll back to."
+      description  = "Keep the last 20 images, to roll back to."
       selection    = { tagStatus = "any", countType = "imageCountMoreThan", countNumber = 20 }
       action       = { type = "expire" }
     }]
