@@ -15,9 +15,10 @@ variables {
   client_security_group_ids = { worker = "sg-worker" }
 }
 
-run "safe_by_default" {
+run "by_default" {
   command = plan
 
+  # It is safe and small.
   assert {
     condition = (
       aws_db_instance.this.storage_encrypted
@@ -46,11 +47,8 @@ run "safe_by_default" {
     )
     error_message = "It must be small."
   }
-}
 
-run "only_the_worker_connects" {
-  command = plan
-
+  # Only the worker connects.
   assert {
     condition = { for client, rule in aws_vpc_security_group_ingress_rule.this : client => "${rule.ip_protocol} ${rule.from_port} ${rule.to_port} ${rule.referenced_security_group_id}" } == {
       worker = "tcp 5432 5432 sg-worker"
@@ -67,11 +65,8 @@ run "only_the_worker_connects" {
     )
     error_message = "It must be in the given network."
   }
-}
 
-run "what_the_worker_gets" {
-  command = plan
-
+  # The worker gets a URL and a reference to the password.
   assert {
     condition     = output.url == "postgresql://sesbounce@sesbounce.abc.eu-west-1.rds.amazonaws.com:5432/sesbounce?sslmode=require"
     error_message = "The URL must demand TLS and hold no password."

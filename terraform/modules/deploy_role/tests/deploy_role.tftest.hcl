@@ -12,9 +12,10 @@ variables {
   account_id = "123456789012"
 }
 
-run "one_branch" {
+run "by_default" {
   command = plan
 
+  # The workflows of one branch assume the role.
   assert {
     condition = jsondecode(output.trust_policy) == {
       Version = "2012-10-17"
@@ -40,6 +41,22 @@ run "one_branch" {
       && aws_iam_openid_connect_provider.this[0].client_id_list == toset(["sts.amazonaws.com"])
     )
     error_message = "GitHub must be trusted for AWS only."
+  }
+
+  # The policies of the role.
+  assert {
+    condition     = keys(output.policies) == ["database", "feedback", "rights", "watch", "worker"]
+    error_message = "There must be a policy for each part, and none for a state elsewhere."
+  }
+
+  assert {
+    condition     = alltrue([for policy in output.policies : length(policy) <= 6144])
+    error_message = "IAM takes no policy of more than 6,144 characters."
+  }
+
+  assert {
+    condition     = keys(aws_iam_role_policy_attachment.this) == keys(output.policies) && alltrue([for attachment in aws_iam_role_policy_attachment.this : attachment.role == "sesbounce-deploy"])
+    error_message = "All policies must be attached to the role."
   }
 }
 
@@ -69,25 +86,6 @@ run "provider_that_exists" {
   assert {
     condition     = length(aws_iam_openid_connect_provider.this) == 0 && jsondecode(output.trust_policy).Statement[0].Principal.Federated == var.oidc_provider_arn
     error_message = "The given provider must be taken."
-  }
-}
-
-run "policies" {
-  command = plan
-
-  assert {
-    condition     = keys(output.policies) == ["database", "feedback", "rights", "watch", "worker"]
-    error_message = "There must be a policy for each part, and none for a state elsewhere."
-  }
-
-  assert {
-    condition     = alltrue([for policy in output.policies : length(policy) <= 6144])
-    error_message = "IAM takes no policy of more than 6,144 characters."
-  }
-
-  assert {
-    condition     = keys(aws_iam_role_policy_attachment.this) == keys(output.policies) && alltrue([for attachment in aws_iam_role_policy_attachment.this : attachment.role == "sesbounce-deploy"])
-    error_message = "All policies must be attached to the role."
   }
 }
 
