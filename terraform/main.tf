@@ -1,5 +1,5 @@
 locals {
-  # RDS, unless there is a database already. Without a worker nobody would use it.
+  # Terraform creates a database unless the user names one; without a worker, nobody would use it.
   creates_database = var.worker != null && var.database_url_secret_arn == null
 
   database_environment = merge([for database in module.database : { SESBOUNCE_DATABASE_URL = database.url }]...)
@@ -60,7 +60,7 @@ module "worker_service" {
   task_policy_arns = { consumer = module.queue_consumer.policy_arn }
 
   environment = merge(
-    # Raw messages do not say which topic they come from.
+    # Raw messages do not name their topic.
     var.raw_message_delivery ? {} : { SESBOUNCE_TOPIC_ARNS = module.feedback_queue.topic_arn },
     var.ses_suppression_list ? { SESBOUNCE_SES_SUPPRESSION_LIST = "true" } : {},
     local.database_environment,
@@ -120,7 +120,7 @@ module "monitoring" {
   dlq_arn              = module.feedback_queue.dlq_arn
   subscription_dlq_arn = module.feedback_queue.subscription_dlq_arn
 
-  # There is no service before there is an image.
+  # Without an image, there is no service to watch.
   worker = var.worker == null || var.worker_image == null ? null : {
     cluster_name = module.worker_service[0].cluster_name
     service_name = module.worker_service[0].service_name
@@ -143,7 +143,7 @@ module "deploy_role" {
   name        = var.name
   other_names = toset(compact([var.topic_name, var.queue_name]))
 
-  # Where we are, which the topic's ARN tells.
+  # The topic's ARN names the region and the account.
   region     = split(":", module.feedback_queue.topic_arn)[3]
   account_id = split(":", module.feedback_queue.topic_arn)[4]
 
@@ -161,13 +161,13 @@ check "something_publishes" {
       length(var.configuration_sets) > 0
       || anytrue([for identity in values(var.identities) : identity.notifications])
     )
-    error_message = "Nothing publishes to the topic yet: name your SES identities in var.identities, or your configuration sets in var.configuration_sets."
+    error_message = "SES publishes nothing to the topic yet: name your SES identities in var.identities, or your configuration sets in var.configuration_sets."
   }
 }
 
 check "somebody_hears_alarms" {
   assert {
     condition     = var.monitoring == null ? true : length(var.monitoring.alarm_emails) > 0
-    error_message = "Nobody hears the alarms yet: name people in var.monitoring.alarm_emails, or subscribe to the topic of the output alarm_topic_arn."
+    error_message = "Nobody receives the alarms yet: name people in var.monitoring.alarm_emails, or subscribe to the topic in the output alarm_topic_arn."
   }
 }

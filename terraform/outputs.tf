@@ -9,7 +9,7 @@ output "topic_name" {
 }
 
 output "topic_policy" {
-  description = "The topic's policy, JSON."
+  description = "Policy of the topic, in JSON."
   value       = module.feedback_queue.topic_policy
 }
 
@@ -24,17 +24,17 @@ output "queue_name" {
 }
 
 output "queue_url" {
-  description = "URL of the SQS queue, as the worker takes it."
+  description = "URL of the SQS queue, for the worker's `SESBOUNCE_QUEUE_URL`."
   value       = module.feedback_queue.queue_url
 }
 
 output "queue_policy" {
-  description = "The queue's policy, JSON."
+  description = "Policy of the queue, in JSON."
   value       = module.feedback_queue.queue_policy
 }
 
 output "dlq_arn" {
-  description = "ARN of the dead-letter queue: what the worker could not handle."
+  description = "ARN of the dead-letter queue, which receives the messages that the worker could not handle."
   value       = module.feedback_queue.dlq_arn
 }
 
@@ -44,7 +44,7 @@ output "dlq_url" {
 }
 
 output "dlq_policy" {
-  description = "The policy of the dead-letter queue, JSON."
+  description = "Policy of the dead-letter queue, in JSON."
   value       = module.feedback_queue.dlq_policy
 }
 
@@ -54,7 +54,7 @@ output "subscription_arn" {
 }
 
 output "subscription_dlq_arn" {
-  description = "ARN of the subscription's dead-letter queue: what SNS could not deliver."
+  description = "ARN of the subscription's dead-letter queue, which receives the messages that SNS could not deliver."
   value       = module.feedback_queue.subscription_dlq_arn
 }
 
@@ -64,37 +64,37 @@ output "subscription_dlq_url" {
 }
 
 output "subscription_dlq_policy" {
-  description = "The policy of the subscription's dead-letter queue, JSON."
+  description = "Policy of the subscription's dead-letter queue, in JSON."
   value       = module.feedback_queue.subscription_dlq_policy
 }
 
 output "identity_names" {
-  description = "The SES identities that publish to the topic."
+  description = "SES identities that publish to the topic."
   value       = module.feedback_queue.identity_names
 }
 
 output "configuration_set_names" {
-  description = "The SES configuration sets that publish to the topic."
+  description = "SES configuration sets that publish to the topic."
   value       = module.feedback_queue.configuration_set_names
 }
 
 output "domain_verification_tokens" {
-  description = "For each domain created here, the value of its TXT record `_amazonses.<domain>`: SES sends for the domain once that stands in its DNS."
+  description = "Value of the TXT record `_amazonses.<domain>` for each domain that Terraform creates. SES sends for the domain once its DNS has the record."
   value       = module.feedback_queue.domain_verification_tokens
 }
 
 output "kms_key_arn" {
-  description = "ARN of the KMS key that encrypts topic and queues; null where SQS manages the keys."
+  description = "ARN of the KMS key that encrypts the topic and the queues; null if SQS manages the keys."
   value       = module.feedback_queue.kms_key_arn
 }
 
 output "kms_key_policy" {
-  description = "The policy of the key that was made here, JSON; null without one."
+  description = "Policy of the KMS key that Terraform creates, in JSON; null without one."
   value       = module.feedback_queue.kms_key_policy
 }
 
 output "kms_key_statements" {
-  description = "The statements that the policy of a key of your own must hold, JSON."
+  description = "Statements that the policy of your own KMS key must contain, in JSON."
   value       = module.feedback_queue.kms_key_statements
 }
 
@@ -104,7 +104,7 @@ output "consumer_policy_arn" {
 }
 
 output "consumer_policy" {
-  description = "The consumer's policy, JSON."
+  description = "Policy of the consumer, in JSON."
   value       = module.queue_consumer.policy_json
 }
 
@@ -125,23 +125,23 @@ output "consumer_access_key_id" {
 }
 
 output "consumer_encrypted_secret_access_key" {
-  description = "Secret of the consumer's access key, encrypted for `access_key_pgp_key`, in base64; null without one."
+  description = "Secret of the consumer's access key, encrypted with `access_key_pgp_key`, in base64; null without one."
   value       = module.queue_consumer.encrypted_secret_access_key
   sensitive   = true
 }
 
 output "repository_url" {
-  description = "Where to push the worker's image; null without a repository."
+  description = "URL of the ECR repository for the worker's image; null without a repository."
   value       = one(module.worker_service[*].repository_url)
 }
 
 output "worker_image" {
-  description = "The worker's image that runs, by digest; null without a service."
+  description = "Image that the worker runs, by digest; null without a service."
   value       = one(module.worker_service[*].image)
 }
 
 output "worker_platform" {
-  description = "What the image has to be built for, e.g. `linux/arm64`; null without a worker."
+  description = "Platform that the image must be built for, for example `linux/arm64`; null without a worker."
   value       = one(module.worker_service[*].platform)
 }
 
@@ -161,17 +161,17 @@ output "task_definition_arn" {
 }
 
 output "task_role_arn" {
-  description = "ARN of the role that the worker has; null without a worker."
+  description = "ARN of the worker's role; null without a worker."
   value       = one(module.worker_service[*].task_role_arn)
 }
 
 output "trust_policy" {
-  description = "Who may take the roles of the worker and of ECS, JSON; null without a worker."
+  description = "Trust policy of the worker's role and of the role that ECS uses, in JSON; null without a worker."
   value       = one(module.worker_service[*].trust_policy)
 }
 
 output "execution_policy" {
-  description = "What ECS may do to start the worker, JSON; null without a worker."
+  description = "Policy of the role with which ECS starts the worker, in JSON; null without a worker."
   value       = one(module.worker_service[*].execution_policy)
 }
 
@@ -191,17 +191,17 @@ output "database_url" {
 }
 
 output "database_password_secret" {
-  description = "ARN of the secret that holds the database's password, and its key, as a task definition names them; null without a database."
+  description = "Reference to the database's password for a task definition: the ARN of the secret and the key in it; null without a database."
   value       = one(module.database[*].password_secret)
 }
 
 output "alarm_topic_arn" {
-  description = "ARN of the SNS topic that alarms go to; null without monitoring."
+  description = "ARN of the SNS topic to which CloudWatch publishes the alarms; null without monitoring."
   value       = one(module.monitoring[*].topic_arn)
 }
 
 output "alarm_topic_policy" {
-  description = "The policy of that topic, JSON; null without monitoring."
+  description = "Policy of that topic, in JSON; null without monitoring."
   value       = one(module.monitoring[*].topic_policy)
 }
 
@@ -216,16 +216,16 @@ output "dashboard_name" {
 }
 
 output "deploy_role_arn" {
-  description = "ARN of the role that GitHub's workflows deploy with; null without one."
+  description = "ARN of the role with which GitHub's workflows deploy; null without one."
   value       = one(module.deploy_role[*].role_arn)
 }
 
 output "deploy_role_trust_policy" {
-  description = "Who may take that role, JSON; null without one."
+  description = "Trust policy of that role, in JSON; null without one."
   value       = one(module.deploy_role[*].trust_policy)
 }
 
 output "deploy_role_policies" {
-  description = "What that role may do, JSON, by part of the stack; null without one."
+  description = "Policies of that role, in JSON, by part of the stack; null without one."
   value       = one(module.deploy_role[*].policies)
 }

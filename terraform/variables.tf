@@ -1,36 +1,36 @@
 variable "region" {
-  description = "AWS region, the one that SES sends from; null takes it from the environment (AWS_REGION)."
+  description = "AWS region that SES sends from; null takes the region from the environment (AWS_REGION)."
   type        = string
   default     = null
 }
 
 variable "name" {
-  description = "Names derive from it: the topic and the queue are called `<name>-feedback`, unless `topic_name` or `queue_name` says otherwise."
+  description = "Prefix of the resources' names. The topic and the queue are called `<name>-feedback`, unless `topic_name` or `queue_name` is set."
   type        = string
   default     = "sesbounce"
   nullable    = false
 
   validation {
-    # What ECR, IAM and RDS all take; the modules take more, each by itself.
+    # ECR, IAM and RDS all accept such a name; each module alone accepts more.
     condition     = can(regex("^[a-z](-?[a-z0-9]){0,50}$", var.name))
-    error_message = "name must be 1 to 51 lower-case letters, digits and single hyphens, begin with a letter and not end in a hyphen."
+    error_message = "name must have 1 to 51 characters: lower-case letters, digits and single hyphens. It must begin with a letter and must not end in a hyphen."
   }
 }
 
 variable "topic_name" {
-  description = "Name of the SNS topic, e.g. the classic `SESBounce`; null derives it from `name`."
+  description = "Name of the SNS topic, for example `SESBounce`; null derives it from `name`."
   type        = string
   default     = null
 }
 
 variable "queue_name" {
-  description = "Name of the SQS queue, e.g. the classic `SESBounceSQS`; null derives it from `name`. The dead-letter queues are called `<queue name>-dlq` and `<queue name>-subscription-dlq`."
+  description = "Name of the SQS queue, for example `SESBounceSQS`; null derives it from `name`. The dead-letter queues are called `<queue name>-dlq` and `<queue name>-subscription-dlq`."
   type        = string
   default     = null
 }
 
 variable "identities" {
-  description = "SES identities whose feedback goes to the topic, by address or domain. `create`: Terraform makes the identity, otherwise it exists. `notifications`: attach the topic to it. `include_original_headers`: repeat the mail's headers in each notification. `forward_feedback_by_email`: null leaves SES's own forwarding as it is."
+  description = "SES identities, by address or domain, whose feedback SES publishes to the topic. `create`: Terraform creates the identity; otherwise it must exist. `notifications`: Terraform attaches the topic to the identity. `include_original_headers`: SES repeats the mail's headers in each notification. `forward_feedback_by_email`: whether SES also sends the feedback by e-mail; null does not change the identity's setting."
   type = map(object({
     create                    = optional(bool, false)
     notifications             = optional(bool, true)
@@ -42,7 +42,7 @@ variable "identities" {
 }
 
 variable "configuration_sets" {
-  description = "SES configuration sets whose events go to the topic, by name. `create`: Terraform makes the set, otherwise it exists. `require_tls`: a set made here sends only to hosts that take TLS. `event_types`: what the set publishes, in place of `feedback_types`; besides those `DeliveryDelay`, `Subscription`, `Reject`, `RenderingFailure`, `Send`, `Open`, `Click`."
+  description = "SES configuration sets, by name, whose events SES publishes to the topic. `create`: Terraform creates the set; otherwise it must exist. `require_tls`: SES sends the mail of a set created here only to hosts that support TLS. `event_types`: the types that SES publishes for this set, in place of `feedback_types`: those, `DeliveryDelay`, `Subscription`, `Reject`, `RenderingFailure`, `Send`, `Open` and `Click`."
   type = map(object({
     create      = optional(bool, false)
     require_tls = optional(bool, false)
@@ -53,61 +53,61 @@ variable "configuration_sets" {
 }
 
 variable "feedback_types" {
-  description = "What SES publishes: `Bounce`, `Complaint`, `Delivery`. A delivery ends a run of soft bounces, at the price of one message for each mail sent."
+  description = "Types of feedback that SES publishes: `Bounce`, `Complaint`, `Delivery`. A delivery ends a run of soft bounces, but deliveries cost one message for each mail sent."
   type        = set(string)
   default     = ["Bounce", "Complaint"]
   nullable    = false
 }
 
 variable "notification_emails" {
-  description = "Addresses of people who get each bounce and complaint by e-mail (never deliveries). Each has to confirm once."
+  description = "E-mail addresses of people to whom SNS sends each bounce and complaint (never deliveries). Each person must confirm the subscription once."
   type        = set(string)
   default     = []
   nullable    = false
 }
 
 variable "raw_message_delivery" {
-  description = "Whether SQS gets what SES said as it is, without the SNS envelope. The envelope carries the topic and the signature that the worker can check, so it stays by default."
+  description = "Whether SNS delivers SES's notifications to the queue without the SNS envelope. The envelope carries the topic and the signature, which the worker can check, so SNS keeps it by default."
   type        = bool
   default     = false
   nullable    = false
 }
 
 variable "visibility_timeout_seconds" {
-  description = "How long a received message stays hidden from other receivers. At least six times what the handling of a batch takes: 120 gives it 20 seconds, and a message of a worker that died comes back after two minutes."
+  description = "Number of seconds for which SQS hides a received message from other receivers. Set it to at least six times the time that a worker needs for a batch: 120 allows 20 seconds. If a worker dies, SQS delivers its messages again after this time."
   type        = number
   default     = 120
   nullable    = false
 }
 
 variable "max_receive_count" {
-  description = "After how many receives without success SQS moves a message to the dead-letter queue."
+  description = "Number of unsuccessful receives after which SQS moves a message to the dead-letter queue."
   type        = number
   default     = 5
   nullable    = false
 }
 
 variable "create_kms_key" {
-  description = "Whether to make a KMS key that encrypts topic and queues, with a policy that lets SES and SNS use it. Without a key of your own, SQS encrypts the queues with keys that it manages, at no price."
+  description = "Whether Terraform creates a KMS key that encrypts the topic and the queues, with a policy that lets SES and SNS use it. Without a KMS key, SQS encrypts the queues with keys that it manages, free of charge."
   type        = bool
   default     = false
   nullable    = false
 }
 
 variable "kms_key_arn" {
-  description = "ARN of a KMS key of yours that encrypts topic and queues. Its policy must hold the statements of the output `kms_key_statements`, or SES and SNS lose messages without a word."
+  description = "ARN of your own KMS key, if it is to encrypt the topic and the queues. The key's policy must contain the statements of the output `kms_key_statements`; otherwise SES and SNS lose messages and report no error."
   type        = string
   default     = null
 }
 
 variable "worker_image" {
-  description = "The worker's image, by digest (`NAME@sha256:…`). `make deploy` builds it, pushes it and sets this. Null makes all but the task and the service: the repository has to be there before an image can be pushed to it."
+  description = "The worker's image, by digest (`NAME@sha256:…`). `make deploy` builds the image, pushes it and sets this variable. With null, Terraform creates everything except the task definition and the service: the repository must exist before an image can be pushed to it."
   type        = string
   default     = null
 }
 
 variable "worker" {
-  description = "The worker on Fargate; null leaves it out, and the database with it. `environment`: settings of the worker, e.g. `SESBOUNCE_STRIKE_OFF_SQL`. `secrets`: settings that are secret, by the ARN of a secret or parameter. `min_tasks` 0 stops it while the queue is empty. The rest is described in the module `worker_service`."
+  description = "The worker on Fargate; with null, Terraform creates no worker and no database. `environment`: settings of the worker, for example `SESBOUNCE_STRIKE_OFF_SQL`. `secrets`: settings that are secret, each by the ARN of a secret or parameter. `min_tasks` 0 stops the worker while the queue is empty. The module `worker_service` describes the other attributes."
   type = object({
     environment          = optional(map(string), {})
     secrets              = optional(map(string), {})
@@ -133,7 +133,7 @@ variable "worker" {
 }
 
 variable "network" {
-  description = "Where worker and database run; by default in the default VPC, whose subnets are public. `vpc_id` and `worker_subnet_ids` go together. `database_subnet_ids`: those of the worker, unless told otherwise. `assign_public_ip`: null gives the worker one in the default VPC only, to reach AWS without a NAT gateway."
+  description = "Network of the worker and the database; the default is the default VPC, whose subnets are public. Set `vpc_id` and `worker_subnet_ids` together. `database_subnet_ids`: null takes the worker's subnets. `assign_public_ip`: null gives the worker a public address in the default VPC only, so that it reaches AWS without a NAT gateway."
   type = object({
     vpc_id              = optional(string)
     worker_subnet_ids   = optional(list(string))
@@ -145,13 +145,13 @@ variable "network" {
 }
 
 variable "database_url_secret_arn" {
-  description = "ARN of a secret in Secrets Manager that holds the whole `SESBOUNCE_DATABASE_URL` of a database of yours (`ARN:KEY::` for one key of a JSON secret). Null makes a PostgreSQL in RDS for the worker."
+  description = "ARN of a secret in Secrets Manager that holds the whole `SESBOUNCE_DATABASE_URL` of your own database (`ARN:KEY::` for one key of a JSON secret). With null, Terraform creates a PostgreSQL in RDS for the worker."
   type        = string
   default     = null
 }
 
 variable "database" {
-  description = "The PostgreSQL in RDS that is made where there is a worker and no `database_url_secret_arn`. Described in the module `database`. Before you destroy it, apply with `deletion_protection = false`."
+  description = "The PostgreSQL in RDS, which Terraform creates if there is a worker and no `database_url_secret_arn`. The module `database` describes the attributes. Before you destroy the database, apply with `deletion_protection = false`."
   type = object({
     engine_version            = optional(string, "17")
     instance_class            = optional(string, "db.t4g.micro")
@@ -169,7 +169,7 @@ variable "database" {
 }
 
 variable "monitoring" {
-  description = "Alarms and a dashboard in CloudWatch; null leaves them out. `alarm_emails`: people who are told of alarms. The rest is described in the module `monitoring`."
+  description = "Alarms and a dashboard in CloudWatch; with null, Terraform creates none. `alarm_emails`: e-mail addresses of people to whom SNS sends the alarms. The module `monitoring` describes the other attributes."
   type = object({
     alarm_emails           = optional(set(string), [])
     watch_reputation       = optional(bool, true)
@@ -182,41 +182,41 @@ variable "monitoring" {
 }
 
 variable "ses_suppression_list" {
-  description = "Whether the worker keeps SES's own suppression list of the account in step: it gets the right to, and `SESBOUNCE_SES_SUPPRESSION_LIST` is set."
+  description = "Whether the worker also adds suppressed addresses to SES's own suppression list of the account and removes released ones. Terraform sets `SESBOUNCE_SES_SUPPRESSION_LIST` and gives the worker the rights."
   type        = bool
   default     = false
   nullable    = false
 }
 
 variable "consumer_may_redrive" {
-  description = "Whether the worker may also read the dead-letter queues, delete from them, and send messages back to the queue. Otherwise that takes the rights of a person."
+  description = "Whether the worker may also read the dead-letter queues, delete messages from them and send messages to the queue. With false, a person with these rights must redrive the messages."
   type        = bool
   default     = false
   nullable    = false
 }
 
 variable "create_consumer_user" {
-  description = "Whether to make an IAM user for a worker outside AWS, allowed to consume this queue and nothing else."
+  description = "Whether Terraform creates an IAM user for a worker outside AWS. The user may consume this queue and do nothing else."
   type        = bool
   default     = false
   nullable    = false
 }
 
 variable "create_consumer_access_key" {
-  description = "Whether to make an access key for that user. Needs `create_consumer_user` and `access_key_pgp_key`, so that the state holds only the encrypted secret."
+  description = "Whether Terraform creates an access key for that user. It needs `create_consumer_user` and `access_key_pgp_key`, so that the state holds only the encrypted secret."
   type        = bool
   default     = false
   nullable    = false
 }
 
 variable "access_key_pgp_key" {
-  description = "PGP public key, in base64 and unarmored (`gpg --export`), or `keybase:NAME`, that encrypts the access key's secret."
+  description = "PGP public key that encrypts the access key's secret: in base64 and unarmored (`gpg --export`), or `keybase:NAME`."
   type        = string
   default     = null
 }
 
 variable "github" {
-  description = "GitHub repository (`OWNER/NAME`) whose workflows may deploy this stack, by a role without keys; null makes none. `branches`, `environments`: who of it may. `oidc_provider_arn`: where the account has a provider for GitHub already. `state_bucket`, `state_key`: where the state is in S3."
+  description = "GitHub repository (`OWNER/NAME`) whose workflows may deploy this stack by assuming a role, without keys; with null, Terraform creates no role. `branches`, `environments`: branches and GitHub environments whose workflows may assume the role. `oidc_provider_arn`: ARN of the account's OIDC provider for GitHub, if there is one. `state_bucket`, `state_key`: S3 bucket and key of Terraform's state."
   type = object({
     repository        = string
     branches          = optional(set(string), ["main"])
@@ -229,7 +229,7 @@ variable "github" {
 }
 
 variable "tags" {
-  description = "More tags of everything here; `Application` and `ManagedBy` are set."
+  description = "Further tags of each resource; Terraform also sets `Application` and `ManagedBy`."
   type        = map(string)
   default     = {}
   nullable    = false

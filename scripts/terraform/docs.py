@@ -1,9 +1,9 @@
-"""The tables in the READMEs of the Terraform modules, made from what the modules say.
+"""Writes the tables in the READMEs of the Terraform modules and examples from their code.
 
-    python -m scripts.terraform.docs           # writes them anew
-    python -m scripts.terraform.docs --check   # only tells which are out of date
+    python -m scripts.terraform.docs           # writes the tables
+    python -m scripts.terraform.docs --check   # only names the READMEs that are out of date
 
-They are those of terraform-docs, between its own marks, without a binary to install.
+Tables and marks are those of terraform-docs, which would be one more binary to install.
 """
 
 import argparse
@@ -18,7 +18,8 @@ import hcl2
 
 from scripts import ScriptError
 
-MODULES = Path(__file__).resolve().parents[2] / "terraform" / "modules"
+_TERRAFORM = Path(__file__).resolve().parents[2] / "terraform"
+DOCUMENTED = (_TERRAFORM / "modules", _TERRAFORM / "examples")
 
 _BEGIN = "<!-- BEGIN_TF_DOCS -->\n"
 _END = "<!-- END_TF_DOCS -->\n"
@@ -29,7 +30,7 @@ class DocsError(ScriptError):
 
 
 def blocks(folder: Path, kind: str) -> dict[str, dict[str, Any]]:
-    """Return a module's blocks of one kind, `variable` or `output`, by name in their order."""
+    """Return a folder's blocks of one kind, `variable` or `output`, by name in their order."""
     return {
         name: {key: _plain(value) for key, value in block.items()}
         for entry in _parsed(folder / f"{kind}s.tf")[kind]
@@ -38,7 +39,7 @@ def blocks(folder: Path, kind: str) -> dict[str, dict[str, Any]]:
 
 
 def tables(folder: Path) -> str:
-    """Return what stands between the marks in a module's README."""
+    """Return the text between the marks in a folder's README; a table without rows is left out."""
     inputs = [
         (
             f"`{name}`",
@@ -52,18 +53,21 @@ def tables(folder: Path) -> str:
     outputs = [
         (f"`{name}`", output["description"]) for name, output in blocks(folder, "output").items()
     ]
+    resources = [(f"`{name}`",) for name in _resources(folder)]
     return "\n".join(
-        (
-            _table("Requirements", ("Name", "Version"), list(_requirements(folder))),
-            _table("Resources", ("Name",), [(f"`{name}`",) for name in _resources(folder)]),
-            _table("Inputs", ("Name", "Description", "Type", "Default", "Required"), inputs),
-            _table("Outputs", ("Name", "Description"), outputs),
+        _table(title, heads, rows)
+        for title, heads, rows in (
+            ("Requirements", ("Name", "Version"), list(_requirements(folder))),
+            ("Resources", ("Name",), resources),
+            ("Inputs", ("Name", "Description", "Type", "Default", "Required"), inputs),
+            ("Outputs", ("Name", "Description"), outputs),
         )
+        if rows
     )
 
 
-def written_anew(readme: Path) -> str:
-    """Return a README with its tables as they should be.
+def with_tables(readme: Path) -> str:
+    """Return the text of a README with its tables up to date.
 
     Raises:
         DocsError: the README lacks the marks.
@@ -109,7 +113,7 @@ def _parsed(file: Path) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """Take off the marks that the parser leaves on texts and expressions."""
+    """Remove the marks that the parser leaves on texts and expressions."""
     if isinstance(value, list):
         return [_plain(item) for item in value]
     if isinstance(value, str) and value.startswith('"'):
@@ -119,7 +123,7 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def main(arguments: Sequence[str] | None = None, modules: Path = MODULES) -> int:
+def main(arguments: Sequence[str] | None = None, documented: Sequence[Path] = DOCUMENTED) -> int:
     """Run the command line; returns the exit code."""
     parser = argparse.ArgumentParser(
         prog="python -m scripts.terraform.docs",
@@ -130,8 +134,8 @@ def main(arguments: Sequence[str] | None = None, modules: Path = MODULES) -> int
     check = parser.parse_args(arguments).check
     stale = []
     try:
-        for readme in sorted(modules.glob("*/README.md")):
-            new = written_anew(readme)
+        for readme in sorted(file for folder in documented for file in folder.glob("*/README.md")):
+            new = with_tables(readme)
             if new == readme.read_text("utf-8"):
                 continue
             stale.append(readme.parent.name)
@@ -141,7 +145,7 @@ def main(arguments: Sequence[str] | None = None, modules: Path = MODULES) -> int
         print(f"terraform_docs: {error}", file=sys.stderr)
         return 2
     for name in stale:
-        print(f"{name}: {'out of date' if check else 'written anew'}")
+        print(f"{name}: {'out of date' if check else 'written'}")
     return 1 if check and stale else 0
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from sesbounce.doctor.iam import Request, allows
-from tests.terraform.conftest import SOURCE, Terraform
+from tests.terraform.conftest import SOURCE, Report, Terraform, assert_passed
 
 ACCOUNT = "123456789012"
 OTHER_ACCOUNT = "999999999999"
@@ -44,9 +44,13 @@ Grants = Mapping[str, Iterable[str]]
 
 
 @pytest.fixture(scope="module")
-def rendered(terraform: Terraform) -> dict[str, dict[str, Any]]:
+def report(terraform: Terraform) -> Report:
+    return terraform.test(".", "rendered.tftest.hcl", "-verbose")
+
+
+@pytest.fixture(scope="module")
+def rendered(report: Report) -> dict[str, dict[str, Any]]:
     """The outputs of each run of the stack's own test, by the run's name."""
-    report = terraform.test(".", "-verbose", "-filter=tests/rendered.tftest.hcl")
     return {
         line["@testrun"]: {
             name: output["value"] for name, output in line["test_state"]["outputs"].items()
@@ -72,6 +76,10 @@ def deploy(full: dict[str, Any]) -> str:
     documents = [json.loads(policy) for policy in full["deploy_role_policies"].values()]
     statements = [statement for document in documents for statement in document["Statement"]]
     return json.dumps({"Version": "2012-10-17", "Statement": statements})
+
+
+def test_they_are_rendered_without_a_complaint(report: Report) -> None:
+    assert_passed(report)
 
 
 # --- What may run: the worker, and ECS to start it ----------------------------------------------

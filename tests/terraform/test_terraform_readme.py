@@ -1,4 +1,4 @@
-"""What the READMEs, the examples and the documents say is what the code says."""
+"""The READMEs, the examples and the documents agree with the code."""
 
 import json
 import re
@@ -7,9 +7,13 @@ from pathlib import Path
 import pytest
 
 from scripts.terraform.docs import blocks, main, tables
-from tests.terraform.conftest import SOURCE, Terraform
+from tests.terraform.conftest import FOLDERS, SOURCE, Terraform, assert_passed
 
 MODULES = sorted(file.parent.name for file in SOURCE.glob("modules/*/versions.tf"))
+EXAMPLES = sorted(file.parent.name for file in SOURCE.glob("examples/*/versions.tf"))
+DOCUMENTED = [folder for folder in FOLDERS if folder != "."]
+# Every module and example looks alike: whoever knows one finds their way in the others.
+FILES = {"main.tf", "variables.tf", "outputs.tf", "versions.tf", "README.md"}
 
 
 def module(name: str) -> Path:
@@ -24,11 +28,16 @@ def test_the_tables_are_those_of_today() -> None:
     assert main(["--check"]) == 0
 
 
-@pytest.mark.parametrize("name", MODULES)
+@pytest.mark.parametrize("name", DOCUMENTED)
+def test_each_module_and_example_has_the_same_files(name: str) -> None:
+    assert {file.name for file in (SOURCE / name).iterdir()} >= FILES
+
+
+@pytest.mark.parametrize("name", DOCUMENTED)
 def test_the_tables_name_everything(name: str) -> None:
     """Counted without the parser that made them."""
-    folder = module(name)
-    said = readme(name)
+    folder = SOURCE / name
+    said = (folder / "README.md").read_text("utf-8")
     for kind in ("variable", "output"):
         code = (folder / f"{kind}s.tf").read_text("utf-8")
         names = re.findall(rf'^{kind} "(\w+)" {{', code, re.MULTILINE)
@@ -41,7 +50,7 @@ def test_the_tables_name_everything(name: str) -> None:
             assert f"{of_type}.{its_name}`" in said
 
 
-def test_stale_tables_are_found_and_written_anew(
+def test_stale_tables_are_found_and_written(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     copy = tmp_path / "queue_consumer"
@@ -50,11 +59,11 @@ def test_stale_tables_are_found_and_written_anew(
         (copy / file.name).write_text(file.read_text("utf-8"))
     variables = copy / "variables.tf"
     variables.write_text(variables.read_text("utf-8").replace("of the one queue", "of a queue"))
-    assert main(["--check"], tmp_path) == 1
+    assert main(["--check"], [tmp_path]) == 1
     assert capsys.readouterr().out == "queue_consumer: out of date\n"
-    assert main([], tmp_path) == 0
+    assert main([], [tmp_path]) == 0
     assert tables(copy) in (copy / "README.md").read_text("utf-8")
-    assert main(["--check"], tmp_path) == 0
+    assert main(["--check"], [tmp_path]) == 0
 
 
 def test_a_readme_without_a_place_for_the_tables_is_said(
@@ -63,24 +72,31 @@ def test_a_readme_without_a_place_for_the_tables_is_said(
     copy = tmp_path / "queue_consumer"
     copy.mkdir()
     (copy / "README.md").write_text("# queue_consumer\n")
-    assert main([], tmp_path) == 2
+    assert main([], [tmp_path]) == 2
     assert "lacks the lines" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("name", MODULES)
-def test_the_usage_is_valid(terraform: Terraform, name: str) -> None:
-    (usage,) = re.findall(
-        r"^## Usage\n.*?^```hcl\n(.*?)^```$", readme(name), re.MULTILINE | re.DOTALL
-    )
-    assert f'source = "./modules/{name}"' in usage
-    folder = terraform.root / "terraform" / f"usage_{name}"
+def test_the_usages_are_valid(terraform: Terraform) -> None:
+    """All at once: each module's usage is a file of one configuration."""
+    folder = terraform.root / "terraform" / "usages"
     folder.mkdir()
-    (folder / "main.tf").write_text(usage.replace('"./modules/', '"../modules/'))
+    for name in MODULES:
+        (usage,) = re.findall(
+            r"^## Usage\n.*?^```hcl\n(.*?)^```$", readme(name), re.MULTILINE | re.DOTALL
+        )
+        assert f'source = "./modules/{name}"' in usage
+        (folder / f"{name}.tf").write_text(usage.replace('"./modules/', '"../modules/'))
     result = terraform.validate(folder.name)
     assert result["diagnostics"] == []
     assert result["valid"]
     done = terraform("fmt", "-check", "-diff", folder=folder.name)
     assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_each_example_is_linked(name: str) -> None:
+    readme = (SOURCE / "examples/README.md").read_text("utf-8")
+    assert f"]({name}/README.md)" in readme
 
 
 @pytest.mark.parametrize("name", MODULES)
@@ -101,6 +117,16 @@ def test_the_stack_passes_the_feedback_queue_on_as_it_is() -> None:
             assert {key: said_by_stack[name].get(key) for key in keys} == told, name
 
 
+EXAMPLE_RUN = """\
+mock_provider "aws" {
+  source          = "./tests/mocks"
+  override_during = plan
+}
+
+run "example" {
+  command = plan
+}
+"""
 OPTIONAL = re.compile(r"(\w+) = optional\((.*?)(?:, (.*))?\)$")
 
 
@@ -147,18 +173,12 @@ def test_the_example_is_taken_with_all_that_is_commented_out(terraform: Terrafor
     # Prose begins with a capital letter; code doesn't. A key is made or given, not both.
     code = re.sub(r"^( *)# (?=[a-z\"} ])", r"\1", example, flags=re.MULTILINE)
     code = re.sub(r"^kms_key_arn .*\n", "", code, flags=re.MULTILINE)
-    stack = (SOURCE / "tests/stack.tftest.hcl").read_text("utf-8")
-    mock = stack[stack.index("mock_provider") : stack.index("\nvariables {")]
-    run = 'run "example" {\n  command = plan\n}\n'
     test = terraform.root / "terraform/tests/example.tftest.hcl"
-    test.write_text(f"{mock}\nvariables {{\n{code}}}\n\n{run}")
+    test.write_text(f"{EXAMPLE_RUN}\nvariables {{\n{code}}}\n")
     try:
-        report = terraform.test(".", "-filter=tests/example.tftest.hcl")
+        assert_passed(terraform.test(".", test.name))
     finally:
         test.unlink()
-    assert [line["@message"] for line in report if line["type"] == "diagnostic"] == []
-    (summary,) = [line["test_summary"] for line in report if line["type"] == "test_summary"]
-    assert summary["passed"] == 1
     _all_attributes_are_known(code)
 
 

@@ -1,14 +1,34 @@
-from typing import Any
-
 import pytest
 
-from tests.terraform.conftest import FOLDERS, SOURCE, Terraform
+from tests.terraform.conftest import FOLDERS, SOURCE, Terraform, assert_passed
 
-PASSED = {"status": "pass", "failed": 0, "errored": 0, "skipped": 0}
+# Those of the stack, its modules and its examples; test_policies.py runs the one that it needs.
+TESTS = sorted(
+    str(file.relative_to(SOURCE))
+    for file in SOURCE.rglob("*.tftest.hcl")
+    if file != SOURCE / "tests/rendered.tftest.hcl"
+)
+DEPRECATED = """\
+resource "aws_s3_bucket" "this" {
+  acl = "private"
+}
+"""
+TEST = """\
+mock_provider "aws" {}
+
+run "plan" {
+  command = plan
+}
+"""
 
 
 def test_the_stack_and_its_modules_are_found() -> None:
     assert {".", "modules/feedback_queue", "modules/queue_consumer"} <= set(FOLDERS)
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_each_folder_has_tests(folder: str) -> None:
+    assert list((SOURCE / folder / "tests").glob("*.tftest.hcl"))
 
 
 def test_everything_is_formatted(terraform: Terraform) -> None:
@@ -16,22 +36,19 @@ def test_everything_is_formatted(terraform: Terraform) -> None:
     assert done.returncode == 0, done.stdout
 
 
-@pytest.mark.parametrize("folder", FOLDERS)
-def test_it_is_valid_and_uses_nothing_deprecated(terraform: Terraform, folder: str) -> None:
-    result = terraform.validate(folder)
-    # Deprecation comes as a warning, and every warning is a diagnostic.
-    assert result["diagnostics"] == []
-    assert result["valid"]
+@pytest.mark.parametrize("file", TESTS)
+def test_it_is_valid_and_its_own_tests_pass(terraform: Terraform, file: str) -> None:
+    folder, _, name = file.rpartition("tests/")
+    assert_passed(terraform.test(folder or ".", name))
 
 
-@pytest.mark.parametrize("folder", FOLDERS)
-def test_its_own_tests_pass(terraform: Terraform, folder: str) -> None:
-    report = terraform.test(folder)
-    complaints = [line["@message"] for line in report if line["type"] == "diagnostic"]
-    assert complaints == []
-    summary: dict[str, Any] = next(
-        line["test_summary"] for line in report if line["type"] == "test_summary"
-    )
-    # Terraform calls it a success when there is no test at all.
-    assert summary.pop("passed") > 0
-    assert summary == PASSED
+def test_what_is_deprecated_would_be_found(terraform: Terraform) -> None:
+    """The test above relies on it."""
+    folder = terraform.root / "terraform/deprecated"
+    (folder / "tests").mkdir(parents=True)
+    (folder / "versions.tf").write_text((SOURCE / "versions.tf").read_text("utf-8"))
+    (folder / "main.tf").write_text(DEPRECATED)
+    (folder / "tests/deprecated.tftest.hcl").write_text(TEST)
+    report = terraform.test("deprecated", "deprecated.tftest.hcl")
+    found = {line["diagnostic"]["summary"] for line in report if line["type"] == "diagnostic"}
+    assert found == {"Argument is deprecated"}

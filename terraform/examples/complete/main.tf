@@ -1,5 +1,5 @@
-# Everything, put together from the modules: your own stack, for what the one in terraform/ does not
-# fit. Here: a network of your own, Spot, a queue encrypted with a key, and two sending identities.
+# Your own stack, composed of the modules, if the stack in terraform/ does not fit: in your own network,
+# with Fargate Spot, a KMS key and two sending identities.
 
 provider "aws" {
   region = var.region
@@ -73,7 +73,7 @@ module "monitoring" {
   subscription_dlq_arn = module.feedback_queue.subscription_dlq_arn
   alarm_emails         = ["operator@example.com"]
 
-  # Before there is an image, there is no worker to watch.
+  # Without an image, there is no worker to watch.
   watch_worker_metrics = var.worker_image != null
   worker = var.worker_image == null ? null : {
     cluster_name = module.worker_service.cluster_name

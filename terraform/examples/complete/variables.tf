@@ -5,17 +5,17 @@ variable "region" {
 }
 
 variable "vpc_id" {
-  description = "VPC of the subnets."
+  description = "ID of the VPC of the subnets."
   type        = string
 }
 
 variable "private_subnet_ids" {
-  description = "Private subnets with a NAT gateway, of at least two availability zones."
+  description = "IDs of private subnets with a NAT gateway, in at least two availability zones."
   type        = list(string)
 }
 
 variable "worker_image" {
-  description = "The worker's image, by digest; null for the first apply, which makes the repository."
+  description = "The worker's image, by digest; null for the first apply, which creates the repository."
   type        = string
   default     = null
 }

@@ -1,4 +1,4 @@
-# The queue in a LocalStack on this machine: `python -m scripts.local.localstack start` says where.
+# The queue in a LocalStack on this machine; `python -m scripts.local.localstack start` prints its URL.
 
 provider "aws" {
   region     = "us-east-1"

@@ -1,5 +1,4 @@
-# The queue alone, for a consumer of your own: here a Lambda function, whose role may consume the
-# queue and nothing else.
+# The queue without the worker: your own Lambda function consumes it, and its role may do nothing else.
 
 provider "aws" {
   region = var.region

@@ -4,6 +4,6 @@ output "queue_url" {
 }
 
 output "dlq_url" {
-  description = "URL of the queue for what the function could not handle."
+  description = "URL of the dead-letter queue, which receives the messages that the function could not handle."
   value       = module.feedback_queue.dlq_url
 }

@@ -5,7 +5,7 @@ variable "region" {
 }
 
 variable "identity" {
-  description = "Your verified domain or address."
+  description = "Domain or address that is verified in SES."
   type        = string
 }
 

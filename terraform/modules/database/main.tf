@@ -1,6 +1,6 @@
 resource "aws_db_subnet_group" "this" {
   name        = var.name
-  description = "Where the feedback of SES is kept."
+  description = "Subnets of the database that stores the feedback of SES."
   subnet_ids  = var.subnet_ids
   tags        = var.tags
 }
@@ -26,12 +26,12 @@ resource "aws_vpc_security_group_ingress_rule" "this" {
 
 resource "aws_db_instance" "this" {
   # checkov:skip=CKV_AWS_293: deletion protection is on by default; checkov can't read the default of an object's attribute.
-  # checkov:skip=CKV_AWS_133: seven days of backups are, too, and one day is the least; as above.
-  # checkov:skip=CKV_AWS_157: a standby costs as much again; while the database is away, messages wait in the queue. A variable turns it on.
-  # checkov:skip=CKV_AWS_118: enhanced monitoring costs and tells of the host; the alarms here watch the queue, which shows a slow database.
-  # checkov:skip=CKV_AWS_129: PostgreSQL's log may quote rows, and with them addresses; it stays in RDS.
+  # checkov:skip=CKV_AWS_133: seven days of backups are the default and one day is the minimum; checkov can't read them, as above.
+  # checkov:skip=CKV_AWS_157: a standby doubles the price; while the database is unavailable, messages wait in the queue. The variable multi_az turns it on.
+  # checkov:skip=CKV_AWS_118: enhanced monitoring costs money and describes the host only; the alarms here watch the queue, which shows a slow database.
+  # checkov:skip=CKV_AWS_129: PostgreSQL's log may quote rows that hold addresses, so RDS does not export it.
   # checkov:skip=CKV2_AWS_30: as above.
-  # checkov:skip=CKV_AWS_161: the worker's password is RDS's own, kept and changed in Secrets Manager.
+  # checkov:skip=CKV_AWS_161: RDS stores and rotates the worker's password in Secrets Manager.
   # checkov:skip=CKV_AWS_353: the smallest instances have no Performance Insights.
   identifier = var.name
 
@@ -49,7 +49,7 @@ resource "aws_db_instance" "this" {
 
   db_name                     = "sesbounce"
   username                    = "sesbounce"
-  manage_master_user_password = true # RDS keeps it in Secrets Manager, and the state never sees it
+  manage_master_user_password = true # RDS stores it in Secrets Manager; the state does not hold it
 
   db_subnet_group_name   = aws_db_subnet_group.this.name
   vpc_security_group_ids = [aws_security_group.this.id]

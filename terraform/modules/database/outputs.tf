@@ -1,5 +1,5 @@
 output "url" {
-  description = "`SESBOUNCE_DATABASE_URL` of the worker: it demands TLS, and holds no password."
+  description = "Value of the worker's `SESBOUNCE_DATABASE_URL`. The URL requires TLS and holds no password."
   value = format(
     "postgresql://%s@%s:%d/%s?%s",
     aws_db_instance.this.username,
@@ -11,7 +11,7 @@ output "url" {
 }
 
 output "password_secret" {
-  description = "Where the password is, as a task definition names it: the key `password` of the secret that RDS keeps."
+  description = "Reference to the password for a task definition: the key `password` of the secret that RDS manages."
   value       = "${aws_db_instance.this.master_user_secret[0].secret_arn}:password::"
 }
 
@@ -21,6 +21,6 @@ output "identifier" {
 }
 
 output "security_group_id" {
-  description = "Security group of the database."
+  description = "ID of the database's security group."
   value       = aws_security_group.this.id
 }

@@ -1,65 +1,65 @@
 variable "name" {
-  description = "Name of the database instance; the subnet group and the security group derive from it."
+  description = "Name of the database instance and prefix of the names of its subnet group and security group."
   type        = string
   default     = "sesbounce"
   nullable    = false
 
   validation {
-    # The final snapshot's name ends in "-final".
+    # The final snapshot's name ends in "-final"; RDS allows 63 characters.
     condition     = can(regex("^[a-z](-?[a-z0-9]){0,50}$", var.name))
-    error_message = "name must be 1 to 51 lower-case letters, digits and single hyphens, begin with a letter and not end in a hyphen."
+    error_message = "name must have 1 to 51 characters: lower-case letters, digits and single hyphens. It must begin with a letter and must not end in a hyphen."
   }
 }
 
 variable "vpc_id" {
-  description = "VPC that the database is in."
+  description = "ID of the database's VPC."
   type        = string
   nullable    = false
 }
 
 variable "subnet_ids" {
-  description = "Subnets that the database may be in, of at least two availability zones. They may be public: the database has no public address."
+  description = "IDs of the database's subnets, in at least two availability zones. They may be public: RDS gives the database no public address."
   type        = list(string)
   nullable    = false
 
   validation {
     condition     = length(var.subnet_ids) >= 2
-    error_message = "subnet_ids must name at least two subnets, in different availability zones: RDS asks for it."
+    error_message = "subnet_ids must name at least two subnets, in different availability zones: RDS requires them."
   }
 }
 
 variable "client_security_group_ids" {
-  description = "Security groups that may connect, by any name. Nothing else may."
+  description = "IDs of the security groups that may connect to the database, each by a name of your choice. Nothing else may connect."
   type        = map(string)
   nullable    = false
 }
 
 variable "engine_version" {
-  description = "Version of PostgreSQL, 15 or later; without a minor version, AWS takes and keeps the newest."
+  description = "Version of PostgreSQL, 15 or later. Without a minor version, RDS installs the newest one and keeps it up to date."
   type        = string
   default     = "17"
   nullable    = false
 
   validation {
     condition     = can(regex("^(1[5-9]|[2-9][0-9])(\\.[0-9]+)?$", var.engine_version))
-    error_message = "engine_version must be 15 or later: the worker needs it, and RDS demands TLS by default from there on."
+    error_message = "engine_version must be 15 or later: the worker needs 15, and from 15 on RDS requires TLS by default."
   }
 }
 
 variable "instance_class" {
-  description = "Size of the instance."
+  description = "Instance class of the database."
   type        = string
   default     = "db.t4g.micro"
   nullable    = false
 
   validation {
     condition     = startswith(var.instance_class, "db.")
-    error_message = "instance_class must be one of RDS, such as db.t4g.micro."
+    error_message = "instance_class must be an instance class of RDS, such as db.t4g.micro."
   }
 }
 
 variable "allocated_storage_gib" {
-  description = "Disk to begin with, in GiB."
+  description = "Initial size of the disk, in GiB."
   type        = number
   default     = 20
   nullable    = false
@@ -71,26 +71,26 @@ variable "allocated_storage_gib" {
 }
 
 variable "max_allocated_storage_gib" {
-  description = "Up to what the disk may grow by itself, in GiB."
+  description = "Size up to which RDS may enlarge the disk, in GiB."
   type        = number
   default     = 100
   nullable    = false
 
   validation {
     condition     = var.max_allocated_storage_gib >= 1.1 * var.allocated_storage_gib
-    error_message = "max_allocated_storage_gib must be at least a tenth above allocated_storage_gib: RDS asks for it."
+    error_message = "max_allocated_storage_gib must be at least 10 % more than allocated_storage_gib: RDS requires this."
   }
 }
 
 variable "multi_az" {
-  description = "Whether there is a standby in another availability zone, at twice the price. While a database is away, messages wait in the queue."
+  description = "Whether RDS runs a standby in another availability zone, at twice the price. While the database is unavailable, messages wait in the queue."
   type        = bool
   default     = false
   nullable    = false
 }
 
 variable "backup_retention_days" {
-  description = "For how many days the database can be put back to any moment."
+  description = "Number of days for which RDS keeps backups; it can restore the database to any moment in this time."
   type        = number
   default     = 7
   nullable    = false
@@ -102,38 +102,38 @@ variable "backup_retention_days" {
 }
 
 variable "deletion_protection" {
-  description = "Whether RDS refuses to delete the database. Set it to false and apply, before you destroy."
+  description = "Whether RDS refuses to delete the database. Before you destroy the database, set this to false and apply."
   type        = bool
   default     = true
   nullable    = false
 }
 
 variable "final_snapshot" {
-  description = "Whether a snapshot `<name>-final` is kept when the database is destroyed."
+  description = "Whether RDS takes a snapshot `<name>-final` when Terraform destroys the database."
   type        = bool
   default     = true
   nullable    = false
 }
 
 variable "kms_key_arn" {
-  description = "ARN of the KMS key that encrypts the disk; null takes AWS's own for RDS."
+  description = "ARN of the KMS key that encrypts the disk; null takes the AWS managed key of RDS."
   type        = string
   default     = null
 }
 
 variable "root_certificate" {
-  description = "Path, inside the worker's image, of RDS's root certificates. With it the worker checks who it talks to (`verify-full`); without, it only demands TLS (`require`)."
+  description = "Path of RDS's root certificates in the worker's image. With a path, the worker verifies the server's certificate (`verify-full`); with null, it only requires TLS (`require`)."
   type        = string
   default     = null
 
   validation {
     condition     = var.root_certificate == null || can(regex("^/[A-Za-z0-9._/-]+$", var.root_certificate))
-    error_message = "root_certificate must be an absolute path of letters, digits and . _ - /."
+    error_message = "root_certificate must be an absolute path that consists of letters, digits and the characters . _ - /."
   }
 }
 
 variable "tags" {
-  description = "Tags of everything here that can be tagged."
+  description = "Tags of each resource that this module creates and AWS can tag."
   type        = map(string)
   default     = {}
   nullable    = false

@@ -20,7 +20,7 @@ resource "aws_iam_openid_connect_provider" "this" {
 
 resource "aws_iam_role" "this" {
   name                 = "${var.name}-deploy"
-  description          = "GitHub's workflows: deploy the stack ${var.name}."
+  description          = "GitHub's workflows deploy the stack ${var.name} with this role."
   max_session_duration = 3600
   tags                 = var.tags
 
@@ -44,10 +44,10 @@ resource "aws_iam_role" "this" {
 }
 
 resource "aws_iam_policy" "this" {
-  # checkov:skip=CKV_AWS_289: the stack has roles and policies, so who deploys it has to manage them; by name, and never the deploy role's own.
-  # checkov:skip=CKV_AWS_290: what is not confined to a name is in policies.tf, each with its reason.
+  # checkov:skip=CKV_AWS_289: the stack contains roles and policies, so the deploy role must manage them: only those with the stack's names, and never its own.
+  # checkov:skip=CKV_AWS_290: policies.tf gives the reason for each statement that is not confined to a name.
   # checkov:skip=CKV_AWS_355: as above.
-  # checkov:skip=CKV_AWS_286: whoever may deploy code that runs with a role has that role's rights anyhow; see the README.
+  # checkov:skip=CKV_AWS_286: everybody who may deploy code that runs with a role has that role's rights anyway; see the README.
   for_each = local.policies
 
   name        = "${var.name}-deploy-${each.key}"

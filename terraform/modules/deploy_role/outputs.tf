@@ -1,14 +1,14 @@
 output "role_arn" {
-  description = "ARN of the role, for `role-to-assume` of aws-actions/configure-aws-credentials."
+  description = "ARN of the role, for the input `role-to-assume` of the action aws-actions/configure-aws-credentials."
   value       = aws_iam_role.this.arn
 }
 
 output "trust_policy" {
-  description = "Who may take the role, JSON."
+  description = "Trust policy of the role, in JSON."
   value       = aws_iam_role.this.assume_role_policy
 }
 
 output "policies" {
-  description = "What the role may do, JSON, by part of the stack."
+  description = "Policies of the role, in JSON, by part of the stack."
   value       = { for part, policy in aws_iam_policy.this : part => policy.policy }
 }

@@ -1,8 +1,9 @@
-# What `make deploy` and `make destroy` call. Everything is confined to the stack's own names or tags,
-# but for calls that IAM knows no resource for: these have "*", and the reason beside it.
+# The calls of `make deploy` and `make destroy`. Each statement is confined to the stack's own names or
+# tags. Where IAM has no resource type for a call, the resource is "*", with the reason beside it.
 
 locals {
-  # The stack's own, by kind: called after it, or after it with more behind a hyphen.
+  # ARNs of the stack's own resources, by kind: their names are the stack's name, alone or with a suffix
+  # after a hyphen.
   arns = {
     for kind, own in {
       alarm     = { arn = "arn:${local.partition}:cloudwatch:${var.region}:${var.account_id}:alarm:%s", end = "-*" }
@@ -23,7 +24,7 @@ locals {
       user      = { arn = "arn:${local.partition}:iam::${var.account_id}:user/%s", end = "-*" }
       } : kind => concat(
       [format(own.arn, "${var.name}${own.end}")],
-      # Topic and queue may have names of their own, and the key's alias has the queue's.
+      # The topic and the queue may have other names, and the key's alias has the queue's name.
       !contains(["alias", "queue", "topic"], kind) ? [] : flatten([
         for name in sort(var.other_names) : [for end in ["", "-*"] : format(own.arn, "${name}${end}")]
       ]),
@@ -33,11 +34,11 @@ locals {
   ec2 = "arn:${local.partition}:ec2:${var.region}:${var.account_id}"
   ses = "arn:${local.partition}:ses:${var.region}:${var.account_id}"
 
-  # The stack's provider puts this tag on all that it makes.
+  # The stack's provider sets this tag on each resource that it creates.
   bears_tag = { StringEquals = { "aws:ResourceTag/Application" = var.name } }
   gets_tag  = { StringEquals = { "aws:RequestTag/Application" = var.name } }
 
-  # One policy may have 6,144 characters, a role ten policies.
+  # IAM allows 6,144 characters in a policy and ten policies for a role.
   parts = {
     feedback = [
       {
@@ -54,7 +55,7 @@ locals {
         Sid      = "Subscriptions"
         Effect   = "Allow"
         Action   = ["sns:GetSubscriptionAttributes", "sns:SetSubscriptionAttributes", "sns:Unsubscribe"]
-        Resource = ["*"] # SNS asks these of the subscription, whose ARN nobody knows beforehand
+        Resource = ["*"] # SNS checks these on the subscription, whose ARN is not known beforehand
       },
       {
         Sid    = "Queues"
@@ -77,7 +78,7 @@ locals {
           "ses:CreateConfigurationSetEventDestination", "ses:UpdateConfigurationSetEventDestination",
           "ses:DeleteConfigurationSetEventDestination",
         ]
-        Resource = ["*"] # IAM knows no resource for the first version of SES's API, nor for the account
+        Resource = ["*"] # IAM has no resource type for version 1 of SES's API, nor for the account
       },
       {
         Sid    = "SesWiringV2"
@@ -92,7 +93,7 @@ locals {
         Sid       = "MakeKey"
         Effect    = "Allow"
         Action    = ["kms:CreateKey", "kms:TagResource"]
-        Resource  = ["*"] # a key has no ARN before it is made
+        Resource  = ["*"] # a key has no ARN before KMS creates it
         Condition = local.gets_tag
       },
       {
@@ -116,7 +117,7 @@ locals {
         Sid      = "FindKeyAlias"
         Effect   = "Allow"
         Action   = ["kms:ListAliases"]
-        Resource = ["*"] # IAM knows no resource for it
+        Resource = ["*"] # IAM has no resource type for this call
       },
     ]
 
@@ -198,7 +199,7 @@ locals {
         Sid      = "LogInToEcr"
         Effect   = "Allow"
         Action   = ["ecr:GetAuthorizationToken"]
-        Resource = ["*"] # IAM knows no resource for it: the token is the account's
+        Resource = ["*"] # IAM has no resource type for it: the token is the account's
       },
       {
         Sid    = "Images"
@@ -229,7 +230,7 @@ locals {
           "ecs:RegisterTaskDefinition", "ecs:DeregisterTaskDefinition", "ecs:DescribeTaskDefinition",
           "ecs:ListTasks", "ecs:DescribeTasks", "ecs:DescribeCapacityProviders",
         ]
-        Resource = ["*"] # IAM knows no resource for deregistering and describing, nor for tasks to come
+        Resource = ["*"] # IAM has no resource type to deregister and describe them, nor for future tasks
       },
       {
         Sid    = "Logs"
@@ -244,7 +245,7 @@ locals {
         Sid      = "FindLogs"
         Effect   = "Allow"
         Action   = ["logs:DescribeLogGroups"]
-        Resource = ["*"] # Terraform looks log groups up by listing them
+        Resource = ["*"] # Terraform finds a log group by listing all of them
       },
       {
         Sid    = "Autoscaling"
@@ -261,7 +262,7 @@ locals {
         Sid      = "SeeAutoscaling"
         Effect   = "Allow"
         Action   = ["application-autoscaling:DescribeScalableTargets", "application-autoscaling:DescribeScalingPolicies"]
-        Resource = ["*"] # IAM knows no resource for them
+        Resource = ["*"] # IAM has no resource type for these calls
       },
       {
         Sid    = "SeeNetwork"
@@ -270,7 +271,7 @@ locals {
           "ec2:DescribeVpcs", "ec2:DescribeVpcAttribute", "ec2:DescribeRouteTables", "ec2:DescribeSubnets", "ec2:DescribeSecurityGroups",
           "ec2:DescribeSecurityGroupRules", "ec2:DescribeNetworkInterfaces",
         ]
-        Resource = ["*"] # IAM knows no resource for looking at EC2
+        Resource = ["*"] # IAM has no resource type for EC2's describe calls
       },
       {
         Sid      = "MakeSecurityGroupsInTheVpc"
@@ -286,7 +287,7 @@ locals {
         Condition = local.gets_tag
       },
       {
-        Sid       = "MakeSecurityGroupRules" # in which group, the next statement says
+        Sid       = "MakeSecurityGroupRules" # the next statement says in which groups
         Effect    = "Allow"
         Action    = ["ec2:AuthorizeSecurityGroupEgress", "ec2:AuthorizeSecurityGroupIngress"]
         Resource  = ["${local.ec2}:security-group-rule/*"]
@@ -325,7 +326,7 @@ locals {
         Sid      = "SeeDatabases"
         Effect   = "Allow"
         Action   = ["rds:DescribeDBInstances", "rds:DescribeDBSubnetGroups"]
-        Resource = ["*"] # Terraform looks a database up by its resource id, which is no part of an ARN
+        Resource = ["*"] # Terraform finds a database by its resource id, which no ARN contains
       },
       {
         Sid      = "PasswordThatRdsKeeps"
@@ -343,14 +344,14 @@ locals {
           "cloudwatch:PutMetricAlarm", "cloudwatch:DeleteAlarms", "cloudwatch:DescribeAlarms",
           "cloudwatch:TagResource", "cloudwatch:UntagResource", "cloudwatch:ListTagsForResource",
         ]
-        # The second kind is that of target tracking.
+        # Target tracking creates the alarms of the second kind.
         Resource = concat(local.arns.alarm, ["arn:${local.partition}:cloudwatch:${var.region}:${var.account_id}:alarm:TargetTracking-service/*"])
       },
       {
-        Sid      = "SeeMetrics" # whether SNS and the queues have had anything, after a deployment
+        Sid      = "SeeMetrics" # the checks after a deployment read what SNS and the queues received
         Effect   = "Allow"
         Action   = ["cloudwatch:GetMetricData"]
-        Resource = ["*"] # IAM knows no resource for it
+        Resource = ["*"] # IAM has no resource type for this call
       },
       {
         Sid      = "Dashboard"

@@ -1,18 +1,18 @@
-# A customer's key, where one is asked for. Without one, SQS encrypts the queues with keys of its own.
+# A customer managed KMS key is optional. Without one, SQS encrypts the queues with its own keys.
 
 locals {
   customer_key = var.create_kms_key || var.kms_key_arn != null
   kms_key_arn  = var.create_kms_key ? one(aws_kms_key.this[*].arn) : var.kms_key_arn
 
-  # Without these, SES and SNS lose messages without a word. "IfExists", since not every call that
-  # one service makes for another tells its source; where it is told, it must be ours.
+  # Without these statements, SES and SNS lose messages and report no error. "IfExists", because not
+  # every call that one service makes for another names its source; if it does, the source must be ours.
   kms_key_statements = [
     {
       Sid       = "SesPublishesToTheEncryptedTopic"
       Effect    = "Allow"
       Principal = { Service = "ses.amazonaws.com" }
       Action    = ["kms:GenerateDataKey*", "kms:Decrypt"]
-      Resource  = "*" # in a key's policy: this key
+      Resource  = "*" # in a key's policy, "*" means this key
       Condition = {
         StringEqualsIfExists = { "aws:SourceAccount" = local.here.account_id }
         ArnLikeIfExists      = { "aws:SourceArn" = local.ses_sources }
@@ -23,7 +23,7 @@ locals {
       Effect    = "Allow"
       Principal = { Service = "sns.amazonaws.com" }
       Action    = ["kms:GenerateDataKey*", "kms:Decrypt"]
-      Resource  = "*" # in a key's policy: this key
+      Resource  = "*" # in a key's policy, "*" means this key
       Condition = {
         StringEqualsIfExists = { "aws:SourceAccount" = local.here.account_id }
         ArnEqualsIfExists    = { "aws:SourceArn" = aws_sns_topic.this.arn }
@@ -33,10 +33,10 @@ locals {
 }
 
 resource "aws_kms_key" "this" {
-  # checkov:skip=CKV2_AWS_64: the policy is a resource of its own, below: it names the topic, which needs the key.
+  # checkov:skip=CKV2_AWS_64: the policy is a separate resource, below: it names the topic, which needs the key.
   count = var.create_kms_key ? 1 : 0
 
-  description             = "Feedback of SES: topic ${local.topic_name}, queue ${local.queue_name}"
+  description             = "Encrypts the feedback of SES: topic ${local.topic_name}, queue ${local.queue_name}"
   enable_key_rotation     = true
   deletion_window_in_days = 30
   tags                    = var.tags
@@ -57,11 +57,11 @@ resource "aws_kms_key_policy" "this" {
     Version = "2012-10-17"
     Statement = concat([
       {
-        Sid       = "IamOfThisAccountDecides" # as AWS has it by default; without it nobody could change the key
+        Sid       = "IamOfThisAccountDecides" # the default of AWS; without it, nobody could change the key
         Effect    = "Allow"
         Principal = { AWS = "arn:${local.here.partition}:iam::${local.here.account_id}:root" }
         Action    = "kms:*"
-        Resource  = "*" # in a key's policy: this key
+        Resource  = "*" # in a key's policy, "*" means this key
       },
     ], local.kms_key_statements)
   })

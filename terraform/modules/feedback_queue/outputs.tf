@@ -9,7 +9,7 @@ output "topic_name" {
 }
 
 output "topic_policy" {
-  description = "The topic's policy, JSON."
+  description = "Policy of the topic, in JSON."
   value       = aws_sns_topic_policy.this.policy
 }
 
@@ -24,17 +24,17 @@ output "queue_name" {
 }
 
 output "queue_url" {
-  description = "URL of the SQS queue, as the worker takes it."
+  description = "URL of the SQS queue, for the worker's `SESBOUNCE_QUEUE_URL`."
   value       = aws_sqs_queue.this.url
 }
 
 output "queue_policy" {
-  description = "The queue's policy, JSON."
+  description = "Policy of the queue, in JSON."
   value       = aws_sqs_queue.this.policy
 }
 
 output "dlq_arn" {
-  description = "ARN of the dead-letter queue: what the worker could not handle."
+  description = "ARN of the dead-letter queue, which receives the messages that the worker could not handle."
   value       = aws_sqs_queue.dlq.arn
 }
 
@@ -44,7 +44,7 @@ output "dlq_url" {
 }
 
 output "dlq_policy" {
-  description = "The policy of the dead-letter queue, JSON."
+  description = "Policy of the dead-letter queue, in JSON."
   value       = aws_sqs_queue.dlq.policy
 }
 
@@ -54,7 +54,7 @@ output "subscription_arn" {
 }
 
 output "subscription_dlq_arn" {
-  description = "ARN of the subscription's dead-letter queue: what SNS could not deliver."
+  description = "ARN of the subscription's dead-letter queue, which receives the messages that SNS could not deliver."
   value       = aws_sqs_queue.subscription_dlq.arn
 }
 
@@ -64,17 +64,17 @@ output "subscription_dlq_url" {
 }
 
 output "subscription_dlq_policy" {
-  description = "The policy of the subscription's dead-letter queue, JSON."
+  description = "Policy of the subscription's dead-letter queue, in JSON."
   value       = aws_sqs_queue.subscription_dlq.policy
 }
 
 output "identity_names" {
-  description = "The SES identities that publish to the topic."
+  description = "SES identities that publish to the topic."
   value       = toset([for attachment in aws_ses_identity_notification_topic.this : attachment.identity])
 }
 
 output "configuration_set_names" {
-  description = "The SES configuration sets that publish to the topic."
+  description = "SES configuration sets that publish to the topic."
   value = setunion(
     [for destination in aws_ses_event_destination.this : destination.configuration_set_name],
     [for destination in aws_sesv2_configuration_set_event_destination.this : destination.configuration_set_name],
@@ -82,21 +82,21 @@ output "configuration_set_names" {
 }
 
 output "domain_verification_tokens" {
-  description = "For each domain created here, the value of its TXT record `_amazonses.<domain>`: SES sends for the domain once that stands in its DNS."
+  description = "Value of the TXT record `_amazonses.<domain>` for each domain that Terraform creates. SES sends for the domain once its DNS has the record."
   value       = { for domain, identity in aws_ses_domain_identity.this : domain => identity.verification_token }
 }
 
 output "kms_key_arn" {
-  description = "ARN of the KMS key that encrypts topic and queues; null where SQS manages the keys."
+  description = "ARN of the KMS key that encrypts the topic and the queues; null if SQS manages the keys."
   value       = local.kms_key_arn
 }
 
 output "kms_key_policy" {
-  description = "The policy of the key that was made here, JSON; null without one."
+  description = "Policy of the KMS key that Terraform creates, in JSON; null without one."
   value       = one(aws_kms_key_policy.this[*].policy)
 }
 
 output "kms_key_statements" {
-  description = "The statements that the policy of a key of your own must hold, JSON."
+  description = "Statements that the policy of your own KMS key must contain, in JSON."
   value       = jsonencode(local.kms_key_statements)
 }

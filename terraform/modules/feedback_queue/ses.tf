@@ -1,7 +1,7 @@
 locals {
   created = { for name, identity in var.identities : name => identity if identity.create }
 
-  # One attachment for each identity and kind of feedback.
+  # One attachment for each identity and type of feedback.
   attachments = merge([
     for name, identity in var.identities : {
       for type in var.feedback_types : "${name}/${type}" => { identity = name, type = type }
@@ -13,7 +13,7 @@ locals {
     name => set.event_types == null ? var.feedback_types : set.event_types
   }
 
-  # What SES calls the events; two of them only the second version of its API knows.
+  # SES's names of the event types; only version 2 of its API has the last two.
   event_names = {
     Bounce           = "bounce"
     Click            = "click"
@@ -42,8 +42,8 @@ resource "aws_ses_domain_identity" "this" {
   domain = each.key
 }
 
-# SES publishes a test message when a topic is attached, so the topic's policy must be there first;
-# so must the subscription, or the first facts would reach nobody.
+# SES publishes a test message when Terraform attaches the topic, so the topic's policy must exist first.
+# The subscription must exist too: otherwise SNS would deliver the first events to nobody.
 resource "aws_ses_identity_notification_topic" "this" {
   for_each = local.attachments
 
@@ -67,12 +67,12 @@ resource "aws_sesv2_email_identity_feedback_attributes" "this" {
   email_identity           = each.key
   email_forwarding_enabled = each.value.forward_feedback_by_email
 
-  # SES lets forwarding be off only once both topics are attached.
+  # SES accepts "off" only after both topics are attached.
   depends_on = [aws_ses_identity_notification_topic.this]
 }
 
 resource "aws_ses_configuration_set" "this" {
-  # checkov:skip=CKV_AWS_365: whether mail may go to hosts without TLS is for the sender to say: require_tls.
+  # checkov:skip=CKV_AWS_365: the sender decides whether SES may send to hosts without TLS: require_tls.
   for_each = { for name, set in var.configuration_sets : name => set if set.create }
 
   name = each.key
@@ -89,7 +89,7 @@ resource "aws_ses_configuration_set" "this" {
 resource "aws_ses_event_destination" "this" {
   for_each = { for name, types in local.event_types : name => types if length(setintersection(types, keys(local.event_names))) > 0 }
 
-  name                   = substr(local.topic_name, 0, 64) # a topic's may be longer than SES allows
+  name                   = substr(local.topic_name, 0, 64) # the topic's name may be longer than SES allows
   configuration_set_name = each.key
   enabled                = true
   matching_types         = [for type, name in local.event_names : name if contains(each.value, type)]
@@ -109,7 +109,7 @@ resource "aws_ses_event_destination" "this" {
 resource "aws_sesv2_configuration_set_event_destination" "this" {
   for_each = { for name, types in local.event_types : name => types if length(setintersection(types, keys(local.event_names_v2))) > 0 }
 
-  event_destination_name = "${substr(local.topic_name, 0, 61)}-v2" # of its own: the other one has the topic's
+  event_destination_name = "${substr(local.topic_name, 0, 61)}-v2" # another name: the destination above has the topic's name
   configuration_set_name = each.key
 
   event_destination {

@@ -1,10 +1,10 @@
 locals {
   topic_name = coalesce(var.topic_name, "${var.name}-feedback")
 
-  # The topic's ARN tells where we are, in every partition and without a data source.
+  # The topic's ARN names partition, region and account; this needs no data source.
   here = regex("^arn:(?P<partition>[^:]+):sns:(?P<region>[^:]+):(?P<account_id>[^:]+):", aws_sns_topic.this.arn)
 
-  # What SES publishes for.
+  # SES publishes on behalf of identities and configuration sets.
   ses_sources = [
     for source in ["identity", "configuration-set"] :
     "arn:${local.here.partition}:ses:${local.here.region}:${local.here.account_id}:${source}/*"
@@ -12,9 +12,9 @@ locals {
 }
 
 resource "aws_sns_topic" "this" {
-  # checkov:skip=CKV_AWS_26: feedback rests in the queues, which are encrypted; SES can't publish through alias/aws/sns, and a key of the customer's is a variable.
+  # checkov:skip=CKV_AWS_26: SQS stores the feedback and encrypts it; SES can't publish through alias/aws/sns, and a variable sets a customer managed key.
   name              = local.topic_name
-  signature_version = 2 # SHA256; SNS still signs with SHA1 unless told
+  signature_version = 2 # SHA256; the default of SNS is SHA1
   kms_master_key_id = local.kms_key_arn
   tags              = var.tags
 }
@@ -39,7 +39,7 @@ resource "aws_sns_topic_policy" "this" {
         Sid       = "TlsOnly"
         Effect    = "Deny"
         Principal = "*"
-        Action    = "sns:Publish" # a topic's policy takes no "sns:*"
+        Action    = "sns:Publish" # SNS does not accept "sns:*" in a topic's policy
         Resource  = aws_sns_topic.this.arn
         Condition = { Bool = { "aws:SecureTransport" = "false" } }
       },
@@ -62,7 +62,7 @@ resource "aws_sns_topic_subscription" "email" {
   protocol  = "email"
   endpoint  = each.value
 
-  # SES names the kind in one of two fields: identities in the first, configuration sets in the second.
+  # SES names the type in one of two fields: the first for identities, the second for configuration sets.
   filter_policy_scope = "MessageBody"
   filter_policy = jsonencode({
     "$or" = [

@@ -1,51 +1,51 @@
 variable "name" {
-  description = "Names derive from it: the topic and the queue are called `<name>-feedback`, unless `topic_name` or `queue_name` says otherwise."
+  description = "Prefix of the resources' names. The topic and the queue are called `<name>-feedback`, unless `topic_name` or `queue_name` is set."
   type        = string
   default     = "sesbounce"
   nullable    = false
 
   validation {
-    # The longest name made of it ends in "-feedback-subscription-dlq"; SQS takes 80 characters.
+    # The longest derived name ends in "-feedback-subscription-dlq"; SQS allows 80 characters.
     condition     = can(regex("^[A-Za-z0-9_-]{1,54}$", var.name))
-    error_message = "name must be 1 to 54 letters, digits, hyphens or underscores."
+    error_message = "name must have 1 to 54 characters: letters, digits, hyphens and underscores."
   }
 }
 
 variable "topic_name" {
-  description = "Name of the SNS topic, e.g. the classic `SESBounce`; null derives it from `name`."
+  description = "Name of the SNS topic, for example `SESBounce`; null derives it from `name`."
   type        = string
   default     = null
 
   validation {
     condition     = !endswith(coalesce(var.topic_name, "-"), ".fifo")
-    error_message = "topic_name must not end in .fifo: SES cannot publish to a FIFO topic. Use a standard topic; sesbounce needs no order and drops repetitions itself."
+    error_message = "topic_name must not end in .fifo: SES cannot publish to a FIFO topic. Use a standard topic; sesbounce does not depend on the order of messages and ignores duplicates."
   }
 
   validation {
     condition     = can(regex("^[A-Za-z0-9_-]{1,256}$", trimsuffix(coalesce(var.topic_name, "-"), ".fifo")))
-    error_message = "topic_name must be 1 to 256 letters, digits, hyphens or underscores."
+    error_message = "topic_name must have 1 to 256 characters: letters, digits, hyphens and underscores."
   }
 }
 
 variable "queue_name" {
-  description = "Name of the SQS queue, e.g. the classic `SESBounceSQS`; null derives it from `name`. The dead-letter queues are called `<queue name>-dlq` and `<queue name>-subscription-dlq`."
+  description = "Name of the SQS queue, for example `SESBounceSQS`; null derives it from `name`. The dead-letter queues are called `<queue name>-dlq` and `<queue name>-subscription-dlq`."
   type        = string
   default     = null
 
   validation {
     condition     = !endswith(coalesce(var.queue_name, "-"), ".fifo")
-    error_message = "queue_name must not end in .fifo: SES publishes to standard topics only, and those cannot feed a FIFO queue. Use a standard queue; sesbounce needs no order and drops repetitions itself."
+    error_message = "queue_name must not end in .fifo: SES publishes to standard topics only, and a standard topic cannot deliver to a FIFO queue. Use a standard queue; sesbounce does not depend on the order of messages and ignores duplicates."
   }
 
   validation {
-    # "-subscription-dlq" is added to it; SQS takes 80 characters.
+    # The longest derived name ends in "-subscription-dlq"; SQS allows 80 characters.
     condition     = can(regex("^[A-Za-z0-9_-]{1,63}$", trimsuffix(coalesce(var.queue_name, "-"), ".fifo")))
-    error_message = "queue_name must be 1 to 63 letters, digits, hyphens or underscores."
+    error_message = "queue_name must have 1 to 63 characters: letters, digits, hyphens and underscores."
   }
 }
 
 variable "identities" {
-  description = "SES identities whose feedback goes to the topic, by address or domain. `create`: Terraform makes the identity, otherwise it exists. `notifications`: attach the topic to it. `include_original_headers`: repeat the mail's headers in each notification. `forward_feedback_by_email`: null leaves SES's own forwarding as it is."
+  description = "SES identities, by address or domain, whose feedback SES publishes to the topic. `create`: Terraform creates the identity; otherwise it must exist. `notifications`: Terraform attaches the topic to the identity. `include_original_headers`: SES repeats the mail's headers in each notification. `forward_feedback_by_email`: whether SES also sends the feedback by e-mail; null does not change the identity's setting."
   type = map(object({
     create                    = optional(bool, false)
     notifications             = optional(bool, true)
@@ -60,7 +60,7 @@ variable "identities" {
       for identity in keys(var.identities) :
       can(regex("^([^@\\s]+@)?([a-z0-9]([a-z0-9-]*[a-z0-9])?\\.)+[a-z0-9-]*[a-z0-9]$", identity))
     ])
-    error_message = "Each key of identities must be an e-mail address or a domain, its domain in lower case (SES tells it in lower case), not an ARN."
+    error_message = "Each key of identities must be an e-mail address or a domain, not an ARN. Write the domain in lower case, as SES does."
   }
 
   validation {
@@ -69,12 +69,12 @@ variable "identities" {
       coalesce(identity.forward_feedback_by_email, true)
       || (identity.notifications && length(setintersection(var.feedback_types, ["Bounce", "Complaint"])) == 2)
     ])
-    error_message = "forward_feedback_by_email can be false only where SES publishes bounces and complaints of the identity otherwise: set its notifications = true and let feedback_types hold Bounce and Complaint, or leave forward_feedback_by_email null."
+    error_message = "forward_feedback_by_email can be false only if SES publishes the identity's bounces and complaints: set notifications = true for the identity and include Bounce and Complaint in feedback_types, or leave forward_feedback_by_email null."
   }
 }
 
 variable "configuration_sets" {
-  description = "SES configuration sets whose events go to the topic, by name. `create`: Terraform makes the set, otherwise it exists. `require_tls`: a set made here sends only to hosts that take TLS. `event_types`: what the set publishes, in place of `feedback_types`; besides those `DeliveryDelay`, `Subscription`, `Reject`, `RenderingFailure`, `Send`, `Open`, `Click`."
+  description = "SES configuration sets, by name, whose events SES publishes to the topic. `create`: Terraform creates the set; otherwise it must exist. `require_tls`: SES sends the mail of a set created here only to hosts that support TLS. `event_types`: the types that SES publishes for this set, in place of `feedback_types`: those, `DeliveryDelay`, `Subscription`, `Reject`, `RenderingFailure`, `Send`, `Open` and `Click`."
   type = map(object({
     create      = optional(bool, false)
     require_tls = optional(bool, false)
@@ -85,12 +85,12 @@ variable "configuration_sets" {
 
   validation {
     condition     = alltrue([for set in keys(var.configuration_sets) : can(regex("^[A-Za-z0-9_-]{1,64}$", set))])
-    error_message = "Each key of configuration_sets must be 1 to 64 letters, digits, hyphens or underscores."
+    error_message = "Each key of configuration_sets must have 1 to 64 characters: letters, digits, hyphens and underscores."
   }
 
   validation {
     condition     = alltrue([for set in values(var.configuration_sets) : set.create || !set.require_tls])
-    error_message = "require_tls is for sets with create = true: a set that exists keeps its own setting."
+    error_message = "require_tls needs create = true: Terraform does not change the setting of an existing configuration set."
   }
 
   validation {
@@ -102,43 +102,43 @@ variable "configuration_sets" {
         ])) == 0
       )
     ])
-    error_message = "event_types must hold at least one of Bounce, Complaint, Delivery, DeliveryDelay, Subscription, Reject, RenderingFailure, Send, Open, Click, and nothing else."
+    error_message = "event_types must contain at least one of Bounce, Complaint, Delivery, DeliveryDelay, Subscription, Reject, RenderingFailure, Send, Open and Click, and nothing else."
   }
 }
 
 variable "feedback_types" {
-  description = "What SES publishes: `Bounce`, `Complaint`, `Delivery`. A delivery ends a run of soft bounces, at the price of one message for each mail sent."
+  description = "Types of feedback that SES publishes: `Bounce`, `Complaint`, `Delivery`. A delivery ends a run of soft bounces, but deliveries cost one message for each mail sent."
   type        = set(string)
   default     = ["Bounce", "Complaint"]
   nullable    = false
 
   validation {
     condition     = length(var.feedback_types) > 0 && length(setsubtract(var.feedback_types, ["Bounce", "Complaint", "Delivery"])) == 0
-    error_message = "feedback_types must hold at least one of Bounce, Complaint, Delivery, and nothing else."
+    error_message = "feedback_types must contain at least one of Bounce, Complaint and Delivery, and nothing else."
   }
 }
 
 variable "notification_emails" {
-  description = "Addresses of people who get each bounce and complaint by e-mail (never deliveries). Each has to confirm once."
+  description = "E-mail addresses of people to whom SNS sends each bounce and complaint (never deliveries). Each person must confirm the subscription once."
   type        = set(string)
   default     = []
   nullable    = false
 
   validation {
     condition     = alltrue([for email in var.notification_emails : can(regex("^[^@\\s]+@[^@\\s.]+(\\.[^@\\s.]+)+$", email))])
-    error_message = "Each of notification_emails must be an e-mail address."
+    error_message = "Each element of notification_emails must be an e-mail address."
   }
 }
 
 variable "raw_message_delivery" {
-  description = "Whether SQS gets what SES said as it is, without the SNS envelope. The envelope carries the topic and the signature that the worker can check, so it stays by default."
+  description = "Whether SNS delivers SES's notifications to the queue without the SNS envelope. The envelope carries the topic and the signature, which the worker can check, so SNS keeps it by default."
   type        = bool
   default     = false
   nullable    = false
 }
 
 variable "visibility_timeout_seconds" {
-  description = "How long a received message stays hidden from other receivers. At least six times what the handling of a batch takes: 120 gives it 20 seconds, and a message of a worker that died comes back after two minutes."
+  description = "Number of seconds for which SQS hides a received message from other receivers. Set it to at least six times the time that a worker needs for a batch: 120 allows 20 seconds. If a worker dies, SQS delivers its messages again after this time."
   type        = number
   default     = 120
   nullable    = false
@@ -150,7 +150,7 @@ variable "visibility_timeout_seconds" {
 }
 
 variable "max_receive_count" {
-  description = "After how many receives without success SQS moves a message to the dead-letter queue."
+  description = "Number of unsuccessful receives after which SQS moves a message to the dead-letter queue."
   type        = number
   default     = 5
   nullable    = false
@@ -162,30 +162,30 @@ variable "max_receive_count" {
 }
 
 variable "create_kms_key" {
-  description = "Whether to make a KMS key that encrypts topic and queues, with a policy that lets SES and SNS use it. Without a key of your own, SQS encrypts the queues with keys that it manages, at no price."
+  description = "Whether Terraform creates a KMS key that encrypts the topic and the queues, with a policy that lets SES and SNS use it. Without a KMS key, SQS encrypts the queues with keys that it manages, free of charge."
   type        = bool
   default     = false
   nullable    = false
 }
 
 variable "kms_key_arn" {
-  description = "ARN of a KMS key of yours that encrypts topic and queues. Its policy must hold the statements of the output `kms_key_statements`, or SES and SNS lose messages without a word."
+  description = "ARN of your own KMS key, if it is to encrypt the topic and the queues. The key's policy must contain the statements of the output `kms_key_statements`; otherwise SES and SNS lose messages and report no error."
   type        = string
   default     = null
 
   validation {
     condition     = var.kms_key_arn == null || !var.create_kms_key
-    error_message = "create_kms_key and kms_key_arn exclude each other: make a key, or name yours."
+    error_message = "Set create_kms_key or kms_key_arn, not both: the first creates a key, the second names an existing one."
   }
 
   validation {
     condition     = var.kms_key_arn == null || can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:\\d{12}:key/[A-Za-z0-9-]+$", var.kms_key_arn))
-    error_message = "kms_key_arn must be the ARN of a key. An alias won't do, alias/aws/sns least of all: SES can't publish through a key whose policy can't be changed."
+    error_message = "kms_key_arn must be the ARN of a key, not of an alias. The alias alias/aws/sns cannot work at all: its key's policy does not let SES publish, and nobody can change that policy."
   }
 }
 
 variable "tags" {
-  description = "Tags of everything here that can be tagged."
+  description = "Tags of each resource that this module creates and AWS can tag."
   type        = map(string)
   default     = {}
   nullable    = false

@@ -2,38 +2,38 @@ locals {
   worker       = { namespace = "sesbounce", dimensions = { Service = local.queue_name } }
   always_tasks = var.worker == null ? false : var.worker.min_tasks > 0
 
-  # What an alarm does not say is the default below.
+  # An alarm takes from `default`, below, each attribute that it does not set.
   candidates = {
     dlq = {
-      description = "The worker could not handle a message. See which and why with sesbounce dlq, then redrive it."
+      description = "The worker could not handle a message. Read the worker's log and the message (aws sqs receive-message --visibility-timeout 0 --queue-url URL, where URL is the output dlq_url). Once the cause is removed, redrive the messages: aws sqs start-message-move-task --source-arn ${var.dlq_arn}"
       metric      = { namespace = "AWS/SQS", name = "ApproximateNumberOfMessagesVisible", dimensions = { QueueName = local.dlq_name } }
     }
     subscription-dlq = {
-      description = "SNS could not deliver a message to the queue: look at the queue's policy and at the key that encrypts it."
+      description = "SNS could not deliver a message to the queue. Check the queue's policy and the policy of the KMS key that encrypts the queue. Then send the body of each message in this dead-letter queue to the queue (aws sqs receive-message, aws sqs send-message): SQS cannot redrive messages that came from a topic."
       metric      = { namespace = "AWS/SQS", name = "ApproximateNumberOfMessagesVisible", dimensions = { QueueName = local.subscription_dlq_name } }
     }
     oldest-message = {
-      description = "Messages wait too long: is the worker running, and fast enough?"
+      description = "Messages wait too long in the queue. Check that the worker runs, and whether its log reports errors; if it is too slow, raise max_tasks."
       metric      = { namespace = "AWS/SQS", name = "ApproximateAgeOfOldestMessage", dimensions = { QueueName = local.queue_name } }
       threshold   = var.oldest_message_seconds
       periods     = 3
     }
     no-task = {
       watch       = local.always_tasks
-      description = "No worker runs. Look at the service's events and at the log of its last task."
+      description = "No worker runs. Read the events of the ECS service and the log of its last task."
       metric = {
         namespace  = "AWS/ECS"
         name       = "CPUUtilization"
         dimensions = { ClusterName = local.cluster_name, ServiceName = local.service_name }
       }
-      stat    = "SampleCount" # each task tells its CPU once a minute: no sample, no task
+      stat    = "SampleCount" # each task reports its CPU once a minute: no sample, no task
       below   = true
       periods = 5
       missing = "breaching"
     }
     unhealthy = {
       watch       = var.watch_worker_metrics
-      description = "The worker can't reach its queue or its database. Its log says which, and why."
+      description = "The worker cannot reach its queue or its database. Its log says which of them, and why."
       metric      = merge(local.worker, { name = "Healthy" })
       stat        = "Minimum"
       below       = true
@@ -41,29 +41,29 @@ locals {
     }
     failed = {
       watch       = var.watch_worker_metrics
-      description = "Messages could not be recorded; they come again, and in the end land in the dead-letter queue."
+      description = "The worker could not record messages. It returns them to the queue, and SQS moves those that fail repeatedly to the dead-letter queue. The worker's log says why."
       metric      = merge(local.worker, { name = "Failed" })
       stat        = "Sum"
       periods     = 5
     }
     statement-refusals = {
       watch       = var.watch_worker_metrics
-      description = "The database refuses a strike-off or restore statement. The log says why; it is tried again every minute."
+      description = "The database rejects the strike-off or restore statement. The worker's log says why; the worker retries every minute."
       metric      = merge(local.worker, { name = "StatementsRejected" })
       stat        = "Sum"
       periods     = 5
     }
     bounce-rate = {
       watch       = var.watch_reputation
-      description = "The account's bounce rate nears 5 %, at which SES puts accounts under review."
+      description = "The account's bounce rate approaches 5 %; from 5 % on, SES reviews accounts. Stop sending to the addresses that bounce."
       metric      = { namespace = "AWS/SES", name = "Reputation.BounceRate", dimensions = {} }
       threshold   = var.bounce_rate
-      seconds     = 3600 # SES tells it a few times a day
+      seconds     = 3600 # SES reports it a few times a day
       missing     = "ignore"
     }
     complaint-rate = {
       watch       = var.watch_reputation
-      description = "The account's complaint rate nears 0.1 %, at which SES puts accounts under review."
+      description = "The account's complaint rate approaches 0.1 %; from 0.1 % on, SES reviews accounts. Find out which mail the recipients complain about."
       metric      = { namespace = "AWS/SES", name = "Reputation.ComplaintRate", dimensions = {} }
       threshold   = var.complaint_rate
       seconds     = 3600

@@ -4,10 +4,10 @@ locals {
 
   region = element(split(":", var.queue_arn), 3)
 
-  # Each widget: what it shows, by which statistic; two beside each other.
+  # The dashboard shows two widgets in each row, in this order.
   widgets = [for widget in [
     {
-      title   = "Facts by kind"
+      title   = "Events by kind"
       stat    = "Sum"
       metrics = [[{ expression = "SEARCH('{sesbounce,Service,Kind} MetricName=\"EventsRecorded\" Service=\"${local.queue_name}\"', 'Sum', 300)", label = "" }]]
     },
@@ -32,12 +32,12 @@ locals {
       metrics = [["AWS/SQS", "ApproximateAgeOfOldestMessage", "QueueName", local.queue_name, { label = "oldest" }]]
     },
     {
-      title   = "Messages received, facts recorded, repetitions"
+      title   = "Messages received, events recorded, duplicates"
       stat    = "Sum"
       metrics = [for name in ["MessagesReceived", "EventsRecorded", "Duplicates"] : ["sesbounce", name, "Service", local.queue_name]]
     },
     {
-      title = "Time of a batch, and of its commit, seconds"
+      title = "Seconds per batch and per commit"
       stat  = "p50"
       metrics = flatten([
         for name in ["BatchSeconds", "CommitSeconds"] : [
@@ -46,7 +46,7 @@ locals {
       ])
     },
     {
-      title   = "Addresses suppressed and restored"
+      title   = "Addresses suppressed and released"
       stat    = "Sum"
       metrics = [for name in ["AddressesSuppressed", "AddressesReleased"] : ["sesbounce", name, "Service", local.queue_name]]
     },
@@ -69,7 +69,7 @@ locals {
       shown   = var.worker != null
       title   = "Running tasks"
       stat    = "SampleCount"
-      seconds = 60 # each task tells its CPU once a minute
+      seconds = 60 # each task reports its CPU once a minute
       metrics = [["AWS/ECS", "CPUUtilization", "ClusterName", local.cluster_name, "ServiceName", local.service_name, { label = "tasks" }]]
     },
     {

@@ -1,5 +1,5 @@
 locals {
-  # The topic's ARN tells where we are, in every partition and without a data source.
+  # The topic's ARN names partition, region and account; this needs no data source.
   here = regex("^arn:(?P<partition>[^:]+):sns:(?P<region>[^:]+):(?P<account_id>[^:]+):", aws_sns_topic.this.arn)
 
   queue_name            = element(split(":", var.queue_arn), 5)
@@ -7,11 +7,11 @@ locals {
   subscription_dlq_name = element(split(":", var.subscription_dlq_arn), 5)
 }
 
-# Alarms have a topic of their own: SES may not publish to it, and feedback does not get into it.
+# A topic for the alarms alone: SES may not publish to it.
 resource "aws_sns_topic" "this" {
-  # checkov:skip=CKV_AWS_26: an alarm tells a metric's name and value, nothing of a person; CloudWatch can't publish through alias/aws/sns.
+  # checkov:skip=CKV_AWS_26: an alarm holds a metric's name and value and no personal data; CloudWatch can't publish through alias/aws/sns.
   name              = "${var.name}-alarms"
-  signature_version = 2 # SHA256; SNS still signs with SHA1 unless told
+  signature_version = 2 # SHA256; the default of SNS is SHA1
   tags              = var.tags
 }
 
@@ -35,7 +35,7 @@ resource "aws_sns_topic_policy" "this" {
         Sid       = "TlsOnly"
         Effect    = "Deny"
         Principal = "*"
-        Action    = "sns:Publish" # a topic's policy takes no "sns:*"
+        Action    = "sns:Publish" # SNS does not accept "sns:*" in a topic's policy
         Resource  = aws_sns_topic.this.arn
         Condition = { Bool = { "aws:SecureTransport" = "false" } }
       },

@@ -1,10 +1,10 @@
 output "topic_arn" {
-  description = "ARN of the SNS topic that alarms go to."
+  description = "ARN of the SNS topic to which CloudWatch publishes the alarms."
   value       = aws_sns_topic.this.arn
 }
 
 output "topic_policy" {
-  description = "The topic's policy, JSON."
+  description = "Policy of the topic, in JSON."
   value       = aws_sns_topic_policy.this.policy
 }
 
@@ -19,6 +19,6 @@ output "dashboard_name" {
 }
 
 output "dashboard" {
-  description = "The dashboard, JSON; null without one."
+  description = "The dashboard, in JSON; null without one."
   value       = one(aws_cloudwatch_dashboard.this[*].dashboard_body)
 }

@@ -1,17 +1,17 @@
 variable "name" {
-  description = "Names derive from it: the alarms, their topic and the dashboard."
+  description = "Name of the dashboard and prefix of the names of the alarms and their topic."
   type        = string
   default     = "sesbounce"
   nullable    = false
 
   validation {
     condition     = can(regex("^[A-Za-z0-9_-]{1,64}$", var.name))
-    error_message = "name must be 1 to 64 letters, digits, hyphens or underscores."
+    error_message = "name must have 1 to 64 characters: letters, digits, hyphens and underscores."
   }
 }
 
 variable "queue_arn" {
-  description = "ARN of the queue that the worker drains."
+  description = "ARN of the SQS queue that the worker reads."
   type        = string
   nullable    = false
 
@@ -22,19 +22,19 @@ variable "queue_arn" {
 }
 
 variable "dlq_arn" {
-  description = "ARN of its dead-letter queue: what the worker could not handle."
+  description = "ARN of that queue's dead-letter queue, which receives the messages that the worker could not handle."
   type        = string
   nullable    = false
 }
 
 variable "subscription_dlq_arn" {
-  description = "ARN of the subscription's dead-letter queue: what SNS could not deliver."
+  description = "ARN of the subscription's dead-letter queue, which receives the messages that SNS could not deliver."
   type        = string
   nullable    = false
 }
 
 variable "worker" {
-  description = "The ECS service to watch; null for a worker elsewhere. With `min_tasks` 0 no running task is no alarm: the age of the oldest message tells what waits."
+  description = "The ECS service that the alarms watch; null for a worker elsewhere. With `min_tasks` 0, no alarm watches the number of tasks: the alarm on the oldest message shows whether messages wait."
   type = object({
     cluster_name = string
     service_name = string
@@ -44,33 +44,33 @@ variable "worker" {
 }
 
 variable "watch_worker_metrics" {
-  description = "Whether to watch the metrics that a worker with `SESBOUNCE_EMF=true` tells in a log of CloudWatch: its health and its errors."
+  description = "Whether alarms watch the worker's health and errors. The worker must write these metrics to CloudWatch Logs (`SESBOUNCE_EMF=true`)."
   type        = bool
   default     = true
   nullable    = false
 }
 
 variable "watch_reputation" {
-  description = "Whether to watch the bounce and complaint rates by which SES judges the account. They are of the account and region, not of this stack."
+  description = "Whether alarms watch the bounce and complaint rates by which SES reviews the account. SES counts them for the account and region, not for this stack."
   type        = bool
   default     = true
   nullable    = false
 }
 
 variable "alarm_emails" {
-  description = "Addresses of people who are told of alarms. Each has to confirm once."
+  description = "E-mail addresses of people to whom SNS sends the alarms. Each person must confirm the subscription once."
   type        = set(string)
   default     = []
   nullable    = false
 
   validation {
     condition     = alltrue([for email in var.alarm_emails : can(regex("^[^@\\s]+@[^@\\s.]+(\\.[^@\\s.]+)+$", email))])
-    error_message = "Each of alarm_emails must be an e-mail address."
+    error_message = "Each element of alarm_emails must be an e-mail address."
   }
 }
 
 variable "oldest_message_seconds" {
-  description = "How old the oldest waiting message may become before there is an alarm."
+  description = "Age of the oldest waiting message, in seconds, at which CloudWatch raises an alarm."
   type        = number
   default     = 900
   nullable    = false
@@ -82,7 +82,7 @@ variable "oldest_message_seconds" {
 }
 
 variable "bounce_rate" {
-  description = "Bounce rate of the account that is an alarm, as a fraction. SES reviews accounts from 0.05 on and may pause them at 0.1."
+  description = "Bounce rate of the account, as a fraction, at which CloudWatch raises an alarm. SES reviews accounts from 0.05 on and may pause their sending from 0.1 on."
   type        = number
   default     = 0.04
   nullable    = false
@@ -94,7 +94,7 @@ variable "bounce_rate" {
 }
 
 variable "complaint_rate" {
-  description = "Complaint rate of the account that is an alarm, as a fraction. SES reviews accounts from 0.001 on and may pause them at 0.005."
+  description = "Complaint rate of the account, as a fraction, at which CloudWatch raises an alarm. SES reviews accounts from 0.001 on and may pause their sending from 0.005 on."
   type        = number
   default     = 0.0008
   nullable    = false
@@ -106,7 +106,7 @@ variable "complaint_rate" {
 }
 
 variable "dashboard" {
-  description = "Whether to make the dashboard. The first three of an account are free."
+  description = "Whether Terraform creates the dashboard. The first three dashboards of an account are free."
   type        = bool
   default     = true
   nullable    = false

@@ -1,5 +1,5 @@
 terraform {
-  required_version = ">= 1.9" # validations look across variables
+  required_version = ">= 1.9" # a validation may read other variables
 
   required_providers {
     aws = {

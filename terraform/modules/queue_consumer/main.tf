@@ -48,14 +48,14 @@ locals {
         Sid      = "KeepTheSuppressionListOfSes"
         Effect   = "Allow"
         Action   = ["ses:PutSuppressedDestination", "ses:DeleteSuppressedDestination"]
-        Resource = ["*"] # the list is the account's; IAM knows no resource for it
+        Resource = ["*"] # the list is the account's; IAM has no resource type for it
       },
     ],
   )
 }
 
 resource "aws_iam_policy" "this" {
-  # checkov:skip=CKV_AWS_290: writing to the account's suppression list can't be confined to a resource.
+  # checkov:skip=CKV_AWS_290: IAM has no resource type for the account's suppression list.
   # checkov:skip=CKV_AWS_355: as above.
   name        = var.name
   description = "Consume one SQS queue, and nothing else that was not asked for."
@@ -68,7 +68,7 @@ resource "aws_iam_policy" "this" {
 }
 
 resource "aws_iam_user" "this" {
-  # checkov:skip=CKV_AWS_273: it is for a worker outside AWS, made on demand; single sign-on is for people.
+  # checkov:skip=CKV_AWS_273: the user is optional and for a worker outside AWS; single sign-on is for people.
   count = var.create_user ? 1 : 0
 
   name = var.name
@@ -76,7 +76,7 @@ resource "aws_iam_user" "this" {
 }
 
 resource "aws_iam_user_policy_attachment" "this" {
-  # checkov:skip=CKV_AWS_40: one user for one worker; a group of one would hide its rights, not lessen them.
+  # checkov:skip=CKV_AWS_40: one user for one worker; a group with one member would hide its rights and not reduce them.
   count = var.create_user ? 1 : 0
 
   user       = aws_iam_user.this[0].name

@@ -1,10 +1,10 @@
 output "policy_arn" {
-  description = "ARN of the policy, to attach to the worker's role."
+  description = "ARN of the policy; attach it to the worker's role."
   value       = aws_iam_policy.this.arn
 }
 
 output "policy_json" {
-  description = "The policy, JSON."
+  description = "The policy, in JSON."
   value       = aws_iam_policy.this.policy
 }
 
@@ -25,7 +25,7 @@ output "access_key_id" {
 }
 
 output "encrypted_secret_access_key" {
-  description = "Secret of the access key, encrypted for `access_key_pgp_key`, in base64; null without one."
+  description = "Secret of the access key, encrypted with `access_key_pgp_key`, in base64; null without one."
   value       = one(aws_iam_access_key.this[*].encrypted_secret)
   sensitive   = true
 }

@@ -1,4 +1,4 @@
-# How many tasks there are: between min_tasks and max_tasks, by the backlog that each of them has.
+# Application Auto Scaling sets the number of tasks, from min_tasks to max_tasks, by the backlog per task.
 
 locals {
   queue_name = element(split(":", var.queue_arn), 5)
@@ -6,13 +6,13 @@ locals {
   tracks_backlog = local.services == 1 && var.max_tasks > max(var.min_tasks, 1) ? 1 : 0
   sleeps         = local.services == 1 && var.min_tasks == 0 ? 1 : 0
 
-  # What steps between none and one, and when.
+  # Step scaling from none to one task, and back.
   steps = local.sleeps == 0 ? {} : {
     wake = {
-      description = "Messages wait and nobody receives: start a worker."
+      description = "Messages wait and no worker receives them: start a worker."
       adjustment  = { adjustment_type = "ChangeInCapacity", scaling_adjustment = 1, cooldown_seconds = 180 }
-      # Someone who polls, if in vain, shows in one of the two. A metric of ECS would not do: without
-      # a task it has no value at all.
+      # Each poll of a worker counts in `received` or `empty`. A metric of ECS cannot replace them: it has
+      # no value without a task.
       expression         = "IF(visible > 0 AND received + empty < 1, 1, 0)"
       evaluation_minutes = 1
       metrics            = { visible = "ApproximateNumberOfMessagesVisible", received = "NumberOfMessagesReceived", empty = "NumberOfEmptyReceives" }
@@ -80,8 +80,8 @@ resource "aws_appautoscaling_policy" "backlog" {
         }
       }
 
-      # Each task tells its CPU once a minute, so the number of samples is that of the tasks. The
-      # metric that tells it outright comes with Container Insights only, which costs.
+      # Each task reports its CPU once a minute, so the number of samples is the number of tasks. The
+      # metric of the number itself needs Container Insights, which costs money.
       metrics {
         id          = "tasks"
         label       = "Running tasks"
@@ -110,7 +110,7 @@ resource "aws_appautoscaling_policy" "backlog" {
   }
 }
 
-# Without a task there is no backlog per task, so other rules lead from none to one, and back.
+# Without a task, there is no backlog per task, so step scaling leads from none to one, and back.
 resource "aws_appautoscaling_policy" "step" {
   for_each = local.steps
 
@@ -140,7 +140,7 @@ resource "aws_cloudwatch_metric_alarm" "step" {
   comparison_operator = "GreaterThanOrEqualToThreshold"
   threshold           = 1
   evaluation_periods  = each.value.evaluation_minutes
-  treat_missing_data  = "notBreaching" # CloudWatch hears nothing of a queue that nobody has touched for hours
+  treat_missing_data  = "notBreaching" # SQS sends no metrics of a queue that has been unused for hours
   alarm_actions       = [aws_appautoscaling_policy.step[each.key].arn]
   tags                = var.tags
 

@@ -1,5 +1,5 @@
 locals {
-  # Only tasks of this account and region may take the roles.
+  # Only tasks of this account and region may assume the roles.
   trust = jsonencode({
     Version = "2012-10-17"
     Statement = [
@@ -18,15 +18,15 @@ locals {
 
   repository_arns = compact([var.create_repository ? one(aws_ecr_repository.this[*].arn) : var.repository_arn])
 
-  # Without the key and version that may follow the ARN of a secret.
+  # The secrets' ARNs without the key and version that may follow them.
   secret_arns    = distinct([for arn in values(var.secrets) : join(":", slice(split(":", arn), 0, 7)) if strcontains(arn, ":secretsmanager:")])
   parameter_arns = distinct([for arn in values(var.secrets) : arn if strcontains(arn, ":ssm:")])
 }
 
-# What the worker itself may do.
+# The worker runs with this role.
 resource "aws_iam_role" "task" {
   name                 = "${var.name}-task"
-  description          = "The worker: consume its queue."
+  description          = "The worker consumes its queue with this role."
   assume_role_policy   = local.trust
   max_session_duration = 3600
   tags                 = var.tags
@@ -39,17 +39,17 @@ resource "aws_iam_role_policy_attachment" "task" {
   policy_arn = each.value
 }
 
-# What ECS may do to start it.
+# ECS starts the worker with this role.
 resource "aws_iam_role" "execution" {
   name                 = "${var.name}-execution"
-  description          = "ECS: fetch the worker's image and secrets, write its log."
+  description          = "ECS fetches the worker's image and secrets and writes its log with this role."
   assume_role_policy   = local.trust
   max_session_duration = 3600
   tags                 = var.tags
 }
 
 resource "aws_iam_role_policy" "execution" {
-  # checkov:skip=CKV_AWS_290: ecr:GetAuthorizationToken knows no resource, see below; the rest is confined.
+  # checkov:skip=CKV_AWS_290: IAM has no resource type for ecr:GetAuthorizationToken; the other statements are confined.
   # checkov:skip=CKV_AWS_355: as above.
   name = "start-the-worker"
   role = aws_iam_role.execution.name
@@ -65,13 +65,13 @@ resource "aws_iam_role_policy" "execution" {
           Resource = ["${aws_cloudwatch_log_group.this.arn}:log-stream:worker/*"]
         },
       ],
-      # Decided by variables: at the first plan the ARNs are not known yet.
+      # Variables decide, because the ARNs are unknown at the first plan.
       !var.create_repository && var.repository_arn == null ? [] : [
         {
           Sid      = "LogInToEcr"
           Effect   = "Allow"
           Action   = ["ecr:GetAuthorizationToken"]
-          Resource = ["*"] # IAM knows no resource for it: the token is the account's
+          Resource = ["*"] # IAM has no resource type for it: the token is the account's
         },
         {
           Sid      = "PullImage"

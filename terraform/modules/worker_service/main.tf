@@ -1,8 +1,8 @@
 locals {
-  # The log group's ARN tells where we are, in every partition and without a data source.
+  # The log group's ARN names partition, region and account; this needs no data source.
   here = regex("^arn:(?P<partition>[^:]+):logs:(?P<region>[^:]+):(?P<account_id>[^:]+):", aws_cloudwatch_log_group.this.arn)
 
-  # Without an image there is no service yet.
+  # Without an image, there is no service.
   services = var.image == null ? 0 : 1
 
   cluster_name = element(split("/", local.cluster_arn), 1)
@@ -10,7 +10,7 @@ locals {
 
   environment = merge({
     SESBOUNCE_QUEUE_URL        = var.queue_url
-    SESBOUNCE_METRICS_PORT     = "9464" # of the task's own loopback, for its health check
+    SESBOUNCE_METRICS_PORT     = "9464" # on the task's loopback interface, for its health check
     SESBOUNCE_EMF              = "true"
     SESBOUNCE_LOG_FORMAT       = "json"
     SESBOUNCE_PROCESSES        = tostring(var.processes)
@@ -19,15 +19,15 @@ locals {
 }
 
 resource "aws_cloudwatch_log_group" "this" {
-  # checkov:skip=CKV_AWS_158: CloudWatch encrypts it with a key of its own; it holds counts and ids, no addresses.
-  # checkov:skip=CKV_AWS_338: how long the log is kept is a variable; a year of it serves nobody by default.
+  # checkov:skip=CKV_AWS_158: CloudWatch encrypts the log with its own key; the log holds counts and ids, no addresses.
+  # checkov:skip=CKV_AWS_338: the variable log_retention_days sets the time; nobody needs a year of this log by default.
   name              = "/ecs/${var.name}"
   retention_in_days = var.log_retention_days
   tags              = var.tags
 }
 
 resource "aws_ecs_cluster" "this" {
-  # checkov:skip=CKV_AWS_65: Container Insights costs, and the worker tells its metrics itself; a variable turns it on.
+  # checkov:skip=CKV_AWS_65: Container Insights costs money, and the worker reports its own metrics; the variable container_insights turns it on.
   count = var.cluster_arn == null ? 1 : 0
 
   name = var.name
@@ -68,13 +68,13 @@ resource "aws_ecs_task_definition" "this" {
       name                   = "worker"
       image                  = var.image
       essential              = true
-      user                   = "10001:10001" # its own group, too; without one it would be root's
+      user                   = "10001:10001" # with a group: without one, the container would run in root's group
       privileged             = false
       readonlyRootFilesystem = true
 
       linuxParameters = {
         capabilities = { drop = ["ALL"] }
-        # The only place to write to, in memory and without programs.
+        # The only writable directory: in memory, and without executable files.
         tmpfs = [{ containerPath = "/tmp", size = 64, mountOptions = ["rw", "noexec", "nosuid", "nodev"] }]
       }
 
@@ -86,10 +86,10 @@ resource "aws_ecs_task_definition" "this" {
         interval    = 30
         timeout     = 10
         retries     = 3
-        startPeriod = 120 # the database's schema may have to be brought up to date first
+        startPeriod = 120 # the worker may have to migrate the database's schema first
       }
 
-      # ECS's SIGKILL comes only after the worker has had its own time to drain.
+      # ECS sends SIGKILL only after the worker's own time limit.
       stopTimeout = var.shutdown_seconds + 10
 
       logConfiguration = {
@@ -98,12 +98,12 @@ resource "aws_ecs_task_definition" "this" {
           awslogs-group         = aws_cloudwatch_log_group.this.name
           awslogs-region        = local.here.region
           awslogs-stream-prefix = "worker"
-          mode                  = "non-blocking" # a log that can't be written must not stop the worker
+          mode                  = "non-blocking" # the worker must not stop when CloudWatch does not accept its log
           max-buffer-size       = "4m"
         }
       }
 
-      # As AWS gives them back: without these, each plan would see a change.
+      # AWS returns these defaults: without them, each plan would show a change.
       mountPoints    = []
       portMappings   = []
       systemControls = []
@@ -113,13 +113,13 @@ resource "aws_ecs_task_definition" "this" {
 }
 
 resource "aws_ecs_service" "this" {
-  # checkov:skip=CKV_AWS_333: the default VPC has public subnets only; a public address is cheaper than a NAT gateway, and the security group lets nothing in. Your own subnets have none.
+  # checkov:skip=CKV_AWS_333: the default VPC has public subnets only; a public address is cheaper than a NAT gateway, and the security group lets nothing connect. Tasks in your own subnets get none.
   count = local.services
 
   name            = var.name
   cluster         = local.cluster_arn
   task_definition = aws_ecs_task_definition.this[0].arn
-  desired_count   = var.min_tasks # to begin with: see below
+  desired_count   = var.min_tasks # the initial number: see ignore_changes
   launch_type     = var.use_spot ? null : "FARGATE"
   propagate_tags  = "SERVICE"
   tags            = var.tags
@@ -149,17 +149,17 @@ resource "aws_ecs_service" "this" {
   }
 
   lifecycle {
-    # Application Auto Scaling keeps the number within min_tasks and max_tasks, also when those
-    # change and where they are the same: an apply must not undo what it has decided.
+    # Application Auto Scaling keeps the number between min_tasks and max_tasks, also when they
+    # change and when they are equal: an apply must not reset its decision.
     ignore_changes = [desired_count]
 
     precondition {
       condition     = contains(keys(local.environment), "SESBOUNCE_DATABASE_URL") || contains(keys(var.secrets), "SESBOUNCE_DATABASE_URL")
-      error_message = "The worker needs a database: SESBOUNCE_DATABASE_URL in environment (without a password) or in secrets. Its default, a SQLite file, would be gone with each task."
+      error_message = "The worker needs a database: set SESBOUNCE_DATABASE_URL in environment (without a password) or in secrets. Without it, the worker would write to a SQLite file, which ECS deletes with the task."
     }
   }
 
-  # A task that starts without its rights fails, and with it the deployment.
+  # A task that starts before it has its rights fails, and the deployment with it.
   depends_on = [
     aws_ecs_cluster_capacity_providers.this,
     aws_iam_role_policy.execution,

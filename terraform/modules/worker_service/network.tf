@@ -32,7 +32,7 @@ resource "aws_security_group" "this" {
   tags        = var.tags
 }
 
-# To any address: AWS's endpoints have no fixed ones, and the database may be anywhere.
+# To any address: AWS's endpoints have no fixed addresses, and the database may be anywhere.
 resource "aws_vpc_security_group_egress_rule" "this" {
   for_each = toset([for port in var.egress_tcp_ports : tostring(port)])
 

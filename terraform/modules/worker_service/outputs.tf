@@ -1,20 +1,20 @@
 output "repository_url" {
-  description = "Where to push the image; null without a repository."
+  description = "URL of the ECR repository for the image; null without a repository."
   value       = one(aws_ecr_repository.this[*].repository_url)
 }
 
 output "image" {
-  description = "The image that runs, by digest; null without a service."
+  description = "Image that the service runs, by digest; null without a service."
   value       = one([for task in aws_ecs_task_definition.this : jsondecode(task.container_definitions)[0].image])
 }
 
 output "container_definitions" {
-  description = "The worker's container as ECS runs it, JSON; null without an image."
+  description = "Container definition of the worker, in JSON; null without an image."
   value       = one(aws_ecs_task_definition.this[*].container_definitions)
 }
 
 output "platform" {
-  description = "What the image has to be built for, e.g. `linux/arm64`."
+  description = "Platform that the image must be built for, for example `linux/arm64`."
   value       = var.cpu_architecture == "ARM64" ? "linux/arm64" : "linux/amd64"
 }
 
@@ -34,41 +34,41 @@ output "task_definition_arn" {
 }
 
 output "task_role_arn" {
-  description = "ARN of the role that the worker has."
+  description = "ARN of the worker's role."
   value       = aws_iam_role.task.arn
 }
 
 output "execution_role_arn" {
-  description = "ARN of the role that ECS starts the worker with."
+  description = "ARN of the role with which ECS starts the worker."
   value       = aws_iam_role.execution.arn
 }
 
 output "trust_policy" {
-  description = "Who may take the two roles, JSON."
+  description = "Trust policy of both roles, in JSON."
   value       = aws_iam_role.task.assume_role_policy
 }
 
 output "execution_policy" {
-  description = "What the execution role may do, JSON."
+  description = "Policy of the execution role, in JSON."
   value       = aws_iam_role_policy.execution.policy
 }
 
 output "log_group_name" {
-  description = "Name of the log group that the worker writes to."
+  description = "Name of the worker's log group."
   value       = aws_cloudwatch_log_group.this.name
 }
 
 output "vpc_id" {
-  description = "VPC that the worker runs in."
+  description = "ID of the VPC in which the worker runs."
   value       = local.vpc_id
 }
 
 output "subnet_ids" {
-  description = "Subnets that the worker runs in."
+  description = "IDs of the subnets in which the worker runs."
   value       = local.subnet_ids
 }
 
 output "security_group_id" {
-  description = "Security group of the worker, for a database to let in."
+  description = "ID of the worker's security group; the database must let it connect."
   value       = aws_security_group.this.id
 }

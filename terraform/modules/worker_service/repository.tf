@@ -1,10 +1,10 @@
 resource "aws_ecr_repository" "this" {
-  # checkov:skip=CKV_AWS_136: ECR encrypts it with a key of its own; the image holds no secret.
+  # checkov:skip=CKV_AWS_136: ECR encrypts the images with its own key, and they hold no secret.
   count = var.create_repository ? 1 : 0
 
   name                 = var.name
   image_tag_mutability = "IMMUTABLE"
-  force_delete         = true # images are built from the sources at any time; destroy must not stop here
+  force_delete         = true # `make deploy` can build the images again, so they must not stop a destroy
   tags                 = var.tags
 
   image_scanning_configuration {
@@ -21,7 +21,7 @@ resource "aws_ecr_lifecycle_policy" "this" {
     rules = [
       {
         rulePriority = 1
-        description  = "Enough to roll back to."
+        description  = "Keep the last 20 images, to roll back to."
         selection = {
           tagStatus   = "any"
           countType   = "imageCountMoreThan"

@@ -1,36 +1,36 @@
 variable "name" {
-  description = "Names derive from it: repository, cluster, service, roles and log group."
+  description = "Name of the repository, cluster and service, and prefix of the names of the roles and the log group."
   type        = string
   default     = "sesbounce"
   nullable    = false
 
   validation {
-    # The repository takes lower case only; IAM's roles end in "-execution" and have 64 characters.
+    # ECR allows lower case only; a role's name ends in "-execution", and IAM allows 64 characters.
     condition     = can(regex("^[a-z0-9]([a-z0-9_-]{0,52}[a-z0-9])?$", var.name))
-    error_message = "name must be 1 to 54 lower-case letters, digits, hyphens or underscores, and begin and end with a letter or digit."
+    error_message = "name must have 1 to 54 characters: lower-case letters, digits, hyphens and underscores. It must begin and end with a letter or digit."
   }
 }
 
 variable "image" {
-  description = "The worker's image, by digest (`NAME@sha256:…`), so that what runs is what was tested. Null makes all but the task and the service: the repository has to be there before an image can be pushed to it."
+  description = "The worker's image, by digest (`NAME@sha256:…`), so that ECS runs exactly the image that was tested. With null, Terraform creates everything except the task definition and the service: the repository must exist before an image can be pushed to it."
   type        = string
   default     = null
 
   validation {
     condition     = var.image == null || can(regex("^[^\\s@]+@sha256:[0-9a-f]{64}$", var.image))
-    error_message = "image must end in its digest, @sha256: and 64 hexadecimal digits: a tag may mean another image tomorrow."
+    error_message = "image must end in its digest, @sha256: and 64 hexadecimal digits: a tag can point to another image tomorrow."
   }
 }
 
 variable "create_repository" {
-  description = "Whether to make an ECR repository for the image. False where the image comes from elsewhere."
+  description = "Whether Terraform creates an ECR repository for the image. Set it to false if the image is in another repository."
   type        = bool
   default     = true
   nullable    = false
 }
 
 variable "repository_arn" {
-  description = "ARN of an ECR repository that exists and that the image comes from; only with `create_repository = false`."
+  description = "ARN of an existing ECR repository from which ECS pulls the image; only with `create_repository = false`."
   type        = string
   default     = null
 
@@ -41,12 +41,12 @@ variable "repository_arn" {
 
   validation {
     condition     = var.repository_arn == null || !var.create_repository
-    error_message = "repository_arn is for a repository that exists: set create_repository = false."
+    error_message = "repository_arn names an existing repository: set create_repository = false as well."
   }
 }
 
 variable "queue_arn" {
-  description = "ARN of the queue that the worker drains."
+  description = "ARN of the SQS queue that the worker reads."
   type        = string
   nullable    = false
 
@@ -63,13 +63,13 @@ variable "queue_url" {
 }
 
 variable "task_policy_arns" {
-  description = "Policies of the task's role, by any name: what the worker may do. Usually the one of the module `queue_consumer`."
+  description = "ARNs of the policies that the worker's role gets, each by a name of your choice. Usually this is the policy of the module `queue_consumer`."
   type        = map(string)
   nullable    = false
 }
 
 variable "environment" {
-  description = "Settings of the worker, e.g. `SESBOUNCE_STRIKE_OFF_SQL`. They stand in the task definition for all to read: secrets go into `secrets`."
+  description = "Settings of the worker, for example `SESBOUNCE_STRIKE_OFF_SQL`. Everybody who may read the task definition can read them: put secrets into `secrets`."
   type        = map(string)
   default     = {}
   nullable    = false
@@ -79,22 +79,22 @@ variable "environment" {
       "SESBOUNCE_DATABASE_PASSWORD", "SESBOUNCE_WEBHOOK_SECRET", "SESBOUNCE_HASH_KEY",
       "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN",
     ])) == 0
-    error_message = "environment must hold no secret: put it into Secrets Manager or Parameter Store and its ARN into secrets. AWS's own credentials come from the task's role."
+    error_message = "environment must not contain a secret: store the secret in Secrets Manager or Parameter Store and put its ARN into secrets. The worker gets AWS credentials from the task's role."
   }
 
   validation {
     condition     = alltrue([for value in values(var.environment) : !can(regex("://[^/@\\s]*:[^/@\\s]+@", value))])
-    error_message = "environment must hold no URL with a password: put the whole URL into Secrets Manager and its ARN into secrets, or only the password (SESBOUNCE_DATABASE_PASSWORD)."
+    error_message = "environment must not contain a URL with a password: store the whole URL, or only the password (SESBOUNCE_DATABASE_PASSWORD), in Secrets Manager and put its ARN into secrets."
   }
 
   validation {
     condition     = alltrue([for name in keys(var.environment) : can(regex("^[A-Za-z_][A-Za-z0-9_]*$", name))])
-    error_message = "The keys of environment must be names of environment variables."
+    error_message = "Each key of environment must be a valid name of an environment variable."
   }
 }
 
 variable "secrets" {
-  description = "Secrets of the worker, by the environment variable that they are given in: the ARN of a secret in Secrets Manager (`ARN:KEY::` for one key of a JSON secret) or of a parameter in Parameter Store."
+  description = "Secret settings of the worker: for each environment variable, the ARN of a secret in Secrets Manager (`ARN:KEY::` for one key of a JSON secret) or of a parameter in Parameter Store."
   type        = map(string)
   default     = {}
   nullable    = false
@@ -105,29 +105,29 @@ variable "secrets" {
       can(regex("^arn:[a-z-]+:secretsmanager:[a-z0-9-]+:\\d{12}:secret:[A-Za-z0-9/_+=.@!-]+(:[^:*]*:[^:*]*:[^:*]*)?$", arn))
       || can(regex("^arn:[a-z-]+:ssm:[a-z0-9-]+:\\d{12}:parameter/[A-Za-z0-9_./-]+$", arn))
     ])
-    error_message = "Each of secrets must be the ARN of one secret in Secrets Manager (with :KEY:: after it for one key of a JSON secret) or of one parameter in Parameter Store: not the secret itself, and no wildcard."
+    error_message = "Each value of secrets must be the ARN of one secret in Secrets Manager (with :KEY:: after it for one key of a JSON secret) or of one parameter in Parameter Store. It must not be the secret itself and must not contain a wildcard."
   }
 
   validation {
     condition     = length(setintersection(keys(var.secrets), keys(var.environment))) == 0
-    error_message = "A name must not be in both secrets and environment."
+    error_message = "An environment variable must not be in both secrets and environment."
   }
 }
 
 variable "secrets_kms_key_arns" {
-  description = "ARNs of customer KMS keys that the secrets are encrypted with; none for AWS's own keys."
+  description = "ARNs of the customer managed KMS keys that encrypt the secrets; empty if AWS managed keys encrypt them."
   type        = list(string)
   default     = []
   nullable    = false
 
   validation {
     condition     = alltrue([for arn in var.secrets_kms_key_arns : can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:\\d{12}:key/[A-Za-z0-9-]+$", arn))])
-    error_message = "Each of secrets_kms_key_arns must be the ARN of one key, not of an alias, without wildcards."
+    error_message = "Each element of secrets_kms_key_arns must be the ARN of one key, not of an alias, without wildcards."
   }
 }
 
 variable "cluster_arn" {
-  description = "ARN of an ECS cluster that exists; null makes one."
+  description = "ARN of an existing ECS cluster; with null, Terraform creates a cluster."
   type        = string
   default     = null
 
@@ -138,25 +138,25 @@ variable "cluster_arn" {
 }
 
 variable "container_insights" {
-  description = "Whether a cluster made here has Container Insights, which CloudWatch charges for. Nothing here needs it."
+  description = "Whether Terraform turns on Container Insights in the cluster that it creates. CloudWatch charges for it, and nothing here needs it."
   type        = bool
   default     = false
   nullable    = false
 }
 
 variable "vpc_id" {
-  description = "VPC that the worker runs in; null takes the default VPC of the region."
+  description = "ID of the VPC in which the worker runs; null takes the default VPC of the region."
   type        = string
   default     = null
 
   validation {
     condition     = (var.vpc_id == null) == (var.subnet_ids == null)
-    error_message = "vpc_id and subnet_ids go together: give both, or neither for the default VPC."
+    error_message = "Set both vpc_id and subnet_ids, or neither for the default VPC."
   }
 }
 
 variable "subnet_ids" {
-  description = "Subnets that the worker runs in; null takes those of the default VPC, which are public."
+  description = "IDs of the subnets in which the worker runs; null takes the subnets of the default VPC, which are public."
   type        = list(string)
   default     = null
 
@@ -167,25 +167,25 @@ variable "subnet_ids" {
 }
 
 variable "assign_public_ip" {
-  description = "Whether tasks have a public address, by which they reach AWS without a NAT gateway; nothing can reach them. Null: in the default VPC yes, in your own subnets no, which then need a NAT gateway or VPC endpoints."
+  description = "Whether ECS gives each task a public address, so that the task reaches AWS without a NAT gateway; the security group still lets nothing connect to the task. Null means true in the default VPC and false in your own subnets, which then need a NAT gateway or VPC endpoints."
   type        = bool
   default     = null
 }
 
 variable "egress_tcp_ports" {
-  description = "TCP ports that the worker may reach: 443 for AWS and a webhook, and that of the database (5432 PostgreSQL, 3306 MySQL)."
+  description = "TCP ports that the worker may connect to: 443 for AWS and a webhook, and the port of the database (5432 PostgreSQL, 3306 MySQL)."
   type        = set(number)
   default     = [443, 5432]
   nullable    = false
 
   validation {
     condition     = contains(var.egress_tcp_ports, 443) && alltrue([for port in var.egress_tcp_ports : port >= 1 && port <= 65535 && floor(port) == port])
-    error_message = "egress_tcp_ports must be ports from 1 to 65535, 443 among them: SQS is reached by it."
+    error_message = "egress_tcp_ports must be whole numbers from 1 to 65535 and include 443: the worker reaches SQS by this port."
   }
 }
 
 variable "cpu_architecture" {
-  description = "What the image is built for: `ARM64`, which costs a fifth less, or `X86_64`."
+  description = "CPU architecture that the image is built for: `ARM64`, which costs 20 % less, or `X86_64`."
   type        = string
   default     = "ARM64"
   nullable    = false
@@ -197,7 +197,7 @@ variable "cpu_architecture" {
 }
 
 variable "cpu_units" {
-  description = "CPU of a task, in units of 1/1024 vCPU."
+  description = "CPU of each task, in units of 1/1024 vCPU."
   type        = number
   default     = 256
   nullable    = false
@@ -209,7 +209,7 @@ variable "cpu_units" {
 }
 
 variable "memory_mib" {
-  description = "Memory of a task, in MiB."
+  description = "Memory of each task, in MiB."
   type        = number
   default     = 512
   nullable    = false
@@ -220,12 +220,12 @@ variable "memory_mib" {
       ? contains([512, 1024, 2048], var.memory_mib)
       : var.memory_mib % 1024 == 0 && var.memory_mib >= 2 * var.cpu_units && var.memory_mib <= min(8 * var.cpu_units, 30720)
     )
-    error_message = "memory_mib must be what Fargate has for cpu_units: 512, 1024 or 2048 for 256 units; for more, whole GiB from two to eight times the units, and 30 GiB at most."
+    error_message = "memory_mib must be a size that Fargate offers for cpu_units: 512, 1024 or 2048 for 256 units; for more units, a multiple of 1024 from two to eight times cpu_units, and at most 30720."
   }
 }
 
 variable "processes" {
-  description = "How many processes a task works with; more than one pays from 2048 CPU units on."
+  description = "Number of worker processes in each task. More than one process is faster only from 2048 CPU units on."
   type        = number
   default     = 1
   nullable    = false
@@ -237,26 +237,26 @@ variable "processes" {
 }
 
 variable "shutdown_seconds" {
-  description = "By when a worker has ended after it was told to stop. ECS kills it ten seconds later."
+  description = "Number of seconds from SIGTERM to the worker's exit. ECS kills the worker ten seconds later."
   type        = number
   default     = 25
   nullable    = false
 
   validation {
     condition     = var.shutdown_seconds >= 5 && var.shutdown_seconds <= 110 && floor(var.shutdown_seconds) == var.shutdown_seconds
-    error_message = "shutdown_seconds must be a whole number from 5 to 110: Fargate kills after 120 seconds at the latest."
+    error_message = "shutdown_seconds must be a whole number from 5 to 110: Fargate kills a task after 120 seconds at the latest."
   }
 }
 
 variable "use_spot" {
-  description = "Whether tasks beyond `on_demand_base` run on Fargate Spot, which costs up to 70 % less. AWS may end such a task with two minutes' notice: the worker drains, and no message is lost."
+  description = "Whether ECS runs the tasks beyond `on_demand_base` on Fargate Spot, which costs up to 70 % less. AWS may stop such a task with two minutes' notice: the worker finishes or returns its messages, and none is lost."
   type        = bool
   default     = false
   nullable    = false
 }
 
 variable "on_demand_base" {
-  description = "With `use_spot`: how many tasks run on demand all the same."
+  description = "Number of tasks that ECS runs on demand although `use_spot` is true."
   type        = number
   default     = 0
   nullable    = false
@@ -268,7 +268,7 @@ variable "on_demand_base" {
 }
 
 variable "min_tasks" {
-  description = "Fewest tasks. 0 stops the worker while the queue is empty: the first message then waits some minutes for a task, after hours of silence up to a quarter of an hour for CloudWatch to notice."
+  description = "Minimum number of tasks. With 0, the worker stops while the queue is empty: the first message then waits a few minutes for a task and, if the queue had been unused for hours, up to 15 minutes more until CloudWatch reports the message."
   type        = number
   default     = 1
   nullable    = false
@@ -280,7 +280,7 @@ variable "min_tasks" {
 }
 
 variable "max_tasks" {
-  description = "Most tasks. As many as `min_tasks` means a fixed number."
+  description = "Maximum number of tasks. If it equals `min_tasks`, the number of tasks is fixed."
   type        = number
   default     = 4
   nullable    = false
@@ -292,7 +292,7 @@ variable "max_tasks" {
 }
 
 variable "backlog_per_task" {
-  description = "How many waiting messages a task is meant to have before there is another task: what a task handles in a minute, say."
+  description = "Number of waiting messages per task above which Application Auto Scaling adds tasks, for example the number that a task handles in a minute."
   type        = number
   default     = 5000
   nullable    = false
@@ -304,19 +304,19 @@ variable "backlog_per_task" {
 }
 
 variable "log_retention_days" {
-  description = "For how many days CloudWatch keeps the worker's log."
+  description = "Number of days for which CloudWatch keeps the worker's log."
   type        = number
   default     = 30
   nullable    = false
 
   validation {
     condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653], var.log_retention_days)
-    error_message = "log_retention_days must be one of the numbers that CloudWatch takes: 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288 or 3653."
+    error_message = "log_retention_days must be a number that CloudWatch accepts: 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288 or 3653."
   }
 }
 
 variable "tags" {
-  description = "Tags of everything here that can be tagged."
+  description = "Tags of each resource that this module creates and AWS can tag."
   type        = map(string)
   default     = {}
   nullable    = false

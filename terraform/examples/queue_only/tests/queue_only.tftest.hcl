@@ -1,19 +1,8 @@
-# The example as it is planned, without AWS. Needs Terraform 1.11 for `override_during`.
+# What Terraform plans for the example, without AWS. Needs Terraform 1.11 for `override_during`.
 
 mock_provider "aws" {
+  source          = "../../tests/mocks"
   override_during = plan
-
-  mock_resource "aws_sns_topic" {
-    defaults = { arn = "arn:aws:sns:eu-west-1:123456789012:sesbounce-feedback" }
-  }
-
-  mock_resource "aws_sqs_queue" {
-    defaults = { arn = "arn:aws:sqs:eu-west-1:123456789012:sesbounce-feedback", url = "https://sqs.eu-west-1.amazonaws.com/123456789012/sesbounce-feedback" }
-  }
-
-  mock_resource "aws_iam_policy" {
-    defaults = { arn = "arn:aws:iam::123456789012:policy/sesbounce-consumer" }
-  }
 }
 
 run "queue_only" {

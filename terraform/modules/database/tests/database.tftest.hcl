@@ -1,14 +1,8 @@
-# What is planned, and what is refused, without AWS. Needs Terraform 1.11 for `override_during`.
+# What Terraform plans and what it refuses, without AWS. Needs Terraform 1.11 for `override_during`.
 
 mock_provider "aws" {
+  source          = "../../tests/mocks"
   override_during = plan
-
-  mock_resource "aws_db_instance" {
-    defaults = {
-      address            = "sesbounce.abc.eu-west-1.rds.amazonaws.com"
-      master_user_secret = [{ secret_arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:rds!db-1-AbCdEf" }]
-    }
-  }
 
   mock_resource "aws_security_group" {
     defaults = { id = "sg-database" }
@@ -21,9 +15,10 @@ variables {
   client_security_group_ids = { worker = "sg-worker" }
 }
 
-run "safe_by_default" {
+run "by_default" {
   command = plan
 
+  # It is safe and small.
   assert {
     condition = (
       aws_db_instance.this.storage_encrypted
@@ -52,11 +47,8 @@ run "safe_by_default" {
     )
     error_message = "It must be small."
   }
-}
 
-run "only_the_worker_connects" {
-  command = plan
-
+  # Only the worker connects.
   assert {
     condition = { for client, rule in aws_vpc_security_group_ingress_rule.this : client => "${rule.ip_protocol} ${rule.from_port} ${rule.to_port} ${rule.referenced_security_group_id}" } == {
       worker = "tcp 5432 5432 sg-worker"
@@ -73,11 +65,8 @@ run "only_the_worker_connects" {
     )
     error_message = "It must be in the given network."
   }
-}
 
-run "what_the_worker_gets" {
-  command = plan
-
+  # The worker gets a URL and a reference to the password.
   assert {
     condition     = output.url == "postgresql://sesbounce@sesbounce.abc.eu-west-1.rds.amazonaws.com:5432/sesbounce?sslmode=require"
     error_message = "The URL must demand TLS and hold no password."
@@ -161,113 +150,48 @@ run "tags" {
   }
 }
 
+# What Terraform refuses. One run gives wrong values to many variables, and Terraform must refuse each of
+# them. Where the rule of one variable reads another, their wrong values are in different runs:
+# Terraform does not evaluate a rule that reads a refused variable.
 
-run "bad_name" {
+run "wrong_values" {
   command = plan
 
   variables {
-    name = "Sesbounce"
+    name                  = "Sesbounce"  # upper case
+    subnet_ids            = ["subnet-a"] # RDS asks for two
+    engine_version        = "14"         # too old
+    instance_class        = "t4g.micro"  # EC2's name
+    allocated_storage_gib = 10           # RDS has 20 at least
+    backup_retention_days = 0            # no backup
+    root_certificate      = "rds.pem"    # a relative path
   }
 
-  expect_failures = [var.name]
+  expect_failures = [
+    var.name,
+    var.subnet_ids,
+    var.engine_version,
+    var.instance_class,
+    var.allocated_storage_gib,
+    var.backup_retention_days,
+    var.root_certificate,
+  ]
 }
 
-run "name_with_two_hyphens" {
+run "more_wrong_values" {
   command = plan
 
   variables {
-    name = "ses--bounce"
+    name                      = "ses--bounce"              # two hyphens
+    max_allocated_storage_gib = 20                         # no room to grow
+    backup_retention_days     = 36                         # more than RDS keeps
+    root_certificate          = "/rds.pem&sslmode=disable" # a parameter slipped in
   }
 
-  expect_failures = [var.name]
-}
-
-run "one_subnet" {
-  command = plan
-
-  variables {
-    subnet_ids = ["subnet-a"]
-  }
-
-  expect_failures = [var.subnet_ids]
-}
-
-run "old_engine" {
-  command = plan
-
-  variables {
-    engine_version = "14"
-  }
-
-  expect_failures = [var.engine_version]
-}
-
-run "no_instance_class" {
-  command = plan
-
-  variables {
-    instance_class = "t4g.micro"
-  }
-
-  expect_failures = [var.instance_class]
-}
-
-run "too_little_disk" {
-  command = plan
-
-  variables {
-    allocated_storage_gib = 10
-  }
-
-  expect_failures = [var.allocated_storage_gib]
-}
-
-run "no_room_to_grow" {
-  command = plan
-
-  variables {
-    max_allocated_storage_gib = 20
-  }
-
-  expect_failures = [var.max_allocated_storage_gib]
-}
-
-run "no_backup" {
-  command = plan
-
-  variables {
-    backup_retention_days = 0
-  }
-
-  expect_failures = [var.backup_retention_days]
-}
-
-run "backups_too_long" {
-  command = plan
-
-  variables {
-    backup_retention_days = 36
-  }
-
-  expect_failures = [var.backup_retention_days]
-}
-
-run "relative_certificate" {
-  command = plan
-
-  variables {
-    root_certificate = "rds.pem"
-  }
-
-  expect_failures = [var.root_certificate]
-}
-
-run "certificate_with_more" {
-  command = plan
-
-  variables {
-    root_certificate = "/rds.pem&sslmode=disable"
-  }
-
-  expect_failures = [var.root_certificate]
+  expect_failures = [
+    var.name,
+    var.max_allocated_storage_gib,
+    var.backup_retention_days,
+    var.root_certificate,
+  ]
 }

@@ -1,16 +1,9 @@
-# What is planned, and what is refused, without AWS. Needs Terraform 1.11 for `override_during`. What
-# the policies allow and deny is asked of them by tests/terraform/test_policies.py.
+# What Terraform plans and what it refuses, without AWS. Needs Terraform 1.11 for `override_during`.
+# tests/terraform/test_policies.py checks what the policies allow and deny.
 
 mock_provider "aws" {
+  source          = "../../tests/mocks"
   override_during = plan
-
-  mock_resource "aws_iam_openid_connect_provider" {
-    defaults = { arn = "arn:aws:iam::123456789012:oidc-provider/token.actions.githubusercontent.com" }
-  }
-
-  mock_resource "aws_iam_policy" {
-    defaults = { arn = "arn:aws:iam::123456789012:policy/sesbounce-deploy" }
-  }
 }
 
 variables {
@@ -19,9 +12,10 @@ variables {
   account_id = "123456789012"
 }
 
-run "one_branch" {
+run "by_default" {
   command = plan
 
+  # The workflows of one branch assume the role.
   assert {
     condition = jsondecode(output.trust_policy) == {
       Version = "2012-10-17"
@@ -47,6 +41,22 @@ run "one_branch" {
       && aws_iam_openid_connect_provider.this[0].client_id_list == toset(["sts.amazonaws.com"])
     )
     error_message = "GitHub must be trusted for AWS only."
+  }
+
+  # The policies of the role.
+  assert {
+    condition     = keys(output.policies) == ["database", "feedback", "rights", "watch", "worker"]
+    error_message = "There must be a policy for each part, and none for a state elsewhere."
+  }
+
+  assert {
+    condition     = alltrue([for policy in output.policies : length(policy) <= 6144])
+    error_message = "IAM takes no policy of more than 6,144 characters."
+  }
+
+  assert {
+    condition     = keys(aws_iam_role_policy_attachment.this) == keys(output.policies) && alltrue([for attachment in aws_iam_role_policy_attachment.this : attachment.role == "sesbounce-deploy"])
+    error_message = "All policies must be attached to the role."
   }
 }
 
@@ -76,25 +86,6 @@ run "provider_that_exists" {
   assert {
     condition     = length(aws_iam_openid_connect_provider.this) == 0 && jsondecode(output.trust_policy).Statement[0].Principal.Federated == var.oidc_provider_arn
     error_message = "The given provider must be taken."
-  }
-}
-
-run "policies" {
-  command = plan
-
-  assert {
-    condition     = keys(output.policies) == ["database", "feedback", "rights", "watch", "worker"]
-    error_message = "There must be a policy for each part, and none for a state elsewhere."
-  }
-
-  assert {
-    condition     = alltrue([for policy in output.policies : length(policy) <= 6144])
-    error_message = "IAM takes no policy of more than 6,144 characters."
-  }
-
-  assert {
-    condition     = keys(aws_iam_role_policy_attachment.this) == keys(output.policies) && alltrue([for attachment in aws_iam_role_policy_attachment.this : attachment.role == "sesbounce-deploy"])
-    error_message = "All policies must be attached to the role."
   }
 }
 
@@ -172,133 +163,59 @@ run "tags" {
   }
 }
 
+# What Terraform refuses. One run gives wrong values to many variables, and Terraform must refuse each of
+# them. Where the rule of one variable reads another, their wrong values are in different runs:
+# Terraform does not evaluate a rule that reads a refused variable.
 
-run "bad_name" {
+run "wildcards" {
   command = plan
 
   variables {
-    name = "ses*"
+    name         = "ses*"
+    other_names  = ["*"]
+    repository   = "acme/*"
+    branches     = ["*"]
+    state_bucket = "*"
+    state_key    = "*"
   }
 
-  expect_failures = [var.name]
+  expect_failures = [
+    var.name,
+    var.other_names,
+    var.repository,
+    var.branches,
+    var.state_bucket,
+    var.state_key,
+  ]
 }
 
-run "bad_other_name" {
+run "wrong_values" {
   command = plan
 
   variables {
-    other_names = ["*"]
+    repository        = "mail" # no owner
+    branches          = []     # and no environment: nobody could take the role
+    oidc_provider_arn = "arn:aws:iam::123456789012:oidc-provider/example.com"
+    region            = "eu-west"
+    account_id        = "1234"
   }
 
-  expect_failures = [var.other_names]
+  expect_failures = [
+    var.repository,
+    var.branches,
+    var.oidc_provider_arn,
+    var.region,
+    var.account_id,
+  ]
 }
 
-run "any_repository" {
+run "more_wrong_values" {
   command = plan
 
   variables {
-    repository = "acme/*"
-  }
-
-  expect_failures = [var.repository]
-}
-
-run "no_owner" {
-  command = plan
-
-  variables {
-    repository = "mail"
-  }
-
-  expect_failures = [var.repository]
-}
-
-run "empty_owner" {
-  command = plan
-
-  variables {
-    repository = "/mail"
-  }
-
-  expect_failures = [var.repository]
-}
-
-run "any_branch" {
-  command = plan
-
-  variables {
-    branches = ["*"]
-  }
-
-  expect_failures = [var.branches]
-}
-
-run "nobody" {
-  command = plan
-
-  variables {
-    branches = []
-  }
-
-  expect_failures = [var.branches]
-}
-
-run "any_environment" {
-  command = plan
-
-  variables {
+    repository   = "/mail" # an empty owner
     environments = ["*"]
   }
 
-  expect_failures = [var.environments]
-}
-
-run "other_provider" {
-  command = plan
-
-  variables {
-    oidc_provider_arn = "arn:aws:iam::123456789012:oidc-provider/example.com"
-  }
-
-  expect_failures = [var.oidc_provider_arn]
-}
-
-run "no_region" {
-  command = plan
-
-  variables {
-    region = "eu-west"
-  }
-
-  expect_failures = [var.region]
-}
-
-run "no_account" {
-  command = plan
-
-  variables {
-    account_id = "1234"
-  }
-
-  expect_failures = [var.account_id]
-}
-
-run "any_bucket" {
-  command = plan
-
-  variables {
-    state_bucket = "*"
-  }
-
-  expect_failures = [var.state_bucket]
-}
-
-run "any_key" {
-  command = plan
-
-  variables {
-    state_key = "*"
-  }
-
-  expect_failures = [var.state_key]
+  expect_failures = [var.repository, var.environments]
 }

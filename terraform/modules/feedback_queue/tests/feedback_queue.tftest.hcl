@@ -1,11 +1,8 @@
-# What is planned, without AWS: `terraform test`. Needs Terraform 1.11 for `override_during`.
+# What Terraform plans, without AWS: `terraform test`. Needs Terraform 1.11 for `override_during`.
 
 mock_provider "aws" {
+  source          = "../../tests/mocks"
   override_during = plan
-
-  mock_resource "aws_sns_topic" {
-    defaults = { arn = "arn:aws:sns:eu-west-1:123456789012:sesbounce-feedback" }
-  }
 }
 
 override_resource {
@@ -78,9 +75,10 @@ run "names_can_be_given" {
   }
 }
 
-run "queue" {
+run "by_default" {
   command = plan
 
+  # The queues.
   assert {
     condition = (
       aws_sqs_queue.this.receive_wait_time_seconds == 20
@@ -106,25 +104,8 @@ run "queue" {
     }
     error_message = "The dead-letter queue must serve this queue only."
   }
-}
 
-run "numbers_can_be_given" {
-  command = plan
-
-  variables {
-    visibility_timeout_seconds = 600
-    max_receive_count          = 9
-  }
-
-  assert {
-    condition     = aws_sqs_queue.this.visibility_timeout_seconds == 600 && jsondecode(aws_sqs_queue.this.redrive_policy).maxReceiveCount == 9
-    error_message = "The given numbers must be taken."
-  }
-}
-
-run "topic" {
-  command = plan
-
+  # The topic.
   assert {
     condition     = aws_sns_topic.this.signature_version == 2
     error_message = "SNS must sign with SHA256."
@@ -143,6 +124,113 @@ run "topic" {
   assert {
     condition     = length(aws_sns_topic_subscription.email) == 0
     error_message = "Nobody must be subscribed unasked."
+  }
+
+  # The policy of the topic.
+  assert {
+    condition = jsondecode(output.topic_policy) == {
+      Version = "2012-10-17"
+      Statement = [
+        {
+          Sid       = "SesOfThisAccountPublishes"
+          Effect    = "Allow"
+          Principal = { Service = "ses.amazonaws.com" }
+          Action    = "sns:Publish"
+          Resource  = "arn:aws:sns:eu-west-1:123456789012:sesbounce-feedback"
+          Condition = {
+            StringEquals = { "aws:SourceAccount" = "123456789012" }
+            ArnLike = {
+              "aws:SourceArn" = [
+                "arn:aws:ses:eu-west-1:123456789012:identity/*",
+                "arn:aws:ses:eu-west-1:123456789012:configuration-set/*",
+              ]
+            }
+          }
+        },
+        {
+          Sid       = "TlsOnly"
+          Effect    = "Deny"
+          Principal = "*"
+          Action    = "sns:Publish"
+          Resource  = "arn:aws:sns:eu-west-1:123456789012:sesbounce-feedback"
+          Condition = { Bool = { "aws:SecureTransport" = "false" } }
+        },
+      ]
+    }
+    error_message = "Only SES of this account may publish, and only over TLS."
+  }
+
+  # The policies of the queues that SNS sends to.
+  assert {
+    condition = alltrue([
+      for suffix, policy in { "" = output.queue_policy, "-subscription-dlq" = output.subscription_dlq_policy } :
+      jsondecode(policy) == {
+        Version = "2012-10-17"
+        Statement = [
+          {
+            Sid       = "TopicSends"
+            Effect    = "Allow"
+            Principal = { Service = "sns.amazonaws.com" }
+            Action    = "sqs:SendMessage"
+            Resource  = "arn:aws:sqs:eu-west-1:123456789012:sesbounce-feedback${suffix}"
+            Condition = {
+              ArnEquals            = { "aws:SourceArn" = "arn:aws:sns:eu-west-1:123456789012:sesbounce-feedback" }
+              StringEqualsIfExists = { "aws:SourceAccount" = "123456789012" }
+            }
+          },
+          {
+            Sid       = "TlsOnly"
+            Effect    = "Deny"
+            Principal = "*"
+            Action    = "sqs:*"
+            Resource  = "arn:aws:sqs:eu-west-1:123456789012:sesbounce-feedback${suffix}"
+            Condition = { Bool = { "aws:SecureTransport" = "false" } }
+          },
+        ]
+      }
+    ])
+    error_message = "Only this topic may send, and only over TLS."
+  }
+
+  # The policy of the dead-letter queue.
+  assert {
+    condition = jsondecode(output.dlq_policy) == {
+      Version = "2012-10-17"
+      Statement = [{
+        Sid       = "TlsOnly"
+        Effect    = "Deny"
+        Principal = "*"
+        Action    = "sqs:*"
+        Resource  = "arn:aws:sqs:eu-west-1:123456789012:sesbounce-feedback-dlq"
+        Condition = { Bool = { "aws:SecureTransport" = "false" } }
+      }]
+    }
+    error_message = "To the dead-letter queue nobody may send, and all else goes over TLS."
+  }
+
+  # SQS encrypts the queues.
+  assert {
+    condition = (
+      length(aws_kms_key.this) + length(aws_kms_alias.this) + length(aws_kms_key_policy.this) == 0
+      && aws_sns_topic.this.kms_master_key_id == null
+      && output.kms_key_arn == null && output.kms_key_policy == null
+      && alltrue([for queue in [aws_sqs_queue.this, aws_sqs_queue.dlq, aws_sqs_queue.subscription_dlq] : queue.sqs_managed_sse_enabled && queue.kms_master_key_id == null])
+    )
+    error_message = "Without a key of the customer's, SQS must encrypt with its own."
+  }
+}
+
+run "numbers_can_be_given" {
+  command = plan
+
+  variables {
+    visibility_timeout_seconds = 600
+    max_receive_count          = 9
+  }
+
+  assert {
+    condition     = aws_sqs_queue.this.visibility_timeout_seconds == 600 && jsondecode(aws_sqs_queue.this.redrive_policy).maxReceiveCount == 9
+    error_message = "The given numbers must be taken."
   }
 }
 
@@ -179,111 +267,6 @@ run "people_get_no_deliveries" {
       }])
     )
     error_message = "People must be subscribed to bounces and complaints only."
-  }
-}
-
-run "topic_policy" {
-  command = plan
-
-  assert {
-    condition = jsondecode(output.topic_policy) == {
-      Version = "2012-10-17"
-      Statement = [
-        {
-          Sid       = "SesOfThisAccountPublishes"
-          Effect    = "Allow"
-          Principal = { Service = "ses.amazonaws.com" }
-          Action    = "sns:Publish"
-          Resource  = "arn:aws:sns:eu-west-1:123456789012:sesbounce-feedback"
-          Condition = {
-            StringEquals = { "aws:SourceAccount" = "123456789012" }
-            ArnLike = {
-              "aws:SourceArn" = [
-                "arn:aws:ses:eu-west-1:123456789012:identity/*",
-                "arn:aws:ses:eu-west-1:123456789012:configuration-set/*",
-              ]
-            }
-          }
-        },
-        {
-          Sid       = "TlsOnly"
-          Effect    = "Deny"
-          Principal = "*"
-          Action    = "sns:Publish"
-          Resource  = "arn:aws:sns:eu-west-1:123456789012:sesbounce-feedback"
-          Condition = { Bool = { "aws:SecureTransport" = "false" } }
-        },
-      ]
-    }
-    error_message = "Only SES of this account may publish, and only over TLS."
-  }
-}
-
-run "queue_policies" {
-  command = plan
-
-  assert {
-    condition = alltrue([
-      for suffix, policy in { "" = output.queue_policy, "-subscription-dlq" = output.subscription_dlq_policy } :
-      jsondecode(policy) == {
-        Version = "2012-10-17"
-        Statement = [
-          {
-            Sid       = "TopicSends"
-            Effect    = "Allow"
-            Principal = { Service = "sns.amazonaws.com" }
-            Action    = "sqs:SendMessage"
-            Resource  = "arn:aws:sqs:eu-west-1:123456789012:sesbounce-feedback${suffix}"
-            Condition = {
-              ArnEquals            = { "aws:SourceArn" = "arn:aws:sns:eu-west-1:123456789012:sesbounce-feedback" }
-              StringEqualsIfExists = { "aws:SourceAccount" = "123456789012" }
-            }
-          },
-          {
-            Sid       = "TlsOnly"
-            Effect    = "Deny"
-            Principal = "*"
-            Action    = "sqs:*"
-            Resource  = "arn:aws:sqs:eu-west-1:123456789012:sesbounce-feedback${suffix}"
-            Condition = { Bool = { "aws:SecureTransport" = "false" } }
-          },
-        ]
-      }
-    ])
-    error_message = "Only this topic may send, and only over TLS."
-  }
-}
-
-run "dead_letter_queue_policy" {
-  command = plan
-
-  assert {
-    condition = jsondecode(output.dlq_policy) == {
-      Version = "2012-10-17"
-      Statement = [{
-        Sid       = "TlsOnly"
-        Effect    = "Deny"
-        Principal = "*"
-        Action    = "sqs:*"
-        Resource  = "arn:aws:sqs:eu-west-1:123456789012:sesbounce-feedback-dlq"
-        Condition = { Bool = { "aws:SecureTransport" = "false" } }
-      }]
-    }
-    error_message = "To the dead-letter queue nobody may send, and all else goes over TLS."
-  }
-}
-
-run "encrypted_by_sqs" {
-  command = plan
-
-  assert {
-    condition = (
-      length(aws_kms_key.this) + length(aws_kms_alias.this) + length(aws_kms_key_policy.this) == 0
-      && aws_sns_topic.this.kms_master_key_id == null
-      && output.kms_key_arn == null && output.kms_key_policy == null
-      && alltrue([for queue in [aws_sqs_queue.this, aws_sqs_queue.dlq, aws_sqs_queue.subscription_dlq] : queue.sqs_managed_sse_enabled && queue.kms_master_key_id == null])
-    )
-    error_message = "Without a key of the customer's, SQS must encrypt with its own."
   }
 }
 

@@ -1,6 +1,7 @@
-# What is planned, and what is refused, without AWS. Needs Terraform 1.11 for `override_during`.
+# What Terraform plans and what it refuses, without AWS. Needs Terraform 1.11 for `override_during`.
 
 mock_provider "aws" {
+  source          = "../../tests/mocks"
   override_during = plan
 
   mock_resource "aws_sns_topic" {
@@ -15,9 +16,10 @@ variables {
   worker               = { cluster_name = "cluster", service_name = "service" }
 }
 
-run "alarms" {
+run "by_default" {
   command = plan
 
+  # The alarms.
   assert {
     condition = { for name, alarm in aws_cloudwatch_metric_alarm.this : name => join(" ", concat(
       [alarm.alarm_name, alarm.namespace, alarm.metric_name, alarm.statistic],
@@ -47,6 +49,64 @@ run "alarms" {
   assert {
     condition     = length(output.alarm_names) == 9
     error_message = "The output must tell the alarms."
+  }
+
+  # The policy of the topic.
+  assert {
+    condition = jsondecode(output.topic_policy) == {
+      Version = "2012-10-17"
+      Statement = [
+        {
+          Sid       = "AlarmsOfThisAccountPublish"
+          Effect    = "Allow"
+          Principal = { Service = "cloudwatch.amazonaws.com" }
+          Action    = "sns:Publish"
+          Resource  = "arn:aws:sns:eu-west-1:123456789012:sesbounce-alarms"
+          Condition = {
+            StringEquals = { "aws:SourceAccount" = "123456789012" }
+            ArnLike      = { "aws:SourceArn" = "arn:aws:cloudwatch:eu-west-1:123456789012:alarm:sesbounce-*" }
+          }
+        },
+        {
+          Sid       = "TlsOnly"
+          Effect    = "Deny"
+          Principal = "*"
+          Action    = "sns:Publish"
+          Resource  = "arn:aws:sns:eu-west-1:123456789012:sesbounce-alarms"
+          Condition = { Bool = { "aws:SecureTransport" = "false" } }
+        },
+      ]
+    }
+    error_message = "Only alarms of this stack may publish, and only over TLS."
+  }
+
+  assert {
+    condition     = aws_sns_topic.this.name == "sesbounce-alarms" && aws_sns_topic.this.signature_version == 2
+    error_message = "Alarms must have a topic of their own, signed with SHA256."
+  }
+
+  # The dashboard.
+  assert {
+    condition     = output.dashboard_name == "sesbounce" && length(jsondecode(output.dashboard).widgets) == 11
+    error_message = "The dashboard must be there, with all its widgets."
+  }
+
+  assert {
+    condition     = alltrue([for widget in jsondecode(output.dashboard).widgets : widget.properties.region == "eu-west-1" && length(widget.properties.title) > 0 && length(widget.properties.metrics) > 0])
+    error_message = "Each widget must show something, of the queue's region."
+  }
+
+  assert {
+    condition     = length(distinct([for widget in jsondecode(output.dashboard).widgets : "${widget.x} ${widget.y}"])) == 11
+    error_message = "No widget may lie over another."
+  }
+
+  assert {
+    condition = (
+      strcontains(output.dashboard, "SEARCH('{sesbounce,Service,Reason} MetricName=\\\"AddressesSuppressed\\\" Service=\\\"feedback\\\"', 'Sum', 300)")
+      && strcontains(output.dashboard, "SEARCH('{sesbounce,Service,Kind} MetricName=\\\"EventsRecorded\\\" Service=\\\"feedback\\\"', 'Sum', 300)")
+    )
+    error_message = "The dashboard must show suppressions by reason and events by kind."
   }
 }
 
@@ -102,43 +162,6 @@ run "worker_that_sleeps" {
   }
 }
 
-run "topic_policy" {
-  command = plan
-
-  assert {
-    condition = jsondecode(output.topic_policy) == {
-      Version = "2012-10-17"
-      Statement = [
-        {
-          Sid       = "AlarmsOfThisAccountPublish"
-          Effect    = "Allow"
-          Principal = { Service = "cloudwatch.amazonaws.com" }
-          Action    = "sns:Publish"
-          Resource  = "arn:aws:sns:eu-west-1:123456789012:sesbounce-alarms"
-          Condition = {
-            StringEquals = { "aws:SourceAccount" = "123456789012" }
-            ArnLike      = { "aws:SourceArn" = "arn:aws:cloudwatch:eu-west-1:123456789012:alarm:sesbounce-*" }
-          }
-        },
-        {
-          Sid       = "TlsOnly"
-          Effect    = "Deny"
-          Principal = "*"
-          Action    = "sns:Publish"
-          Resource  = "arn:aws:sns:eu-west-1:123456789012:sesbounce-alarms"
-          Condition = { Bool = { "aws:SecureTransport" = "false" } }
-        },
-      ]
-    }
-    error_message = "Only alarms of this stack may publish, and only over TLS."
-  }
-
-  assert {
-    condition     = aws_sns_topic.this.name == "sesbounce-alarms" && aws_sns_topic.this.signature_version == 2
-    error_message = "Alarms must have a topic of their own, signed with SHA256."
-  }
-}
-
 run "people" {
   command = plan
 
@@ -149,33 +172,6 @@ run "people" {
   assert {
     condition     = [for subscription in aws_sns_topic_subscription.email : "${subscription.protocol} ${subscription.endpoint}"] == ["email operator@example.com"]
     error_message = "People must be told."
-  }
-}
-
-run "dashboard" {
-  command = plan
-
-  assert {
-    condition     = output.dashboard_name == "sesbounce" && length(jsondecode(output.dashboard).widgets) == 11
-    error_message = "The dashboard must be there, with all its widgets."
-  }
-
-  assert {
-    condition     = alltrue([for widget in jsondecode(output.dashboard).widgets : widget.properties.region == "eu-west-1" && length(widget.properties.title) > 0 && length(widget.properties.metrics) > 0])
-    error_message = "Each widget must show something, of the queue's region."
-  }
-
-  assert {
-    condition     = length(distinct([for widget in jsondecode(output.dashboard).widgets : "${widget.x} ${widget.y}"])) == 11
-    error_message = "No widget may lie over another."
-  }
-
-  assert {
-    condition = (
-      strcontains(output.dashboard, "SEARCH('{sesbounce,Service,Reason} MetricName=\\\"AddressesSuppressed\\\" Service=\\\"feedback\\\"', 'Sum', 300)")
-      && strcontains(output.dashboard, "SEARCH('{sesbounce,Service,Kind} MetricName=\\\"EventsRecorded\\\" Service=\\\"feedback\\\"', 'Sum', 300)")
-    )
-    error_message = "Suppressions must be shown by reason, facts by kind."
   }
 }
 
@@ -220,83 +216,39 @@ run "tags" {
   }
 }
 
+# What Terraform refuses. One run gives wrong values to many variables, and Terraform must refuse each of
+# them. Where the rule of one variable reads another, their wrong values are in different runs:
+# Terraform does not evaluate a rule that reads a refused variable.
 
-run "bad_name" {
+run "wrong_values" {
   command = plan
 
   variables {
-    name = "ses bounce"
-  }
-
-  expect_failures = [var.name]
-}
-
-run "queue_with_wildcard" {
-  command = plan
-
-  variables {
-    queue_arn = "arn:aws:sqs:eu-west-1:123456789012:*"
-  }
-
-  expect_failures = [var.queue_arn]
-}
-
-run "no_address" {
-  command = plan
-
-  variables {
-    alarm_emails = ["operator"]
-  }
-
-  expect_failures = [var.alarm_emails]
-}
-
-run "impatient" {
-  command = plan
-
-  variables {
+    name                   = "ses bounce"
+    queue_arn              = "arn:aws:sqs:eu-west-1:123456789012:*"
+    alarm_emails           = ["operator"]
     oldest_message_seconds = 59
+    bounce_rate            = 5   # in percent
+    complaint_rate         = 0.1 # in percent
   }
 
-  expect_failures = [var.oldest_message_seconds]
+  expect_failures = [
+    var.name,
+    var.queue_arn,
+    var.alarm_emails,
+    var.oldest_message_seconds,
+    var.bounce_rate,
+    var.complaint_rate,
+  ]
 }
 
-run "bounce_rate_in_percent" {
+run "no_rates" {
   command = plan
 
   variables {
-    bounce_rate = 5
-  }
-
-  expect_failures = [var.bounce_rate]
-}
-
-run "no_bounce_rate" {
-  command = plan
-
-  variables {
-    bounce_rate = 0
-  }
-
-  expect_failures = [var.bounce_rate]
-}
-
-run "complaint_rate_in_percent" {
-  command = plan
-
-  variables {
-    complaint_rate = 0.1
-  }
-
-  expect_failures = [var.complaint_rate]
-}
-
-run "no_complaint_rate" {
-  command = plan
-
-  variables {
+    bounce_rate    = 0
     complaint_rate = 0
   }
 
-  expect_failures = [var.complaint_rate]
+  expect_failures = [var.bounce_rate, var.complaint_rate]
 }

@@ -1,42 +1,8 @@
-# What is planned, without AWS: `terraform test`. Needs Terraform 1.11 for `override_during`.
+# What Terraform plans, without AWS: `terraform test`. Needs Terraform 1.11 for `override_during`.
 
 mock_provider "aws" {
+  source          = "../../tests/mocks"
   override_during = plan
-
-  mock_resource "aws_cloudwatch_log_group" {
-    defaults = { arn = "arn:aws:logs:eu-west-1:123456789012:log-group:/ecs/sesbounce" }
-  }
-
-  mock_resource "aws_ecs_cluster" {
-    defaults = { arn = "arn:aws:ecs:eu-west-1:123456789012:cluster/sesbounce" }
-  }
-
-  mock_resource "aws_ecr_repository" {
-    defaults = {
-      arn            = "arn:aws:ecr:eu-west-1:123456789012:repository/sesbounce"
-      repository_url = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/sesbounce"
-    }
-  }
-
-  mock_resource "aws_ecs_task_definition" {
-    defaults = { arn = "arn:aws:ecs:eu-west-1:123456789012:task-definition/sesbounce:1" }
-  }
-
-  mock_resource "aws_appautoscaling_policy" {
-    defaults = { arn = "arn:aws:autoscaling:eu-west-1:123456789012:scalingPolicy:1" }
-  }
-
-  mock_resource "aws_iam_role" {
-    defaults = { arn = "arn:aws:iam::123456789012:role/sesbounce" }
-  }
-
-  mock_data "aws_vpc" {
-    defaults = { id = "vpc-default" }
-  }
-
-  mock_data "aws_subnets" {
-    defaults = { ids = ["subnet-a", "subnet-b"] }
-  }
 }
 
 variables {
@@ -47,9 +13,10 @@ variables {
   environment      = { SESBOUNCE_DATABASE_URL = "postgresql://sesbounce@db.example:5432/sesbounce?sslmode=require" }
 }
 
-run "everything_has_the_stack_s_name" {
+run "by_default" {
   command = plan
 
+  # Every resource has the stack's name.
   assert {
     condition = (
       aws_ecr_repository.this[0].name == "sesbounce"
@@ -62,11 +29,8 @@ run "everything_has_the_stack_s_name" {
     )
     error_message = "Names must derive from name."
   }
-}
 
-run "repository" {
-  command = plan
-
+  # The repository.
   assert {
     condition = (
       aws_ecr_repository.this[0].image_tag_mutability == "IMMUTABLE"
@@ -78,17 +42,14 @@ run "repository" {
   assert {
     condition = jsondecode(aws_ecr_lifecycle_policy.this[0].policy).rules == [{
       rulePriority = 1
-      description  = "Enough to roll back to."
+      description  = "Keep the last 20 images, to roll back to."
       selection    = { tagStatus = "any", countType = "imageCountMoreThan", countNumber = 20 }
       action       = { type = "expire" }
     }]
     error_message = "Old images must go."
   }
-}
 
-run "container" {
-  command = plan
-
+  # The container.
   assert {
     condition = jsondecode(aws_ecs_task_definition.this[0].container_definitions) == [{
       name                   = "worker"
@@ -146,6 +107,114 @@ run "container" {
   assert {
     condition     = output.image == var.image
     error_message = "The output must tell the image."
+  }
+
+  # The roles.
+  assert {
+    condition = jsondecode(output.trust_policy) == {
+      Version = "2012-10-17"
+      Statement = [{
+        Sid       = "TasksOfThisAccount"
+        Effect    = "Allow"
+        Principal = { Service = "ecs-tasks.amazonaws.com" }
+        Action    = "sts:AssumeRole"
+        Condition = {
+          StringEquals = { "aws:SourceAccount" = "123456789012" }
+          ArnLike      = { "aws:SourceArn" = "arn:aws:ecs:eu-west-1:123456789012:*" }
+        }
+      }]
+    }
+    error_message = "Only tasks of this account and region may take the roles."
+  }
+
+  assert {
+    condition     = aws_iam_role.execution.assume_role_policy == aws_iam_role.task.assume_role_policy
+    error_message = "Both roles must be trusted alike."
+  }
+
+  assert {
+    condition     = { for name, attachment in aws_iam_role_policy_attachment.task : name => "${attachment.role} ${attachment.policy_arn}" } == { consumer = "sesbounce-task arn:aws:iam::123456789012:policy/sesbounce-consumer" }
+    error_message = "The worker must have the consumer's policy and no other."
+  }
+
+  assert {
+    condition     = length(jsondecode(output.execution_policy).Statement) == 3
+    error_message = "Without secrets there must be no right to read any."
+  }
+
+  # The service.
+  assert {
+    condition = (
+      aws_ecs_service.this[0].cluster == "arn:aws:ecs:eu-west-1:123456789012:cluster/sesbounce"
+      && aws_ecs_service.this[0].launch_type == "FARGATE"
+      && length(aws_ecs_service.this[0].capacity_provider_strategy) == 0
+      && aws_ecs_service.this[0].desired_count == 1
+      && aws_ecs_service.this[0].deployment_circuit_breaker[0].enable
+      && aws_ecs_service.this[0].deployment_circuit_breaker[0].rollback
+      && aws_ecs_service.this[0].deployment_minimum_healthy_percent == 100
+      && aws_ecs_service.this[0].deployment_maximum_percent == 200
+    )
+    error_message = "The service must run on demand, and roll a failed deployment back."
+  }
+
+  assert {
+    condition = (
+      aws_ecs_service.this[0].network_configuration[0].subnets == toset(["subnet-a", "subnet-b"])
+      && aws_ecs_service.this[0].network_configuration[0].assign_public_ip
+      && output.vpc_id == "vpc-default"
+    )
+    error_message = "The default VPC must be the default, and have public addresses."
+  }
+
+  assert {
+    condition     = aws_ecs_cluster_capacity_providers.this[0].capacity_providers == toset(["FARGATE", "FARGATE_SPOT"])
+    error_message = "The cluster must have both kinds of Fargate."
+  }
+
+  assert {
+    condition     = [for setting in aws_ecs_cluster.this[0].setting : setting.value] == ["disabled"]
+    error_message = "Container Insights must not cost unasked."
+  }
+
+  # The task only connects to others.
+  assert {
+    condition = { for port, rule in aws_vpc_security_group_egress_rule.this : port => "${rule.ip_protocol} ${rule.from_port} ${rule.to_port} ${rule.cidr_ipv4}" } == {
+      "443"  = "tcp 443 443 0.0.0.0/0"
+      "5432" = "tcp 5432 5432 0.0.0.0/0"
+    }
+    error_message = "The worker must reach AWS and its database, and nothing else."
+  }
+
+  # Autoscaling.
+  assert {
+    condition = (
+      aws_appautoscaling_target.this[0].min_capacity == 1
+      && aws_appautoscaling_target.this[0].max_capacity == 4
+      && aws_appautoscaling_target.this[0].resource_id == "service/sesbounce/sesbounce"
+      && aws_appautoscaling_target.this[0].service_namespace == "ecs"
+      && aws_appautoscaling_target.this[0].scalable_dimension == "ecs:service:DesiredCount"
+    )
+    error_message = "The number of tasks must be kept within its range."
+  }
+
+  assert {
+    condition = (
+      aws_appautoscaling_policy.backlog[0].policy_type == "TargetTrackingScaling"
+      && aws_appautoscaling_policy.backlog[0].target_tracking_scaling_policy_configuration[0].target_value == 5000
+      && { for metric in aws_appautoscaling_policy.backlog[0].target_tracking_scaling_policy_configuration[0].customized_metric_specification[0].metrics :
+        metric.id => metric.return_data ? metric.expression : "${metric.metric_stat[0].stat} ${metric.metric_stat[0].metric[0].namespace} ${metric.metric_stat[0].metric[0].metric_name} ${join(" ", sort([for dimension in metric.metric_stat[0].metric[0].dimensions : dimension.value]))}"
+        } == {
+        per_task = "waiting / tasks"
+        waiting  = "Average AWS/SQS ApproximateNumberOfMessagesVisible sesbounce-feedback"
+        tasks    = "SampleCount AWS/ECS CPUUtilization sesbounce sesbounce"
+      }
+    )
+    error_message = "Tasks must follow the backlog that each of them has."
+  }
+
+  assert {
+    condition     = length(aws_appautoscaling_policy.step) + length(aws_cloudwatch_metric_alarm.step) == 0
+    error_message = "A worker that never sleeps needs no waking."
   }
 }
 
@@ -272,42 +341,6 @@ run "secrets" {
   }
 }
 
-run "roles" {
-  command = plan
-
-  assert {
-    condition = jsondecode(output.trust_policy) == {
-      Version = "2012-10-17"
-      Statement = [{
-        Sid       = "TasksOfThisAccount"
-        Effect    = "Allow"
-        Principal = { Service = "ecs-tasks.amazonaws.com" }
-        Action    = "sts:AssumeRole"
-        Condition = {
-          StringEquals = { "aws:SourceAccount" = "123456789012" }
-          ArnLike      = { "aws:SourceArn" = "arn:aws:ecs:eu-west-1:123456789012:*" }
-        }
-      }]
-    }
-    error_message = "Only tasks of this account and region may take the roles."
-  }
-
-  assert {
-    condition     = aws_iam_role.execution.assume_role_policy == aws_iam_role.task.assume_role_policy
-    error_message = "Both roles must be trusted alike."
-  }
-
-  assert {
-    condition     = { for name, attachment in aws_iam_role_policy_attachment.task : name => "${attachment.role} ${attachment.policy_arn}" } == { consumer = "sesbounce-task arn:aws:iam::123456789012:policy/sesbounce-consumer" }
-    error_message = "The worker must have the consumer's policy and no other."
-  }
-
-  assert {
-    condition     = length(jsondecode(output.execution_policy).Statement) == 3
-    error_message = "Without secrets there must be no right to read any."
-  }
-}
-
 run "image_from_elsewhere" {
   command = plan
 
@@ -337,55 +370,6 @@ run "repository_that_exists" {
   assert {
     condition     = jsondecode(output.execution_policy).Statement[2].Resource == ["arn:aws:ecr:eu-west-1:123456789012:repository/shared/sesbounce"]
     error_message = "ECS must be allowed to pull from the given repository."
-  }
-}
-
-run "service" {
-  command = plan
-
-  assert {
-    condition = (
-      aws_ecs_service.this[0].cluster == "arn:aws:ecs:eu-west-1:123456789012:cluster/sesbounce"
-      && aws_ecs_service.this[0].launch_type == "FARGATE"
-      && length(aws_ecs_service.this[0].capacity_provider_strategy) == 0
-      && aws_ecs_service.this[0].desired_count == 1
-      && aws_ecs_service.this[0].deployment_circuit_breaker[0].enable
-      && aws_ecs_service.this[0].deployment_circuit_breaker[0].rollback
-      && aws_ecs_service.this[0].deployment_minimum_healthy_percent == 100
-      && aws_ecs_service.this[0].deployment_maximum_percent == 200
-    )
-    error_message = "The service must run on demand, and roll a failed deployment back."
-  }
-
-  assert {
-    condition = (
-      aws_ecs_service.this[0].network_configuration[0].subnets == toset(["subnet-a", "subnet-b"])
-      && aws_ecs_service.this[0].network_configuration[0].assign_public_ip
-      && output.vpc_id == "vpc-default"
-    )
-    error_message = "The default VPC must be the default, and have public addresses."
-  }
-
-  assert {
-    condition     = aws_ecs_cluster_capacity_providers.this[0].capacity_providers == toset(["FARGATE", "FARGATE_SPOT"])
-    error_message = "The cluster must have both kinds of Fargate."
-  }
-
-  assert {
-    condition     = [for setting in aws_ecs_cluster.this[0].setting : setting.value] == ["disabled"]
-    error_message = "Container Insights must not cost unasked."
-  }
-}
-
-run "egress_only" {
-  command = plan
-
-  assert {
-    condition = { for port, rule in aws_vpc_security_group_egress_rule.this : port => "${rule.ip_protocol} ${rule.from_port} ${rule.to_port} ${rule.cidr_ipv4}" } == {
-      "443"  = "tcp 443 443 0.0.0.0/0"
-      "5432" = "tcp 5432 5432 0.0.0.0/0"
-    }
-    error_message = "The worker must reach AWS and its database, and nothing else."
   }
 }
 
@@ -496,41 +480,6 @@ run "container_insights" {
   assert {
     condition     = [for setting in aws_ecs_cluster.this[0].setting : "${setting.name} ${setting.value}"] == ["containerInsights enabled"]
     error_message = "Container Insights must be had when asked."
-  }
-}
-
-run "autoscaling" {
-  command = plan
-
-  assert {
-    condition = (
-      aws_appautoscaling_target.this[0].min_capacity == 1
-      && aws_appautoscaling_target.this[0].max_capacity == 4
-      && aws_appautoscaling_target.this[0].resource_id == "service/sesbounce/sesbounce"
-      && aws_appautoscaling_target.this[0].service_namespace == "ecs"
-      && aws_appautoscaling_target.this[0].scalable_dimension == "ecs:service:DesiredCount"
-    )
-    error_message = "The number of tasks must be kept within its range."
-  }
-
-  assert {
-    condition = (
-      aws_appautoscaling_policy.backlog[0].policy_type == "TargetTrackingScaling"
-      && aws_appautoscaling_policy.backlog[0].target_tracking_scaling_policy_configuration[0].target_value == 5000
-      && { for metric in aws_appautoscaling_policy.backlog[0].target_tracking_scaling_policy_configuration[0].customized_metric_specification[0].metrics :
-        metric.id => metric.return_data ? metric.expression : "${metric.metric_stat[0].stat} ${metric.metric_stat[0].metric[0].namespace} ${metric.metric_stat[0].metric[0].metric_name} ${join(" ", sort([for dimension in metric.metric_stat[0].metric[0].dimensions : dimension.value]))}"
-        } == {
-        per_task = "waiting / tasks"
-        waiting  = "Average AWS/SQS ApproximateNumberOfMessagesVisible sesbounce-feedback"
-        tasks    = "SampleCount AWS/ECS CPUUtilization sesbounce sesbounce"
-      }
-    )
-    error_message = "Tasks must follow the backlog that each of them has."
-  }
-
-  assert {
-    condition     = length(aws_appautoscaling_policy.step) + length(aws_cloudwatch_metric_alarm.step) == 0
-    error_message = "A worker that never sleeps needs no waking."
   }
 }
 

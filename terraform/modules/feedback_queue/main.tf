@@ -3,19 +3,19 @@ locals {
   dlq_name              = "${local.queue_name}-dlq"
   subscription_dlq_name = "${local.queue_name}-subscription-dlq"
 
-  # Composed, not read back from the queues, so that each queue is born with its policies. Set apart,
-  # each policy costs half a minute more: the provider waits until AWS shows it everywhere.
+  # Composed from names, not read from the queues, so that Terraform creates each queue with its policy.
+  # A separate policy resource takes half a minute more: the provider waits until AWS shows it everywhere.
   queue_arns = {
     for name in [local.queue_name, local.dlq_name, local.subscription_dlq_name] :
     name => "arn:${local.here.partition}:sqs:${local.here.region}:${local.here.account_id}:${name}"
   }
 
-  # SNS writes to two of the queues, on the same terms; to the third only SQS itself moves messages.
+  # SNS sends to two of the queues, under the same conditions; to the third, only SQS moves messages.
   written_by_sns = [local.queue_name, local.subscription_dlq_name]
 
   queue_policies = {
     for name, arn in local.queue_arns : name => jsonencode({
-      Version = "2012-10-17" # without it the provider waits in vain for AWS to agree
+      Version = "2012-10-17" # without it, the provider waits for a policy that AWS never returns
       Statement = concat([
         for written in local.written_by_sns : {
           Sid       = "TopicSends"
@@ -25,7 +25,7 @@ locals {
           Resource  = arn
           Condition = {
             ArnEquals = { "aws:SourceArn" = aws_sns_topic.this.arn }
-            # The topic's ARN holds the account already. "IfExists": AWS promises only the ARN here.
+            # The topic's ARN contains the account already. "IfExists", because AWS guarantees only the ARN here.
             StringEqualsIfExists = { "aws:SourceAccount" = local.here.account_id }
           }
         } if written == name
@@ -42,9 +42,9 @@ locals {
     })
   }
 
-  retention_seconds = 14 * 24 * 60 * 60 # as long as SQS allows: feedback comes only once
+  retention_seconds = 14 * 24 * 60 * 60 # the maximum of SQS: SES publishes feedback only once
 
-  # SQS takes one of the two.
+  # SQS accepts only one of the two.
   sqs_managed_key   = local.customer_key ? null : true
   key_reuse_seconds = local.customer_key ? 300 : null
 }
@@ -66,7 +66,7 @@ resource "aws_sqs_queue" "this" {
   })
 }
 
-# What the worker could not handle.
+# SQS moves the messages here that the worker could not handle.
 resource "aws_sqs_queue" "dlq" {
   name                              = local.dlq_name
   message_retention_seconds         = local.retention_seconds
@@ -82,7 +82,7 @@ resource "aws_sqs_queue" "dlq" {
   })
 }
 
-# What SNS could not deliver: without it, SNS would drop that.
+# SNS sends the messages here that it could not deliver; without this queue, SNS would delete them.
 resource "aws_sqs_queue" "subscription_dlq" {
   name                              = local.subscription_dlq_name
   message_retention_seconds         = local.retention_seconds
