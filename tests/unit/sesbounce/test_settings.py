@@ -34,7 +34,7 @@ def test_the_environment_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("name", "value", "said"),
     [
-        ("STRIKES", "many", "valid integer.*strikes, with no delivery in between"),
+        ("STRIKES", "many", "valid integer.*number of strikes, with no delivery in between"),
         ("STRIKES", "0", "greater than or equal to 1"),
         ("QUEUE_URL", "my-queue", "URL of the SQS queue"),
         ("POSSIBLE_COMPLAINT", "shout", "'strike', 'suppress' or 'ignore'"),
