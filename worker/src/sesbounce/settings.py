@@ -161,7 +161,7 @@ class Settings(BaseSettings):
         default=_DEFAULT.not_attempted.days,
         ge=1,
         le=3650,
-        description="number of days for which an address is suppressed that SES did not attempt",
+        description="number of days for which sesbounce suppresses an address that SES did not try",
     )
     possible_complaint: Literal["strike", "suppress", "ignore"] = Field(
         default=_DEFAULT.possible_complaint,

@@ -16,7 +16,7 @@ from sesbounce.store.store import Store
 @yes
 @as_json
 def forget_(addresses: tuple[str, ...], yes: bool, as_json: bool) -> None:
-    """Erase all personal data about each ADDRESS, on a person's request (GDPR, article 17).
+    """Erase all personal data about each ADDRESS (GDPR, article 17).
 
     sesbounce keeps the events about the address as numbers, deletes messages of SES that mention
     it, and replaces the address by a keyed hash. A suppressed address stays suppressed: `check`,

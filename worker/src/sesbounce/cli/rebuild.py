@@ -48,12 +48,13 @@ def _number(option: str, setting: str, kind: Any) -> Callable[[_F], _F]:
 )
 @as_json
 def rebuild(dry_run: bool, reclassify: bool, as_json: bool, **numbers: Any) -> None:
-    """Judge every address from the event log, under the settings or under other numbers.
+    """Judge every address from the event log.
 
-    Run it after you have changed a setting of the policy; otherwise the change reaches an address
-    with the next event about it. Run it with --reclassify after you have updated sesbounce. Try
-    it with --dry-run first: the command prints each address that would be suppressed or released,
-    or stay suppressed for another reason or time, with the verdict before and after.
+    The options replace settings of the policy in this run. Run the command after you have changed
+    such a setting; otherwise the change reaches an address with the next event about it. Run it
+    with --reclassify after you have updated sesbounce. Try it with --dry-run first: the command
+    prints each address that would be suppressed or released, or stay suppressed for another
+    reason or time, with the verdict before and after.
 
     Without --dry-run, the command also makes these changes, and runs your strike-off and restore
     statements; the worker retries a statement that your database rejects. Workers may keep

@@ -42,7 +42,7 @@ _WRITERS = {"csv": write_csv, "jsonl": write_json_lines, "ses": write_ses}
 )
 @as_json
 def export(format_name: str, output: Path, as_json: bool) -> None:
-    """Write every address that must not be mailed now to a file or to standard output.
+    """Write a list of every address that must not be mailed now.
 
     `sesbounce import` reads the formats csv and jsonl, and suppresses the same addresses. The
     format ses leaves out people's decisions, opt-outs and suppressions that end, because SES has
@@ -91,7 +91,7 @@ def import_(  # noqa: PLR0913, PLR0917  one argument an option
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    """Record the suppressed addresses of a list that sesbounce or another provider wrote.
+    """Record the suppressed addresses of a list.
 
     FILE is CSV, JSON lines or a JSON document, as sesbounce, Amazon SES, SendGrid, Mailgun and
     Mailchimp write them; `-` reads standard input. sesbounce records every row as an event,

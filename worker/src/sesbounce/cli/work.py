@@ -43,12 +43,12 @@ _SIGNALLED = 128
 )
 @click.option("--until-empty", is_flag=True, help="Stop when the queue is empty, for scripts.")
 def run(until_empty: bool) -> None:
-    """Run the worker, which drains the queue into the database until SIGTERM or SIGINT.
+    """Run the worker until SIGTERM or SIGINT.
 
-    The worker deletes a message only after it has committed the message's effect. It waits for a
-    database or a queue that can't be used. On the first signal it finishes the messages in flight
-    (and those that a waiting receive still brings, within 20 seconds); a second signal ends it at
-    once.
+    The worker drains the queue into the database, and deletes a message only after it has
+    committed the message's effect. It waits for a database or a queue that can't be used. On the
+    first signal it finishes the messages in flight (and those that a waiting receive still
+    brings, within 20 seconds); a second signal ends it at once.
 
     With --until-empty it waits for nothing: the first failure of the database or the queue ends
     it with exit code 2.
@@ -149,7 +149,7 @@ def _open_worker(
 )
 @click.argument("file", type=click.File("rb"), default="-")
 def decode_(file: BinaryIO) -> None:
-    """Decode one queue message, and print what it says about each recipient as a line of JSON.
+    """Decode a queue message into JSON, one line a recipient.
 
     FILE holds the body of one SQS message; `-`, the default, reads standard input. The command
     needs no database.
