@@ -204,11 +204,11 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _webhook_is_safe(self) -> Self:
         if self.webhook_url and not self.webhook_secret:
-            raise ValueError("SESBOUNCE_WEBHOOK_URL needs SESBOUNCE_WEBHOOK_SECRET: set both")
+            raise ValueError("SESBOUNCE_WEBHOOK_URL needs SESBOUNCE_WEBHOOK_SECRET beside it")
         if (self.webhook_url or "").startswith("http://") and not self.webhook_insecure:
             raise ValueError(
-                "SESBOUNCE_WEBHOOK_URL must begin with https://, unless "
-                "SESBOUNCE_WEBHOOK_INSECURE is true"
+                "SESBOUNCE_WEBHOOK_URL should begin with https://, or set "
+                "SESBOUNCE_WEBHOOK_INSECURE=true"
             )
         return self
 

@@ -327,7 +327,7 @@ class TestCommand:
         assert lines[1:] == [
             f"    {NAME}",
             "2: nothing was known about it",
-            "1 messages were deleted; 0 events about others no longer mention a forgotten address.",
+            "1 messages were emptied; 0 events about others no longer mention a forgotten address.",
         ]
         assert "jane" not in everything(engine)
         check_ = self.sesbounce("check", JANE)

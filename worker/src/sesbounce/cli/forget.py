@@ -18,7 +18,7 @@ from sesbounce.store.store import Store
 def forget_(addresses: tuple[str, ...], yes: bool, as_json: bool) -> None:
     """Erase all personal data about each ADDRESS (GDPR, article 17).
 
-    sesbounce keeps the events about the address as numbers, deletes messages of SES that mention
+    sesbounce keeps the events about the address as numbers, empties messages of SES that mention
     it, and replaces the address by a keyed hash. A suppressed address stays suppressed: `check`,
     sesbounce.client and the worker find the hash when they are asked about the address.
 
@@ -66,7 +66,7 @@ def _print(erasure: Erasure) -> None:
         )
         click.echo(f"    {erased.name}")
     click.echo(
-        f"{erasure.messages} messages were deleted; {erasure.mentions} events about others no "
+        f"{erasure.messages} messages were emptied; {erasure.mentions} events about others no "
         "longer mention a forgotten address."
     )
     if erasure.waiting:
