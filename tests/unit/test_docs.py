@@ -122,7 +122,9 @@ def unknown_commands(files: Iterable[Path]) -> Iterator[str]:
     A word after `sesbounce` is a command, unless it belongs to a sentence that no backtick has
     begun, such as "sesbounce keeps …" or "sesbounce itself".
     """
-    prose = re.compile(r"[a-z]+(s|ed)|itself|another|alone|also|still|and|or|into|can't|must")
+    prose = re.compile(
+        r"[a-z]+(s|ed)|itself|another|alone|also|still|worker|and|or|to|into|must|can't"
+    )
     for place, match in named(r"(?<![\w.-])(`?)(?:\S*/)?sesbounce +([a-z][^`\n]*)", files):
         words = match[2].split()
         name = re.match(r"[a-z'-]+", words[0])

@@ -60,7 +60,7 @@ def test_a_password_of_its_own_goes_into_the_url(monkeypatch: pytest.MonkeyPatch
     assert "p@ss" not in repr(settings)
 
 
-def test_a_url_that_is_none_is_left_to_whoever_opens_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_url_that_is_none_is_left_to_open_database(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SESBOUNCE_DATABASE_URL", "nonsense")
     monkeypatch.setenv("SESBOUNCE_DATABASE_PASSWORD", "secret")
     assert load_settings().database == "nonsense"

@@ -77,7 +77,7 @@ class TestQuestions:
     def test_why_of_a_stranger_says_that_nothing_is_recorded(self) -> None:
         assert "No event is recorded" in sesbounce("why", "stranger@example.com").stdout
 
-    def test_list_shows_who_is_suppressed(self) -> None:
+    def test_list_shows_the_suppressed_addresses(self) -> None:
         assert sesbounce("list").stdout.startswith("jane@example.com: no (hard bounce")
         (line,) = sesbounce("list", "--json").stdout.splitlines()
         assert json.loads(line)["address"] == "jane@example.com"
@@ -105,7 +105,7 @@ class TestQuestions:
         )
         assert sesbounce("list", "--domain", "a b").exit_code == 2
 
-    def test_people_decide_and_their_decision_is_told_on(
+    def test_people_decide_and_their_decision_reaches_the_sender_s_table(
         self, engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         by_email = "WHERE lower(email) = :address"
@@ -303,7 +303,7 @@ def test_decode_says_what_a_message_without_recipients_is() -> None:
     }
 
 
-def test_decode_refuses_with_place_and_fingerprint() -> None:
+def test_decode_fails_with_place_and_fingerprint() -> None:
     result = sesbounce("decode", stdin=b'{"notificationType": "Bounce"}')
     assert result.exit_code == 2
     assert result.stderr.startswith("sesbounce: a Bounce without its object; fingerprint ")
