@@ -1,12 +1,17 @@
-"""The documents say what is so."""
+"""The documents say what is so, and name only what exists."""
 
+import importlib
+import inspect
 import json
 import re
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+import click
 import pytest
 import sqlalchemy as sa
 
+from scripts import docs
 from sesbounce.feedback.decode import decode
 from sesbounce.feedback.manual import decide
 from sesbounce.feedback.reason import Effect, Reason
@@ -19,6 +24,30 @@ from tests.support import AT, said
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text()
+PACKAGE = ROOT / "worker/src/sesbounce"
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted(ROOT.glob("docs/*.md"))]
+# The changelog also names what is gone.
+TEXTS = [page for page in PAGES if page.name != "CHANGELOG.md"]
+TEXTS += [
+    file
+    for pattern in (
+        "terraform/**/*.md",
+        "terraform/**/*.tf",
+        "terraform/*.example",
+        "worker/Dockerfile",
+        "worker/src/**/*.py",
+        "scripts/**/*.py",
+        ".github/**/*.md",
+        ".github/**/*.yml",
+    )
+    for file in sorted(ROOT.glob(pattern))
+    if ".terraform" not in file.parts
+]
+CONTEXTS = {context.command_path: context for context in docs.contexts()}
+TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+VARIABLES = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
+VARIABLES |= {"SESBOUNCE_TERRAFORM_MIRROR", "SESBOUNCE_TERRAFORM_RELEASES"}
 
 
 def rows(text: str) -> dict[str, list[str]]:
@@ -27,29 +56,174 @@ def rows(text: str) -> dict[str, list[str]]:
     return {first.strip("` "): [cell.strip() for cell in rest] for first, *rest in cells}
 
 
+def named(pattern: str, files: Iterable[Path] = TEXTS) -> list[tuple[str, re.Match[str]]]:
+    """Where the files name something: the file and line, and the match."""
+    return [
+        (f"{file}:{number}", match)
+        for file in files
+        for number, line in enumerate(file.read_text("utf-8").splitlines(), 1)
+        for match in re.finditer(pattern, line)
+    ]
+
+
+def test_the_pages_that_the_code_writes_are_up_to_date() -> None:
+    assert docs.COMMANDS.read_text("utf-8") == docs.commands_page(), "run python -m scripts.docs"
+    assert docs.readme_page(README) == README, "run python -m scripts.docs"
+
+
 @pytest.mark.parametrize("name", Settings.model_fields)
 def test_every_setting_is_in_the_readme(name: str) -> None:
     field = Settings.model_fields[name]
     default, description = rows(README)[f"{PREFIX}{name.upper()}"]
     assert default == ("" if field.default in (None, []) else f"`{field.default}`")
-    assert description.startswith(field.description or "?")
+    assert description == (field.description or "?")
 
 
-def test_the_readme_names_no_setting_that_is_not() -> None:
-    known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
-    known |= {"SESBOUNCE_TERRAFORM_MIRROR", "SESBOUNCE_TERRAFORM_RELEASES"}
-    assert set(re.findall(r"SESBOUNCE_[A-Z_]+[A-Z]", README)) <= known
+def test_every_variable_that_a_text_names_exists() -> None:
+    found = named(r"SESBOUNCE_[A-Z_]*[A-Z]")
+    assert len(found) > 100
+    assert [place for place, match in found if match[0] not in VARIABLES] == []
+    # `…_STRIKES` stands for the rest of a name.
+    shortened = named(r"…(_[A-Z][A-Z_]+)")
+    assert shortened
+    assert [p for p, m in shortened if not any(name.endswith(m[1]) for name in VARIABLES)] == []
+
+
+@pytest.mark.parametrize("path", CONTEXTS)
+def test_every_command_and_option_is_documented(path: str) -> None:
+    section = docs.COMMANDS.read_text("utf-8").partition(f"## `{path}`\n")[2].partition("\n## ")[0]
+    assert f"Usage: {path} " in section
+    options = [o for p in CONTEXTS[path].command.params for o in p.opts if o.startswith("--")]
+    assert [option for option in options if f"  {option}" not in section] == []
+    _, name, *_ = [*path.split(), ""]
+    assert f"sesbounce {name}".strip() in README
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        pytest.param(context.command, id=path)
+        for path, context in CONTEXTS.items()
+        if not isinstance(context.command, click.Group)
+    ],
+)
+def test_every_command_explains_its_exit_codes(command: click.Command) -> None:
+    codes = dict(re.findall(r"^  (\S.*?)  +(\S.*)$", command.epilog or "", re.MULTILINE))
+    assert {"0", "2", "70"} <= set(codes)
+    assert command.callback
+    source = inspect.getsource(command.callback)
+    # An answer of no, or a person who does not confirm, exits with 1.
+    assert ("1" in codes) == ("sys.exit(" in source or "click.confirm(" in source)
+
+
+def unknown_commands(files: Iterable[Path]) -> Iterator[str]:
+    """Each place where a text names a command or an option that does not exist.
+
+    A word after `sesbounce` is a command, unless it belongs to a sentence that no backtick has
+    begun, such as "sesbounce keeps …" or "sesbounce itself".
+    """
+    prose = re.compile(
+        r"[a-z]+(s|ed)|itself|another|alone|also|still|worker|and|or|to|into|must|can't"
+    )
+    for place, match in named(r"(?<![\w.-])(`?)(?:\S*/)?sesbounce +([a-z][^`\n]*)", files):
+        words = match[2].split()
+        name = re.match(r"[a-z'-]+", words[0])
+        path = f"sesbounce {name[0] if name else words[0]}"
+        if path not in CONTEXTS:
+            if match[1] or not prose.fullmatch(path.removeprefix("sesbounce ")):
+                yield f"{place} {path}"
+            continue
+        if isinstance(CONTEXTS[path].command, click.Group) and words[1:] and words[1][0].islower():
+            path = f"{path} {words[1].strip('.,;:)')}"
+            if path not in CONTEXTS:
+                yield f"{place} {path}"
+                continue
+        known = {option for p in CONTEXTS[path].command.params for option in p.opts} | {"--help"}
+        for option in re.findall(r"(?<![\w-])--[a-z][a-z-]*", match[2]):
+            if option not in known:
+                yield f"{place} {path} {option}"
+
+
+def test_every_command_that_a_text_names_exists() -> None:
+    assert len(named(r"`sesbounce [a-z]+")) > 30
+    assert list(unknown_commands(TEXTS)) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "See which and why with sesbounce dlq, then redrive it.",
+        "read them (`sesbounce dlq`)",
+        "`sesbounce keeps`",
+        "run `sesbounce db downgrade`",
+        ".venv/bin/sesbounce whyever jane@example.com",
+        "$ sesbounce list --reasons x",
+        "`sesbounce db check --json`",
+    ],
+)
+def test_a_command_that_does_not_exist_is_found(text: str, tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(f"`sesbounce list --reason x` is fine, and sesbounce keeps it.\n{text}\n")
+    (found,) = unknown_commands([page])
+    assert ":2 " in found
+
+
+def unknown_targets(files: Iterable[Path]) -> Iterator[str]:
+    """Each place where a text names a target that the Makefile does not have.
+
+    A word after `make` is a target where code or an instruction begins with `make`.
+    """
+    prose = {"it", "one", "sure", "them", "an", "a", "the"}
+    for place, match in named(r"(?:^\s*|[`$>:] *|\b(?:and|run|then) )make +([a-z][a-z-]*)", files):
+        if match[1] not in TARGETS | prose:
+            yield f"{place} make {match[1]}"
+
+
+def test_every_target_that_a_text_names_exists() -> None:
+    assert len(named(r"\bmake (deploy|demo|test)\b")) > 30
+    assert list(unknown_targets(TEXTS)) == []
+
+
+@pytest.mark.parametrize(
+    "text", ["`make deploi ARGS=--yes`", "make tests   # all", "Put it back: make deployment"]
+)
+def test_a_target_that_does_not_exist_is_found(text: str, tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(f"`make deploy` makes it, or they make friends.\n{text}\n")
+    (found,) = unknown_targets([page])
+    assert ":2 " in found
+
+
+def test_every_python_name_that_a_page_names_exists() -> None:
+    pages = [page for page in PAGES if page in TEXTS]
+    found = named(r"`(sesbounce(?:\.[a-z_]+)+)`", pages)
+    assert found
+    for place, match in found:
+        module, _, attribute = match[1].rpartition(".")
+        try:
+            importlib.import_module(match[1])
+        except ModuleNotFoundError:
+            assert hasattr(importlib.import_module(module), attribute), f"{place} {match[1]}"
+
+
+def test_contributing_shows_every_package() -> None:
+    table = CONTRIBUTING.partition("The package `worker/src/sesbounce/`")[2].partition("```")[0]
+    shown = {name.strip("/") for name in rows(table)} - {"package", "---"}
+    packages = {path.stem for path in PACKAGE.glob("[a-z]*") if path.suffix != ".typed"}
+    assert shown == packages
+    picture = CONTRIBUTING.partition("Imports run downward only:\n\n```text\n")[2]
+    names = re.split(r" · |\n", picture.partition("\n```")[0])
+    assert sorted(names) == sorted(packages)
 
 
 def test_every_target_of_the_makefile_is_explained() -> None:
     makefile = (ROOT / "Makefile").read_text()
-    targets = set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))
-    assert targets == set(re.findall(r"^([a-z-]+):.*## \S", makefile, re.MULTILINE))
+    assert set(re.findall(r"^([a-z-]+):.*## \S", makefile, re.MULTILINE)) == TARGETS
     phony = makefile.partition(".PHONY:")[2].partition("\n\n")[0].replace("\\\n", " ")
-    assert set(phony.split()) == targets
+    assert set(phony.split()) == TARGETS
 
 
-@pytest.mark.parametrize("document", sorted(ROOT.glob("*.md")) + sorted(ROOT.glob("docs/*.md")))
+@pytest.mark.parametrize("document", PAGES)
 def test_links_lead_somewhere(document: Path) -> None:
     for link in re.findall(r"\]\(([^)#]+)\)", document.read_text()):
         if not link.startswith("https://"):
@@ -69,9 +243,9 @@ def test_every_reason_is_explained_with_what_it_does() -> None:
 def test_the_tests_that_the_reliability_page_names_are_there() -> None:
     page = (ROOT / "docs/reliability.md").read_text()
     tests = "\n".join(file.read_text() for file in ROOT.glob("tests/**/test_*.py"))
-    named = re.findall(r"::(test_\w+)", page)
-    assert len(named) > 5
-    assert [name for name in named if f"def {name}(" not in tests] == []
+    names = re.findall(r"::(test_\w+)", page)
+    assert len(names) > 5
+    assert [name for name in names if f"def {name}(" not in tests] == []
     for file in re.findall(r"`(tests/[\w/]+\.py)", page):
         assert (ROOT / file).exists()
 

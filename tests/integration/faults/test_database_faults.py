@@ -161,7 +161,7 @@ def test_a_connection_that_is_cut_between_the_commit_and_its_answer(scene: Scene
 def test_a_server_that_can_t_be_reached_turns_health_red_and_then_green_again(
     scene: Scene,
 ) -> None:
-    assert scene.worker.run("health") == "healthy\n"
+    assert scene.worker.run("health") == "The worker is healthy.\n"
     address = scene.member()
     scene.network.refuse()
     scene.bounces(address)
@@ -171,7 +171,7 @@ def test_a_server_that_can_t_be_reached_turns_health_red_and_then_green_again(
     assert scene.queue.in_flight == 1
     scene.network.heal()
     scene.goes_on(address)
-    assert scene.worker.run("health") == "healthy\n"
+    assert scene.worker.run("health") == "The worker is healthy.\n"
 
 
 def test_a_server_that_accepts_connections_and_says_nothing(scene: Scene) -> None:

@@ -34,7 +34,7 @@ def test_the_environment_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("name", "value", "said"),
     [
-        ("STRIKES", "many", "valid integer.*strikes, with no delivery in between"),
+        ("STRIKES", "many", "valid integer.*number of strikes, with no delivery in between"),
         ("STRIKES", "0", "greater than or equal to 1"),
         ("QUEUE_URL", "my-queue", "URL of the SQS queue"),
         ("POSSIBLE_COMPLAINT", "shout", "'strike', 'suppress' or 'ignore'"),
@@ -60,7 +60,7 @@ def test_a_password_of_its_own_goes_into_the_url(monkeypatch: pytest.MonkeyPatch
     assert "p@ss" not in repr(settings)
 
 
-def test_a_url_that_is_none_is_left_to_whoever_opens_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_url_that_is_none_is_left_to_open_database(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SESBOUNCE_DATABASE_URL", "nonsense")
     monkeypatch.setenv("SESBOUNCE_DATABASE_PASSWORD", "secret")
     assert load_settings().database == "nonsense"

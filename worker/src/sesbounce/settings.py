@@ -1,4 +1,4 @@
-"""The settings: environment variables with one prefix, read once and checked at the start."""
+"""The settings: environment variables with one prefix, read and checked once, at the start."""
 
 from datetime import timedelta
 from typing import Annotated, Any, Literal, Self
@@ -12,7 +12,7 @@ from sesbounce.privacy.keyed_hash import HashKeys
 
 PREFIX = "SESBOUNCE_"
 _DEFAULT = Policy()
-# Shorter ones might be guessed, and with them the addresses.
+# Somebody might guess a shorter key, and with it the addresses.
 _HASH_KEY_LENGTH = 32
 
 
@@ -22,131 +22,164 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, frozen=True)
 
     queue_url: str | None = Field(
-        default=None, pattern=r"^https?://", description="URL of the SQS queue to drain"
+        default=None,
+        pattern=r"^https?://",
+        description="URL of the SQS queue that the worker drains (`terraform output queue_url`)",
     )
     database_url: str = Field(
         default="sqlite:///sesbounce.sqlite3",
-        description="SQLAlchemy URL of the database",
+        description="SQLAlchemy URL of the database: SQLite, PostgreSQL 15+ (`postgresql://…`), "
+        "MySQL 8 or MariaDB 10.11+ (`mysql://…`)",
     )
     database_password: SecretStr | None = Field(
         default=None,
-        description="password for the database, in place of one in its URL",
+        description="password of the database, which replaces the one in its URL",
     )
     migrate: bool = Field(
-        default=True, description="bring the database's schema up to date at the start"
+        default=True,
+        description="whether the worker brings the database's schema up to date when it starts",
     )
     strike_off_sql: str | None = Field(
         default=None,
-        description="SQL that is run for each address that becomes suppressed",
+        description="SQL statement that sesbounce runs for each address that becomes suppressed; "
+        "a JSON list holds several",
     )
     restore_sql: str | None = Field(
         default=None,
-        description="SQL that is run for each address that ceases to be",
+        description="SQL statement that sesbounce runs for each address that is released; a JSON "
+        "list holds several",
     )
     strike_off_database_url: str | None = Field(
         default=None,
-        description="URL of another database, in which the two statements are run instead",
+        description="SQLAlchemy URL of another database, in which the worker runs the statements",
     )
     ses_suppression_list: bool = Field(
-        default=False, description="keep SES's own suppression list of the account in step"
+        default=False,
+        description="whether the worker puts addresses that are suppressed for good on SES's "
+        "account suppression list, and takes them off when they are allowed",
     )
     webhook_url: str | None = Field(
         default=None,
         pattern=r"^https?://",
-        description="HTTPS URL that is told of each address struck off or restored",
+        description="HTTPS URL to which the worker posts each address to strike off or to restore",
     )
     webhook_secret: str | None = Field(
-        default=None, min_length=16, description="secret that signs what the webhook gets"
+        default=None,
+        min_length=16,
+        description="secret of at least 16 characters with which the worker signs what it posts",
     )
-    webhook_insecure: bool = Field(default=False, description="allow a webhook without TLS")
+    webhook_insecure: bool = Field(
+        default=False, description="whether SESBOUNCE_WEBHOOK_URL may begin with `http://`"
+    )
     topic_arns: Annotated[list[str], NoDecode] = Field(
         default=[],
-        description="topics whose messages are believed, separated by commas; empty: all",
+        description="ARNs of the SNS topics whose messages the worker accepts, separated by "
+        "commas; empty accepts all topics",
     )
-    verify_signatures: bool = Field(default=False, description="believe only what SNS has signed")
+    verify_signatures: bool = Field(
+        default=False, description="whether the worker accepts only messages that SNS has signed"
+    )
     wait_seconds: int = Field(
-        default=20, ge=0, le=20, description="how long one receive waits for messages"
+        default=20, ge=0, le=20, description="seconds that one receive waits for messages"
     )
     visibility_seconds: int = Field(
         default=60,
         ge=10,
         le=43200,
-        description="how long a message stays invisible to others; extended while it is in hand",
+        description="seconds that a received message stays invisible to other workers; the worker "
+        "extends them while the message is in flight",
     )
     pollers: int = Field(
         default=8,
         ge=1,
         le=64,
-        description="how many receives may run at once; one while the queue is idle",
+        description="number of receives that may run at once; one runs while the queue is idle",
     )
     batch_size: int = Field(
-        default=200, ge=1, le=1000, description="most messages that are committed at once"
+        default=200, ge=1, le=1000, description="number of messages that one commit takes at most"
     )
     batch_wait_ms: int = Field(
         default=50,
         ge=0,
         le=10_000,
-        description="how long a batch that is not full waits for more, in milliseconds",
+        description="milliseconds that a batch with room left waits for more messages",
     )
     processes: int = Field(
-        default=1, ge=1, le=64, description="how many processes work, for more than one CPU"
+        default=1, ge=1, le=64, description="number of worker processes; each uses one CPU"
     )
     shutdown_seconds: int = Field(
         default=25,
         ge=1,
         le=3600,
-        description="by when it has ended after SIGTERM; less than what stops it allows",
+        description="seconds from SIGTERM to exit; keep it below the container's stop timeout",
     )
     metrics_port: int | None = Field(
         default=None,
         ge=1,
         le=65535,
-        description="port that serves `/metrics` for Prometheus and `/healthz`; empty: none",
+        description="port on which the worker serves `/metrics` for Prometheus and `/healthz`; "
+        "empty opens no port",
     )
-    metrics_host: str = Field(default="127.0.0.1", description="address that the port is opened on")
+    metrics_host: str = Field(
+        default="127.0.0.1", description="IP address on which the worker opens that port"
+    )
     emf: bool = Field(
-        default=False, description="print metrics as lines that CloudWatch reads from the log"
+        default=False,
+        description="whether the worker prints lines from which CloudWatch makes metrics (EMF)",
     )
     strikes: int = Field(
         default=_DEFAULT.strikes,
         ge=1,
         le=16,
-        description="strikes, with no delivery in between, that suppress an address",
+        description="number of strikes, with no delivery in between, that suppress an address",
     )
     strike_window_days: int = Field(
-        default=_DEFAULT.window.days, ge=1, le=365, description="within how many days"
+        default=_DEFAULT.window.days,
+        ge=1,
+        le=365,
+        description="number of days within which the strikes must fall",
     )
     probation_days: int = Field(
-        default=_DEFAULT.probation.days, ge=1, le=3650, description="for how many days, at first"
+        default=_DEFAULT.probation.days,
+        ge=1,
+        le=3650,
+        description="number of days for which strikes suppress an address the first time",
     )
     probation_growth: float = Field(
         default=_DEFAULT.probation_growth,
         ge=1,
         le=10,
-        description="by what each further probation is longer",
+        description="factor by which each further probation of an address is longer",
     )
     probation_longest_days: int = Field(
-        default=_DEFAULT.probation_longest.days, ge=1, le=3650, description="the longest probation"
+        default=_DEFAULT.probation_longest.days,
+        ge=1,
+        le=3650,
+        description="number of days that a probation lasts at most",
     )
     not_attempted_days: int = Field(
         default=_DEFAULT.not_attempted.days,
         ge=1,
         le=3650,
-        description="how long an address is suppressed that SES itself refused to try",
+        description="number of days for which sesbounce suppresses an address that SES did not try",
     )
     possible_complaint: Literal["strike", "suppress", "ignore"] = Field(
         default=_DEFAULT.possible_complaint,
-        description="what a complaint does that names several recipients",
+        description="what a complaint does to each recipient when it names several: `strike`, "
+        "`suppress` or `ignore`",
     )
     hash_key: Annotated[list[SecretStr], NoDecode] = Field(
         default=[],
-        description="secret that keeps forgotten addresses suppressed, of at least 32 characters; "
-        "several separated by commas, the newest first",
+        description="secret of at least 32 characters that keeps forgotten addresses suppressed; "
+        "commas separate several, the newest first",
     )
     log_format: Literal["auto", "json", "text"] = Field(
-        default="auto", description="log lines as JSON or text; auto: text on a terminal"
+        default="auto",
+        description="format of log lines, `json` or `text`; auto is text on a terminal, else JSON",
     )
-    redact: bool = Field(default=True, description="leave addresses out of the log")
+    redact: bool = Field(
+        default=True, description="whether the worker leaves e-mail addresses out of its log"
+    )
 
     @field_validator("topic_arns", "hash_key", mode="before")
     @classmethod
@@ -158,7 +191,7 @@ class Settings(BaseSettings):
     @classmethod
     def _are_arns(cls, value: list[str]) -> list[str]:
         if any(not arn.startswith("arn:") for arn in value):
-            raise ValueError("every entry should start with arn:")
+            raise ValueError("every entry must begin with arn:")
         return value
 
     @field_validator("hash_key")
@@ -191,18 +224,18 @@ class Settings(BaseSettings):
         try:
             url = make_url(self.database_url)
         except ArgumentError:
-            return self.database_url  # whoever opens it says what is wrong
+            return self.database_url  # `open_database` explains what is wrong
         url = url.set(password=self.database_password.get_secret_value())
         return url.render_as_string(hide_password=False)
 
     @property
     def hash_keys(self) -> HashKeys:
-        """The keys of the hashes that forgotten addresses leave."""
+        """The keys of the hashes that stand for forgotten addresses."""
         return HashKeys([key.get_secret_value() for key in self.hash_key])
 
     @property
     def policy(self) -> Policy:
-        """The policy that these settings amount to."""
+        """The policy that these settings describe."""
         return Policy(
             strikes=self.strikes,
             window=timedelta(days=self.strike_window_days),
@@ -218,7 +251,7 @@ def load_settings(**overrides: Any) -> Settings:
     """Read the settings from the environment.
 
     Raises:
-        ConfigurationError: one is missing or wrong; it names the variable and what it should be.
+        ConfigurationError: a setting is wrong; the message names the variable and explains it.
     """
     try:
         return Settings(**overrides)
@@ -231,4 +264,4 @@ def _explain(error: Any) -> str:
         return str(error["msg"]).removeprefix("Value error, ")
     name = str(error["loc"][0])
     field = Settings.model_fields[name]
-    return f"{PREFIX}{name.upper()}: {error['msg']}. It is: {field.description}."
+    return f"{PREFIX}{name.upper()}: {error['msg']}. It sets the following: {field.description}."

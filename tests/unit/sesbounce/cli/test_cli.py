@@ -1,4 +1,5 @@
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -74,9 +75,9 @@ class TestQuestions:
         assert event["diagnostic"] == "smtp; 550 5.1.1 user unknown"
 
     def test_why_of_a_stranger_says_that_nothing_is_recorded(self) -> None:
-        assert "No feedback is recorded" in sesbounce("why", "stranger@example.com").stdout
+        assert "No event is recorded" in sesbounce("why", "stranger@example.com").stdout
 
-    def test_list_shows_who_is_suppressed(self) -> None:
+    def test_list_shows_the_suppressed_addresses(self) -> None:
         assert sesbounce("list").stdout.startswith("jane@example.com: no (hard bounce")
         (line,) = sesbounce("list", "--json").stdout.splitlines()
         assert json.loads(line)["address"] == "jane@example.com"
@@ -99,10 +100,12 @@ class TestQuestions:
         assert listed("--limit", "1") == ["c@example.com"]
         assert listed("--offset", "4") == ["jane@example.com"]
         assert listed("--limit", "2", "--offset", "1") == ["0@sub.example.com", "1@sub.example.com"]
-        assert sesbounce("list", "--domain", "no.where").stdout == "None.\n"
+        assert (
+            sesbounce("list", "--domain", "no.where").stdout == "No suppressed address matches.\n"
+        )
         assert sesbounce("list", "--domain", "a b").exit_code == 2
 
-    def test_people_decide_and_their_decision_is_told_on(
+    def test_people_decide_and_their_decision_reaches_the_sender_s_table(
         self, engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         by_email = "WHERE lower(email) = :address"
@@ -142,14 +145,15 @@ def test_the_schema_is_made_asked_for_and_compared(
 ) -> None:
     monkeypatch.setenv("SESBOUNCE_DATABASE_URL", url)
     assert sesbounce("db", "current").exit_code == 2
-    assert sesbounce("db", "upgrade").stdout == f"The database is at version {newest()}.\n"
+    assert sesbounce("db", "upgrade").stdout == f"The database's schema has version {newest()}.\n"
     assert sesbounce("db", "upgrade").exit_code == 0
     result = sesbounce("db", "current")
-    assert (result.exit_code, f"{newest()} is needed" in result.stdout) == (0, True)
+    assert (result.exit_code, f"needs version {newest()}." in result.stdout) == (0, True)
     assert sesbounce("db", "check").stdout == "No differences.\n"
     engine = open_database(url)
     with write(engine) as connection:
         connection.exec_driver_sql("ALTER TABLE feedback_event ADD COLUMN odd TEXT")
+    engine.dispose()
     result = sesbounce("db", "check")
     assert result.exit_code == 1
     assert result.stdout.endswith("1 differences.\n")
@@ -212,6 +216,37 @@ def test_run_with_a_wrong_statement_stops_before_the_first_message(
     assert "SESBOUNCE_STRIKE_OFF_SQL does not fit the database" in result.stderr
 
 
+def test_a_wrong_statement_is_found_in_another_database_as_well(
+    url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("SESBOUNCE_QUEUE_URL", "http://127.0.0.1:9/q")
+    monkeypatch.setenv("SESBOUNCE_DATABASE_URL", url)
+    monkeypatch.setenv("SESBOUNCE_STRIKE_OFF_DATABASE_URL", f"sqlite:///{tmp_path}/other.sqlite3")
+    monkeypatch.setenv("SESBOUNCE_STRIKE_OFF_SQL", "UPDATE membre SET x = 0 WHERE y = :address")
+    result = sesbounce("run")
+    assert result.exit_code == 2
+    assert "SESBOUNCE_STRIKE_OFF_SQL does not fit" in result.stderr
+    assert not Path(url.removeprefix("sqlite:///")).exists()
+
+
+def test_outbox_shows_what_waits_for_each_target(
+    recorded: None, url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    assert sesbounce("outbox").stdout == "No entry waits in the outbox.\n"
+    assert sesbounce("outbox", "--json").stdout == ""
+    monkeypatch.setenv("SESBOUNCE_WEBHOOK_URL", "https://127.0.0.1:9/")
+    monkeypatch.setenv("SESBOUNCE_WEBHOOK_SECRET", "a secret of tests")
+    assert sesbounce("suppress", "mary@example.com", "ann@example.com").exit_code == 0
+    (line,) = sesbounce("outbox").stdout.splitlines()
+    assert re.fullmatch(
+        r"webhook: 2 entries wait, after 0 attempts at most; the next is due "
+        r"[0-9-]{10} [0-9:]{8}Z \(the worker has not tried yet\)",
+        line,
+    )
+    found = json.loads(sesbounce("outbox", "--json").stdout)
+    assert (found["target"], found["entries"], found["attempts"]) == ("webhook", 2, 0)
+
+
 @pytest.mark.parametrize(
     ("variable", "value", "problem"),
     [
@@ -264,11 +299,11 @@ def test_decode_says_what_a_message_without_recipients_is() -> None:
         "kind": "setup",
         "type": "AmazonSnsSubscriptionSucceeded",
         "mail_id": None,
-        "feedback": [],
+        "events": [],
     }
 
 
-def test_decode_refuses_with_place_and_fingerprint() -> None:
+def test_decode_fails_with_place_and_fingerprint() -> None:
     result = sesbounce("decode", stdin=b'{"notificationType": "Bounce"}')
     assert result.exit_code == 2
     assert result.stderr.startswith("sesbounce: a Bounce without its object; fingerprint ")

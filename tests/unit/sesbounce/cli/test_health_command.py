@@ -28,7 +28,7 @@ def health(*arguments: str) -> Result:
 def test_a_healthy_worker(port: int) -> None:
     with observing(settings(metrics_port=port), clock=Clock()):
         result = health()
-        assert (result.exit_code, result.output) == (0, "healthy\n")
+        assert (result.exit_code, result.output) == (0, "The worker is healthy.\n")
         assert json.loads(health("--json").output) == {
             "healthy": True,
             "faults": [],
@@ -89,7 +89,7 @@ def test_somebody_else_answers(port: int) -> None:
     with serving("127.0.0.1", port, other):
         result = health()
     assert result.exit_code == 2
-    assert "is no worker of sesbounce" in result.stderr
+    assert "another program answers" in result.stderr
 
 
 def test_little_is_imported_for_it() -> None:

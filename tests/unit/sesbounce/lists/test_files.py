@@ -350,7 +350,7 @@ class TestRoundTrip:
     def test_ses_gets_what_it_has_words_for(self) -> None:
         result = sesbounce("export", "--format", "ses")
         assert result.stdout == "Jane.Hard@example.com,BOUNCE\nspam@example.com,COMPLAINT\n"
-        assert result.stderr == "3 addresses left out: SES has no word for why.\n"
+        assert result.stderr == "3 addresses left out: SES has no reason for them.\n"
 
     def test_a_list_is_there_only_when_it_is_complete(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -396,7 +396,7 @@ class TestImport:
             "Read sendgrid's bounces: 3 rows, 0 rejected.\n"
             "Events by reason: 1 mailbox_full, 1 no_such_mailbox, 1 permanent_failure.\n"
             "3 recorded, 0 known already; 2 addresses suppressed (1 rows struck off), "
-            "0 released (0 rows).\n"
+            "0 released (0 rows restored).\n"
         )
         assert rows(engine, "SELECT email FROM member WHERE mailable = 0") == [
             ("Jane@Example.com",)
@@ -487,7 +487,7 @@ class TestCheckFile:
         ]
         assert jane[4].startswith("hard bounce: ")
         assert fine == ["Fine", "fine@example.com", "yes", "", ""]
-        assert result.stderr == "2 addresses: 1 may be mailed, 1 not.\n"
+        assert result.stderr == "2 addresses: 1 may be mailed, 1 may not.\n"
 
     def test_one_address_a_line(self) -> None:
         text = "\ufefffine@example.com\r\n\r\nphone@example.com\r\nnot one\r\nfine@example.com"
@@ -521,7 +521,7 @@ class TestCheckFile:
     @pytest.mark.parametrize(
         ("text", "column", "problem"),
         [
-            ("a,b\n", "email", "there is no column email; the first line is: a, b"),
+            ("a,b\n", "email", "the file has no column email; its first line is: a, b"),
             ('email\n"a@b.c\nd@e.f\n', "email", "is no CSV"),
         ],
     )

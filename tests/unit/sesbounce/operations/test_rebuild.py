@@ -363,7 +363,7 @@ class TestCommand:
         result = self.sesbounce("--strikes", "4")
         assert result.exit_code == 0
         assert result.stdout.splitlines()[-1] == "0 rows struck off, 1 rows restored."
-        assert "set SESBOUNCE_STRIKES=4 for it" in result.stderr
+        assert "set SESBOUNCE_STRIKES=4 for the worker" in result.stderr
         assert mailable(engine) == 1
         assert self.sesbounce().stderr == ""
         assert mailable(engine) == 0
@@ -378,7 +378,9 @@ class TestCommand:
         monkeypatch.setenv("SESBOUNCE_RESTORE_SQL", RESTORE.replace("= 1", "= 2"))
         result = self.sesbounce("--strikes", "4")
         assert result.exit_code == 1
-        assert "1 addresses were rejected by your tables: CHECK constraint" in result.stdout
+        assert (
+            "Your database rejected a statement for 1 addresses: CHECK constraint" in result.stdout
+        )
 
     def test_a_dry_run_of_an_older_database_says_what_to_do(self, engine: sa.Engine) -> None:
         execute(engine, "DELETE FROM feedback_version")

@@ -170,5 +170,5 @@ class TestGroups:
 
 
 def test_an_empty_log(store: Store) -> None:
-    assert sesbounce("stats").stdout == "Nothing is recorded.\n"
+    assert sesbounce("stats").stdout == "No event is recorded.\n"
     assert sesbounce("stats", "--json").stdout == ""

@@ -1,12 +1,12 @@
 """The command `sesbounce`.
 
-Exit codes: 0 all is well (for `check`: it may be mailed), 1 it may not, 2 an error, which
-standard error explains, 70 a fault in sesbounce itself.
+Exit codes: 0 the command succeeded (`check`: the address may be mailed), 1 the answer is no, 2 the
+command failed, and standard error says why, 70 sesbounce has a fault.
 """
 
 import click
 
-from sesbounce.cli.group import LazyCommands
+from sesbounce.cli.group import LazyCommands, exit_codes
 
 __all__ = ["main"]
 
@@ -31,16 +31,16 @@ PLACES = {
 
 
 @click.group(
-    cls=LazyCommands, places=PLACES, context_settings={"help_option_names": ["-h", "--help"]}
+    cls=LazyCommands,
+    places=PLACES,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=exit_codes({"1": "The answer is no; the command's own help says more."}),
 )
-@click.version_option(package_name="sesbounce")
+@click.version_option(package_name="sesbounce", help="Print the version and exit.")
 def main() -> None:
-    """Carries Amazon SES bounces and complaints into your own database.
+    """Carry Amazon SES bounces and complaints into your own database.
 
-    Settings are environment variables: SESBOUNCE_QUEUE_URL, SESBOUNCE_DATABASE_URL,
-    SESBOUNCE_STRIKE_OFF_SQL, SESBOUNCE_RESTORE_SQL and others (see the README), and boto3's own
-    (AWS_REGION, AWS_ENDPOINT_URL, credentials).
-
-    Exit codes: 0 all is well, 1 the address may not be mailed, 2 an error, 70 a fault in
-    sesbounce itself.
+    Every command reads its settings from environment variables: SESBOUNCE_QUEUE_URL,
+    SESBOUNCE_DATABASE_URL, SESBOUNCE_STRIKE_OFF_SQL, SESBOUNCE_RESTORE_SQL and the others that
+    the README lists, and those of boto3 (AWS_REGION, AWS_ENDPOINT_URL, credentials).
     """

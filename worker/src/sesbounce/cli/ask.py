@@ -1,4 +1,4 @@
-"""Questions: may this address be mailed, and why not? Who may not?"""
+"""Answers questions: may this address be mailed, and why not? Which addresses may not?"""
 
 import sys
 from datetime import UTC, datetime
@@ -8,71 +8,98 @@ import click
 
 from sesbounce.cli.bulk import check_file
 from sesbounce.cli.common import MAY_NOT, as_json, asking, now, print_each, to_json
+from sesbounce.cli.group import exit_codes
 from sesbounce.feedback.reason import Reason
 from sesbounce.store.lookup import Answer, EventRow, Filter
 
 
-@click.command()
+@click.command(
+    epilog=exit_codes(
+        {
+            "0": "The address may be mailed; with --file: all addresses were checked.",
+            "1": "The address may not be mailed.",
+        }
+    )
+)
 @click.argument("address", required=False)
 @click.option(
     "--file",
     "source",
     type=click.File("rb"),
-    help="Check every address of a CSV, or of a list with one a line; `-`: standard input.",
+    help="Check every address of this file: a CSV, or one address a line; `-` reads standard "
+    "input.",
 )
-@click.option("--column", help="The column of the file that holds them; by default the first.")
+@click.option("--column", help="Column of the file that holds the addresses.  [default: the first]")
 @click.option(
     "--output",
     type=click.File("w", encoding="utf-8"),
     default="-",
-    help="Where answers on a file go.",
+    help="Write the answers about a file to this one.  [default: standard output]",
 )
 @as_json
 def check(
     address: str | None, source: BinaryIO | None, column: str | None, output: TextIO, as_json: bool
 ) -> None:
-    """May this ADDRESS be mailed? Exit code 0: yes, 1: no; the output says why.
+    """Check whether ADDRESS may be mailed, and print the reason.
 
-    The address may be written in any way: `Jane <Jane.Doe@EXAMPLE.com>`.
+    You may write the address in any form: `Jane <Jane.Doe@EXAMPLE.com>`.
 
-    With --file, the rows come out as they are, with the columns may_mail (yes or no), reason and
-    why behind them; the exit code is 0 whatever the answers.
+    With --file, the command copies every row of the file and adds the columns may_mail (yes or
+    no), reason and why.
     """
     if source is not None and address is None:
         check_file(source, output, as_json, column)
         return
     if address is None or source is not None:
-        raise click.UsageError("name one ADDRESS, or a --file of them")
-    answer = asking().check(address, now())
+        raise click.UsageError("Give either one ADDRESS or a --file of addresses.")
+    with asking() as lookup:
+        answer = lookup.check(address, now())
     click.echo(to_json(answer) if as_json else answer_line(answer))
     if not answer.may_mail:
         sys.exit(MAY_NOT)
 
 
-@click.command()
+@click.command(epilog=exit_codes())
 @click.argument("address")
 @as_json
 def why(address: str, as_json: bool) -> None:
-    """All that SES told about an ADDRESS, and what people decided; the oldest first."""
-    lookup = asking()
-    events = lookup.why(address)
-    if not as_json:
-        click.echo(answer_line(lookup.check(address, now())))
+    """Print every event about ADDRESS, the oldest first.
+
+    The events are what SES reported, what people decided with `suppress` and `allow`, and what
+    `import` recorded.
+    """
+    with asking() as lookup:
+        events = lookup.why(address)
+        answer = None if as_json else lookup.check(address, now())
+    if answer:
+        click.echo(answer_line(answer))
         if not events:
-            click.echo("No feedback is recorded for it.")
+            click.echo("No event is recorded about this address.")
     print_each(events, as_json, _event_line)
 
 
-@click.command(name="list")
+@click.command(name="list", epilog=exit_codes())
 @click.option(
-    "--reason", type=click.Choice([r.value for r in Reason]), help="Only for this reason."
+    "--reason",
+    type=click.Choice([r.value for r in Reason]),
+    metavar="REASON",
+    help="Print only addresses that are suppressed for this reason (docs/reasons.md lists them).",
 )
-@click.option("--domain", help="Only addresses at this domain.")
+@click.option("--domain", help="Print only addresses at this domain.")
 @click.option(
-    "--since", type=click.DateTime(), help="Only those suppressed since this moment (UTC)."
+    "--since",
+    type=click.DateTime(),
+    metavar="TIME",
+    help="Print only addresses suppressed since this time, 2026-11-20 or 2026-11-20T12:30:00 "
+    "(UTC).",
 )
-@click.option("--limit", type=click.IntRange(min=1), help="At most so many, the latest first.")
-@click.option("--offset", type=click.IntRange(min=0), default=0, help="Leave out so many of them.")
+@click.option("--limit", type=click.IntRange(min=1), help="Print at most this many addresses.")
+@click.option(
+    "--offset",
+    type=click.IntRange(min=0),
+    default=0,
+    help="Skip this many addresses, the latest ones.",
+)
 @as_json
 def list_(
     reason: str | None,
@@ -82,7 +109,7 @@ def list_(
     offset: int,
     as_json: bool,
 ) -> None:
-    """The addresses that must not be mailed, the latest first."""
+    """Print the addresses that must not be mailed now, the latest first."""
     wanted = Filter(
         reason=reason,
         domain=domain,
@@ -90,9 +117,11 @@ def list_(
         limit=limit,
         offset=offset,
     )
-    answers = list(asking().suppressed(now(), wanted))
+    with asking() as lookup:
+        answers = list(lookup.suppressed(now(), wanted))
     if not answers and not as_json:
-        click.echo("No address is suppressed." if wanted == Filter() else "None.")
+        none = wanted == Filter()
+        click.echo("No address is suppressed." if none else "No suppressed address matches.")
     print_each(answers, as_json, answer_line)
 
 

@@ -1,4 +1,4 @@
-"""Checks whole files of addresses, and shows how far a file has been read."""
+"""Checks whole files of addresses, and shows how much of a file has been read."""
 
 import csv
 import gc
@@ -23,8 +23,8 @@ from sesbounce.privacy.keyed_hash import HashKeys
 from sesbounce.settings import load_settings
 from sesbounce.store.listing import suppressed_among
 
-# So many rows are in memory at once. Their keys are looked up in their order: the more there
-# are, the nearer they lie to each other in the database.
+# The number of rows that are in memory at once. Their keys are looked up in their order: the more
+# there are, the nearer they lie to each other in the database.
 _ROWS = 50_000
 
 
@@ -33,10 +33,10 @@ class Checked(msgspec.Struct, frozen=True, gc=False):
 
     Attributes:
         written: the address as it stands in the file.
-        address: the key under which it is remembered.
-        may_mail: yes or no.
-        reason: why not.
-        why: the same in one sentence.
+        address: the key under which sesbounce remembers it.
+        may_mail: whether the address may be mailed.
+        reason: the reason why not.
+        why: the verdict in one sentence.
     """
 
     written: str
@@ -47,7 +47,13 @@ class Checked(msgspec.Struct, frozen=True, gc=False):
 
 
 class _Table(NamedTuple):
-    """A file of addresses: its header, if there is one, its rows, and where the address is."""
+    """A file of addresses.
+
+    Attributes:
+        header: the names of the columns; None where the file has no header.
+        rows: the rows behind the header.
+        column: the index of the column that holds the addresses.
+    """
 
     header: list[str] | None
     rows: Iterator[list[str]]
@@ -55,33 +61,34 @@ class _Table(NamedTuple):
 
 
 def check_file(source: BinaryIO, output: TextIO, as_json: bool, column: str | None = None) -> None:
-    """Say of every address in a file whether it may be mailed.
+    """Check every address in a file.
 
-    The rows come out as they went in, with the columns may_mail (yes or no), reason and why
-    behind them, or as JSON lines; reason and why are empty for those that may be mailed. A count
-    goes to standard error.
+    The output repeats each row and adds the columns may_mail (yes or no), reason and why, or
+    holds JSON lines; reason and why are empty for addresses that may be mailed. Standard error
+    gets a count.
 
     Args:
         source: CSV, with or without a header, or one address a line.
-        output: where the answers go.
-        as_json: JSON lines instead of CSV.
-        column: the column that holds the addresses; the first one, if it is not named.
+        output: takes the answers.
+        as_json: whether to write JSON lines instead of CSV.
+        column: the name of the column that holds the addresses; None for the first one.
 
     Raises:
-        ListError: the file is no CSV, or has no such column.
+        ListError: the file is no CSV, or has no column of that name.
         StoreError: the database can't answer.
     """
     with lines_of(source) as lines, progress(source, "checking", output.isatty()) as advance:
         reader = csv_reader(lines)
         try:
-            checked, rejected = _check(_open_table(reader, column), output, as_json, advance)
+            checked, suppressed = _check(_open_table(reader, column), output, as_json, advance)
         except csv.Error as error:
             raise ListError(
-                f"line {reader.line_num} is no CSV: {error}. A value with a comma or a quote in "
-                "it stands in quotes, and a quote within is written twice"
+                f"line {reader.line_num} is no CSV: {error}. Put a value that holds a comma or a "
+                "quote in quotes, and write each quote in it twice"
             ) from None
     click.echo(
-        f"{checked:,} addresses: {checked - rejected:,} may be mailed, {rejected:,} not.", err=True
+        f"{checked:,} addresses: {checked - suppressed:,} may be mailed, {suppressed:,} may not.",
+        err=True,
     )
 
 
@@ -90,18 +97,17 @@ def _check(
 ) -> tuple[int, int]:
     """Check all rows; returns how many there were, and how many may not be mailed."""
     at = now()
-    engine = reading()
     hash_keys = load_settings().hash_keys
     write = _json_writer(output) if as_json else _csv_writer(output, table.header)
-    checked = rejected = 0
-    with _no_collection():
+    checked = suppressed = 0
+    with reading() as engine, _no_collection():
         while rows := list(islice(table.rows, _ROWS)):
             answers = _answers(engine, rows, table.column, at, hash_keys)
             write(zip(rows, answers, strict=True))
             checked += len(rows)
-            rejected += sum(not answer.may_mail for answer in answers)
+            suppressed += sum(not answer.may_mail for answer in answers)
             advance()
-    return checked, rejected
+    return checked, suppressed
 
 
 def _answers(
@@ -111,7 +117,7 @@ def _answers(
     at: datetime,
     hash_keys: HashKeys,
 ) -> list[Checked]:
-    """One answer a row; what is no address may not be mailed."""
+    """One answer a row; a text that is no address may not be mailed."""
     addresses = [parse(row[column] if len(row) > column else "") for row in rows]
     found = suppressed_among(engine, {address.key for address in addresses}, at, hash_keys)
     return [
@@ -126,7 +132,7 @@ def _answers(
 
 @contextmanager
 def _no_collection() -> Iterator[None]:
-    """Nothing here makes cycles; to look for them takes a third of the time."""
+    """No garbage collection: nothing here makes cycles, and it takes a third of the time."""
     gc.disable()
     try:
         yield
@@ -136,12 +142,12 @@ def _no_collection() -> Iterator[None]:
 
 @contextmanager
 def lines_of(source: BinaryIO) -> Iterator[Iterable[str]]:
-    """The lines of a file in UTF-8, with or without a mark; what is none is replaced."""
+    """The lines of a file in UTF-8, with or without a byte order mark; other bytes are replaced."""
     lines = io.TextIOWrapper(source, "utf-8-sig", errors="replace", newline="")
     try:
         yield lines
     finally:
-        # Who opened the file closes it.
+        # The caller has opened the file, and closes it.
         lines.detach()
 
 
@@ -149,7 +155,7 @@ def lines_of(source: BinaryIO) -> Iterator[Iterable[str]]:
 def progress(source: BinaryIO, label: str, hidden: bool = False) -> Iterator[Callable[[], None]]:
     """A bar on standard error that shows how much of a file has been read.
 
-    There is none where standard error is no terminal, or nobody knows how long the file is.
+    There is no bar where standard error is no terminal, or where the file has no known length.
     """
     length = _length(source)
     if hidden or not length or not sys.stderr.isatty():
@@ -167,7 +173,7 @@ def _length(source: BinaryIO) -> int:
 
 
 def _open_table(reader: CsvReader, column: str | None) -> _Table:
-    """A first row without an address is the header; empty rows are left out."""
+    """Tell the header from the rows: a first row without an address; leaves out empty rows."""
     rows = filter(None, reader)
     first = next(rows, None)
     if first is None:
@@ -175,7 +181,9 @@ def _open_table(reader: CsvReader, column: str | None) -> _Table:
     names = [name.strip().casefold() for name in first]
     if column is not None:
         if column.strip().casefold() not in names:
-            raise ListError(f"there is no column {column}; the first line is: {', '.join(first)}")
+            raise ListError(
+                f"the file has no column {column}; its first line is: {', '.join(first)}"
+            )
         return _Table(first, rows, names.index(column.strip().casefold()))
     if "@" in first[0]:
         return _Table(None, chain([first], rows), 0)
@@ -186,7 +194,7 @@ _Write = Callable[[Iterable[tuple[Sequence[str], Checked]]], None]
 
 
 def _csv_writer(output: TextIO, header: list[str] | None) -> _Write:
-    # A row that is too short is filled up, so that the answers stand in their columns.
+    # Short rows are filled up, so that the answers stand in their columns.
     filler = [""] * len(header or ())
     if header:
         csv.writer(output, lineterminator="\n").writerow([*header, "may_mail", "reason", "why"])

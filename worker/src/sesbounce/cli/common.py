@@ -1,6 +1,7 @@
-"""What the commands have in common: exit codes, output, the store."""
+"""What the commands have in common: exit codes, output, and the database, closed at the end."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, TypeVar
 
@@ -22,6 +23,7 @@ MAY_NOT = DIFFERS = 1
 _T = TypeVar("_T")
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, one object a line.")
+yes = click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 
 
 def now() -> datetime:
@@ -29,46 +31,74 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def reading() -> sa.Engine:
-    """The database, for those who only ask."""
-    return open_database(load_settings().database, read_only=True)
+@contextmanager
+def reading() -> Iterator[sa.Engine]:
+    """The database, for commands that only read; its connections are closed at the end."""
+    with _disposed(open_database(load_settings().database, read_only=True)) as engine:
+        yield engine
 
 
-def asking() -> Lookup:
-    """The answers of the database, for those who only ask."""
-    return Lookup(reading(), load_settings().hash_keys)
+@contextmanager
+def writing() -> Iterator[sa.Engine]:
+    """The database, for commands that write; its connections are closed at the end."""
+    with _disposed(open_database(load_settings().database)) as engine:
+        yield engine
+
+
+@contextmanager
+def asking() -> Iterator[Lookup]:
+    """The answers of the database; its connections are closed at the end."""
+    with reading() as engine:
+        yield Lookup(engine, load_settings().hash_keys)
 
 
 class Opened(NamedTuple):
-    """The database, opened for writing, with all that belongs to it."""
+    """The database, opened for writing, with its store and the targets of its outbox."""
 
     engine: sa.Engine
     store: Store
     targets: Sequence[Target]
 
 
-def open_store(settings: Settings, *, migrate: bool | None = None) -> Opened:
-    """The store, its schema up to date and its statements checked.
+@contextmanager
+def open_store(settings: Settings, *, migrate: bool | None = None) -> Iterator[Opened]:
+    """The store, with its schema up to date and its statements checked.
+
+    All connections are closed at the end.
 
     Args:
-        settings: what to open.
-        migrate: whether the schema may be changed; by default the setting says so.
+        settings: name the database, the policy, the statements and the targets.
+        migrate: whether to change the schema; None does as the settings say.
+
+    Raises:
+        ConfigurationError: a setting is wrong.
+        StoreError: a database can't be used, or a statement does not fit it.
     """
     strike_off = StrikeOff(settings.strike_off_sql, settings.restore_sql)
-    targets = list(_targets(settings, strike_off))
-    if settings.strike_off_database_url:
-        strike_off = StrikeOff()
-    outbox = Outbox(target.name for target in targets)
-    engine = open_database(settings.database)
-    store = Store(engine, settings.policy, strike_off, outbox, settings.hash_keys)
-    store.prepare(migrate=settings.migrate if migrate is None else migrate)
-    return Opened(engine, store, targets)
+    with ExitStack() as stack:
+        targets = list(_targets(settings, strike_off, stack))
+        if settings.strike_off_database_url:
+            strike_off = StrikeOff()
+        outbox = Outbox(target.name for target in targets)
+        engine = stack.enter_context(_disposed(open_database(settings.database)))
+        store = Store(engine, settings.policy, strike_off, outbox, settings.hash_keys)
+        store.prepare(migrate=settings.migrate if migrate is None else migrate)
+        yield Opened(engine, store, targets)
 
 
-def _targets(settings: Settings, strike_off: StrikeOff) -> Iterator[Target]:
-    """Whom the outbox is to tell."""
+@contextmanager
+def _disposed(engine: sa.Engine) -> Iterator[sa.Engine]:
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
+def _targets(settings: Settings, strike_off: StrikeOff, stack: ExitStack) -> Iterator[Target]:
+    """The targets of the outbox that the settings name."""
     if settings.strike_off_database_url:
-        yield OtherDatabase.open(settings.strike_off_database_url, strike_off)
+        other = OtherDatabase.open(settings.strike_off_database_url, strike_off)
+        yield stack.enter_context(closing(other))
     if settings.ses_suppression_list:
         yield SesSuppressionList.open()
     if settings.webhook_url and settings.webhook_secret:
@@ -81,6 +111,6 @@ def to_json(value: Any) -> str:
 
 
 def print_each(items: Iterable[_T], as_json: bool, line: Callable[[_T], str]) -> None:
-    """Print things, a line or a JSON object each."""
+    """Print each item as a line, or as a JSON object."""
     for item in items:
         click.echo(to_json(item) if as_json else line(item))

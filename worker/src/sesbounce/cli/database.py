@@ -1,41 +1,45 @@
-"""The database's schema: its version, and how to bring it up to date."""
+"""Shows the version of the database's schema, and brings the schema up to date."""
 
 import sys
 
 import click
 
-from sesbounce.cli.common import DIFFERS, reading
-from sesbounce.settings import load_settings
+from sesbounce.cli.common import DIFFERS, reading, writing
+from sesbounce.cli.group import exit_codes
 from sesbounce.store import migrate
-from sesbounce.store.engine import open_database
 
 
 @click.group()
 def db() -> None:
-    """The database's schema: its version, and how to bring it up to date."""
+    """Show the version of the database's schema, or bring the schema up to date."""
 
 
-@db.command()
+@db.command(epilog=exit_codes())
 def upgrade() -> None:
-    """Bring the schema up to date, or make it; several may do so at once."""
-    engine = open_database(load_settings().database)
-    migrate.upgrade(engine)
-    click.echo(f"The database is at version {migrate.current(engine)}.")
+    """Create the schema, or bring it up to date; several processes may do so at once."""
+    with writing() as engine:
+        migrate.upgrade(engine)
+        click.echo(f"The database's schema has version {migrate.current(engine)}.")
 
 
-@db.command()
+@db.command(epilog=exit_codes({"1": "The two versions differ."}))
 def current() -> None:
-    """Print the version of the schema, and the one that is needed. Exit code 1: not the same."""
-    found = migrate.current(reading())
-    click.echo(f"The database is at version {found or 'none'}; {migrate.newest()} is needed.")
+    """Print the version of the database's schema, and the version that sesbounce needs."""
+    with reading() as engine:
+        found = migrate.current(engine)
+    click.echo(
+        f"The database's schema has version {found or 'none'}; "
+        f"sesbounce needs version {migrate.newest()}."
+    )
     if found != migrate.newest():
         sys.exit(DIFFERS)
 
 
-@db.command()
+@db.command(epilog=exit_codes({"1": "The schema differs."}))
 def check() -> None:
-    """Compare the schema with what is needed, column by column. Exit code 1: it differs."""
-    differences = migrate.drift(reading())
+    """Compare every column of the database's schema with the schema that sesbounce needs."""
+    with reading() as engine:
+        differences = migrate.drift(engine)
     for difference in differences:
         click.echo(str(difference))
     click.echo(f"{len(differences) or 'No'} differences.")

@@ -1,8 +1,9 @@
-"""Erasure on request."""
+"""Erases personal data on request."""
 
 import click
 
-from sesbounce.cli.common import as_json, now, open_store, to_json
+from sesbounce.cli.common import as_json, now, open_store, to_json, yes
+from sesbounce.cli.group import exit_codes
 from sesbounce.errors import AddressError
 from sesbounce.feedback.address import Address, parse
 from sesbounce.operations.erasure import Erasure, forget, settle
@@ -10,41 +11,42 @@ from sesbounce.settings import load_settings
 from sesbounce.store.store import Store
 
 
-@click.command(name="forget")
+@click.command(name="forget", epilog=exit_codes({"1": "You did not confirm."}))
 @click.argument("addresses", nargs=-1, required=True, metavar="ADDRESS...")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@yes
 @as_json
 def forget_(addresses: tuple[str, ...], yes: bool, as_json: bool) -> None:
-    """Erase all that names the persons behind ADDRESSES, on their request (GDPR, article 17).
+    """Erase all personal data about each ADDRESS (GDPR, article 17).
 
-    What SES told of them stays as numbers; in the place of the address stands a keyed hash, so
-    that who is suppressed stays so: `check`, sesbounce.client and the worker recognise the
-    address when they are asked about it. Messages of SES that mention it are given up whole.
+    sesbounce keeps the events about the address as numbers, empties messages of SES that mention
+    it, and replaces the address by a keyed hash. A suppressed address stays suppressed: `check`,
+    sesbounce.client and the worker find the hash when they are asked about the address.
 
-    It needs SESBOUNCE_HASH_KEY, which all that use this database must have as well. It does not
-    reach your own tables, SES's own suppression list, the queues, logs and backups. The
-    addresses are not printed; the output names them by their place on the command line.
+    The command needs SESBOUNCE_HASH_KEY; every process that uses this database needs the same
+    key. The command does not reach your own tables, SES's own suppression list, the queues, logs
+    and backups. It does not print the addresses: the output numbers them in the order of the
+    command line.
     """
     settings = load_settings()
     parsed = [parse(address) for address in addresses]
     keys = settings.hash_keys
-    opened = open_store(settings)
-    if keys:
-        _refuse_strangers(opened.store, parsed)
-        if not yes:
-            click.confirm(
-                f"Forget {len(parsed)} addresses? It can't be undone", abort=True, err=True
-            )
-    erasure = forget(opened.store, keys, parsed, now())
-    settle(opened.engine)
+    with open_store(settings) as opened:
+        if keys:
+            _demand_addresses(opened.store, parsed)
+            if not yes:
+                click.confirm(
+                    f"Forget {len(parsed)} addresses? It can't be undone", abort=True, err=True
+                )
+        erasure = forget(opened.store, keys, parsed, now())
+        settle(opened.engine)
     if as_json:
         click.echo(to_json(erasure))
     else:
         _print(erasure)
 
 
-def _refuse_strangers(store: Store, addresses: list[Address]) -> None:
-    """Refuse what is no address, unless something is recorded under it: a typing error."""
+def _demand_addresses(store: Store, addresses: list[Address]) -> None:
+    """Stop at a text that is no address, a typing error, unless something is recorded under it."""
     with store.reading("the addresses can't be read") as connection:
         known = store.known(connection, [address.key for address in addresses])
     for number, address in enumerate(addresses, 1):
@@ -58,14 +60,17 @@ def _print(erasure: Erasure) -> None:
             click.echo(f"{number}: {erased.why}")
             continue
         verdict = "stays suppressed" if erased.suppressed else "is not suppressed"
-        click.echo(f"{number}: forgotten, {erased.events} events; it {verdict} ({erased.why})")
+        click.echo(
+            f"{number}: the address was forgotten in {erased.events} events; "
+            f"it {verdict} ({erased.why})"
+        )
         click.echo(f"    {erased.name}")
     click.echo(
-        f"{erasure.messages} messages given up, {erasure.mentions} mentions in events about others "
-        "cut."
+        f"{erasure.messages} messages were emptied; {erasure.mentions} events about others no "
+        "longer mention a forgotten address."
     )
     if erasure.waiting:
         click.echo(
-            f"{erasure.waiting} notes in the outbox hold the address until they are delivered: "
+            f"{erasure.waiting} outbox entries hold an address until the worker delivers them: "
             "see `sesbounce outbox`."
         )

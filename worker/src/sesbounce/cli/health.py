@@ -1,4 +1,4 @@
-"""Whether the worker does its work. Imports next to nothing: containers ask every few seconds."""
+"""Asks the worker for its health. Imports next to nothing: containers ask every few seconds."""
 
 import http.client
 import os
@@ -7,6 +7,7 @@ import sys
 import click
 import msgspec
 
+from sesbounce.cli.group import exit_codes
 from sesbounce.errors import ConfigurationError, HealthError
 from sesbounce.telemetry.health import Status
 
@@ -17,44 +18,57 @@ _MOST_BYTES = 1_000_000
 _HIGHEST_PORT = 65535
 
 
-@click.command()
-@click.option("--json", "as_json", is_flag=True, help="Print JSON: the faults, and the ages.")
+@click.command(
+    epilog=exit_codes(
+        {
+            "0": "The worker is healthy.",
+            "1": "The worker is not healthy.",
+            "2": "No worker answers, or a setting is wrong; standard error says why.",
+        }
+    )
+)
+@click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="Print JSON: the faults, and the seconds since the last poll and the last commit.",
+)
 def health(as_json: bool) -> None:
-    """Ask the worker on this machine whether it does its work.
+    """Ask the worker on this machine for its health, and print its faults.
 
-    It is asked at SESBOUNCE_METRICS_PORT, as health checks of containers do. Exit code 0: SQS
-    answers it and its database takes what it records; 1: not, and why is printed; 2: it can't be
-    asked.
+    The worker is healthy while SQS answers its polls and its commits succeed. It answers at
+    SESBOUNCE_METRICS_HOST and SESBOUNCE_METRICS_PORT. Health checks of containers can run this
+    command.
     """
-    judgement = _ask(*_where())
+    status = _ask(*_endpoint())
     if as_json:
-        click.echo(msgspec.json.encode(judgement))
+        click.echo(msgspec.json.encode(status))
     else:
-        click.echo("\n".join(judgement.faults) or "healthy")
-    if not judgement.healthy:
+        click.echo("\n".join(status.faults) or "The worker is healthy.")
+    if not status.healthy:
         sys.exit(_RED)
 
 
-def _where() -> tuple[str, int]:
-    """The host and port; read here, since reading all settings takes longer than all the rest."""
+def _endpoint() -> tuple[str, int]:
+    """The worker's host and port, without the other settings, which take long to load."""
     try:
         port = int(os.environ.get("SESBOUNCE_METRICS_PORT", ""))
     except ValueError:
         port = 0
     if not 0 < port <= _HIGHEST_PORT:
         raise ConfigurationError(
-            "SESBOUNCE_METRICS_PORT is not set, or is no port: give the worker and this command "
-            "the same one"
+            "SESBOUNCE_METRICS_PORT is not set, or is no port: set it to the same port for the "
+            "worker and for this command"
         )
     host = os.environ.get("SESBOUNCE_METRICS_HOST") or "127.0.0.1"
     return _ANY.get(host, host), port
 
 
 def _ask(host: str, port: int) -> Status:
-    """What the worker says of itself.
+    """The status that the worker answers with.
 
     Raises:
-        HealthError: it says nothing, or it is not the worker who answers.
+        HealthError: nothing answers, or something else than a worker of sesbounce.
     """
     connection = http.client.HTTPConnection(host, port, timeout=_TIMEOUT_SECONDS)
     try:
@@ -62,12 +76,12 @@ def _ask(host: str, port: int) -> Status:
         return msgspec.json.decode(connection.getresponse().read(_MOST_BYTES), type=Status)
     except (OSError, http.client.HTTPException) as error:
         raise HealthError(
-            f"nothing answers on {host}, port {port} ({error}): is the worker running, with the "
-            "same SESBOUNCE_METRICS_PORT and SESBOUNCE_METRICS_HOST?"
+            f"nothing answers on {host}, port {port} ({error}): start the worker with the same "
+            "SESBOUNCE_METRICS_PORT and SESBOUNCE_METRICS_HOST"
         ) from error
     except msgspec.MsgspecError as error:
         raise HealthError(
-            f"what answers on {host}, port {port} is no worker of sesbounce: give the worker a "
+            f"another program answers on {host}, port {port}: give the worker a "
             "SESBOUNCE_METRICS_PORT of its own"
         ) from error
     finally:

@@ -1,4 +1,4 @@
-"""What those outside of the transaction are still to be told."""
+"""Shows which entries wait in the outbox."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,25 +6,28 @@ from typing import Any
 import click
 
 from sesbounce.cli.common import as_json, print_each, reading
+from sesbounce.cli.group import exit_codes
 from sesbounce.store.outbox import waiting
 
 
-@click.command()
+@click.command(epilog=exit_codes())
 @as_json
 def outbox(as_json: bool) -> None:
-    """What another database, SES's list or the webhook are still to be told, and why not yet.
+    """Print how many outbox entries wait for each target, and why they wait.
 
-    The worker delivers it, again and again until it arrives.
+    A target is another database, SES's account suppression list or the webhook. The worker
+    retries an entry until its target accepts it.
     """
-    notes = waiting(reading())
-    if not notes and not as_json:
-        click.echo("Nothing waits.")
-    print_each(notes, as_json, _line)
+    with reading() as engine:
+        entries = waiting(engine)
+    if not entries and not as_json:
+        click.echo("No entry waits in the outbox.")
+    print_each(entries, as_json, _line)
 
 
-def _line(note: Mapping[str, Any]) -> str:
-    problem = note["problem"] or "not tried yet"
+def _line(waiting: Mapping[str, Any]) -> str:
+    problem = waiting["problem"] or "the worker has not tried yet"
     return (
-        f"{note['target']}: {note['notes']} notes, {note['attempts']} attempts at most, "
-        f"next {note['due_at']:%Y-%m-%d %H:%M:%S}Z ({problem})"
+        f"{waiting['target']}: {waiting['entries']} entries wait, after {waiting['attempts']} "
+        f"attempts at most; the next is due {waiting['due_at']:%Y-%m-%d %H:%M:%S}Z ({problem})"
     )

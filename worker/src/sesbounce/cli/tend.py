@@ -1,41 +1,53 @@
-"""Tends the log: counts what it holds, and deletes what is old."""
+"""Tends the event log: counts its events, and deletes old ones."""
 
 from datetime import UTC, datetime, timedelta
 
 import click
 
-from sesbounce.cli.common import as_json, now, print_each, reading, to_json
+from sesbounce.cli.common import as_json, now, print_each, reading, to_json, writing, yes
+from sesbounce.cli.group import exit_codes
 from sesbounce.operations.retention import Pruned, age, old
 from sesbounce.operations.retention import prune as prune_log
 from sesbounce.operations.statistics import By, Counts, count
-from sesbounce.settings import load_settings
-from sesbounce.store.engine import open_database
 
 
-@click.command()
+@click.command(epilog=exit_codes())
 @click.option(
     "--by",
     type=click.Choice([by.value for by in By]),
     default=By.DAY.value,
-    help="What to count by: day (UTC), reason, the recipients' domain, or sender.",
+    help="Group the counts by day (UTC), reason, the recipients' domain, or sender.  "
+    "[default: day]",
 )
-@click.option("--since", type=click.DateTime(), help="Only what happened since then (UTC).")
-@click.option("--until", type=click.DateTime(), help="Only what happened before then (UTC).")
-@click.option("--limit", type=click.IntRange(min=1), help="At most so many lines.")
+@click.option(
+    "--since",
+    type=click.DateTime(),
+    metavar="TIME",
+    help="Count only events since this time, 2026-11-20 or 2026-11-20T12:30:00 (UTC).",
+)
+@click.option(
+    "--until",
+    type=click.DateTime(),
+    metavar="TIME",
+    help="Count only events before this time (UTC).",
+)
+@click.option("--limit", type=click.IntRange(min=1), help="Print at most this many lines.")
 @as_json
 def stats(
     by: str, since: datetime | None, until: datetime | None, limit: int | None, as_json: bool
 ) -> None:
-    """How many bounces, complaints and deliveries there were.
+    """Count bounces, complaints and deliveries.
 
-    A hard bounce is for good, a soft one may pass; other bounces say nothing new about the
-    mailbox. Rates are of the mails that were delivered or bounced, where SES tells of deliveries.
-    Mail to its simulator and what was imported are left out of them.
+    A hard bounce is permanent, a soft bounce may pass; other bounces say nothing new about the
+    mailbox. The rates are shares of the mails that were delivered or bounced, and are printed
+    only where SES reports deliveries. Rates leave out mail to SES's mailbox simulator and
+    imported events.
     """
     begin, end = (moment and moment.replace(tzinfo=UTC) for moment in (since, until))
-    counts = count(reading(), By(by), begin, end, limit)
+    with reading() as engine:
+        counts = count(engine, By(by), begin, end, limit)
     if not counts and not as_json:
-        click.echo("Nothing is recorded.")
+        click.echo("No event is recorded.")
     elif counts and not as_json:
         click.echo(_HEADER.format(by, *_HEADS))
     print_each(counts, as_json, _line)
@@ -49,34 +61,41 @@ class _Age(click.ParamType[timedelta]):
     def convert(
         self, value: str, param: click.Parameter | None, ctx: click.Context | None
     ) -> timedelta:
-        """Read it."""
+        """Read the age."""
         try:
             return age(value)
         except ValueError as error:
             self.fail(str(error), param, ctx)
 
 
-@click.command()
+@click.command(epilog=exit_codes({"1": "You did not confirm."}))
 @click.option(
-    "--older-than", type=_Age(), required=True, help="How old: 90d for days, 12w for weeks."
+    "--older-than",
+    type=_Age(),
+    required=True,
+    help="Delete what sesbounce recorded longer ago than this: 90d is 90 days, 12w is 12 weeks.",
 )
-@click.option("--dry-run", is_flag=True, help="Delete nothing, and say what would be deleted.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option(
+    "--dry-run", is_flag=True, help="Delete nothing, and print how much would be deleted."
+)
+@yes
 @as_json
 def prune(older_than: timedelta, dry_run: bool, yes: bool, as_json: bool) -> None:
-    """Delete old messages and events; who may be mailed stays as it is.
+    """Delete old messages and events; no verdict changes.
 
-    What was recorded longer ago goes: SES's messages, and the events that `why` and `stats` show.
-    Verdicts rest on what is kept with each address, and do not change; but `rebuild` can then
-    only replay what is left, and `why` only show that.
+    The command deletes messages of SES, and the events that `why` and `stats` show. Verdicts rest
+    on what sesbounce keeps about each address apart from the events, so they stay; but `why`,
+    `stats` and `rebuild` no longer see the deleted events.
     """
     before = now() - older_than
-    found = old(reading(), before)
+    with reading() as engine:
+        found = old(engine, before)
     if not dry_run:
         if not yes:
             click.confirm(f"Delete {_what(found)}?", abort=True, err=True)
-        found = prune_log(open_database(load_settings().database), before)
-    verb = "would be deleted" if dry_run else "deleted"
+        with writing() as engine:
+            found = prune_log(engine, before)
+    verb = "would be deleted" if dry_run else "were deleted"
     click.echo(to_json(found) if as_json else f"{_what(found)} {verb}.")
 
 

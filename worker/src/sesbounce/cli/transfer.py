@@ -1,10 +1,10 @@
-"""Lists of suppressed addresses: out to a file, in from one."""
+"""Writes lists of suppressed addresses to files, and records those of a file."""
 
 import os
 import stat
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO, TextIO
@@ -13,6 +13,7 @@ import click
 
 from sesbounce.cli.bulk import lines_of, progress
 from sesbounce.cli.common import as_json, now, open_store, reading, to_json
+from sesbounce.cli.group import exit_codes
 from sesbounce.errors import ListError, StoreError
 from sesbounce.lists.files import read_list, write_csv, write_json_lines, write_ses
 from sesbounce.lists.formats import FORMATS, Listing
@@ -20,63 +21,66 @@ from sesbounce.lists.importing import DryRun, Imported, Importer, ListEvents
 from sesbounce.settings import load_settings
 from sesbounce.store.listing import suppressed_rows
 
-REFUSED = 1
+REJECTED = 1
 _WRITERS = {"csv": write_csv, "jsonl": write_json_lines, "ses": write_ses}
 
 
-@click.command()
+@click.command(epilog=exit_codes())
 @click.option(
     "--format",
     "format_name",
     type=click.Choice(list(_WRITERS)),
     default="csv",
-    help="csv: all there is to know; jsonl: the same as JSON lines; ses: what the import of "
-    "Amazon SES's account suppression list takes, without what it has no word for.",
+    help="csv writes all that sesbounce knows; jsonl writes the same as JSON lines; ses writes "
+    "what Amazon SES imports into an account suppression list.  [default: csv]",
 )
 @click.option(
     "--output",
     type=click.Path(dir_okay=False, allow_dash=True, path_type=Path),
     default="-",
-    help="Write to this file, which is there only when it is complete.",
+    help="Write to this file, which appears only when it is complete.  [default: standard output]",
 )
 @as_json
 def export(format_name: str, output: Path, as_json: bool) -> None:
-    """Write all addresses that must not be mailed now, to a file or to standard output.
+    """Write a list of every address that must not be mailed now.
 
-    `sesbounce import` reads the formats csv and jsonl again, and ends in the same list. In the
-    format ses, people's decisions, opt-outs and what is suppressed for a time are left out, and
-    counted on standard error; SES takes 100,000 lines a file.
+    `sesbounce import` reads the formats csv and jsonl, and suppresses the same addresses. The
+    format ses leaves out people's decisions, opt-outs and suppressions that end, because SES has
+    no reason for them; standard error says how many. SES imports at most 100,000 lines a file.
     """
     write = _WRITERS["jsonl" if as_json else format_name]
-    rows = suppressed_rows(reading(), now())
-    with _written(output) as text:
-        left_out = write(rows, text)
+    with reading() as engine, _written(output) as text:
+        left_out = write(suppressed_rows(engine, now()), text)
     if left_out:
-        click.echo(f"{left_out:,} addresses left out: SES has no word for why.", err=True)
+        click.echo(f"{left_out:,} addresses left out: SES has no reason for them.", err=True)
 
 
-@click.command(name="import")
+@click.command(
+    name="import", epilog=exit_codes({"1": "Some row was rejected; standard error says why."})
+)
 @click.argument("file", type=click.File("rb"))
 @click.option(
     "--format",
     "format_name",
     type=click.Choice(["auto", *FORMATS]),
     default="auto",
-    help="Whose list it is; auto: by its columns.",
+    help="Provider that wrote the list; auto recognises it by its columns.  [default: auto]",
 )
 @click.option(
     "--list",
     "listing",
     type=click.Choice([one.value for one in Listing]),
-    help="Which of a provider's lists it is, where neither its columns nor its name tell.",
+    help="Kind of list, where neither the columns nor the file's name show it.",
 )
 @click.option(
     "--at",
     type=click.DateTime(),
-    help="When rows without a time happened (UTC); by default when the file was last changed.",
+    metavar="TIME",
+    help="Time of rows that hold none, 2026-11-20 or 2026-11-20T12:30:00 (UTC).  [default: when "
+    "the file was last changed]",
 )
-@click.option("--note", help="Why; it is kept with every event, and `why` shows it.")
-@click.option("--dry-run", is_flag=True, help="Change nothing, and say what would be recorded.")
+@click.option("--note", help="Reason for the import; `why` shows it with every event.")
+@click.option("--dry-run", is_flag=True, help="Change nothing, and print what would be recorded.")
 @as_json
 def import_(  # noqa: PLR0913, PLR0917  one argument an option
     file: BinaryIO,
@@ -87,16 +91,16 @@ def import_(  # noqa: PLR0913, PLR0917  one argument an option
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    """Record the suppressed addresses of a list: sesbounce's own, or another provider's.
+    """Record the suppressed addresses of a list.
 
     FILE is CSV, JSON lines or a JSON document, as sesbounce, Amazon SES, SendGrid, Mailgun and
-    Mailchimp write them, or `-` for standard input. Every row is recorded like feedback of SES:
-    judged by its status and text, and told to your own tables. A mailbox that was only full is a
-    strike, not a suppression.
+    Mailchimp write them; `-` reads standard input. sesbounce records every row as an event,
+    classifies it by its status and text, and runs your strike-off statement for each address
+    that becomes suppressed. A full mailbox is one strike, and suppresses nothing alone.
 
-    Rows that can't be understood are named on standard error; all others are recorded. Whatever
-    stopped an import, run it again: what is recorded already changes nothing. Exit code 1: some
-    row was rejected.
+    The command prints each row that it can't understand on standard error, and records all
+    others. You may repeat an import that was stopped: it changes nothing about rows that are
+    already recorded.
     """
     this_moment = now()
     undated = at.replace(tzinfo=UTC) if at else _changed_at(file, this_moment)
@@ -105,10 +109,10 @@ def import_(  # noqa: PLR0913, PLR0917  one argument an option
         which = Listing(listing) if listing else None
         read = read_list(lines, chosen, which, Path(str(getattr(file, "name", ""))).name)
         read_events = ListEvents(read, this_moment, undated, note, _complain)
-        record = _dry_run() if dry_run else _importer(this_moment)
-        for batch in read_events.batches():
-            record(batch)
-            advance()
+        with _dry_run() if dry_run else _importer(this_moment) as record:
+            for batch in read_events.batches():
+                record(batch)
+                advance()
     done = Imported(
         format=read.format,
         list=read.listing,
@@ -120,33 +124,37 @@ def import_(  # noqa: PLR0913, PLR0917  one argument an option
     )
     click.echo(to_json(done) if as_json else _in_words(done))
     if done.rejected:
-        sys.exit(REFUSED)
+        sys.exit(REJECTED)
 
 
 def _complain(place: str, problem: str) -> None:
     click.echo(f"{place}: {problem}", err=True)
 
 
-def _importer(at: datetime) -> Importer:
-    opened = open_store(load_settings())
-    return Importer(opened.engine, opened.store, at, _complain)
+@contextmanager
+def _importer(at: datetime) -> Iterator[Importer]:
+    with open_store(load_settings()) as opened:
+        yield Importer(opened.engine, opened.store, at, _complain)
 
 
-def _dry_run() -> DryRun:
-    """Where there is no database yet, the import would make it."""
-    try:
-        return DryRun(reading())
-    except StoreError:
-        return DryRun(None)
+@contextmanager
+def _dry_run() -> Iterator[DryRun]:
+    """Where there is no database yet, the import would create it."""
+    with ExitStack() as stack:
+        try:
+            engine = stack.enter_context(reading())
+        except StoreError:
+            engine = None
+        yield DryRun(engine)
 
 
 @contextmanager
 def _written(path: Path) -> Iterator[TextIO]:
-    """A text that takes the file's place when it is complete, and leaves nothing when it fails."""
+    """A text that replaces the file when it is complete, and leaves nothing when it fails."""
     if str(path) == "-":
         yield sys.stdout
         return
-    # What is no file (a pipe, a device) can't be replaced.
+    # A pipe or a device can't be replaced.
     part = path if path.exists() and not path.is_file() else path.with_name(f"{path.name}.part")
     try:
         with part.open("w", encoding="utf-8", newline="") as text:
@@ -162,7 +170,7 @@ def _written(path: Path) -> Iterator[TextIO]:
 
 
 def _changed_at(file: BinaryIO, otherwise: datetime) -> datetime:
-    """When a file was last changed; a pipe has no such time."""
+    """When a file was last changed; `otherwise` for a pipe, which has no such time."""
     try:
         status = os.fstat(file.fileno())
     except (OSError, ValueError):
@@ -174,8 +182,8 @@ def _changed_at(file: BinaryIO, otherwise: datetime) -> datetime:
 
 def _in_words(done: Imported) -> str:
     recorded = done.recorded
-    whose = f"{done.format}'s {done.list}" if done.list else f"a list of {done.format}"
-    rows = f"Read {whose}: {done.rows:,} rows, {done.rejected:,} rejected."
+    what = f"{done.format}'s {done.list}" if done.list else f"a list of {done.format}"
+    rows = f"Read {what}: {done.rows:,} rows, {done.rejected:,} rejected."
     reasons = ", ".join(f"{number:,} {reason}" for reason, number in sorted(done.by_reason.items()))
     events = f"Events by reason: {reasons or 'none'}."
     if done.dry_run:
@@ -184,7 +192,10 @@ def _in_words(done: Imported) -> str:
     did = (
         f"{recorded.events:,} recorded, {recorded.duplicates:,} known already; "
         f"{recorded.suppressed:,} addresses suppressed ({recorded.struck_rows:,} rows struck off), "
-        f"{recorded.released:,} released ({recorded.restored_rows:,} rows)."
+        f"{recorded.released:,} released ({recorded.restored_rows:,} rows restored)."
     )
-    told = [f"A statement was rejected {n:,} times: {why}" for why, n in recorded.rejected.items()]
-    return "\n".join([rows, events, did, *told])
+    rejected = [
+        f"Your database rejected a statement for {addresses:,} addresses: {problem}"
+        for problem, addresses in recorded.rejected.items()
+    ]
+    return "\n".join([rows, events, did, *rejected])

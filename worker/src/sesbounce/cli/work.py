@@ -1,10 +1,11 @@
-"""The worker, and what it makes of a message."""
+"""Runs the worker, and decodes single messages."""
 
 import os
 import signal
 import socket
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import BinaryIO
 
@@ -13,7 +14,7 @@ import click
 from sesbounce.aws.sns_trust import Trust
 from sesbounce.aws.sqs import open_queue
 from sesbounce.cli.common import now, open_store, to_json
-from sesbounce.cli.group import ERROR
+from sesbounce.cli.group import ERROR, exit_codes
 from sesbounce.errors import ConfigurationError, MessageError, SesBounceError
 from sesbounce.feedback.decode import Decoded, decode
 from sesbounce.outbound.relay import Relay
@@ -25,27 +26,37 @@ from sesbounce.telemetry.reports import Report
 from sesbounce.worker.loop import LoopSettings, Worker
 from sesbounce.worker.processes import Processes
 
-# What a child may take to end beyond the time in which its worker stops.
+# A child process may need this much longer to exit than its worker needs to stop.
 _PATIENCE_SECONDS = 2
-# What shells add to the number of the signal that has ended a process.
+# Shells add this to the number of the signal that has ended a process.
 _SIGNALLED = 128
 
 
-@click.command()
+@click.command(
+    epilog=exit_codes(
+        {
+            "0": "The worker stopped on a signal, or the queue is empty (--until-empty).",
+            "2": "The worker can't work, or did not stop in time; standard error says why.",
+            "128 + n": "A second signal, number n, ended the worker at once.",
+        }
+    )
+)
 @click.option("--until-empty", is_flag=True, help="Stop when the queue is empty, for scripts.")
 def run(until_empty: bool) -> None:
-    """Drain the queue into the database until SIGTERM or SIGINT.
+    """Run the worker until SIGTERM or SIGINT.
 
-    A message is deleted only after its effect is committed. A database or queue that can't be
-    used is waited for. On the first signal what is in hand is finished (a receive that waits is
-    waited for, 20 seconds at most); a second one ends the process at once.
+    The worker drains the queue into the database, and deletes a message only after it has
+    committed the message's effect. It waits for a database or a queue that can't be used. On the
+    first signal it finishes the messages in flight (and those that a waiting receive still
+    brings, within 20 seconds); a second signal ends it at once.
 
-    With --until-empty the first failure of database or queue ends it, with exit code 2.
+    With --until-empty it waits for nothing: the first failure of the database or the queue ends
+    it with exit code 2.
     """
     settings = load_settings()
     if not settings.queue_url:
         raise ConfigurationError(
-            "SESBOUNCE_QUEUE_URL is not set: give it the URL of the SQS queue, which Terraform "
+            "SESBOUNCE_QUEUE_URL is not set: set it to the URL of the SQS queue, which Terraform "
             "prints as the output queue_url"
         )
     set_up_logs(settings.log_format, redact=settings.redact)
@@ -58,16 +69,17 @@ def run(until_empty: bool) -> None:
 
 
 def _run_here(settings: Settings, until_empty: bool, report: Callable[[Report], None]) -> None:
-    worker = _open_worker(settings, until_empty, report)
-    _on_signals(worker.stop, _end_at_once)
-    worker.run()
+    with _open_worker(settings, until_empty, report) as worker:
+        _on_signals(worker.stop, _end_at_once)
+        worker.run()
 
 
 def _run_several(
     settings: Settings, until_empty: bool, report: Callable[[Report, int], None]
 ) -> None:
-    # Whatever is wrong is said once, before there are several to say it.
-    open_store(settings).engine.dispose()
+    # An error is printed once, before several processes would print it.
+    with open_store(settings):
+        pass
     work = partial(_run_child, settings, until_empty)
     patience = settings.shutdown_seconds + _PATIENCE_SECONDS
     processes = Processes(settings.processes, work, report, patience)
@@ -83,26 +95,27 @@ def _run_several(
 def _run_child(settings: Settings, until_empty: bool, report: Callable[[Report], None]) -> int:
     set_up_logs(settings.log_format, redact=settings.redact)
     try:
-        worker = _open_worker(settings, until_empty, report, migrate=False)
-        # systemd, for one, sends it to all of them, and the parent passes it on.
-        _on_signals(worker.stop, lambda _: None, [signal.SIGTERM])
-        worker.run()
+        with _open_worker(settings, until_empty, report, migrate=False) as worker:
+            # systemd, for one, sends it to all of them, and the parent passes it on.
+            _on_signals(worker.stop, lambda _: None, [signal.SIGTERM])
+            worker.run()
     except SesBounceError as error:
         click.echo(f"sesbounce: {error}", err=True)
         return ERROR
     return 0
 
 
+@contextmanager
 def _open_worker(
     settings: Settings,
     until_empty: bool,
     report: Callable[[Report], None],
     *,
     migrate: bool | None = None,
-) -> Worker:
-    assert settings.queue_url  # noqa: S101  `run` has looked
-    opened = open_store(settings, migrate=migrate)
-    loop_settings = LoopSettings(
+) -> Iterator[Worker]:
+    """A worker on the queue and the database; the database's connections are closed at the end."""
+    assert settings.queue_url  # noqa: S101  `run` has checked it
+    loop = LoopSettings(
         batch_size=settings.batch_size,
         batch_wait=settings.batch_wait_ms / 1000,
         pollers=settings.pollers,
@@ -111,24 +124,29 @@ def _open_worker(
         shutdown_seconds=settings.shutdown_seconds,
         until_empty=until_empty,
     )
-    return Worker(
-        open_queue(settings.queue_url, settings.wait_seconds, loop_settings.connections),
-        opened.store,
-        Trust(settings.topic_arns, signatures=settings.verify_signatures),
-        Relay(opened.engine, opened.targets, now),
-        report,
-        loop_settings,
-        # Nothing is lost: what is not committed is not deleted, and comes again.
-        overdue=lambda: os._exit(ERROR),
-    )
+    with open_store(settings, migrate=migrate) as opened:
+        yield Worker(
+            open_queue(settings.queue_url, settings.wait_seconds, loop.connections),
+            opened.store,
+            Trust(settings.topic_arns, signatures=settings.verify_signatures),
+            Relay(opened.engine, opened.targets, now),
+            report,
+            loop,
+            # Nothing is lost: SQS redelivers every message that was not committed.
+            overdue=lambda: os._exit(ERROR),
+        )
 
 
-@click.command(name="decode")
+@click.command(
+    name="decode",
+    epilog=exit_codes({"2": "The message can't be decoded; standard error says why."}),
+)
 @click.argument("file", type=click.File("rb"), default="-")
 def decode_(file: BinaryIO) -> None:
-    """What a queue message means, as JSON lines, one a recipient; no database is needed.
+    """Decode a queue message into JSON, one line a recipient.
 
-    FILE holds the body of one SQS message, or is `-` for standard input.
+    FILE holds the body of one SQS message; `-`, the default, reads standard input. The command
+    needs no database.
     """
     try:
         decoded = decode(file.read())
@@ -140,35 +158,35 @@ def decode_(file: BinaryIO) -> None:
 
 
 def _meaning(decoded: Decoded) -> Iterable[str]:
-    """One line a recipient, or one that says what the message is about if not recipients."""
+    """One line a recipient; for a message about no recipient, one line about the message."""
     if not decoded.events:
         about = {"kind": decoded.kind, "type": decoded.type, "mail_id": decoded.mail_id}
-        return [to_json({**about, "feedback": []})]
+        return [to_json({**about, "events": []})]
     return map(to_json, decoded.events)
 
 
 def _on_signals(
     stop: Callable[[], None],
-    again: Callable[[int], None],
+    repeat: Callable[[int], None],
     numbers: Sequence[int] = (signal.SIGTERM, signal.SIGINT),
 ) -> None:
-    """On the first of these signals `stop`, and `again` with the number of each later one.
+    """Call `stop` on the first of these signals, and `repeat` with the number of each later one.
 
-    A thread hears them: Python would run no handler before the call returns that the main thread
-    is in, and a database may take its time.
+    A thread receives the signals: Python runs a handler only after the main thread's current call
+    has returned, and a call of the database may last long.
     """
-    heard, hears = socket.socketpair()
-    hears.setblocking(False)
-    signal.set_wakeup_fd(hears.fileno(), warn_on_full_buffer=False)
+    receiver, sender = socket.socketpair()
+    sender.setblocking(False)
+    signal.set_wakeup_fd(sender.fileno(), warn_on_full_buffer=False)
     for number in numbers:
         signal.signal(number, lambda *_: None)
 
     def listen() -> None:
-        with heard, hears:
-            heard.recv(1)
+        with receiver, sender:
+            receiver.recv(1)
             stop()
             while True:
-                again(heard.recv(1)[0])
+                repeat(receiver.recv(1)[0])
 
     threading.Thread(target=listen, name="signals", daemon=True).start()
 
@@ -183,5 +201,5 @@ def _print_totals(totals: Counts) -> None:
         f"{totals.undecodable} not understood, {totals.failed} not recorded; "
         f"{totals.events} events recorded, {totals.duplicates} known already; "
         f"{totals.suppressed} addresses suppressed ({totals.struck_rows} rows struck off), "
-        f"{totals.released} released ({totals.restored_rows} rows)."
+        f"{totals.released} released ({totals.restored_rows} rows restored)."
     )

@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Self
 
 import msgspec
@@ -49,9 +50,20 @@ class OtherDatabase:
             engine = open_database(url)
         except ConfigurationError as error:
             raise ConfigurationError(f"SESBOUNCE_STRIKE_OFF_DATABASE_URL: {error}") from None
-        with translated("the strike-off database can't be used"), engine.connect() as connection:
-            strike_off.check(connection)
-        return cls(engine, strike_off)
+        other = cls(engine, strike_off)
+        with ExitStack() as stack:
+            stack.callback(other.close)
+            with (
+                translated("the strike-off database can't be used"),
+                engine.connect() as connection,
+            ):
+                strike_off.check(connection)
+            stack.pop_all()
+        return other
+
+    def close(self) -> None:
+        """Close its connections."""
+        self._engine.dispose()
 
     def deliver(self, entry: OutboxEntry) -> None:
         """Run the statement in a transaction of its own."""
