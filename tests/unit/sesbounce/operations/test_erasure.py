@@ -379,7 +379,7 @@ class TestCommand:
             with pytest.raises(ConfigurationError):
                 client.may_mail(["m@x.y"])
         finally:
-            client._engine.cache_clear()
+            client.close()
 
 
 def test_what_is_written_while_others_are_gone_through_is_clean_too(
