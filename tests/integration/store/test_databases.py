@@ -23,11 +23,14 @@ from sesbounce.feedback.decode import decode
 from sesbounce.feedback.manual import decide
 from sesbounce.feedback.reason import Reason
 from sesbounce.feedback.recording import Recording
+from sesbounce.policy.state import Evidence
 from sesbounce.policy.verdict import Policy
 from sesbounce.store import migrate
 from sesbounce.store.engine import open_database, write
 from sesbounce.store.lookup import Filter, Lookup
+from sesbounce.store.outbox import due
 from sesbounce.store.result import Recorded
+from sesbounce.store.rows import load_rows
 from sesbounce.store.schema import metadata
 from sesbounce.store.store import Store
 from sesbounce.store.strike_off import StrikeOff
@@ -292,6 +295,81 @@ class TestMigrations:
         assert migrate.drift(engine) == []
         assert recording.record(told, AT) == Recorded(duplicates=len(told))
 
+    def test_the_renames_of_version_0004_keep_all_data(self, engine: sa.Engine) -> None:
+        """Before, not attempted was called refused, and an entry of the outbox a note."""
+        migrate.upgrade(engine, "0003")
+        comments = schema_comments(engine)
+        text = 'he wrote "refused": no'
+        state = {
+            "refused": {"at": "2026-11-20T12:00:00Z", "reason": "suppressed_globally"},
+            "manual": {
+                "at": "2026-11-19T12:00:00Z",
+                "reason": "suppressed_by_hand",
+                "kind": "manual",
+                "note": text,
+            },
+        }
+        about_jane = {
+            "address": "jane@x.y",
+            "original": "jane@x.y",
+            "reason": "suppressed_globally",
+        }
+        event = about_jane | {
+            "kind": "bounce",
+            "parsed": True,
+            "shared": False,
+            "occurred_at": AT,
+            "diagnostic": text,
+            "basis": "type Permanent, Suppressed",
+            "message_digest": "",
+            "recorded_at": AT,
+        }
+        with write(engine) as connection:
+            insert(connection, "feedback_event", event | {"dedupe_key": "1", "effect": "refused"})
+            insert(connection, "feedback_event", event | {"dedupe_key": "2", "effect": "hard"})
+            insert(
+                connection,
+                "feedback_address",
+                about_jane
+                | {
+                    "state": msgspec.json.encode(state).decode(),
+                    "suppressed_since": AT,
+                    "suppressed_until": AT + 30 * DAY,
+                    "kind": "bounce",
+                    "why": text,
+                    "struck_off": True,
+                },
+            )
+            insert(
+                connection,
+                "feedback_outbox",
+                {
+                    "target": "ses",
+                    "address": "jane@x.y",
+                    "version": "v",
+                    "note": text,
+                    "attempts": 2,
+                    "due_at": AT,
+                    "problem": "closed",
+                },
+            )
+        everything = {name: everything_in(engine, name) for name in metadata.tables}
+        migrate.upgrade(engine)
+        assert migrate.drift(engine) == []
+        effects = rows(engine, "SELECT effect, diagnostic FROM feedback_event ORDER BY dedupe_key")
+        assert effects == [("not_attempted", text), ("hard", text)]
+        with engine.connect() as connection:
+            found = load_rows(connection, ["jane@x.y"], lock=False)["jane@x.y"].state
+        assert found.not_attempted == Evidence(AT, Reason.SUPPRESSED_GLOBALLY)
+        assert found.manual
+        assert found.manual.note == text
+        assert not Lookup(engine).check("jane@x.y", AT).may_mail
+        (entry,) = due(engine, "ses", AT)
+        assert (entry.entry, entry.version, entry.attempts) == (text, "v", 2)
+        migrate.downgrade(engine, "0003")
+        assert everything == {name: everything_in(engine, name) for name in everything}
+        assert schema_comments(engine) == comments
+
     def test_workers_that_start_at_once_migrate_once(self, engine: sa.Engine) -> None:
         with ThreadPoolExecutor(6) as pool:
             list(pool.map(lambda _: migrate.ensure(engine, migrate=True), range(6)))
@@ -319,6 +397,30 @@ class TestMigrations:
             connection.exec_driver_sql("INSERT INTO alembic_version VALUES ('theirs')")
         migrate.upgrade(engine)
         assert rows(engine, "SELECT * FROM alembic_version") == [("theirs",)]
+
+
+def insert(connection: sa.Connection, name: str, values: dict[str, Any]) -> None:
+    """Insert a row into a table as it is at the database's version."""
+    table = sa.Table(name, sa.MetaData(), autoload_with=connection)
+    connection.execute(sa.insert(table).values(values))
+
+
+def everything_in(engine: sa.Engine, table: str) -> list[Any]:
+    return rows(engine, f"SELECT * FROM {table} ORDER BY 1")
+
+
+def schema_comments(engine: sa.Engine) -> dict[str, Any]:
+    """The comments of all tables and columns; SQLite has none."""
+    if not engine.dialect.supports_comments:
+        return {}
+    inspector = sa.inspect(engine)
+    return {
+        name: (
+            inspector.get_table_comment(name)["text"],
+            {column["name"]: column["comment"] for column in inspector.get_columns(name)},
+        )
+        for name in metadata.tables
+    }
 
 
 def random_messages(count: int, seed: int) -> list[Recording]:
@@ -376,9 +478,11 @@ from tests.integration.store.test_databases import STRIKE_OFF, random_messages, 
 url, seed = sys.argv[1], int(sys.argv[2])
 messages = random_messages(1000, 2)
 random.Random(seed).shuffle(messages)
-recording = Store(open_database(url), Policy(), StrikeOff(STRIKE_OFF))
+engine = open_database(url)
+recording = Store(engine, Policy(), StrikeOff(STRIKE_OFF))
 recording.prepare()
 record_in_batches(recording, messages, 20)
+engine.dispose()
 """
 
 

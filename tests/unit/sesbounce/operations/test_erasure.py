@@ -17,12 +17,12 @@ from sesbounce.feedback.manual import decide
 from sesbounce.feedback.reason import Reason
 from sesbounce.feedback.recording import Recording
 from sesbounce.operations import erasure
-from sesbounce.operations.erasure import Erased, Erasure, forget, settle
+from sesbounce.operations.erasure import Erased, Erasure, forget, truncate_log
 from sesbounce.operations.rebuild import Rebuild
 from sesbounce.policy.verdict import Policy
 from sesbounce.privacy.keyed_hash import HashKeys
+from sesbounce.store.addresses import HASH_KEYS
 from sesbounce.store.engine import open_database, write
-from sesbounce.store.forgotten import HASH_KEYS
 from sesbounce.store.lookup import Lookup
 from sesbounce.store.outbox import Outbox
 from sesbounce.store.result import Recorded
@@ -170,11 +170,11 @@ def test_the_bytes_are_gone_from_the_file(engine: sa.Engine, url: str) -> None:
     many = [decoded(Scenario.BOUNCE, n, f"{n}@example.org") for n in range(200)]
     recording.record([*many, *all_sorts()], NOW)
     forgotten(engine)
-    settle(engine)
+    truncate_log(engine)
     with write(engine) as connection:  # the sender's own table is the sender's affair
         connection.exec_driver_sql("PRAGMA secure_delete = ON")
         connection.exec_driver_sql("DELETE FROM member")
-    settle(engine)
+    truncate_log(engine)
     path = sa.make_url(url).database or ""
     content = b"".join(file.read_bytes() for file in Path(path).parent.glob(f"{Path(path).name}*"))
     content = content.lower().replace(b"mary.jane@example.com", b"")
@@ -389,15 +389,15 @@ def test_what_is_written_while_others_are_gone_through_is_clean_too(
     recording = store(engine)
     recording.record([decoded(Scenario.BOUNCE)], NOW)
     other = open_database(url)
-    give_up: Any = erasure._give_up_messages
+    empty: Any = erasure._empty_messages
 
     def meanwhile(*arguments: Any) -> int:
-        given_up: int = give_up(*arguments)
+        emptied: int = empty(*arguments)
         messages = [decode(json.dumps(several())), decoded(Scenario.COMPLAINT)]
         store(other).record(messages, NOW)
-        return given_up
+        return emptied
 
-    monkeypatch.setattr(erasure, "_give_up_messages", meanwhile)
+    monkeypatch.setattr(erasure, "_empty_messages", meanwhile)
     forgotten(engine)
     other.dispose()
     assert rows(engine, "SELECT count(*) FROM feedback_event") == [(4,)]

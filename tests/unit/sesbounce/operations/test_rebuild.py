@@ -17,7 +17,7 @@ from sesbounce.feedback.manual import decide
 from sesbounce.feedback.reason import Reason
 from sesbounce.feedback.recording import Recording
 from sesbounce.operations import rebuild as rebuild_module
-from sesbounce.operations.rebuild import Rebuild, Totals
+from sesbounce.operations.rebuild import Rebuild, Rebuilt
 from sesbounce.policy.verdict import Policy
 from sesbounce.store.engine import write
 from sesbounce.store.store import Store
@@ -93,7 +93,7 @@ def test_under_the_same_policy_and_taxonomy_nothing_changes(
     rebuilding = Rebuild(recording, NOW, reclassify=reclassify)
     assert (applied(rebuilding), tables(engine)) == ([], before)
     addresses = len(before[0])
-    assert rebuilding.totals == Totals(addresses=addresses, events=rebuilding.totals.events)
+    assert rebuilding.totals == Rebuilt(addresses=addresses, events=rebuilding.totals.events)
     assert rebuilding.totals.events > addresses > 5
 
 
@@ -182,7 +182,7 @@ def test_a_rebuild_that_was_killed_is_run_again(
 ) -> None:
     for number in range(7):
         store(engine).record(strikes(3, f"{number}@example.com"), NOW)
-    monkeypatch.setattr(rebuild_module, "_LOT", 2)
+    monkeypatch.setattr(rebuild_module, "_BATCH", 2)
     lenient = store(engine, strikes=4)
     changes = Rebuild(lenient, NOW).apply()
     assert next(changes).address == "0@example.com"
@@ -231,7 +231,7 @@ class TestReclassify:
         assert mailable(engine) == 0
         rebuilding = Rebuild(store(engine), NOW, reclassify=True)
         assert applied(rebuilding) == [("jane@example.com", "released")]
-        assert rebuilding.totals == Totals(
+        assert rebuilding.totals == Rebuilt(
             addresses=1,
             events=1,
             released=1,
@@ -278,7 +278,7 @@ class TestReclassify:
     def test_many_are_told_as_one_would_have_told_them(
         self, engine: sa.Engine, older: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(rebuild_module, "_LOT", 3)
+        monkeypatch.setattr(rebuild_module, "_BATCH", 3)
         messages = [
             said(scenario, mail(f"{number % 7}@example.com", f"m{number}"), at=AT + number * DAY)
             for number, scenario in enumerate([*Scenario] * 7)

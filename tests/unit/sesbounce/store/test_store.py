@@ -18,7 +18,7 @@ from sesbounce.store.migrate import upgrade
 from sesbounce.store.result import Recorded
 from sesbounce.store.store import Store
 from sesbounce.store.strike_off import StrikeOff
-from tests.support import AT, in_sns, mail, said
+from tests.support import AT, disposed, in_sns, mail, said
 
 STRIKE_OFF = "UPDATE member SET mailable = 0 WHERE lower(email) = :address"
 RESTORE = "UPDATE member SET mailable = 1 WHERE lower(email) = :address"
@@ -111,14 +111,13 @@ def test_counts_by_kind_and_reason_are_added() -> None:
 def test_order_and_split_do_not_matter(engine: sa.Engine, tmp_path: Any) -> None:
     messages = [decoded(Scenario.MAILBOX_FULL, day) for day in (0, 1, 2, 20, 21)]
     messages += [decoded(Scenario.SUCCESS, 1.5), decoded(Scenario.SUPPRESSIONLIST, 3)]
-    other = open_database(f"sqlite:///{tmp_path}/other.sqlite3")
-    one, two = store(engine, StrikeOff()), store(other, StrikeOff())
-    one.record(messages, AT + 30 * DAY)
-    for message in reversed(messages):
-        two.record([message], AT + 40 * DAY)
     query = "SELECT * FROM feedback_address ORDER BY address"
-    assert rows(engine, query) == rows(other, query)
-    other.dispose()
+    with disposed(open_database(f"sqlite:///{tmp_path}/other.sqlite3")) as other:
+        one, two = store(engine, StrikeOff()), store(other, StrikeOff())
+        one.record(messages, AT + 30 * DAY)
+        for message in reversed(messages):
+            two.record([message], AT + 40 * DAY)
+        assert rows(engine, query) == rows(other, query)
 
 
 def test_a_batch_of_many_recipients_is_recorded_whole(engine: sa.Engine) -> None:
@@ -409,13 +408,19 @@ def test_a_name_that_is_taken_is_told(engine: sa.Engine, kind: str) -> None:
 def test_asking_changes_nothing_of_a_database(tmp_path: Any) -> None:
     with closing(sqlite3.connect(tmp_path / "theirs.sqlite3")) as connection:
         connection.execute("CREATE TABLE feedback_address (address)")
-    with open_database(f"sqlite:///{tmp_path}/theirs.sqlite3", read_only=True).connect() as theirs:
+    with (
+        disposed(open_database(f"sqlite:///{tmp_path}/theirs.sqlite3", read_only=True)) as opened,
+        opened.connect() as theirs,
+    ):
         assert theirs.exec_driver_sql("PRAGMA journal_mode").scalar() == "delete"
 
 
 def test_a_database_that_can_not_be_opened_is_told(tmp_path: Any) -> None:
-    with pytest.raises(StoreError, match="unable to open database file"):
-        upgrade(open_database(f"sqlite:///{tmp_path}"))
+    with (
+        disposed(open_database(f"sqlite:///{tmp_path}")) as engine,
+        pytest.raises(StoreError, match="unable to open database file"),
+    ):
+        upgrade(engine)
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path: Any) -> None:
@@ -425,7 +430,7 @@ def test_a_folder_that_is_not_there_is_named(tmp_path: Any) -> None:
 
 @pytest.mark.parametrize("url", ["sqlite://", "sqlite:///file:{}/x?uri=true"])
 def test_neither_memory_nor_a_uri_is_taken_for_a_path(tmp_path: Any, url: str) -> None:
-    with open_database(url.format(tmp_path)).connect() as connection:
+    with disposed(open_database(url.format(tmp_path))) as engine, engine.connect() as connection:
         assert connection.exec_driver_sql("SELECT 1").scalar() == 1
 
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import click
 
 from sesbounce.cli.common import as_json, now, print_each, reading, to_json
-from sesbounce.operations.retention import Pruned, age, old
+from sesbounce.operations.retention import Pruned, age, prunable
 from sesbounce.operations.retention import prune as prune_log
 from sesbounce.operations.statistics import By, Counts, count
 from sesbounce.settings import load_settings
@@ -71,7 +71,7 @@ def prune(older_than: timedelta, dry_run: bool, yes: bool, as_json: bool) -> Non
     only replay what is left, and `why` only show that.
     """
     before = now() - older_than
-    found = old(reading(), before)
+    found = prunable(reading(), before)
     if not dry_run:
         if not yes:
             click.confirm(f"Delete {_what(found)}?", abort=True, err=True)
