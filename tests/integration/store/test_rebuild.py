@@ -154,7 +154,7 @@ def test_states_that_were_lost_come_back(engine: sa.Engine) -> None:
     assert addresses(engine) == before
 
 
-def test_events_are_judged_again(engine: sa.Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_events_are_reclassified(engine: sa.Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rebuild_module, "_BATCH", 7)
     bodies = messages(300, 3)
     store(engine).record(older(monkeypatch, bodies), NOW)

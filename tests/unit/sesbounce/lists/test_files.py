@@ -243,11 +243,11 @@ class TestFormats:
         }
 
     @pytest.mark.parametrize("text", ["", "\n\n", "{", "[1, 2", '{"a": 1}', '"a', "null\n"])
-    def test_what_is_no_list_is_refused(self, text: str) -> None:
+    def test_a_text_that_is_no_list_is_an_error(self, text: str) -> None:
         with pytest.raises(ListError):
             read(text)
 
-    def test_keys_are_the_same_again_and_differ_for_what_differs(self) -> None:
+    def test_equal_rows_have_equal_keys_and_others_differ(self) -> None:
         def keys(text: str) -> list[str]:
             return [event.dedupe_key for event in events(text, file_name="bounces")]
 
@@ -383,7 +383,7 @@ def test_the_list_is_streamed(store: Store, engine: sa.Engine) -> None:
 
 
 class TestImport:
-    def test_a_provider_s_list_is_told_to_the_sender_s_own_table(
+    def test_a_provider_s_list_is_propagated_to_the_sender_s_own_table(
         self, engine: sa.Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv(
@@ -438,7 +438,7 @@ class TestImport:
         done = json.loads(result.stdout)
         assert (done["dry_run"], done["recorded"]["duplicates"]) == (True, 3)
 
-    def test_a_row_that_the_database_refuses_costs_only_itself(
+    def test_a_row_that_the_database_rejects_costs_only_itself(
         self, store: Store, engine: sa.Engine
     ) -> None:
         with write(engine) as connection:

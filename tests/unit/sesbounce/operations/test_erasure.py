@@ -129,7 +129,7 @@ def test_nothing_names_her_and_she_stays_suppressed(engine: sa.Engine) -> None:
     assert everything(engine) == after
 
 
-def test_what_is_told_again_or_anew_does_not_bring_her_back(engine: sa.Engine) -> None:
+def test_repeated_or_new_events_do_not_bring_her_back(engine: sa.Engine) -> None:
     recording = store(engine)
     recording.record(all_sorts(), NOW)
     forgotten(engine)
@@ -183,7 +183,7 @@ def test_the_bytes_are_gone_from_the_file(engine: sa.Engine, url: str) -> None:
     assert b"jane@example.com" not in content
 
 
-def test_her_own_tables_are_told_by_her_name_when_she_comes_back(engine: sa.Engine) -> None:
+def test_the_sender_s_tables_get_her_address_when_she_is_released(engine: sa.Engine) -> None:
     recording = store(engine)
     recording.record([decoded(Scenario.BOUNCE)], NOW)
     forgotten(engine)
@@ -207,7 +207,7 @@ def test_who_was_not_struck_off_yet_is_so_when_forgotten(engine: sa.Engine) -> N
     assert store(engine).sweep(NOW) == Recorded()
 
 
-def test_others_are_told_of_her_by_name_or_not_at_all(engine: sa.Engine) -> None:
+def test_targets_get_her_address_or_no_entry(engine: sa.Engine) -> None:
     recording = store(engine, outbox=Outbox(["webhook"]))
     recording.record([decoded(Scenario.SUPPRESSIONLIST)], NOW)
     with write(engine) as connection:  # it has been delivered
@@ -219,7 +219,7 @@ def test_others_are_told_of_her_by_name_or_not_at_all(engine: sa.Engine) -> None
     assert rows(engine, "SELECT address FROM feedback_outbox") == [(JANE,)]
 
 
-def test_notes_that_wait_are_counted_and_keep_the_address(engine: sa.Engine) -> None:
+def test_waiting_outbox_entries_are_counted_and_keep_the_address(engine: sa.Engine) -> None:
     store(engine, outbox=Outbox(["webhook"])).record([decoded(Scenario.BOUNCE)], NOW)
     assert forgotten(engine).waiting == 1
     assert rows(engine, "SELECT address FROM feedback_outbox") == [(JANE,)]
@@ -252,7 +252,7 @@ class TestKeys:
         assert everything(engine) == before
 
     @pytest.mark.parametrize("keys", [HashKeys(), HashKeys([OLDER])])
-    def test_who_lacks_it_is_told_instead_of_a_wrong_answer(
+    def test_a_missing_key_is_an_error_instead_of_a_wrong_answer(
         self, engine: sa.Engine, keys: HashKeys
     ) -> None:
         recording = store(engine)

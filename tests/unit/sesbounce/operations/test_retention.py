@@ -82,7 +82,7 @@ def recorded(store: Store) -> list[Recording]:
 
 
 @pytest.mark.usefixtures("recorded")
-def test_no_verdict_changes_and_what_is_told_again_is_no_news(
+def test_no_verdict_changes_and_a_repeated_event_changes_no_state(
     store: Store, engine: sa.Engine, recorded: list[Recording]
 ) -> None:
     addresses = rows(engine, "feedback_address")

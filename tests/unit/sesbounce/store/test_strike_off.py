@@ -23,7 +23,7 @@ JANE = Parameters(
         ("SELECT 1 FROM member WHERE email = :address", "must change rows"),
     ],
 )
-def test_statements_that_bind_the_wrong_names_are_refused(sql: str, problem: str) -> None:
+def test_statements_with_wrong_parameters_are_errors(sql: str, problem: str) -> None:
     with pytest.raises(StrikeOffError, match=f"SESBOUNCE_STRIKE_OFF_SQL {problem}"):
         StrikeOff(sql)
     with pytest.raises(StrikeOffError, match=f"SESBOUNCE_RESTORE_SQL {problem}"):
