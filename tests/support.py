@@ -1,8 +1,12 @@
 """What several tests need: messages as SES writes them, and envelopes around them."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
+
+import sqlalchemy as sa
 
 from scripts.local.ses_messages import Mail, Scenario, Schema, messages
 
@@ -47,3 +51,12 @@ def bounce(bounce_type: str, sub_type: str, **recipient: str) -> dict[str, Any]:
     message["bounce"] |= {"bounceType": bounce_type, "bounceSubType": sub_type}
     message["bounce"]["bouncedRecipients"] = [{"emailAddress": "jane@example.com"} | recipient]
     return message
+
+
+@contextmanager
+def disposed(engine: sa.Engine) -> Iterator[sa.Engine]:
+    """An engine whose connections are closed at the end of the block."""
+    try:
+        yield engine
+    finally:
+        engine.dispose()

@@ -14,7 +14,7 @@ from sesbounce.policy.verdict import Policy
 from sesbounce.store.engine import open_database
 from sesbounce.store.store import Store
 from sesbounce.store.strike_off import StrikeOff
-from tests.support import AT, mail, said
+from tests.support import AT, disposed, mail, said
 
 # Few mails, moments and spellings, so that events repeat and contradict each other.
 messages_of_ses = st.builds(
@@ -32,19 +32,19 @@ messages_of_ses = st.builds(
 
 
 def tables_after(batches: list[list[Decoded]]) -> dict[str, list[Any]]:
-    """The contents of the tables after these batches were recorded one after the other."""
-    engine = open_database("sqlite://")
-    store = Store(engine, Policy(), StrikeOff())
-    store.prepare()
-    for number, batch in enumerate(batches):
-        store.record(batch, AT + timedelta(days=number))
-    with engine.connect() as connection:
-        queries = {
-            "addresses": "SELECT * FROM feedback_address ORDER BY address",
-            "events": "SELECT dedupe_key, occurred_at FROM feedback_event ORDER BY dedupe_key",
-            "messages": "SELECT digest FROM feedback_message ORDER BY digest",
-        }
-        return {name: list(connection.exec_driver_sql(sql)) for name, sql in queries.items()}
+    """What the database holds when these batches have been recorded one after the other."""
+    queries = {
+        "addresses": "SELECT * FROM feedback_address ORDER BY address",
+        "events": "SELECT dedupe_key, occurred_at FROM feedback_event ORDER BY dedupe_key",
+        "messages": "SELECT digest FROM feedback_message ORDER BY digest",
+    }
+    with disposed(open_database("sqlite://")) as engine:
+        store = Store(engine, Policy(), StrikeOff())
+        store.prepare()
+        for number, batch in enumerate(batches):
+            store.record(batch, AT + timedelta(days=number))
+        with engine.connect() as connection:
+            return {name: list(connection.exec_driver_sql(sql)) for name, sql in queries.items()}
 
 
 @settings(deadline=None, max_examples=60)

@@ -23,11 +23,14 @@ from sesbounce.feedback.decode import decode
 from sesbounce.feedback.manual import decide
 from sesbounce.feedback.reason import Reason
 from sesbounce.feedback.recording import Recording
+from sesbounce.policy.state import Evidence
 from sesbounce.policy.verdict import Policy
 from sesbounce.store import migrate
 from sesbounce.store.engine import open_database, write
 from sesbounce.store.lookup import Filter, Lookup
+from sesbounce.store.outbox import due
 from sesbounce.store.result import Recorded
+from sesbounce.store.rows import load_rows
 from sesbounce.store.schema import metadata
 from sesbounce.store.store import Store
 from sesbounce.store.strike_off import StrikeOff
@@ -141,9 +144,7 @@ CHECK = "UPDATE member SET mailable = 2 WHERE lower(email) = :address"
 
 
 @pytest.mark.parametrize("statement", [STRIKE_OFF, CHECK], ids=["trigger", "check"])
-def test_what_the_sender_s_tables_refuse_stops_nothing_else(
-    engine: sa.Engine, statement: str
-) -> None:
+def test_a_statement_that_is_rejected_stops_nothing_else(engine: sa.Engine, statement: str) -> None:
     recording = store(engine, StrikeOff(statement))
     if statement == STRIKE_OFF:
         with write(engine) as connection:
@@ -174,7 +175,7 @@ def test_statements_may_hold_what_drivers_take_for_placeholders(engine: sa.Engin
     assert store(engine, StrikeOff(odd)).record(both, AT).struck_rows == 2
 
 
-def test_a_deadlock_with_the_sender_s_application_is_tried_again(
+def test_a_deadlock_with_the_sender_s_application_is_retried(
     server_database_url: str,
 ) -> None:
     """Their transaction locks mary and then jane, ours jane and then mary."""
@@ -201,11 +202,15 @@ def test_a_deadlock_with_the_sender_s_application_is_tried_again(
 
 
 @pytest.mark.parametrize("size", [1, 200_000])
-def test_a_row_of_our_own_that_is_refused_costs_the_batch_nothing_kept(
+def test_nothing_of_a_batch_is_kept_if_a_row_of_our_own_is_rejected(
     engine: sa.Engine, size: int
 ) -> None:
     recording = store(engine, StrikeOff())
-    odd = msgspec.structs.replace(decoded(Scenario.BOUNCE), digest="x" * size)
+    message = decoded(Scenario.BOUNCE)
+    assert message.message
+    odd = msgspec.structs.replace(
+        message, message=msgspec.structs.replace(message.message, digest="x" * size)
+    )
     if size == 1 or engine.dialect.name == "sqlite":
         assert recording.record([odd], AT).suppressed == 1
         return
@@ -292,12 +297,89 @@ class TestMigrations:
         assert migrate.drift(engine) == []
         assert recording.record(told, AT) == Recorded(duplicates=len(told))
 
+    def test_the_renames_of_version_0004_keep_all_data(self, engine: sa.Engine) -> None:
+        """Before, not attempted was called refused, and an entry of the outbox a note."""
+        migrate.upgrade(engine, "0003")
+        comments = schema_comments(engine)
+        text = 'he wrote "refused": no'
+        state = {
+            "refused": {"at": "2026-11-20T12:00:00Z", "reason": "suppressed_globally"},
+            "manual": {
+                "at": "2026-11-19T12:00:00Z",
+                "reason": "suppressed_by_hand",
+                "kind": "manual",
+                "note": text,
+            },
+        }
+        about_jane = {
+            "address": "jane@x.y",
+            "original": "jane@x.y",
+            "reason": "suppressed_globally",
+        }
+        event = about_jane | {
+            "kind": "bounce",
+            "parsed": True,
+            "shared": False,
+            "occurred_at": AT,
+            "diagnostic": text,
+            "basis": "type Permanent, Suppressed",
+            "message_digest": "",
+            "recorded_at": AT,
+        }
+        with write(engine) as connection:
+            insert(connection, "feedback_event", event | {"dedupe_key": "1", "effect": "refused"})
+            insert(connection, "feedback_event", event | {"dedupe_key": "2", "effect": "hard"})
+            insert(
+                connection,
+                "feedback_address",
+                about_jane
+                | {
+                    "state": msgspec.json.encode(state).decode(),
+                    "suppressed_since": AT,
+                    "suppressed_until": AT + 30 * DAY,
+                    "kind": "bounce",
+                    "why": text,
+                    "struck_off": True,
+                },
+            )
+            insert(
+                connection,
+                "feedback_outbox",
+                {
+                    "target": "ses",
+                    "address": "jane@x.y",
+                    "version": "v",
+                    "note": text,
+                    "attempts": 2,
+                    "due_at": AT,
+                    "problem": "closed",
+                },
+            )
+        everything = {name: everything_in(engine, name) for name in metadata.tables}
+        migrate.upgrade(engine)
+        assert migrate.drift(engine) == []
+        effects = rows(engine, "SELECT effect, diagnostic FROM feedback_event ORDER BY dedupe_key")
+        assert effects == [("not_attempted", text), ("hard", text)]
+        with engine.connect() as connection:
+            found = load_rows(connection, ["jane@x.y"], lock=False)["jane@x.y"].state
+        assert found.not_attempted == Evidence(AT, Reason.SUPPRESSED_GLOBALLY)
+        assert found.manual
+        assert found.manual.note == text
+        assert not Lookup(engine).check("jane@x.y", AT).may_mail
+        (entry,) = due(engine, "ses", AT)
+        assert (entry.entry, entry.version, entry.attempts) == (text, "v", 2)
+        migrate.downgrade(engine, "0003")
+        assert everything == {name: everything_in(engine, name) for name in everything}
+        assert schema_comments(engine) == comments
+
     def test_workers_that_start_at_once_migrate_once(self, engine: sa.Engine) -> None:
         with ThreadPoolExecutor(6) as pool:
             list(pool.map(lambda _: migrate.ensure(engine, migrate=True), range(6)))
         assert migrate.drift(engine) == []
 
-    def test_a_name_that_is_taken_is_told_and_nothing_is_made(self, engine: sa.Engine) -> None:
+    def test_a_name_that_is_taken_is_an_error_and_nothing_is_created(
+        self, engine: sa.Engine
+    ) -> None:
         with write(engine) as connection:
             connection.exec_driver_sql("CREATE TABLE feedback_event (id INT)")
         with pytest.raises(SchemaError, match="a feedback_event that is not sesbounce's"):
@@ -306,7 +388,7 @@ class TestMigrations:
             sa.inspect(engine).get_table_names()
         )
 
-    def test_a_newer_database_is_told(self, engine: sa.Engine) -> None:
+    def test_a_newer_database_is_an_error(self, engine: sa.Engine) -> None:
         migrate.upgrade(engine)
         with write(engine) as connection:
             connection.exec_driver_sql(f"UPDATE {migrate.VERSION_TABLE} SET version_num = '9999'")
@@ -319,6 +401,30 @@ class TestMigrations:
             connection.exec_driver_sql("INSERT INTO alembic_version VALUES ('theirs')")
         migrate.upgrade(engine)
         assert rows(engine, "SELECT * FROM alembic_version") == [("theirs",)]
+
+
+def insert(connection: sa.Connection, name: str, values: dict[str, Any]) -> None:
+    """Insert a row into a table as it is at the database's version."""
+    table = sa.Table(name, sa.MetaData(), autoload_with=connection)
+    connection.execute(sa.insert(table).values(values))
+
+
+def everything_in(engine: sa.Engine, table: str) -> list[Any]:
+    return rows(engine, f"SELECT * FROM {table} ORDER BY 1")
+
+
+def schema_comments(engine: sa.Engine) -> dict[str, Any]:
+    """The comments of all tables and columns; SQLite has none."""
+    if not engine.dialect.supports_comments:
+        return {}
+    inspector = sa.inspect(engine)
+    return {
+        name: (
+            inspector.get_table_comment(name)["text"],
+            {column["name"]: column["comment"] for column in inspector.get_columns(name)},
+        )
+        for name in metadata.tables
+    }
 
 
 def random_messages(count: int, seed: int) -> list[Recording]:
@@ -376,9 +482,11 @@ from tests.integration.store.test_databases import STRIKE_OFF, random_messages, 
 url, seed = sys.argv[1], int(sys.argv[2])
 messages = random_messages(1000, 2)
 random.Random(seed).shuffle(messages)
-recording = Store(open_database(url), Policy(), StrikeOff(STRIKE_OFF))
+engine = open_database(url)
+recording = Store(engine, Policy(), StrikeOff(STRIKE_OFF))
 recording.prepare()
 record_in_batches(recording, messages, 20)
+engine.dispose()
 """
 
 

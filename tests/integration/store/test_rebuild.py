@@ -124,7 +124,7 @@ def jane(scenario: Scenario, day: float = 0) -> Decoded:
 def test_another_policy_is_applied_to_all_and_taken_back(
     engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rebuild_module, "_LOT", 7)
+    monkeypatch.setattr(rebuild_module, "_BATCH", 7)
     recording = store(engine)
     recording.record(decoded(messages(400, 1)), NOW)
     recording.record([jane(Scenario.MAILBOX_FULL, 58 + n / 2) for n in range(3)], NOW)
@@ -154,8 +154,8 @@ def test_states_that_were_lost_come_back(engine: sa.Engine) -> None:
     assert addresses(engine) == before
 
 
-def test_events_are_judged_again(engine: sa.Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rebuild_module, "_LOT", 7)
+def test_events_are_reclassified(engine: sa.Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rebuild_module, "_BATCH", 7)
     bodies = messages(300, 3)
     store(engine).record(older(monkeypatch, bodies), NOW)
     rebuilding = Rebuild(store(engine), NOW, reclassify=True)
@@ -172,7 +172,7 @@ def test_events_are_judged_again(engine: sa.Engine, monkeypatch: pytest.MonkeyPa
 
 def test_a_worker_may_go_on(server: sa.Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is lost between two workers and a rebuild that judges all events again."""
-    monkeypatch.setattr(rebuild_module, "_LOT", 5)
+    monkeypatch.setattr(rebuild_module, "_BATCH", 5)
     known, new = messages(300, 4), messages(600, 5)
     store(server).record(older(monkeypatch, known), NOW)
     told = decoded([*known, *new])

@@ -13,7 +13,7 @@ from scripts.local.ses_messages import Scenario
 from sesbounce.feedback.decode import Decoded, decode
 from sesbounce.lists.files import read_list, write_csv
 from sesbounce.lists.importing import Importer, ListEvents
-from sesbounce.operations.retention import Pruned, old, prune
+from sesbounce.operations.retention import Pruned, prunable, prune
 from sesbounce.operations.statistics import By, count
 from sesbounce.policy.verdict import Policy
 from sesbounce.store.engine import open_database, write
@@ -98,7 +98,7 @@ def never(place: str, problem: str) -> None:
 def test_a_file_of_addresses_is_looked_up(
     store: Store, engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sesbounce.store.bulk._KEYS", 2)
+    monkeypatch.setattr("sesbounce.store.bulk.KEYS_PER_QUERY", 2)
     store.record(some_of_everything(), AT)
     keys = ["hard@one.example", "HARD@one.example", "fine@two.example", "full@one.example"]
     keys += ["spam@two.example", "nobody@one.example"]
@@ -166,9 +166,9 @@ def test_what_is_old_goes_and_no_address_changes(
     store.record([told(Scenario.BOUNCE, "new@one.example")], AT)
     addresses = rows(engine, "feedback_address")
     before = AT - 90 * DAY
-    assert old(engine, before) == Pruned(before, messages=8, events=8)
+    assert prunable(engine, before) == Pruned(before, messages=8, events=8)
     assert prune(engine, before) == Pruned(before, messages=8, events=8)
-    assert old(engine, AT + DAY) == Pruned(AT + DAY, messages=1, events=1)
+    assert prunable(engine, AT + DAY) == Pruned(AT + DAY, messages=1, events=1)
     assert rows(engine, "feedback_address") == addresses
     assert store.record(messages, AT).events == 8
     assert rows(engine, "feedback_address") == addresses

@@ -23,7 +23,7 @@ def jane_has_bounced(engine: sa.Engine) -> None:
 @pytest.fixture(autouse=True)
 def engines_of_its_own() -> Iterator[None]:
     yield
-    client._engine.cache_clear()
+    client.close()
 
 
 @pytest.mark.usefixtures("jane_has_bounced")
@@ -57,3 +57,17 @@ def test_the_database_is_the_worker_s_unless_told_otherwise(
     assert client.may_mail(["jane@example.com"]) == {"jane@example.com": False}
     with pytest.raises(StoreError, match="there is no database"):
         client.may_mail(["jane@example.com"], "sqlite:////nowhere/x.sqlite3")
+
+
+@pytest.mark.usefixtures("jane_has_bounced")
+def test_closed_connections_are_opened_by_the_next_call(url: str) -> None:
+    for _ in range(2):
+        assert client.may_mail(["jane@example.com"], url) == {"jane@example.com": False}
+        (engine,) = client._engines.values()
+        client.close()
+        assert engine.pool.checkedin() == 0  # type: ignore[attr-defined]
+    assert client._engines == {}
+
+
+def test_parse_brings_any_spelling_to_the_key_of_the_tables() -> None:
+    assert client.parse("Jane <JANE@bücher.example>").key == "jane@xn--bcher-kva.example"

@@ -6,43 +6,62 @@ allowed = may_mail(["jane@example.com", "Mary <mary@example.com>"])
 # {"jane@example.com": False, "Mary <mary@example.com>": True}
 """
 
+import atexit
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from functools import lru_cache
 
 import sqlalchemy as sa
 
+from sesbounce.feedback.address import Address, parse
 from sesbounce.settings import load_settings
 from sesbounce.store.engine import open_database
 from sesbounce.store.lookup import Answer, Lookup
 
-__all__ = ["Answer", "answers", "may_mail"]
+__all__ = ["Address", "Answer", "answers", "close", "may_mail", "parse"]
+
+# One engine, and so one pool of connections, for each URL.
+_engines: dict[str, sa.Engine] = {}
 
 
 def may_mail(addresses: Iterable[str], database: str | sa.Engine | None = None) -> dict[str, bool]:
-    """Whether each address may be mailed now; one query for every thousand of them.
+    """Whether each address may be mailed now, with one query for each 1,000 addresses.
 
     Args:
-        addresses: written in any way, with or without a display name.
-        database: an engine, a database URL, or None for `SESBOUNCE_DATABASE_URL`.
+        addresses: in any spelling, with or without a display name.
+        database: an engine, a database URL, or None for `SESBOUNCE_DATABASE_URL`. The connections
+            to a URL stay open until `close`, or the end of the process.
 
     Returns:
-        True or False by address, as it was written. What is no address may not be mailed.
+        True or False by address, in the spelling that was given. A text that is not an address
+        may not be mailed.
 
     Raises:
         StoreError: the database can't answer.
-        ConfigurationError: the URL is none, or a setting is wrong or missing.
+        ConfigurationError: the text is not a database URL, or a setting is wrong or missing.
     """
     return {address: answer.may_mail for address, answer in answers(addresses, database).items()}
 
 
 def answers(addresses: Iterable[str], database: str | sa.Engine | None = None) -> dict[str, Answer]:
-    """The same, with the reason, since when, until when, and the why in one sentence."""
-    engine = database if isinstance(database, sa.Engine) else _engine(database)
-    return Lookup(engine, load_settings().hash_keys).may_mail(addresses, datetime.now(UTC))
+    """Answer as `may_mail` does, with the reason, the times and the verdict in one sentence."""
+    settings = load_settings()
+    engine = database if isinstance(database, sa.Engine) else _open(database or settings.database)
+    return Lookup(engine, settings.hash_keys).may_mail(addresses, datetime.now(UTC))
 
 
-@lru_cache(maxsize=8)
-def _engine(url: str | None) -> sa.Engine:
-    """One engine, and so one pool of connections, for each URL."""
-    return open_database(url or load_settings().database, read_only=True)
+def close() -> None:
+    """Close all connections that this module has opened; the next call opens new ones."""
+    while _engines:
+        _, engine = _engines.popitem()
+        engine.dispose()
+
+
+atexit.register(close)
+
+
+def _open(url: str) -> sa.Engine:
+    engine = _engines.get(url)
+    if engine is None:
+        # Of two threads that come here at once, the second one uses the engine of the first.
+        engine = _engines.setdefault(url, open_database(url, read_only=True))
+    return engine

@@ -21,13 +21,13 @@ from sesbounce.feedback.extract import Event
 from sesbounce.feedback.manual import decide
 from sesbounce.feedback.reason import Reason
 from sesbounce.lists.files import ReadList, event_of, read_list
-from sesbounce.lists.formats import Listing
+from sesbounce.lists.formats import ListKind
 from sesbounce.policy.verdict import Policy
 from sesbounce.store.engine import open_database, write
 from sesbounce.store.listing import suppressed_rows
 from sesbounce.store.store import Store
 from sesbounce.store.strike_off import StrikeOff
-from tests.support import bounce, mail, said
+from tests.support import bounce, disposed, mail, said
 
 NOW = datetime.now(UTC)
 DAY = timedelta(days=1)
@@ -169,8 +169,8 @@ class TestFormats:
 
     def test_sendgrid_s_blocks_say_nothing_for_good(self) -> None:
         text = "status,reason,email,created\n,no words,a@example.com,1443651125\n"
-        assert reasons(text, listing=Listing.BLOCKS) == {"a@example.com": "temporary_failure"}
-        assert reasons(text, listing=Listing.BOUNCES) == {"a@example.com": "permanent_failure"}
+        assert reasons(text, kind=ListKind.BLOCKS) == {"a@example.com": "temporary_failure"}
+        assert reasons(text, kind=ListKind.BOUNCES) == {"a@example.com": "permanent_failure"}
 
     def test_what_the_columns_do_not_tell_has_to_be_said(self) -> None:
         with pytest.raises(ListError, match=r"bounces or blocks.*--list"):
@@ -182,7 +182,7 @@ class TestFormats:
         assert reasons(text, file_name=spam) == {"a@example.com": "complaint_other"}
         assert reasons(text, file_name=left) == {"a@example.com": "unsubscribed"}
         with pytest.raises(ListError, match="not bounces"):
-            read(text, listing=Listing.BOUNCES)
+            read(text, kind=ListKind.BOUNCES)
 
     def test_mailgun(self) -> None:
         found = events(MAILGUN_BOUNCES)
@@ -236,18 +236,18 @@ class TestFormats:
 
     def test_a_list_of_members_is_not_taken_for_suppressed_ones(self) -> None:
         for text in ("address,name\na@example.com,Ann\n", "a@example.com\nb@example.com\n"):
-            with pytest.raises(ListError, match=r"--format|name its columns"):
+            with pytest.raises(ListError, match=r"--format|names of its columns"):
                 read(text)
         assert reasons("address\na@example.com\n", format_name="sesbounce") == {
             "a@example.com": "suppressed_by_hand"
         }
 
     @pytest.mark.parametrize("text", ["", "\n\n", "{", "[1, 2", '{"a": 1}', '"a', "null\n"])
-    def test_what_is_no_list_is_refused(self, text: str) -> None:
+    def test_a_text_that_is_no_list_is_an_error(self, text: str) -> None:
         with pytest.raises(ListError):
             read(text)
 
-    def test_keys_are_the_same_again_and_differ_for_what_differs(self) -> None:
+    def test_equal_rows_have_equal_keys_and_others_differ(self) -> None:
         def keys(text: str) -> list[str]:
             return [event.dedupe_key for event in events(text, file_name="bounces")]
 
@@ -262,7 +262,7 @@ class TestFormats:
     def test_a_time_in_the_future_is_no_event(self) -> None:
         text = f"address,reason,since\na@example.com,unsubscribed,{NOW + 9 * DAY}\n"
         ((_, (entry,), _),) = read(text).rows
-        with pytest.raises(EntryError, match="lies in the future"):
+        with pytest.raises(EntryError, match="is in the future"):
             event_of(entry, "sesbounce", NOW, UNDATED)
 
 
@@ -290,7 +290,7 @@ def test_bad_rows_are_named_and_cost_only_themselves(engine: sa.Engine, tmp_path
         f"line {number}" for number in range(3, 12)
     ]
     assert "line 3: 'no address' is no address" in result.stderr
-    assert "line 6: 'yesterday' is no time that can be read" in result.stderr
+    assert "line 6: 'yesterday' is not a time in a known format" in result.stderr
     assert "11 rows, 9 rejected" in result.stdout
     assert [row[0] for row in verdicts(engine)] == ["good@example.com", "last@example.com"]
 
@@ -299,7 +299,7 @@ def test_a_quote_that_is_not_closed_hides_no_row_in_silence(tmp_path: Path) -> N
     text = 'address,reason\na@example.com,unsubscribed\nb@example.com,"unsub\nc@example.com,x\n'
     result = sesbounce("import", "-", stdin=text)
     assert result.exit_code == 1
-    assert "it is no CSV" in result.stderr
+    assert "it is not valid CSV" in result.stderr
     assert "1 recorded" in result.stdout
 
 
@@ -324,7 +324,8 @@ class TestRoundTrip:
         result = sesbounce("import", file)
         assert result.exit_code == 0, result.stderr
         assert "5 addresses suppressed" in result.stdout
-        assert verdicts(open_database(other)) == expected
+        with disposed(open_database(other)) as imported:
+            assert verdicts(imported) == expected
 
     def test_once_more_changes_nothing(self, engine: sa.Engine, tmp_path: Path) -> None:
         file = tmp_path / "list.csv"
@@ -382,7 +383,7 @@ def test_the_list_is_streamed(store: Store, engine: sa.Engine) -> None:
 
 
 class TestImport:
-    def test_a_provider_s_list_is_told_to_the_sender_s_own_table(
+    def test_a_provider_s_list_is_propagated_to_the_sender_s_own_table(
         self, engine: sa.Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv(
@@ -437,7 +438,7 @@ class TestImport:
         done = json.loads(result.stdout)
         assert (done["dry_run"], done["recorded"]["duplicates"]) == (True, 3)
 
-    def test_a_row_that_the_database_refuses_costs_only_itself(
+    def test_a_row_that_the_database_rejects_costs_only_itself(
         self, store: Store, engine: sa.Engine
     ) -> None:
         with write(engine) as connection:
@@ -514,7 +515,7 @@ class TestCheckFile:
         text = "".join(f"{who}@example.com\n" for who in ("fine", "spam", "once", "full") * 5)
         whole = sesbounce("check", "-", stdin=text).stdout
         monkeypatch.setattr("sesbounce.cli.bulk._ROWS", 3)
-        monkeypatch.setattr("sesbounce.store.bulk._KEYS", 2)
+        monkeypatch.setattr("sesbounce.store.bulk.KEYS_PER_QUERY", 2)
         assert sesbounce("check", "-", stdin=text).stdout == whole
         assert whole.count(",no,") == 10
 

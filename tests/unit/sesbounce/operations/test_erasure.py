@@ -17,12 +17,12 @@ from sesbounce.feedback.manual import decide
 from sesbounce.feedback.reason import Reason
 from sesbounce.feedback.recording import Recording
 from sesbounce.operations import erasure
-from sesbounce.operations.erasure import Erased, Erasure, forget, settle
+from sesbounce.operations.erasure import Erased, Erasure, forget, truncate_log
 from sesbounce.operations.rebuild import Rebuild
 from sesbounce.policy.verdict import Policy
 from sesbounce.privacy.keyed_hash import HashKeys
+from sesbounce.store.addresses import HASH_KEYS
 from sesbounce.store.engine import open_database, write
-from sesbounce.store.forgotten import HASH_KEYS
 from sesbounce.store.lookup import Lookup
 from sesbounce.store.outbox import Outbox
 from sesbounce.store.result import Recorded
@@ -129,7 +129,7 @@ def test_nothing_names_her_and_she_stays_suppressed(engine: sa.Engine) -> None:
     assert everything(engine) == after
 
 
-def test_what_is_told_again_or_anew_does_not_bring_her_back(engine: sa.Engine) -> None:
+def test_repeated_or_new_events_do_not_bring_her_back(engine: sa.Engine) -> None:
     recording = store(engine)
     recording.record(all_sorts(), NOW)
     forgotten(engine)
@@ -170,11 +170,11 @@ def test_the_bytes_are_gone_from_the_file(engine: sa.Engine, url: str) -> None:
     many = [decoded(Scenario.BOUNCE, n, f"{n}@example.org") for n in range(200)]
     recording.record([*many, *all_sorts()], NOW)
     forgotten(engine)
-    settle(engine)
+    truncate_log(engine)
     with write(engine) as connection:  # the sender's own table is the sender's affair
         connection.exec_driver_sql("PRAGMA secure_delete = ON")
         connection.exec_driver_sql("DELETE FROM member")
-    settle(engine)
+    truncate_log(engine)
     path = sa.make_url(url).database or ""
     content = b"".join(file.read_bytes() for file in Path(path).parent.glob(f"{Path(path).name}*"))
     content = content.lower().replace(b"mary.jane@example.com", b"")
@@ -183,7 +183,7 @@ def test_the_bytes_are_gone_from_the_file(engine: sa.Engine, url: str) -> None:
     assert b"jane@example.com" not in content
 
 
-def test_her_own_tables_are_told_by_her_name_when_she_comes_back(engine: sa.Engine) -> None:
+def test_the_sender_s_tables_get_her_address_when_she_is_released(engine: sa.Engine) -> None:
     recording = store(engine)
     recording.record([decoded(Scenario.BOUNCE)], NOW)
     forgotten(engine)
@@ -207,7 +207,7 @@ def test_who_was_not_struck_off_yet_is_so_when_forgotten(engine: sa.Engine) -> N
     assert store(engine).sweep(NOW) == Recorded()
 
 
-def test_others_are_told_of_her_by_name_or_not_at_all(engine: sa.Engine) -> None:
+def test_targets_get_her_address_or_no_entry(engine: sa.Engine) -> None:
     recording = store(engine, outbox=Outbox(["webhook"]))
     recording.record([decoded(Scenario.SUPPRESSIONLIST)], NOW)
     with write(engine) as connection:  # it has been delivered
@@ -219,7 +219,7 @@ def test_others_are_told_of_her_by_name_or_not_at_all(engine: sa.Engine) -> None
     assert rows(engine, "SELECT address FROM feedback_outbox") == [(JANE,)]
 
 
-def test_notes_that_wait_are_counted_and_keep_the_address(engine: sa.Engine) -> None:
+def test_waiting_outbox_entries_are_counted_and_keep_the_address(engine: sa.Engine) -> None:
     store(engine, outbox=Outbox(["webhook"])).record([decoded(Scenario.BOUNCE)], NOW)
     assert forgotten(engine).waiting == 1
     assert rows(engine, "SELECT address FROM feedback_outbox") == [(JANE,)]
@@ -252,7 +252,7 @@ class TestKeys:
         assert everything(engine) == before
 
     @pytest.mark.parametrize("keys", [HashKeys(), HashKeys([OLDER])])
-    def test_who_lacks_it_is_told_instead_of_a_wrong_answer(
+    def test_a_missing_key_is_an_error_instead_of_a_wrong_answer(
         self, engine: sa.Engine, keys: HashKeys
     ) -> None:
         recording = store(engine)
@@ -380,7 +380,7 @@ class TestCommand:
             with pytest.raises(ConfigurationError):
                 client.may_mail(["m@x.y"])
         finally:
-            client._engine.cache_clear()
+            client.close()
 
 
 def test_what_is_written_while_others_are_gone_through_is_clean_too(
@@ -390,15 +390,15 @@ def test_what_is_written_while_others_are_gone_through_is_clean_too(
     recording = store(engine)
     recording.record([decoded(Scenario.BOUNCE)], NOW)
     other = open_database(url)
-    give_up: Any = erasure._give_up_messages
+    empty: Any = erasure._empty_messages
 
     def meanwhile(*arguments: Any) -> int:
-        given_up: int = give_up(*arguments)
+        emptied: int = empty(*arguments)
         messages = [decode(json.dumps(several())), decoded(Scenario.COMPLAINT)]
         store(other).record(messages, NOW)
-        return given_up
+        return emptied
 
-    monkeypatch.setattr(erasure, "_give_up_messages", meanwhile)
+    monkeypatch.setattr(erasure, "_empty_messages", meanwhile)
     forgotten(engine)
     other.dispose()
     assert rows(engine, "SELECT count(*) FROM feedback_event") == [(4,)]

@@ -17,7 +17,7 @@ from sesbounce.feedback.manual import decide
 from sesbounce.feedback.reason import Reason
 from sesbounce.feedback.recording import Recording
 from sesbounce.operations import rebuild as rebuild_module
-from sesbounce.operations.rebuild import Rebuild, Totals
+from sesbounce.operations.rebuild import Rebuild, Rebuilt
 from sesbounce.policy.verdict import Policy
 from sesbounce.store.engine import write
 from sesbounce.store.store import Store
@@ -93,7 +93,7 @@ def test_under_the_same_policy_and_taxonomy_nothing_changes(
     rebuilding = Rebuild(recording, NOW, reclassify=reclassify)
     assert (applied(rebuilding), tables(engine)) == ([], before)
     addresses = len(before[0])
-    assert rebuilding.totals == Totals(addresses=addresses, events=rebuilding.totals.events)
+    assert rebuilding.totals == Rebuilt(addresses=addresses, events=rebuilding.totals.events)
     assert rebuilding.totals.events > addresses > 5
 
 
@@ -177,12 +177,12 @@ def test_what_the_log_no_longer_holds_stays(engine: sa.Engine) -> None:
     assert previewed(Rebuild(store(engine, strikes=4), NOW)) == [("jane@example.com", "released")]
 
 
-def test_a_rebuild_that_was_killed_is_run_again(
+def test_a_rebuild_that_was_killed_can_be_repeated(
     engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for number in range(7):
         store(engine).record(strikes(3, f"{number}@example.com"), NOW)
-    monkeypatch.setattr(rebuild_module, "_LOT", 2)
+    monkeypatch.setattr(rebuild_module, "_BATCH", 2)
     lenient = store(engine, strikes=4)
     changes = Rebuild(lenient, NOW).apply()
     assert next(changes).address == "0@example.com"
@@ -193,7 +193,7 @@ def test_a_rebuild_that_was_killed_is_run_again(
     assert rows(engine, query) == [(7,)]
 
 
-def test_a_event_that_tells_nothing_makes_no_address(engine: sa.Engine) -> None:
+def test_an_event_without_evidence_makes_no_row(engine: sa.Engine) -> None:
     recording = store(engine)
     recording.record([decode(json.dumps(bounce("Transient", "MessageTooLarge")))], NOW)
     execute(engine, "UPDATE feedback_event SET basis = 'older words'")
@@ -231,7 +231,7 @@ class TestReclassify:
         assert mailable(engine) == 0
         rebuilding = Rebuild(store(engine), NOW, reclassify=True)
         assert applied(rebuilding) == [("jane@example.com", "released")]
-        assert rebuilding.totals == Totals(
+        assert rebuilding.totals == Rebuilt(
             addresses=1,
             events=1,
             released=1,
@@ -247,7 +247,7 @@ class TestReclassify:
         store(engine).record([decode(json.dumps(self.full()))], NOW)
         assert tables(engine) == after
 
-    def test_without_it_the_events_stay_as_they_were_judged(
+    def test_without_it_the_events_stay_as_they_were_classified(
         self, engine: sa.Engine, older: Any
     ) -> None:
         older([self.full()])
@@ -275,10 +275,10 @@ class TestReclassify:
         assert applied(Rebuild(store(engine), NOW, reclassify=True)) == []
         assert rows(engine, "SELECT reason FROM suppressed") == [("no_such_mailbox",)]
 
-    def test_many_are_told_as_one_would_have_told_them(
+    def test_a_rebuild_yields_the_same_rows_as_recording_today(
         self, engine: sa.Engine, older: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(rebuild_module, "_LOT", 3)
+        monkeypatch.setattr(rebuild_module, "_BATCH", 3)
         messages = [
             said(scenario, mail(f"{number % 7}@example.com", f"m{number}"), at=AT + number * DAY)
             for number, scenario in enumerate([*Scenario] * 7)
@@ -309,13 +309,15 @@ class TestReclassify:
         list(dry.preview())
         assert dry.totals.reclassified == {"permanent_failure -> auto_reply": 1}
 
-    def test_what_ses_did_not_tell_is_not_judged_again(self, engine: sa.Engine, older: Any) -> None:
+    def test_events_that_ses_did_not_publish_are_not_reclassified(
+        self, engine: sa.Engine, older: Any
+    ) -> None:
         older([self.full()])
         execute(engine, "UPDATE feedback_event SET message_digest = ''")  # as an import has it
         assert applied(Rebuild(store(engine), NOW, reclassify=True)) == []
 
 
-def test_a_log_of_a_newer_version_is_told(engine: sa.Engine) -> None:
+def test_a_log_of_a_newer_version_is_an_error(engine: sa.Engine) -> None:
     recording = store(engine)
     recording.record(strikes(1), NOW)
     execute(engine, "UPDATE feedback_event SET reason = 'mailbox_on_the_moon'")
@@ -368,11 +370,11 @@ class TestCommand:
         assert self.sesbounce().stderr == ""
         assert mailable(engine) == 0
 
-    def test_a_number_that_can_t_be_is_refused(self) -> None:
+    def test_an_impossible_number_is_an_error(self) -> None:
         result = self.sesbounce("--strikes", "0")
         assert (result.exit_code, "SESBOUNCE_STRIKES" in result.stderr) == (2, True)
 
-    def test_a_statement_that_is_refused_is_told(
+    def test_a_rejected_statement_is_reported(
         self, engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("SESBOUNCE_RESTORE_SQL", RESTORE.replace("= 1", "= 2"))

@@ -6,15 +6,15 @@ import pytest
 from sesbounce.feedback.extract import Event
 from sesbounce.feedback.notification import Bounce, Kind
 from sesbounce.feedback.reason import Effect, Reason
-from sesbounce.operations.reclassify import judged_again, taken_back
+from sesbounce.operations.reclassify import reclassified, unlearned
 from sesbounce.policy.state import Delivered, Evidence, State
 from sesbounce.privacy.keyed_hash import PREFIX
 from tests.support import AT
 
 
-def event(**said: object) -> Event:
+def event(**changes: object) -> Event:
     """A bounce that an older version took for a permanent failure."""
-    told = {
+    usual = {
         "kind": Kind.BOUNCE,
         "reason": Reason.PERMANENT_FAILURE,
         "effect": Effect.HARD,
@@ -27,7 +27,7 @@ def event(**said: object) -> Event:
         "basis": "guessed",
         "dedupe_key": "k",
     }
-    return msgspec.convert(told | said, Event)
+    return msgspec.convert(usual | changes, Event)
 
 
 @pytest.mark.parametrize(
@@ -43,41 +43,41 @@ def event(**said: object) -> Event:
         ({"kind": "delivery_delay", "type": "IPFailure"}, Reason.BLOCKED, Effect.NONE),
     ],
 )
-def test_what_ses_told_is_judged_as_today(
+def test_what_ses_published_is_classified_as_by_this_version(
     said: dict[str, str], reason: Reason, effect: Effect
 ) -> None:
-    again = judged_again(event(**said))
-    assert (again.reason, again.effect) == (reason, effect)
-    assert again.basis != "guessed"
+    after = reclassified(event(**said))
+    assert (after.reason, after.effect) == (reason, effect)
+    assert after.basis != "guessed"
     kept = msgspec.structs.replace(
-        again, reason=event().reason, effect=Effect.HARD, basis="guessed"
+        after, reason=event().reason, effect=Effect.HARD, basis="guessed"
     )
     assert kept == event(**said)
-    assert judged_again(again) is again
+    assert reclassified(after) is after
 
 
 @pytest.mark.parametrize("kind", [k for k in Kind if k not in ("bounce", "complaint")])
-def test_the_rest_is_not_judged_again(kind: Kind) -> None:
+def test_other_kinds_are_not_reclassified(kind: Kind) -> None:
     if kind is not Kind.DELIVERY_DELAY:
-        assert judged_again(event(kind=kind)) == event(kind=kind)
+        assert reclassified(event(kind=kind)) == event(kind=kind)
 
 
-def test_what_is_forgotten_is_not_judged_again_for_its_evidence_is_gone() -> None:
+def test_an_event_about_a_forgotten_address_is_not_reclassified() -> None:
     forgotten = event(address=PREFIX + "ab", status="5.2.2")
-    assert judged_again(forgotten) is forgotten
+    assert reclassified(forgotten) is forgotten
 
 
-def test_an_answer_is_told_from_a_delivery_status_only_where_somebody_knows() -> None:
+def test_an_automatic_reply_is_recognised_only_if_the_reporting_host_is_known() -> None:
     unclear = event(type="Transient", reason=Reason.TEMPORARY_FAILURE, effect=Effect.SOFT)
-    assert judged_again(unclear).reason is Reason.TEMPORARY_FAILURE
-    assert judged_again(unclear, Bounce([])).reason is Reason.AUTO_REPLY
+    assert reclassified(unclear).reason is Reason.TEMPORARY_FAILURE
+    assert reclassified(unclear, Bounce([])).reason is Reason.AUTO_REPLY
     by_a_host = Bounce([], reporting_mta="dns; mx.example.com")
-    assert judged_again(unclear, by_a_host).reason is Reason.TEMPORARY_FAILURE
+    assert reclassified(unclear, by_a_host).reason is Reason.TEMPORARY_FAILURE
     answer = event(type="Transient", reason=Reason.AUTO_REPLY, effect=Effect.NONE)
-    assert judged_again(answer).reason is Reason.AUTO_REPLY
+    assert reclassified(answer).reason is Reason.AUTO_REPLY
 
 
-def test_only_the_event_s_own_evidence_is_taken_back() -> None:
+def test_only_the_event_s_own_evidence_is_removed() -> None:
     wrong = Evidence(AT, Reason.PERMANENT_FAILURE, "m", "5.0.0")
     later = Evidence(AT + timedelta(days=1), Reason.PERMANENT_FAILURE, "m", "5.0.0")
     other_mail = Evidence(AT, Reason.PERMANENT_FAILURE, "n", "5.0.0")
@@ -86,8 +86,8 @@ def test_only_the_event_s_own_evidence_is_taken_back() -> None:
     learned = State(hard=wrong)
     for hard in (later, other_mail, strike, None):
         state = msgspec.structs.replace(rest, hard=hard)
-        assert taken_back(state, learned) == state
-    # What an older version has kept beside it makes no difference.
+        assert unlearned(state, learned) == state
+    # Other values that an older version has kept make no difference.
     kept = Evidence(AT, Reason.PERMANENT_FAILURE, "m")
-    assert taken_back(msgspec.structs.replace(rest, hard=kept), learned) == rest
-    assert taken_back(rest, State(strikes=(strike, later))).strikes == (other_mail,)
+    assert unlearned(msgspec.structs.replace(rest, hard=kept), learned) == rest
+    assert unlearned(rest, State(strikes=(strike, later))).strikes == (other_mail,)

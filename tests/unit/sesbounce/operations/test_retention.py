@@ -13,7 +13,7 @@ from sesbounce.feedback.decode import decode
 from sesbounce.feedback.manual import decide
 from sesbounce.feedback.reason import Reason
 from sesbounce.feedback.recording import Recording
-from sesbounce.operations.retention import Pruned, age, old, prune
+from sesbounce.operations.retention import Pruned, age, prunable, prune
 from sesbounce.policy.verdict import Policy
 from sesbounce.store.store import Store
 from sesbounce.store.strike_off import StrikeOff
@@ -82,7 +82,7 @@ def recorded(store: Store) -> list[Recording]:
 
 
 @pytest.mark.usefixtures("recorded")
-def test_no_verdict_changes_and_what_is_told_again_is_no_news(
+def test_no_verdict_changes_and_a_repeated_event_changes_no_state(
     store: Store, engine: sa.Engine, recorded: list[Recording]
 ) -> None:
     addresses = rows(engine, "feedback_address")
@@ -103,10 +103,10 @@ def test_chunks_leave_out_what_is_too_young(
     engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sesbounce.operations.retention._CHUNK", 2)
-    assert old(engine, NOW - 90 * DAY) == Pruned(NOW - 90 * DAY, 8, 9)
+    assert prunable(engine, NOW - 90 * DAY) == Pruned(NOW - 90 * DAY, 8, 9)
     assert prune(engine, NOW - 90 * DAY) == Pruned(NOW - 90 * DAY, 8, 9)
-    assert old(engine, NOW - 90 * DAY) == Pruned(NOW - 90 * DAY, 0, 0)
-    assert old(engine, NOW + DAY) == Pruned(NOW + DAY, 8, 9)
+    assert prunable(engine, NOW - 90 * DAY) == Pruned(NOW - 90 * DAY, 0, 0)
+    assert prunable(engine, NOW + DAY) == Pruned(NOW + DAY, 8, 9)
 
 
 @pytest.mark.usefixtures("recorded")
@@ -140,6 +140,6 @@ def test_ages() -> None:
     assert age("90d") == 90 * DAY
     assert age(" 12W ") == 84 * DAY
     for text in ("90", "0d", "-1d", "1.5d", "d", "", "90 days", "999999d"):
-        with pytest.raises(ValueError, match="no age"):
+        with pytest.raises(ValueError, match="not an age"):
             age(text)
     assert sesbounce("prune", "--older-than", "soon").exit_code == 2

@@ -18,7 +18,7 @@ from sesbounce.store.migrate import upgrade
 from sesbounce.store.result import Recorded
 from sesbounce.store.store import Store
 from sesbounce.store.strike_off import StrikeOff
-from tests.support import AT, in_sns, mail, said
+from tests.support import AT, disposed, in_sns, mail, said
 
 STRIKE_OFF = "UPDATE member SET mailable = 0 WHERE lower(email) = :address"
 RESTORE = "UPDATE member SET mailable = 1 WHERE lower(email) = :address"
@@ -111,14 +111,13 @@ def test_counts_by_kind_and_reason_are_added() -> None:
 def test_order_and_split_do_not_matter(engine: sa.Engine, tmp_path: Any) -> None:
     messages = [decoded(Scenario.MAILBOX_FULL, day) for day in (0, 1, 2, 20, 21)]
     messages += [decoded(Scenario.SUCCESS, 1.5), decoded(Scenario.SUPPRESSIONLIST, 3)]
-    other = open_database(f"sqlite:///{tmp_path}/other.sqlite3")
-    one, two = store(engine, StrikeOff()), store(other, StrikeOff())
-    one.record(messages, AT + 30 * DAY)
-    for message in reversed(messages):
-        two.record([message], AT + 40 * DAY)
     query = "SELECT * FROM feedback_address ORDER BY address"
-    assert rows(engine, query) == rows(other, query)
-    other.dispose()
+    with disposed(open_database(f"sqlite:///{tmp_path}/other.sqlite3")) as other:
+        one, two = store(engine, StrikeOff()), store(other, StrikeOff())
+        one.record(messages, AT + 30 * DAY)
+        for message in reversed(messages):
+            two.record([message], AT + 40 * DAY)
+        assert rows(engine, query) == rows(other, query)
 
 
 def test_a_batch_of_many_recipients_is_recorded_whole(engine: sa.Engine) -> None:
@@ -131,7 +130,7 @@ def test_a_batch_of_many_recipients_is_recorded_whole(engine: sa.Engine) -> None
     assert rows(engine, "SELECT count(*) FROM suppressed") == [(2500,)]
 
 
-def test_what_tells_nothing_about_a_mailbox_leaves_no_address(engine: sa.Engine) -> None:
+def test_an_event_that_says_nothing_about_a_mailbox_leaves_no_address(engine: sa.Engine) -> None:
     message = said()
     message["bounce"] |= {"bounceType": "Transient", "bounceSubType": "MessageTooLarge"}
     message["bounce"]["bouncedRecipients"] = [{"emailAddress": "jane@example.com"}]
@@ -199,7 +198,9 @@ def test_the_sweep_does_not_go_through_all_addresses(
     assert "autoindex" not in str(plan)
 
 
-def test_the_sweep_asks_the_database_even_where_nobody_is_to_be_told(engine: sa.Engine) -> None:
+def test_the_sweep_queries_the_database_even_if_there_is_nothing_to_propagate_to(
+    engine: sa.Engine,
+) -> None:
     recording = store(engine, StrikeOff())
     recording.record([decoded(Scenario.BOUNCE)], AT)
     assert recording.sweep(AT) == Recorded()
@@ -357,7 +358,7 @@ def test_one_side_configured_alone_does_not_pretend_the_other(engine: sa.Engine)
     assert store(engine).sweep(later) == Recorded(restored_rows=1)
 
 
-def test_an_address_suppressed_anew_is_struck_off_again_without_a_restore_statement(
+def test_a_newly_suppressed_address_is_struck_off_once_more_without_a_restore_statement(
     engine: sa.Engine,
 ) -> None:
     recording = store(engine, StrikeOff(STRIKE_OFF))
@@ -387,7 +388,7 @@ def test_two_things_said_of_one_recipient_are_two_events(engine: sa.Engine) -> N
     assert (recorded.events, recorded.suppressed) == (2, 1)
 
 
-def test_a_event_told_again_later_is_logged_with_the_time_that_its_state_has(
+def test_a_repeated_event_with_a_later_time_is_logged_with_the_time_that_its_state_has(
     engine: sa.Engine,
 ) -> None:
     recording = store(engine)
@@ -399,7 +400,7 @@ def test_a_event_told_again_later_is_logged_with_the_time_that_its_state_has(
 
 
 @pytest.mark.parametrize("kind", ["TABLE feedback_address (id)", "TABLE suppressed (id)"])
-def test_a_name_that_is_taken_is_told(engine: sa.Engine, kind: str) -> None:
+def test_a_name_that_is_taken_is_an_error(engine: sa.Engine, kind: str) -> None:
     with write(engine) as connection:
         connection.exec_driver_sql(f"CREATE {kind}")
     with pytest.raises(StoreError, match="or give sesbounce another database"):
@@ -409,13 +410,19 @@ def test_a_name_that_is_taken_is_told(engine: sa.Engine, kind: str) -> None:
 def test_asking_changes_nothing_of_a_database(tmp_path: Any) -> None:
     with closing(sqlite3.connect(tmp_path / "theirs.sqlite3")) as connection:
         connection.execute("CREATE TABLE feedback_address (address)")
-    with open_database(f"sqlite:///{tmp_path}/theirs.sqlite3", read_only=True).connect() as theirs:
+    with (
+        disposed(open_database(f"sqlite:///{tmp_path}/theirs.sqlite3", read_only=True)) as opened,
+        opened.connect() as theirs,
+    ):
         assert theirs.exec_driver_sql("PRAGMA journal_mode").scalar() == "delete"
 
 
-def test_a_database_that_can_not_be_opened_is_told(tmp_path: Any) -> None:
-    with pytest.raises(StoreError, match="unable to open database file"):
-        upgrade(open_database(f"sqlite:///{tmp_path}"))
+def test_a_database_that_can_not_be_opened_is_an_error(tmp_path: Any) -> None:
+    with (
+        disposed(open_database(f"sqlite:///{tmp_path}")) as engine,
+        pytest.raises(StoreError, match="unable to open database file"),
+    ):
+        upgrade(engine)
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path: Any) -> None:
@@ -425,7 +432,7 @@ def test_a_folder_that_is_not_there_is_named(tmp_path: Any) -> None:
 
 @pytest.mark.parametrize("url", ["sqlite://", "sqlite:///file:{}/x?uri=true"])
 def test_neither_memory_nor_a_uri_is_taken_for_a_path(tmp_path: Any, url: str) -> None:
-    with open_database(url.format(tmp_path)).connect() as connection:
+    with disposed(open_database(url.format(tmp_path))) as engine, engine.connect() as connection:
         assert connection.exec_driver_sql("SELECT 1").scalar() == 1
 
 

@@ -18,12 +18,12 @@ JANE = Parameters(
 @pytest.mark.parametrize(
     ("sql", "problem"),
     [
-        ("UPDATE member SET mailable = 0 WHERE email = :addr", "names :addr; it may name :address"),
-        ("UPDATE member SET mailable = 0", "must say which row it means"),
+        ("UPDATE member SET mailable = 0 WHERE email = :addr", "uses :addr; it may use :address"),
+        ("UPDATE member SET mailable = 0", "must select the rows of an address"),
         ("SELECT 1 FROM member WHERE email = :address", "must change rows"),
     ],
 )
-def test_statements_that_bind_the_wrong_names_are_refused(sql: str, problem: str) -> None:
+def test_statements_with_wrong_parameters_are_errors(sql: str, problem: str) -> None:
     with pytest.raises(StrikeOffError, match=f"SESBOUNCE_STRIKE_OFF_SQL {problem}"):
         StrikeOff(sql)
     with pytest.raises(StrikeOffError, match=f"SESBOUNCE_RESTORE_SQL {problem}"):
@@ -88,9 +88,9 @@ def test_nothing_configured_does_nothing(engine: sa.Engine) -> None:
 
 
 def test_several_statements_are_a_json_list() -> None:
-    with pytest.raises(StrikeOffError, match="no JSON list of statements"):
+    with pytest.raises(StrikeOffError, match="is not a JSON list of statements"):
         StrikeOff("[UPDATE member SET mailable = 0 WHERE email = :address]")
-    with pytest.raises(StrikeOffError, match="must say which row"):
+    with pytest.raises(StrikeOffError, match="must select the rows"):
         StrikeOff('["DELETE FROM member WHERE email = :address", "DELETE FROM member"]')
     assert not StrikeOff("[]").strikes
 

@@ -6,7 +6,7 @@ from sesbounce.cli.common import as_json, now, open_store, to_json, yes
 from sesbounce.cli.group import exit_codes
 from sesbounce.errors import AddressError
 from sesbounce.feedback.address import Address, parse
-from sesbounce.operations.erasure import Erasure, forget, settle
+from sesbounce.operations.erasure import Erasure, forget, truncate_log
 from sesbounce.settings import load_settings
 from sesbounce.store.store import Store
 
@@ -38,7 +38,7 @@ def forget_(addresses: tuple[str, ...], yes: bool, as_json: bool) -> None:
                     f"Forget {len(parsed)} addresses? It can't be undone", abort=True, err=True
                 )
         erasure = forget(opened.store, keys, parsed, now())
-        settle(opened.engine)
+        truncate_log(opened.engine)
     if as_json:
         click.echo(to_json(erasure))
     else:

@@ -9,7 +9,7 @@ import click
 
 from sesbounce.cli.common import DIFFERS, as_json, now, open_store, reading, to_json
 from sesbounce.cli.group import exit_codes
-from sesbounce.operations.rebuild import Change, Rebuild, Totals
+from sesbounce.operations.rebuild import Change, Rebuild, Rebuilt
 from sesbounce.settings import PREFIX, Settings, load_settings
 from sesbounce.store.migrate import ensure
 from sesbounce.store.store import Store
@@ -98,7 +98,7 @@ def _line(change: Change) -> str:
     )
 
 
-def _summary(totals: Totals, dry_run: bool) -> Iterable[str]:
+def _summary(totals: Rebuilt, dry_run: bool) -> Iterable[str]:
     yield (
         f"{totals.events} events about {totals.addresses} addresses: {totals.suppressed} are "
         f"suppressed, {totals.released} released, {totals.changed} stay suppressed for another "

@@ -6,7 +6,7 @@ import click
 
 from sesbounce.cli.common import as_json, now, print_each, reading, to_json, writing, yes
 from sesbounce.cli.group import exit_codes
-from sesbounce.operations.retention import Pruned, age, old
+from sesbounce.operations.retention import Pruned, age, prunable
 from sesbounce.operations.retention import prune as prune_log
 from sesbounce.operations.statistics import By, Counts, count
 
@@ -89,7 +89,7 @@ def prune(older_than: timedelta, dry_run: bool, yes: bool, as_json: bool) -> Non
     """
     before = now() - older_than
     with reading() as engine:
-        found = old(engine, before)
+        found = prunable(engine, before)
     if not dry_run:
         if not yes:
             click.confirm(f"Delete {_what(found)}?", abort=True, err=True)

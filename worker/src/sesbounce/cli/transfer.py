@@ -16,7 +16,7 @@ from sesbounce.cli.common import as_json, now, open_store, reading, to_json
 from sesbounce.cli.group import exit_codes
 from sesbounce.errors import ListError, StoreError
 from sesbounce.lists.files import read_list, write_csv, write_json_lines, write_ses
-from sesbounce.lists.formats import FORMATS, Listing
+from sesbounce.lists.formats import FORMATS, ListKind
 from sesbounce.lists.importing import DryRun, Imported, Importer, ListEvents
 from sesbounce.settings import load_settings
 from sesbounce.store.listing import suppressed_rows
@@ -69,7 +69,7 @@ def export(format_name: str, output: Path, as_json: bool) -> None:
 @click.option(
     "--list",
     "listing",
-    type=click.Choice([one.value for one in Listing]),
+    type=click.Choice([one.value for one in ListKind]),
     help="Kind of list, where neither the columns nor the file's name show it.",
 )
 @click.option(
@@ -106,7 +106,7 @@ def import_(  # noqa: PLR0913, PLR0917  one argument an option
     undated = at.replace(tzinfo=UTC) if at else _changed_at(file, this_moment)
     chosen = None if format_name == "auto" else format_name
     with lines_of(file) as lines, progress(file, "importing") as advance:
-        which = Listing(listing) if listing else None
+        which = ListKind(listing) if listing else None
         read = read_list(lines, chosen, which, Path(str(getattr(file, "name", ""))).name)
         read_events = ListEvents(read, this_moment, undated, note, _complain)
         with _dry_run() if dry_run else _importer(this_moment) as record:
@@ -115,7 +115,7 @@ def import_(  # noqa: PLR0913, PLR0917  one argument an option
                 advance()
     done = Imported(
         format=read.format,
-        list=read.listing,
+        list=read.kind,
         dry_run=dry_run,
         rows=read_events.rows,
         rejected=read_events.rejected + record.rejected,

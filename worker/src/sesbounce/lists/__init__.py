@@ -1,1 +1,1 @@
-"""Lists of addresses, read from files and written to them."""
+"""Reads lists of addresses from files, and writes them to files."""

@@ -1,7 +1,7 @@
-"""Lists of suppressed addresses as files: reads those of others and its own, writes its own.
+"""Reads lists of suppressed addresses in several formats, and writes sesbounce's own lists.
 
-Pure: lines in, events out; rows in, text out. `tabular` knows how rows are wrapped, `formats` what
-one of them means.
+Pure: it turns lines into events, and rows into text. `tables` splits a file into rows, `formats`
+interprets a row.
 """
 
 import csv
@@ -17,18 +17,18 @@ from sesbounce.feedback.address import parse, without_display_name
 from sesbounce.feedback.extract import Event
 from sesbounce.feedback.notification import Kind
 from sesbounce.feedback.reason import Effect
-from sesbounce.lists.formats import FORMATS, Entry, Listing
-from sesbounce.lists.tables import Found, named, read_table
+from sesbounce.lists.formats import FORMATS, Entry, ListKind
+from sesbounce.lists.tables import TableRow, joined, read_table
 from sesbounce.policy.suppressed import Suppressed
 
 
 class ListRow(NamedTuple):
-    """What one row of a list tells.
+    """One row of a list, interpreted.
 
     Attributes:
-        place: where it stands: `line 17`.
-        entries: its events.
-        problem: why it can't be understood; there are no events then.
+        place: the row's place in the file: `line 17`.
+        entries: the events in the row; empty if there is a problem.
+        problem: why the row can't be interpreted; None if it can.
     """
 
     place: str
@@ -40,47 +40,47 @@ class ReadList(NamedTuple):
     """A list that is being read.
 
     Attributes:
-        format: whose format it is.
-        listing: which of that one's lists; None where there is but one.
-        rows: what its rows tell, in their order; read as they are asked for.
+        format: the name of its format, one of `FORMATS`.
+        kind: which of the provider's lists it is; None if the provider has only one.
+        rows: its rows in their order; each is read when the iterator reaches it.
     """
 
     format: str
-    listing: Listing | None
+    kind: ListKind | None
     rows: Iterator[ListRow]
 
 
-_LOST = "\N{REPLACEMENT CHARACTER}"
-_SES_REASONS = {Effect.HARD: "BOUNCE", Effect.COMPLAINT: "COMPLAINT"}
-_CLOCKS_DIFFER_BY = timedelta(days=1)
+_NOT_UTF_8 = "\N{REPLACEMENT CHARACTER}"
+_SES_WORDS = {Effect.HARD: "BOUNCE", Effect.COMPLAINT: "COMPLAINT"}
+_CLOCK_TOLERANCE = timedelta(days=1)
 
 
 def read_list(
     lines: Iterable[str],
     format_name: str | None = None,
-    listing: Listing | None = None,
+    kind: ListKind | None = None,
     file_name: str = "",
 ) -> ReadList:
-    """Find out whose list it is, and read it as it is asked for.
+    """Recognise the format of a list, and begin to read its rows.
 
     Args:
-        lines: the text, line by line with their ends; bytes that are no UTF-8 replaced.
-        format_name: one of `FORMATS`, where the columns do not tell.
-        listing: which list it is, where neither the columns nor the file's name tell.
-        file_name: what the file is called.
+        lines: the lines of the text with their ends; bytes that are not UTF-8 are replaced.
+        format_name: one of `FORMATS`; None to recognise it from the columns.
+        kind: which list it is; None to recognise it from the columns and the file's name.
+        file_name: the file's name.
 
     Raises:
-        ListError: it is empty, of no known format, or of one that has to be named.
+        ListError: the list is empty, or its format or kind can't be recognised.
     """
-    columns, found = read_table(lines)
+    columns, rows = read_table(lines)
     name = format_name or _format_of(columns)
     address = FORMATS[name].address
     if address not in columns:
         raise ListError(
-            f"a list of the format {name} has a column {address}; this one has {named(columns)}"
+            f"a list of the format {name} has a column {address}; this one has {joined(columns)}"
         )
-    chosen = _choose(name, FORMATS[name].listings_of(columns), listing, file_name)
-    return ReadList(name, chosen, (_told(row, name, chosen) for row in found))
+    chosen = _choose(name, FORMATS[name].kinds_of(columns), kind, file_name)
+    return ReadList(name, chosen, (_interpreted(row, name, chosen) for row in rows))
 
 
 def _format_of(columns: tuple[str, ...]) -> str:
@@ -88,16 +88,16 @@ def _format_of(columns: tuple[str, ...]) -> str:
         if any(known <= set(columns) for known in spec.known_by):
             return name
     raise ListError(
-        f"the columns do not tell whose list this is ({named(columns)}): name it with --format"
+        f"the list's columns fit no known format ({joined(columns)}): give the format with --format"
     )
 
 
 def _choose(
-    name: str, possible: tuple[Listing, ...], given: Listing | None, file_name: str
-) -> Listing | None:
-    """Which of the possible lists it is: the one that is named, or the only one."""
+    name: str, possible: tuple[ListKind, ...], given: ListKind | None, file_name: str
+) -> ListKind | None:
+    """Choose the kind that was given, or the one that the file's name fits, or the only one."""
     if given and given not in possible:
-        which = " or ".join(possible) or "the only one there is"
+        which = " or ".join(possible) or "the only one of this provider"
         raise ListError(f"by its columns this list of {name} is {which}, not {given}")
     if given or not possible:
         return given
@@ -105,60 +105,60 @@ def _choose(
     chosen = hinted or possible
     if len(chosen) > 1:
         which = " or ".join(possible)
-        raise ListError(f"{name} has {which} with these columns: say which they are with --list")
+        raise ListError(f"{name} has {which} with these columns: give the right one with --list")
     return chosen[0]
 
 
-def _hints_at(listing: Listing, file_name: str) -> bool:
-    """Whether a file is called so: `suppression_bounces.csv`, `suppression_spam_reports.csv`."""
-    words = ("complaint", "spam") if listing is Listing.COMPLAINTS else (listing.rstrip("s"),)
+def _hints_at(kind: ListKind, file_name: str) -> bool:
+    """Whether a file's name hints at a kind of list: `suppression_spam_reports.csv`."""
+    words = ("complaint", "spam") if kind is ListKind.COMPLAINTS else (kind.rstrip("s"),)
     return any(word in file_name for word in words)
 
 
-def _told(found: Found, name: str, listing: Listing | None) -> ListRow:
-    written = found.row.get(FORMATS[name].address, "")
-    if found.problem or not written:
-        return ListRow(found.place, [], found.problem or "it has no address")
-    if _LOST in written:
-        return ListRow(found.place, [], "its address is not UTF-8")
+def _interpreted(row: TableRow, name: str, kind: ListKind | None) -> ListRow:
+    address = row.cells.get(FORMATS[name].address, "")
+    if row.problem or not address:
+        return ListRow(row.place, [], row.problem or "it has no address")
+    if _NOT_UTF_8 in address:
+        return ListRow(row.place, [], "its address is not UTF-8")
     try:
-        entries = FORMATS[name].entries_of(found.row, listing or Listing.BOUNCES)
+        entries = FORMATS[name].entries_of(row.cells, kind or ListKind.BOUNCES)
     except EntryError as problem:
-        return ListRow(found.place, [], str(problem))
-    return ListRow(found.place, entries)
+        return ListRow(row.place, [], str(problem))
+    return ListRow(row.place, entries)
 
 
 def event_of(
     entry: Entry, format_name: str, now: datetime, undated: datetime, note: str | None = None
 ) -> Event:
-    """An entry as a event like any other, ready to be recorded.
+    """Convert an entry to an event, which the store can record.
 
-    The dedupe key is made of what the list says, so that the same list, or a later one that
-    holds the same row, tells the same event again.
+    The dedupe key is made of what the list says, so that the same row, also in a later list, is the
+    same event.
 
     Args:
         entry: the entry.
-        format_name: whose format it is in.
-        now: this moment; what lies well after it is an error.
-        undated: when an entry happened that does not say.
-        note: why it was imported.
+        format_name: the name of the list's format.
+        now: the current time, UTC.
+        undated: the time of an entry that has none.
+        note: a person's note about the import.
 
     Raises:
-        EntryError: the address is none, or the time lies in the future.
+        EntryError: the text is not an address, or the entry's time is more than a day after `now`.
     """
-    address = parse(entry.written)
+    address = parse(entry.address)
     if not address.parsed:
-        raise EntryError(f"{entry.written!r} is no address")
-    if entry.at and entry.at > now + _CLOCKS_DIFFER_BY:
-        raise EntryError(f"{entry.at:%Y-%m-%d} lies in the future")
+        raise EntryError(f"{entry.address!r} is no address")
+    if entry.at and entry.at > now + _CLOCK_TOLERANCE:
+        raise EntryError(f"{entry.at:%Y-%m-%d} is in the future")
     manual = entry.kind is Kind.MANUAL
-    # What is judged by a status or text may be judged otherwise tomorrow.
-    judged = bool(entry.status or entry.text)
+    # A later version may classify the same status or text otherwise: then they are the identity.
+    classified = bool(entry.status or entry.text)
     identity = [
         "import",
         format_name,
         entry.kind,
-        None if judged else entry.reason,
+        None if classified else entry.reason,
         entry.status,
         entry.text,
         entry.shared,
@@ -182,7 +182,7 @@ def event_of(
 
 
 def write_csv(rows: Iterable[Suppressed], output: TextIO) -> int:
-    """Write sesbounce's own CSV; returns how many rows were left out: none."""
+    """Write sesbounce's own CSV; returns the number of rows left out, which is 0."""
     writer = csv.writer(output, lineterminator="\n")
     writer.writerow(Suppressed.__struct_fields__)
     for row in rows:
@@ -192,22 +192,22 @@ def write_csv(rows: Iterable[Suppressed], output: TextIO) -> int:
 
 
 def write_json_lines(rows: Iterable[Suppressed], output: TextIO) -> int:
-    """Write JSON, one object a line; returns how many rows were left out: none."""
+    """Write one JSON object in each line; returns the number of rows left out, which is 0."""
     encode = msgspec.json.Encoder().encode
     output.writelines(encode(row).decode() + "\n" for row in rows)
     return 0
 
 
 def write_ses(rows: Iterable[Suppressed], output: TextIO) -> int:
-    """Write the CSV that SES's CreateImportJob takes; returns how many rows were left out.
+    """Write the CSV that SES's CreateImportJob reads; returns the number of rows left out.
 
-    SES has words for hard bounces and complaints alone, and suppresses for good. It tells apart
-    the cases in which an address is written, but keeps no display names.
+    SES has words only for hard bounces and complaints, and its suppressions have no end: all other
+    rows are left out. Its list is case-sensitive, and has no display names.
     """
     left_out = 0
     writer = csv.writer(output, lineterminator="\n")
     for row in rows:
-        word = _SES_REASONS.get(row.reason.effect)
+        word = _SES_WORDS.get(row.reason.effect)
         if word is None or row.until or not parse(row.address).parsed:
             left_out += 1
         else:

@@ -1,11 +1,11 @@
-"""What a row of a list of suppressed addresses means; one function for each who writes such lists.
+"""Interprets the rows of lists of suppressed addresses, with one function for each format.
 
-A row comes as texts by column name, names in lower case. Sources of the columns:
+A row maps the names of columns, in lower case, to texts. Sources of the columns:
 
 * SES: https://docs.aws.amazon.com/ses/latest/dg/sending-email-suppression-list.html and
   https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_ListSuppressedDestinations.html
-* SendGrid: https://www.twilio.com/docs/sendgrid/api-reference/bounces-api, and the files that
-  its console exports, which have the same columns
+* SendGrid: https://www.twilio.com/docs/sendgrid/api-reference/bounces-api; the files that its
+  console exports have the same columns
 * Mailgun: https://documentation.mailgun.com/docs/mailgun/api-reference/send/mailgun/bounces
 * Mailchimp: https://mailchimp.com/help/view-export-contacts/
 """
@@ -30,30 +30,30 @@ Row = Mapping[str, str]
 _W = TypeVar("_W", bound=StrEnum)
 
 
-class Listing(StrEnum):
-    """Which of its lists a provider wrote."""
+class ListKind(StrEnum):
+    """The kinds of lists that a provider has."""
 
     BOUNCES = "bounces"
-    BLOCKS = "blocks"  # rejected for the sender's reputation: no fault of the address
+    BLOCKS = "blocks"  # rejected for the sender's reputation, not for the address
     COMPLAINTS = "complaints"
     UNSUBSCRIBES = "unsubscribes"
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
-    """One event that a row tells.
+    """One event in a row of a list.
 
     Attributes:
-        written: the address as it stands in the list.
-        kind: what was told.
-        reason: why.
+        address: the address as it stands in the list.
+        kind: the kind of the event.
+        reason: the reason of the event.
         basis: the evidence that the reason rests on.
-        at: when it happened, UTC; None where the list does not say.
-        shared: true for a complaint that others may have made.
+        at: when it happened, UTC; None if the list does not say.
+        shared: whether another recipient of the same mail may have complained instead.
         status: the enhanced status code.
-        text: what the receiving side said, or a person wrote.
+        text: the receiving host's reply, or a person's note.
     """
 
-    written: str
+    address: str
     kind: Kind
     reason: Reason
     basis: str
@@ -64,26 +64,27 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Format(NamedTuple):
-    """How somebody writes lists.
+    """The format of a provider's lists.
 
     Attributes:
-        known_by: sets of columns; a list that has one of them is taken to be of this format.
-        address: the column without which nothing can be read.
-        listings_of: which lists it may be, by its columns; none where there is but one.
-        entries_of: what a row means.
+        known_by: sets of columns; a list with all columns of one set is in this format.
+        address: the column of the address, which each list must have.
+        kinds_of: returns the kinds that a list with these columns may be of; empty if the provider
+            has only one list.
+        entries_of: returns the events in a row of a list of this kind.
     """
 
     known_by: tuple[frozenset[str], ...]
     address: str
-    listings_of: Callable[[Collection[str]], tuple[Listing, ...]]
-    entries_of: Callable[[Row, Listing], list[Entry]]
+    kinds_of: Callable[[Collection[str]], tuple[ListKind, ...]]
+    entries_of: Callable[[Row, ListKind], list[Entry]]
 
 
 def moment(text: str) -> datetime | None:
-    """A time as providers write it: ISO 8601, RFC 2822 or seconds since 1970. Empty: None.
+    """Parse a time in ISO 8601, RFC 2822 or seconds since 1970; None if the text is empty.
 
     Raises:
-        EntryError: it is no time.
+        EntryError: the text is not a time.
     """
     if not text:
         return None
@@ -92,32 +93,33 @@ def moment(text: str) -> datetime | None:
             return datetime.fromtimestamp(float(text), UTC)
         if text[0].isalpha():
             return parse_time(parsedate_to_datetime(text).isoformat())
-        # Go's way to print a time says the zone twice: `2024-10-18 18:28:14 +0000 UTC`.
+        # Go prints the zone of a time twice: `2024-10-18 18:28:14 +0000 UTC`.
         return parse_time(text.removesuffix(" UTC"))
     except (ValueError, OverflowError, NotificationError):
-        raise EntryError(f"{text!r} is no time that can be read") from None
+        raise EntryError(f"{text!r} is not a time in a known format") from None
 
 
-def _own(row: Row, listing: Listing) -> list[Entry]:
-    """A row that `sesbounce export` wrote, or somebody by its example.
+def _own(row: Row, kind: ListKind) -> list[Entry]:
+    """Interpret a row from `sesbounce export`, or of a list that a person wrote in this format.
 
-    What suppresses for a time rests on strikes; they come one by one, and are judged anew.
+    A suppression for a time rests on strikes: each strike is an event, and the policy here judges
+    them.
     """
-    del listing
+    del kind
     reason = _one_of(Reason, row.get("reason") or Reason.SUPPRESSED_BY_HAND, "reason")
     strikes = [text.strip() for text in row.get("strikes", "").split(";") if text.strip()]
     if strikes:
-        return [_own_strike(_spelled(row), text) for text in strikes]
+        return [_own_strike(_original(row), text) for text in strikes]
     if reason.effect in (Effect.NONE, Effect.DELIVERED):
         raise EntryError(f"the reason {reason.value} suppresses nothing")
-    told = row.get("kind")
-    kind = _one_of(Kind, told, "kind") if told else _kind_of(reason)
-    if (kind is Kind.MANUAL) != (reason.effect is Effect.MANUAL):
-        raise EntryError(f"the reason {reason.value} does not go with the kind {kind.value}")
+    word = row.get("kind")
+    event_kind = _one_of(Kind, word, "kind") if word else _kind_of(reason)
+    if (event_kind is Kind.MANUAL) != (reason.effect is Effect.MANUAL):
+        raise EntryError(f"the reason {reason.value} does not fit the kind {event_kind.value}")
     return [
         Entry(
-            written=_spelled(row),
-            kind=kind,
+            address=_original(row),
+            kind=event_kind,
             reason=reason,
             basis="a list of sesbounce",
             at=moment(row.get("since", "")),
@@ -125,19 +127,19 @@ def _own(row: Row, listing: Listing) -> list[Entry]:
     ]
 
 
-def _spelled(row: Row) -> str:
-    """The address as SES wrote it, where that is the same one."""
+def _original(row: Row) -> str:
+    """The address as SES wrote it, if the row has it and both columns hold the same address."""
     address, original = row["address"], row.get("original", "")
     return original if parse(original).key == parse(address).key else address
 
 
-def _own_strike(written: str, text: str) -> Entry:
+def _own_strike(address: str, text: str) -> Entry:
     at, _, word = text.partition(" ")
     reason = _one_of(Reason, word.strip(), "reason")
     if reason.effect not in (Effect.SOFT, Effect.COMPLAINT):
-        raise EntryError(f"the reason {reason.value} is no strike")
+        raise EntryError(f"the reason {reason.value} is not a strike")
     return Entry(
-        written=written,
+        address=address,
         kind=_kind_of(reason),
         reason=reason,
         basis="a list of sesbounce: a strike",
@@ -158,63 +160,66 @@ def _kind_of(reason: Reason) -> Kind:
             return Kind.BOUNCE
 
 
-def _ses(row: Row, listing: Listing) -> list[Entry]:
-    """SES's account suppression list knows two reasons: BOUNCE, a hard one, and COMPLAINT."""
-    del listing
-    by_reason = {"bounce": Listing.BOUNCES, "complaint": Listing.COMPLAINTS}
-    listed = by_reason.get(row.get("reason", "").lower())
-    if listed is None:
+def _ses(row: Row, kind: ListKind) -> list[Entry]:
+    """Interpret a row of SES's account suppression list, which has BOUNCE (hard) and COMPLAINT."""
+    del kind
+    by_reason = {"bounce": ListKind.BOUNCES, "complaint": ListKind.COMPLAINTS}
+    listed_as = by_reason.get(row.get("reason", "").lower())
+    if listed_as is None:
         raise EntryError(f"the reason {row.get('reason', '')!r} is neither BOUNCE nor COMPLAINT")
     at = moment(row.get("lastupdatetime", ""))
-    return [_listed(listed, row["emailaddress"], at, "SES's suppression list")]
+    return [_listed(listed_as, row["emailaddress"], at, "SES's suppression list")]
 
 
-def _sendgrid(row: Row, listing: Listing) -> list[Entry]:
+def _sendgrid(row: Row, kind: ListKind) -> list[Entry]:
     at = moment(row.get("created", ""))
     status, text = row.get("status"), row.get("reason")
-    return [_listed(listing, row["email"], at, f"SendGrid's {listing}", status, text)]
+    return [_listed(kind, row["email"], at, f"SendGrid's {kind}", status, text)]
 
 
-def _mailgun(row: Row, listing: Listing) -> list[Entry]:
-    """Somebody may have left the mails of one tag only; which ones is the sender's affair."""
+def _mailgun(row: Row, kind: ListKind) -> list[Entry]:
+    """Interpret a row of Mailgun: an unsubscription may concern the mails of one tag only.
+
+    sesbounce does not know tags, so such a row does not suppress the address.
+    """
     at = moment(row.get("created_at", ""))
     code, error = row.get("code", ""), row.get("error", "")
     text = error if error.startswith(code) else f"{code} {error}".strip()
-    entry = _listed(listing, row["address"], at, f"Mailgun's {listing}", None, text)
+    entry = _listed(kind, row["address"], at, f"Mailgun's {kind}", None, text)
     tags = row.get("tags") or row.get("tag") or "*"
-    if listing is Listing.UNSUBSCRIBES and "*" not in tags:
+    if kind is ListKind.UNSUBSCRIBES and "*" not in tags:
         reason = Reason.NOT_ABOUT_THE_MAILBOX
         return [msgspec.structs.replace(entry, reason=reason, basis=f"left the tag {tags}")]
     return [entry]
 
 
-def _mailchimp(row: Row, listing: Listing) -> list[Entry]:
-    """Cleaned contacts have bounced hard, or softly again and again."""
+def _mailchimp(row: Row, kind: ListKind) -> list[Entry]:
+    """Interpret a row of Mailchimp: a cleaned contact has bounced hard, or softly many times."""
     at = moment(row.get("unsub_time") or row.get("clean_time") or "")
-    return [_listed(listing, row["email address"], at, f"Mailchimp's {listing}")]
+    return [_listed(kind, row["email address"], at, f"Mailchimp's {kind}")]
 
 
 def _listed(
-    listing: Listing,
-    written: str,
+    list_kind: ListKind,
+    address: str,
     at: datetime | None,
-    whose: str,
+    list_name: str,
     status: str | None = None,
     text: str | None = None,
 ) -> Entry:
-    """The event that an address stands on one of a provider's lists."""
-    if listing is Listing.COMPLAINTS:
-        reason, kind, basis = Reason.COMPLAINT_OTHER, Kind.COMPLAINT, whose
-    elif listing is Listing.UNSUBSCRIBES:
-        reason, kind, basis = Reason.UNSUBSCRIBED, Kind.SUBSCRIPTION, whose
+    """The event that an address is on one of a provider's lists."""
+    if list_kind is ListKind.COMPLAINTS:
+        reason, kind, basis = Reason.COMPLAINT_OTHER, Kind.COMPLAINT, list_name
+    elif list_kind is ListKind.UNSUBSCRIBES:
+        reason, kind, basis = Reason.UNSUBSCRIBED, Kind.SUBSCRIPTION, list_name
     else:
-        recipient = BouncedRecipient(written, status=status or None, diagnostic_code=text or None)
-        bounce_type = "Transient" if listing is Listing.BLOCKS else "Permanent"
+        recipient = BouncedRecipient(address, status=status or None, diagnostic_code=text or None)
+        bounce_type = "Transient" if list_kind is ListKind.BLOCKS else "Permanent"
         reason, basis = classify_bounce(Bounce([recipient], bounce_type), recipient)
         kind = Kind.BOUNCE
-        basis = whose if basis.startswith("type ") else f"{whose}: {basis}"
+        basis = list_name if basis.startswith("type ") else f"{list_name}: {basis}"
     return Entry(
-        written=written,
+        address=address,
         kind=kind,
         reason=reason,
         basis=basis,
@@ -224,53 +229,53 @@ def _listed(
     )
 
 
-def _one_of(words: type[_W], text: str, what: str) -> _W:
+def _one_of(words: type[_W], text: str, column: str) -> _W:
     try:
         return words(text)
     except ValueError:
-        raise EntryError(f"{text!r} is no {what} of sesbounce's") from None
+        raise EntryError(f"{text!r} is not a {column} of sesbounce") from None
 
 
-def _one_list(_columns: Collection[str]) -> tuple[Listing, ...]:
-    """For those who write but one."""
+def _only_list(_columns: Collection[str]) -> tuple[ListKind, ...]:
+    """The kinds of a provider that has only one list."""
     return ()
 
 
-def _sendgrid_lists(columns: Collection[str]) -> tuple[Listing, ...]:
+def _sendgrid_kinds(columns: Collection[str]) -> tuple[ListKind, ...]:
     if "status" in columns or "reason" in columns:
-        return (Listing.BOUNCES, Listing.BLOCKS)
+        return (ListKind.BOUNCES, ListKind.BLOCKS)
     if "ip" in columns:
-        return (Listing.COMPLAINTS,)
-    return (Listing.COMPLAINTS, Listing.UNSUBSCRIBES)
+        return (ListKind.COMPLAINTS,)
+    return (ListKind.COMPLAINTS, ListKind.UNSUBSCRIBES)
 
 
-def _mailgun_lists(columns: Collection[str]) -> tuple[Listing, ...]:
+def _mailgun_kinds(columns: Collection[str]) -> tuple[ListKind, ...]:
     if "code" in columns or "error" in columns:
-        return (Listing.BOUNCES,)
+        return (ListKind.BOUNCES,)
     if "tags" in columns or "tag" in columns:
-        return (Listing.UNSUBSCRIBES,)
-    return (Listing.COMPLAINTS,)
+        return (ListKind.UNSUBSCRIBES,)
+    return (ListKind.COMPLAINTS,)
 
 
-def _mailchimp_lists(columns: Collection[str]) -> tuple[Listing, ...]:
-    return (Listing.UNSUBSCRIBES,) if "unsub_time" in columns else (Listing.BOUNCES,)
+def _mailchimp_kinds(columns: Collection[str]) -> tuple[ListKind, ...]:
+    return (ListKind.UNSUBSCRIBES,) if "unsub_time" in columns else (ListKind.BOUNCES,)
 
 
-# The first that knows its columns in a list is taken.
+# The first format that is known by a list's columns is the list's format.
 FORMATS = {
-    "sesbounce": Format((frozenset({"address", "reason"}),), "address", _one_list, _own),
-    "ses": Format((frozenset({"emailaddress", "reason"}),), "emailaddress", _one_list, _ses),
-    "sendgrid": Format((frozenset({"email", "created"}),), "email", _sendgrid_lists, _sendgrid),
+    "sesbounce": Format((frozenset({"address", "reason"}),), "address", _only_list, _own),
+    "ses": Format((frozenset({"emailaddress", "reason"}),), "emailaddress", _only_list, _ses),
+    "sendgrid": Format((frozenset({"email", "created"}),), "email", _sendgrid_kinds, _sendgrid),
     "mailgun": Format(
         (frozenset({"address", "created_at"}), frozenset({"address", "code", "error"})),
         "address",
-        _mailgun_lists,
+        _mailgun_kinds,
         _mailgun,
     ),
     "mailchimp": Format(
         (frozenset({"email address", "clean_time"}), frozenset({"email address", "unsub_time"})),
         "email address",
-        _mailchimp_lists,
+        _mailchimp_kinds,
         _mailchimp,
     ),
 }

@@ -1,4 +1,4 @@
-"""Records the events of a list, in batches: what is recorded already changes nothing."""
+"""Records the events of a list in batches; events that are recorded already change nothing."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -12,32 +12,32 @@ from sesbounce.errors import EntryError, RowError
 from sesbounce.feedback.extract import Event
 from sesbounce.feedback.recording import Recording
 from sesbounce.lists.files import ListRow, ReadList, event_of
-from sesbounce.lists.formats import Listing
+from sesbounce.lists.formats import ListKind
 from sesbounce.store.listing import known_events
 from sesbounce.store.result import Recorded
 from sesbounce.store.store import Store
 
 _BATCH = 500
 
-# Is told the place of a row and what is wrong with it.
-Complain = Callable[[str, str], None]
+# Called with the place of a row and the problem with it.
+OnProblem = Callable[[str, str], None]
 
 
 class Imported(msgspec.Struct, frozen=True, kw_only=True):
     """What an import did, or would do.
 
     Attributes:
-        format: whose list it was.
-        list: which of that one's lists.
-        dry_run: whether nothing was changed.
-        rows: how many rows were read, those that were rejected included.
-        rejected: rows that could not be understood or recorded.
-        by_reason: how many events the other rows told, by reason.
-        recorded: what recording them did; of a dry run, how many are new and how many known.
+        format: the format of the list.
+        list: which of the provider's lists it is; None if the provider has only one.
+        dry_run: whether it only counted, and changed nothing.
+        rows: how many rows were read, including the rejected ones.
+        rejected: how many rows could not be interpreted or recorded.
+        by_reason: how many events the other rows hold, by reason.
+        recorded: what recording them did; for a dry run, only the new and the known events.
     """
 
     format: str
-    list: Listing | None
+    list: ListKind | None
     dry_run: bool
     rows: int
     rejected: int
@@ -46,7 +46,13 @@ class Imported(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ListEvent(NamedTuple):
-    """A event, where in the list it stands, and whether the list says when it happened."""
+    """An event of a list.
+
+    Attributes:
+        place: the place of its row in the list: `line 17`.
+        event: the event.
+        dated: whether the list says when it happened.
+    """
 
     place: str
     event: Event
@@ -54,40 +60,40 @@ class ListEvent(NamedTuple):
 
 
 class ListEvents:
-    """What a list tells, in batches.
+    """The events of a list, in batches.
 
     Args:
         read: the list.
-        at: this moment.
-        undated: when a row happened that does not say.
-        note: why it is imported; kept with every event.
-        complain: is told the place and the problem of each row that can't be understood.
+        now: the current time, UTC.
+        undated: the time of events that have none in the list.
+        note: a person's note about the import, kept with each event.
+        on_problem: called with the place and the problem of each row that can't be interpreted.
 
     Attributes:
         rows: how many rows have been read.
-        rejected: how many of them could not be understood.
-        by_reason: how many events the others told, by reason.
+        rejected: how many of them could not be interpreted.
+        by_reason: how many events the others hold, by reason.
     """
 
     def __init__(
         self,
         read: ReadList,
-        at: datetime,
+        now: datetime,
         undated: datetime,
         note: str | None,
-        complain: Complain,
+        on_problem: OnProblem,
     ) -> None:
         self._read = read
-        self._at = at
+        self._now = now
         self._undated = undated
         self._note = note
-        self._complain = complain
+        self._on_problem = on_problem
         self.rows = 0
         self.rejected = 0
         self.by_reason: Counter[str] = Counter()
 
     def batches(self) -> Iterator[list[ListEvent]]:
-        """The events, a batch at a time."""
+        """Yield the events, a batch at a time."""
         batch: list[ListEvent] = []
         for row in self._read.rows:
             self.rows += 1
@@ -95,7 +101,7 @@ class ListEvents:
                 batch += self._events(row)
             except EntryError as problem:
                 self.rejected += 1
-                self._complain(row.place, str(problem))
+                self._on_problem(row.place, str(problem))
             if len(batch) >= _BATCH:
                 yield batch
                 batch = []
@@ -107,7 +113,7 @@ class ListEvents:
         events = [
             ListEvent(
                 row.place,
-                event_of(entry, self._read.format, self._at, self._undated, self._note),
+                event_of(entry, self._read.format, self._now, self._undated, self._note),
                 entry.at is not None,
             )
             for entry in row.entries
@@ -121,7 +127,7 @@ class DryRun:
 
     Attributes:
         recorded: how many events are new, and how many are known.
-        rejected: none.
+        rejected: always 0.
     """
 
     def __init__(self, engine: sa.Engine | None) -> None:
@@ -130,7 +136,7 @@ class DryRun:
         self.rejected = 0
 
     def __call__(self, batch: Sequence[ListEvent]) -> None:
-        """Look them up."""
+        """Look up the events of a batch."""
         keys = {listed.event.dedupe_key for listed in batch}
         known = set[str]() if self._engine is None else known_events(self._engine, keys)
         self.recorded.events += len(keys) - len(known)
@@ -138,26 +144,28 @@ class DryRun:
 
 
 class Importer:
-    """Records the events of a list like any other.
+    """Records the events of a list.
 
     Attributes:
-        recorded: what that did.
-        rejected: events that the database rejected.
+        recorded: what recording them did.
+        rejected: how many events the database rejected.
     """
 
-    def __init__(self, engine: sa.Engine, store: Store, at: datetime, complain: Complain) -> None:
+    def __init__(
+        self, engine: sa.Engine, store: Store, now: datetime, on_problem: OnProblem
+    ) -> None:
         self._engine = engine
         self._store = store
-        self._at = at
-        self._complain = complain
+        self._now = now
+        self._on_problem = on_problem
         self.recorded = Recorded()
         self.rejected = 0
 
     def __call__(self, batch: Sequence[ListEvent]) -> None:
-        """Commit the events of a batch.
+        """Record the events of a batch, and commit them.
 
-        An event without a time of its own that is known is left as it is: it would come again
-        with another time.
+        A known event that has no time in the list is left out: it would be recorded with another
+        time than before.
         """
         undated = [listed.event.dedupe_key for listed in batch if not listed.dated]
         known = known_events(self._engine, undated) if undated else set()
@@ -166,12 +174,12 @@ class Importer:
         self._record(new)
 
     def _record(self, batch: Sequence[ListEvent]) -> None:
-        """Halve the batch around an event that the database rejects, which costs only itself."""
+        """Record a batch; if the database rejects a row, halve it until only that event is left."""
         if not batch:
             return
         recording = Recording([listed.event for listed in batch])
         try:
-            self.recorded.add(self._store.record([recording], self._at))
+            self.recorded.add(self._store.record([recording], self._now))
         except RowError as error:
             if len(batch) > 1:
                 middle = len(batch) // 2
@@ -179,4 +187,4 @@ class Importer:
                 self._record(batch[middle:])
                 return
             self.rejected += 1
-            self._complain(batch[0].place, str(error))
+            self._on_problem(batch[0].place, str(error))

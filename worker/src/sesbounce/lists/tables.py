@@ -1,4 +1,4 @@
-"""The rows of a text: CSV with or without a header, JSON lines, or one JSON document."""
+"""Splits a text into rows: CSV with or without a header, JSON lines, or one JSON document."""
 
 import csv
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,33 +11,36 @@ from sesbounce.errors import ListError
 from sesbounce.lists.formats import Row
 
 
-class Found(NamedTuple):
-    """A row, before anybody knows what it means.
+class TableRow(NamedTuple):
+    """A row of a text, not interpreted yet.
 
     Attributes:
-        place: where it stands: `line 17`.
-        row: its values by the names of the columns, which are in lower case.
-        problem: why it can't be read; there are no values then.
+        place: the row's place in the text: `line 17`.
+        cells: its values by the names of the columns, in lower case; empty if there is a problem.
+        problem: why the row can't be read; None if it can.
     """
 
     place: str
-    row: Row
+    cells: Row
     problem: str | None = None
 
 
-# What SES and Mailgun call the rows in a JSON document.
-_IN_DOCUMENTS = ("SuppressedDestinationSummaries", "items")
+# The names of the list of rows in the JSON documents of SES and Mailgun.
+_ROWS_IN_DOCUMENT = ("SuppressedDestinationSummaries", "items")
 _SES_WORDS = ("BOUNCE", "COMPLAINT")
 
 
-def read_table(lines: Iterable[str]) -> tuple[tuple[str, ...], Iterator[Found]]:
-    """The names of the columns, and the rows as they are asked for.
+def read_table(lines: Iterable[str]) -> tuple[tuple[str, ...], Iterator[TableRow]]:
+    """Read the names of the columns, and begin to read the rows.
 
     Args:
-        lines: the text, line by line with their ends.
+        lines: the lines of the text, with their ends.
+
+    Returns:
+        The names in lower case, and the rows; each is read when the iterator reaches it.
 
     Raises:
-        ListError: it is empty, or is neither CSV nor JSON.
+        ListError: the text is empty, or is neither CSV nor JSON.
     """
     lines = iter(lines)
     numbered = enumerate(lines, 1)
@@ -49,13 +52,13 @@ def read_table(lines: Iterable[str]) -> tuple[tuple[str, ...], Iterator[Found]]:
     return _csv(chain([first], lines), start - 1)
 
 
-def named(names: Iterable[str]) -> str:
-    """Names for an error message."""
+def joined(names: Iterable[str]) -> str:
+    """Join names for an error message."""
     return ", ".join(filter(None, names)) or "none"
 
 
 class CsvReader(Protocol):
-    """What `csv.reader` makes; the module does not name its type."""
+    """The type of the readers that `csv.reader` makes, which the module does not export."""
 
     line_num: int
 
@@ -65,10 +68,10 @@ class CsvReader(Protocol):
 
 
 def csv_reader(lines: Iterable[str]) -> CsvReader:
-    """Read CSV. A row that is none raises `csv.Error`, and the next one can still be read.
+    """Read CSV. A malformed row raises `csv.Error`, and the next row can still be read.
 
-    Values are separated by commas or, where the first line has none, by semicolons or tabs. A
-    quote that is not closed would take the rest of the file for one value: it is an error.
+    Values are separated by commas or, if the first line has none, by semicolons or tabs. A quote
+    that is not closed is an error; otherwise the rest of the file would be one value.
     """
     lines = iter(lines)
     first = next(lines, "")
@@ -77,7 +80,7 @@ def csv_reader(lines: Iterable[str]) -> CsvReader:
 
 
 def _csv_rows(lines: Iterable[str], skipped: int) -> Iterator[tuple[int, list[str] | csv.Error]]:
-    """The rows with the number of their last line; what can't be read as its error."""
+    """Yield each row, or the error if it is malformed, with the number of its last line."""
     reader = csv_reader(lines)
     while True:
         try:
@@ -91,65 +94,65 @@ def _csv_rows(lines: Iterable[str], skipped: int) -> Iterator[tuple[int, list[st
                 yield reader.line_num + skipped, row
 
 
-def _csv(lines: Iterable[str], skipped: int) -> tuple[tuple[str, ...], Iterator[Found]]:
+def _csv(lines: Iterable[str], skipped: int) -> tuple[tuple[str, ...], Iterator[TableRow]]:
     rows = _csv_rows(lines, skipped)
     number, header = next(rows)
     if isinstance(header, csv.Error):
-        raise ListError(f"line {number} is no CSV: {header}")
+        raise ListError(f"line {number} is not valid CSV: {header}")
     columns = tuple(name.strip().casefold() for name in header)
     if "@" not in header[0]:
         return columns, (_csv_row(columns, *row) for row in rows)
-    # What SES's import takes has no header.
+    # The lists that SES imports have no header.
     if len(header) == 2 and header[1].strip().upper() in _SES_WORDS:  # noqa: PLR2004
         columns = ("emailaddress", "reason")
         return columns, (_csv_row(columns, *row) for row in chain([(number, header)], rows))
-    raise ListError("the first line of the list has to name its columns")
+    raise ListError("the first line of the list must hold the names of its columns")
 
 
-def _csv_row(columns: tuple[str, ...], number: int, row: list[str] | csv.Error) -> Found:
+def _csv_row(columns: tuple[str, ...], number: int, row: list[str] | csv.Error) -> TableRow:
     place = f"line {number}"
     if isinstance(row, csv.Error):
-        return Found(place, {}, f"it is no CSV: {row}")
+        return TableRow(place, {}, f"it is not valid CSV: {row}")
     if any(row[len(columns) :]):
-        return Found(place, {}, f"it has {len(row)} values for {len(columns)} columns")
+        return TableRow(place, {}, f"it has {len(row)} values for {len(columns)} columns")
     cells = (cell.strip() for cell in (*row, *[""] * (len(columns) - len(row))))
-    return Found(place, dict(zip(columns, cells, strict=False)))
+    return TableRow(place, dict(zip(columns, cells, strict=False)))
 
 
-def _json(lines: Iterator[tuple[int, str]]) -> tuple[tuple[str, ...], Iterator[Found]]:
-    """JSON lines; or, where the first line is no whole object, one document of a list."""
-    start, first = next(lines)
-    found = _json_line(start, first)
-    rows: Iterator[Found]
-    if found.problem or not _is_row(found):
-        text = "".join(line for _, line in chain([(start, first)], lines))
+def _json(lines: Iterator[tuple[int, str]]) -> tuple[tuple[str, ...], Iterator[TableRow]]:
+    """Read JSON lines; or one JSON document, if the first line is not a row."""
+    start, line = next(lines)
+    first = _json_line(start, line)
+    rows: Iterator[TableRow]
+    if first.problem or not _is_row(first):
+        text = "".join(line for _, line in chain([(start, line)], lines))
         rows = iter(_json_document(text))
-        found = next(rows, found)
+        first = next(rows, first)
     else:
         rows = (_json_line(number, line) for number, line in lines if line.strip())
-    return tuple(found.row), chain([found], rows)
+    return tuple(first.cells), chain([first], rows)
 
 
-def _is_row(found: Found) -> bool:
-    return not set(found.row) & {name.casefold() for name in _IN_DOCUMENTS}
+def _is_row(row: TableRow) -> bool:
+    return not set(row.cells) & {name.casefold() for name in _ROWS_IN_DOCUMENT}
 
 
-def _json_line(number: int, line: str) -> Found:
+def _json_line(number: int, line: str) -> TableRow:
     place = f"line {number}"
     try:
         return _json_row(place, msgspec.json.decode(line))
     except (msgspec.DecodeError, RecursionError) as error:
-        return Found(place, {}, f"it is no JSON: {error}")
+        return TableRow(place, {}, f"it is not valid JSON: {error}")
 
 
-def _json_row(place: str, value: Any) -> Found:
+def _json_row(place: str, value: Any) -> TableRow:
     if not isinstance(value, Mapping):
-        return Found(place, {}, "it is no JSON object")
-    return Found(place, {str(key).casefold(): _text(cell) for key, cell in value.items()})
+        return TableRow(place, {}, "it is not a JSON object")
+    return TableRow(place, {str(key).casefold(): _text(cell) for key, cell in value.items()})
 
 
 def _text(value: Any) -> str:
-    """A value of JSON as it would stand in a CSV."""
+    """Convert a JSON value to the text that it would be in CSV."""
     if isinstance(value, list):
         return "; ".join(map(_text, value))
     if value is None:
@@ -157,13 +160,16 @@ def _text(value: Any) -> str:
     return value.strip() if isinstance(value, str) else str(value)
 
 
-def _json_document(text: str) -> list[Found]:
+def _json_document(text: str) -> list[TableRow]:
     try:
         document = msgspec.json.decode(text)
     except (msgspec.DecodeError, RecursionError) as error:
         raise ListError(f"it is neither JSON lines nor a JSON document: {error}") from None
     if isinstance(document, Mapping):
-        document = next((document[name] for name in _IN_DOCUMENTS if name in document), document)
+        names = (name for name in _ROWS_IN_DOCUMENT if name in document)
+        document = next((document[name] for name in names), document)
     if not isinstance(document, list):
-        raise ListError(f"the JSON document holds no list, alone or as {named(_IN_DOCUMENTS)}")
+        raise ListError(
+            f"the JSON document is not a list, and has none as {joined(_ROWS_IN_DOCUMENT)}"
+        )
     return [_json_row(f"entry {number}", value) for number, value in enumerate(document, 1)]

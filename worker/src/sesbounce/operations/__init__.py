@@ -1,1 +1,1 @@
-"""Rare work on all rows of the database."""
+"""Operations on all rows of the database, which people start now and then."""

@@ -1,10 +1,10 @@
-"""Forgets addresses: what names a person goes, and who was suppressed stays suppressed.
+"""Forgets addresses: deletes all data that identifies a person, but keeps the suppression.
 
-First the address itself, in one transaction for each: its row gets the keyed hash for a name, and
-the events about it lose all that names anybody. From then on everybody who records knows that it
-is forgotten, and what was recorded before is there to be found: the second step goes through all
-that was kept of others, and gives up messages that mention the address, and the words of events
-and notes that do. Both may be repeated at will.
+The first step hides each address in one transaction: its row gets the keyed hash as its key, and
+the events about it lose all text that identifies a person. From then on each worker that records an
+event about the address finds the hash. The second step goes through all other rows: it empties
+messages that mention the address, and cuts the mention out of events and notes. Both steps may be
+repeated.
 """
 
 from collections.abc import Iterator, Sequence
@@ -34,8 +34,8 @@ class Erased(msgspec.Struct, frozen=True):
     """One forgotten address.
 
     Attributes:
-        name: what stands for it now; None where nothing was known about it.
-        events: events about it in the log, which name nobody any more.
+        name: the keyed hash that stands for it now; None if it had neither a row nor events.
+        events: how many events about it were hidden.
         suppressed: whether it must not be mailed.
         why: the verdict in one sentence.
     """
@@ -50,10 +50,10 @@ class Erasure(msgspec.Struct):
     """What forgetting some addresses did.
 
     Attributes:
-        addresses: each of them, in the order in which they were given.
-        messages: messages of SES that mentioned one, and were given up.
-        mentions: events and notes about others that mentioned one, and do no more.
-        waiting: notes in the outbox, which hold an address until they are delivered.
+        addresses: the addresses, in the order in which they were given.
+        messages: how many messages of SES mentioned one of them, and were emptied.
+        mentions: out of how many events and rows about others a mention was cut.
+        waiting: how many outbox entries still hold one of them until they are delivered.
     """
 
     addresses: list[Erased] = msgspec.field(default_factory=list)
@@ -67,30 +67,33 @@ def forget(store: Store, keys: HashKeys, addresses: Sequence[Address], now: date
 
     Args:
         store: prepared with these keys.
-        keys: of the hashes; the newest is used.
-        addresses: whom to forget.
-        now: the moment for which expiring suppressions are judged.
+        keys: the hash keys; the newest one hides the addresses.
+        addresses: the addresses to forget.
+        now: the time for which expiring suppressions are judged.
 
     Raises:
-        ConfigurationError: there is no key.
-        StoreError: the database rejected; what is not done is done when it is repeated.
+        ConfigurationError: there is no hash key.
+        StoreError: the database can't be used; a second call does the rest.
     """
     if not keys:
         raise ConfigurationError(
             "SESBOUNCE_HASH_KEY is not set: without it a forgotten address would not stay "
-            "suppressed. Make one with `openssl rand -hex 32`, and give it to all that use this "
-            "database: first to those who ask, then to the worker, then to this command"
+            "suppressed. Make one with `openssl rand -hex 32`, and set it for all programs that "
+            "use this database: first for those that look up addresses, then for the worker, then "
+            "for this command"
         )
     done = Erasure()
     for address in addresses:
         forgetting = partial(_forget, store, keys, address.key, now)
         done.addresses.append(retry_conflicts(forgetting))
     mentions = Mentions(address.key for address in addresses)
-    done.messages = _give_up_messages(store, mentions)
-    # What SES wrote in the place of an address may hold one without being one.
-    around: set[str] = set()
-    done.mentions = _cut_events(store, mentions, around) + _cut_rows(store, mentions, around, now)
-    for key in sorted(around):
+    done.messages = _empty_messages(store, mentions)
+    # SES may have written a text with an address in it in the place of an address. Such a key
+    # mentions the forgotten address, and is forgotten as well.
+    mentioning: set[str] = set()
+    done.mentions = _cut_events(store, mentions, mentioning)
+    done.mentions += _cut_rows(store, mentions, mentioning, now)
+    for key in sorted(mentioning):
         retry_conflicts(partial(_forget, store, keys, key, now))
         done.mentions += 1
     with store.reading("the outbox can't be read") as connection:
@@ -103,7 +106,7 @@ def forget(store: Store, keys: HashKeys, addresses: Sequence[Address], now: date
 def _forget(store: Store, keys: HashKeys, key: str, now: datetime) -> Erased:
     """Hide an address and the events about it, in one transaction."""
     newest, *older = keys.hashes(key)
-    with store.writing("the address was not forgotten", alone=True) as connection:
+    with store.writing("the address was not forgotten", exclusive=True) as connection:
         _overwrite(connection)
         state = _take_over(connection, key, newest, older)
         events = _hide_events(connection, key, newest)
@@ -123,10 +126,10 @@ def _forget(store: Store, keys: HashKeys, key: str, now: datetime) -> Erased:
 def _take_over(
     connection: sa.Connection, key: str, newest: Hash, older: Sequence[Hash]
 ) -> State | None:
-    """Give the address's row its new name, and let it stand for what older keys have hidden.
+    """Make one row under the newest hash of the rows under the address and its older hashes.
 
     Returns:
-        All that is known, without what names anybody; None where there is no row.
+        The merged state, without text that identifies a person; None if there is no row.
     """
     table = schema.address
     names = [newest.pseudonym, key, *(hashed.pseudonym for hashed in older)]
@@ -149,7 +152,7 @@ def _take_over(
 
 
 def _hide_events(connection: sa.Connection, key: str, hashed: Hash) -> int:
-    """Take from the events about an address what names anybody; returns how many there are."""
+    """Hide all events about an address; returns how many there are."""
     table = schema.event
     events = 0
     while True:
@@ -161,7 +164,7 @@ def _hide_events(connection: sa.Connection, key: str, hashed: Hash) -> int:
         if not hidden:
             return events
         events += len(hidden)
-        # A event that was told again, by somebody who did not know, is there already.
+        # A worker without the hash key may have recorded an event once more that is hidden already.
         digests = [event.dedupe_key for event in hidden.values()]
         query = sa.select(table.c.dedupe_key).where(table.c.dedupe_key.in_(digests))
         twice = set(connection.scalars(query))
@@ -182,7 +185,7 @@ def _hide_events(connection: sa.Connection, key: str, hashed: Hash) -> int:
 
 
 def _rename_events(connection: sa.Connection, newest: Hash, older: Sequence[Hash]) -> None:
-    """Keep the events together that were hidden under older keys."""
+    """Move the events hidden under older keys to the newest hash."""
     table = schema.event
     connection.execute(
         sa.update(table)
@@ -191,60 +194,66 @@ def _rename_events(connection: sa.Connection, newest: Hash, older: Sequence[Hash
     )
 
 
-def _give_up_messages(store: Store, mentions: Mentions) -> int:
-    """Empty the messages that mention somebody; returns how many."""
+def _empty_messages(store: Store, mentions: Mentions) -> int:
+    """Empty the messages that mention a forgotten address; returns how many there are."""
     table = schema.message
-    given_up = 0
+    emptied = 0
     for rows in _pages(store, table.c.digest, [table.c.payload], mentions):
         digests = [row.digest for row in rows if mentions.within_payload(row.payload)]
         if not digests:
             continue
-        with store.writing("the messages were not given up") as connection:
+        with store.writing("the messages were not emptied") as connection:
             _overwrite(connection)
             connection.execute(
                 sa.update(table)
                 .where(table.c.digest.in_(digests))
                 .values(payload=ERASED, mail_id=None)
             )
-        given_up += len(digests)
-    return given_up
+        emptied += len(digests)
+    return emptied
 
 
-def _cut_events(store: Store, mentions: Mentions, around: set[str]) -> int:
-    """Cut somebody out of the events about others; returns out of how many."""
+def _cut_events(store: Store, mentions: Mentions, mentioning: set[str]) -> int:
+    """Cut the mentions out of events about others; returns out of how many.
+
+    Keys that mention a forgotten address are added to `mentioning`.
+    """
     table = schema.event
     columns = [table.c.address, *(table.c[name] for name in TEXT_FIELDS)]
     cut = 0
     for rows in _pages(store, table.c.id, columns, mentions):
         changed = []
         for row in rows:
-            said = {name: getattr(row, name) for name in TEXT_FIELDS}
-            named = {name: mentions.cut(text) for name, text in said.items() if text}
+            before = {name: getattr(row, name) for name in TEXT_FIELDS}
+            after = before | {name: mentions.cut(text) for name, text in before.items() if text}
             if mentions.within(row.address):
-                around.add(row.address)
-            elif any(named[name] != said[name] for name in named):
-                changed.append({"number": row.id} | said | named)
-        with store.writing("the events were not cut") as connection:
+                mentioning.add(row.address)
+            elif after != before:
+                changed.append({"number": row.id} | after)
+        with store.writing("the mentions were not cut out of events") as connection:
             _overwrite(connection)
             _update_events(connection, changed)
         cut += len(changed)
     return cut
 
 
-def _cut_rows(store: Store, mentions: Mentions, around: set[str], now: datetime) -> int:
-    """Cut somebody out of what is known about others; returns out of how many."""
+def _cut_rows(store: Store, mentions: Mentions, mentioning: set[str], now: datetime) -> int:
+    """Cut the mentions out of the states of others; returns out of how many.
+
+    Keys that mention a forgotten address are added to `mentioning`.
+    """
     table = schema.address
     columns = [table.c.state, table.c.original]
     cut = 0
     for rows in _pages(store, table.c.address, columns, mentions):
-        around |= {row.address for row in rows if mentions.within(row.address)}
+        mentioning |= {row.address for row in rows if mentions.within(row.address)}
         keys = [row.address for row in rows if mentions.within_payload(row.state)]
-        with store.writing("the addresses were not cut") as connection:
+        with store.writing("the mentions were not cut out of states") as connection:
             _overwrite(connection)
-            # Rows that were renamed in the meantime are not to be made again.
-            there = store.known(connection, keys) - around
+            # A row that was renamed in the meantime must not get a second row.
+            present = store.known(connection, keys) - mentioning
             _, changed = store.revise(
-                connection, there, lambda s: {k: mentions.cut_state(v) for k, v in s.items()}, now
+                connection, present, lambda s: {k: mentions.cut_state(v) for k, v in s.items()}, now
             )
         cut += len(changed)
     return cut
@@ -253,7 +262,7 @@ def _cut_rows(store: Store, mentions: Mentions, around: set[str], now: datetime)
 def _pages(
     store: Store, key: sa.Column[Any], columns: Sequence[sa.Column[Any]], mentions: Mentions
 ) -> Iterator[Sequence[sa.Row[Any]]]:
-    """The rows in which somebody may be mentioned, some at a time."""
+    """Yield the rows that may mention a forgotten address, a page at a time."""
     query = sa.select(key, *columns).order_by(key).limit(_CHUNK)
     if mentions.tokens is not None:
         texts = [sa.func.lower(column) for column in columns]
@@ -263,7 +272,7 @@ def _pages(
     rows: Sequence[sa.Row[Any]] = []
     while True:
         page = query.where(key > rows[-1][0]) if rows else query
-        with store.reading("what was recorded can't be read") as connection:
+        with store.reading("the recorded rows can't be read") as connection:
             rows = connection.execute(page).all()
         if not rows:
             return
@@ -284,13 +293,13 @@ def _update_events(connection: sa.Connection, rows: Sequence[dict[str, Any]]) ->
 
 
 def _overwrite(connection: sa.Connection) -> None:
-    """Have SQLite write zeros over what is deleted; the others do so in their own time."""
+    """Make SQLite overwrite deleted data with zeros; other databases vacuum it later."""
     if connection.dialect.name == "sqlite":
         connection.exec_driver_sql("PRAGMA secure_delete = ON")
 
 
-def settle(engine: sa.Engine) -> None:
-    """Have SQLite's log of changes, which holds what pages were before, written over as well."""
+def truncate_log(engine: sa.Engine) -> None:
+    """Empty SQLite's write-ahead log, which still holds former versions of pages."""
     if engine.dialect.name != "sqlite":
         return
     raw = engine.raw_connection()

@@ -1,14 +1,14 @@
-"""Replays the log of events into the states of addresses, and judges them anew.
+"""Replays the log of events into the states of addresses, and judges these by the current policy.
 
-The log may know more than the states (rows of the table of addresses were lost), the states may
-know more than the log (it was pruned): the two are merged, which loses nothing. A event that is
-judged again by today's classifier is the exception: what it had taught the state is taken back
-first. What that had overshadowed comes back from the log, as far as the log still holds it.
+The log may hold more than the states (if rows of the table of addresses were deleted), and the
+states more than the log (if it was pruned). A rebuild merges both, so that no evidence is lost. An
+event that is reclassified is the exception: its former evidence is removed from the state first.
+Older evidence that it had replaced comes back from the log, if the log still holds it.
 
-Addresses are taken in their order, some at a time, each lot in one transaction. Whatever is done
-twice changes nothing the second time: a rebuild that was killed is simply run again. Workers may
-go on: the rows are locked before the log is read, and nobody records a event about an address
-without its row.
+The rebuild takes the addresses in their order, a batch in each transaction. A second rebuild
+changes nothing more, so one that was killed can be repeated. Workers may record events meanwhile:
+the rebuild locks the rows before it reads the log, and a worker locks the row of an address before
+it records an event about it.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,28 +23,29 @@ from sesbounce.errors import NotificationError
 from sesbounce.feedback.extract import Event
 from sesbounce.feedback.notification import Bounce, Kind, decode_notification
 from sesbounce.feedback.reason import Effect
-from sesbounce.operations.reclassify import JUDGED, judged_again, taken_back
+from sesbounce.operations.reclassify import RECLASSIFIED_KINDS, reclassified, unlearned
 from sesbounce.policy.state import State, learn, merge
 from sesbounce.policy.verdict import Verdict
 from sesbounce.store import schema
-from sesbounce.store.forgotten import HASH_KEYS
+from sesbounce.store.addresses import HASH_KEYS
 from sesbounce.store.result import Recorded
 from sesbounce.store.rows import event_of
-from sesbounce.store.store import Judged, Store, retry_conflicts
+from sesbounce.store.store import Store, VerdictChange, retry_conflicts
 
-_LOT = 500
+_BATCH = 500
 _STREAMED = {"yield_per": 1000}
+_RECLASSIFIED_COLUMNS = ("reason", "effect", "basis")
 
 
 class Change(msgspec.Struct, frozen=True):
-    """What a rebuild does to one address.
+    """What a rebuild changes about one address.
 
     Attributes:
-        address: its key.
-        change: it becomes suppressed, is released, or stays suppressed for another reason, since
-            or until another time.
-        before: the verdict so far.
-        after: the verdict from now on.
+        address: the key of the address.
+        change: `suppressed` or `released`; `changed` if it stays suppressed, but for another
+            reason, or since or until another time.
+        before: the verdict before the rebuild.
+        after: the verdict after it.
     """
 
     address: str
@@ -53,20 +54,20 @@ class Change(msgspec.Struct, frozen=True):
     after: Verdict
 
 
-class Totals(msgspec.Struct):
-    """What a rebuild did, or would do.
+class Rebuilt(msgspec.Struct):
+    """The numbers of what a rebuild did, or would do.
 
     Attributes:
-        addresses: addresses of which something is known.
+        addresses: addresses with a row.
         events: events of the log that were replayed.
         suppressed: addresses that become suppressed.
-        released: addresses that cease to be.
-        changed: addresses that stay suppressed, for another reason or another time.
-        reworded: addresses of which nothing changes but words, or what is past.
-        reclassified: events that are judged otherwise now, by `reason before -> reason after`.
-        struck_rows: rows of the sender's own tables that the strike-off statement changed.
-        restored_rows: rows that the restore statement changed.
-        rejected: addresses for which a statement was rejected, by the database's words.
+        released: addresses that are released.
+        changed: addresses that stay suppressed, but for another reason or time.
+        reworded: addresses whose row changes otherwise: in its text, or in an expired suppression.
+        reclassified: reclassified events, by `reason before -> reason after`.
+        struck_rows: rows of the sender's tables that the strike-off statements changed.
+        restored_rows: rows of the sender's tables that the restore statements changed.
+        rejected: addresses for which the database rejected a statement, by its error message.
     """
 
     addresses: int = 0
@@ -82,89 +83,93 @@ class Totals(msgspec.Struct):
 
 
 class _Replayed(msgspec.Struct):
-    """What the log says of one address.
+    """The events of one address in the log, replayed.
 
     Attributes:
-        state: what its events teach, as they are judged now.
+        state: what a state learns from the events.
         events: how many there are.
-        again: those that are judged otherwise now: the number of the row, before, after.
+        reclassified: the events that were reclassified: the id of the row, before, after.
     """
 
     state: State = State()
     events: int = 0
-    again: list[tuple[int, Event, Event]] = msgspec.field(default_factory=list)
+    reclassified: list[tuple[int, Event, Event]] = msgspec.field(default_factory=list)
 
-    def add(self, number: int, before: Event, after: Event) -> None:
+    def add(self, event_id: int, before: Event, after: Event) -> None:
         self.state = merge(self.state, learn(after))
         self.events += 1
         if after is not before:
-            self.again.append((number, before, after))
+            self.reclassified.append((event_id, before, after))
 
-    def onto(self, state: State) -> State:
-        """The state, corrected and completed by the log."""
-        for _, before, _ in self.again:
-            state = taken_back(state, learn(before))
+    def merged(self, state: State) -> State:
+        """The state of the address, corrected and completed by the log."""
+        for _, before, _ in self.reclassified:
+            state = unlearned(state, learn(before))
         return merge(state, self.state)
 
 
 class Rebuild:
-    """One rebuild: of all addresses, under the policy of a store."""
+    """One rebuild of all addresses, under the policy of a store.
+
+    Attributes:
+        totals: the numbers of what it has done so far.
+    """
 
     def __init__(self, store: Store, now: datetime, *, reclassify: bool = False) -> None:
-        """Prepare it.
+        """Prepare a rebuild.
 
         Args:
-            store: judges, saves and tells the sender's tables.
-            now: the moment for which expiring suppressions are judged.
-            reclassify: whether the events themselves are judged again.
+            store: judges the states, saves them, and propagates the verdicts.
+            now: the time for which expiring suppressions are judged.
+            reclassify: whether to reclassify the events first.
         """
         self._store = store
         self._now = now
         self._reclassify = reclassify
-        self.totals = Totals()
+        self.totals = Rebuilt()
 
     def preview(self) -> Iterator[Change]:
-        """What would change, in the order of addresses; nothing is locked or changed.
+        """Yield what would change, in the order of addresses; this locks and changes nothing.
 
         Raises:
-            StoreError: the database can't answer, or holds what a newer version has written.
+            StoreError: the database can't answer, or a newer version has written an event.
         """
-        for keys in self._lots():
+        for keys in self._batches():
             with self._store.reading("the log can't be read") as connection:
                 replayed = self._replay(connection, keys)
                 wanted = self._wanted(connection, keys, replayed)
-                judged = self._store.preview(connection, wanted, _Revision(replayed))
-            yield from self._count(replayed, wanted, judged, Recorded())
+                changes = self._store.preview(connection, wanted, _Revision(replayed))
+            yield from self._count(replayed, wanted, changes, Recorded())
 
     def apply(self) -> Iterator[Change]:
-        """Change it; what has been yielded is committed.
+        """Rebuild, and yield each change once it is committed.
 
         Raises:
-            StoreError: the database rejected; what has been yielded stays.
+            StoreError: the database can't be used; the yielded changes stay.
         """
-        for keys in self._lots():
+        for keys in self._batches():
             yield from self._count(*retry_conflicts(partial(self._apply, keys)))
 
     def _apply(
         self, keys: Sequence[str]
-    ) -> tuple[dict[str, _Replayed], set[str], list[Judged], Recorded]:
+    ) -> tuple[dict[str, _Replayed], set[str], list[VerdictChange], Recorded]:
         with self._store.writing("the addresses were not rebuilt") as connection:
             rows = self._store.known(connection, keys)
-            # Of most addresses without a row, the log says nothing that makes one.
+            # For most addresses without a row, the log has no evidence that requires one.
             replayed = self._replay(connection, [key for key in keys if key not in rows])
             wanted = rows | self._wanted(connection, [], replayed)
-            _judge_again(connection, [r for k, r in replayed.items() if k not in wanted])
+            _save_reclassified(connection, [r for k, r in replayed.items() if k not in wanted])
 
             def revision(states: Mapping[str, State]) -> dict[str, State]:
-                # Only now are the rows locked, and the log says all that the states rest on.
+                # The rows are locked now, so no worker adds an event to the log in the meantime.
                 replayed.update(self._replay(connection, sorted(states)))
-                _judge_again(connection, [replayed[key] for key in states if key in replayed])
+                _save_reclassified(connection, [replayed[key] for key in states if key in replayed])
                 return _Revision(replayed)(states)
 
-            recorded, judged = self._store.revise(connection, wanted, revision, self._now)
-        return replayed, wanted, judged, recorded
+            recorded, changes = self._store.revise(connection, wanted, revision, self._now)
+        return replayed, wanted, changes, recorded
 
-    def _lots(self) -> Iterator[list[str]]:
+    def _batches(self) -> Iterator[list[str]]:
         """All addresses, in the database's order."""
         last: str | None = None
         while True:
@@ -178,29 +183,29 @@ class Rebuild:
     def _wanted(
         self, connection: sa.Connection, keys: Sequence[str], replayed: Mapping[str, _Replayed]
     ) -> set[str]:
-        """The addresses that have a row, or get one by what the log says."""
-        told = {key for key, log in replayed.items() if log.state != State()}
-        return told | self._store.known(connection, keys)
+        """The addresses that have a row, or for which the log has evidence."""
+        with_evidence = {key for key, log in replayed.items() if log.state != State()}
+        return with_evidence | self._store.known(connection, keys)
 
     def _replay(self, connection: sa.Connection, keys: Sequence[str]) -> dict[str, _Replayed]:
-        """What the log says of some addresses; a event at a time is in memory."""
+        """Replay the events of some addresses, without holding all of them in memory."""
         replayed: dict[str, _Replayed] = {}
         if not keys:
             return replayed
         query = _events(keys, reclassify=self._reclassify)
         for row in connection.execute(query, execution_options=_STREAMED):
             event = event_of(row)
-            found = event
+            after = event
             if self._reclassify and row.message_digest:
-                found = judged_again(event, _bounce(row.payload))
-            replayed.setdefault(event.address, _Replayed()).add(row.id, event, found)
+                after = reclassified(event, _bounce(row.payload))
+            replayed.setdefault(event.address, _Replayed()).add(row.id, event, after)
         return replayed
 
     def _count(
         self,
         replayed: Mapping[str, _Replayed],
         wanted: set[str],
-        judged: Sequence[Judged],
+        changes: Sequence[VerdictChange],
         recorded: Recorded,
     ) -> Iterator[Change]:
         totals = self.totals
@@ -210,9 +215,9 @@ class Rebuild:
         _add(totals.rejected, recorded.rejected)
         for log in replayed.values():
             totals.events += log.events
-            for _, before, after in log.again:
+            for _, before, after in log.reclassified:
                 _add(totals.reclassified, {f"{before.reason} -> {after.reason}": 1})
-        for one in judged:
+        for one in changes:
             change = _change(one, self._now)
             if change:
                 setattr(totals, change.change, getattr(totals, change.change) + 1)
@@ -222,26 +227,26 @@ class Rebuild:
 
 
 class _Revision:
-    """From the states of addresses to those that the log corrects and completes."""
+    """Maps the states of addresses to the ones that the log corrects and completes."""
 
     def __init__(self, replayed: Mapping[str, _Replayed]) -> None:
         self._replayed = replayed
 
     def __call__(self, states: Mapping[str, State]) -> dict[str, State]:
-        nothing = _Replayed()
-        return {key: self._replayed.get(key, nothing).onto(s) for key, s in states.items()}
+        no_events = _Replayed()
+        return {key: self._replayed.get(key, no_events).merged(s) for key, s in states.items()}
 
 
-def _change(judged: Judged, now: datetime) -> Change | None:
-    """What changes at this moment, if anything does."""
-    before, after = judged.before, judged.after
+def _change(verdict: VerdictChange, now: datetime) -> Change | None:
+    """The change for people to see; None if the verdict is the same at this time."""
+    before, after = verdict.before, verdict.after
     was, suppressed = before.suppressed_at(now), after.suppressed_at(now)
     if was != suppressed:
-        what: Literal["suppressed", "released"] = "suppressed" if suppressed else "released"
-        return Change(judged.address, what, before, after)
+        change: Literal["suppressed", "released"] = "suppressed" if suppressed else "released"
+        return Change(verdict.address, change, before, after)
     decisive = [(v.reason, v.since, v.until) for v in (before, after)]
     if suppressed and decisive[0] != decisive[1]:
-        return Change(judged.address, "changed", before, after)
+        return Change(verdict.address, "changed", before, after)
     return None
 
 
@@ -249,33 +254,33 @@ def _addresses_after(last: str | None) -> sa.Select[Any]:
     """The next addresses of the log and of the table of addresses."""
     halves = []
     for column in (schema.event.c.address, schema.address.c.address):
-        half = sa.select(column.label("key")).distinct().order_by(column).limit(_LOT)
+        half = sa.select(column.label("key")).distinct().order_by(column).limit(_BATCH)
         halves.append(half.where(column > last).subquery() if last is not None else half.subquery())
     both = sa.union(*(sa.select(half.c.key) for half in halves)).subquery()
-    return sa.select(both.c.key).order_by(both.c.key).limit(_LOT)
+    return sa.select(both.c.key).order_by(both.c.key).limit(_BATCH)
 
 
 def _events(keys: Sequence[str], *, reclassify: bool) -> sa.Select[Any]:
-    """The events about some addresses that teach something, or may be found to.
+    """Select the events about some addresses from which a state learns, or may learn.
 
-    Beside a bounce that may be an automatic reply stands the message, if it is still there.
+    A bounce that may be an automatic reply comes with its message, if that is still stored.
     """
     event, message = schema.event, schema.message
-    teaches = event.c.effect != Effect.NONE
+    is_evidence = event.c.effect != Effect.NONE
     if not reclassify:
-        return sa.select(event).where(event.c.address.in_(keys), teaches)
-    told = [sa.func.coalesce(event.c[name], "") for name in ("status", "action", "diagnostic")]
+        return sa.select(event).where(event.c.address.in_(keys), is_evidence)
+    texts = [sa.func.coalesce(event.c[name], "") for name in ("status", "action", "diagnostic")]
     unclear = sa.and_(
         event.c.kind == Kind.BOUNCE,
         event.c.type == "Transient",
         event.c.sub_type == "General",
-        *(text == "" for text in told),
+        *(text == "" for text in texts),
     )
-    there = sa.and_(message.c.digest == event.c.message_digest, unclear)
+    its_message = sa.and_(message.c.digest == event.c.message_digest, unclear)
     return (
         sa.select(event, message.c.payload)
-        .outerjoin_from(event, message, there)
-        .where(event.c.address.in_(keys), sa.or_(teaches, event.c.kind.in_(JUDGED)))
+        .outerjoin_from(event, message, its_message)
+        .where(event.c.address.in_(keys), sa.or_(is_evidence, event.c.kind.in_(RECLASSIFIED_KINDS)))
     )
 
 
@@ -286,22 +291,19 @@ def _bounce(payload: str | None) -> Bounce | None:
         return None
 
 
-def _judge_again(connection: sa.Connection, replayed: Sequence[_Replayed]) -> None:
-    """Write down what events are found to be now."""
+def _save_reclassified(connection: sa.Connection, replayed: Sequence[_Replayed]) -> None:
+    """Save the new reason, effect and basis of reclassified events."""
     table = schema.event
-    changed = {number: after for log in replayed for number, _, after in log.again}
+    changed = {event_id: after for log in replayed for event_id, _, after in log.reclassified}
     if changed:
         connection.execute(
             sa.update(table)
-            .where(table.c.id == sa.bindparam("number"))
-            .values(
-                reason=sa.bindparam("why"),
-                effect=sa.bindparam("what"),
-                basis=sa.bindparam("ground"),
-            ),
+            .where(table.c.id == sa.bindparam("event_id"))
+            .values({name: sa.bindparam(f"new_{name}") for name in _RECLASSIFIED_COLUMNS}),
             [
-                {"number": number, "why": event.reason, "what": event.effect, "ground": event.basis}
-                for number, event in sorted(changed.items())
+                {"event_id": event_id}
+                | {f"new_{name}": getattr(event, name) for name in _RECLASSIFIED_COLUMNS}
+                for event_id, event in sorted(changed.items())
             ],
         )
 

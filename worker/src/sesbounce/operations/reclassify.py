@@ -1,7 +1,7 @@
-"""Judges events of the log again: what a newer version reads out of the same words of a host.
+"""Reclassifies events of the log: a newer version may understand the same reply of a host better.
 
-Only what SES told is judged again, and only from what was kept. Decisions of people, lists that
-were imported and events about forgotten addresses stay as they are.
+It reclassifies only events that SES published, from the columns of the log. Decisions of people,
+imported events and events about forgotten addresses stay as they are.
 """
 
 import msgspec
@@ -18,31 +18,30 @@ from sesbounce.feedback.reason import Effect, Reason
 from sesbounce.policy.state import Evidence, State
 from sesbounce.privacy.keyed_hash import is_forgotten
 
-JUDGED = (Kind.BOUNCE, Kind.COMPLAINT, Kind.DELIVERY_DELAY)
-# Stands for the name of a host that is not kept.
+RECLASSIFIED_KINDS = (Kind.BOUNCE, Kind.COMPLAINT, Kind.DELIVERY_DELAY)
+# Stands for the name of a host, which the log does not keep.
 _SOME_HOST = "some host"
 
 
-def judged_again(event: Event, told: Bounce | None = None) -> Event:
-    """The event with the reason, effect and basis that it would get today.
+def reclassified(event: Event, bounce: Bounce | None = None) -> Event:
+    """The event with the reason, effect and basis that this version gives it.
 
     Args:
-        event: a event that SES told.
-        told: the bounce as SES published it, where that is still there. The log does not keep
-            which host reported it, by which an automatic reply is told from a delivery status;
-            where nobody knows, what was found then stands.
+        event: an event that SES published.
+        bounce: the bounce as SES published it, if its message is still in the database. Only it
+            names the reporting host, which a delivery status has and an automatic reply has not.
+            Without it, an event stays an automatic reply if it was classified as one.
     """
-    if event.kind not in JUDGED or is_forgotten(event.address):
+    if event.kind not in RECLASSIFIED_KINDS or is_forgotten(event.address):
         return event
-    found = _classified(event, told)
+    found = _classified(event, bounce)
     effect = Effect.NONE if event.kind is Kind.DELIVERY_DELAY else found.reason.effect
-    again = (found.reason, effect, found.basis)
-    if again == (event.reason, event.effect, event.basis):
+    if (found.reason, effect, found.basis) == (event.reason, event.effect, event.basis):
         return event
     return msgspec.structs.replace(event, reason=found.reason, effect=effect, basis=found.basis)
 
 
-def _classified(event: Event, told: Bounce | None) -> Classified:
+def _classified(event: Event, published: Bounce | None) -> Classified:
     recipient = BouncedRecipient(
         email_address=event.original,
         action=event.action,
@@ -56,32 +55,36 @@ def _classified(event: Event, told: Bounce | None) -> Classified:
             [], complaint_feedback_type=event.type, complaint_sub_type=event.sub_type
         )
         return classify_complaint(complaint)
-    then = None if event.reason is Reason.AUTO_REPLY else _SOME_HOST
+    assumed_host = None if event.reason is Reason.AUTO_REPLY else _SOME_HOST
     bounce = Bounce(
         [],
         bounce_type=event.type,
         bounce_sub_type=event.sub_type,
-        reporting_mta=told.reporting_mta if told else then,
+        reporting_mta=published.reporting_mta if published else assumed_host,
     )
     return classify_bounce(bounce, recipient)
 
 
-def taken_back(state: State, learned: State) -> State:
-    """A state without what a event had taught it, before the event was judged again.
+def unlearned(state: State, learned: State) -> State:
+    """Remove from a state what it has learned from an event that was classified wrongly.
 
-    States only ever grow, so that a wrong hard bounce would stay for good. Evidence is the
-    event's where its time, mail and reason are: what else the state holds is not touched.
+    Merging only ever adds evidence, so a wrong hard bounce would stay for good. Evidence with the
+    same time, mail and reason is the event's own; all other evidence stays.
+
+    Args:
+        state: the state of the address.
+        learned: what a state learns from the event as it was classified.
     """
-    left = {
+    removed = {
         name: None
         for name in state.__struct_fields__
         if isinstance(value := getattr(state, name), Evidence)
         and _same(value, getattr(learned, name))
     }
     strikes = tuple(s for s in state.strikes if not any(_same(s, old) for old in learned.strikes))
-    return msgspec.structs.replace(state, strikes=strikes, **left)
+    return msgspec.structs.replace(state, strikes=strikes, **removed)
 
 
 def _same(evidence: Evidence, other: Evidence | None) -> bool:
-    what = (evidence.at, evidence.mail_id, evidence.reason)
-    return other is not None and what == (other.at, other.mail_id, other.reason)
+    identity = (evidence.at, evidence.mail_id, evidence.reason)
+    return other is not None and identity == (other.at, other.mail_id, other.reason)

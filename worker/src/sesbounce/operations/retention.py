@@ -1,4 +1,4 @@
-"""Deletes what is old from the log. No verdict changes: it rests on the address's state alone."""
+"""Deletes old messages and events. No verdict changes: it follows from the state alone."""
 
 import re
 from collections.abc import Iterator
@@ -16,11 +16,11 @@ _DAYS = {"d": 1, "w": 7}
 
 
 class Pruned(msgspec.Struct, frozen=True):
-    """How much was deleted, or would be.
+    """The numbers of rows that were deleted, or would be.
 
     Attributes:
-        before: what was recorded before this moment.
-        messages: messages as SES published them.
+        before: rows recorded before this time are deleted.
+        messages: messages of SES.
         events: events in the log.
     """
 
@@ -30,24 +30,24 @@ class Pruned(msgspec.Struct, frozen=True):
 
 
 def age(text: str) -> timedelta:
-    """An age in days or weeks: `90d`, `12w`.
+    """Parse an age in days or weeks: `90d`, `12w`.
 
     Raises:
-        ValueError: it is none, or less than a day.
+        ValueError: the text is not an age, or is less than a day.
     """
     found = re.fullmatch(r"([1-9][0-9]{0,4})([dw])", text.strip().lower())
     if not found:
-        raise ValueError(f"{text!r} is no age: write 90d for days or 12w for weeks")
+        raise ValueError(f"{text!r} is not an age: write 90d for days or 12w for weeks")
     return timedelta(days=int(found[1]) * _DAYS[found[2]])
 
 
-def old(engine: sa.Engine, before: datetime) -> Pruned:
-    """How much `prune` would delete.
+def prunable(engine: sa.Engine, before: datetime) -> Pruned:
+    """Count the rows that `prune` would delete.
 
     Raises:
         StoreError: the database can't answer.
     """
-    with answering("nothing was counted"), engine.connect() as connection:
+    with answering("the old rows were not counted"), engine.connect() as connection:
         return Pruned(
             before=before,
             messages=_count(connection, schema.message, before),
@@ -56,16 +56,16 @@ def old(engine: sa.Engine, before: datetime) -> Pruned:
 
 
 def prune(engine: sa.Engine, before: datetime) -> Pruned:
-    """Delete the messages and events that were recorded before a moment.
+    """Delete the messages and events that were recorded before a time.
 
-    They go in many short transactions, so that workers hardly wait; one that is interrupted is
-    taken up again by calling it once more. A event that SES tells again afterwards is recorded
-    anew, and is no news to the state of its address.
+    This takes many short transactions, so that workers hardly wait for it; after an interruption,
+    a second call deletes the rest. If SES publishes a deleted event once more, it is recorded as
+    new, but does not change the state of its address.
 
     Raises:
         StoreError: the database can't be used; what was deleted so far stays deleted.
     """
-    with answering("not all was deleted; prune again to go on"):
+    with answering("not all rows were deleted; a second prune deletes the rest"):
         return Pruned(
             before=before,
             messages=sum(_chunks(engine, schema.message.c.digest, before)),
@@ -79,9 +79,9 @@ def _count(connection: sa.Connection, table: sa.Table, before: datetime) -> int:
 
 
 def _chunks(engine: sa.Engine, key: sa.Column[Any], before: datetime) -> Iterator[int]:
-    """Delete in the order of the primary key; yields how many went in each transaction.
+    """Delete old rows in the order of the primary key; yields the number in each transaction.
 
-    Each chunk begins where the one before it ended: what is too young is passed but once.
+    Each chunk begins where the one before it ended, so that each younger row is read only once.
     """
     table = key.table
     old_rows = sa.select(key).where(table.c.recorded_at < before).order_by(key).limit(_CHUNK)

@@ -1,4 +1,4 @@
-"""Counts what SES told, by day, reason, domain or sender."""
+"""Counts events by day, reason, domain or sender."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -14,12 +14,12 @@ from sesbounce.privacy.mentions import ERASED
 from sesbounce.store import schema
 from sesbounce.store.engine import answering
 
-# AWS leaves mail to its mailbox simulator out of the rates by which it judges a sender.
+# AWS leaves mail to its mailbox simulator out of the bounce and complaint rates of a sender.
 _SIMULATOR = "@simulator.amazonses.com"
 
 
 class By(StrEnum):
-    """What events are counted by."""
+    """What the events of a group have in common."""
 
     DAY = "day"
     REASON = "reason"
@@ -31,15 +31,15 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
     """How many events of each kind there are in one group.
 
     Attributes:
-        group: the day (UTC), reason, domain or sender; None where that is not known.
-        hard: bounces for good.
-        soft: bounces that may pass.
-        other: bounces that say nothing new about the mailbox: SES did not try, or the message
-            was at fault, or somebody answered by machine.
+        group: the day (UTC), reason, domain or sender; None if it is not known.
+        hard: hard bounces.
+        soft: soft bounces.
+        other: bounces that say nothing new about the mailbox: SES did not attempt to send the mail,
+            the message was at fault, or the bounce is an automatic reply.
         complaints: complaints; one that names several recipients counts once.
         deliveries: deliveries.
-        bounce_rate: hard bounces by mails, from 0 to 1; None where no delivery is known.
-        complaint_rate: complaints by mails, likewise.
+        bounce_rate: hard bounces divided by mails, from 0 to 1; None if no delivery is known.
+        complaint_rate: complaints divided by mails, from 0 to 1; None if no delivery is known.
     """
 
     group: str | None
@@ -59,23 +59,22 @@ def count(
     until: datetime | None = None,
     limit: int | None = None,
 ) -> list[Counts]:
-    """Count the events of the log by groups: days in their order, else what has most bounces first.
+    """Count the events of the log in groups: days in their order, others by most bounces first.
 
-    The mails by which rates are taken are those of which the end is known: delivered or
-    bounced. Left out of rates: mail to SES's simulator, and what was imported, for the mails
-    behind it are not known.
+    Rates are per mail that was delivered or has bounced. They leave out mail to SES's simulator,
+    and imported events, because the number of mails behind them is not known.
 
     Args:
         engine: the database.
-        by: what makes a group.
-        since: only what happened at or after this moment.
-        until: only what happened before it.
-        limit: at most so many groups: the latest days, or those with most bounces.
+        by: what the events of a group have in common.
+        since: only events at or after this time.
+        until: only events before this time.
+        limit: the maximum number of groups: the latest days, or those with most bounces.
 
     Raises:
         StoreError: the database can't answer.
     """
-    with answering("nothing was counted"), engine.connect() as connection:
+    with answering("the events were not counted"), engine.connect() as connection:
         query = _query(connection.dialect.name, by, since, until)
         rows = connection.execute(query.limit(limit) if limit else query).all()
     counted = [_counts(row) for row in rows]
@@ -121,10 +120,10 @@ def _sum(condition: sa.ColumnElement[bool]) -> sa.ColumnElement[int]:
 
 
 def _distinct(condition: sa.ColumnElement[bool]) -> sa.ColumnElement[int]:
-    """How many complaints: the recipients that one of them names share its id."""
+    """The number of complaints: the events about several recipients of one share its id."""
     event = schema.event.c
-    told = sa.func.coalesce(event.feedback_id, event.mail_id, event.dedupe_key)
-    return sa.func.count(sa.distinct(sa.case((condition, told))))
+    complaint = sa.func.coalesce(event.feedback_id, event.mail_id, event.dedupe_key)
+    return sa.func.count(sa.distinct(sa.case((condition, complaint))))
 
 
 def _group(dialect: str, by: By) -> sa.ColumnElement[Any]:
@@ -144,14 +143,14 @@ def _group(dialect: str, by: By) -> sa.ColumnElement[Any]:
 
 
 def _domain(dialect: str, address: sa.Column[str]) -> sa.ColumnElement[str]:
-    """What stands after the last `@`."""
+    """The text after the last `@`."""
     if dialect == "mysql":
         return sa.func.substring_index(address, "@", -1)
     if dialect == "postgresql":
         return sa.func.substring(address, "[^@]*$")
-    # SQLite searches from the left only: what is cut off the right is all that is no `@`.
-    to_the_at = sa.func.rtrim(address, sa.func.replace(address, "@", ""))
-    return sa.func.substr(address, sa.func.length(to_the_at) + 1)
+    # SQLite searches from the left only: this cuts all characters but `@` off the right end.
+    up_to_at = sa.func.rtrim(address, sa.func.replace(address, "@", ""))
+    return sa.func.substr(address, sa.func.length(up_to_at) + 1)
 
 
 def _counts(row: sa.Row[Any]) -> Counts:

@@ -1,1 +1,1 @@
-"""Tells targets outside of the transaction."""
+"""Delivers verdicts to targets outside of the database."""

@@ -1,4 +1,4 @@
-"""Delivers the outbox beside the worker's loop: a slow target must not hold up the queue."""
+"""Delivers outbox entries in a thread beside the worker's loop, which a slow target can't delay."""
 
 import threading
 import time
@@ -18,34 +18,34 @@ from sesbounce.store.outbox import OutboxEntry
 
 _PAUSE_SECONDS = 1.0
 _LONGEST_PAUSE_SECONDS = 30.0
-# An entry that failed waits twice as long each time, an hour at most.
+# After each failed delivery an entry waits twice as long as before, at most an hour.
 _FIRST_RETRY_SECONDS = 2.0
 _LONGEST_RETRY_SECONDS = 3600.0
-# What is left then waits in the outbox for the next start.
+# Entries that are still due after this time wait in the outbox for the next start.
 _LAST_ROUNDS_SECONDS = 2.0
 
 log = structlog.get_logger()
 
 
 class Target(Protocol):
-    """Somebody outside of the transaction: another database, SES's own list, a webhook."""
+    """A receiver of verdicts outside of the database: another database, SES's list, a webhook."""
 
     name: str
 
     def deliver(self, entry: OutboxEntry) -> None:
-        """Tell the target; the relay may call this again with the same entry.
+        """Deliver an entry; the relay may deliver the same one more than once.
 
         Raises:
-            DeliveryError: the target was not told.
+            DeliveryError: the target has not got the entry.
         """
 
 
 class Deliveries(msgspec.Struct):
-    """What a round of deliveries did, in numbers of entries.
+    """The numbers of entries that a round delivered or not.
 
     Attributes:
         delivered: entries that their target has got.
-        failed: entries that their target has not got; by the problem.
+        failed: entries that their target has not got, by the problem.
     """
 
     delivered: int = 0
@@ -53,17 +53,17 @@ class Deliveries(msgspec.Struct):
 
 
 class Relay:
-    """Delivers to its targets what is due."""
+    """Delivers the due entries to its targets."""
 
     def __init__(
         self, engine: sa.Engine, targets: Iterable[Target], now: Callable[[], datetime]
     ) -> None:
-        """Make one.
+        """Make a relay, which the caller starts with `run`.
 
         Args:
             engine: the database with the outbox.
-            targets: whose entries to deliver.
-            now: the clock.
+            targets: the targets.
+            now: the clock; returns the current time, UTC.
         """
         self._engine = engine
         self._targets = sorted(targets, key=lambda target: target.name)
@@ -71,7 +71,7 @@ class Relay:
         self._stopping = threading.Event()
 
     def run(self) -> None:
-        """Deliver until `stop`, and then what is due at that moment, for two seconds."""
+        """Deliver until `stop`, and then for at most 2 seconds the entries that are still due."""
         failures = 0
         while self._targets and not self._stopping.is_set():
             try:
@@ -79,7 +79,7 @@ class Relay:
                 failures = 0
             except StoreError as error:
                 failures += 1
-                log.error("outbox unusable", problem=str(error))  # noqa: TRY400  no address in it
+                log.error("outbox unusable", problem=str(error))  # noqa: TRY400  it holds no address
                 self._stopping.wait(pause(failures, longest_seconds=_LONGEST_PAUSE_SECONDS))
                 continue
             if not delivered:
@@ -87,14 +87,14 @@ class Relay:
         self._last_rounds()
 
     def stop(self) -> None:
-        """Have `run` return soon."""
+        """Make `run` return soon."""
         self._stopping.set()
 
     def deliver(self, stopping: Callable[[], bool] = lambda: False) -> Deliveries:
-        """Deliver the entries that are due, a hundred a target at most.
+        """Deliver the entries that are due, at most 100 for each target.
 
         Args:
-            stopping: asked between two entries whether to leave the rest to a later round.
+            stopping: called before each entry; if it returns true, the round ends.
 
         Raises:
             StoreError: the database can't be used.
@@ -108,16 +108,16 @@ class Relay:
         return done
 
     def _deliver(self, target: Target, row: sa.Row[Any], done: Deliveries) -> bool:
-        """Deliver one entry; whether there is a point in going on with its target."""
+        """Deliver one entry; returns false if the target can't be reached at all."""
         if not outbox.claim(self._engine, row, self._now()):
-            return True  # another worker has it, or a newer one has taken its place
+            return True  # another worker has claimed it, or a newer entry has replaced it
         try:
             target.deliver(msgspec.json.decode(row.entry, type=OutboxEntry))
         except DeliveryError as error:
             failure = error
         except Exception as error:  # noqa: BLE001  it is counted and retried like any failure
-            # Its text may hold an address.
-            failure = DeliveryError(f"a fault of ours: {type(error).__name__}")
+            # The error's text may hold an address.
+            failure = DeliveryError(f"a bug of sesbounce: {type(error).__name__}")
         else:
             done.delivered += 1
             outbox.remove(self._engine, row, self._now())
@@ -136,7 +136,7 @@ class Relay:
             while self._round(lambda: time.monotonic() >= deadline).delivered:
                 pass
         except StoreError as error:
-            log.error("outbox unusable", problem=str(error))  # noqa: TRY400  no address in it
+            log.error("outbox unusable", problem=str(error))  # noqa: TRY400  it holds no address
 
     def _round(self, stopping: Callable[[], bool]) -> Deliveries:
         done = self.deliver(stopping)
@@ -148,11 +148,5 @@ class Relay:
 
 
 def _wait(attempts: int) -> timedelta:
-    """How long an entry waits that has failed so often before."""
-    return timedelta(
-        seconds=pause(
-            attempts + 1,
-            first_seconds=_FIRST_RETRY_SECONDS,
-            longest_seconds=_LONGEST_RETRY_SECONDS,
-        )
-    )
+    """How long an entry waits after its latest failure, if earlier attempts failed as well."""
+    return timedelta(seconds=pause(attempts + 1, _FIRST_RETRY_SECONDS, _LONGEST_RETRY_SECONDS))

@@ -1,4 +1,4 @@
-"""Whom the outbox can tell: another database, SES's own suppression list, a webhook."""
+"""The targets of the outbox: another database, SES's own suppression list, a webhook."""
 
 import hashlib
 import hmac
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
     from types_boto3_sesv2.client import SESV2Client
 
 _TIMEOUT_SECONDS = 5
-# HTTP statuses: from here on it has not been taken, and from there on nothing would be.
-_REFUSALS_FROM = 300
-_FAULTS_FROM = 500
+# HTTP statuses: from 300 on the endpoint has not accepted this entry, from 500 on it accepts none.
+_REJECTED_FROM = 300
+_FAILING_FROM = 500
 
 
 class OtherDatabase:
-    """The sender's tables in another database than sesbounce's own."""
+    """The sender's tables, if they are in another database than sesbounce's."""
 
     name = "database"
 
@@ -39,12 +39,12 @@ class OtherDatabase:
 
     @classmethod
     def open(cls, url: str, strike_off: StrikeOff) -> Self:
-        """The database at `url`, with the statements checked.
+        """Open the database at `url`, and check the statements there.
 
         Raises:
-            ConfigurationError: the URL is none.
+            ConfigurationError: the text is not a database URL.
             StoreError: the database can't be reached.
-            StrikeOffError: a statement does not fit it.
+            StrikeOffError: a statement does not fit the tables.
         """
         try:
             engine = open_database(url)
@@ -61,12 +61,8 @@ class OtherDatabase:
             stack.pop_all()
         return other
 
-    def close(self) -> None:
-        """Close its connections."""
-        self._engine.dispose()
-
     def deliver(self, entry: OutboxEntry) -> None:
-        """Run the statement in a transaction of its own."""
+        """Run the statements for the address in one transaction."""
         run = self._strike_off.strike_off if entry.suppressed else self._strike_off.restore
         try:
             with write(self._engine) as connection:
@@ -76,13 +72,17 @@ class OtherDatabase:
         if rejected:
             raise DeliveryError(next(iter(rejected.values())))
 
+    def close(self) -> None:
+        """Close the connections to the database."""
+        self._engine.dispose()
+
 
 class SesSuppressionList:
-    """The account's own suppression list in SES, so that SES does not even try.
+    """SES's suppression list of the account: SES does not attempt to send mail to its addresses.
 
-    Only what is suppressed for good is put there, and only that is taken off again: SES makes
-    entries of its own, and would answer each mail to one with a bounce that prolongs it.
-    It tells letter case apart, so the address goes there as SES wrote it.
+    sesbounce puts only suppressions without an end on the list, and removes only these: SES answers
+    each mail to an address on the list with a bounce, which would prolong a suppression for a time.
+    The list is case-sensitive, so the address goes there as SES wrote it.
     https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_PutSuppressedDestination.html
     """
 
@@ -93,12 +93,12 @@ class SesSuppressionList:
 
     @classmethod
     def open(cls) -> Self:
-        """The list of the account and region that boto3's settings name.
+        """Open the list of the account and region in boto3's settings.
 
         Raises:
-            ConfigurationError: the region is missing, or the endpoint is no URL.
+            ConfigurationError: the region is missing, or the endpoint is not a URL.
         """
-        # Adaptive: the client slows down by itself to what SES allows.
+        # Adaptive: the client itself limits its calls to the rate that SES allows.
         config = Config(
             retries={"mode": "adaptive", "total_max_attempts": 3},
             connect_timeout=_TIMEOUT_SECONDS,
@@ -107,7 +107,7 @@ class SesSuppressionList:
         return cls(open_client("sesv2", config))
 
     def deliver(self, entry: OutboxEntry) -> None:
-        """Put the address on the list, or take it off."""
+        """Put the address on the list, or remove it."""
         if not entry.for_good:
             return
         address = entry.parameters["original"]
@@ -121,7 +121,7 @@ class SesSuppressionList:
                 self._client.delete_suppressed_destination(EmailAddress=address)
         except ClientError as error:
             code = error.response["Error"]["Code"]
-            if code == "NotFoundException":  # it is off the list already
+            if code == "NotFoundException":  # the address is not on the list
                 return
             final = code == "BadRequestException"
             raise DeliveryError(
@@ -133,10 +133,10 @@ class SesSuppressionList:
 
 
 class Webhook:
-    """An HTTPS endpoint of the sender's, which gets a JSON object signed with a shared secret.
+    """An HTTPS endpoint of the sender, which gets a JSON object signed with a shared secret.
 
-    `X-Sesbounce-Signature: sha256=…` is the HMAC-SHA-256 of the body in hex. Any answer of
-    200 to 299 means that it has arrived.
+    `X-Sesbounce-Signature: sha256=…` is the HMAC-SHA-256 of the body in hex. An answer with a
+    status from 200 to 299 means that the endpoint has accepted the object.
     """
 
     name = "webhook"
@@ -147,7 +147,7 @@ class Webhook:
         self._pool = urllib3.PoolManager(timeout=_TIMEOUT_SECONDS, retries=False)
 
     def deliver(self, entry: OutboxEntry) -> None:
-        """Post it."""
+        """Send the object with POST."""
         action = "strike_off" if entry.suppressed else "restore"
         body = msgspec.json.encode({"action": action, **entry.parameters})
         signature = hmac.new(self._secret, body, hashlib.sha256).hexdigest()
@@ -162,6 +162,6 @@ class Webhook:
         except urllib3.exceptions.HTTPError as error:
             problem = f"it can't be reached: {type(error).__name__}"
             raise DeliveryError(problem, unreachable=True) from error
-        if answer.status >= _REFUSALS_FROM:
+        if answer.status >= _REJECTED_FROM:
             problem = f"it answers with HTTP status {answer.status}"
-            raise DeliveryError(problem, unreachable=answer.status >= _FAULTS_FROM)
+            raise DeliveryError(problem, unreachable=answer.status >= _FAILING_FROM)

@@ -1,1 +1,1 @@
-"""The database: schema, migrations, reading and recording."""
+"""The database: its schema and migrations, recording and reading."""

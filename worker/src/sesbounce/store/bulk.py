@@ -1,8 +1,8 @@
-"""Statements for many rows at once: compiled by SQLAlchemy, and run past it.
+"""Runs statements for many rows: SQLAlchemy compiles them, the driver gets the rows directly.
 
-What SQLAlchemy does for each value of each row costs several times what the database does with
-it. So a statement is compiled once for each kind of database, the values are converted a column
-at a time, by the types of the columns, and the driver gets the rows as tuples.
+SQLAlchemy's work for each value of each row costs several times the database's own work. So this
+module compiles a statement once for each kind of database, converts the values column by column
+as the columns' types say, and passes the rows to the driver as tuples.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -15,16 +15,15 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 
 Row = Sequence[Any]
-# Keys in one query.
-_KEYS = 1000
+KEYS_PER_QUERY = 1000
 
 
 class Positional(NamedTuple):
-    """A statement for one kind of database, whose values are bound by their places.
+    """A statement for one kind of database, with placeholders bound by position.
 
     Attributes:
-        sql: as the driver takes it.
-        names: of its values, in their order.
+        sql: the text that the driver executes.
+        names: the names of its parameters, in the order of the placeholders.
     """
 
     sql: str
@@ -33,36 +32,41 @@ class Positional(NamedTuple):
 
 @lru_cache(maxsize=64)
 def positional(statement: sa.ClauseElement, dialect: sa.Dialect) -> Positional:
-    """Compile a statement for values in tuples, which is what drivers take fastest."""
+    """Compile a statement for values in tuples, which drivers process fastest."""
     kind: Any = type(dialect)
     by_place = kind(paramstyle="qmark" if dialect.name == "sqlite" else "format")
     compiled: Any = statement.compile(dialect=by_place)
     return Positional(str(compiled), compiled.positiontup)
 
 
+def chunks(keys: Sequence[str]) -> Iterator[Sequence[str]]:
+    """Split keys into the chunks that one query each looks up."""
+    return (keys[i : i + KEYS_PER_QUERY] for i in range(0, len(keys), KEYS_PER_QUERY))
+
+
 class Insert:
-    """Inserts rows into a table, in the order of the key: two workers never dead-lock.
+    """Inserts rows into a table in the order of their keys, so that two workers never deadlock.
 
     Attributes:
-        columns: what a row consists of: the table's columns, but for the number that it gets.
+        columns: the columns that a row has values for: all but an autoincrement column.
     """
 
     def __init__(
         self, table: sa.Table, key: str, *, latest: str | None = None, replace: Sequence[str] = ()
     ) -> None:
-        """Say what becomes of a row whose key is there.
+        """Define the statement; by default it skips a row whose key is in the table already.
 
         Args:
-            table: where to.
-            key: the column that tells rows apart.
-            latest: the one column of which the later time is kept.
-            replace: the columns that get the new values.
+            table: the table.
+            key: a unique column.
+            latest: a column of times; if the key exists, the row keeps the later of both times.
+            replace: columns; if the key exists, the row gets the new values of these.
         """
         self.columns = [c.name for c in table.columns if c is not table.autoincrement_column]
         self._table = table
         self._key = key
         self._latest = latest
-        self._replaced = replace
+        self._replace = replace
         self._by_key = itemgetter(self.columns.index(key))
         self._compiled: dict[str, _Compiled] = {}
 
@@ -71,7 +75,7 @@ class Insert:
 
         Args:
             connection: the caller's transaction.
-            rows: one for each key, with a value for each of `columns`.
+            rows: at most one for each key, with a value for each of `columns`.
         """
         ordered = sorted(rows, key=self._by_key)
         if not ordered:
@@ -89,7 +93,7 @@ class Insert:
             statement = statement.from_select(self.columns, self._unnested())
         else:
             statement = statement.values(dict.fromkeys(self.columns))
-        # Inline: whose number a row has got is not asked.
+        # Inline: the statement does not return the autoincrement column's new values.
         sql = positional(statement.inline(), dialect).sql
         types = [self._table.c[name].type.dialect_impl(dialect) for name in self.columns]
         converters: list[tuple[int, Callable[[Any], Any]]] = [
@@ -97,15 +101,15 @@ class Insert:
             for place, kind in enumerate(types)
             if (convert := kind.bind_processor(dialect))
         ]
-        # Of lists, psycopg makes text in ten times the time of its binary form.
+        # psycopg needs ten times as long to send a list as text than in its binary form.
         return _Compiled(sql.replace("%s::", "%b::"), converters, by_column)
 
     def _unnested(self) -> sa.Select[Any]:
-        """Rows, of a list for each column: to PostgreSQL, many rows are one of these."""
+        """Select the rows from one array for each column: PostgreSQL's way to pass many rows."""
         lists = []
         for name in self.columns:
             kind = self._table.c[name].type
-            # A cast to text of so many characters would cut it; the column rejects what is longer.
+            # A cast to VARCHAR(n) would cut the text; the column itself rejects a longer one.
             plain = kind.impl_instance if isinstance(kind, sa.TypeDecorator) else kind
             wide = sa.Text() if isinstance(plain, sa.String) else kind
             lists.append(sa.bindparam(name, type_=postgresql.ARRAY(wide)))
@@ -119,30 +123,30 @@ class Insert:
             return statement.on_conflict_do_update(
                 index_elements=[self._key], set_={self._latest: later}, where=column < later
             )
-        if self._replaced:
+        if self._replace:
             return statement.on_conflict_do_update(
                 index_elements=[self._key],
-                set_={name: statement.excluded[name] for name in self._replaced},
+                set_={name: statement.excluded[name] for name in self._replace},
             )
         return statement.on_conflict_do_nothing(index_elements=[self._key])
 
     def _on_mysql(self) -> sa.Insert:
         statement = mysql.insert(self._table)
-        kept: dict[str, Any] = {name: statement.inserted[name] for name in self._replaced}
+        values: dict[str, Any] = {name: statement.inserted[name] for name in self._replace}
         if self._latest:
             column = self._table.c[self._latest]
-            kept[self._latest] = sa.func.greatest(column, statement.inserted[self._latest])
-        # Not INSERT IGNORE, which would also cut values that do not fit.
-        return statement.on_duplicate_key_update(kept or {self._key: self._table.c[self._key]})
+            values[self._latest] = sa.func.greatest(column, statement.inserted[self._latest])
+        # Not INSERT IGNORE, which would also cut values that do not fit their columns.
+        return statement.on_duplicate_key_update(values or {self._key: self._table.c[self._key]})
 
 
 class _Compiled(msgspec.Struct, frozen=True):
-    """A statement for one kind of database.
+    """An insert statement for one kind of database.
 
     Attributes:
-        sql: with placeholders by position.
-        converters: of the columns, by their place, that the driver does not take as they are.
-        by_column: whether it takes a list for each column, and not a tuple for each row.
+        sql: the text, with placeholders by position.
+        converters: position and converter of each column whose values need a conversion.
+        by_column: whether the driver gets a list for each column instead of a tuple for each row.
     """
 
     sql: str
@@ -150,7 +154,7 @@ class _Compiled(msgspec.Struct, frozen=True):
     by_column: bool
 
     def parameters(self, rows: Sequence[Row]) -> Any:
-        """The rows as the driver takes them."""
+        """Convert the rows to the parameters of the statement."""
         columns: list[Iterable[Any]] = list(zip(*rows, strict=True))
         for place, convert in self.converters:
             columns[place] = map(convert, columns[place])
@@ -158,29 +162,31 @@ class _Compiled(msgspec.Struct, frozen=True):
 
 
 class Find:
-    """Finds rows by their keys.
+    """Selects rows by their keys.
 
-    The statement has one text whatever the number of keys, where the database can: it is
-    compiled but once.
+    On SQLite and PostgreSQL the statement has one parameter for all keys, so that SQLAlchemy
+    compiles it once, whatever the number of keys.
     """
 
     def __init__(self, query: sa.Select[Any], key: sa.Column[str]) -> None:
-        """Say what is wanted of rows that have one of the keys in their column `key`."""
+        """Define the query; `key` is the column that is compared with the keys."""
         self._query = query.order_by(key)
         self._key = key
         self._queries: dict[str, sa.Select[Any]] = {}
 
     def __call__(self, connection: sa.Connection, keys: Sequence[str]) -> Iterator[sa.Row[Any]]:
-        """The rows, in the order of their keys if that is how these are given."""
-        name = connection.dialect.name
-        query = self._queries.get(name)
+        """Yield the rows; in the order of the keys, if these are sorted."""
+        for chunk in chunks(keys):
+            yield from self.at_once(connection, chunk)
+
+    def at_once(self, connection: sa.Connection, keys: Sequence[str]) -> sa.CursorResult[Any]:
+        """Select the rows in a single query, sorted by key."""
+        dialect = connection.dialect.name
+        query = self._queries.get(dialect)
         if query is None:
-            query = self._queries[name] = self._query.where(_among(self._key, name))
-        for start in range(0, len(keys), _KEYS):
-            some: Any = keys[start : start + _KEYS]
-            if name == "sqlite":
-                some = msgspec.json.encode(some).decode()
-            yield from connection.execute(query, {"keys": some})
+            query = self._queries[dialect] = self._query.where(_among(self._key, dialect))
+        value = msgspec.json.encode(keys).decode() if dialect == "sqlite" else keys
+        return connection.execute(query, {"keys": value})
 
 
 def _among(column: sa.Column[str], dialect: str) -> sa.ColumnElement[bool]:
@@ -189,8 +195,8 @@ def _among(column: sa.Column[str], dialect: str) -> sa.ColumnElement[bool]:
         listed = sa.func.json_each(sa.bindparam("keys", type_=sa.String))
         return column.in_(sa.select(listed.table_valued("value").c.value))
     if dialect == "postgresql":
-        # Not `= ANY`: where that has no index, or a plan that takes it for small, each row is
-        # compared with each key.
+        # Not `= ANY`: without an index, or with a plan for few keys, PostgreSQL would compare
+        # each row with each key.
         several = sa.func.unnest(sa.bindparam("keys", type_=postgresql.ARRAY(sa.String)))
         return column.in_(sa.select(several.column_valued("key")))
     return column.in_(sa.bindparam("keys", expanding=True, type_=sa.String))

@@ -12,16 +12,16 @@ from sesbounce.feedback.address import MAX_LENGTH
 
 
 class UtcDateTime(sa.TypeDecorator[datetime]):
-    """A moment, to the microsecond.
+    """A time with an offset, to the microsecond.
 
-    PostgreSQL keeps it as `timestamptz`, the others in UTC without an offset.
+    PostgreSQL stores it as `timestamptz`, the others store UTC without an offset.
     """
 
     impl = sa.DateTime
     cache_ok = True
 
     def load_dialect_impl(self, dialect: sa.Dialect) -> Any:
-        """What the database calls it."""
+        """The database's type."""
         if dialect.name == "postgresql":
             return dialect.type_descriptor(sa.DateTime(timezone=True))
         if dialect.name == "mysql":
@@ -29,13 +29,13 @@ class UtcDateTime(sa.TypeDecorator[datetime]):
         return dialect.type_descriptor(sa.DateTime())
 
     def bind_processor(self, dialect: sa.Dialect) -> Callable[[Any], Any] | None:
-        """To the database: UTC. All at once, not in SQLAlchemy's several steps a value."""
+        """Convert to UTC for the database, in one step instead of SQLAlchemy's several."""
         if dialect.name == "postgresql":
             return None
         return _as_text if dialect.name == "sqlite" else _without_offset
 
     def result_processor(self, dialect: sa.Dialect, coltype: Any) -> Callable[[Any], Any]:
-        """From the database: UTC, aware."""
+        """Convert the database's value to a time with the offset UTC."""
         del coltype
         if dialect.name == "postgresql":
             return _in_utc
@@ -43,43 +43,46 @@ class UtcDateTime(sa.TypeDecorator[datetime]):
 
 
 class Words(sa.TypeDecorator[str]):
-    """Text that others wrote, of up to 16 MiB. PostgreSQL takes no NUL; nobody misses one."""
+    """Text from outside, up to 16 MiB. NUL is replaced, because PostgreSQL rejects it."""
 
     impl = sa.Text
     cache_ok = True
 
     def load_dialect_impl(self, dialect: sa.Dialect) -> Any:
-        """What the database calls it: MySQL's `TEXT` ends at 64 KiB."""
+        """The database's type.
+
+        MySQL's `TEXT` would end at 64 KiB; PostgreSQL's `VARCHAR` without a length has no limit.
+        """
         if dialect.name == "mysql":
             return dialect.type_descriptor(mysql.MEDIUMTEXT(collation="utf8mb4_bin"))
-        return dialect.type_descriptor(sa.Text())
+        return dialect.type_descriptor(sa.String() if dialect.name == "postgresql" else sa.Text())
 
     def bind_processor(self, dialect: sa.Dialect) -> Callable[[Any], Any]:
-        """To the database."""
+        """Replace NUL for the database."""
         del dialect
         return _without_nul
 
 
 class Key(Words):
-    """The key of an address: compared byte by byte, whatever the database's collation."""
+    """The key of an address, which each database compares byte by byte, whatever its collation."""
 
     cache_ok = True
 
     def load_dialect_impl(self, dialect: sa.Dialect) -> Any:
-        """What the database calls it."""
+        """The database's type."""
         if dialect.name == "mysql":
             return dialect.type_descriptor(mysql.VARCHAR(MAX_LENGTH, collation="utf8mb4_bin"))
         return dialect.type_descriptor(sa.String(MAX_LENGTH))
 
 
 class _Word(sa.TypeDecorator[str]):
-    """A word of our own lists, whose members are text and more than text."""
+    """A member of one of our enumerations, such as `Kind`."""
 
     impl = sa.String
     cache_ok = True
 
     def bind_processor(self, dialect: sa.Dialect) -> Callable[[Any], Any]:
-        """To the database: drivers are quicker with what is text and no more."""
+        """Convert to plain `str`, which drivers process faster than a member of a `StrEnum`."""
         del dialect
         return _as_word
 
@@ -88,9 +91,9 @@ def _without_offset(value: datetime | None) -> datetime | None:
     return value and value.astimezone(UTC).replace(tzinfo=None)
 
 
-@lru_cache(4096)  # a batch says the same times in several rows
+@lru_cache(4096)  # a batch has the same times in several rows
 def _as_text(value: datetime | None) -> str | None:
-    # As SQLAlchemy writes and reads them: to the microsecond, without the offset.
+    # The format that SQLAlchemy writes and reads: to the microsecond, without the offset.
     return value.astimezone(UTC).isoformat(" ", "microseconds")[:26] if value else None
 
 

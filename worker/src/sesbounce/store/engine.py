@@ -1,4 +1,4 @@
-"""Opens the database: the engine, and what each kind of database needs to be dependable."""
+"""Opens the database, with the settings that each kind of database needs to be dependable."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError,
 
 from sesbounce.errors import ConfigurationError, ConflictError, RowError, StoreError
 
-# How long a writer waits for another one, in seconds, unless the URL says `?timeout=`.
+# How long a writer waits for SQLite's write lock, in seconds, unless the URL says `?timeout=`.
 _LOCK_TIMEOUT_SECONDS = "30"
 _WRITE = "sesbounce_write"
 
@@ -26,13 +26,14 @@ _DRIVERS = {
     "mariadb": "mysql+pymysql",
     "mariadb+pymysql": "mysql+pymysql",
 }
-# Parameters are addresses: they stay out of error messages and so out of logs.
+# Parameters hold addresses: SQLAlchemy keeps them out of error messages, and so out of logs.
 _OPTIONS: dict[str, Any] = {"hide_parameters": True}
-# Rows are locked one by one before they are changed; MySQL's own default would lock the gaps
-# between them as well, and have the workers dead-lock.
+# The store locks rows one by one before it changes them. MySQL's default isolation level would
+# lock the gaps between them as well, and the workers would deadlock.
 _ISOLATION: dict[str, Any] = {"isolation_level": "READ COMMITTED"}
-# A server that has vanished without a word is noticed after about half a minute, not hours. What
-# the URL says itself holds. (libpq: "Connection control functions"; seconds, and milliseconds.)
+# With these a client notices after about half a minute, not hours, that a server has vanished.
+# Values in the URL take precedence. (libpq: "Connection control functions"; seconds, except for
+# tcp_user_timeout, which is in milliseconds.)
 _TIMEOUTS = {
     "postgresql+psycopg": {
         "connect_timeout": "10",
@@ -46,15 +47,17 @@ _TIMEOUTS = {
 
 
 def open_database(url: str, *, read_only: bool = False) -> sa.Engine:
-    """An engine for the database at `url`; nothing is connected yet.
+    """Make an engine for the database at `url`; it opens no connection yet.
+
+    The caller disposes of the engine.
 
     Args:
         url: a database URL of SQLAlchemy; the driver may be left out.
-        read_only: for those who only ask: neither make a file nor change its settings.
+        read_only: neither create an SQLite file nor change its settings.
 
     Raises:
-        ConfigurationError: the URL is none, or names a database that is not supported.
-        StoreError: the SQLite file is not there; or, to write, not even its folder.
+        ConfigurationError: the text is not a database URL, or the database is not supported.
+        StoreError: the SQLite file (if `read_only`) or its folder does not exist.
     """
     try:
         parsed = sa.make_url(url)
@@ -82,10 +85,10 @@ def _open_sqlite(url: sa.URL, *, read_only: bool) -> sa.Engine:
     if read_only and url.database and not Path(url.database).exists():
         raise StoreError(
             f"there is no database {url.database} yet: set SESBOUNCE_DATABASE_URL to the "
-            "worker's, or let `sesbounce run` make it"
+            "worker's database, or start `sesbounce run`, which creates it"
         )
     if not read_only:
-        _demand_folder(url.database)
+        _check_folder(url.database)
     timeout = {"timeout": _LOCK_TIMEOUT_SECONDS}
     engine = sa.create_engine(url.update_query_dict(timeout | dict(url.query)), **_OPTIONS)
     sa.event.listen(engine, "connect", _take_over_transactions)
@@ -95,34 +98,34 @@ def _open_sqlite(url: sa.URL, *, read_only: bool) -> sa.Engine:
     return engine
 
 
-def _demand_folder(database: str | None) -> None:
-    # SQLite makes the file, but would say of a folder only that it is "unable to open". What
-    # begins with `file:` is a URI, which SQLite alone reads.
+def _check_folder(database: str | None) -> None:
+    # SQLite creates the file, but not its folder: it would only report "unable to open". A name
+    # that begins with `file:` is a URI, which SQLite alone can read.
     if database and not database.startswith("file:") and not Path(database).parent.is_dir():
         raise StoreError(
-            f"there is no folder {Path(database).parent} for the database: make it, or set "
-            "SESBOUNCE_DATABASE_URL to another"
+            f"there is no folder {Path(database).parent} for the database: create it, or set "
+            "SESBOUNCE_DATABASE_URL to another path"
         )
 
 
 @contextmanager
 def write(engine: sa.Engine) -> Iterator[sa.Connection]:
-    """A connection in a transaction that will write; committed at the end of the block."""
+    """Open a connection and a transaction that writes; the end of the block commits it."""
     with engine.execution_options(**{_WRITE: True}).begin() as connection:
         yield connection
 
 
 @contextmanager
-def translated(what: str, hint: str = "") -> Iterator[None]:
-    """Turn the database's errors into those of sesbounce: a row's own fault, or everybody's.
+def translated(problem: str, hint: str = "") -> Iterator[None]:
+    """Translate the database's errors in the block into those of sesbounce.
 
     Args:
-        what: what was not done; the error begins with it.
-        hint: what to do; the error ends with it.
+        problem: what could not be done; the error message begins with it.
+        hint: what to do about it; the error message ends with it.
 
     Raises:
-        RowError: the database rejected the values of a row.
-        ConflictError: another writer was in the way.
+        RowError: the database rejected the values of a row, and would accept other values.
+        ConflictError: the transaction conflicted with another writer's.
         StoreError: the database can't be used.
     """
     try:
@@ -133,71 +136,71 @@ def translated(what: str, hint: str = "") -> Iterator[None]:
             kind = RowError
         elif is_conflict(error):
             kind = ConflictError
-        raise kind(f"{what}: {cause(error)}{f'. {hint}' if hint else ''}") from error
+        raise kind(f"{problem}: {cause(error)}{f'. {hint}' if hint else ''}") from error
 
 
-def answering(what: str) -> AbstractContextManager[None]:
-    """`translated` for commands that only ask, whose database is easily the wrong one."""
-    return translated(what, "Is SESBOUNCE_DATABASE_URL the worker's database?")
+def answering(problem: str) -> AbstractContextManager[None]:
+    """`translated` for commands that only read, with a hint that the URL may be the wrong one."""
+    return translated(problem, "Is SESBOUNCE_DATABASE_URL the worker's database?")
 
 
 def cause(error: SQLAlchemyError) -> str:
-    """The database's own words, without statement and parameters.
+    """The database's error message, without the statement, its parameters and addresses.
 
-    The first line alone: in the others PostgreSQL quotes the values of a row. MySQL quotes
-    some in the first, so that whatever looks like an address is left out.
+    Only the first line is kept: PostgreSQL quotes the values of a row in the others. MySQL quotes
+    some of them in the first line, so each word with an `@` is replaced by `…`.
     """
     first = str(getattr(error, "orig", None) or error).partition("\n")[0]
     return " ".join("…" if "@" in word else word for word in first.split(" "))
 
 
 def is_conflict(error: SQLAlchemyError) -> bool:
-    """Whether the database gave way to another writer: the same may succeed at once.
+    """Whether the transaction conflicted with another writer's, so that a retry may succeed.
 
     PostgreSQL: serialization_failure, deadlock_detected; MySQL: lock wait timeout, deadlock, and
-    a savepoint that is not there, for a deadlock has taken it along.
+    a missing savepoint, because a deadlock has rolled it back.
     """
     return not _codes(error).isdisjoint({"40001", "40P01", 1205, 1213, 1305})
 
 
 def is_row_fault(error: SQLAlchemyError) -> bool:
-    """Whether the database rejected the values of a row, and would take others.
+    """Whether the database rejected the values of a row, and would accept other values.
 
-    Some of that the drivers do not call by its name. PostgreSQL: a trigger's RAISE; MySQL: a
-    trigger's SIGNAL, a CHECK, values that fit no column of their type; MariaDB: a CHECK.
+    For some of these errors drivers have no class of their own. PostgreSQL: a trigger's RAISE;
+    MySQL: a trigger's SIGNAL, a CHECK, values that do not fit the column's type; MariaDB: a CHECK.
     """
-    named = isinstance(error, IntegrityError | DataError)
-    return named or not _codes(error).isdisjoint({"P0001", 1292, 1365, 1411, 1644, 3819, 4025})
+    has_class = isinstance(error, IntegrityError | DataError)
+    return has_class or not _codes(error).isdisjoint({"P0001", 1292, 1365, 1411, 1644, 3819, 4025})
 
 
 def _codes(error: SQLAlchemyError) -> set[object]:
-    """The SQLSTATE and MySQL's error number, as far as the driver tells."""
+    """The SQLSTATE and MySQL's error number, if the driver reports them."""
     cause = error.orig if isinstance(error, DBAPIError) else None
     number = cause.args[0] if cause and cause.args else None
     return {getattr(cause, "sqlstate", None), number}
 
 
 def _take_over_transactions(connection: sqlite3.Connection, _record: object) -> None:
-    # SQLAlchemy, not the driver, begins the transactions: see _on_begin.
+    # SQLAlchemy begins the transactions, not the driver: see _on_begin.
     connection.isolation_level = None
 
 
 def _make_durable(connection: sqlite3.Connection, _record: object) -> None:
     cursor = connection.cursor()
     cursor.execute("PRAGMA journal_mode = WAL")
-    # A message is deleted from the queue on the strength of a commit: in WAL mode only FULL
-    # makes a commit outlive a power failure.
+    # The worker deletes a message from the queue once its transaction is committed. In WAL mode
+    # a commit survives a power failure only with FULL.
     cursor.execute("PRAGMA synchronous = FULL")
-    # A batch changes a page here and there of a large database, some of them in every batch.
-    # These are read but once with room to keep them, and brought into the database's file
-    # but once in many batches: 32 MB of memory, and as much of a log.
+    # A batch changes scattered pages of a large database, and many batches change the same ones.
+    # With 32 MB of cache SQLite reads such a page once; with a log of 32 MB it copies the page
+    # into the database's file once in many batches.
     cursor.execute("PRAGMA cache_size = -32768")
     cursor.execute("PRAGMA wal_autocheckpoint = 8192")
     cursor.close()
 
 
 def _on_begin(connection: sa.Connection) -> None:
-    # A transaction that reads before it writes would fail, not wait, if another one wrote in
-    # between; taking the write lock at once makes it wait.
+    # If another transaction wrote after this one's first read, this one's first write would fail
+    # instead of waiting. A transaction that takes the write lock at its beginning waits.
     writes = connection.get_execution_options().get(_WRITE, False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

@@ -1,10 +1,8 @@
-"""Recognises addresses that were forgotten, so that nothing brings them back into the tables.
+"""Recognises addresses that were forgotten, so that no message brings them back into the tables.
 
-A row of the table of addresses stands for the hash keys: it is called `HMAC-SHA256:`, which is
-no address and no hash, and names the keys under which addresses were forgotten, by what tells
-them apart. Whoever looks an address up reads it in the same query, and so learns that a key is
-missing. It is a lock as well: whoever writes holds it together with all others who write,
-whoever forgets holds it alone, so that no batch is recorded as if it did not know.
+The row of the hash keys (see `sesbounce.store.addresses`) is a lock as well. Each transaction that
+writes shares it; a transaction that forgets an address holds it exclusively. So no batch is
+recorded that does not know of an address forgotten in the meantime.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,13 +10,13 @@ from collections.abc import Iterable, Mapping, Sequence
 import sqlalchemy as sa
 
 from sesbounce.feedback.recording import Recording
-from sesbounce.privacy.keyed_hash import PREFIX, Hash, HashKeys
+from sesbounce.privacy.keyed_hash import Hash, HashKeys
 from sesbounce.privacy.mentions import addresses_in
 from sesbounce.privacy.pseudonymise import pseudonymise_recording
 from sesbounce.store import schema
+from sesbounce.store.addresses import HASH_KEYS, FindAddresses
 from sesbounce.store.bulk import Insert
 
-HASH_KEYS = PREFIX
 _ROW = {
     "address": HASH_KEYS,
     "state": "{}",
@@ -27,34 +25,36 @@ _ROW = {
     "struck_off": False,
 }
 _insert = Insert(schema.address, "address")
-_CHUNK = 1000
+_find = FindAddresses([])
 
 
 def make_row(connection: sa.Connection) -> None:
-    """Have the row, as a lock at least; the keys in it stay as they are."""
+    """Insert the row of the hash keys; if it exists, it stays as it is."""
     _insert(connection, [[_ROW.get(name) for name in _insert.columns]])
 
 
 def checks(connection: sa.Connection) -> str:
-    """What tells the keys in use from others; empty where nobody has been forgotten."""
-    table = schema.address
-    query = sa.select(table.c.original).where(table.c.address == HASH_KEYS)
-    return connection.scalar(query) or ""
+    """The checks of the hash keys in use, separated by commas; empty if no address is forgotten."""
+    return connection.scalar(_select_checks()) or ""
 
 
-def hold(connection: sa.Connection, keys: HashKeys, *, alone: bool = False) -> None:
-    """Hold off those who forget until the transaction ends; `alone`: all who write as well.
+def lock(connection: sa.Connection, keys: HashKeys, *, exclusive: bool = False) -> None:
+    """Lock the row of the hash keys until the transaction ends.
+
+    Args:
+        connection: the caller's transaction.
+        keys: the hash keys of this process.
+        exclusive: wait for all other writers; by default only for one that forgets an address.
 
     Raises:
-        ConfigurationError: addresses were forgotten under a key that is not here.
+        ConfigurationError: addresses were forgotten under a hash key that is missing here.
     """
-    table = schema.address
-    query = sa.select(table.c.original).where(table.c.address == HASH_KEYS)
-    keys.require(connection.scalar(query.with_for_update(read=not alone)) or "")
+    query = _select_checks().with_for_update(read=not exclusive)
+    keys.require(connection.scalar(query) or "")
 
 
 def use_newest(connection: sa.Connection, keys: HashKeys) -> None:
-    """Note that an address is being forgotten under the newest key."""
+    """Record that an address is being forgotten under the newest key."""
     known = [check for check in checks(connection).split(",") if check]
     newest = keys.checks[0]
     if newest not in known:
@@ -68,44 +68,48 @@ def use_newest(connection: sa.Connection, keys: HashKeys) -> None:
 def forgotten_among(
     connection: sa.Connection, keys: HashKeys, addresses: Iterable[str]
 ) -> dict[str, Hash]:
-    """Those of the addresses that were forgotten, and what each is called now."""
-    names = {hashed.pseudonym: (a, hashed) for a in addresses for hashed in keys.hashes(a)}
-    column = schema.address.c.address
-    ordered = sorted(names)
-    return dict(
-        names[name]
-        for chunk in (ordered[i : i + _CHUNK] for i in range(0, len(ordered), _CHUNK))
-        for name in connection.scalars(sa.select(column).where(column.in_(chunk)))
-    )
+    """The addresses that were forgotten, each with the hash under which it has a row."""
+    found = _find(connection, addresses, keys, forgotten_only=True)
+    return {
+        address: hashed
+        for address, row in found
+        for hashed in keys.hashes(address)
+        if hashed.pseudonym == row.address
+    }
 
 
 def hide(
     connection: sa.Connection, keys: HashKeys, recordings: Sequence[Recording]
 ) -> tuple[Sequence[Recording], Mapping[str, str]]:
-    """Take the forgotten addresses out of recordings.
+    """Replace the forgotten addresses in recordings by their hashes.
 
     Returns:
-        The recordings, and the address behind each hash in them, for the sender's own tables
-        alone.
+        The recordings, and the address behind each hash in them, which only the sender's own
+        tables may get.
     """
     if not keys:
         return recordings, {}
-    named = [
+    mentioned = [
         {event.address for event in recording.events} | addresses_in(_text(recording))
         for recording in recordings
     ]
-    found = forgotten_among(connection, keys, set().union(*named))
+    found = forgotten_among(connection, keys, set().union(*mentioned))
     if not found:
         return recordings, {}
     hidden = []
-    for recording, addresses in zip(recordings, named, strict=True):
+    for recording, addresses in zip(recordings, mentioned, strict=True):
         concerned = {a: found[a] for a in addresses if a in found}
         hidden.append(pseudonymise_recording(recording, concerned) if concerned else recording)
     return hidden, {hashed.pseudonym: address for address, hashed in found.items()}
 
 
+def _select_checks() -> sa.Select[tuple[str]]:
+    table = schema.address
+    return sa.select(table.c.original).where(table.c.address == HASH_KEYS)
+
+
 def _text(recording: Recording) -> str:
-    """What was said: the payload, or the notes of a person's decision."""
+    """The text in which addresses may be mentioned: the payload, or the notes of decisions."""
     if recording.message:
         return recording.message.payload.decode()
     return "\n".join(event.diagnostic or "" for event in recording.events)

@@ -1,4 +1,4 @@
-"""Reads the whole list of suppressed addresses, and which events are known, from the database."""
+"""Reads suppressed addresses and known events from the database in bulk."""
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
@@ -12,18 +12,19 @@ from sesbounce.feedback.reason import Effect, Reason
 from sesbounce.policy.state import State
 from sesbounce.policy.suppressed import Suppressed, strike_text
 from sesbounce.privacy.keyed_hash import NO_KEYS, HashKeys, is_forgotten
-from sesbounce.store import forgotten, schema
+from sesbounce.store import schema
+from sesbounce.store.addresses import FindAddresses
 from sesbounce.store.bulk import Find
 from sesbounce.store.engine import answering
 
-_CHUNK = 1000
+_ROWS_IN_MEMORY = 1000
 _decode_state = msgspec.json.Decoder(State).decode
 
 
 def suppressed_rows(engine: sa.Engine, now: datetime) -> Iterator[Suppressed]:
-    """All addresses that must not be mailed at this moment, by address; never all in memory.
+    """Yield all addresses that must not be mailed at this time, sorted; few are in memory at once.
 
-    Those that were forgotten are left out: nobody else could do anything with their hashes.
+    Forgotten addresses are left out, because their hashes are of no use outside of the database.
 
     Raises:
         StoreError: the database can't answer.
@@ -31,7 +32,7 @@ def suppressed_rows(engine: sa.Engine, now: datetime) -> Iterator[Suppressed]:
     table = schema.address
     query = sa.select(table).where(schema.suppressed_at(now)).order_by(table.c.address)
     with answering("the list was not read"), engine.connect() as connection:
-        for row in connection.execution_options(yield_per=_CHUNK).execute(query):
+        for row in connection.execution_options(yield_per=_ROWS_IN_MEMORY).execute(query):
             if not is_forgotten(row.address):
                 yield _suppressed(row)
 
@@ -39,26 +40,21 @@ def suppressed_rows(engine: sa.Engine, now: datetime) -> Iterator[Suppressed]:
 def suppressed_among(
     engine: sa.Engine, keys: Iterable[str], now: datetime, hash_keys: HashKeys = NO_KEYS
 ) -> dict[str, tuple[str, str]]:
-    """Which of these keys must not be mailed at this moment: the reason and the why of each.
+    """The suppressed ones of these addresses at this time: reason and `why` by key.
 
     Raises:
         StoreError: the database can't answer.
-        ConfigurationError: addresses were forgotten under a hash key that is not here.
+        ConfigurationError: addresses were forgotten under a hash key that is missing here.
     """
     table = schema.address
-    query = sa.select(table.c.address, table.c.reason, table.c.why)
-    find = Find(query.where(schema.suppressed_at(now)), table.c.address)
-    names = {key: key for key in keys}
-    if hash_keys:
-        names |= {hashed.pseudonym: key for key in names for hashed in hash_keys.hashes(key)}
+    find = FindAddresses([table.c.reason, table.c.why], schema.suppressed_at(now))
     with answering("the addresses were not looked up"), engine.connect() as connection:
-        hash_keys.require(forgotten.checks(connection))
-        found = find(connection, sorted(names))
-        return {names[row.address]: (row.reason, row.why) for row in found}
+        found = find(connection, keys, hash_keys)
+        return {key: (row.reason, row.why) for key, row in found}
 
 
 def known_events(engine: sa.Engine, dedupe_keys: Iterable[str]) -> set[str]:
-    """Which of these events are recorded.
+    """The dedupe keys among these whose events are recorded.
 
     Raises:
         StoreError: the database can't answer.
@@ -71,7 +67,7 @@ def known_events(engine: sa.Engine, dedupe_keys: Iterable[str]) -> set[str]:
 
 def _suppressed(row: sa.Row[Any]) -> Suppressed:
     reason = Reason(row.reason)
-    # What SES did not attempt has a term of its own; all else that runs out rests on strikes.
+    # A suppression with an end rests on strikes, unless SES did not attempt to send the mail.
     strikes = row.suppressed_until is not None and reason.effect is not Effect.NOT_ATTEMPTED
     return Suppressed(
         address=row.address,

@@ -1,6 +1,6 @@
-"""Answers questions from the database: may this address be mailed, and why not?"""
+"""Looks up in the database whether addresses may be mailed, and why not."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -12,19 +12,19 @@ from sesbounce.feedback.address import Address, parse
 from sesbounce.policy.verdict import Verdict
 from sesbounce.privacy.keyed_hash import NO_KEYS, HashKeys
 from sesbounce.store import schema
+from sesbounce.store.addresses import FindAddresses, names_of
 from sesbounce.store.engine import answering
-from sesbounce.store.forgotten import HASH_KEYS
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """Whether one address may be mailed at the moment that was asked for.
+    """Whether one address may be mailed at a time.
 
     Attributes:
-        address: the key under which the address is remembered.
-        may_mail: yes or no.
-        reason: why not.
-        since: since when.
-        until: until when; None for good.
+        address: the key of the address.
+        may_mail: whether it may be mailed.
+        reason: the reason of the suppression; None if it may be mailed.
+        since: when the suppression began, UTC; None if it may be mailed.
+        until: when the suppression ends, UTC; None if it has no end.
         why: the verdict in one sentence.
     """
 
@@ -37,7 +37,7 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 class EventRow(msgspec.Struct, frozen=True):
-    """One recorded event about an address, as `why` shows it."""
+    """One recorded event about an address; the columns of the table of events."""
 
     occurred_at: datetime
     kind: str
@@ -53,14 +53,14 @@ class EventRow(msgspec.Struct, frozen=True):
 
 
 class Filter(msgspec.Struct, frozen=True, kw_only=True):
-    """Which suppressed addresses are wanted.
+    """Selects among the suppressed addresses.
 
     Attributes:
-        reason: only those suppressed for this reason.
-        domain: only those at this domain, in any case, as U-label or A-label.
-        since: only those suppressed at or after this moment.
-        limit: at most so many.
-        offset: leave out so many of the latest.
+        reason: only addresses suppressed for this reason.
+        domain: only addresses at this domain; in upper or lower case, as U-label or A-label.
+        since: only addresses suppressed at or after this time.
+        limit: the maximum number of addresses.
+        offset: how many of the latest to leave out.
     """
 
     reason: str | None = None
@@ -70,16 +70,19 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
     offset: int = 0
 
 
-_EVERY = Filter()
-_CHUNK = 1000
-_ENDLESS = 2**62
+_ALL = Filter()
+_NO_LIMIT = 2**62
+_columns = schema.address.c
+_find = FindAddresses(
+    [_columns.suppressed_since, _columns.suppressed_until, _columns.reason, _columns.why]
+)
 
 
 class Lookup:
     """The reading side of the database.
 
-    Every method raises `StoreError` where the database can't answer; `check` and `may_mail`
-    raise `ConfigurationError` where addresses were forgotten under a hash key that is not here.
+    Every method raises `StoreError` if the database can't answer; `check` and `may_mail` raise
+    `ConfigurationError` if addresses were forgotten under a hash key that is missing here.
     """
 
     def __init__(self, engine: sa.Engine, hash_keys: HashKeys = NO_KEYS) -> None:
@@ -87,10 +90,10 @@ class Lookup:
         self._hash_keys = hash_keys
 
     def check(self, address: str, now: datetime) -> Answer:
-        """Whether an address, however it is written, may be mailed at this moment.
+        """Whether an address, in any spelling, may be mailed at this time.
 
         Raises:
-            AddressError: the text is no address, and nothing has bounced that was written so.
+            AddressError: the text is not an address, and no event is known about this text.
         """
         parsed = parse(address)
         if answer := self._known([parsed.key], now).get(parsed.key):
@@ -103,31 +106,32 @@ class Lookup:
         """All recorded events about an address, the oldest first."""
         table = schema.event
         columns = [table.c[name] for name in EventRow.__struct_fields__]
+        names = names_of([parse(address).key], self._hash_keys)
         found = self._all(
             sa.select(*columns)
-            .where(table.c.address.in_(self._names([parse(address).key])))
+            .where(table.c.address.in_(names))
             .order_by(table.c.occurred_at, table.c.id)
         )
         return [msgspec.convert(row, EventRow, from_attributes=True) for row in found]
 
     def may_mail(self, addresses: Iterable[str], now: datetime) -> dict[str, Answer]:
-        """Whether each of the addresses may be mailed at this moment, as it was written.
+        """Answer for each of the addresses, by the spelling that was given.
 
-        One query for every thousand of them. What is no address may not be mailed, unless
-        something is known that was written so and does not speak against it.
+        It takes one query for each 1,000 addresses. A text that is not an address may not be
+        mailed, unless events are known about this very text and do not suppress it.
         """
         parsed = {address: parse(address) for address in addresses}
-        known = self._known(sorted({address.key for address in parsed.values()}), now)
+        known = self._known({address.key for address in parsed.values()}, now)
         return {
-            written: known.get(address.key) or _unknown(address)
-            for written, address in parsed.items()
+            spelling: known.get(address.key) or _unknown(address)
+            for spelling, address in parsed.items()
         }
 
-    def suppressed(self, now: datetime, wanted: Filter = _EVERY) -> Iterator[Answer]:
-        """The addresses that must not be mailed at this moment, the latest first.
+    def suppressed(self, now: datetime, wanted: Filter = _ALL) -> Iterator[Answer]:
+        """The addresses that must not be mailed at this time, the latest suppression first.
 
         Raises:
-            AddressError: the domain is none.
+            AddressError: the filter's domain is not a domain.
         """
         table = schema.address
         query = sa.select(table).where(schema.suppressed_at(now))
@@ -139,33 +143,19 @@ class Lookup:
             query = query.where(table.c.suppressed_since >= wanted.since)
         query = query.order_by(table.c.suppressed_since.desc(), table.c.address)
         if wanted.limit or wanted.offset:
-            # Not every database can leave rows out of a number without end.
-            query = query.limit(wanted.limit or _ENDLESS).offset(wanted.offset)
+            # SQLite and MySQL accept an OFFSET only after a LIMIT.
+            query = query.limit(wanted.limit or _NO_LIMIT).offset(wanted.offset)
         return (_answer(row.address, row, now) for row in self._all(query))
 
-    def _known(self, keys: Sequence[str], now: datetime) -> dict[str, Answer]:
-        """The answer for each key of which anything is known, also under its keyed hash."""
+    def _known(self, keys: Iterable[str], now: datetime) -> dict[str, Answer]:
+        """The answer for each key that has a row."""
         known: dict[str, Answer] = {}
-        table = schema.address
-        for chunk in (keys[i : i + _CHUNK] for i in range(0, len(keys), _CHUNK)):
-            names = self._names(chunk)
-            rows = self._all(sa.select(table).where(table.c.address.in_([*names, HASH_KEYS])))
-            for row in rows:
-                if row.address == HASH_KEYS:
-                    self._hash_keys.require(row.original)
-                    continue
-                key = names[row.address]
-                # Of two rows, the one counts that says no.
+        with answering("the database can't answer"), self._engine.connect() as connection:
+            for key, row in _find(connection, keys, self._hash_keys):
+                # Of two rows, one under the key and one under its hash, a suppression decides.
                 if key not in known or known[key].may_mail:
                     known[key] = _answer(key, row, now)
         return known
-
-    def _names(self, keys: Sequence[str]) -> dict[str, str]:
-        """The key by each name under which it may be found."""
-        forgotten = {
-            hashed.pseudonym: key for key in keys for hashed in self._hash_keys.hashes(key)
-        }
-        return {key: key for key in keys} | forgotten
 
     def _all(self, query: sa.Select[Any]) -> list[sa.Row[Any]]:
         with answering("the database can't answer"), self._engine.connect() as connection:
@@ -173,17 +163,17 @@ class Lookup:
 
 
 def _unknown(address: Address) -> Answer:
-    """The answer for an address of which nothing is known."""
+    """The answer for an address without a row."""
     if not address.parsed:
         return Answer(address.key, False, None, None, None, "it is no address")
     return Answer(address.key, True, None, None, None, "nothing is known against it")
 
 
 def _at(domain: str) -> str:
-    """`@example.com`, as the keys of addresses end."""
+    """The end of the keys of addresses at a domain: `@example.com`."""
     found = parse(f"x@{domain.removeprefix('@')}")
     if not found.parsed:
-        raise AddressError(f"{domain!r} is no domain")
+        raise AddressError(f"{domain!r} is not a domain")
     return found.key.removeprefix("x")
 
 

@@ -1,6 +1,6 @@
-"""Brings the database's schema to the version that this sesbounce needs.
+"""Migrates the database's schema to the version that this sesbounce needs.
 
-Several workers may start at once: one of them migrates, the others wait for it.
+If several workers start at once, one of them migrates, and the others wait for it.
 """
 
 from collections.abc import Iterator
@@ -18,28 +18,28 @@ from sesbounce.errors import SchemaError, StoreError
 from sesbounce.store.engine import translated, write
 from sesbounce.store.schema import SUPPRESSED, metadata
 
-# Not Alembic's own name for it, which the sender's application may use in the same database.
+# Alembic's default name may be in use by the sender's application in the same database.
 VERSION_TABLE = "feedback_version"
 
-# Any number that nobody else is likely to lock.
+# A random number, so that no other application is likely to use the same lock.
 _LOCK = 5_735_222_630
-_PATIENCE_SECONDS = 300
+_LOCK_TIMEOUT_SECONDS = 300
 
 
 def is_ours(name: str | None, kind: str, _parents: object) -> bool:
-    """Whether a thing in the database belongs to sesbounce: the rest is the sender's."""
+    """Whether an object in the database belongs to sesbounce, and not to the sender."""
     return kind != "table" or name in metadata.tables
 
 
 def newest() -> str:
-    """The version that this sesbounce needs."""
+    """The newest version of the schema, which this sesbounce needs."""
     head = _scripts().get_current_head()
-    assert head is not None  # noqa: S101  there is at least the first one
+    assert head is not None  # noqa: S101  there is at least one migration
     return head
 
 
 def current(engine: sa.Engine) -> str | None:
-    """The database's version; None where it has none of sesbounce's tables.
+    """The database's version; None if it has none of sesbounce's tables.
 
     Raises:
         StoreError: the database can't be read.
@@ -52,35 +52,35 @@ def upgrade(engine: sa.Engine, revision: str = "head") -> None:
     """Migrate up to a version, the newest by default.
 
     Raises:
-        SchemaError: a name is taken by something that is not sesbounce's.
-        StoreError: the database rejected.
+        SchemaError: the database has a table or view of the same name that is not sesbounce's.
+        StoreError: the database can't be used, or rejected a statement.
     """
-    with translated("the database can't be migrated"), _alone(engine) as connection:
+    with translated("the database can't be migrated"), _locked(engine) as connection:
         if _context(connection).get_current_revision() is None:
-            _refuse_strangers(connection)
+            _check_names(connection)
         command.upgrade(_config(connection), revision)
 
 
 def downgrade(engine: sa.Engine, revision: str) -> None:
-    """Migrate down to a version; `base` removes everything of sesbounce's.
+    """Migrate down to a version; `base` drops all of sesbounce's tables.
 
     Raises:
-        StoreError: the database rejected.
+        StoreError: the database can't be used, or rejected a statement.
     """
-    with translated("the database can't be migrated"), _alone(engine) as connection:
+    with translated("the database can't be migrated"), _locked(engine) as connection:
         command.downgrade(_config(connection), revision)
 
 
 def ensure(engine: sa.Engine, *, migrate: bool) -> None:
-    """Make sure that the schema is the one that this sesbounce needs.
+    """Make sure that the schema is at the version that this sesbounce needs.
 
     Args:
         engine: the database.
-        migrate: whether it may be migrated.
+        migrate: whether to migrate an older schema.
 
     Raises:
-        SchemaError: it is another one.
-        StoreError: the database rejected.
+        SchemaError: the schema is newer, or it is older and may not be migrated.
+        StoreError: the database can't be used, or rejected a statement.
     """
     found = current(engine)
     if found == newest():
@@ -98,7 +98,7 @@ def ensure(engine: sa.Engine, *, migrate: bool) -> None:
 
 
 def drift(engine: sa.Engine) -> list[Any]:
-    """What in the database is not as the newest version has it, in Alembic's words.
+    """The differences between the database and the newest version, as Alembic describes them.
 
     Raises:
         StoreError: the database can't be read.
@@ -123,32 +123,32 @@ def _context(connection: sa.Connection, **options: Any) -> MigrationContext:
     return MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE, **options})
 
 
-def _refuse_strangers(connection: sa.Connection) -> None:
-    """Make sure that no name is taken: the database may be the sender's own."""
+def _check_names(connection: sa.Connection) -> None:
+    """Make sure that the sender's own objects in the database have other names."""
     inspector = sa.inspect(connection)
     taken = {*inspector.get_table_names(), *inspector.get_view_names()}
     if clash := taken & {*metadata.tables, SUPPRESSED}:
         raise SchemaError(
-            f"the database has a {', a '.join(sorted(clash))} that is not sesbounce's, or is left "
-            "of a migration that failed: rename or drop it, or give sesbounce another database"
+            f"the database has a {', a '.join(sorted(clash))} that is not sesbounce's, or that a "
+            "failed migration has left: rename or drop it, or give sesbounce another database"
         )
 
 
 @contextmanager
-def _alone(engine: sa.Engine) -> Iterator[sa.Connection]:
-    """A transaction that holds the migrations of all other workers off until it is committed.
+def _locked(engine: sa.Engine) -> Iterator[sa.Connection]:
+    """Open a transaction that lets no other worker migrate until it is committed.
 
-    SQLite's write lock does so already. MySQL's lock belongs to a connection, and is given back
-    by another one than the migration's: not before that has committed.
+    On SQLite the write lock does so. On MySQL a lock belongs to a connection, and a second
+    connection holds it, so that it is released after the migration's own has committed.
     """
     dialect = engine.dialect.name
-    with ExitStack() as held:
+    with ExitStack() as stack:
         if dialect == "mysql":
-            guard = held.enter_context(engine.connect())
-            if not guard.scalar(sa.select(sa.func.get_lock(str(_LOCK), _PATIENCE_SECONDS))):
+            guard = stack.enter_context(engine.connect())
+            if not guard.scalar(sa.select(sa.func.get_lock(str(_LOCK), _LOCK_TIMEOUT_SECONDS))):
                 raise StoreError("another worker has been migrating the database for minutes")
-            held.callback(guard.execute, sa.select(sa.func.release_lock(str(_LOCK))))
-        connection = held.enter_context(write(engine))
+            stack.callback(guard.execute, sa.select(sa.func.release_lock(str(_LOCK))))
+        connection = stack.enter_context(write(engine))
         if dialect == "postgresql":
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
         yield connection

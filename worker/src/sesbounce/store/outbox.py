@@ -1,9 +1,9 @@
-"""The outbox: what targets outside of the transaction are still to be told.
+"""The outbox: a table of verdicts that targets outside of the database have not got yet.
 
-The transaction that changes an address writes an entry for each target: the newest takes the
-place of an older one of the same address. `sesbounce.outbound.relay` claims an entry for a
-minute, delivers it, and removes it unless a newer one has come in the meantime. A crash at any
-point leaves the entry: a target may be told twice, and is never left untold.
+The transaction that changes an address writes an entry for each target; it replaces an older entry
+about the same address. `sesbounce.outbound.relay` claims an entry for a minute, delivers it, and
+removes it unless a newer one has replaced it in the meantime. A crash at any point leaves the
+entry in the table: each target gets each verdict at least once.
 """
 
 import uuid
@@ -20,17 +20,17 @@ from sesbounce.store.schema import address as addresses
 from sesbounce.store.schema import outbox, suppressed_at
 from sesbounce.store.strike_off import Parameters
 
-_CLAIMED_FOR = timedelta(minutes=1)
-_MOST_DUE = 100
+_CLAIM = timedelta(minutes=1)
+_ENTRIES_AT_ONCE = 100
 
 
 class OutboxEntry(msgspec.Struct, frozen=True):
-    """What one target is to be told of one address.
+    """A verdict of one address that a target is to get.
 
     Attributes:
         suppressed: true to strike the address off, false to restore it.
         for_good: whether the suppression has (or had) no end.
-        parameters: the address and its verdict, as a strike-off statement gets them.
+        parameters: the address and its verdict, as for a strike-off statement.
     """
 
     suppressed: bool
@@ -39,10 +39,10 @@ class OutboxEntry(msgspec.Struct, frozen=True):
 
 
 class Outbox:
-    """Writes the entries for its targets."""
+    """Writes entries for targets into the table."""
 
     def __init__(self, targets: Iterable[str] = ()) -> None:
-        """Take the names of the targets."""
+        """Make an outbox for the targets of these names."""
         self._targets = sorted(targets)
 
     @property
@@ -51,7 +51,7 @@ class Outbox:
         return bool(self._targets)
 
     def put(self, connection: sa.Connection, entries: Sequence[OutboxEntry], now: datetime) -> None:
-        """Write the entries for every target, due at once, in the caller's transaction."""
+        """Write the entries for each target in the caller's transaction; they are due at `now`."""
         rows = [
             {
                 "target": target,
@@ -77,23 +77,23 @@ class Outbox:
 
 
 def due(engine: sa.Engine, target: str, now: datetime) -> Sequence[sa.Row[Any]]:
-    """The entries for a target that are due, the oldest first, a hundred at most."""
+    """The entries for a target that are due, the oldest first, 100 at most."""
     with engine.connect() as connection:
         return connection.execute(
             sa.select(outbox)
             .where(outbox.c.due_at <= now, outbox.c.target == target)
             .order_by(outbox.c.due_at, outbox.c.address)
-            .limit(_MOST_DUE)
+            .limit(_ENTRIES_AT_ONCE)
         ).all()
 
 
 def claim(engine: sa.Engine, row: sa.Row[Any], now: datetime) -> bool:
-    """Keep an entry from other workers for a minute; false where one of them was faster."""
+    """Reserve an entry for a minute; returns false if another worker took or replaced it."""
     with write(engine) as connection:
         claimed = connection.execute(
             sa.update(outbox)
             .where(_is_unchanged(row), outbox.c.due_at == row.due_at)
-            .values(due_at=now + _CLAIMED_FOR)
+            .values(due_at=now + _CLAIM)
         )
         return claimed.rowcount == 1
 
@@ -101,8 +101,9 @@ def claim(engine: sa.Engine, row: sa.Row[Any], now: datetime) -> bool:
 def remove(engine: sa.Engine, row: sa.Row[Any], now: datetime) -> None:
     """Remove an entry that has been delivered.
 
-    If a newer one has taken its place, and another worker may have delivered that before, the
-    target now holds the older verdict: the next sweep propagates the address once more.
+    If a newer entry has replaced it, another worker may have delivered that one first, and the
+    target now holds the older verdict. So the address is marked for the next sweep, which
+    propagates its verdict once more.
     """
     with write(engine) as connection:
         if connection.execute(sa.delete(outbox).where(_is_unchanged(row))).rowcount == 0:
@@ -114,14 +115,14 @@ def remove(engine: sa.Engine, row: sa.Row[Any], now: datetime) -> None:
 
 
 def postpone(engine: sa.Engine, row: sa.Row[Any], due_at: datetime, problem: str) -> None:
-    """Have an entry wait until `due_at` after a delivery that failed."""
+    """Postpone an entry to `due_at` after a failed delivery; `problem` is kept with it."""
     values = {"attempts": row.attempts + 1, "due_at": due_at, "problem": problem}
     with write(engine) as connection:
         connection.execute(sa.update(outbox).where(_is_unchanged(row)).values(values))
 
 
 def waiting(engine: sa.Engine) -> list[Mapping[str, Any]]:
-    """How many entries wait for each target and problem, the oldest due first.
+    """Count the waiting entries of each target and problem, the one due first at the beginning.
 
     Raises:
         StoreError: the database can't answer.
@@ -142,7 +143,7 @@ def waiting(engine: sa.Engine) -> list[Mapping[str, Any]]:
 
 
 def _is_unchanged(row: sa.Row[Any]) -> sa.ColumnElement[bool]:
-    """The entry as it was read, unless a newer one has taken its place."""
+    """The condition that no newer entry has replaced the one that was read."""
     return sa.and_(
         outbox.c.target == row.target,
         outbox.c.address == row.address,

@@ -1,6 +1,6 @@
 """Propagates changed verdicts to the sender's tables and to targets outside of the database.
 
-It runs the sender's SQL in the caller's transaction, and queues outbox entries for targets.
+It runs the sender's statements in the caller's transaction, and writes outbox entries for targets.
 """
 
 from collections.abc import Container, Iterable, Sequence
@@ -18,11 +18,11 @@ from sesbounce.store.strike_off import Outcome, StrikeOff
 
 
 class Changes(NamedTuple):
-    """Which rows the sender's tables do not reflect yet.
+    """The rows whose verdict the sender's tables do not reflect yet.
 
     Attributes:
-        strike_off: addresses to strike off.
-        restore: addresses to restore.
+        strike_off: rows to strike off.
+        restore: rows to restore.
     """
 
     strike_off: list[AddressRow]
@@ -30,13 +30,13 @@ class Changes(NamedTuple):
 
     @property
     def struck_off(self) -> dict[str, bool]:
-        """Whether each address is struck off once the changes are made and none is rejected."""
-        struck = dict.fromkeys((row.key for row in self.strike_off), True)
-        return struck | dict.fromkeys((row.key for row in self.restore), False)
+        """The new value of `struck_off` by key, if the database rejects no statement."""
+        struck_off = dict.fromkeys((row.key for row in self.strike_off), True)
+        return struck_off | dict.fromkeys((row.key for row in self.restore), False)
 
 
 class Propagator:
-    """Runs the strike-off statements, and fills the outbox."""
+    """Runs the sender's statements, and fills the outbox."""
 
     def __init__(self, strike_off: StrikeOff, outbox: Outbox) -> None:
         self._strike_off = strike_off
@@ -47,11 +47,16 @@ class Propagator:
     def changes(
         self, rows: Iterable[AddressRow], now: datetime, newly_suppressed: Container[str] = ()
     ) -> Changes:
-        """Which of the rows to strike off or to restore at a moment.
+        """Choose the rows to strike off and to restore at a time.
 
-        A suppressed address is struck off unless it is already. One that is newly suppressed, or
-        now for good, is struck off even then: without a restore statement the sender's tables
-        know nothing of the time in between, and some targets only of suppressions for good.
+        A suppressed address is struck off unless `struck_off` says that it is already. One that is
+        newly suppressed, or now for good, is struck off in any case: without a restore statement
+        the sender may have taken it in again, and some targets keep only suppressions for good.
+
+        Args:
+            rows: the rows, with their new verdicts.
+            now: the time for which expiring suppressions are judged.
+            newly_suppressed: the keys of addresses that are newly suppressed, or now for good.
         """
         changes = Changes([], [])
         for row in rows:
@@ -66,15 +71,15 @@ class Propagator:
         """Make the changes, in the caller's transaction.
 
         Args:
-            connection: the rows are locked, and marked as if no statement were rejected.
-            changes: which rows to strike off and to restore.
+            connection: has locked the rows and set their `struck_off` to `changes.struck_off`.
+            changes: the rows to strike off and to restore.
             now: when the outbox entries are due.
         """
         recorded = Recorded()
-        strike, restore = changes
-        outcome = self._strike_off.strike_off(connection, [row.parameters() for row in strike])
+        strike_off, restore = changes
+        outcome = self._strike_off.strike_off(connection, [row.parameters() for row in strike_off])
         recorded.struck_rows = outcome.rows
-        self._queue(connection, strike, outcome, now, suppressed=True)
+        self._queue(connection, strike_off, outcome, now, suppressed=True)
         recorded.count_rejected(outcome.rejected.values())
         outcome = self._strike_off.restore(connection, [row.parameters() for row in restore])
         recorded.restored_rows = outcome.rows
@@ -91,12 +96,13 @@ class Propagator:
         *,
         suppressed: bool,
     ) -> None:
-        """Queue outbox entries; the next sweep retries the rows that were rejected."""
+        """Write outbox entries, and mark rejected rows, which the next sweep retries."""
         if self._outbox.has_targets:
             entries = [
                 OutboxEntry(suppressed, row.was_or_is_for_good, row.parameters())
                 for row in rows
-                # A hash says nothing to a target; where the address is known, it stands for it.
+                # Targets do not know hashes: a forgotten address gets an entry only if an event
+                # has just named it.
                 if row.address not in outcome.rejected and not is_forgotten(row.address)
             ]
             self._outbox.put(connection, entries, now)
@@ -104,27 +110,33 @@ class Propagator:
         mark_rows(connection, dict.fromkeys(rejected, not suppressed))
 
     def pending(self, last: str, now: datetime, limit: int) -> sa.Select[Any]:
-        """Addresses whose rows in the sender's tables differ from their verdict.
+        """Select the addresses whose verdict is not propagated yet.
 
-        Each kind of them has a query of its own, which an index answers: there may be millions
-        of addresses, and few of these.
+        There may be millions of addresses, and few of these. So each case has a query of its own,
+        which an index answers.
 
         Args:
             last: only addresses that come after this one.
-            now: the moment for which expiring suppressions are judged.
-            limit: at most so many.
+            now: the time for which expiring suppressions are judged.
+            limit: the maximum number of addresses.
         """
         table = schema.address
         since, until = table.c.suppressed_since, table.c.suppressed_until
-        done, not_done = table.c.struck_off == sa.true(), table.c.struck_off == sa.false()
-        kinds: list[tuple[sa.ColumnElement[bool], ...]] = []
+        struck_off, not_struck_off = (
+            table.c.struck_off == sa.true(),
+            table.c.struck_off == sa.false(),
+        )
+        cases: list[tuple[sa.ColumnElement[bool], ...]] = []
         if self._strikes:
-            kinds += [(not_done, until.is_(None), since.is_not(None)), (not_done, until > now)]
+            cases += [
+                (not_struck_off, until.is_(None), since.is_not(None)),
+                (not_struck_off, until > now),
+            ]
         if self._restores:
-            kinds += [(done, until.is_(None), since.is_(None)), (done, until <= now)]
-        if not kinds:
-            # Nobody is told; the sweep only shows that the database is there.
-            kinds = [(sa.false(),)]
-        each = [sa.select(table.c.address).where(*kind, table.c.address > last) for kind in kinds]
+            cases += [(struck_off, until.is_(None), since.is_(None)), (struck_off, until <= now)]
+        if not cases:
+            # There is nothing to propagate to: the query only shows that the database answers.
+            cases = [(sa.false(),)]
+        each = [sa.select(table.c.address).where(*case, table.c.address > last) for case in cases]
         found = sa.union_all(*each).subquery()
         return sa.select(found.c.address).order_by(found.c.address).limit(limit)

@@ -1,4 +1,4 @@
-"""What recording did, in numbers."""
+"""Counts what recording a batch did."""
 
 from collections.abc import Iterable
 
@@ -6,17 +6,17 @@ import msgspec
 
 
 class Recorded(msgspec.Struct):
-    """What recording a batch did, in numbers of events, addresses and rows.
+    """The numbers of events, addresses and rows that recording a batch changed.
 
     Attributes:
-        events: events that were new.
-        duplicates: events that were known.
+        events: new events.
+        duplicates: events that the log held already.
         suppressed: addresses that became suppressed.
-        released: addresses that ceased to be.
-        struck_rows: rows of the sender's own tables that the strike-off statement changed.
-        restored_rows: rows that the restore statement changed.
-        rejected: addresses for which a statement was rejected, by the problem.
-        kinds: events that were new, by kind.
+        released: addresses that were released.
+        struck_rows: rows of the sender's tables that the strike-off statements changed.
+        restored_rows: rows of the sender's tables that the restore statements changed.
+        rejected: addresses for which the database rejected a statement, by its error message.
+        kinds: new events, by kind.
         reasons: addresses that became suppressed, by reason.
     """
 
@@ -36,16 +36,16 @@ class Recorded(msgspec.Struct):
         self.reasons[name] = self.reasons.get(name, 0) + 1
 
     def count_rejected(self, problems: Iterable[str]) -> None:
-        """Count an address for each problem."""
+        """Count an address for each error message."""
         for problem in problems:
             self.rejected[problem] = self.rejected.get(problem, 0) + 1
 
     def add(self, other: "Recorded") -> None:
-        """Count the other one in."""
+        """Add the other one's numbers."""
         for name in self.__struct_fields__:
             mine, theirs = getattr(self, name), getattr(other, name)
             if isinstance(mine, dict):
-                for key, times in theirs.items():
-                    mine[key] = mine.get(key, 0) + times
+                for key, number in theirs.items():
+                    mine[key] = mine.get(key, 0) + number
             else:
                 setattr(self, name, mine + theirs)

@@ -1,6 +1,6 @@
-"""The rows of sesbounce's tables: read, inserted, locked and saved, on each kind of database.
+"""Reads, inserts, locks and saves the rows of sesbounce's tables, on each kind of database.
 
-Everything happens in the caller's transaction, in few statements, in the order of the keys.
+Each function works in the caller's transaction, with few statements, in the order of the keys.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -31,8 +31,13 @@ class AddressRow(msgspec.Struct, frozen=True, gc=False):
     """One row of the table of addresses.
 
     Attributes:
-        plain_address: the address behind the keyed hash of a forgotten one, where an event has
-            just named it; it is for the sender's tables, and never kept.
+        key: the key of the address, or its keyed hash if it is forgotten.
+        state: the evidence for the verdict.
+        verdict: what follows from the state.
+        struck_off: whether the sender's tables reflect a suppression.
+        was_for_good: whether the suppression had no end before the row was changed.
+        plain_address: the address behind the keyed hash of a forgotten one, if an event has just
+            named it; it is for the sender's tables alone, and never stored.
     """
 
     key: str
@@ -44,7 +49,7 @@ class AddressRow(msgspec.Struct, frozen=True, gc=False):
 
     @classmethod
     def of(cls, row: sa.Row[Any]) -> Self:
-        """From the database: all columns, in their order."""
+        """Make one of a row from the database with all columns of the table, in their order."""
         values: tuple[Any, ...] = tuple(row)
         key, state, _, since, until, reason, kind, why, struck_off = values
         verdict = Verdict(
@@ -57,14 +62,14 @@ class AddressRow(msgspec.Struct, frozen=True, gc=False):
         return cls(key, _decode_state(state), verdict, struck_off)
 
     def changed(self, state: State, verdict: Verdict, plain_address: str) -> Self:
-        """What becomes of it."""
+        """The row with another state and verdict."""
         return type(self)(
             self.key, state, verdict, self.struck_off, self.verdict.for_good, plain_address
         )
 
     @property
     def was_or_is_for_good(self) -> bool:
-        """Whether it is or was suppressed without an end, which some targets act on alone."""
+        """Whether the suppression has or had no end: some targets keep only such ones."""
         return self.verdict.for_good or self.was_for_good
 
     @property
@@ -78,7 +83,7 @@ class AddressRow(msgspec.Struct, frozen=True, gc=False):
         return self.state.spelling.text if self.state.spelling else self.key
 
     def values(self, *, struck_off: bool) -> tuple[Any, ...]:
-        """For the database, in the order of the columns."""
+        """The values of all columns of the table, in their order."""
         verdict = self.verdict
         return (
             self.key,
@@ -93,7 +98,7 @@ class AddressRow(msgspec.Struct, frozen=True, gc=False):
         )
 
     def parameters(self) -> Parameters:
-        """For a statement of the sender's own."""
+        """The parameters for a statement of the sender."""
         verdict = self.verdict
         return Parameters(
             address=self.address,
@@ -108,12 +113,12 @@ class AddressRow(msgspec.Struct, frozen=True, gc=False):
 _insert_messages = Insert(schema.message, "digest")
 _insert_events = Insert(schema.event, "dedupe_key", latest="occurred_at")
 _insert_addresses = Insert(schema.address, "address")
-# SQLite writes the indexes of all columns that it is given anew, whether they change or not:
-# where the verdict stays, it is not given.
+# SQLite rewrites the indexes of all columns in the statement, whether their values change or not.
+# So a row whose verdict stays is saved by a statement without the verdict's columns.
 _save_states = Insert(schema.address, "address", replace=("state", "original"))
 _save_verdicts = Insert(schema.address, "address", replace=_insert_addresses.columns[1:])
-# A row of the log holds what the event holds, and then where it comes from.
-_own_columns = attrgetter(*_insert_events.columns[: len(Event.__struct_fields__)])
+# A row of the log consists of the event's own columns, and of two about its origin.
+_event_values = attrgetter(*_insert_events.columns[: len(Event.__struct_fields__)])
 
 _addresses = schema.address.c.address
 _find_events = Find(
@@ -125,14 +130,14 @@ _find_rows_and_lock = Find(sa.select(schema.address).with_for_update(), _address
 
 
 def known_addresses(connection: sa.Connection, keys: Iterable[str]) -> set[str]:
-    """Which of the addresses have a row."""
+    """The addresses among these that have a row."""
     return {row.address for row in _find_keys(connection, sorted(set(keys)))}
 
 
 def insert_messages(
     connection: sa.Connection, recordings: Iterable[Recording], now: datetime
 ) -> None:
-    """Keep what SES published, once, whether this version knows its kind or not."""
+    """Insert each message that SES published, once, also those of kinds unknown to this version."""
     messages = {one.message.digest: one.message for one in recordings if one.message}
     _insert_messages(
         connection,
@@ -143,10 +148,10 @@ def insert_messages(
 def insert_events(
     connection: sa.Connection, recordings: Iterable[Recording], now: datetime
 ) -> dict[str, int]:
-    """Append the events that are new to the log; returns how many, by kind.
+    """Append the new events to the log; returns how many there are, by kind.
 
-    An event that comes again with a later time keeps the later one, as states do: the log stays
-    what they follow from, whatever came first.
+    If an event arrives twice with different times, the log keeps the later time, as states do: so
+    states follow from the log, in whatever order the messages arrived.
     """
     latest: dict[str, tuple[Event, str]] = {}
     for recording in recordings:
@@ -163,22 +168,23 @@ def insert_events(
             kinds[event.kind.value] = kinds.get(event.kind.value, 0) + 1
         elif event.occurred_at <= known[key]:
             continue
-        rows.append((*_own_columns(event), "" if is_forgotten(event.address) else digest, now))
+        rows.append((*_event_values(event), "" if is_forgotten(event.address) else digest, now))
     _insert_events(connection, rows)
     return kinds
 
 
 def lock_rows(connection: sa.Connection, keys: Sequence[str]) -> dict[str, AddressRow]:
-    """The rows of these addresses, made where they were not, and locked in their order."""
+    """Insert the missing rows of these addresses, and lock and return all, in their order."""
     missing = set(keys) - known_addresses(connection, keys)
     _insert_addresses(connection, (AddressRow(key).values(struck_off=False) for key in missing))
     return load_rows(connection, keys, lock=True)
 
 
 def lock_rows_to_save(connection: sa.Connection, keys: Sequence[str]) -> dict[str, AddressRow]:
-    """As `lock_rows`, for those who save every row of which nothing was known.
+    """Do the same as `lock_rows` for a caller that will save each missing row.
 
-    On SQLite nobody else writes before this transaction ends: such a row is not made before.
+    On SQLite no other transaction writes before this one ends, so there is no need to insert the
+    missing rows first.
     """
     if connection.dialect.name == "sqlite":
         return load_rows(connection, keys, lock=False)
@@ -188,7 +194,7 @@ def lock_rows_to_save(connection: sa.Connection, keys: Sequence[str]) -> dict[st
 def load_rows(
     connection: sa.Connection, keys: Sequence[str], *, lock: bool
 ) -> dict[str, AddressRow]:
-    """The rows of these addresses; unless locked, as if nothing were known where there is none."""
+    """Read, and lock if wanted, the rows of these addresses; a missing row has an empty state."""
     find = _find_rows_and_lock if lock else _find_rows
     found = {row.address: AddressRow.of(row) for row in find(connection, keys)}
     return {key: found.get(key) or AddressRow(key) for key in keys}
@@ -200,13 +206,13 @@ def save_rows(
     rows: Iterable[AddressRow],
     struck_off: Mapping[str, bool],
 ) -> None:
-    """Save the states and verdicts of rows that are locked.
+    """Save the states and verdicts of locked rows.
 
     Args:
         connection: the caller's transaction.
-        before: what they were.
-        rows: what they are now.
-        struck_off: whose `struck_off` changes, and to what.
+        before: the rows as they were, by key.
+        rows: the rows as they are now.
+        struck_off: new values of `struck_off`, by key.
     """
     states: list[Row] = []
     verdicts: list[Row] = []
@@ -219,7 +225,7 @@ def save_rows(
 
 
 def mark_rows(connection: sa.Connection, struck_off: Mapping[str, bool]) -> None:
-    """Note which addresses are struck off in the sender's tables."""
+    """Save new values of `struck_off`, by key."""
     if struck_off:
         connection.execute(
             sa.update(schema.address)
@@ -230,15 +236,15 @@ def mark_rows(connection: sa.Connection, struck_off: Mapping[str, bool]) -> None
 
 
 def event_of(row: sa.Row[Any]) -> Event:
-    """A event as it stands in the log.
+    """Convert a row of the log to an event.
 
     Raises:
-        StoreError: it holds what a newer version has written.
+        StoreError: a newer version has written a value that this one does not know.
     """
     try:
         return msgspec.convert(row, Event, from_attributes=True)
     except msgspec.ValidationError as error:
         raise StoreError(
             f"event {row.id} of the log can't be read ({error}): a newer sesbounce has written it; "
-            "use that one"
+            "use that version"
         ) from error

@@ -1,6 +1,6 @@
-"""The tables and the view. `docs/data-model.md` has them for people who query them.
+"""The tables and the view; `docs/data-model.md` describes them for people who query them.
 
-They may live in the sender's own database: their names are such as few others choose.
+They may be in the sender's own database, so each table's name begins with `feedback_`.
 """
 
 from datetime import datetime
@@ -22,12 +22,17 @@ metadata = sa.MetaData(
 message = sa.Table(
     "feedback_message",
     metadata,
-    sa.Column("digest", Digest, primary_key=True, comment="SHA-256 of the payload"),
+    sa.Column(
+        "digest",
+        Digest,
+        primary_key=True,
+        comment="SHA-256 of the payload; the mail's time comes first",
+    ),
     sa.Column("kind", Word, nullable=False),
-    sa.Column("mail_id", Words, comment="SES message id"),
+    sa.Column("mail_id", Words, comment="the SES message id of the mail"),
     sa.Column("payload", Words, nullable=False, comment="the message as SES published it"),
     sa.Column("recorded_at", UtcDateTime, nullable=False),
-    comment="Every message of SES as it came, once.",
+    comment="One row for each message that SES published.",
 )
 
 event = sa.Table(
@@ -62,10 +67,10 @@ address = sa.Table(
     "feedback_address",
     metadata,
     sa.Column("address", Key, primary_key=True),
-    sa.Column("state", Words, nullable=False, comment="all that is known, JSON"),
-    sa.Column("original", Words, nullable=False, comment="as SES wrote it last"),
+    sa.Column("state", Words, nullable=False, comment="the evidence for the verdict, JSON"),
+    sa.Column("original", Words, nullable=False, comment="the address as SES wrote it last"),
     sa.Column("suppressed_since", UtcDateTime),
-    sa.Column("suppressed_until", UtcDateTime, comment="null: for good"),
+    sa.Column("suppressed_until", UtcDateTime, comment="null: the suppression has no end"),
     sa.Column("reason", Word),
     sa.Column("kind", Word),
     sa.Column("why", Words, nullable=False),
@@ -75,10 +80,10 @@ address = sa.Table(
         nullable=False,
         comment="whether the sender's own tables reflect a suppression",
     ),
-    # For the sweep, which looks for addresses whose verdict is not propagated yet.
+    # The sweep finds addresses by it whose verdict has not been propagated yet.
     sa.Index("ix_feedback_address_pending", "struck_off", "suppressed_until", "suppressed_since"),
     sa.Index(None, "suppressed_since"),
-    comment="One row an address: what is known of it and the verdict.",
+    comment="One row for each address: its state and its verdict.",
 )
 
 
@@ -87,21 +92,23 @@ outbox = sa.Table(
     metadata,
     sa.Column("target", Word, primary_key=True),
     sa.Column("address", Key, primary_key=True),
-    sa.Column("version", sa.String(32), nullable=False, comment="another for each entry"),
-    sa.Column("entry", Words, nullable=False, comment="the verdict to tell the target, JSON"),
+    sa.Column(
+        "version", sa.String(32), nullable=False, comment="random; a newer entry has another"
+    ),
+    sa.Column("entry", Words, nullable=False, comment="the verdict to deliver, JSON"),
     sa.Column("attempts", sa.Integer, nullable=False),
     sa.Column("due_at", UtcDateTime, nullable=False),
-    sa.Column("problem", Words, comment="of the last attempt"),
+    sa.Column("problem", Words, comment="why the last attempt failed"),
     sa.Index(None, "due_at"),
-    comment="What targets outside of the transaction are still to be told.",
+    comment="One row for each verdict that a target has not got yet.",
 )
 
 
 def suppressed_at(now: datetime) -> sa.ColumnElement[bool]:
-    """The condition that an address must not be mailed at a moment."""
+    """The condition that an address is suppressed at a time."""
     until = address.c.suppressed_until
     return address.c.suppressed_since.is_not(None) & (until.is_(None) | (until > now))
 
 
-# The view that senders query, which the migrations make. It honours expiry by itself.
+# The view that senders query, which a migration creates. It leaves out expired suppressions.
 SUPPRESSED = "suppressed"

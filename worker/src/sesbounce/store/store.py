@@ -1,4 +1,4 @@
-"""Records batches of decoded messages: log, state, verdict and strike-off in one transaction."""
+"""Records batches of events: log, state, verdict and strike-off in one transaction."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -39,18 +39,17 @@ from sesbounce.store.strike_off import StrikeOff
 
 _T = TypeVar("_T")
 
-# How often a batch is tried that another writer has got in the way of.
-_TRIES = 5
+_ATTEMPTS = 5
 _PAUSE_SECONDS = 0.05
 _LONGEST_PAUSE_SECONDS = 0.2
 _SWEPT_AT_ONCE = 1000
-# From the states of addresses to what they become.
+# Maps the states of addresses to their new states.
 Revision = Callable[[Mapping[str, State]], Mapping[str, State]]
 NO_ADDRESSES: Mapping[str, str] = {}
 
 
-class Judged(msgspec.Struct, frozen=True):
-    """An address whose row has changed, or would: its verdict before and after."""
+class VerdictChange(msgspec.Struct, frozen=True):
+    """The verdict of one address before and after a change of its row."""
 
     address: str
     before: Verdict
@@ -58,7 +57,7 @@ class Judged(msgspec.Struct, frozen=True):
 
 
 class Store:
-    """The writing side of the database."""
+    """The writing side of the database: records events, and propagates verdicts that change."""
 
     def __init__(
         self,
@@ -75,67 +74,67 @@ class Store:
         self._hash_keys = hash_keys
 
     def prepare(self, *, migrate: bool = True) -> None:
-        """Bring the schema up to date, and check the statements before the first message.
+        """Update the schema, and check the statements, before the first message is recorded.
 
         Args:
             migrate: whether the schema may be changed.
 
         Raises:
-            SchemaError: it may not, and is not what is needed.
-            StoreError: the database rejected.
-            StrikeOffError: a statement does not fit.
-            ConfigurationError: addresses were forgotten under a hash key that is not here.
+            SchemaError: the schema is not at the version needed, and may not be changed.
+            StoreError: the database can't be used.
+            StrikeOffError: a statement does not fit the sender's tables.
+            ConfigurationError: addresses were forgotten under a hash key that is missing here.
         """
         ensure(self._engine, migrate=migrate)
         with self.reading("the statements can't be checked") as connection:
             self._strike_off.check(connection)
             self._hash_keys.require(forgotten.checks(connection))
         if self._hash_keys:
-            with translated("the hash keys can't be noted"), write(self._engine) as connection:
+            with translated("the hash keys were not recorded"), write(self._engine) as connection:
                 forgotten.make_row(connection)
 
     def record(self, recordings: Sequence[Recording], now: datetime) -> Recorded:
         """Record a batch in one transaction; when this returns, it is committed.
 
-        May be repeated at will: what is recorded already changes nothing.
+        Recording the same batch once more changes nothing.
 
         Args:
             recordings: the batch, in any order, with any repetition.
-            now: the moment for which expiring suppressions are judged.
+            now: the time for which expiring suppressions are judged.
 
         Raises:
-            RowError: the database rejects a row; nothing of the batch was kept.
-            StoreError: the database can't be used; nothing of the batch was kept.
+            RowError: the database rejected a row; nothing of the batch was recorded.
+            StoreError: the database can't be used; nothing of the batch was recorded.
         """
         return retry_conflicts(lambda: self._record(recordings, now))
 
     @contextmanager
-    def reading(self, what: str) -> Iterator[sa.Connection]:
-        """A connection for those who only ask; `what` begins the error where it fails."""
-        with translated(what), self._engine.connect() as connection:
+    def reading(self, problem: str) -> Iterator[sa.Connection]:
+        """Open a connection to read; `problem` begins the error message if the block fails."""
+        with translated(problem), self._engine.connect() as connection:
             yield connection
 
     @contextmanager
-    def writing(self, what: str, *, alone: bool = False) -> Iterator[sa.Connection]:
-        """A transaction, during which nobody else forgets an address.
+    def writing(self, problem: str, *, exclusive: bool = False) -> Iterator[sa.Connection]:
+        """Open a transaction during which no other transaction forgets an address.
 
         Args:
-            what: the beginning of the error where it fails.
-            alone: hold off all others who write as well.
+            problem: what was not done; it begins the error message if the block fails.
+            exclusive: let no other transaction write at all in the meantime.
         """
-        with translated(what), write(self._engine) as connection:
+        with translated(problem), write(self._engine) as connection:
             if self._hash_keys:
-                forgotten.hold(connection, self._hash_keys, alone=alone)
+                forgotten.lock(connection, self._hash_keys, exclusive=exclusive)
             yield connection
 
     def known(self, connection: sa.Connection, keys: Iterable[str]) -> set[str]:
-        """Which of the addresses have a row."""
+        """The addresses among these that have a row."""
         return known_addresses(connection, keys)
 
     def preview(
         self, connection: sa.Connection, keys: Iterable[str], revision: Revision
-    ) -> list[Judged]:
-        """What `revise` would do; nothing is locked and nothing is changed."""
+    ) -> list[VerdictChange]:
+        """The changes that `revise` would make; this locks and changes nothing."""
         known = load_rows(connection, sorted(keys), lock=False)
         return _compared(known, self._revised(known, revision))
 
@@ -146,28 +145,28 @@ class Store:
         revision: Revision,
         now: datetime,
         plain_addresses: Mapping[str, str] = NO_ADDRESSES,
-    ) -> tuple[Recorded, list[Judged]]:
-        """Revise the states of some addresses, judge them, and propagate what changes.
+    ) -> tuple[Recorded, list[VerdictChange]]:
+        """Revise the states of some addresses, judge them, and propagate changed verdicts.
 
         Args:
-            connection: in a transaction; see `writing`.
-            keys: the addresses; a row is made for each that has none.
-            revision: from the states, whose rows are locked by then, to what they become.
-            now: the moment for which expiring suppressions are judged.
-            plain_addresses: the addresses behind the keyed hashes of forgotten ones.
+            connection: a transaction from `writing`.
+            keys: the addresses; each without a row gets one.
+            revision: maps the states to the new ones; it is called once the rows are locked.
+            now: the time for which expiring suppressions are judged.
+            plain_addresses: the addresses behind the keyed hashes of forgotten ones, by hash.
         """
         known = lock_rows(connection, sorted(keys))
         changed = self._revised(known, revision, plain_addresses)
         return self._change(connection, known, changed, now), _compared(known, changed)
 
     def sweep(self, now: datetime) -> Recorded:
-        """Propagate what time has changed: suppressions that ran out.
+        """Propagate suppressions that have expired.
 
         The sweep also strikes off addresses that were suppressed before a strike-off statement
-        was configured, and retries those for which a statement was rejected.
+        was configured, and retries those for which the database rejected a statement.
 
         Args:
-            now: the moment for which to judge.
+            now: the time for which expiring suppressions are judged.
 
         Raises:
             StoreError: the database can't be used.
@@ -180,10 +179,10 @@ class Store:
         return swept
 
     def _sweep_from(self, last: str, now: datetime) -> tuple[Recorded, str | None]:
-        """One chunk of the sweep: what it did, and where the next one begins."""
+        """Sweep one chunk; returns what it did, and the address after which the next begins."""
         with self.writing("expired suppressions were not lifted") as connection:
             keys = connection.scalars(self._propagator.pending(last, now, _SWEPT_AT_ONCE)).all()
-            # What was read may have changed before it was locked.
+            # The rows may have changed between the query and the lock.
             changes = self._propagator.changes(lock_rows(connection, keys).values(), now)
             mark_rows(connection, changes.struck_off)
             recorded = self._propagator.propagate(connection, changes, now)
@@ -208,10 +207,10 @@ class Store:
         plain_addresses: Mapping[str, str],
         now: datetime,
     ) -> Recorded:
-        """Merge the events into the addresses' states, judge those, and propagate what changes."""
+        """Merge the events into the states, judge these, and propagate changed verdicts."""
         learned: dict[str, State] = {}
         for event in events:
-            if event.effect is not Effect.NONE:  # of which there is nothing to learn
+            if event.effect is not Effect.NONE:  # a state learns nothing from such an event
                 key, state = event.address, learn(event)
                 learned[key] = merge(learned[key], state) if key in learned else state
         known = lock_rows_to_save(connection, sorted(learned))
@@ -245,7 +244,7 @@ class Store:
         changed: Sequence[AddressRow],
         now: datetime,
     ) -> Recorded:
-        """Save rows that have changed, and propagate their verdicts."""
+        """Save changed rows, and propagate their verdicts."""
         recorded = Recorded()
         newly_suppressed: set[str] = set()
         for row in changed:
@@ -266,14 +265,20 @@ class Store:
 
 
 def retry_conflicts(work: Callable[[], _T]) -> _T:
-    """Do a transaction's work, again if another writer has got in the way."""
-    for times in range(1, _TRIES):
+    """Run a transaction, and retry it after a conflict with another writer, at most 5 times in all.
+
+    Raises:
+        ConflictError: the last attempt failed with a conflict as well.
+    """
+    for failures in range(1, _ATTEMPTS):
         try:
             return work()
         except ConflictError:
-            time.sleep(pause(times, _PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS))
+            time.sleep(pause(failures, _PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS))
     return work()
 
 
-def _compared(known: Mapping[str, AddressRow], changed: Iterable[AddressRow]) -> list[Judged]:
-    return [Judged(row.key, known[row.key].verdict, row.verdict) for row in changed]
+def _compared(
+    known: Mapping[str, AddressRow], changed: Iterable[AddressRow]
+) -> list[VerdictChange]:
+    return [VerdictChange(row.key, known[row.key].verdict, row.verdict) for row in changed]

@@ -1,7 +1,7 @@
 """Strikes addresses off the sender's own tables, by the sender's own SQL.
 
-The statements run in the transaction that records the feedback: either both are kept or
-neither. Values are bound, never pasted.
+The statements run in the transaction that records the events: the database keeps both or neither.
+Values are bound parameters, never part of the SQL text.
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ RESTORE_VARIABLE = "SESBOUNCE_RESTORE_SQL"
 
 
 class Parameters(TypedDict):
-    """What a statement may name: `:address`, `:original`, `:reason`, and so on."""
+    """The parameters that a statement may use: `:address`, `:original`, `:reason`, and so on."""
 
     address: str
     original: str
@@ -35,11 +35,11 @@ _ALLOWED = frozenset(Parameters.__annotations__)
 
 
 class Outcome(NamedTuple):
-    """What running a statement for some addresses did.
+    """The result of running statements for some addresses.
 
     Attributes:
-        rows: how many rows it changed.
-        rejected: the addresses for which the database rejected it, with its words.
+        rows: how many rows they changed.
+        rejected: the database's error message for each address whose statement it rejected.
     """
 
     rows: int
@@ -47,9 +47,12 @@ class Outcome(NamedTuple):
 
 
 class StrikeOff:
-    """The statements for addresses that become suppressed, and for those that cease to be.
+    """The strike-off and the restore statements.
 
-    Each may be several: a JSON list of statements, which are run in this order.
+    Each text is one statement, or a JSON list of statements that run in this order.
+
+    Raises:
+        StrikeOffError: a statement is not one that changes the rows of an address.
     """
 
     def __init__(self, strike_off_sql: str | None = None, restore_sql: str | None = None) -> None:
@@ -67,10 +70,10 @@ class StrikeOff:
         return bool(self._restore)
 
     def check(self, connection: sa.Connection) -> None:
-        """Have the database compile the statements without running them.
+        """Let the database compile the statements without running them.
 
         Raises:
-            StrikeOffError: a table or column is missing, or it is no SQL.
+            StrikeOffError: a table or column is missing, or the SQL is wrong.
         """
         for variable, statements in (
             (STRIKE_OFF_VARIABLE, self._strike_off),
@@ -95,7 +98,7 @@ def _statements(variable: str, sql: str | None) -> tuple[sa.TextClause, ...]:
     try:
         several = msgspec.json.decode(text, type=list[str])
     except msgspec.MsgspecError as error:
-        raise StrikeOffError(f"{variable} is no JSON list of statements: {error}") from None
+        raise StrikeOffError(f"{variable} is not a JSON list of statements: {error}") from None
     return tuple(_statement(variable, each) for each in several)
 
 
@@ -104,13 +107,15 @@ def _statement(variable: str, sql: str) -> sa.TextClause:
     names = _names(statement)
     if unknown := names - _ALLOWED:
         raise StrikeOffError(
-            f"{variable} names :{', :'.join(sorted(unknown))}; "
-            f"it may name :{', :'.join(sorted(_ALLOWED))}"
+            f"{variable} uses :{', :'.join(sorted(unknown))}; "
+            f"it may use :{', :'.join(sorted(_ALLOWED))}"
         )
     if statement.text.split(maxsplit=1)[0].upper() not in _VERBS:
-        raise StrikeOffError(f"{variable} must change rows: it begins with {', '.join(_VERBS)}")
+        raise StrikeOffError(f"{variable} must change rows: begin it with {' or '.join(_VERBS)}")
     if not names & {"address", "original"}:
-        raise StrikeOffError(f"{variable} must say which row it means: use :address or :original")
+        raise StrikeOffError(
+            f"{variable} must select the rows of an address: use :address or :original"
+        )
     return statement
 
 
@@ -120,7 +125,7 @@ def _check(connection: sa.Connection, variable: str, statement: sa.TextClause) -
         connection.execute(sa.text(f"EXPLAIN {statement.text}"), nothing)
     except SQLAlchemyError as error:
         if isinstance(error, DBAPIError) and error.connection_invalidated:
-            raise  # the connection is gone, which says nothing of the statement
+            raise  # the connection has broken, which does not mean that the statement is wrong
         raise StrikeOffError(
             f"{variable} does not fit the database: {cause(error)}. "
             "Correct the statement, or create the table first."
@@ -136,7 +141,7 @@ def _run(
     statements: Sequence[sa.TextClause],
     addresses: Sequence[Parameters],
 ) -> Outcome:
-    """All addresses at once; where one is rejected, each within a savepoint of its own."""
+    """Run the statements for all addresses at once; if that fails, each in its own savepoint."""
     if not statements or not addresses:
         return Outcome(0, {})
     if connection.dialect.name == "mysql":
@@ -158,7 +163,7 @@ def _run(
 
 
 def _without_offset(parameters: Parameters) -> Parameters:
-    """MariaDB takes no time with an offset for its DATETIME; it is UTC in any case."""
+    """Cut the offset off the time, which is UTC: MariaDB rejects one in a value for DATETIME."""
     at = parameters["occurred_at"]
     return {**parameters, "occurred_at": at and at.removesuffix("+00:00")}
 
@@ -177,5 +182,5 @@ def _run_one(
 ) -> int:
     compiled = positional(statement, connection.dialect)
     rows = [tuple(map(address.__getitem__, compiled.names)) for address in addresses]
-    # Some drivers can't tell how many rows a statement changed, and say -1.
+    # Some drivers don't know how many rows a statement changed, and return -1.
     return max(0, connection.exec_driver_sql(compiled.sql, rows).rowcount)

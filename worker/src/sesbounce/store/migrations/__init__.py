@@ -1,1 +1,1 @@
-"""The schema's history, for Alembic; `sesbounce.store.migrate` drives it."""
+"""The migrations of the schema, which `sesbounce.store.migrate` runs with Alembic."""

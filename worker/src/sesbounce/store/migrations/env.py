@@ -1,4 +1,4 @@
-"""Alembic's environment: runs on the connection that `sesbounce.store.migrate` hands over."""
+"""Alembic's environment: runs the migrations on the connection of `sesbounce.store.migrate`."""
 
 from alembic import context
 

@@ -57,7 +57,7 @@ def upgrade() -> None:
         sa.Column("recorded_at", UtcDateTime, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_feedback_event"),
         sa.UniqueConstraint("dedupe_key", name="uq_feedback_event_dedupe_key"),
-        comment="Append-only: one row for each event about each recipient.",
+        comment="Append-only: one row for each fact about each recipient.",
     )
     op.create_index(
         "ix_feedback_event_address_occurred_at", "feedback_event", ["address", "occurred_at"]

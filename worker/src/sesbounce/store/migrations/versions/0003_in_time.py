@@ -1,6 +1,6 @@
 """Keys in the order of time, and indexes that stay fast when there are millions of rows.
 
-The way back leaves the keys as they are: to an older version they are as good as any. A event
+The way back leaves the keys as they are: to an older version they are as good as any. A fact
 that is told again under another version than before is logged twice and counts once, for states
 know it by its mail.
 """

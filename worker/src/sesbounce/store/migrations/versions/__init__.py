@@ -1,1 +1,1 @@
-"""One module a version, in order."""
+"""One module for each version of the schema."""

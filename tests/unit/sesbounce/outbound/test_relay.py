@@ -1,0 +1,129 @@
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+
+import pytest
+import sqlalchemy as sa
+
+from scripts.local.ses_messages import Scenario
+from sesbounce.errors import DeliveryError
+from sesbounce.outbound.relay import Relay
+from sesbounce.store.engine import write
+from sesbounce.store.outbox import OutboxEntry, waiting
+from tests.support import AT
+from tests.unit.sesbounce.delivering import DAY, Pigeon, at, decoded, make
+
+
+def test_a_failed_delivery_is_retried_after_a_longer_pause_each_time(engine: sa.Engine) -> None:
+    pigeon = Pigeon(failures=2)
+    store, deliver = make(engine, pigeon)
+    store.record([decoded(Scenario.BOUNCE)], AT)
+    assert deliver(at(AT)).failed == {"pigeon: the pigeon is lost": 1}
+    assert deliver(at(AT)).failed == {}  # not due yet
+    (row,) = waiting(engine)
+    assert (row["problem"], row["attempts"]) == ("the pigeon is lost", 1)
+    assert AT < row["due_at"] <= AT + timedelta(seconds=2)
+    assert deliver(at(AT + timedelta(seconds=2))).failed
+    assert deliver(at(AT + timedelta(seconds=10))).delivered == 1
+
+
+def test_a_relay_that_died_leaves_its_entry_to_the_next(engine: sa.Engine) -> None:
+    class Deadly(Pigeon):
+        def deliver(self, entry: OutboxEntry) -> None:
+            raise KeyboardInterrupt
+
+    store, deliver = make(engine, Deadly())
+    store.record([decoded(Scenario.BOUNCE)], AT)
+    with pytest.raises(KeyboardInterrupt):
+        deliver(at(AT))
+    pigeon = Pigeon()
+    _, another = make(engine, pigeon)
+    assert another(at(AT)).delivered == 0  # claimed for a minute
+    assert another(at(AT + timedelta(minutes=1))).delivered == 1
+
+
+@contextmanager
+def running(relay: Relay) -> Iterator[None]:
+    """The relay in a thread of its own, while the block runs."""
+    thread = threading.Thread(target=relay.run)
+    thread.start()
+    yield
+    relay.stop()
+    thread.join()
+
+
+def test_a_running_relay_delivers_also_after_it_is_stopped(engine: sa.Engine) -> None:
+    pigeon = Pigeon()
+    store, _deliver = make(engine, pigeon)
+    with running(Relay(engine, [pigeon], lambda: AT + DAY)):
+        store.record([decoded(Scenario.BOUNCE)], AT)
+    assert pigeon.delivered == [(True, "jane@example.com")]
+
+
+def test_a_relay_whose_database_is_gone_logs_it_and_retries(
+    engine: sa.Engine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pigeon = Pigeon()
+    store, _deliver = make(engine, pigeon)
+    store.record([decoded(Scenario.BOUNCE)], AT)
+    rename = "ALTER TABLE {} RENAME TO {}".format
+    with write(engine) as connection:
+        connection.exec_driver_sql(rename("feedback_outbox", "gone"))
+    logged = ""
+    with running(Relay(engine, [pigeon], lambda: AT + DAY)):
+        while "the outbox can't be used" not in logged:
+            time.sleep(0.01)
+            logged += capsys.readouterr().out
+        with write(engine) as connection:
+            connection.exec_driver_sql(rename("gone", "feedback_outbox"))
+    assert pigeon.delivered == [(True, "jane@example.com")]
+
+
+def test_a_target_that_can_t_be_reached_ends_its_round_but_delays_no_other(
+    engine: sa.Engine,
+) -> None:
+    class Unreachable(Pigeon):
+        name = "aviary"
+
+        def deliver(self, entry: OutboxEntry) -> None:
+            self.entries.append(entry)
+            raise DeliveryError("closed", unreachable=True)
+
+    closed, pigeon = Unreachable(), Pigeon()
+    store, deliver = make(engine, closed, pigeon)
+    store.record([decoded(Scenario.BOUNCE, n, f"{n}@example.com") for n in range(5)], AT)
+    assert deliver(at(AT)).failed == {"aviary: closed": 1}
+    assert (len(closed.entries), len(pigeon.entries)) == (1, 5)
+
+
+def test_a_bug_in_a_target_is_a_failure_whose_problem_names_no_address(engine: sa.Engine) -> None:
+    class Faulty(Pigeon):
+        def deliver(self, entry: OutboxEntry) -> None:
+            raise ValueError(entry.parameters["address"])
+
+    store, deliver = make(engine, Faulty())
+    store.record([decoded(Scenario.BOUNCE)], AT)
+    assert deliver(at(AT)).failed == {"pigeon: a bug of sesbounce: ValueError": 1}
+
+
+def test_a_round_stops_between_two_entries(engine: sa.Engine) -> None:
+    pigeon = Pigeon()
+    store, deliver = make(engine, pigeon)
+    store.record([decoded(Scenario.BOUNCE, n, f"{n}@example.com") for n in range(5)], AT)
+    deliver(at(AT), lambda: len(pigeon.entries) == 2)
+    assert len(pigeon.entries) == 2
+    assert sum(row["entries"] for row in waiting(engine)) == 3
+
+
+def test_the_relay_uses_the_given_clock(engine: sa.Engine) -> None:
+    def now() -> datetime:
+        return AT
+
+    pigeon = Pigeon()
+    store, _deliver = make(engine, pigeon)
+    store.record([decoded(Scenario.BOUNCE)], AT + DAY)
+    with running(Relay(engine, [pigeon], now)):
+        pass
+    assert pigeon.entries == []

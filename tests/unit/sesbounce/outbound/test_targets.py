@@ -1,0 +1,274 @@
+"""The targets: another database, an HTTP server, SES's API as boto3 calls it."""
+
+import hashlib
+import hmac
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from scripts.local.ses_messages import Scenario
+from sesbounce.errors import ConfigurationError, StrikeOffError
+from sesbounce.feedback.manual import decide
+from sesbounce.feedback.reason import Reason
+from sesbounce.outbound.targets import OtherDatabase, SesSuppressionList, Webhook
+from sesbounce.settings import load_settings
+from sesbounce.store.engine import open_database, write
+from sesbounce.store.outbox import OutboxEntry, waiting
+from sesbounce.store.strike_off import StrikeOff
+from tests.support import AT, disposed
+from tests.unit.sesbounce.delivering import DAY, at, decoded, make
+
+STRIKE_OFF = "UPDATE member SET mailable = 0 WHERE lower(email) = :address"
+RESTORE = "UPDATE member SET mailable = 1 WHERE lower(email) = :address"
+
+
+# --- Another database
+
+
+@pytest.fixture
+def theirs(tmp_path: Path) -> str:
+    url = f"sqlite:///{tmp_path}/theirs.sqlite3"
+    with disposed(open_database(url)) as engine, write(engine) as connection:
+        connection.exec_driver_sql("CREATE TABLE member (email TEXT, mailable INTEGER)")
+        connection.exec_driver_sql("INSERT INTO member VALUES ('Jane@Example.com', 1)")
+    return url
+
+
+def mailable(url: str) -> int:
+    with disposed(open_database(url, read_only=True)) as engine, engine.connect() as connection:
+        return int(connection.scalar(sa.text("SELECT mailable FROM member")) or 0)
+
+
+def test_another_database_is_struck_off_and_restored(engine: sa.Engine, theirs: str) -> None:
+    with closing(OtherDatabase.open(theirs, StrikeOff(STRIKE_OFF, RESTORE))) as target:
+        store, deliver = make(engine, target)
+        store.record([decoded(Scenario.SUPPRESSIONLIST)], AT)
+        assert mailable(theirs) == 1
+        deliver(at(AT))
+        assert mailable(theirs) == 0
+        store.sweep(AT + 31 * DAY)
+        deliver(at(AT + 31 * DAY))
+        assert mailable(theirs) == 1
+
+
+def test_another_database_that_rejects_a_statement_gets_the_entry_later(
+    engine: sa.Engine, theirs: str
+) -> None:
+    with (
+        closing(OtherDatabase.open(theirs, StrikeOff(STRIKE_OFF))) as target,
+        disposed(open_database(theirs)) as other,
+    ):
+        store, deliver = make(engine, target)
+        store.record([decoded(Scenario.BOUNCE)], AT)
+        with write(other) as connection:
+            connection.exec_driver_sql("ALTER TABLE member RENAME TO members")
+        assert deliver(at(AT)).failed == {"database: no such table: member": 1}
+        with write(other) as connection:
+            connection.exec_driver_sql("ALTER TABLE members RENAME TO member")
+        assert deliver(at(AT + DAY)).delivered == 1
+        assert mailable(theirs) == 0
+
+
+def test_another_database_is_checked_at_the_start(theirs: str) -> None:
+    with pytest.raises(StrikeOffError, match="no such table"):
+        OtherDatabase.open(theirs, StrikeOff("DELETE FROM membre WHERE email = :address"))
+    with pytest.raises(ConfigurationError, match="SESBOUNCE_STRIKE_OFF_DATABASE_URL: "):
+        OtherDatabase.open("nonsense", StrikeOff(STRIKE_OFF))
+
+
+# --- HTTP: the webhook, and SES's API
+
+
+class Server:
+    """An HTTP server that notes what it is asked and answers with what it is told to."""
+
+    def __init__(self) -> None:
+        self.requests: list[tuple[str, str, dict[str, str], bytes]] = []
+        self.status = 200
+        self.body = b"{}"
+        server = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def answer(self) -> None:
+                length = int(self.headers.get("Content-Length") or 0)
+                asked = (self.command, self.path, dict(self.headers), self.rfile.read(length))
+                server.requests.append(asked)
+                self.send_response(server.status)
+                self.send_header("Content-Length", str(len(server.body)))
+                self.end_headers()
+                self.wfile.write(server.body)
+
+            do_POST = do_PUT = do_DELETE = answer  # noqa: N815  the names are the library's
+
+            def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+                pass
+
+        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.http.server_port}"
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    made = Server()
+    thread = threading.Thread(target=made.http.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield made
+    made.http.shutdown()
+    made.http.server_close()
+    thread.join()
+
+
+def test_the_webhook_gets_a_signed_object(engine: sa.Engine, server: Server) -> None:
+    store, deliver = make(engine, Webhook(f"{server.url}/hook", "a secret of some length"))
+    store.record([decoded(Scenario.BOUNCE)], AT)
+    assert deliver(at(AT)).delivered == 1
+    ((method, path, headers, body),) = server.requests
+    assert (method, path) == ("POST", "/hook")
+    assert json.loads(body) == {
+        "action": "strike_off",
+        "address": "jane@example.com",
+        "original": "Jane@Example.com",
+        "reason": "no_such_mailbox",
+        "kind": "bounce",
+        "occurred_at": "2026-11-20T12:00:00+00:00",
+        "why": "hard bounce: no such mailbox (5.1.1), 2026-11-20; not to be mailed again",
+    }
+    expected = hmac.new(b"a secret of some length", body, hashlib.sha256).hexdigest()
+    assert headers["X-Sesbounce-Signature"] == f"sha256={expected}"
+
+
+@pytest.mark.parametrize("status", [302, 404, 500])
+def test_a_webhook_that_does_not_accept_an_entry_gets_it_later(
+    engine: sa.Engine, server: Server, status: int
+) -> None:
+    server.status = status
+    store, deliver = make(engine, Webhook(server.url, "a secret of some length"))
+    store.record([decoded(Scenario.BOUNCE)], AT)
+    problem = f"webhook: it answers with HTTP status {status}"
+    assert deliver(at(AT)).failed == {problem: 1}
+    server.status = 204
+    assert deliver(at(AT + DAY)).delivered == 1
+
+
+def test_a_webhook_that_can_t_be_reached_is_a_failure(engine: sa.Engine) -> None:
+    store, deliver = make(engine, Webhook("http://127.0.0.1:9", "a secret of some length"))
+    store.record([decoded(Scenario.BOUNCE)], AT)
+    (problem,) = deliver(at(AT)).failed
+    assert problem.startswith("webhook: it can't be reached")
+
+
+@pytest.mark.parametrize(
+    ("settings", "problem"),
+    [
+        ({"WEBHOOK_URL": "https://x.example"}, "needs SESBOUNCE_WEBHOOK_SECRET beside it"),
+        (
+            {"WEBHOOK_URL": "http://x.example", "WEBHOOK_SECRET": "s" * 16},
+            "should begin with https://",
+        ),
+        ({"WEBHOOK_SECRET": "short"}, "SESBOUNCE_WEBHOOK_SECRET: "),
+    ],
+)
+def test_a_webhook_must_be_configured_safely(
+    monkeypatch: pytest.MonkeyPatch, settings: dict[str, str], problem: str
+) -> None:
+    for name, value in settings.items():
+        monkeypatch.setenv(f"SESBOUNCE_{name}", value)
+    with pytest.raises(ConfigurationError, match=problem) as refused:
+        load_settings()
+    assert "short" not in str(refused.value).removeprefix("SESBOUNCE_WEBHOOK_SECRET: String")
+
+
+@pytest.fixture
+def ses(server: Server, monkeypatch: pytest.MonkeyPatch) -> SesSuppressionList:
+    for name, value in {
+        "AWS_ENDPOINT_URL": server.url,
+        "AWS_REGION": "us-east-1",
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+    }.items():
+        monkeypatch.setenv(name, value)
+    return SesSuppressionList.open()
+
+
+def asked(server: Server) -> list[tuple[str, str, Any]]:
+    return [(m, path, json.loads(body) if body else None) for m, path, _, body in server.requests]
+
+
+PUT = "/v2/email/suppression/addresses"
+
+
+def test_ses_s_own_list_follows_with_the_address_as_ses_wrote_it(
+    engine: sa.Engine, server: Server, ses: SesSuppressionList
+) -> None:
+    store, deliver = make(engine, ses)
+    store.record([decoded(Scenario.BOUNCE, 0, "Jane Doe <Jane@Example.com>")], AT)
+    store.record([decoded(Scenario.COMPLAINT, 0, "Mary@Example.com")], AT)
+    deliver(at(AT))
+    assert asked(server) == [
+        ("PUT", PUT, {"EmailAddress": "Jane@Example.com", "Reason": "BOUNCE"}),
+        ("PUT", PUT, {"EmailAddress": "Mary@Example.com", "Reason": "COMPLAINT"}),
+    ]
+    server.requests.clear()
+    store.record([decide("Jane@Example.com", Reason.ALLOWED_BY_HAND, AT + DAY)], AT + DAY)
+    deliver(at(AT + DAY))
+    assert asked(server) == [("DELETE", f"{PUT}/Jane%40Example.com", None)]
+
+
+def test_ses_s_own_list_gets_no_suppressions_for_a_time(
+    engine: sa.Engine, server: Server, ses: SesSuppressionList
+) -> None:
+    store, deliver = make(engine, ses)
+    store.record([decoded(Scenario.SUPPRESSIONLIST)], AT)
+    deliver(at(AT))
+    store.sweep(AT + 31 * DAY)
+    deliver(at(AT + 31 * DAY))
+    assert asked(server) == []
+    store.record([decoded(Scenario.SUPPRESSIONLIST, 40)], AT + 40 * DAY)
+    store.record([decoded(Scenario.BOUNCE, 41)], AT + 41 * DAY)
+    deliver(at(AT + 41 * DAY))
+    assert [method for method, _, _ in asked(server)] == ["PUT"]
+
+
+def entry(*, suppressed: bool) -> OutboxEntry:
+    message = decoded(Scenario.BOUNCE).events[0]
+    return OutboxEntry(
+        suppressed,
+        True,
+        {
+            "address": message.address,
+            "original": message.original,
+            "reason": "no_such_mailbox",
+            "kind": "bounce",
+            "occurred_at": None,
+            "why": "",
+        },
+    )
+
+
+def test_removing_an_address_that_is_not_on_ses_s_list_is_no_failure(
+    server: Server, ses: SesSuppressionList
+) -> None:
+    server.status = 404
+    server.body = b'{"__type": "NotFoundException", "message": "not on the list"}'
+    ses.deliver(entry(suppressed=False))
+
+
+@pytest.mark.parametrize(
+    ("code", "final"), [("BadRequestException", True), ("AccessDeniedException", False)]
+)
+def test_what_ses_rejects_is_retried_unless_it_never_accepts_it(
+    engine: sa.Engine, server: Server, ses: SesSuppressionList, code: str, final: bool
+) -> None:
+    server.status = 400
+    server.body = json.dumps({"__type": code, "message": "jane@example.com: no"}).encode()
+    store, deliver = make(engine, ses)
+    store.record([decoded(Scenario.BOUNCE)], AT)
+    assert deliver(at(AT)).failed == {f"ses: SES rejects the call: {code}": 1}
+    assert (waiting(engine) == []) is final
