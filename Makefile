@@ -8,19 +8,18 @@ PYTHON ?= python3
 ENV    ?=
 VENV   := .venv
 BIN    := $(VENV)/bin
-# Everything this Makefile downloads stays inside the checkout.
-export PIP_CACHE_DIR ?= $(CURDIR)/.local/pip-cache
-export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Made with uv, which is installed first, each once for each set of versions (scripts/setup).
+SETUP  := $(PYTHON) -m scripts.setup
+UV     := $(PYTHON) -m scripts.setup.uv
 READY  := $(VENV)/.ready
 BENCH_READY := $(VENV)/.bench-ready
-# An environment of its own: aiobotocore decides on the version of botocore.
-CONTEST       := .local/bench
-CONTEST_READY := $(CONTEST)/.ready
+# What runs side by side prints in turn, where make knows how to (4.0).
+OUTPUT_SYNC := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 LOCKS  := requirements-build.txt requirements-dev.txt worker/pyproject.toml
 
-.PHONY: help setup demo demo-clean simulate deploy plan destroy outputs check-wiring \
+.PHONY: help setup environments demo demo-clean simulate deploy plan destroy outputs check-wiring \
         image test test-unit test-local test-terraform bench bench-decode bench-store fuzz \
-        lint format terraform-docs lock clean
+        lint lint-ruff lint-mypy lint-checkov lint-rest format terraform-docs lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sort | \
@@ -29,10 +28,14 @@ help: ## list the targets
 setup: $(READY) ## make .venv with the locked dependencies and .venv/bin/sesbounce
 
 $(READY): $(LOCKS)
-	@$(PYTHON) scripts/bootstrap.py $(VENV)
+	@$(SETUP) dev=$(VENV)
 	@touch $@
 
-demo: $(READY) ## the main job on this machine: LocalStack, Terraform, SQLite; no AWS account
+environments: ## make .venv and those of LocalStack and checkov, side by side
+	@$(SETUP) dev=$(VENV) localstack checkov
+
+demo: ## the main job on this machine: LocalStack, Terraform, SQLite; no AWS account
+	@$(SETUP) dev=$(VENV) localstack
 	@$(BIN)/python -m scripts.local.demo
 
 demo-clean: $(READY) ## stop what the demo started and remove what it made
@@ -72,18 +75,12 @@ test-terraform: $(READY) ## terraform fmt, validate and test, the policies and t
 	@$(BIN)/pytest tests/terraform
 
 $(BENCH_READY): $(READY) requirements-bench.txt
-	@$(BIN)/python -m pip install --quiet --require-hashes -r requirements-bench.txt
+	@$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements-bench.txt
 	@touch $@
 
-$(CONTEST_READY): requirements-build.txt requirements-bench-worker.txt worker/pyproject.toml
-	@$(PYTHON) -m venv --clear $(CONTEST)
-	@$(CONTEST)/bin/python -m pip install --quiet --require-hashes -r requirements-build.txt
-	@$(CONTEST)/bin/python -m pip install --quiet --require-hashes -r requirements-bench-worker.txt
-	@$(CONTEST)/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable worker
-	@touch $@
-
-bench: $(CONTEST_READY) ## the worker beside other consumers of SQS, ten minutes; ARGS="--help" tells more
-	@$(CONTEST)/bin/python -m tests.bench.bench_worker $(ARGS)
+bench: ## the worker beside other consumers of SQS, ten minutes; ARGS="--help" tells more
+	@$(SETUP) bench
+	@.local/bench/bin/python -m tests.bench.bench_worker $(ARGS)
 
 bench-decode: $(BENCH_READY) ## decoding speed beside pydantic, Powertools and json.loads
 	@$(BIN)/python -m tests.bench.bench_decode $(ARGS)
@@ -95,13 +92,23 @@ fuzz: $(BENCH_READY) ## fuzz the decoder for a minute; ARGS="--seconds 600"
 	@$(BIN)/python -m tests.fuzz.fuzz_decode $(ARGS)
 
 lint: $(READY) ## ruff, mypy --strict, yamllint, shellcheck, hadolint, checkov
+	@$(MAKE) --no-print-directory --keep-going --jobs $(OUTPUT_SYNC) \
+	    lint-ruff lint-mypy lint-checkov lint-rest
+
+lint-ruff: $(READY)
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+
+lint-mypy: $(READY)
 	@$(BIN)/mypy
+
+lint-checkov: $(READY)
+	@$(BIN)/python -m scripts.checkov
+
+lint-rest: $(READY)
 	@$(BIN)/yamllint --strict -d '{extends: default, rules: {line-length: {max: 100}}}' .pre-commit-config.yaml
 	@$(BIN)/shellcheck .ci/run
 	@$(BIN)/hadolint --failure-threshold style worker/Dockerfile
-	@$(BIN)/python -m scripts.checkov
 
 terraform-docs: $(READY) ## write the tables in the modules' READMEs anew
 	@$(BIN)/python -m scripts.terraform.docs
@@ -111,10 +118,12 @@ format: $(READY) ## rewrite the sources in the project's format
 	@$(BIN)/ruff format .
 	@if command -v terraform >/dev/null; then terraform fmt -recursive terraform; fi
 
-lock: ## pin the dependencies anew, with hashes (needs uv)
-	@compile() { uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+# The index alone: a package that lies elsewhere too may lack files there, and so hashes.
+lock: ## pin the dependencies anew, with hashes
+	@compile() { UV_INDEX= UV_FIND_LINKS= $(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 	    --no-header --no-emit-index-url --no-annotate "$$1" $${3:-} -o "$$2"; }; \
 	compile worker/pyproject.toml worker/requirements.txt; \
+	compile scripts/setup/uv-requirements.in scripts/setup/uv-requirements.txt; \
 	compile requirements-build.in requirements-build.txt; \
 	compile requirements-dev.in requirements-dev.txt; \
 	compile requirements-bench.in requirements-bench.txt; \
