@@ -92,20 +92,20 @@ fuzz: $(BENCH_READY) ## fuzz the decoder for a minute; ARGS="--seconds 600"
 	@$(BIN)/python -m tests.fuzz.fuzz_decode $(ARGS)
 
 lint: $(READY) ## ruff, mypy --strict, yamllint, shellcheck, hadolint, checkov
-	@$(MAKE) --no-print-directory --keep-going --jobs $(OUTPUT_SYNC) \
+	@$(MAKE) --no-print-directory --keep-going $(if $(filter -j%,$(MAKEFLAGS)),,--jobs) $(OUTPUT_SYNC) \
 	    lint-ruff lint-mypy lint-checkov lint-rest
 
-lint-ruff: $(READY)
+lint-ruff: $(READY) ## ruff: the rules and the format
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 
-lint-mypy: $(READY)
+lint-mypy: $(READY) ## mypy --strict
 	@$(BIN)/mypy
 
-lint-checkov: $(READY)
+lint-checkov: $(READY) ## checkov over the Terraform sources
 	@$(BIN)/python -m scripts.checkov
 
-lint-rest: $(READY)
+lint-rest: $(READY) ## yamllint, shellcheck and hadolint
 	@$(BIN)/yamllint --strict -d '{extends: default, rules: {line-length: {max: 100}}}' .pre-commit-config.yaml
 	@$(BIN)/shellcheck .ci/run
 	@$(BIN)/hadolint --failure-threshold style worker/Dockerfile

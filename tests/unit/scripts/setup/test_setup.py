@@ -113,3 +113,20 @@ def test_one_that_fails_is_told_when_all_have_ended(
     assert venv.is_made
     assert not broken.is_made
     assert "setup: `" in capsys.readouterr().err
+
+
+def test_a_build_takes_no_tool_whose_hash_is_not_locked(
+    venv: Venv, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The tool that it builds with is the package of nothing, under a hash that is not its own.
+    project = tmp_path / "project"
+    project.mkdir()
+    (project / "pyproject.toml").write_text(
+        '[build-system]\nrequires = ["nothing"]\nbuild-backend = "nothing"\n'
+        '[project]\nname = "built"\nversion = "1"\n'
+    )
+    tools = tmp_path / "tools.txt"
+    tools.write_text(f"nothing==1.0 --hash=sha256:{'0' * 64}\n")
+    monkeypatch.setattr(venvs, "_BUILD_TOOLS", tools)
+    with pytest.raises(UvError, match=r"(?si)nothing.*hash mismatch"):
+        venvs.ensure(Venv("built", venv.folder, venv.requirements, project), print)
