@@ -8,19 +8,18 @@ PYTHON ?= python3
 ENV    ?=
 VENV   := .venv
 BIN    := $(VENV)/bin
-# Everything this Makefile downloads stays inside the checkout.
-export PIP_CACHE_DIR ?= $(CURDIR)/.local/pip-cache
-export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Made with uv, which is installed first, each once for each set of versions (scripts/setup).
+SETUP  := $(PYTHON) -m scripts.setup
+UV     := $(PYTHON) -m scripts.setup.uv
 READY  := $(VENV)/.ready
 BENCH_READY := $(VENV)/.bench-ready
-# An environment of its own: aiobotocore decides on the version of botocore.
-CONTEST       := .local/bench
-CONTEST_READY := $(CONTEST)/.ready
+# What runs side by side prints in turn, where make knows how to (4.0).
+OUTPUT_SYNC := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 LOCKS  := requirements-build.txt requirements-dev.txt worker/pyproject.toml
 
-.PHONY: help setup terraform demo demo-clean simulate deploy plan destroy outputs check-wiring \
+.PHONY: help setup terraform environments demo demo-clean simulate deploy plan destroy outputs check-wiring \
         image test test-unit test-local test-terraform bench bench-decode bench-store fuzz \
-        lint format terraform-docs lock clean
+        lint lint-ruff lint-mypy lint-imports lint-checkov lint-rest format docs terraform-docs lock clean
 
 ##@ Set up
 help: ## prints this list
@@ -30,15 +29,19 @@ help: ## prints this list
 setup: $(READY) ## installs the locked dependencies and the command sesbounce into .venv
 
 $(READY): $(LOCKS)
-	@$(PYTHON) scripts/bootstrap.py $(VENV)
+	@$(SETUP) dev=$(VENV)
 	@touch $@
 
 # First of the prerequisites: where it fails, nothing has been installed.
 terraform: ## fetches Terraform into .local/bin where none is installed; TERRAFORM=path names another
 	@$(PYTHON) -m scripts.terraform.fetch
 
+environments: ## installs .venv and the environments of LocalStack and checkov side by side
+	@$(SETUP) dev=$(VENV) localstack checkov
+
 ##@ Try it
-demo: terraform $(READY) ## runs the whole path on this machine with LocalStack; needs no AWS account
+demo: terraform ## runs the whole path on this machine with LocalStack; needs no AWS account
+	@$(SETUP) dev=$(VENV) localstack
 	@$(BIN)/python -m scripts.local.demo
 
 demo-clean: $(READY) ## stops what the demo started and removes what it made
@@ -81,18 +84,12 @@ test-terraform: terraform $(READY) ## checks and tests the Terraform modules, th
 
 ##@ Benchmarks
 $(BENCH_READY): $(READY) requirements-bench.txt
-	@$(BIN)/python -m pip install --quiet --require-hashes -r requirements-bench.txt
+	@$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements-bench.txt
 	@touch $@
 
-$(CONTEST_READY): requirements-build.txt requirements-bench-worker.txt worker/pyproject.toml
-	@$(PYTHON) -m venv --clear $(CONTEST)
-	@$(CONTEST)/bin/python -m pip install --quiet --require-hashes -r requirements-build.txt
-	@$(CONTEST)/bin/python -m pip install --quiet --require-hashes -r requirements-bench-worker.txt
-	@$(CONTEST)/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable worker
-	@touch $@
-
-bench: $(CONTEST_READY) ## measures the worker beside other consumers of SQS, ten minutes; ARGS="--help" lists the options
-	@$(CONTEST)/bin/python -m tests.bench.bench_worker $(ARGS)
+bench: ## measures the worker beside other consumers of SQS, ten minutes; ARGS="--help" lists the options
+	@$(SETUP) bench
+	@.local/bench/bin/python -m tests.bench.bench_worker $(ARGS)
 
 bench-decode: $(BENCH_READY) ## measures decoding beside pydantic, Powertools and json.loads
 	@$(BIN)/python -m tests.bench.bench_decode $(ARGS)
@@ -104,10 +101,24 @@ fuzz: $(BENCH_READY) ## fuzzes the decoder for a minute; ARGS="--seconds 600" fo
 	@$(BIN)/python -m tests.fuzz.fuzz_decode $(ARGS)
 
 ##@ Develop
-lint: $(READY) ## checks the sources: ruff, mypy --strict, yamllint, shellcheck, hadolint, checkov
+lint: $(READY) ## checks the sources with all linters side by side
+	@$(MAKE) --no-print-directory --keep-going $(if $(filter -j%,$(MAKEFLAGS)),,--jobs) $(OUTPUT_SYNC) \
+	    lint-ruff lint-mypy lint-imports lint-checkov lint-rest
+
+lint-ruff: $(READY) ## checks the rules and the format of the Python sources with ruff
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+
+lint-mypy: $(READY) ## checks the types with mypy --strict
 	@$(BIN)/mypy
+
+lint-imports: $(READY) ## checks that the packages import downward only, with import-linter
+	@$(BIN)/lint-imports --no-cache
+
+lint-checkov: $(READY) ## checks the Terraform sources with checkov
+	@$(BIN)/python -m scripts.checkov
+
+lint-rest: $(READY) ## checks YAML, GitHub's files, shell scripts and the Dockerfile
 	@$(BIN)/yamllint --strict -d '{extends: default, rules: {line-length: {max: 100}}}' .pre-commit-config.yaml .github
 	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.dependabot .github/dependabot.yml
@@ -116,9 +127,11 @@ lint: $(READY) ## checks the sources: ruff, mypy --strict, yamllint, shellcheck,
 	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
 	@$(BIN)/shellcheck .ci/run
 	@$(BIN)/hadolint --failure-threshold style worker/Dockerfile
-	@$(BIN)/python -m scripts.checkov
 
-terraform-docs: $(READY) ## writes the tables in the READMEs of the Terraform modules
+docs: $(READY) ## writes docs/commands.md and the README's table of settings from the code
+	@$(BIN)/python -m scripts.docs
+
+terraform-docs: $(READY) ## writes the tables in the READMEs of the Terraform modules and examples
 	@$(BIN)/python -m scripts.terraform.docs
 
 format: $(READY) ## rewrites the sources in the format of the project
@@ -126,10 +139,12 @@ format: $(READY) ## rewrites the sources in the format of the project
 	@$(BIN)/ruff format .
 	@$(BIN)/python -m scripts.terraform fmt -recursive terraform
 
-lock: ## pins the newest dependencies with their hashes; needs uv
-	@compile() { uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+# The index alone: a package that lies elsewhere too may lack files there, and so hashes.
+lock: ## pins the newest dependencies with their hashes
+	@compile() { UV_INDEX= UV_FIND_LINKS= $(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 	    --no-header --no-emit-index-url --no-annotate "$$1" $${3:-} -o "$$2"; }; \
 	compile worker/pyproject.toml worker/requirements.txt; \
+	compile scripts/setup/uv-requirements.in scripts/setup/uv-requirements.txt; \
 	compile requirements-build.in requirements-build.txt; \
 	compile requirements-dev.in requirements-dev.txt; \
 	compile requirements-bench.in requirements-bench.txt; \

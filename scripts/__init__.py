@@ -10,7 +10,8 @@ The exceptions:
   x DocsError                (scripts.terraform.docs)
   x EngineError              (scripts.image.container_engine)
   x ImageError               (scripts.image.build)
-  x LocalStackError          (scripts.local.localstack)
+  x LocalStackError          (scripts.local.localstack_shared)
+  x PipError                 (scripts.setup.pip_settings)
   x PlaceError               (scripts.deploy.deploy)
   x ReleaseError             (scripts.deploy.release)
   x RolloutError             (scripts.deploy.rollout)
@@ -20,6 +21,7 @@ The exceptions:
     + StackError             (scripts.terraform.stack)
     + TerraformMissingError  (scripts.terraform.env)
   x UnknownEnvironmentError  (scripts.terraform.environments)
+  x UvError                  (scripts.setup.uv)
 """
 
 import sys

@@ -7,22 +7,17 @@ that the rest does not use. What it finds and is meant so is skipped by a commen
 beside the resource; a skip that skips nothing is an error, too.
 """
 
-import hashlib
 import json
-import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 from scripts import ScriptError
+from scripts.setup.uv import ROOT
+from scripts.setup.venvs import Venv, ensure
 
-ROOT = Path(__file__).resolve().parents[1]
-
-_REQUIREMENTS = Path(__file__).with_name("checkov-requirements.txt")
-_VENV = ROOT / ".local" / "checkov-venv"
 _SKIP = re.compile(r"checkov:skip=(?P<check>\w+)(?P<reason>.*)")
 
 
@@ -70,43 +65,22 @@ def complaints(terraform: Path, results: dict[str, Any]) -> list[str]:
     return sorted(found)
 
 
-def install(venv: Path = _VENV) -> Path:
-    """Return the program, which is installed once for each set of versions.
-
-    Raises:
-        CheckovError: pip failed.
-    """
-    program = venv / "bin" / "checkov"
-    # Written last, so that a half-made environment has none.
-    stamp = venv / "requirements.sha256"
-    wanted = hashlib.sha256(_REQUIREMENTS.read_bytes()).hexdigest()
-    if program.exists() and stamp.exists() and stamp.read_text("ascii") == wanted:
-        return program
-    print("checkov: installing it from PyPI (once; it takes a minute)", flush=True)
-    shutil.rmtree(venv, ignore_errors=True)
-    _run(sys.executable, "-m", "venv", str(venv))
-    pip = [str(venv / "bin" / "python"), "-m", "pip", "install", "--quiet", "--require-hashes"]
-    _run(*pip, "--requirement", str(_REQUIREMENTS))
-    stamp.write_text(wanted, encoding="ascii")
-    return program
+def venv(folder: Path = ROOT / ".local" / "checkov-venv") -> Venv:
+    """Return the environment that checkov is installed into."""
+    return Venv("checkov", folder, Path(__file__).with_name("checkov-requirements.txt"))
 
 
-def _run(*command: str) -> None:
-    env = {"PIP_CACHE_DIR": str(ROOT / ".local" / "pip-cache"), **os.environ}
-    run = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
-    if run.returncode:
-        raise CheckovError(
-            f"`{' '.join(command)}` failed:\n{run.stderr.strip()}\n"
-            "Check the way to the package index (pip config list) and try again."
-        )
+def program() -> Path:
+    """Return checkov's program, which is installed once for each set of versions."""
+    return ensure(venv()).with_name("checkov")
 
 
 def main(terraform: Path = ROOT / "terraform") -> int:
     """Run the check; returns the exit code."""
     try:
-        results = report(terraform, install())
+        results = report(terraform, program())
         wrong = complaints(terraform, results)
-    except CheckovError as error:
+    except ScriptError as error:
         print(f"checkov: {error}", file=sys.stderr)
         return 2
     for line in wrong:

@@ -39,7 +39,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError
 
-from scripts.local import localstack
+from scripts.local import localstack_container
 
 Kind = Literal["postgresql", "mariadb"]
 SERVERS: tuple[Kind, ...] = ("postgresql", "mariadb")
@@ -241,7 +241,7 @@ class _Started:
 def _running(product: _Product, folder: Path) -> Iterator[str]:
     password = secrets.token_hex(16)
     programs = _find(product)
-    in_container = programs is None and localstack._docker_answers()
+    in_container = programs is None and localstack_container.docker_answers()
     if programs is None and not in_container:
         programs = _install(product)
     server = (
@@ -394,13 +394,13 @@ def _tail(log: Path) -> str:
 
 @contextmanager
 def _container(product: _Product, password: str) -> Iterator[_Started]:
-    docker = localstack._docker
+    docker = localstack_container.docker
     publish = f"--publish={_LOOPBACK}::{product.url.port}"
     environment = f"--env={product.password_variable}={password}"
     run = ("run", "--detach", publish, environment, product.image, *product.options)
     try:
         said = docker(*run, timeout=_INSTALL_SECONDS)  # the image may have to come first
-    except localstack._DockerError as error:
+    except localstack_container.DockerError as error:
         raise ServerError(f"{product.title} does not start in a container: {error}") from error
     container = said.splitlines()[-1]
     try:

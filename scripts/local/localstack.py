@@ -13,44 +13,48 @@ All files lie in the checkout under `.local/`.
 """
 
 import argparse
-import contextlib
-import fcntl
-import hashlib
 import json
 import os
 import shutil
-import signal
-import socket
-import subprocess
 import sys
-import time
-import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from http.client import HTTPException
+from functools import partial
 from pathlib import Path
-from typing import ClassVar, Literal
 from urllib.parse import urlsplit
 
-from scripts import ScriptError
+from scripts.local import localstack_container, localstack_package, localstack_process
+from scripts.local.localstack_container import Container, DockerError
+from scripts.local.localstack_package import install
+from scripts.local.localstack_process import Process
+from scripts.local.localstack_shared import (
+    CHECKOUT,
+    ENDPOINT_VARIABLE,
+    Files,
+    Kind,
+    LocalStackError,
+    Progress,
+    answers,
+    wait,
+)
+from scripts.setup.once import locked
 
-CHECKOUT = Path(__file__).resolve().parents[2]
-ENDPOINT_VARIABLE = "LOCALSTACK_ENDPOINT"
-IMAGE = "localstack/localstack:4.12.0"
+__all__ = [
+    "CHECKOUT",
+    "ENDPOINT_VARIABLE",
+    "LocalStack",
+    "LocalStackError",
+    "answers",
+    "ensure",
+    "environment",
+    "find",
+    "install",
+    "stop",
+]
 
-_REQUIREMENTS = Path(__file__).with_name("localstack-requirements.txt")
-_PYTHONS = ((3, 11), (3, 13))
-_OTHER_WAYS = f"or start a Docker engine, or set {ENDPOINT_VARIABLE} to a LocalStack that runs"
 _READY_SECONDS = 120.0
-_STOP_SECONDS = 10.0
-_POLL_SECONDS = 0.1
 
-Kind = Literal["attached", "container", "process"]
-Progress = Callable[[str], None]
-
-
-class LocalStackError(ScriptError):
-    """LocalStack can't be had, or has stopped working."""
+_Server = Process | Container
 
 
 @dataclass(frozen=True)
@@ -67,8 +71,8 @@ def ensure(root: Path = CHECKOUT, progress: Progress = print) -> LocalStack:
     """Return a LocalStack that answers, starting one if there is none."""
     if endpoint := os.environ.get(ENDPOINT_VARIABLE):
         return _attach(endpoint)
-    files = _Files(root)
-    with _locked(files, progress):
+    files = Files(root)
+    with locked(files.lock, _waiting(progress)):
         if (running := _load(files)) and running.alive() and answers(running.endpoint):
             return LocalStack(running.endpoint, running.kind, started=False)
         _clear(files)
@@ -80,26 +84,18 @@ def find(root: Path = CHECKOUT) -> LocalStack | None:
     """Return the LocalStack that `ensure` would use without starting one, or None."""
     if endpoint := os.environ.get(ENDPOINT_VARIABLE):
         return _attach(endpoint)
-    server = _load(_Files(root))
+    server = _load(Files(root))
     if server and server.alive() and answers(server.endpoint):
         return LocalStack(server.endpoint, server.kind, started=False)
     return None
 
 
-def install(root: Path = CHECKOUT, progress: Progress = print) -> None:
-    """Install what a LocalStack without a container needs, once; nothing where Docker answers."""
-    if not _docker_answers():
-        files = _Files(root)
-        with _locked(files, progress):
-            _venv(files, progress)
-
-
 def stop(root: Path = CHECKOUT, progress: Progress = print) -> bool:
     """End the LocalStack that `ensure` started, and forget its data; tell whether one ran."""
-    files = _Files(root)
+    files = Files(root)
     if not files.run.exists():
         return False
-    with _locked(files, progress):
+    with locked(files.lock, _waiting(progress)):
         return _clear(files)
 
 
@@ -128,110 +124,10 @@ def environment(endpoint: str, base: Mapping[str, str] = os.environ) -> dict[str
     }
 
 
-class _Files:
-    """Where things lie in a checkout."""
-
-    def __init__(self, root: Path) -> None:
-        self.local = root.resolve() / ".local"
-        self.run = self.local / "localstack"
-        self.data = self.run / "root"
-        self.log = self.run / "log"
-        self.state = self.run / "state.json"
-        # Outside `run`, which goes when LocalStack is stopped.
-        self.lock = self.local / "localstack.lock"
-        self.venv = self.local / "localstack-venv"
-        self.pip_cache = self.local / "pip-cache"
-
-
-# --- What was started: a process or a container -----------------------------------------------
-
-
-@dataclass(frozen=True)
-class _Process:
-    """A LocalStack process, known by its pid and its birth: a pid alone may be another's by now."""
-
-    kind: ClassVar[Kind] = "process"
-    port: int
-    pid: int
-    birth: str
-
-    @property
-    def endpoint(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    def alive(self) -> bool:
-        now = _stat(self.pid)
-        if now is None or now.birth != self.birth:
-            return False
-        if now.ended:
-            with contextlib.suppress(ChildProcessError):  # another run's child is not ours to reap
-                os.waitpid(self.pid, os.WNOHANG)
-        return not now.ended
-
-    def end(self) -> None:
-        for number in (signal.SIGTERM, signal.SIGKILL):
-            if not self.alive():
-                return
-            # It leads a process group of its own, so its children go with it.
-            os.killpg(self.pid, number)
-            _wait(lambda: not self.alive(), _STOP_SECONDS)
-
-
-@dataclass(frozen=True)
-class _Container:
-    """A LocalStack container."""
-
-    kind: ClassVar[Kind] = "container"
-    port: int
-    id: str
-
-    @property
-    def endpoint(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    def alive(self) -> bool:
-        return self._listed()
-
-    def end(self) -> None:
-        if self._listed("--all"):
-            _docker("rm", "--force", "--volumes", self.id)
-
-    def _listed(self, *options: str) -> bool:
-        try:
-            return bool(_docker("ps", "--quiet", "--filter", f"id={self.id}", *options))
-        except _DockerError as error:
-            raise LocalStackError(
-                f"LocalStack was started in container {self.id[:12]}, but Docker says: {error}\n"
-                "Start the Docker engine, or delete .local/localstack to forget the container."
-            ) from error
-
-
-_Server = _Process | _Container
-
-
-@dataclass(frozen=True)
-class _Stat:
-    birth: str
-    ended: bool
-
-
-def _stat(pid: int) -> _Stat | None:
-    """Return what tells a process from any other that ever had its pid; None if there is none."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
-    except (FileNotFoundError, ProcessLookupError):
-        return None
-    # The command's name, in parentheses, may hold blanks; the fixed fields come after it.
-    fields = stat.rpartition(")")[2].split()
-    state, start_ticks = fields[0], fields[19]
-    boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-    return _Stat(birth=f"{boot}/{start_ticks}", ended=state in "ZX")
-
-
-def _load(files: _Files) -> _Server | None:
+def _load(files: Files) -> _Server | None:
     try:
         state = json.loads(files.state.read_text(encoding="utf-8"))
-        kinds: dict[str, type[_Server]] = {"process": _Process, "container": _Container}
+        kinds: dict[str, type[_Server]] = {"process": Process, "container": Container}
         return kinds[state.pop("kind")](**state)
     except FileNotFoundError:
         return None
@@ -242,13 +138,13 @@ def _load(files: _Files) -> _Server | None:
         ) from error
 
 
-def _save(files: _Files, server: _Server) -> None:
+def _save(files: Files, server: _Server) -> None:
     written = files.state.with_suffix(".new")
     written.write_text(json.dumps({"kind": server.kind, **asdict(server)}), encoding="utf-8")
     written.replace(files.state)
 
 
-def _clear(files: _Files) -> bool:
+def _clear(files: Files) -> bool:
     """End what an earlier run started and remove its data; tell whether it was alive."""
     server = _load(files)
     alive = server is not None and server.alive()
@@ -276,82 +172,25 @@ def _attach(endpoint: str) -> LocalStack:
     return LocalStack(endpoint, "attached", started=False)
 
 
-def _start(files: _Files, progress: Progress) -> _Server:
+def _start(files: Files, progress: Progress) -> _Server:
     files.run.mkdir(parents=True)
-    if _docker_answers():
-        progress(f"Starting LocalStack in a container ({IMAGE}, fetched the first time)")
+    if localstack_container.docker_answers():
+        image = localstack_container.IMAGE
+        progress(f"Starting LocalStack in a container ({image}, fetched the first time)")
         try:
-            return _await_ready(files, _start_container())
-        except _DockerError as error:
+            return _await_ready(files, localstack_container.start())
+        except DockerError as error:
             # An engine that can't fetch the image is no reason to give up.
             progress(f"Docker could not: {error}")
-    python = _venv(files, progress)
+    python = localstack_package.python(files.root, progress)
     progress("Starting LocalStack")
-    return _await_ready(files, _start_process(files, python))
+    return _await_ready(files, localstack_process.start(files, python))
 
 
-def _start_process(files: _Files, python: Path) -> _Process:
-    port = _free_port()
-    for name in ("home", "tmp"):
-        (files.data / name).mkdir(parents=True)
-    # posix_spawn rather than Popen: the process outlives this one, with nobody to wait for it.
-    pid = os.posix_spawn(
-        python,
-        # -P: what lies in the current folder must not be imported.
-        [str(python), "-P", "-m", "localstack.runtime.main"],
-        _process_environment(port, files.data),
-        file_actions=[
-            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
-            (os.POSIX_SPAWN_OPEN, 1, str(files.log), os.O_WRONLY | os.O_CREAT, 0o600),
-            (os.POSIX_SPAWN_DUP2, 1, 2),
-        ],
-        setsid=True,
-    )
-    stat = _stat(pid)
-    return _Process(port, pid, stat.birth if stat else "")
-
-
-def _process_environment(port: int, data: Path) -> dict[str, str]:
-    """Return an environment with nothing of the user's but the PATH."""
-    home = data / "home"
-    return _settings(port) | {
-        "PATH": os.environ.get("PATH", os.defpath),
-        "LANG": "C.UTF-8",
-        # The default server listens on every address, whatever GATEWAY_LISTEN says.
-        "GATEWAY_SERVER": "hypercorn",
-        "GATEWAY_LISTEN": f"127.0.0.1:{port}",
-        "DNS_ADDRESS": "0",
-        # Inside a container of somebody's it would take all of the file system for its own, and
-        # not heed FILESYSTEM_ROOT.
-        "OVERRIDE_IN_DOCKER": "0",
-        "FILESYSTEM_ROOT": str(data),
-        "HOME": str(home),
-        # Python heeds TMP as it does TMPDIR, which LocalStack warns about.
-        "TMP": str(data / "tmp"),
-        "XDG_CACHE_HOME": str(home / ".cache"),
-        "XDG_CONFIG_HOME": str(home / ".config"),
-        "XDG_DATA_HOME": str(home / ".local/share"),
-        "XDG_STATE_HOME": str(home / ".local/state"),
-    }
-
-
-def _settings(port: int) -> dict[str, str]:
-    """Return the settings of LocalStack's that a process and a container share."""
-    return {
-        # Else queue URLs are below localhost.localstack.cloud, which needs the public DNS, and
-        # the SNS certificate's URL too. "off" gives http://127.0.0.1:port/account/queue.
-        "LOCALSTACK_HOST": f"127.0.0.1:{port}",
-        "SQS_ENDPOINT_STRATEGY": "off",
-        # Nothing goes to or comes from the outside.
-        "DISABLE_EVENTS": "1",
-        "SKIP_SSL_CERT_DOWNLOAD": "1",
-    }
-
-
-def _await_ready(files: _Files, server: _Server) -> _Server:
+def _await_ready(files: Files, server: _Server) -> _Server:
     _save(files, server)
     try:
-        _wait(lambda: answers(server.endpoint) or not server.alive(), _READY_SECONDS)
+        wait(lambda: answers(server.endpoint) or not server.alive(), _READY_SECONDS)
         _check_ready(files, server)
     except BaseException:  # an interrupt too must leave nothing behind
         server.end()
@@ -360,166 +199,18 @@ def _await_ready(files: _Files, server: _Server) -> _Server:
     return server
 
 
-def _check_ready(files: _Files, server: _Server) -> None:
+def _check_ready(files: Files, server: _Server) -> None:
     if not server.alive():
-        raise LocalStackError(f"LocalStack ended while it started. {_log_end(files, server)}")
+        raise LocalStackError(f"LocalStack ended while it started. {server.log_end(files)}")
     if not answers(server.endpoint):
         raise LocalStackError(
             f"LocalStack did not answer at {server.endpoint} within {_READY_SECONDS:.0f} s. "
-            f"{_log_end(files, server)}"
+            f"{server.log_end(files)}"
         )
 
 
-def _log_end(files: _Files, server: _Server) -> str:
-    if isinstance(server, _Container):
-        return f"The end of its log:\n{_tail(_docker('logs', '--tail', '15', server.id))}"
-    text = files.log.read_text(encoding="utf-8", errors="replace")
-    return f"The end of its log ({files.log}):\n{_tail(text)}"
-
-
-def answers(endpoint: str) -> bool:
-    """Whether a LocalStack answers at the endpoint."""
-    # No proxy: a system-wide one can't reach our loopback.
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    try:
-        with opener.open(f"{endpoint}/_localstack/health", timeout=5) as response:
-            return "services" in json.load(response)
-    except (OSError, ValueError, HTTPException):
-        return False
-
-
-# --- A container --------------------------------------------------------------------------------
-
-
-class _DockerError(LocalStackError):
-    """The docker command failed; these are its words."""
-
-
-def _start_container() -> _Container:
-    port = _free_port()
-    settings = [f"--env={name}={value}" for name, value in _settings(port).items()]
-    # No --rm: the log of a container that ends at once would go with it.
-    said = _docker("run", "--detach", f"--publish=127.0.0.1:{port}:4566", *settings, IMAGE)
-    return _Container(port, id=said.splitlines()[-1])
-
-
-def _docker_answers() -> bool:
-    """Whether there is a Docker engine on this machine: another's ports are not on our loopback."""
-    try:
-        version = _docker("info", "--format", "{{.ServerVersion}}", timeout=5)
-        host = _docker("context", "inspect", "--format", "{{.Endpoints.docker.Host}}", timeout=5)
-    except _DockerError:
-        return False
-    return bool(version) and host.splitlines()[-1].startswith("unix://")
-
-
-def _docker(*arguments: str, timeout: float | None = None) -> str:
-    """Run the docker command and return what it said, on both streams."""
-    try:
-        run = subprocess.run(
-            ["docker", *arguments],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=timeout,
-            check=True,
-        )
-    except FileNotFoundError as error:
-        raise _DockerError("there is no docker command on the PATH") from error
-    except subprocess.TimeoutExpired as error:
-        raise _DockerError(f"no answer within {timeout:.0f} s") from error
-    except subprocess.CalledProcessError as error:
-        raise _DockerError(_tail(error.stdout)) from error
-    return run.stdout.strip()
-
-
-# --- The Python package -------------------------------------------------------------------------
-
-
-def _venv(files: _Files, progress: Progress) -> Path:
-    """Return the Python that has LocalStack, which is installed once for each set of versions."""
-    python = files.venv / "bin/python"
-    # Written last, so that a half-made environment has none.
-    stamp = files.venv / "requirements.sha256"
-    wanted = hashlib.sha256(_REQUIREMENTS.read_bytes()).hexdigest()
-    if python.exists() and stamp.exists() and stamp.read_text(encoding="ascii") == wanted:
-        return python
-    _check_machine()
-    progress("Installing LocalStack from PyPI (once; it takes a minute or two)")
-    if files.venv.exists():
-        shutil.rmtree(files.venv)
-    _install(
-        files,
-        [sys.executable, "-m", "venv", str(files.venv)],
-        f"Install what is missing (on Debian and Ubuntu: apt install python3-venv), {_OTHER_WAYS}.",
-    )
-    pip = [str(python), "-m", "pip", "install", "--quiet", "--require-hashes"]
-    _install(
-        files,
-        [*pip, "--requirement", str(_REQUIREMENTS)],
-        f"Check the way to the package index (pip config list) and try again, {_OTHER_WAYS}.",
-    )
-    stamp.write_text(wanted, encoding="ascii")
-    return python
-
-
-def _check_machine() -> None:
-    oldest, newest = (".".join(map(str, version)) for version in _PYTHONS)
-    if not _PYTHONS[0] <= sys.version_info[:2] <= _PYTHONS[1]:
-        raise LocalStackError(
-            f"LocalStack's package needs Python {oldest} to {newest}, and this is "
-            f"{sys.version_info[0]}.{sys.version_info[1]} ({sys.executable}). Run this with one "
-            f"of those, {_OTHER_WAYS}."
-        )
-    if sys.platform != "linux":
-        raise LocalStackError(
-            f"LocalStack's package is run on Linux only, and this is {sys.platform}. Start a "
-            f"Docker engine, or set {ENDPOINT_VARIABLE} to a LocalStack that runs."
-        )
-
-
-def _install(files: _Files, command: list[str], advice: str) -> None:
-    # PYTHON* are about the Python that runs this; PIP_* may hold the user's index.
-    env = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-    env |= {"PIP_CACHE_DIR": str(files.pip_cache), "PIP_USER": "0"}
-    run = subprocess.run(
-        command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
-    )
-    if run.returncode != 0:
-        raise LocalStackError(f"`{' '.join(command)}` failed:\n{_tail(run.stdout)}\n{advice}")
-
-
-# --- Small tools --------------------------------------------------------------------------------
-
-
-@contextlib.contextmanager
-def _locked(files: _Files, progress: Progress) -> Iterator[None]:
-    """Let one run at a time start or stop; the lock goes with the process, however it ends."""
-    files.local.mkdir(parents=True, exist_ok=True)
-    with files.lock.open("w", encoding="ascii") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            progress("Waiting for another run that starts or stops LocalStack")
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _wait(condition: Callable[[], bool], seconds: float) -> None:
-    """Wait until the condition holds, at most so long."""
-    end = time.monotonic() + seconds
-    while not condition() and time.monotonic() < end:
-        time.sleep(_POLL_SECONDS)
-
-
-def _tail(text: str) -> str:
-    return "\n".join(text.strip().splitlines()[-15:])
+def _waiting(progress: Progress) -> Callable[[], None]:
+    return partial(progress, "Waiting for another run that starts or stops LocalStack")
 
 
 # --- The command line ---------------------------------------------------------------------------

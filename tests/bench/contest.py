@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import psutil
@@ -239,7 +240,7 @@ def _stub(supply: Supply, cores: Sequence[int]) -> Iterator[tuple[psutil.Popen, 
 
 @contextmanager
 def _started(
-    command: Sequence[str], cores: Sequence[int], **options: object
+    command: Sequence[str], cores: Sequence[int], **options: Any
 ) -> Iterator[psutil.Popen]:
     """A process on some cores; it is asked to end, and killed if it takes too long."""
     own = os.sched_getaffinity(0)

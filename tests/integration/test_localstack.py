@@ -12,6 +12,8 @@ import pytest
 
 from scripts.local import localstack
 from scripts.local.localstack import CHECKOUT, LocalStack
+from scripts.local.localstack_process import Process
+from scripts.local.localstack_shared import Files
 from scripts.terraform.env import terraform_env
 from scripts.terraform.plan import Change
 from scripts.terraform.stack import Stack, StackError
@@ -98,8 +100,8 @@ def test_calls_at_the_same_time_use_the_same_one(root: Path, started: LocalStack
 
 
 def test_it_listens_on_the_loopback_alone(root: Path, started: LocalStack) -> None:
-    server = localstack._load(localstack._Files(root))
-    if not isinstance(server, localstack._Process):
+    server = localstack._load(Files(root))
+    if not isinstance(server, Process):
         pytest.skip("the container's port is Docker's to publish")
     port = int(started.endpoint.rpartition(":")[2])
     assert listening(server.pid) == {f"0100007F:{port:04X}"}
@@ -109,7 +111,7 @@ def test_its_files_lie_in_the_checkout(root: Path, started: LocalStack) -> None:
     if started.kind != "process":
         pytest.skip("a container keeps its files")
     # Only there if LocalStack heeds its settings, which it does not wherever it runs.
-    assert (localstack._Files(root).data / "var/lib/localstack/cache").is_dir()
+    assert (Files(root).data / "var/lib/localstack/cache").is_dir()
 
 
 def test_sns_delivers_to_sqs_and_every_url_is_on_the_loopback(
@@ -193,17 +195,19 @@ def test_terraform_in_its_own_words_about_a_localstack_that_is_gone(
         variables={"name": "feedback", "tags": {}},
         environment=terraform_env(localstack.environment("http://127.0.0.1:1")),
     )
-    with pytest.raises(StackError, match=r"(?s)connection refused.*scripts\.localstack status"):
+    with pytest.raises(
+        StackError, match=r"(?s)connection refused.*scripts\.local\.localstack status"
+    ):
         stack.apply(print)
 
 
 def test_stop_leaves_nothing_behind(root: Path, started: LocalStack) -> None:
-    files = localstack._Files(root)
+    files = Files(root)
     server = localstack._load(files)
     assert server
     assert localstack.stop(root)
     assert not server.alive()
-    if isinstance(server, localstack._Process):
+    if isinstance(server, Process):
         # No other member of its process group either.
         with pytest.raises(ProcessLookupError):
             os.killpg(server.pid, 0)

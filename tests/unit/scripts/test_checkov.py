@@ -69,7 +69,7 @@ def test_its_own_failure_is_told_in_its_words(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     broken = program(tmp_path, "echo no such thing >&2; exit 2")
-    monkeypatch.setattr(checkov, "install", lambda: broken)
+    monkeypatch.setattr(checkov, "program", lambda: broken)
     assert checkov.main(tmp_path) == 2
     assert "checkov failed: no such thing" in capsys.readouterr().err
 
@@ -79,7 +79,7 @@ def test_a_finding_is_an_exit_code(
 ) -> None:
     said = json.dumps({"results": NOTHING | {"passed_checks": []}})
     clean = program(tmp_path, f"echo '{said}'")
-    monkeypatch.setattr(checkov, "install", lambda: clean)
+    monkeypatch.setattr(checkov, "program", lambda: clean)
     assert checkov.main(terraform(tmp_path)) == 0
     assert checkov.main(terraform(tmp_path, "checkov:skip=CKV_AWS_1: it was so once")) == 1
     assert "CKV_AWS_1 skips nothing" in capsys.readouterr().err

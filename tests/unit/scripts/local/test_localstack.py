@@ -1,6 +1,5 @@
 """Everything about LocalStack that can be told without one; tests/integration starts it."""
 
-import hashlib
 import os
 import re
 import signal
@@ -14,25 +13,37 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
-from scripts.local import localstack
+from scripts.local import (
+    localstack,
+    localstack_container,
+    localstack_package,
+    localstack_process,
+)
 from scripts.local.localstack import LocalStack, LocalStackError
+from scripts.local.localstack_process import Process
+from scripts.local.localstack_shared import Files, wait
+from scripts.setup import venvs
+from scripts.setup.once import once
+from scripts.setup.uv import UvError
 
 Sleeper = subprocess.Popen[bytes]
 
-docker_answers = localstack._docker_answers
+docker_answers = localstack_container.docker_answers
 
 
 @pytest.fixture(autouse=True)
 def neither_docker_nor_endpoint(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(localstack.ENDPOINT_VARIABLE, raising=False)
-    monkeypatch.setattr(localstack, "_docker_answers", lambda: False)
+    monkeypatch.setattr(localstack_container, "docker_answers", lambda: False)
+    monkeypatch.setattr(localstack_package, "docker_answers", lambda: False)
 
 
 @pytest.fixture
-def files(tmp_path: Path) -> localstack._Files:
-    return localstack._Files(tmp_path)
+def files(tmp_path: Path) -> Files:
+    return Files(tmp_path)
 
 
 @pytest.fixture
@@ -64,13 +75,13 @@ def port() -> Iterator[int]:
         thread.join()
 
 
-def process_of(sleeper: Sleeper, port: int = 1) -> localstack._Process:
-    found = localstack._stat(sleeper.pid)
-    assert found
-    return localstack._Process(port, sleeper.pid, found.birth)
+def process_of(sleeper: Sleeper, port: int = 1) -> Process:
+    started = localstack_process.started(sleeper.pid)
+    assert started
+    return Process(port, sleeper.pid, started)
 
 
-def save(files: localstack._Files, server: localstack._Server) -> None:
+def save(files: Files, server: localstack._Server) -> None:
     files.run.mkdir(parents=True)
     localstack._save(files, server)
 
@@ -86,11 +97,14 @@ def executable(path: Path, script: str) -> Path:
     return path
 
 
-def installed(files: localstack._Files, script: str) -> None:
+def installed(files: Files, script: str) -> None:
     """Make an environment that is complete, with this script as its Python."""
-    executable(files.venv / "bin/python", script)
-    digest = hashlib.sha256(localstack._REQUIREMENTS.read_bytes()).hexdigest()
-    (files.venv / "requirements.sha256").write_text(digest)
+    venv = localstack_package.venv(files.root)
+
+    def make() -> None:
+        executable(venv.python, script)
+
+    once(venv.folder, venv.sources, make, waiting=lambda: None)
 
 
 # --- The environment for AWS clients
@@ -139,7 +153,7 @@ def test_localstack_itself_gets_nothing_of_the_users_but_the_path(
 ) -> None:
     monkeypatch.setenv("AWS_SESSION_TOKEN", "real")
     monkeypatch.setenv("GATEWAY_LISTEN", "192.0.2.1:4566")
-    env = localstack._process_environment(4700, tmp_path)
+    env = localstack_process.environment(4700, tmp_path)
     assert "AWS_SESSION_TOKEN" not in env
     assert env["GATEWAY_LISTEN"] == "127.0.0.1:4700"
     for name in ("HOME", "TMP", "FILESYSTEM_ROOT", "XDG_CACHE_HOME", "XDG_STATE_HOME"):
@@ -191,7 +205,7 @@ def test_what_is_no_localstack_does_not_answer() -> None:
 
 
 def test_one_that_answers_is_used_again(
-    files: localstack._Files, sleeper: Sleeper, port: int, tmp_path: Path
+    files: Files, sleeper: Sleeper, port: int, tmp_path: Path
 ) -> None:
     save(files, process_of(sleeper, port))
     expected = LocalStack(f"http://127.0.0.1:{port}", "process", started=False)
@@ -199,20 +213,18 @@ def test_one_that_answers_is_used_again(
     assert localstack.find(tmp_path) == expected
 
 
-def test_stop_ends_it_and_removes_its_data(
-    files: localstack._Files, sleeper: Sleeper, tmp_path: Path
-) -> None:
+def test_stop_ends_it_and_removes_its_data(files: Files, sleeper: Sleeper, tmp_path: Path) -> None:
     save(files, process_of(sleeper))
     assert localstack.stop(tmp_path)
-    assert localstack._stat(sleeper.pid) is None
+    assert localstack_process.started(sleeper.pid) is None
     assert not files.run.exists()
     assert not localstack.stop(tmp_path)
 
 
 def test_one_that_will_not_end_is_killed(
-    files: localstack._Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    files: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(localstack, "_STOP_SECONDS", 0.2)
+    monkeypatch.setattr(localstack_process, "_STOP_SECONDS", 0.2)
     command = ["sh", "-c", "trap '' TERM; echo; sleep 600 & while :; do wait; done"]
     with subprocess.Popen(command, start_new_session=True, stdout=subprocess.PIPE) as stubborn:
         assert stubborn.stdout
@@ -224,9 +236,9 @@ def test_one_that_will_not_end_is_killed(
 
 
 def test_a_pid_that_is_another_process_by_now_is_left_alone(
-    files: localstack._Files, sleeper: Sleeper, port: int, tmp_path: Path
+    files: Files, sleeper: Sleeper, port: int, tmp_path: Path
 ) -> None:
-    save(files, localstack._Process(port, sleeper.pid, birth="an earlier one"))
+    save(files, Process(port, sleeper.pid, started=1.0))
     assert localstack.find(tmp_path) is None
     assert not localstack.stop(tmp_path)
     assert sleeper.poll() is None
@@ -237,23 +249,27 @@ def test_a_process_that_was_not_reaped_is_dead(sleeper: Sleeper) -> None:
     process = process_of(sleeper)
     assert process.alive()
     os.kill(sleeper.pid, signal.SIGKILL)
-    localstack._wait(lambda: not process.alive(), 10)
+    wait(lambda: not process.alive(), 10)
     assert not process.alive()
 
 
-def test_a_process_name_may_hold_anything(tmp_path: Path) -> None:
-    program = tmp_path / "a) Z 1 ("
-    program.symlink_to("/bin/sleep")
-    with subprocess.Popen([program, "600"]) as process:
-        found = localstack._stat(process.pid)
-        assert found
-        assert not found.ended
-        process.kill()
+def test_a_process_that_has_ended_has_no_start(sleeper: Sleeper) -> None:
+    sleeper.kill()
+    sleeper.wait()
+    assert localstack_process.started(sleeper.pid) is None
 
 
-def test_a_state_that_cannot_be_read_says_what_to_do(
-    files: localstack._Files, tmp_path: Path
+def test_the_clock_does_not_change_when_a_process_started(
+    sleeper: Sleeper, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    process = process_of(sleeper)
+    boot, created = psutil.boot_time(), psutil.Process(sleeper.pid).create_time()
+    monkeypatch.setattr(psutil, "boot_time", lambda: boot + 3600)
+    monkeypatch.setattr(psutil.Process, "create_time", lambda _: created + 3600)
+    assert process.alive()
+
+
+def test_a_state_that_cannot_be_read_says_what_to_do(files: Files, tmp_path: Path) -> None:
     files.run.mkdir(parents=True)
     for text in ("", "[]", '{"kind": "balloon"}', '{"kind": "process", "port": 1}'):
         files.state.write_text(text)
@@ -269,7 +285,7 @@ def test_stopping_where_nothing_ever_ran_makes_no_file(tmp_path: Path) -> None:
 # --- Starting a process
 
 
-def test_one_that_dies_at_once_shows_its_log(files: localstack._Files, tmp_path: Path) -> None:
+def test_one_that_dies_at_once_shows_its_log(files: Files, tmp_path: Path) -> None:
     installed(files, "echo the port is taken; exit 3")
     with pytest.raises(LocalStackError, match=r"(?s)ended while it started.*the port is taken"):
         localstack.ensure(tmp_path, quiet)
@@ -278,7 +294,7 @@ def test_one_that_dies_at_once_shows_its_log(files: localstack._Files, tmp_path:
 
 
 def test_one_that_never_answers_is_ended(
-    files: localstack._Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    files: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def never(_: str) -> bool:
         while not (files.log.exists() and "thinking" in files.log.read_text()):
@@ -290,16 +306,16 @@ def test_one_that_never_answers_is_ended(
     installed(files, 'echo $$ > "$HOME/pid"; echo still thinking; exec sleep 600')
     with pytest.raises(LocalStackError, match=r"(?s)did not answer.*still thinking"):
         localstack.ensure(tmp_path, quiet)
-    assert localstack._stat(int((files.data / "home/pid").read_text())) is None
+    assert localstack_process.started(int((files.data / "home/pid").read_text())) is None
 
 
 def test_an_interrupt_leaves_no_process(
-    files: localstack._Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    files: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     installed(files, "exec sleep 600")
     started: list[localstack._Server] = []
 
-    def interrupt(_: localstack._Files, server: localstack._Server) -> None:
+    def interrupt(_: Files, server: localstack._Server) -> None:
         started.append(server)
         raise KeyboardInterrupt
 
@@ -314,73 +330,41 @@ def test_an_interrupt_leaves_no_process(
 # --- Installing the package
 
 
-@pytest.fixture
-def fake_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A Python whose `-m venv` makes an environment, whose pip then installs nothing."""
-    pip = tmp_path / "pip"
-    executable(pip, f'echo "$@" > {tmp_path}/asked; echo no such package >&2; exit 1')
-    making = f'mkdir -p "$3/bin" && cp {pip} "$3/bin/python"'
-    python = executable(tmp_path / "python", making)
-    monkeypatch.setattr(sys, "executable", str(python))
-    return python
-
-
-def test_a_missing_venv_module_says_what_to_install(
-    files: localstack._Files, fake_python: Path
+def test_an_index_that_fails_names_the_other_ways(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    executable(fake_python, "echo ensurepip is not available; exit 1")
-    words = r"(?s)ensurepip is not available.*apt install python3-venv.*start a Docker engine"
-    with pytest.raises(LocalStackError, match=words):
-        localstack._venv(files, quiet)
+    def fail(*_: str) -> None:
+        raise UvError("no such package")
+
+    monkeypatch.setattr(venvs, "uv", fail)
+    with pytest.raises(LocalStackError, match=r"(?s)no such package.*start a Docker engine"):
+        localstack.ensure(tmp_path, quiet)
 
 
-@pytest.mark.usefixtures("fake_python")
-def test_a_failing_pip_shows_its_words(files: localstack._Files, tmp_path: Path) -> None:
-    with pytest.raises(LocalStackError, match=r"(?s)no such package.*pip config list"):
-        localstack._venv(files, quiet)
-    assert "--require-hashes" in (tmp_path / "asked").read_text()
-
-
-@pytest.mark.usefixtures("fake_python")
-def test_a_half_made_environment_is_made_again(files: localstack._Files, tmp_path: Path) -> None:
-    with pytest.raises(LocalStackError):
-        localstack._venv(files, quiet)
-    (files.venv / "half").touch()
-    executable(tmp_path / "pip", "exit 0")
-    python = localstack._venv(files, quiet)
-    assert not (files.venv / "half").exists()
-    # From here on it is complete.
-    lines: list[str] = []
-    assert localstack._venv(files, lines.append) == python
-    assert lines == []
-
-
-def test_other_versions_make_another_environment(
-    files: localstack._Files, fake_python: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_nothing_is_installed_where_docker_answers_or_an_endpoint_is_named(
+    files: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    installed(files, "exit 0")
-    changed = tmp_path / "changed.txt"
-    changed.write_text("localstack-core==4.99\n")
-    monkeypatch.setattr(localstack, "_REQUIREMENTS", changed)
-    executable(fake_python.with_name("pip"), "exit 0")
-    lines: list[str] = []
-    localstack._venv(files, lines.append)
-    assert len(lines) == 1
+    with monkeypatch.context() as patch:
+        patch.setattr(localstack_package, "docker_answers", lambda: True)
+        localstack.install(tmp_path, quiet)
+    monkeypatch.setenv(localstack.ENDPOINT_VARIABLE, "http://127.0.0.1:1")
+    localstack.install(tmp_path, quiet)
+    assert not files.venv.exists()
 
 
 @pytest.mark.parametrize("version", [(3, 10, 4), (3, 14, 0)])
 def test_another_python_is_refused(
-    files: localstack._Files, monkeypatch: pytest.MonkeyPatch, version: tuple[int, int, int]
+    files: Files, monkeypatch: pytest.MonkeyPatch, version: tuple[int, int, int]
 ) -> None:
     monkeypatch.setattr(sys, "version_info", version)
     words = rf"needs Python 3\.11 to 3\.13, and this is 3\.{version[1]} "
     with pytest.raises(LocalStackError, match=words):
-        localstack._venv(files, quiet)
+        localstack_package.python(files.root, quiet)
 
 
 def test_image_and_package_are_the_same_release() -> None:
-    release = localstack.IMAGE.partition(":")[2]
-    text = localstack._REQUIREMENTS.read_text()
+    release = localstack_container.IMAGE.partition(":")[2]
+    text = localstack_package.REQUIREMENTS.read_text()
     assert re.search(rf"^localstack-core=={re.escape(release)} ", text, re.MULTILINE)
 
 
@@ -407,7 +391,7 @@ case $1 in
 esac""",
     )
     monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
-    monkeypatch.setattr(localstack, "_docker_answers", docker_answers)
+    monkeypatch.setattr(localstack_container, "docker_answers", docker_answers)
     return tmp_path
 
 
@@ -424,12 +408,12 @@ def test_a_container_is_published_on_the_loopback_alone(docker: Path) -> None:
     run = next(line for line in (docker / "calls").read_text().splitlines() if "run" in line)
     assert f"--publish=127.0.0.1:{port}:4566" in run
     assert f"--env=LOCALSTACK_HOST=127.0.0.1:{port}" in run
-    assert run.endswith(f" {localstack.IMAGE}")
+    assert run.endswith(f" {localstack_container.IMAGE}")
     assert not localstack.ensure(docker, quiet).started
 
 
 @pytest.mark.usefixtures("answers")
-def test_stop_removes_the_container(docker: Path, files: localstack._Files) -> None:
+def test_stop_removes_the_container(docker: Path, files: Files) -> None:
     localstack.ensure(docker, quiet)
     assert localstack.stop(docker)
     assert not (docker / "up").exists()
@@ -439,7 +423,7 @@ def test_stop_removes_the_container(docker: Path, files: localstack._Files) -> N
 
 @pytest.mark.usefixtures("answers")
 def test_a_container_behind_an_engine_that_is_down_is_not_forgotten(
-    docker: Path, files: localstack._Files
+    docker: Path, files: Files
 ) -> None:
     localstack.ensure(docker, quiet)
     executable(docker / "bin/docker", "echo Cannot connect to the Docker daemon >&2; exit 1")
@@ -460,7 +444,7 @@ def test_a_container_that_ends_at_once_shows_its_log(
         localstack.ensure(docker, quiet)
 
 
-def test_without_the_image_the_package_is_taken(docker: Path, files: localstack._Files) -> None:
+def test_without_the_image_the_package_is_taken(docker: Path, files: Files) -> None:
     (docker / "denied").touch()
     installed(files, "echo this is the package; exit 1")
     lines: list[str] = []
@@ -470,9 +454,9 @@ def test_without_the_image_the_package_is_taken(docker: Path, files: localstack.
 
 
 def test_an_engine_elsewhere_is_no_use(docker: Path) -> None:
-    assert localstack._docker_answers()
+    assert localstack_container.docker_answers()
     (docker / "host").write_text("tcp://build.example:2375")
-    assert not localstack._docker_answers()
+    assert not localstack_container.docker_answers()
 
 
 def test_no_docker_command_is_no_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -507,7 +491,7 @@ def test_commands_without_one(
 
 @pytest.mark.usefixtures("checkout")
 def test_commands_with_one(
-    files: localstack._Files, sleeper: Sleeper, port: int, capsys: pytest.CaptureFixture[str]
+    files: Files, sleeper: Sleeper, port: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     save(files, process_of(sleeper, port))
     statuses = [localstack.main([c]) for c in ("start", "status", "endpoint", "stop")]
