@@ -6,14 +6,15 @@ import pytest
 
 from scripts.local.ses_messages import SCHEMAS, Scenario
 from sesbounce.errors import NotificationError
-from sesbounce.feedback.extract import Event, events_of, parse_time
+from sesbounce.feedback.extract import Event, events_of
 from sesbounce.feedback.notification import Kind, decode_notification
 from sesbounce.feedback.reason import Effect, Reason
+from sesbounce.feedback.times import parse_time
 from tests.support import AT, bounce, mail, said
 
 
-def events(message: dict[str, Any], fallback: str | datetime | None = None) -> list[Event]:
-    return events_of(decode_notification(json.dumps(message).encode()), fallback)
+def events(message: dict[str, Any], received_at: datetime | None = None) -> list[Event]:
+    return events_of(decode_notification(json.dumps(message).encode()), received_at)
 
 
 def test_a_bounce_gives_the_event_of_its_recipient() -> None:
@@ -102,10 +103,10 @@ def test_a_missing_time_falls_back_in_order() -> None:
     (event,) = events(message)
     assert event.occurred_at == AT.replace(hour=13)
     del message["bounce"]["timestamp"]
-    (event,) = events(message, "2026-11-20T15:00:00Z")
+    (event,) = events(message, AT.replace(hour=15))
     assert event.occurred_at == AT
     del message["mail"]["timestamp"]
-    (event,) = events(message, "2026-11-20T15:00:00Z")
+    (event,) = events(message, AT.replace(hour=15))
     assert event.occurred_at == AT.replace(hour=15)
     (event,) = events(message, AT.replace(hour=16))
     assert event.occurred_at == AT.replace(hour=16)

@@ -11,6 +11,7 @@ import msgspec
 
 from sesbounce.feedback.address import parse
 from sesbounce.feedback.extract import Event
+from sesbounce.feedback.invisible import without_invisible
 from sesbounce.policy.state import Evidence, Spelling, State, map_evidence
 
 ERASED = "[forgotten]"
@@ -38,7 +39,7 @@ class Mentions:
     """Finds given addresses in texts, in any spelling.
 
     It finds them in any letter case, with display names, as IDNA A-labels or U-labels, in links
-    (`jane%40example.com`) and in the return paths of mailing lists
+    (`jane%40example.com`), with invisible characters and in the return paths of mailing lists
     (`bounce+jane=example.com@lists.example`). It does not find them in a longer address that
     begins or ends with the same text.
     """
@@ -50,11 +51,11 @@ class Mentions:
 
     def within(self, text: str | None) -> bool:
         """Whether a text contains one of the addresses."""
-        return bool(text and self._pattern.search(unicodedata.normalize("NFC", text)))
+        return bool(text and self._pattern.search(_seen(text)))
 
     def cut(self, text: str) -> str:
         """The text with each of the addresses replaced by `ERASED`."""
-        return self._pattern.sub(ERASED, unicodedata.normalize("NFC", text))
+        return self._pattern.sub(ERASED, _seen(text))
 
     def cut_event(self, event: Event) -> Event:
         """Cut the addresses out of an event about another address."""
@@ -91,6 +92,11 @@ class Mentions:
         locals_ = [key.rpartition("@")[0] or key for key in self._keys]
         runs = [max(re.findall("[a-z0-9]+", text), key=len, default="") for text in locals_]
         return runs if all(runs) else None
+
+
+def _seen(text: str) -> str:
+    """The text as a reader sees it, as the key of an address is made of it."""
+    return without_invisible(unicodedata.normalize("NFC", text))
 
 
 def _pattern(key: str) -> str:
