@@ -15,7 +15,7 @@ from sesbounce.aws.sqs import open_queue
 from sesbounce.cli.common import now, open_store, to_json
 from sesbounce.cli.group import ERROR
 from sesbounce.errors import ConfigurationError, MessageError, SesBounceError
-from sesbounce.feedback.decode import Decoded, decode
+from sesbounce.feedback.decode import Decoded, decode_all
 from sesbounce.outbound.relay import Relay
 from sesbounce.settings import Settings, load_settings
 from sesbounce.telemetry.logs import set_up_logs
@@ -136,13 +136,14 @@ def decode_(file: BinaryIO) -> None:
 
     FILE holds the body of one SQS message, or is `-` for standard input.
     """
-    try:
-        decoded = decode(file.read())
-    except MessageError as error:
-        problem = f"{error.problem}; fingerprint {error.fingerprint}"
-        raise type(error)(problem, error.place) from None
-    for line in _meaning(decoded):
-        click.echo(line)
+    for decoded in decode_all(file.read()):
+        if isinstance(decoded, MessageError):
+            problem = f"{decoded.problem}; fingerprint {decoded.fingerprint}"
+            raise type(decoded)(problem, decoded.place)
+        for problem in decoded.unread:
+            click.echo(f"sesbounce: a recipient can't be read: {problem}", err=True)
+        for line in _meaning(decoded):
+            click.echo(line)
 
 
 def _meaning(decoded: Decoded) -> Iterable[str]:
@@ -187,7 +188,8 @@ def _print_totals(totals: Totals) -> None:
     recorded = totals.recorded
     click.echo(
         f"{totals.received} messages received, {totals.deleted} deleted, "
-        f"{totals.undecodable} not understood, {totals.failed} not recorded; "
+        f"{totals.undecodable} not understood, {totals.failed} not recorded, "
+        f"{totals.unknown} of an unknown type; "
         f"{recorded.events} events recorded, {recorded.duplicates} known already; "
         f"{recorded.suppressed} addresses suppressed ({recorded.struck_rows} rows struck off), "
         f"{recorded.released} released ({recorded.restored_rows} rows)."

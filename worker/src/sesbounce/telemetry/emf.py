@@ -32,6 +32,8 @@ COUNTS = (
     "StatementsRejected",
     "Undecodable",
     "Failed",
+    "MessagesUnknown",
+    "RecipientsUnreadable",
     "MessagesDeleted",
     "MessagesReturned",
     "MessagesExpired",
@@ -95,6 +97,8 @@ class Tally:
         self._fingerprints.update(batch.undecodable)
         self._counts["Undecodable"] += sum(batch.undecodable.values())
         self._counts["Failed"] += batch.failed
+        self._counts["MessagesUnknown"] += batch.unknown
+        self._counts["RecipientsUnreadable"] += batch.unreadable
         self._seconds.append((batch.seconds, batch.commit_seconds))
         self._oldest = max(self._oldest, batch.oldest_seconds)
         self._record(batch.recorded)

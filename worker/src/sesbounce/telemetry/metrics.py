@@ -93,6 +93,8 @@ class Metrics:
         for fingerprint, messages in batch.undecodable.items():
             self._undecodable.labels(self._fingerprints.label(fingerprint)).inc(messages)
         self._failed.inc(batch.failed)
+        self._unknown.inc(batch.unknown)
+        self._unreadable.inc(batch.unreadable)
         self._batch_seconds.observe(batch.seconds)
         self._commit_seconds.observe(batch.commit_seconds)
         self._batch_messages.observe(batch.messages)
@@ -121,6 +123,12 @@ class Metrics:
         )
         self._failed = self._counter(
             "messages_failed", "Messages that could not be recorded or verified."
+        )
+        self._unknown = self._counter(
+            "messages_unknown", "Messages of a type that is not known here; they are recorded."
+        )
+        self._unreadable = self._counter(
+            "recipients_unreadable", "Recipients that have no address that can be read."
         )
         self._deleted = self._counter("messages_deleted", "Messages that have left the queue.")
         self._returned = self._counter(

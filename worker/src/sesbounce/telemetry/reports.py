@@ -32,6 +32,8 @@ class BatchDone(msgspec.Struct, frozen=True):
         seconds: from the moment the batch was taken in hand.
         commit_seconds: how much of that the database took.
         oldest_seconds: how long ago its oldest message was sent to the queue; never negative.
+        unknown: how many messages are of a type that is not known here; they are recorded.
+        unreadable: how many recipients have no address that can be read.
     """
 
     messages: int
@@ -41,6 +43,8 @@ class BatchDone(msgspec.Struct, frozen=True):
     seconds: float
     commit_seconds: float
     oldest_seconds: float
+    unknown: int = 0
+    unreadable: int = 0
 
 
 class Swept(msgspec.Struct, frozen=True):

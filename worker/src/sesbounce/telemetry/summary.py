@@ -14,6 +14,7 @@ class Totals:
         deleted: messages that have left the queue.
         undecodable: messages that were not understood, each time.
         failed: messages that were, and could not be recorded or verified, each time.
+        unknown: messages of a type that is not known here, each time.
         recorded: what recording did.
     """
 
@@ -22,6 +23,7 @@ class Totals:
         self.deleted = 0
         self.undecodable = 0
         self.failed = 0
+        self.unknown = 0
         self.recorded = Recorded()
         self._lock = threading.Lock()
 
@@ -34,6 +36,7 @@ class Totals:
                 case BatchDone():
                     self.undecodable += sum(report.undecodable.values())
                     self.failed += report.failed
+                    self.unknown += report.unknown
                     self.recorded.add(report.recorded)
                 case Swept():
                     self.recorded.add(report.recorded)
