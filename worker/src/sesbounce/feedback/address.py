@@ -33,6 +33,7 @@ _COMMENTS = re.compile(rf"^{_COMMENT}|{_COMMENT}$")
 # What may stand in pairs around a whole address: spreadsheets and mail clients write it.
 _PAIRS = {'"': '"', "'": "'", "`": "`", "(": ")", "[": "]", "{": "}", "“": "”", "‘": "’", "«": "»"}  # noqa: RUF001
 
+_NO_JOINERS = dict.fromkeys(map(ord, "\u200c\u200d"))
 # How many things may stand around an address; a text with more of them is an attack.
 _MOST_LAYERS = 10
 
@@ -100,13 +101,8 @@ def without_display_name(text: str) -> str:
 def _unwrapped(text: str) -> str:
     """The text without the outermost of the things that may stand around an address."""
     text = text.rstrip(";:,. ").lstrip(";, ")
-    inner = text[1:-1]
-    if (
-        inner.count("@") == 1
-        and _PAIRS.get(text[0]) == text[-1]
-        and not {text[0], text[-1]} & {*inner}
-    ):
-        return inner.strip()
+    if _PAIRS.get(text[:1]) == text[-1:] and _is_alone(text[1:-1], text[0], text[-1]):
+        return text[1:-1].strip()
     text = _COMMENTS.sub("", text).strip()
     if text.endswith(">"):
         text = text[:-1].rpartition("<")[2]
@@ -118,11 +114,21 @@ def _unwrapped(text: str) -> str:
     return text.strip()
 
 
+def _is_alone(inner: str, start: str, end: str) -> bool:
+    """Whether the text in a pair is one address: not two comments around one (`(a) b@c (d)`)."""
+    return inner.count("@") == 1 and (start == end or not {start, end} & {*inner})
+
+
+def _is_printable(text: str) -> bool:
+    """Whether a text can be printed; what is left of joiners, which can't, is a part of a word."""
+    return text.translate(_NO_JOINERS).isprintable()
+
+
 def _fold_local(local: str) -> str:
     """The local part in lower case, quoted only where needed; empty if it is not valid."""
     quoted = len(local) > 1 and local[0] == local[-1] == '"'
     content = unquote(local) if quoted else local
-    if not content or not content.isprintable():
+    if not content or not _is_printable(content):
         return ""
     if _FORBIDDEN.isdisjoint(content):
         return content.lower()
@@ -137,7 +143,7 @@ def _fold_domain(domain: str) -> str:
     """
     domain = domain.rstrip(".").lower()
     literal = domain.removeprefix("[").removesuffix("]") if domain.startswith("[") else domain
-    if not domain or not domain.isprintable() or domain.startswith("."):
+    if not domain or not _is_printable(domain) or domain.startswith("."):
         return ""
     if ".." in domain:
         return ""

@@ -54,8 +54,9 @@ class Mentions:
         return bool(text and self._pattern.search(_seen(text)))
 
     def cut(self, text: str) -> str:
-        """The text with each of the addresses replaced by `ERASED`."""
-        return self._pattern.sub(ERASED, _seen(text))
+        """The text with each of the addresses replaced by `ERASED`; else as it is."""
+        cut, mentions = self._pattern.subn(ERASED, _seen(text))
+        return cut if mentions else text
 
     def cut_event(self, event: Event) -> Event:
         """Cut the addresses out of an event about another address."""
