@@ -10,7 +10,7 @@ invisible = st.text("\ufeff\u200b\u200c\u200d\u2060\u00ad\u200e\u202e\u2066", ma
 blanks = st.text(" \t\u00a0", max_size=2)
 around = st.sampled_from(
     """{} <{}> Jane·<{}> {}; {}, {}·(Jane) (Jane)·{} rfc822;·{} RFC822;{} '{}' mailto:{} <mailto:{}>
-    "Doe,·Jane"·<{}> {}·(a·(b)) [{}] ({})""".replace("\n", " ").split()
+    "Doe,·Jane"·<{}> {}·(a·(b)) [{}]""".replace("\n", " ").split()
 ).map(lambda text: text.replace("·", " "))
 local = st.from_regex(r"[a-z0-9]([a-z0-9.+_-]{0,10}[a-z0-9])?", fullmatch=True)
 domain = st.from_regex(r"[a-z0-9]{1,8}(\.[a-z0-9]{2,8}){1,2}", fullmatch=True)

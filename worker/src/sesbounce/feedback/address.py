@@ -66,7 +66,6 @@ def parse(text: str) -> Address:
         return _unparsed(text)
     bare = without_display_name(unicodedata.normalize("NFC", text))
     local, _, domain = bare.rpartition("@")
-    local, domain = _COMMENTS.sub("", local).strip(), _COMMENTS.sub("", domain).strip()
     key = f"{_fold_local(local)}@{_fold_domain(domain)}"
     if key.startswith("@") or key.endswith("@") or len(key) > MAX_LENGTH:
         return _unparsed(text)
@@ -93,7 +92,8 @@ def without_display_name(text: str) -> str:
     bare = without_invisible(text).strip()
     for _ in range(_MOST_LAYERS):
         if (inner := _unwrapped(bare)) == bare:
-            return bare
+            local, at, domain = (_COMMENTS.sub("", part).strip() for part in bare.rpartition("@"))
+            return f"{local}{at}{domain}"
         bare = inner
     return text.strip()
 

@@ -7,7 +7,7 @@ that was kept of others, and gives up messages that mention the address, and the
 and notes that do. Both may be repeated at will.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from functools import partial, reduce
 from typing import Any
@@ -150,16 +150,16 @@ def _take_over(
 
 def _hide_events(connection: sa.Connection, key: str, hashed: Hash) -> int:
     """Take from the events about an address what names anybody; returns how many there are."""
-    table = schema.event
+    table, mentions = schema.event, Mentions([key])
     events = 0
     while True:
         query = sa.select(table).where(table.c.address == key).order_by(table.c.id).limit(_CHUNK)
-        hidden = {
-            row.id: pseudonymise_event(event_of(row), hashed)
-            for row in connection.execute(query).all()
-        }
+        rows = connection.execute(query).all()
+        hidden = {row.id: pseudonymise_event(event_of(row), hashed) for row in rows}
         if not hidden:
             return events
+        # SES may have written the address in a way in which the search for mentions misses it.
+        _give_up(connection, {r.message_digest for r in rows if not mentions.finds(r.original)})
         events += len(hidden)
         # A event that was told again, by somebody who did not know, is there already.
         digests = [event.dedupe_key for event in hidden.values()]
@@ -201,13 +201,15 @@ def _give_up_messages(store: Store, mentions: Mentions) -> int:
             continue
         with store.writing("the messages were not given up") as connection:
             _overwrite(connection)
-            connection.execute(
-                sa.update(table)
-                .where(table.c.digest.in_(digests))
-                .values(payload=ERASED, mail_id=None)
-            )
+            _give_up(connection, digests)
         given_up += len(digests)
     return given_up
+
+
+def _give_up(connection: sa.Connection, digests: Collection[str]) -> None:
+    table = schema.message
+    concerned = table.c.digest.in_(digests)
+    connection.execute(sa.update(table).where(concerned).values(payload=ERASED, mail_id=None))
 
 
 def _cut_events(store: Store, mentions: Mentions, around: set[str]) -> int:

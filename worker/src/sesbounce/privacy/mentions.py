@@ -83,12 +83,19 @@ class Mentions:
         """Whether a message contains one of the addresses, in any of its strings."""
         return any(map(self.within, _texts(payload)))
 
+    def finds(self, text: str) -> bool:
+        """Whether a search by `tokens` and then by `within` finds an address in a text."""
+        tokens = self.tokens
+        found = tokens is None or any(token in text.lower() for token in tokens)
+        return found and self.within(text)
+
     @property
     def tokens(self) -> list[str] | None:
         """A token of ASCII letters and digits for each address, to preselect texts in SQL.
 
-        A text that contains the address contains its token too, in some letter case, and no JSON
-        encoder escapes it. None if the local part of an address holds no ASCII letter or digit.
+        A text that contains the address contains its token too, in some letter case, unless there
+        are invisible characters in it; and no JSON encoder escapes it. None if the local part of
+        an address holds no ASCII letter or digit.
         """
         locals_ = [key.rpartition("@")[0] or key for key in self._keys]
         runs = [max(re.findall("[a-z0-9]+", text), key=len, default="") for text in locals_]
