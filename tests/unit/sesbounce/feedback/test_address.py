@@ -63,7 +63,7 @@ def test_all_spellings_of_an_address_have_one_key(text: str, key: str) -> None:
         ),
         *(
             text
-            for blank in "\u00a0\u2003\u3000\t\r\n\u2028"
+            for blank in "\u00a0\u2003\u3000\t\r\n\u2028\0\x1f\x7f\x9d"
             for text in (f"{blank}jane@example.com", f"jane@example.com{blank}")
         ),
         "jane@example.com;",
@@ -93,6 +93,7 @@ def test_all_spellings_of_an_address_have_one_key(text: str, key: str) -> None:
         "mailto:jane@example.com",
         "MAILTO:jane@example.com?subject=Hello@you",
         "mailto:jane%40example.com",
+        "mailto:jane@example.com%E2%80%8B",
         "<mailto:jane@example.com>",
         "jane@example.com<mailto:jane@example.com>",
         "[mailto:jane@example.com]",

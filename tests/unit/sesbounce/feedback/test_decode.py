@@ -8,6 +8,7 @@ from scripts.local.ses_messages import Scenario
 from sesbounce.errors import EnvelopeError, NotificationError
 from sesbounce.feedback.decode import Decoded, decode, decode_all
 from sesbounce.feedback.notification import Kind
+from sesbounce.feedback.reason import Effect
 from tests.support import AT, TOPIC, in_sns, mail, said
 from tests.unit.sesbounce.feedback.test_corpus import CORPUS
 
@@ -96,6 +97,27 @@ def test_a_recipient_that_can_t_be_read_is_named_by_its_place_alone() -> None:
     (problem,) = decoded.unread
     assert "$.bounce.bouncedRecipients[1].emailAddress" in problem
     assert "mary" not in problem
+
+
+def test_a_complaint_that_names_somebody_unreadable_too_is_shared() -> None:
+    message = said(Scenario.COMPLAINT)
+    assert [event.shared for event in decode(json.dumps(message)).events] == [False]
+    message["complaint"]["complainedRecipients"] += [{"emailAddress": None}]
+    assert [event.shared for event in decode(json.dumps(message)).events] == [True]
+
+
+def test_an_opt_out_is_nobody_s_where_the_recipients_can_t_all_be_read() -> None:
+    about = said()["mail"]
+    preferences = {"newTopicPreferences": {"unsubscribeAll": True}}
+    message = {"eventType": "Subscription", "mail": about, "subscription": preferences}
+    for destination, found in (
+        (["jane@example.com"], 1),
+        ("jane@example.com", 1),
+        (["jane@example.com", None], 0),
+    ):
+        about["destination"] = destination
+        events = decode(json.dumps(message)).events
+        assert sum(event.effect is Effect.CONSENT for event in events) == found
 
 
 @pytest.mark.parametrize("scenario", [Scenario.BOUNCE, Scenario.COMPLAINT])

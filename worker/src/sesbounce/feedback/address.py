@@ -9,7 +9,7 @@ from urllib.parse import unquote as percent_decoded
 import idna
 import msgspec
 
-from sesbounce.feedback.invisible import without_invisible
+from sesbounce.feedback.invisible import AROUND, without_invisible
 
 # RFC 5321, 4.5.3.1: 64 octets of local part, "@", 255 octets of domain.
 MAX_LENGTH = 320
@@ -89,7 +89,7 @@ def without_display_name(text: str) -> str:
     """
     if len(text) > _LONGEST_LINE:
         return text.strip()
-    bare = without_invisible(text).strip()
+    bare = without_invisible(text).strip(AROUND)
     for _ in range(_MOST_LAYERS):
         if (inner := _unwrapped(bare)) == bare:
             local, at, domain = (_COMMENTS.sub("", part).strip() for part in bare.rpartition("@"))
@@ -110,7 +110,7 @@ def _unwrapped(text: str) -> str:
         text = text.removeprefix("<")
     text = _PREFIX.sub("", text, count=1) if _PREFIX.match(text) else text
     if mailto := _MAILTO.fullmatch(text):
-        text = percent_decoded(mailto[1])
+        text = without_invisible(percent_decoded(mailto[1]))
     return text.strip()
 
 

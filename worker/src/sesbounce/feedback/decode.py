@@ -82,7 +82,7 @@ def _decode(envelope: Envelope, sent_at: datetime | None) -> Decoded:
         else Message(digest(envelope.content, mail_id), kind, mail_id, envelope.content)
     )
     return Decoded(
-        events_of(notification, _received_at(envelope.published_at, sent_at)),
+        events_of(notification, _received_at(envelope.published_at, sent_at), more=bool(unread)),
         message,
         kind=kind,
         type=notification.type or kind.value,

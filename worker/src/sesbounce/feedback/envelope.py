@@ -23,7 +23,7 @@ from typing import Any, ClassVar
 import msgspec
 
 from sesbounce.errors import EnvelopeError
-from sesbounce.feedback.invisible import AROUND_JSON
+from sesbounce.feedback.invisible import AROUND
 from sesbounce.feedback.lenient import Judged, Reader
 
 # SNS and SQS carry at most 256 KiB, 1 MiB since 2025; a larger body is not from them.
@@ -116,7 +116,7 @@ def open_envelope(body: str | bytes) -> Envelope:
 def _encode(body: str | bytes) -> bytes:
     try:
         text = body if isinstance(body, str) else body.decode()
-        content = text.strip(AROUND_JSON).encode()
+        content = text.strip(AROUND).encode()
     except UnicodeError:
         raise EnvelopeError("the body is not UTF-8") from None
     if len(content) > MAX_BYTES:
@@ -176,7 +176,7 @@ def _message_of(sns: Sns) -> bytes:
     if sns.message is None:
         raise EnvelopeError("the SNS envelope holds no Message", "$.Message")
     if isinstance(sns.message, str):
-        return _unwrap(sns.message.strip(AROUND_JSON).encode(), "$.Message")
+        return _unwrap(sns.message.strip(AROUND).encode(), "$.Message")
     return msgspec.json.encode(sns.message)
 
 
@@ -186,7 +186,7 @@ def _unwrap(content: bytes, place: str) -> bytes:
         for _ in range(_MAX_WRAPPINGS):
             if not content.startswith(b'"'):
                 break
-            content = _string.decode(content).strip(AROUND_JSON).encode()
+            content = _string.decode(content).strip(AROUND).encode()
     except (msgspec.DecodeError, UnicodeError) as error:
         raise EnvelopeError(f"not a JSON string: {error}", place) from None
     return content

@@ -91,6 +91,7 @@ class _EventBuilder(msgspec.Struct, frozen=True):
     kind: Kind
     mail: Mail
     received_at: datetime | None
+    more: bool
 
     def when(self, *timestamps: str | None) -> _When | None:
         """When it happened: the first of the timestamps, then the mail's, that can be read.
@@ -149,7 +150,9 @@ _COUNTED = frozenset(
 _REPEATABLE = frozenset({Kind.DELIVERY_DELAY, Kind.OPEN, Kind.CLICK, Kind.SUBSCRIPTION})
 
 
-def events_of(notification: Notification, received_at: datetime | None = None) -> list[Event]:
+def events_of(
+    notification: Notification, received_at: datetime | None = None, *, more: bool = False
+) -> list[Event]:
     """One `Event` for each recipient that the message names.
 
     Args:
@@ -158,11 +161,12 @@ def events_of(notification: Notification, received_at: datetime | None = None) -
             events whose message holds none that can be read: neither that of the bounce
             (complaint, …) nor that of the mail. An event that claims to be more than a day later
             counts as of this time.
+        more: whether the message names further recipients, which can't be read.
 
     Raises:
         NotificationError: there is no time that can be read.
     """
-    builder = _EventBuilder(notification.kind, notification.mail, received_at)
+    builder = _EventBuilder(notification.kind, notification.mail, received_at, more)
     match notification.kind:
         case Kind.BOUNCE if notification.bounce:
             return _of_bounce(builder, notification.bounce)
@@ -200,7 +204,8 @@ def _of_complaint(builder: _EventBuilder, complaint: Complaint) -> list[Event]:
     """Mailbox providers remove the complainer's address; SES then names all who may be it."""
     classified = classify_complaint(complaint)
     when = builder.when(complaint.timestamp, complaint.arrival_date)
-    shared = len({parse(r.email_address).key for r in complaint.complained_recipients}) > 1
+    addresses = {parse(r.email_address).key for r in complaint.complained_recipients}
+    shared = builder.more or len(addresses) > 1
     return [
         builder.event(
             recipient.email_address,

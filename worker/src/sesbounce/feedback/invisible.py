@@ -7,7 +7,6 @@ of interlinear annotation and the blank Braille pattern.
 """
 
 import re
-import string
 
 _INVISIBLE = re.compile(
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u200e\u200f\u202a-\u202e"
@@ -18,10 +17,12 @@ _INVISIBLE = re.compile(
 # none beside ASCII.
 _JOINERS = re.compile("(?<![^\0-\x7f])[\u200c\u200d]+|[\u200c\u200d]+(?![^\0-\x7f])")
 
-# What may stand around a JSON text, and is no part of it: blanks, NUL and the byte order mark.
-AROUND_JSON = (
-    string.whitespace + "\0\x85\u00a0\u2028\u2029\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"
+# What may stand around a text and is no part of it: blanks, control characters, the byte order
+# mark and other marks without a width. For `str.strip`.
+AROUND = "".join(
+    map(chr, [*range(0x21), *range(0x7F, 0xA1), 0x1680, *range(0x2000, 0x2010), 0x2028, 0x2029])
 )
+AROUND += "\u202f\u205f\u2060\u3000\ufeff"
 
 
 def without_invisible(text: str) -> str:

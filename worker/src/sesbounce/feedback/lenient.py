@@ -1,9 +1,9 @@
 """Reads a JSON text into a struct field by field, where it can't be read as a whole.
 
 A message must not be lost because of a field that nobody needs. So a field of the wrong type
-counts as absent, a number is as good as its text, a text as a list of it alone, and of a list the
-elements that can be read are kept. But a field that the struct names in `JUDGED_BY` must be of
-the right type: a judgement rests on it.
+counts as absent; a number is as good as its text, and a text as a list of it alone. But a field
+that the struct names in `JUDGED_BY` must be of the right type: a judgement rests on it. Of a list
+there, the elements that can be read are kept.
 
 This is slow, and needed only for messages that no documented version of SES or SNS writes.
 """
@@ -19,8 +19,6 @@ from sesbounce.errors import MessageError
 _E = TypeVar("_E", bound=MessageError)
 _S = TypeVar("_S", bound="Judged")
 
-_object = msgspec.json.Decoder(dict[str, msgspec.Raw])
-_array = msgspec.json.Decoder(list[msgspec.Raw])
 # How a number, `true` and `false` begin.
 _SCALAR = frozenset(b"-0123456789tf")
 
@@ -73,54 +71,46 @@ class Reader(Generic[_E]):
         Raises:
             MessageError: the text is no object.
         """
-        try:
-            parts = _object.decode(raw)
-        except msgspec.ValidationError as error:
-            raise self._at(place, error) from None
+        parts = self._decode(dict[str, msgspec.Raw], raw, place)
         values: dict[str, Any] = {}
         errors: dict[str, _E] = {}
         for field in msgspec.structs.fields(kind):
             name, judged = field.encode_name, field.name in kind.JUDGED_BY
-            read, unread = self._exact if judged else self._loose, len(self.unread)
+            read = self._exact if judged else self._loose
             try:
                 if name in parts:
                     values[field.name] = read(field.type, parts[name], f"{place}.{name}")
             except self._error as error:
                 errors[field.name] = error
-            if not judged:  # nobody misses the elements
-                del self.unread[unread:]
             if name not in parts and field.required:
                 errors[field.name] = self._error(f"Object missing required field `{name}`", place)
         return values, errors
 
     def _exact(self, kind: Any, raw: msgspec.Raw, place: str) -> Any:
-        """Read a value of any type that a field here has."""
-        try:
-            return msgspec.json.decode(raw, type=kind)
-        except msgspec.ValidationError as error:
-            failure = self._at(place, error)
+        """Read a value that is needed: of a list, what can be read."""
         inner, _ = _without_none(kind)
-        if isinstance(inner, type) and issubclass(inner, Judged):
-            return self.read(inner, raw, place)
-        if typing.get_origin(inner) is list:
-            return self._list(typing.get_args(inner)[0], raw, place)
-        raise failure
+        try:
+            return self._decode(kind, raw, place)
+        except self._error:
+            if isinstance(inner, type) and issubclass(inner, Judged):
+                return self.read(inner, raw, place)
+            if typing.get_origin(inner) is list:
+                return self._list(typing.get_args(inner)[0], raw, place)
+            raise
 
     def _loose(self, kind: Any, raw: msgspec.Raw, place: str) -> Any:
-        """Read a value, also where it is written as a value of another type."""
+        """Read a value that is not needed, also where it is written as one of another type."""
         inner, optional = _without_none(kind)
         if optional and inner is str and bytes(raw)[0] in _SCALAR:
             return bytes(raw).decode()
         if kind == list[str] and bytes(raw)[:1] == b'"':
-            raw = msgspec.Raw(b"[" + bytes(raw) + b"]")
-        return self._exact(kind, raw, place)
+            return [self._decode(str, raw, place)]
+        is_list = typing.get_origin(inner) is list
+        return (self._decode if is_list else self._exact)(kind, raw, place)
 
     def _list(self, kind: Any, raw: msgspec.Raw, place: str) -> list[Any]:
         """Read the elements that can be read; of several, some must be."""
-        try:
-            parts = _array.decode(raw)
-        except msgspec.ValidationError as error:
-            raise self._at(place, error) from None
+        parts = self._decode(list[msgspec.Raw], raw, place)
         elements: list[Any] = []
         errors: list[_E] = []
         for number, part in enumerate(parts):
@@ -133,9 +123,12 @@ class Reader(Generic[_E]):
         self.unread += errors
         return elements
 
-    def _at(self, place: str, error: msgspec.ValidationError) -> _E:
-        failure = self._error.of(error)
-        return self._error(failure.problem, place + failure.place.removeprefix("$"))
+    def _decode(self, kind: Any, raw: bytes | msgspec.Raw, place: str) -> Any:
+        try:
+            return msgspec.json.decode(raw, type=kind)
+        except msgspec.ValidationError as error:
+            failure = self._error.of(error)
+        raise self._error(failure.problem, place + failure.place.removeprefix("$"))
 
 
 def _without_none(kind: Any) -> tuple[Any, bool]:
