@@ -36,11 +36,14 @@ def in_schema(message: dict[str, Any], schema: str) -> dict[str, Any]:
 
 
 def in_envelopes(message: Any) -> list[str]:
-    """The message as it may come: raw, in SNS, from EventBridge, and each as a string."""
+    """The message as it may come: raw, in SNS, from EventBridge or Lambda, and each as a string."""
     event = {"version": "0", "detail-type": "Email Bounced", "source": "aws.ses", "detail": message}
     plain = [json.dumps(message), in_sns(message), in_sns(json.dumps(json.dumps(message)))]
     sns_object = json.loads(in_sns("")) | {"Message": message}
-    bodies = [*plain, json.dumps(sns_object), json.dumps(event)]
+    records = [{"Sns": sns_object}, {"body": plain[0]}, {"body": plain[1]}]
+    wrapper = {"Records": records}
+    bodies = [*plain, json.dumps(sns_object), json.dumps(event), json.dumps(wrapper)]
+    bodies += ["\ufeff" + plain[0], json.dumps({"requestPayload": wrapper})]
     return [*bodies, *(json.dumps(body) for body in bodies)]
 
 

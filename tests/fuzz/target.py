@@ -15,7 +15,7 @@ import msgspec
 
 with atheris.instrument_imports(include=["sesbounce"]):
     from sesbounce.errors import MessageError
-    from sesbounce.feedback.decode import Decoded, decode
+    from sesbounce.feedback.decode import Decoded, decode_all
     from sesbounce.feedback.extract import Event
     from sesbounce.policy.verdict import Policy, judge
 from sesbounce.policy.state import State, learn, merge
@@ -31,12 +31,17 @@ LONGEST_ERROR = 10_000
 MOST_FACTS = 20
 
 
-def outcome(body: str | bytes) -> Decoded | tuple[str, str, str]:
+Outcome = Decoded | tuple[str, str, str]
+
+
+def outcomes(body: str | bytes) -> list[Outcome]:
     """What decoding comes to; anything but the decoder's own error escapes."""
-    try:
-        return decode(body, AT)
-    except MessageError as error:
-        return type(error).__name__, str(error), error.fingerprint
+    return [
+        (type(part).__name__, str(part), part.fingerprint)
+        if isinstance(part, MessageError)
+        else part
+        for part in decode_all(body, AT)
+    ]
 
 
 def as_text(body: bytes) -> str | bytes:
@@ -74,8 +79,15 @@ def check_states(events: Sequence[Event]) -> None:
 
 def check(body: bytes) -> None:
     """One input."""
-    decoded = outcome(body)
-    assert decoded == outcome(body) == outcome(as_text(body)), "decoded twice, differently"
+    parts = outcomes(body)
+    assert parts, "nothing is said of the body"
+    assert parts == outcomes(body) == outcomes(as_text(body)), "decoded twice, differently"
+    for part in parts:
+        check_part(part)
+
+
+def check_part(decoded: Outcome) -> None:
+    """One message of the input."""
     if not isinstance(decoded, Decoded):
         assert len(decoded[1]) < LONGEST_ERROR, "the error is as long as the message"
         return

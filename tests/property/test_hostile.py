@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from scripts.local.ses_messages import SCHEMAS, Scenario
 from sesbounce.errors import MessageError
-from sesbounce.feedback.decode import decode
+from sesbounce.feedback.decode import decode, decode_all
 from sesbounce.feedback.envelope import MAX_BYTES
 from tests.support import AT, in_sns, mail, said
 
@@ -38,6 +38,7 @@ anything = st.recursive(
 
 
 def decode_or_message_error(body: str | bytes) -> None:
+    decode_all(body, NOW)
     with contextlib.suppress(MessageError):
         decode(body, NOW)
 
@@ -61,6 +62,13 @@ def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     elif isinstance(value, list):
         items = list(enumerate(value))
     return [path, *(p for key, inner in items for p in places(inner, (*path, key)))]
+
+
+@given(anything)
+def test_anything_in_a_wrapper(value: Any) -> None:
+    for record in (value, {"Sns": value}, {"body": value}, {"body": json.dumps(value)}):
+        decode_or_message_error(json.dumps({"Records": [record]}))
+    decode_or_message_error(json.dumps({"requestPayload": value}))
 
 
 @settings(max_examples=500)

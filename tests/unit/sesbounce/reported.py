@@ -22,4 +22,6 @@ BATCH = BatchDone(
     seconds=0.2,
     commit_seconds=0.04,
     oldest_seconds=90.0,
+    unknown=2,
+    unreadable=3,
 )

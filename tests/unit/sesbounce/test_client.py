@@ -10,7 +10,7 @@ from sesbounce.feedback.decode import decode
 from sesbounce.policy.verdict import Policy
 from sesbounce.store.store import Store
 from sesbounce.store.strike_off import StrikeOff
-from tests.support import AT, said
+from tests.support import AT, mail, said
 
 
 @pytest.fixture
@@ -37,6 +37,25 @@ def test_each_address_is_answered_as_it_was_written(engine: sa.Engine) -> None:
     }
     assert client.answers(["jane@example.com"], engine)["jane@example.com"].why.startswith("hard")
     assert client.may_mail([], engine) == {}
+
+
+@pytest.mark.parametrize("recorded", [0, 1, 2, 3])
+def test_what_stands_around_an_address_makes_no_difference_to_who_asks(
+    engine: sa.Engine, recorded: int
+) -> None:
+    spellings = [
+        "jane@example.com",
+        "\ufeffja\u200bne@example.com\u00a0",
+        "rfc822; jane@example.com",
+        "jane@example.com (Jane);",
+    ]
+    store = Store(engine, Policy(), StrikeOff())
+    store.prepare()
+    store.record([decode(json.dumps(said(about=mail(spellings[recorded]))))], AT)
+    assert not any(client.may_mail(spellings, engine).values())
+    with engine.connect() as connection:
+        query = sa.text("SELECT address FROM suppressed")
+        assert connection.scalars(query).all() == ["jane@example.com"]
 
 
 @pytest.mark.usefixtures("jane_has_bounced")

@@ -76,6 +76,32 @@ def test_plain_text_is_the_content() -> None:
     assert open_envelope(in_sns(line)).content.decode() == line
 
 
+@pytest.mark.parametrize(
+    "junk", ["\ufeff", "\ufeff\ufeff", "\u200b", "\u00a0", "\r\n\t ", "\0", "\u2060"]
+)
+@pytest.mark.parametrize("body", [MESSAGE, in_sns(MESSAGE), json.dumps(MESSAGE)])
+def test_what_stands_around_a_body_or_message_is_skipped(body: str, junk: str) -> None:
+    for text in (f"{junk}{body}", f"{body}{junk}", f"{junk}{body}{junk}"):
+        assert open_envelope(text).content.decode() == MESSAGE
+        assert open_envelope(text.encode()).content.decode() == MESSAGE
+        assert open_envelope(in_sns(text.replace(body, MESSAGE))).content.decode() == MESSAGE
+        assert open_envelope(json.dumps(text)).content.decode() == MESSAGE
+
+
+@pytest.mark.parametrize("value", [5, True, [], {"a": 1}, None])
+@pytest.mark.parametrize(
+    "field", ["MessageId", "Subject", "Timestamp", "UnsubscribeURL", "SignatureVersion", "Token"]
+)
+def test_a_field_of_sns_that_nobody_needs_may_hold_anything(field: str, value: object) -> None:
+    assert open_envelope(in_sns(MESSAGE, **{field: value})).content.decode() == MESSAGE
+
+
+def test_the_detail_of_an_event_may_be_a_text() -> None:
+    event = {"detail-type": "Email Bounced", "source": "aws.ses", "detail": MESSAGE}
+    assert open_envelope(json.dumps(event)).content.decode() == MESSAGE
+    assert open_envelope(in_sns(event)).content.decode() == MESSAGE
+
+
 @pytest.mark.parametrize("kind", ["SubscriptionConfirmation", "UnsubscribeConfirmation"])
 def test_confirmations_of_sns_hold_no_message_of_ses(kind: str) -> None:
     envelope = open_envelope(in_sns("You have chosen to subscribe to the topic …", Type=kind))
@@ -95,6 +121,11 @@ def test_confirmations_of_sns_hold_no_message_of_ses(kind: str) -> None:
         ('{"Type": 1, "Message": "x"}', "Expected `str`", "$.Type"),
         ('{"Type": "Notification", "Message": "x", "TopicArn": []}', "Expected", "$.TopicArn"),
         ('"not closed', "not a JSON string", "$"),
+        ('{"Records": []}', "holds no record", "$.Records"),
+        ('{"Records": 5}', "Expected `array`", "$"),
+        ('{"Records": [{"eventSource": "aws:s3", "s3": {}}]}', "neither of SNS", "$.Records[0]"),
+        ('{"Records": [{"Sns": 5}]}', "Expected `object`", "$"),
+        ('{"Records": [{"body": 5}]}', "Expected `str`", "$"),
         ('{"a": ' + "[" * 100_000 + "]" * 100_000 + "}", "not JSON", "$"),
     ],
 )

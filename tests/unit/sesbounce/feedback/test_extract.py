@@ -1,19 +1,19 @@
 import json
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
-from scripts.local.ses_messages import SCHEMAS, Scenario
+from scripts.local.ses_messages import SCHEMAS, Scenario, Schema
 from sesbounce.errors import NotificationError
-from sesbounce.feedback.extract import Event, events_of, parse_time
+from sesbounce.feedback.extract import Event, events_of
 from sesbounce.feedback.notification import Kind, decode_notification
 from sesbounce.feedback.reason import Effect, Reason
 from tests.support import AT, bounce, mail, said
 
 
-def events(message: dict[str, Any], fallback: str | datetime | None = None) -> list[Event]:
-    return events_of(decode_notification(json.dumps(message).encode()), fallback)
+def events(message: dict[str, Any], received_at: datetime | None = None) -> list[Event]:
+    return events_of(decode_notification(json.dumps(message).encode()), received_at)
 
 
 def test_a_bounce_gives_the_event_of_its_recipient() -> None:
@@ -102,10 +102,10 @@ def test_a_missing_time_falls_back_in_order() -> None:
     (event,) = events(message)
     assert event.occurred_at == AT.replace(hour=13)
     del message["bounce"]["timestamp"]
-    (event,) = events(message, "2026-11-20T15:00:00Z")
+    (event,) = events(message, AT.replace(hour=15))
     assert event.occurred_at == AT
     del message["mail"]["timestamp"]
-    (event,) = events(message, "2026-11-20T15:00:00Z")
+    (event,) = events(message, AT.replace(hour=15))
     assert event.occurred_at == AT.replace(hour=15)
     (event,) = events(message, AT.replace(hour=16))
     assert event.occurred_at == AT.replace(hour=16)
@@ -120,25 +120,57 @@ def test_a_complaint_without_a_timestamp_has_its_arrival_date() -> None:
     assert event.occurred_at == AT.replace(hour=15)
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "2018-10-08T14:05:45Z",
-        "2018-10-08T14:05:45.000Z",
-        "2018-10-08T07:05:45.000-07:00",
-        "2018-10-08T14:05:45 +0000",
-        "2018-10-08T14:05:45",
-        "2018-10-08 14:05:45+00:00",
-    ],
-)
-def test_times_are_read_in_utc(text: str) -> None:
-    assert parse_time(text) == datetime(2018, 10, 8, 14, 5, 45, tzinfo=UTC)
+@pytest.mark.parametrize("schema", SCHEMAS)
+@pytest.mark.parametrize("scenario", Scenario)
+def test_an_event_from_the_future_counts_as_of_its_receipt(
+    scenario: Scenario, schema: Schema
+) -> None:
+    received = AT + timedelta(hours=1)
+    for days in (0, 0.5, 1.5, 60_000):
+        told = said(scenario, schema=schema, at=AT + timedelta(days=days))
+        told["mail"]["timestamp"] = told["mail"]["timestamp"].replace("2026", "2199")
+        (claimed,), (counted,) = events(told), events(told, received)
+        assert counted.occurred_at == (claimed.occurred_at if days < 1 else received)
+        assert counted.dedupe_key == claimed.dedupe_key
 
 
-@pytest.mark.parametrize(
-    "text",
-    ["", "yesterday", "9999-12-31T23:59:59Z", "0001-01-01T00:00:00+14:00", "1969-12-31T23:59:59Z"],
-)
-def test_a_text_that_is_no_time_is_an_error(text: str) -> None:
-    with pytest.raises(NotificationError):
-        parse_time(text)
+def test_the_key_of_an_event_does_not_depend_on_its_receipt() -> None:
+    message = {"eventType": "Open", "mail": said()["mail"], "open": {"timestamp": "2199-01-01"}}
+    one, other = (events(message, AT + timedelta(days=days))[0] for days in (0, 9))
+    assert one.occurred_at < other.occurred_at
+    assert one.dedupe_key == other.dedupe_key
+
+
+@pytest.mark.parametrize("broken", ["not a time", 5, {}, ["x"], "", "1970-01-01T00:00:00Z", "9999"])
+def test_where_a_time_can_t_be_read_another_one_stands_in(broken: object) -> None:
+    message = said(Scenario.COMPLAINT, at=AT.replace(hour=13))
+    arrival = {"arrivalDate": "2026-11-20T11:00:00Z"}
+    message["complaint"] |= {"timestamp": broken} | arrival
+    (event,) = events(message, AT.replace(hour=15))
+    assert event.occurred_at == AT.replace(hour=11)
+    message["complaint"]["arrivalDate"] = broken
+    (event,) = events(message, AT.replace(hour=15))
+    assert event.occurred_at == AT
+    message["mail"]["timestamp"] = broken
+    (event,) = events(message, AT.replace(hour=15))
+    assert event.occurred_at == AT.replace(hour=15)
+    with pytest.raises(NotificationError, match="no time that can be read"):
+        events(message)
+
+
+def test_a_recipient_that_can_t_be_read_costs_the_others_nothing() -> None:
+    for scenario, place in (
+        (Scenario.BOUNCE, ("bounce", "bouncedRecipients")),
+        (Scenario.COMPLAINT, ("complaint", "complainedRecipients")),
+    ):
+        message = said(scenario)
+        recipients = message[place[0]][place[1]]
+        recipients[:0] = [None, "x", {}, {"emailAddress": None}, {"emailAddress": ["x"]}]
+        assert [event.address for event in events(message)] == ["jane@example.com"]
+        del recipients[-1]
+        with pytest.raises(NotificationError) as caught:
+            events(message)
+        assert caught.value.place == f"$.{place[0]}.{place[1]}[0]"
+    delivery = said(Scenario.SUCCESS)
+    delivery["delivery"]["recipients"] += [None, 5]
+    assert [event.address for event in events(delivery)] == ["jane@example.com"]

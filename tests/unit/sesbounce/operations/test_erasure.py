@@ -21,6 +21,7 @@ from sesbounce.operations.erasure import Erased, Erasure, forget, truncate_log
 from sesbounce.operations.rebuild import Rebuild
 from sesbounce.policy.verdict import Policy
 from sesbounce.privacy.keyed_hash import HashKeys
+from sesbounce.privacy.mentions import ERASED
 from sesbounce.store.addresses import HASH_KEYS
 from sesbounce.store.engine import open_database, write
 from sesbounce.store.lookup import Lookup
@@ -98,6 +99,17 @@ def all_sorts() -> list[Recording]:
         decide("mary@example.com", Reason.SUPPRESSED_BY_HAND, AT, note=f"as {JANE}"),
         decoded(Scenario.BOUNCE, 1, "mary.jane@example.com"),
     ]
+
+
+@pytest.mark.parametrize(
+    "written", ["ja\u200bne@exam\u00adple.com", "jane(Doe)@example.com", "jane @ example.com;"]
+)
+def test_messages_about_her_go_however_they_write_her(engine: sa.Engine, written: str) -> None:
+    store(engine).record([decoded(Scenario.BOUNCE, 1, written)], NOW)
+    (erased,) = forgotten(engine).addresses
+    assert (erased.events, erased.suppressed) == (1, True)
+    assert rows(engine, "SELECT payload FROM feedback_message") == [(ERASED,)]
+    assert repr(written)[1:-1].lower() not in everything(engine)
 
 
 def test_nothing_names_her_and_she_stays_suppressed(engine: sa.Engine) -> None:

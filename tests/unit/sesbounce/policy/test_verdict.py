@@ -10,7 +10,7 @@ from sesbounce.feedback.manual import decide
 from sesbounce.feedback.reason import Reason
 from sesbounce.policy.state import State, learn, merge
 from sesbounce.policy.verdict import Policy, Verdict, judge
-from tests.support import AT, bounce, mail, said
+from tests.support import AT, bounce, in_sns, mail, said
 
 DAY = timedelta(days=1)
 POLICY = Policy()
@@ -200,3 +200,24 @@ def test_strikes_and_mails_not_attempted_do_not_overrule_a_person() -> None:
 def test_a_later_hard_bounce_overrules_an_earlier_decision_to_suppress() -> None:
     result = verdict(by_hand(Reason.SUPPRESSED_BY_HAND, 0), event(Scenario.BOUNCE, AT + DAY))
     assert result.reason is Reason.NO_SUCH_MAILBOX
+
+
+@pytest.mark.parametrize("claimed", ["2199-12-31T23:59:59Z", "2027-01-01T00:00:00Z"])
+@pytest.mark.parametrize("in_envelope", [True, False])
+def test_an_event_from_the_future_does_not_outweigh_what_is_decided_later(
+    claimed: str, in_envelope: bool
+) -> None:
+    message = said()
+    message["bounce"]["timestamp"] = message["mail"]["timestamp"] = claimed
+    body = in_sns(message) if in_envelope else json.dumps(message)
+    bounced = learn(decode(body, AT).events[0])
+    allowed = learn(decide("jane@example.com", Reason.ALLOWED_BY_HAND, AT + DAY).events[0])
+    assert judge(bounced, Policy()).for_good
+    for state in (merge(bounced, allowed), merge(allowed, bounced)):
+        assert judge(state, Policy()).since is None
+
+
+def test_an_event_from_the_future_counts_the_same_when_it_is_redriven() -> None:
+    message = said(at=AT.replace(year=2199))
+    once, redriven = (decode(in_sns(message), AT + days * DAY).events for days in (0, 365))
+    assert once == redriven

@@ -16,6 +16,7 @@ MENTIONS = [
     "https://example.com/?to=jane%40example.com&x=1",
     "bounces+jane=example.com@lists.example",
     "mailto:jane@example.com",
+    "\ufeffja\u200bne@exam\u00adple.com\u202c",
 ]
 OTHERS = [
     "mary.jane@example.com",
@@ -26,6 +27,7 @@ OTHERS = [
     "jane@example-com",
     "janeexample.com",
     "jane at example.com",
+    "x\u200bjane@example.com \u200b",
 ]
 
 

@@ -42,7 +42,9 @@ def test_each_report_counts_what_it_says(report: Report, counts: Counts) -> None
 
 
 def test_a_batch_counts_what_it_recorded_and_what_it_did_not() -> None:
-    expected = Counts(fingerprints={"abc": 2, "def": 1}, undecodable=3, failed=1)
+    expected = Counts(
+        fingerprints={"abc": 2, "def": 1}, undecodable=3, failed=1, unknown=2, unreadable=3
+    )
     expected.add(OF_RECORDED)
     assert count(BATCH) == expected
 

@@ -90,6 +90,8 @@ def test_a_minute_is_one_line_and_one_for_each_reason_and_kind() -> None:
         "StatementsRejected": 6,
         "Undecodable": 3,
         "Failed": 1,
+        "MessagesUnknown": 2,
+        "RecipientsUnreadable": 3,
         "MessagesDeleted": 5,
         "MessagesReturned": 4,
         "MessagesExpired": 2,

@@ -41,6 +41,8 @@ def test_messages_are_counted() -> None:
     assert scraped['sesbounce_messages_undecodable_total{fingerprint="abc"}'] == 4
     assert scraped['sesbounce_messages_undecodable_total{fingerprint="def"}'] == 2
     assert scraped["sesbounce_messages_failed_total"] == 2
+    assert scraped["sesbounce_messages_unknown_total"] == 4
+    assert scraped["sesbounce_recipients_unreadable_total"] == 6
     assert scraped["sesbounce_messages_deleted_total"] == 10
     assert scraped["sesbounce_messages_returned_total"] == 8
     assert scraped["sesbounce_delete_failures_total"] == 6

@@ -1,5 +1,6 @@
 """The loop, with a queue that fails where a real one can't be made to."""
 
+import json
 import os
 import signal
 import sqlite3
@@ -152,6 +153,55 @@ def test_a_message_that_is_understood_is_deleted_and_another_is_returned(engine:
     assert shelf.deleted == [body()]
     assert shelf.back == [(JUNK, 1)]
     assert (totals.received, totals.deleted, totals.undecodable) == (2, 1, 1)
+
+
+def test_a_type_that_nobody_knows_is_kept_and_counted_and_a_warning_says_so(
+    engine: sa.Engine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shelf = Shelf([in_sns(NEW), body()])
+    set_up_logs("json")
+    totals = make(engine, shelf).run()
+    assert (totals.unknown, totals.undecodable, totals.deleted) == (1, 0, 2)
+    lines = map(json.loads, "".join(capsys.readouterr()).splitlines())
+    (warning,) = (line for line in lines if line["event"] == "message of an unknown type")
+    assert (warning["level"], warning["type"], warning["message_id"]) == ("warning", "New", "id-1")
+    with engine.connect() as connection:
+        kept = sa.text("SELECT payload FROM feedback_message WHERE kind = 'unknown'")
+        assert connection.scalars(kept).all() == [NEW]
+
+
+def test_recipients_that_can_t_be_read_cost_the_others_nothing(engine: sa.Engine) -> None:
+    message = said(about=mail("good@example.com"))
+    recipients = message["bounce"]["bouncedRecipients"]
+    recipients[:0] = [{"emailAddress": 5}, {"status": "5.1.1"}, {"emailAddress": "nobody"}]
+    working = make(engine, Shelf([in_sns(message)]))
+    totals = working.run()
+    assert (totals.deleted, totals.undecodable, totals.events) == (1, 0, 2)
+    assert sum(batch.unreadable for batch in working.of(BatchDone)) == 3
+
+
+def test_in_a_wrapper_what_is_not_understood_costs_the_others_nothing(engine: sa.Engine) -> None:
+    records = [{"Sns": json.loads(text)} for text in (body("a@example.com"), in_sns(JUNK), body())]
+    wrapper = json.dumps({"Records": records})
+    shelf = Shelf([wrapper, body("b@example.com")])
+    totals = make(engine, shelf).run()
+    assert (totals.undecodable, totals.events) == (1, 3)
+    # The wrapper goes the way to the dead-letter queue, where somebody may look at the rest.
+    assert shelf.deleted == [body("b@example.com")]
+    assert [returned for returned, _ in shelf.back] == [wrapper]
+
+
+def test_a_wrapper_whose_recording_fails_is_returned_once(engine: sa.Engine) -> None:
+    records = [{"Sns": json.loads(text)} for text in (in_sns(JUNK), body())]
+    shelf = Shelf([json.dumps({"Records": records})])
+    working = make(engine, shelf)
+    with write(engine) as connection:
+        connection.exec_driver_sql(
+            "CREATE TRIGGER refuse BEFORE INSERT ON feedback_event "
+            "BEGIN SELECT raise(ABORT, 'not her'); END"
+        )
+    totals = working.run()
+    assert (totals.undecodable, totals.failed, len(shelf.back)) == (1, 1, 1)
 
 
 def test_nothing_is_deleted_before_its_effect_is_committed(engine: sa.Engine, url: str) -> None:
@@ -417,8 +467,9 @@ def test_the_age_of_the_oldest_message_is_never_negative(engine: sa.Engine) -> N
 
 def test_logs_hold_no_address(engine: sa.Engine, capsys: pytest.CaptureFixture[str]) -> None:
     odd: dict[str, Any] = said(about=mail("jane@example.com"))
-    odd["bounce"]["timestamp"] = "jane@example.com"
-    shelf = Shelf([JUNK, body(), body("Jane.2@example.com"), in_sns(odd), in_sns(NEW)])
+    odd["bounce"]["bouncedRecipients"] += [{"emailAddress": "jane@example.com", "status": ["jane"]}]
+    nobody = in_sns(said(about=mail("jane doe", "nobody")))
+    shelf = Shelf([JUNK, body(), body("Jane.2@example.com"), in_sns(odd), in_sns(NEW), nobody])
     working = make(engine, shelf)
     with write(engine) as connection:
         for statement in (
@@ -434,9 +485,10 @@ def test_logs_hold_no_address(engine: sa.Engine, capsys: pytest.CaptureFixture[s
     for what in (
         "message not understood",
         "message not recorded",
-        "message without events",
+        "recipient not read",
+        "recipient without an address",
         "statement rejected",
-        "unknown",
+        "message of an unknown type",
         "batch",
     ):
         assert what in said_in_logs

@@ -5,12 +5,12 @@ to which other topics may send as well.
 """
 
 from collections.abc import Callable, Collection
+from functools import lru_cache
 
 import urllib3
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-from cryptography.x509 import load_pem_x509_certificate
 
-from sesbounce.aws.sns_signature import certificate_url, verify
+from sesbounce.aws.sns_signature import certificate_url, key_of, verify
 from sesbounce.errors import CertificateError, TrustError
 from sesbounce.feedback.envelope import Sns
 
@@ -18,6 +18,8 @@ Fetch = Callable[[str], bytes]
 
 _TIMEOUT_SECONDS = 5
 _LARGEST_CERTIFICATE = 64 * 1024
+# A region has one certificate at a time; old messages name older ones.
+_MOST_KEYS = 64
 
 
 def fetch(url: str) -> bytes:
@@ -57,7 +59,8 @@ class Trust:
         self.topics = frozenset(topics)
         self.signatures = signatures
         self._fetch = fetch
-        self._keys: dict[str, RSAPublicKey] = {}
+        # A failure is not cached.
+        self._key = lru_cache(_MOST_KEYS)(self._load_key)
 
     def check(self, sns: Sns | None) -> None:
         """Verify that a message may be trusted.
@@ -82,20 +85,5 @@ class Trust:
         if self.signatures:
             verify(sns, self._key(certificate_url(sns)))
 
-    def _key(self, url: str) -> RSAPublicKey:
-        """The public key of a certificate. It is cached; a failure is not."""
-        if url not in self._keys:
-            self._keys[url] = _public_key(url, self._fetch(url))
-        return self._keys[url]
-
-
-def _public_key(url: str, certificate: bytes) -> RSAPublicKey:
-    # The certificate's dates are not checked: messages of a backlog or a redrive may be older
-    # than its validity.
-    try:
-        key = load_pem_x509_certificate(certificate).public_key()
-    except ValueError as error:
-        raise CertificateError(f"{url} holds no certificate: {error}") from error
-    if not isinstance(key, RSAPublicKey):
-        raise CertificateError(f"{url} holds a certificate without an RSA key")
-    return key
+    def _load_key(self, url: str) -> RSAPublicKey:
+        return key_of(url, self._fetch(url))

@@ -16,7 +16,7 @@ from sesbounce.aws.sqs import open_queue
 from sesbounce.cli.common import now, open_store, to_json
 from sesbounce.cli.group import ERROR, exit_codes
 from sesbounce.errors import ConfigurationError, MessageError, SesBounceError
-from sesbounce.feedback.decode import Decoded, decode
+from sesbounce.feedback.decode import Decoded, decode_all
 from sesbounce.outbound.relay import Relay
 from sesbounce.settings import Settings, load_settings
 from sesbounce.telemetry.counts import Counts
@@ -148,13 +148,14 @@ def decode_(file: BinaryIO) -> None:
     FILE holds the body of one SQS message; `-`, the default, reads standard input. The command
     needs no database.
     """
-    try:
-        decoded = decode(file.read())
-    except MessageError as error:
-        problem = f"{error.problem}; fingerprint {error.fingerprint}"
-        raise type(error)(problem, error.place) from None
-    for line in _meaning(decoded):
-        click.echo(line)
+    for decoded in decode_all(file.read()):
+        if isinstance(decoded, MessageError):
+            problem = f"{decoded.problem}; fingerprint {decoded.fingerprint}"
+            raise type(decoded)(problem, decoded.place)
+        for problem in decoded.unread:
+            click.echo(f"sesbounce: a recipient can't be read: {problem}", err=True)
+        for line in _meaning(decoded):
+            click.echo(line)
 
 
 def _meaning(decoded: Decoded) -> Iterable[str]:
@@ -198,7 +199,8 @@ def _end_at_once(number: int) -> None:
 def _print_totals(totals: Counts) -> None:
     click.echo(
         f"{totals.received} messages received, {totals.deleted} deleted, "
-        f"{totals.undecodable} not understood, {totals.failed} not recorded; "
+        f"{totals.undecodable} not understood, {totals.failed} not recorded, "
+        f"{totals.unknown} of an unknown type; "
         f"{totals.events} events recorded, {totals.duplicates} known already; "
         f"{totals.suppressed} addresses suppressed ({totals.struck_rows} rows struck off), "
         f"{totals.released} released ({totals.restored_rows} rows restored)."

@@ -1,11 +1,15 @@
 """Normalises an e-mail address as SES wrote it to the key under which the database stores it."""
 
 import hashlib
+import re
 import unicodedata
 from email.utils import quote, unquote
+from urllib.parse import unquote as percent_decoded
 
 import idna
 import msgspec
+
+from sesbounce.feedback.invisible import AROUND, without_invisible
 
 # RFC 5321, 4.5.3.1: 64 octets of local part, "@", 255 octets of domain.
 MAX_LENGTH = 320
@@ -17,13 +21,29 @@ _LONGEST_LINE = 998
 # unquoted local part is no address.
 _FORBIDDEN = frozenset(' ()<>[]:;@\\,"')
 
+# What nearly all addresses look like. There is nothing to clean in such a text.
+_PLAIN = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)*", re.ASCII)
+# The type of an address in a delivery status (RFC 3464, 2.1.2; RFC 6533, 3), and how Exchange
+# writes it; a source route (RFC 5321, appendix C).
+_PREFIX = re.compile(r"(?:rfc822|utf-8|smtp)\s*[;:]|@[^:@\"]+(?:,@[^:@\"]+)*:", re.IGNORECASE)
+_MAILTO = re.compile(r"mailto:([^?]*)(?:\?.*)?", re.IGNORECASE | re.DOTALL)
+# A comment (RFC 5322, 3.2.2), which may hold comments.
+_COMMENT = r"\((?:[^()]|\([^()]*\))*\)"
+_COMMENTS = re.compile(rf"^{_COMMENT}|{_COMMENT}$")
+# What may stand in pairs around a whole address: spreadsheets and mail clients write it.
+_PAIRS = {'"': '"', "'": "'", "`": "`", "(": ")", "[": "]", "{": "}", "“": "”", "‘": "’", "«": "»"}  # noqa: RUF001
+
+_NO_JOINERS = dict.fromkeys(map(ord, "\u200c\u200d"))
+# How many things may stand around an address; a text with more of them is an attack.
+_MOST_LAYERS = 10
+
 
 class Address(msgspec.Struct, frozen=True):
     """An address and its key.
 
     Attributes:
-        key: equal for all spellings of one mailbox: no display name, lower case, the domain as
-            IDNA A-labels (RFC 5891), at most 320 characters.
+        key: equal for all spellings of one mailbox: nothing around the address, no invisible
+            character, lower case, the domain as IDNA A-labels (RFC 5891), at most 320 characters.
         original: the text as it was received.
         parsed: whether the text is an address; if not, the key is the text in lower case.
     """
@@ -40,6 +60,8 @@ def parse(text: str) -> Address:
     large one does. Dots and `+tags` stay: each provider gives them its own meaning. The function
     never raises: a text that is no address is kept, with `parsed` false.
     """
+    if _PLAIN.fullmatch(text) and len(text) <= MAX_LENGTH:
+        return Address(text.lower(), text, parsed=True)
     if len(text) > _LONGEST_LINE:
         return _unparsed(text)
     bare = without_display_name(unicodedata.normalize("NFC", text))
@@ -57,20 +79,56 @@ def _unparsed(text: str) -> Address:
 
 
 def without_display_name(text: str) -> str:
-    """The address as it was written: the text in the angle brackets, or all of it without any.
+    """The address itself, as it was written: without all that may stand around it.
+
+    That is a display name, a comment (`a@b (x)`), an address type (`rfc822; a@b`), `mailto:`,
+    quotes, a separator at the end of a list's item (`a@b;`), and characters that nobody sees.
 
     Parsers of RFC 5322 headers fail on the unquoted commas and dots of real display names, or
     read the first word as the address. So only the brackets are read.
     """
-    text = text.strip()
-    return text[:-1].rpartition("<")[2].strip() if text.endswith(">") else text
+    if len(text) > _LONGEST_LINE:
+        return text.strip()
+    bare = without_invisible(text).strip(AROUND)
+    for _ in range(_MOST_LAYERS):
+        if (inner := _unwrapped(bare)) == bare:
+            local, at, domain = (_COMMENTS.sub("", part).strip() for part in bare.rpartition("@"))
+            return f"{local}{at}{domain}"
+        bare = inner
+    return text.strip()
+
+
+def _unwrapped(text: str) -> str:
+    """The text without the outermost of the things that may stand around an address."""
+    text = text.rstrip(";:,. ").lstrip(";, ")
+    if _PAIRS.get(text[:1]) == text[-1:] and _is_alone(text[1:-1], text[0], text[-1]):
+        return text[1:-1].strip()
+    text = _COMMENTS.sub("", text).strip()
+    if text.endswith(">"):
+        text = text[:-1].rpartition("<")[2]
+    elif ">" not in text:
+        text = text.removeprefix("<")
+    text = _PREFIX.sub("", text, count=1) if _PREFIX.match(text) else text
+    if mailto := _MAILTO.fullmatch(text):
+        text = without_invisible(percent_decoded(mailto[1]))
+    return text.strip()
+
+
+def _is_alone(inner: str, start: str, end: str) -> bool:
+    """Whether the text in a pair is one address: not two comments around one (`(a) b@c (d)`)."""
+    return inner.count("@") == 1 and (start == end or not {start, end} & {*inner})
+
+
+def _is_printable(text: str) -> bool:
+    """Whether a text can be printed; what is left of joiners, which can't, is a part of a word."""
+    return text.translate(_NO_JOINERS).isprintable()
 
 
 def _fold_local(local: str) -> str:
     """The local part in lower case, quoted only where needed; empty if it is not valid."""
     quoted = len(local) > 1 and local[0] == local[-1] == '"'
     content = unquote(local) if quoted else local
-    if not content or not content.isprintable():
+    if not content or not _is_printable(content):
         return ""
     if _FORBIDDEN.isdisjoint(content):
         return content.lower()
@@ -85,7 +143,9 @@ def _fold_domain(domain: str) -> str:
     """
     domain = domain.rstrip(".").lower()
     literal = domain.removeprefix("[").removesuffix("]") if domain.startswith("[") else domain
-    if not domain or not domain.isprintable() or ".." in domain:
+    if not domain or not _is_printable(domain) or domain.startswith("."):
+        return ""
+    if ".." in domain:
         return ""
     # An address literal (RFC 5321, 4.1.3) may hold the colons of IPv6.
     if not (_FORBIDDEN - {":"} if literal != domain else _FORBIDDEN).isdisjoint(literal):

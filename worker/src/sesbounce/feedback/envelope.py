@@ -7,16 +7,24 @@ A message of SES can arrive in four forms; the form is detected, without a setti
 * an EventBridge event of SES, whose `detail` is the SES message,
 * any of these, encoded again as a JSON string, as some bridges do.
 
+The body may also hold one or several of these in the wrapper of AWS Lambda: the dead-letter queue
+of a function holds the events that the function got.
+
 Sources: https://docs.aws.amazon.com/sns/latest/dg/sns-message-and-json-formats.html,
 https://docs.aws.amazon.com/sns/latest/dg/sns-large-payload-raw-message-delivery.html,
-https://docs.aws.amazon.com/ses/latest/dg/monitoring-eventbridge.html
+https://docs.aws.amazon.com/ses/latest/dg/monitoring-eventbridge.html,
+https://docs.aws.amazon.com/lambda/latest/dg/with-sns.html,
+https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
 """
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
 import msgspec
 
 from sesbounce.errors import EnvelopeError
+from sesbounce.feedback.invisible import AROUND
+from sesbounce.feedback.lenient import Judged, Reader
 
 # SNS and SQS carry at most 256 KiB, 1 MiB since 2025; a larger body is not from them.
 MAX_BYTES = 1024 * 1024
@@ -25,12 +33,20 @@ _MAX_WRAPPINGS = 3
 _ABSENT = msgspec.Raw()
 # EventBridge writes its own keys first: `detail-type` is within these bytes.
 _HEAD = 200
+# How Lambda spells keys of SNS.
+_LAMBDA_KEYS = {
+    "SigningCertUrl": "SigningCertURL",
+    "SubscribeUrl": "SubscribeURL",
+    "UnsubscribeUrl": "UnsubscribeURL",
+}
 # The types of the messages that SNS itself writes when a subscription begins or ends.
 CONFIRMATIONS = ("SubscriptionConfirmation", "UnsubscribeConfirmation")
 
 
-class Sns(msgspec.Struct, frozen=True, rename="pascal"):
+class Sns(Judged, msgspec.Struct, frozen=True, rename="pascal"):
     """The fields of an SNS message, with SNS's own names in snake case."""
+
+    JUDGED_BY: ClassVar = frozenset({"type", "topic_arn", "message", "detail"})
 
     type: str = ""
     message_id: str | None = None
@@ -55,12 +71,15 @@ class Envelope(msgspec.Struct, frozen=True):
         sns: the fields of the SNS envelope; None for raw delivery and EventBridge.
         published_at: when SNS or EventBridge published it, ISO 8601, as they write it.
         detail_type: EventBridge's `detail-type`; empty without EventBridge.
+        wrapped: the bodies in a wrapper of Lambda, as SQS would have delivered them; then there
+            is nothing else.
     """
 
     content: bytes
     sns: Sns | None = None
     published_at: str | None = None
     detail_type: str = ""
+    wrapped: Sequence[bytes] = ()
 
 
 class _Body(Sns, frozen=True):
@@ -69,9 +88,12 @@ class _Body(Sns, frozen=True):
     detail_type: str = msgspec.field(default="", name="detail-type")
     detail: msgspec.Raw = msgspec.field(default=_ABSENT, name="detail")
     time: str | None = msgspec.field(default=None, name="time")
+    records: msgspec.Raw = msgspec.field(default=_ABSENT, name="Records")
+    request_payload: msgspec.Raw = msgspec.field(default=_ABSENT, name="requestPayload")
 
 
 _body = msgspec.json.Decoder(_Body)
+_records = msgspec.json.Decoder(list[dict[str, msgspec.Raw]])
 _string = msgspec.json.Decoder(str)
 
 
@@ -79,17 +101,22 @@ def open_envelope(body: str | bytes) -> Envelope:
     """Open the body of one SQS message.
 
     Raises:
-        EnvelopeError: the body is too large, not UTF-8, or a broken envelope.
+        EnvelopeError: the body is too large, not UTF-8, or a broken envelope; or it is a wrapper
+            of other things than messages of SNS or SQS.
     """
     content = _unwrap(_encode(body), "$")
     if not content.startswith(b"{"):
         return Envelope(content)  # plain text, which `notification` reads
-    return _open_object(content)
+    try:
+        return _open_object(content)
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        raise EnvelopeError.of(error) from None
 
 
 def _encode(body: str | bytes) -> bytes:
     try:
-        content = (body if isinstance(body, str) else body.decode()).strip().encode()
+        text = body if isinstance(body, str) else body.decode()
+        content = text.strip(AROUND).encode()
     except UnicodeError:
         raise EnvelopeError("the body is not UTF-8") from None
     if len(content) > MAX_BYTES:
@@ -98,10 +125,7 @@ def _encode(body: str | bytes) -> bytes:
 
 
 def _open_object(content: bytes) -> Envelope:
-    try:
-        body = _body.decode(content)
-    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-        raise EnvelopeError.of(error) from None
+    body = _read_body(content)
     if body.type or body.message is not None:
         message = _message_of(body)
         # EventBridge may have published through SNS. A search for its key is cheaper than reading
@@ -109,9 +133,40 @@ def _open_object(content: bytes) -> Envelope:
         if b'"detail-type"' in message[:_HEAD]:
             return msgspec.structs.replace(_open_object(message), sns=body)
         return Envelope(message, body, body.timestamp)
-    if body.detail_type and bytes(body.detail):
-        return Envelope(bytes(body.detail), None, body.time, body.detail_type)
+    if bytes(body.detail):
+        detail = _unwrap(bytes(body.detail), "$.detail")
+        return Envelope(detail, None, body.time, body.detail_type)
+    if bytes(body.records):
+        return Envelope(b"", wrapped=_bodies_in(body.records))
+    # Lambda tells the destination of failed calls what the function got.
+    if bytes(body.request_payload):
+        return _open_object(bytes(body.request_payload))
     return Envelope(content)
+
+
+def _bodies_in(records: msgspec.Raw) -> list[bytes]:
+    """The bodies in the records of Lambda's wrapper."""
+    bodies = [_body_in(record, n) for n, record in enumerate(_records.decode(records))]
+    if not bodies:
+        raise EnvelopeError("the wrapper holds no record", "$.Records")
+    return bodies
+
+
+def _body_in(record: dict[str, msgspec.Raw], number: int) -> bytes:
+    if "Sns" in record:
+        fields = msgspec.json.decode(record["Sns"], type=dict[str, msgspec.Raw])
+        return msgspec.json.encode({_LAMBDA_KEYS.get(k, k): v for k, v in fields.items()})
+    if "body" in record:
+        return _string.decode(record["body"]).encode()
+    # S3 and others write wrappers of this form as well.
+    raise EnvelopeError("the record is neither of SNS nor of SQS", f"$.Records[{number}]")
+
+
+def _read_body(content: bytes) -> _Body:
+    try:
+        return _body.decode(content)
+    except msgspec.ValidationError:
+        return Reader(EnvelopeError).read(_Body, content)
 
 
 def _message_of(sns: Sns) -> bytes:
@@ -121,7 +176,7 @@ def _message_of(sns: Sns) -> bytes:
     if sns.message is None:
         raise EnvelopeError("the SNS envelope holds no Message", "$.Message")
     if isinstance(sns.message, str):
-        return _unwrap(sns.message.strip().encode(), "$.Message")
+        return _unwrap(sns.message.strip(AROUND).encode(), "$.Message")
     return msgspec.json.encode(sns.message)
 
 
@@ -131,7 +186,7 @@ def _unwrap(content: bytes, place: str) -> bytes:
         for _ in range(_MAX_WRAPPINGS):
             if not content.startswith(b'"'):
                 break
-            content = _string.decode(content).strip().encode()
+            content = _string.decode(content).strip(AROUND).encode()
     except (msgspec.DecodeError, UnicodeError) as error:
         raise EnvelopeError(f"not a JSON string: {error}", place) from None
     return content

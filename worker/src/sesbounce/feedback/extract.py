@@ -6,8 +6,8 @@ about `mail.destination`, which holds all recipients of the mail. A message abou
 whole (opens, clicks, …) gives an event without effect for each address of `mail.destination`.
 """
 
-from datetime import UTC, datetime
-from typing import Any
+from datetime import datetime
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -31,6 +31,7 @@ from sesbounce.feedback.notification import (
     Subscription,
 )
 from sesbounce.feedback.reason import Effect, Reason
+from sesbounce.feedback.times import not_after, read_time
 
 
 class Event(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
@@ -77,19 +78,39 @@ class Event(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=T
     dedupe_key: str
 
 
+class _When(NamedTuple):
+    """When an event happened: as it counts, and as the message claims."""
+
+    at: datetime
+    claimed: datetime
+
+
 class _EventBuilder(msgspec.Struct, frozen=True):
     """Builds the events of one message from what they have in common."""
 
     kind: Kind
     mail: Mail
-    fallback: str | datetime | None
+    received_at: datetime | None
+    more: bool
+
+    def when(self, *timestamps: str | None) -> _When | None:
+        """When it happened: the first of the timestamps, then the mail's, that can be read.
+
+        None where there is none, and the time of the receipt is not known either.
+        """
+        for timestamp in (*timestamps, self.mail.timestamp):
+            if claimed := read_time(timestamp):
+                return _When(not_after(claimed, self.received_at), claimed)
+        return _When(self.received_at, self.received_at) if self.received_at else None
 
     def event(
-        self, recipient: str, classified: Classified, timestamp: str | None, **details: Any
+        self, recipient: str, classified: Classified, when: _When | None, **details: Any
     ) -> Event:
         """The event of one recipient; `details` are the fields that only some kinds have."""
+        if when is None:
+            problem = "the message holds no time that can be read"
+            raise NotificationError(problem, "$.mail.timestamp")
         address = parse(recipient)
-        at = self._occurred_at(timestamp)
         effect = Effect.NONE if self.kind in _COUNTED else classified.reason.effect
         return Event(
             kind=self.kind,
@@ -98,21 +119,15 @@ class _EventBuilder(msgspec.Struct, frozen=True):
             address=address.key,
             original=address.original,
             parsed=address.parsed,
-            occurred_at=at,
+            occurred_at=when.at,
             mail_id=self.mail.message_id,
             source=self.mail.source,
             basis=classified.basis,
-            dedupe_key=self._dedupe_key(address.key, at, details),
+            dedupe_key=self._dedupe_key(address.key, when.claimed, details),
             **details,
         )
 
-    def _occurred_at(self, timestamp: str | None) -> datetime:
-        at = timestamp or self.mail.timestamp or self.fallback
-        if not at:
-            raise NotificationError("the message holds no time", "$.mail.timestamp")
-        return at if isinstance(at, datetime) else parse_time(at)
-
-    def _dedupe_key(self, key: str, at: datetime, details: dict[str, Any]) -> str:
+    def _dedupe_key(self, key: str, claimed: datetime, details: dict[str, Any]) -> str:
         """A digest that identifies the event, however, whenever and how often SES delivers it.
 
         It covers what SES wrote, and not how sesbounce classifies it, which may change. The mail
@@ -120,11 +135,11 @@ class _EventBuilder(msgspec.Struct, frozen=True):
         Events that can happen several times for one mail and address (delays, opens, clicks,
         changed subscriptions) have their time and diagnostic in the key as well.
         """
-        identity = self.mail.message_id or details.get("feedback_id") or at.isoformat()
+        identity = self.mail.message_id or details.get("feedback_id") or claimed.isoformat()
         what = [details.get(name) for name in ("type", "sub_type", "status", "action")]
         event = [self.kind, *what, identity, key]
         if self.kind in _REPEATABLE:
-            event += [at.isoformat(), details.get("diagnostic")]
+            event += [claimed.isoformat(), details.get("diagnostic")]
         return digest(msgspec.json.encode(event), self.mail.message_id)
 
 
@@ -134,23 +149,24 @@ _COUNTED = frozenset(
 )
 _REPEATABLE = frozenset({Kind.DELIVERY_DELAY, Kind.OPEN, Kind.CLICK, Kind.SUBSCRIPTION})
 
-# The policy adds durations to times: no time may lie near the end of the calendar.
-_EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
-_LATEST = datetime(2200, 1, 1, tzinfo=UTC)
 
-
-def events_of(notification: Notification, fallback: str | datetime | None = None) -> list[Event]:
+def events_of(
+    notification: Notification, received_at: datetime | None = None, *, more: bool = False
+) -> list[Event]:
     """One `Event` for each recipient that the message names.
 
     Args:
         notification: the message of SES.
-        fallback: the time of the envelope, for a message that holds no time. The order is:
-            the time of the bounce (complaint, …), the time of the mail, this one.
+        received_at: when SNS published the message or SQS received it, UTC. It is the time of
+            events whose message holds none that can be read: neither that of the bounce
+            (complaint, …) nor that of the mail. An event that claims to be more than a day later
+            counts as of this time.
+        more: whether the message names further recipients, which can't be read.
 
     Raises:
-        NotificationError: a time can't be read, or there is none.
+        NotificationError: there is no time that can be read.
     """
-    builder = _EventBuilder(notification.kind, notification.mail, fallback)
+    builder = _EventBuilder(notification.kind, notification.mail, received_at, more)
     match notification.kind:
         case Kind.BOUNCE if notification.bounce:
             return _of_bounce(builder, notification.bounce)
@@ -167,11 +183,12 @@ def events_of(notification: Notification, fallback: str | datetime | None = None
 
 
 def _of_bounce(builder: _EventBuilder, bounce: Bounce) -> list[Event]:
+    when = builder.when(bounce.timestamp)
     return [
         builder.event(
             recipient.email_address,
             classify_bounce(bounce, recipient),
-            bounce.timestamp,
+            when,
             type=bounce.bounce_type,
             sub_type=bounce.bounce_sub_type,
             status=recipient.status,
@@ -186,12 +203,14 @@ def _of_bounce(builder: _EventBuilder, bounce: Bounce) -> list[Event]:
 def _of_complaint(builder: _EventBuilder, complaint: Complaint) -> list[Event]:
     """Mailbox providers remove the complainer's address; SES then names all who may be it."""
     classified = classify_complaint(complaint)
-    shared = len({parse(r.email_address).key for r in complaint.complained_recipients}) > 1
+    when = builder.when(complaint.timestamp, complaint.arrival_date)
+    addresses = {parse(r.email_address).key for r in complaint.complained_recipients}
+    shared = builder.more or len(addresses) > 1
     return [
         builder.event(
             recipient.email_address,
             classified,
-            complaint.timestamp or complaint.arrival_date,
+            when,
             shared=shared,
             type=complaint.complaint_feedback_type,
             sub_type=complaint.complaint_sub_type,
@@ -203,23 +222,25 @@ def _of_complaint(builder: _EventBuilder, complaint: Complaint) -> list[Event]:
 
 def _of_delivery(builder: _EventBuilder, delivery: Delivery) -> list[Event]:
     delivered = Classified(Reason.DELIVERED, "delivered")
+    when = builder.when(delivery.timestamp)
     return [
-        builder.event(recipient, delivered, delivery.timestamp, diagnostic=delivery.smtp_response)
-        for recipient in delivery.recipients
+        builder.event(recipient, delivered, when, diagnostic=delivery.smtp_response)
+        for recipient in delivery.recipients or ()
     ]
 
 
 def _of_delay(builder: _EventBuilder, delay: DeliveryDelay) -> list[Event]:
+    when = builder.when(delay.timestamp)
     return [
         builder.event(
             recipient.email_address,
             classify_delay(delay, recipient),
-            delay.timestamp,
+            when,
             type=delay.delay_type,
             status=recipient.status,
             diagnostic=recipient.diagnostic_code,
         )
-        for recipient in delay.delayed_recipients
+        for recipient in delay.delayed_recipients or ()
     ]
 
 
@@ -235,11 +256,12 @@ def _of_subscription(builder: _EventBuilder, subscription: Subscription) -> list
     reason = Reason.UNSUBSCRIBED if opted_out and single else Reason.NOT_ABOUT_THE_MAILBOX
     classified = Classified(reason, f"unsubscribeAll {'true' if opted_out else 'false'}")
     choices = msgspec.json.encode(preferences).decode()
+    when = builder.when(subscription.timestamp)
     return [
         builder.event(
             recipient,
             classified,
-            subscription.timestamp,
+            when,
             type=subscription.contact_list,
             sub_type=subscription.source,
             diagnostic=choices,
@@ -266,24 +288,8 @@ def _of_mail(builder: _EventBuilder, notification: Notification) -> list[Event]:
         case Kind.SETUP | Kind.UNKNOWN:
             return []
     classified = Classified(Reason.NOT_ABOUT_THE_MAILBOX, builder.kind.value)
+    when = builder.when(timestamp)
     return [
-        builder.event(recipient, classified, timestamp, **details)
+        builder.event(recipient, classified, when, **details)
         for recipient in builder.mail.destination
     ]
-
-
-def parse_time(text: str) -> datetime:
-    """Parse a time of SES to UTC: ISO 8601, with or without milliseconds, with any offset.
-
-    Raises:
-        NotificationError: the text is no time, or one before 1970 or after 2199.
-    """
-    try:
-        # AWS's own examples contain `2018-10-08T14:05:45 +0000`.
-        at = datetime.fromisoformat(text.replace(" +", "+").replace(" -", "-"))
-        at = (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise NotificationError("not an ISO 8601 time", "$.timestamp") from None
-    if not _EARLIEST <= at < _LATEST:
-        raise NotificationError("the time is not between 1970 and 2199", "$.timestamp")
-    return at

@@ -22,9 +22,9 @@ import msgspec
 from sesbounce.errors import EntryError, NotificationError
 from sesbounce.feedback.address import parse
 from sesbounce.feedback.classify import classify_bounce
-from sesbounce.feedback.extract import parse_time
 from sesbounce.feedback.notification import Bounce, BouncedRecipient, Kind
 from sesbounce.feedback.reason import Effect, Reason
+from sesbounce.feedback.times import parse_time
 
 Row = Mapping[str, str]
 _W = TypeVar("_W", bound=StrEnum)

@@ -7,7 +7,7 @@ messages that mention the address, and cuts the mention out of events and notes.
 repeated.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from functools import partial, reduce
 from typing import Any
@@ -153,16 +153,16 @@ def _take_over(
 
 def _hide_events(connection: sa.Connection, key: str, hashed: Hash) -> int:
     """Hide all events about an address; returns how many there are."""
-    table = schema.event
+    table, mentions = schema.event, Mentions([key])
     events = 0
     while True:
         query = sa.select(table).where(table.c.address == key).order_by(table.c.id).limit(_CHUNK)
-        hidden = {
-            row.id: pseudonymise_event(event_of(row), hashed)
-            for row in connection.execute(query).all()
-        }
+        rows = connection.execute(query).all()
+        hidden = {row.id: pseudonymise_event(event_of(row), hashed) for row in rows}
         if not hidden:
             return events
+        # SES may have written the address in a way in which the search for mentions misses it.
+        _empty(connection, {r.message_digest for r in rows if not mentions.finds(r.original)})
         events += len(hidden)
         # A worker without the hash key may have recorded an event once more that is hidden already.
         digests = [event.dedupe_key for event in hidden.values()]
@@ -204,13 +204,15 @@ def _empty_messages(store: Store, mentions: Mentions) -> int:
             continue
         with store.writing("the messages were not emptied") as connection:
             _overwrite(connection)
-            connection.execute(
-                sa.update(table)
-                .where(table.c.digest.in_(digests))
-                .values(payload=ERASED, mail_id=None)
-            )
+            _empty(connection, digests)
         emptied += len(digests)
     return emptied
+
+
+def _empty(connection: sa.Connection, digests: Collection[str]) -> None:
+    table = schema.message
+    emptied = table.c.digest.in_(digests)
+    connection.execute(sa.update(table).where(emptied).values(payload=ERASED, mail_id=None))
 
 
 def _cut_events(store: Store, mentions: Mentions, mentioning: set[str]) -> int:

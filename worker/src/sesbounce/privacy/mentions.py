@@ -11,6 +11,7 @@ import msgspec
 
 from sesbounce.feedback.address import parse
 from sesbounce.feedback.extract import Event
+from sesbounce.feedback.invisible import without_invisible
 from sesbounce.policy.state import Evidence, Spelling, State, map_evidence
 
 ERASED = "[forgotten]"
@@ -38,7 +39,7 @@ class Mentions:
     """Finds given addresses in texts, in any spelling.
 
     It finds them in any letter case, with display names, as IDNA A-labels or U-labels, in links
-    (`jane%40example.com`) and in the return paths of mailing lists
+    (`jane%40example.com`), with invisible characters and in the return paths of mailing lists
     (`bounce+jane=example.com@lists.example`). It does not find them in a longer address that
     begins or ends with the same text.
     """
@@ -50,11 +51,12 @@ class Mentions:
 
     def within(self, text: str | None) -> bool:
         """Whether a text contains one of the addresses."""
-        return bool(text and self._pattern.search(unicodedata.normalize("NFC", text)))
+        return bool(text and self._pattern.search(_seen(text)))
 
     def cut(self, text: str) -> str:
-        """The text with each of the addresses replaced by `ERASED`."""
-        return self._pattern.sub(ERASED, unicodedata.normalize("NFC", text))
+        """The text with each of the addresses replaced by `ERASED`; else as it is."""
+        cut, mentions = self._pattern.subn(ERASED, _seen(text))
+        return cut if mentions else text
 
     def cut_event(self, event: Event) -> Event:
         """Cut the addresses out of an event about another address."""
@@ -81,16 +83,28 @@ class Mentions:
         """Whether a message contains one of the addresses, in any of its strings."""
         return any(map(self.within, _texts(payload)))
 
+    def finds(self, text: str) -> bool:
+        """Whether a search by `tokens` and then by `within` finds an address in a text."""
+        tokens = self.tokens
+        found = tokens is None or any(token in text.lower() for token in tokens)
+        return found and self.within(text)
+
     @property
     def tokens(self) -> list[str] | None:
         """A token of ASCII letters and digits for each address, to preselect texts in SQL.
 
-        A text that contains the address contains its token too, in some letter case, and no JSON
-        encoder escapes it. None if the local part of an address holds no ASCII letter or digit.
+        A text that contains the address contains its token too, in some letter case, unless there
+        are invisible characters in it; and no JSON encoder escapes it. None if the local part of
+        an address holds no ASCII letter or digit.
         """
         locals_ = [key.rpartition("@")[0] or key for key in self._keys]
         runs = [max(re.findall("[a-z0-9]+", text), key=len, default="") for text in locals_]
         return runs if all(runs) else None
+
+
+def _seen(text: str) -> str:
+    """The text as a reader sees it, as the key of an address is made of it."""
+    return without_invisible(unicodedata.normalize("NFC", text))
 
 
 def _pattern(key: str) -> str:

@@ -19,6 +19,8 @@ class Counts(msgspec.Struct, kw_only=True):
         undecodable: messages that the worker did not understand.
         fingerprints: the same messages, by the fingerprint of the failure.
         failed: messages that the worker understood, and could not verify or record.
+        unknown: messages of a type that this version does not know.
+        unreadable: recipients whose address the worker can't read.
         deleted: messages that the worker deleted from the queue.
         returned: messages that the worker returned to the queue.
         expired: messages that others could receive before the worker was done with them.
@@ -38,6 +40,8 @@ class Counts(msgspec.Struct, kw_only=True):
     undecodable: int = 0
     fingerprints: Shares = msgspec.field(default_factory=dict)
     failed: int = 0
+    unknown: int = 0
+    unreadable: int = 0
     deleted: int = 0
     returned: int = 0
     expired: int = 0
@@ -73,6 +77,8 @@ def count(report: Report) -> Counts:
             counts.fingerprints = report.undecodable
             counts.undecodable = sum(report.undecodable.values())
             counts.failed = report.failed
+            counts.unknown = report.unknown
+            counts.unreadable = report.unreadable
             return counts
         case Swept():
             return _count_recorded(report.recorded)

@@ -33,6 +33,8 @@ COUNTS: Mapping[str, str] = {
     "StatementsRejected": "rejected",
     "Undecodable": "undecodable",
     "Failed": "failed",
+    "MessagesUnknown": "unknown",
+    "RecipientsUnreadable": "unreadable",
     "MessagesDeleted": "deleted",
     "MessagesReturned": "returned",
     "MessagesExpired": "expired",

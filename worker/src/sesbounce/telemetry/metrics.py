@@ -54,6 +54,12 @@ COUNTERS: Mapping[str, Published] = {
     "failed": Published(
         "messages_failed", "Messages that the worker understood, and could not verify or record."
     ),
+    "unknown": Published(
+        "messages_unknown", "Messages of a type that this version does not know; it keeps them."
+    ),
+    "unreadable": Published(
+        "recipients_unreadable", "Recipients whose address the worker can't read."
+    ),
     "deleted": Published("messages_deleted", "Messages that the worker deleted from the queue."),
     "returned": Published("messages_returned", "Messages that the worker returned to the queue."),
     "expired": Published(

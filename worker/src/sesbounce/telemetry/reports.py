@@ -33,6 +33,8 @@ class BatchDone(msgspec.Struct, frozen=True):
         commit_seconds: how much of that the database took.
         oldest_seconds: seconds since the batch's oldest message was sent to the queue; not
             negative.
+        unknown: how many of them are of a type that this version does not know; it keeps them.
+        unreadable: how many recipients have no address that can be read.
     """
 
     messages: int
@@ -42,6 +44,8 @@ class BatchDone(msgspec.Struct, frozen=True):
     seconds: float
     commit_seconds: float
     oldest_seconds: float
+    unknown: int = 0
+    unreadable: int = 0
 
 
 class Swept(msgspec.Struct, frozen=True):

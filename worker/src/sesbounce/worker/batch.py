@@ -11,7 +11,7 @@ import structlog
 from sesbounce.aws.sns_trust import Trust
 from sesbounce.backoff import pause
 from sesbounce.errors import CertificateError, MessageError, RowError, StoreError
-from sesbounce.feedback.decode import Decoded, decode
+from sesbounce.feedback.decode import Decoded, decode_all
 from sesbounce.feedback.notification import Kind
 from sesbounce.store.result import Recorded
 from sesbounce.store.store import Store
@@ -34,6 +34,8 @@ class Outcome(msgspec.Struct):
         returned: messages to return to the queue, each with the seconds until SQS delivers it.
         undecodable: how many of these were not understood, by the fingerprint of the failure.
         failed: how many of these were understood, and could not be verified or recorded.
+        unknown: how many messages are of a type that this version does not know; it keeps them.
+        unreadable: how many recipients have no address that can be read.
         recorded: what recording did.
         commit_seconds: how long the database took.
         error: why the database can't be used, where messages are returned because of that.
@@ -43,16 +45,26 @@ class Outcome(msgspec.Struct):
     returned: list[tuple[InFlightMessage, int]] = msgspec.field(default_factory=list)
     undecodable: dict[str, int] = msgspec.field(default_factory=dict)
     failed: int = 0
+    unknown: int = 0
+    unreadable: int = 0
     recorded: Recorded = msgspec.field(default_factory=Recorded)
     commit_seconds: float = 0.0
     error: StoreError | None = None
 
 
 class _Understood(msgspec.Struct, frozen=True):
-    """A message with its decoded content."""
+    """A queue message and what it means.
+
+    Attributes:
+        message: the queue message.
+        decoded: the messages of SES in it that are understood: one, or several in a wrapper.
+        whole: whether these are all. If not, the queue message is returned to the queue in any
+            case, for what is not understood in it.
+    """
 
     message: InFlightMessage
-    decoded: Decoded
+    decoded: Sequence[Decoded]
+    whole: bool
 
 
 class Handler:
@@ -96,43 +108,61 @@ class Handler:
             commit_seconds=outcome.commit_seconds,
             # The clocks of SQS and of this machine may differ.
             oldest_seconds=max(0.0, (now - oldest).total_seconds()),
+            unknown=outcome.unknown,
+            unreadable=outcome.unreadable,
         )
         return outcome, done
 
     def _understand(self, message: InFlightMessage, outcome: Outcome) -> _Understood | None:
         """Decode and verify a message; None where it has to be returned to the queue."""
         received = message.received
+        decoded: list[Decoded] = []
+        errors: list[MessageError] = []
         try:
-            decoded = decode(received.body, received.sent_at)
-            self._trust.check(decoded.sns)
+            for part in decode_all(received.body, received.sent_at):
+                try:
+                    decoded.append(self._trusted(part))
+                except MessageError as error:
+                    errors.append(error)
         except CertificateError as error:
             outcome.failed += 1
             seconds = return_delay(received.times, _CERTIFICATE_PAUSE_SECONDS)
             outcome.returned.append((message, seconds))
             log.warning("message not verified", message_id=received.id, problem=str(error))
             return None
-        except MessageError as error:
-            known = outcome.undecodable.get(error.fingerprint, 0)
-            outcome.undecodable[error.fingerprint] = known + 1
-            outcome.returned.append((message, return_delay(received.times)))
-            log.warning(
-                "message not understood",
-                message_id=received.id,
-                problem=error.problem,
-                place=error.place,
-                fingerprint=error.fingerprint,
-                times=received.times,
-            )
-            return None
-        if decoded.kind in (Kind.SETUP, Kind.UNKNOWN):
-            # It has no other effect, and operators should see its type.
-            log.info(
-                "message without events",
-                message_id=received.id,
-                kind=decoded.kind.value,
-                type=decoded.type,
-            )
-        return _Understood(message, decoded)
+        if errors:
+            self._return_undecodable(message, errors[0], outcome)
+        for part in decoded:
+            _report_oddities(part, received.id, outcome)
+        return _Understood(message, decoded, whole=not errors) if decoded else None
+
+    def _trusted(self, part: Decoded | MessageError) -> Decoded:
+        """The part of a body, if it is understood and trusted.
+
+        Raises:
+            MessageError: it is not.
+            CertificateError: the certificate can't be fetched at the moment.
+        """
+        if isinstance(part, MessageError):
+            raise part
+        self._trust.check(part.sns)
+        return part
+
+    def _return_undecodable(
+        self, message: InFlightMessage, error: MessageError, outcome: Outcome
+    ) -> None:
+        received = message.received
+        known = outcome.undecodable.get(error.fingerprint, 0)
+        outcome.undecodable[error.fingerprint] = known + 1
+        outcome.returned.append((message, return_delay(received.times)))
+        log.warning(
+            "message not understood",
+            message_id=received.id,
+            problem=error.problem,
+            place=error.place,
+            fingerprint=error.fingerprint,
+            times=received.times,
+        )
 
     def _record(self, messages: Sequence[_Understood], outcome: Outcome) -> None:
         """Commit the messages; halve them until a message with a rejected row is alone."""
@@ -140,17 +170,17 @@ class Handler:
             recorded, messages = self._commit(messages, outcome)
         except RowError as error:
             if len(messages) == 1:
-                self._reject(messages[0].message, error, outcome)
+                self._reject(messages[0], error, outcome)
                 return
             middle = len(messages) // 2
             self._record(messages[:middle], outcome)
             self._record(messages[middle:], outcome)
         except StoreError as error:
             outcome.error = error
-            outcome.returned += [(understood.message, 0) for understood in messages]
+            outcome.returned += [(m.message, 0) for m in messages if m.whole]
         else:
             outcome.recorded.add(recorded)
-            outcome.handled += [understood.message for understood in messages]
+            outcome.handled += [m.message for m in messages if m.whole]
 
     def _commit(
         self, messages: Sequence[_Understood], outcome: Outcome
@@ -169,7 +199,8 @@ class Handler:
             if not messages:
                 return Recorded(), messages
             try:
-                return self._store.record([m.decoded for m in messages], self._now()), messages
+                recordings = [decoded for m in messages for decoded in m.decoded]
+                return self._store.record(recordings, self._now()), messages
             except RowError:
                 raise
             except StoreError as error:
@@ -179,16 +210,33 @@ class Handler:
             finally:
                 outcome.commit_seconds += time.monotonic() - now
 
-    def _reject(self, message: InFlightMessage, error: RowError, outcome: Outcome) -> None:
+    def _reject(self, rejected: _Understood, error: RowError, outcome: Outcome) -> None:
         outcome.failed += 1
-        received = message.received
-        outcome.returned.append((message, return_delay(received.times)))
+        received = rejected.message.received
+        if rejected.whole:
+            outcome.returned.append((rejected.message, return_delay(received.times)))
         log.error(
             "message not recorded",
             message_id=received.id,
             problem=str(error),
             times=received.times,
         )
+
+
+def _report_oddities(decoded: Decoded, message_id: str, outcome: Outcome) -> None:
+    """Count and log whatever keeps a message from saying something about an address."""
+    if decoded.kind is Kind.SETUP:
+        # It has no other effect, and operators should see its type.
+        log.info("message without events", message_id=message_id, type=decoded.type)
+    if decoded.kind is Kind.UNKNOWN:
+        outcome.unknown += 1
+        log.warning("message of an unknown type", message_id=message_id, type=decoded.type)
+    for problem in decoded.unread:
+        log.warning("recipient not read", message_id=message_id, problem=problem)
+    no_addresses = sum(not event.parsed for event in decoded.events)
+    if no_addresses:
+        log.warning("recipient without an address", message_id=message_id, recipients=no_addresses)
+    outcome.unreadable += len(decoded.unread) + no_addresses
 
 
 def return_delay(times: int, first_seconds: float = 1.0) -> int:
