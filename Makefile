@@ -18,8 +18,13 @@ CONTEST       := .local/bench
 CONTEST_READY := $(CONTEST)/.ready
 LOCKS  := requirements-build.txt requirements-dev.txt worker/pyproject.toml
 
+# The tests wait for servers more than they work: more processes than cores.
+TEST_PROCESSES ?= 6
+# The Pythons that README names.
+PYTHONS := 3.11 3.12 3.13
+
 .PHONY: help setup demo demo-clean simulate deploy plan destroy outputs check-wiring \
-        image test test-unit test-local test-terraform bench bench-decode bench-store fuzz \
+        image test test-all test-unit test-versions test-local test-terraform bench bench-decode bench-store fuzz \
         lint format terraform-docs lock clean
 
 help: ## list the targets
@@ -59,17 +64,37 @@ destroy: $(READY) ## remove the stack from AWS (asks; ARGS=--yes for CI)
 outputs: $(READY) ## print the deployed stack's outputs
 	@$(BIN)/python -m scripts.deploy.deploy output --env "$(ENV)" $(ARGS)
 
-test: lint $(READY) ## everything: lint, types, unit, Terraform, LocalStack
-	@$(BIN)/pytest tests
+# The output of each is shown when it has ended, but that of the longest, test-all, all along.
+test: $(READY) ## everything: lint, types, unit, Terraform, LocalStack, other Pythons; ARGS="-k address"
+	@$(MAKE) --no-print-directory --jobs=3 --output-sync=target test-all lint test-versions
 
-test-unit: $(READY) ## the tests that need no service (seconds)
-	@$(BIN)/pytest tests/unit
+test-all: $(READY) ## all tests, without lint and the other Pythons
+	+@$(BIN)/python -m pytest tests -n $(TEST_PROCESSES) $(ARGS)
+
+test-unit: $(READY) ## the tests that need no service, on all cores (less than a minute)
+	@echo "tests/unit with $$($(BIN)/python --version): they need neither a service nor the network"
+	@$(BIN)/python -m pytest tests/unit -q -n auto $(ARGS)
+
+test-versions: $(PYTHONS:%=test-python-%) ## test-unit on the other Pythons of README that are here
+
+# On PATH or of pyenv.
+interpreter = $(or $(shell python$1 -c 'import sys; print(sys.executable)' 2>/dev/null),\
+  $(lastword $(sort $(wildcard $(HOME)/.pyenv/versions/$1.*/bin/python))))
+
+test-python-%: $(READY)
+	@if $(BIN)/python --version | grep -q ' $*\.'; then \
+	  echo "Python $*: $(VENV) has it, see test-unit"; \
+	elif [ -z "$(call interpreter,$*)" ]; then \
+	  echo "Python $*: not on this machine, NOT TESTED"; \
+	else \
+	  $(MAKE) --no-print-directory test-unit VENV=.local/python-$* PYTHON=$(call interpreter,$*) ARGS=; \
+	fi
 
 test-local: $(READY) ## the tests against LocalStack and Terraform
-	@$(BIN)/pytest tests/terraform tests/integration
+	@$(BIN)/python -m pytest tests/terraform tests/integration -n $(TEST_PROCESSES) $(ARGS)
 
 test-terraform: $(READY) ## terraform fmt, validate and test, the policies and the module READMEs
-	@$(BIN)/pytest tests/terraform
+	@$(BIN)/python -m pytest tests/terraform $(ARGS)
 
 $(BENCH_READY): $(READY) requirements-bench.txt
 	@$(BIN)/python -m pip install --quiet --require-hashes -r requirements-bench.txt

@@ -1,6 +1,8 @@
 """What several tests need: messages as SES writes them, and envelopes around them."""
 
 import json
+import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -47,3 +49,9 @@ def bounce(bounce_type: str, sub_type: str, **recipient: str) -> dict[str, Any]:
     message["bounce"] |= {"bounceType": bounce_type, "bounceSubType": sub_type}
     message["bounce"]["bouncedRecipients"] = [{"emailAddress": "jane@example.com"} | recipient]
     return message
+
+
+def until(true: Callable[[], object]) -> None:
+    """Wait until something is so; the test's own timeout ends it where it never is."""
+    while not true():
+        time.sleep(0.001)

@@ -1,11 +1,4 @@
-"""Payloads that others have published, where a copy of them lies beside the checkout."""
-
-import csv
-import json
-import os
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
+"""Payloads that others have published: each is decoded, or refused with a reason."""
 
 import pytest
 
@@ -13,13 +6,8 @@ from sesbounce.errors import MessageError
 from sesbounce.feedback.address import parse
 from sesbounce.feedback.decode import Decoded, decode
 from sesbounce.feedback.notification import Kind
+from tests.corpus import bodies, listed, needs_corpus, payload
 from tests.support import AT
-
-CORPUS = Path(os.environ.get("SES_CORPUS", Path(__file__).parents[5] / "shared" / "corpus"))
-
-pytestmark = pytest.mark.skipif(
-    not CORPUS.is_dir(), reason="no corpus beside the checkout; SES_CORPUS may name its folder"
-)
 
 # Why some are refused: an envelope that SNS never writes ("Messages"), a message without what
 # it tells about, or placeholders in it.
@@ -42,28 +30,6 @@ REFUSED = {
 UNKNOWN = {"Received"}
 
 
-def manifest() -> list[dict[str, str]]:
-    if not CORPUS.is_dir():
-        return []
-    with (CORPUS / "MANIFEST.tsv").open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file, delimiter="\t"))
-
-
-def bodies(content: bytes) -> Iterator[str | bytes]:
-    """What SQS would have delivered; Lambda and SQS records are taken apart first."""
-    try:
-        payload: Any = json.loads(content)
-    except ValueError:
-        yield content
-        return
-    records = payload.get("Records") if isinstance(payload, dict) else None
-    if not records:
-        yield content
-        return
-    for record in records:
-        yield record["body"] if "body" in record else json.dumps(record["Sns"])
-
-
 def refusal(content: bytes) -> str | None:
     try:
         for body in bodies(content):
@@ -77,9 +43,10 @@ def is_message_of_ses(row: dict[str, str]) -> bool:
     return row["schema"] in ("notificationType", "eventType") and "object)" not in row["kind"]
 
 
-@pytest.mark.parametrize("row", manifest(), ids=lambda row: row["file"])
+@needs_corpus
+@pytest.mark.parametrize("row", listed("MANIFEST.tsv"), ids=lambda row: row["file"])
 def test_it_decodes_as_its_manifest_says_or_is_refused(row: dict[str, str]) -> None:
-    content = (CORPUS / "payloads" / row["file"]).read_bytes()
+    content = payload(row["file"])
     said = refusal(content)
     if row["file"] in REFUSED:
         assert REFUSED[row["file"]] in (said or "")

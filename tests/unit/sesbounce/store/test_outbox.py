@@ -17,7 +17,6 @@ import sqlalchemy as sa
 
 from scripts.local.ses_messages import Scenario
 from sesbounce.errors import ConfigurationError, DeliveryError, StoreError, StrikeOffError
-from sesbounce.feedback.decode import Decoded, decode
 from sesbounce.feedback.manual import decide
 from sesbounce.feedback.reason import Reason
 from sesbounce.outbound.relay import Courier
@@ -28,11 +27,8 @@ from sesbounce.store.engine import open_database, write
 from sesbounce.store.outbox import Note, Outbox, Target, waiting
 from sesbounce.store.store import Store
 from sesbounce.store.strike_off import StrikeOff
-from tests.support import AT, mail, said
-
-STRIKE_OFF = "UPDATE member SET mailable = 0 WHERE lower(email) = :address"
-RESTORE = "UPDATE member SET mailable = 1 WHERE lower(email) = :address"
-DAY = timedelta(days=1)
+from tests.stored import DAY, IN_MEMBER, STRIKE_OFF, decoded, make_members
+from tests.support import AT
 
 
 class Pigeon:
@@ -65,11 +61,6 @@ def make(engine: sa.Engine, *targets: Target) -> tuple[Store, Outbox]:
     store = Store(engine, Policy(), StrikeOff(), outbox)
     store.prepare()
     return store, outbox
-
-
-def decoded(scenario: Scenario, day: float = 0, recipient: str = "Jane@Example.com") -> Decoded:
-    at = AT + day * DAY
-    return decode(json.dumps(said(scenario, mail(recipient, f"mail-{day}"), at=at)))
 
 
 def test_a_target_is_told_once_and_the_note_is_gone(engine: sa.Engine) -> None:
@@ -196,9 +187,7 @@ def test_a_courier_whose_database_is_gone_says_so_and_tries_again(
 def theirs(tmp_path: Path) -> str:
     url = f"sqlite:///{tmp_path}/theirs.sqlite3"
     engine = open_database(url)
-    with write(engine) as connection:
-        connection.exec_driver_sql("CREATE TABLE member (email TEXT, mailable INTEGER)")
-        connection.exec_driver_sql("INSERT INTO member VALUES ('Jane@Example.com', 1)")
+    make_members(engine, "Jane@Example.com")
     engine.dispose()
     return url
 
@@ -212,7 +201,7 @@ def mailable(url: str) -> int:
 
 
 def test_another_database_is_struck_off_and_restored(engine: sa.Engine, theirs: str) -> None:
-    store, outbox = make(engine, OtherDatabase.open(theirs, StrikeOff(STRIKE_OFF, RESTORE)))
+    store, outbox = make(engine, OtherDatabase.open(theirs, IN_MEMBER))
     store.record([decoded(Scenario.SUPPRESSIONLIST)], AT)
     assert mailable(theirs) == 1
     outbox.deliver(engine, at(AT))

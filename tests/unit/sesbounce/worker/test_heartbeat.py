@@ -1,7 +1,10 @@
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from unittest.mock import Mock
+
+import pytest
 
 from sesbounce.aws.sqs import Queue, Received, Unsettled
 from sesbounce.errors import QueueError
@@ -9,12 +12,7 @@ from sesbounce.telemetry.events import Report, Settled
 from sesbounce.worker.acknowledge import Settler
 from sesbounce.worker.heartbeat import Heartbeat
 from sesbounce.worker.in_flight import Hand
-from tests.support import AT
-
-
-def until(true: Callable[[], object]) -> None:
-    while not true():
-        time.sleep(0.001)
+from tests.support import AT, until
 
 
 class Clock(Queue):
@@ -59,10 +57,12 @@ def test_what_has_half_of_its_time_left_is_extended_by_tens() -> None:
     assert hand.due(time.monotonic() + 50) == []
 
 
-def test_what_has_more_time_left_is_not() -> None:
+def test_what_has_more_time_left_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
     clock, hand = Clock(), in_hand(1, left=600)
+    asked = Mock(side_effect=hand.due)
+    monkeypatch.setattr(hand, "due", asked)
     with beating(clock, hand, []):
-        time.sleep(1.5)
+        until(lambda: asked.call_count == 3)
     assert clock.extended == []
 
 

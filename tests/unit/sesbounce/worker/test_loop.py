@@ -18,19 +18,14 @@ from sesbounce.aws.sns_trust import Trust
 from sesbounce.aws.sqs import Queue, Received, Unsettled
 from sesbounce.errors import CertificateError, QueueError, StoreError
 from sesbounce.outbound.relay import Courier
-from sesbounce.policy.verdict import Policy
 from sesbounce.store.engine import write
 from sesbounce.store.outbox import Outbox
-from sesbounce.store.store import Store
-from sesbounce.store.strike_off import StrikeOff
 from sesbounce.telemetry.events import BatchDone, Depth, Report, Stalled
 from sesbounce.telemetry.logs import set_up_logs
 from sesbounce.telemetry.summary import Totals
 from sesbounce.worker.loop import Pace, Worker
-from tests.support import AT, in_sns, mail, said
-
-STRIKE_OFF = "UPDATE member SET mailable = 0 WHERE lower(email) = :address"
-RESTORE = "UPDATE member SET mailable = 1 WHERE lower(email) = :address"
+from tests.stored import store
+from tests.support import AT, in_sns, mail, said, until
 
 
 class Shelf(Queue):
@@ -76,14 +71,12 @@ class Working:
     def __init__(
         self, engine: sa.Engine, queue: Queue, trust: Trust, now: datetime, pace: Pace
     ) -> None:
-        store = Store(engine, Policy(), StrikeOff(STRIKE_OFF, RESTORE))
-        store.prepare()
         self.totals = Totals()
         self.reports: list[Report] = []
         self.overdue = threading.Event()
         self.worker = Worker(
             queue,
-            store,
+            store(engine),
             trust,
             Courier(Outbox(), engine, lambda: now),
             self._report,
@@ -130,12 +123,6 @@ def run(working: Working) -> threading.Thread:
     thread = threading.Thread(target=working.run, daemon=True)
     thread.start()
     return thread
-
-
-def until(true: Callable[[], object]) -> None:
-    """Wait until something is so; the test's own timeout ends it where it never is."""
-    while not true():
-        time.sleep(0.01)
 
 
 def test_what_is_understood_is_deleted_and_what_is_not_comes_again(engine: sa.Engine) -> None:
