@@ -61,6 +61,9 @@ SLOW = (
     "terraform/test_whole_stack.py",
 )
 
+# Three times what the longest of them takes on two cores that all the others share.
+_SLOW_TIMEOUT_SECONDS = 1200
+
 
 def places(nodeid: str) -> list[str]:
     """A test, its file and the folders that hold it, by their names in GROUPS and SLOW."""
@@ -94,6 +97,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if not set(SLOW).isdisjoint(places(item.nodeid)):
             item.add_marker("slow")
+            item.add_marker(pytest.mark.timeout(_SLOW_TIMEOUT_SECONDS))
 
 
 @pytest.hookimpl(wrapper=True)

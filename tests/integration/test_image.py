@@ -22,11 +22,11 @@ from scripts.image.container_engine import (
     EngineError,
     find_engine,
 )
-from tests.databases import _free_port
 from tests.integration import container
 from tests.integration.container import Registry, podman, podman_command
 from tests.integration.feedback_queue import FeedbackQueue, feedback_queue
 from tests.integration.worker_process import Worker
+from tests.ports import free_port
 from tests.support import mail, said
 
 if TYPE_CHECKING:
@@ -220,7 +220,7 @@ class Running:
 @contextmanager
 def start(built: Image, environment: Mapping[str, str], *options: str) -> Iterator[Running]:
     variables = [f"--env={name}={value}" for name, value in environment.items()]
-    variables.append(f"--env=SESBOUNCE_METRICS_PORT={_free_port()}")  # it shares the machine's
+    variables.append(f"--env=SESBOUNCE_METRICS_PORT={free_port()}")  # it shares the machine's
     arguments = ["run", f"--name={NAME}", *container.hardened(), *variables, *options, built.name]
     process = subprocess.Popen(
         podman_command(*arguments), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True

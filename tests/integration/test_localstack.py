@@ -193,7 +193,9 @@ def test_terraform_in_its_own_words_about_a_localstack_that_is_gone(
         variables={"name": "feedback", "tags": {}},
         environment=terraform_env(localstack.environment("http://127.0.0.1:1")),
     )
-    with pytest.raises(StackError, match=r"(?s)connection refused.*scripts\.localstack status"):
+    with pytest.raises(
+        StackError, match=r"(?s)connection refused.*scripts\.local\.localstack status"
+    ):
         stack.apply(print)
 
 

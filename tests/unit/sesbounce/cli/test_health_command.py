@@ -10,7 +10,8 @@ from sesbounce.cli import main
 from sesbounce.telemetry.endpoint import serving
 from sesbounce.telemetry.events import Stalled
 from sesbounce.telemetry.observer import observing
-from tests.unit.sesbounce.observed import Clock, free_port, settings
+from tests.ports import free_port
+from tests.unit.sesbounce.observed import Clock, settings
 
 
 @pytest.fixture
