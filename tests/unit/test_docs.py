@@ -17,9 +17,10 @@ from sesbounce.feedback.manual import decide
 from sesbounce.feedback.reason import Effect, Reason
 from sesbounce.policy.verdict import Policy
 from sesbounce.settings import PREFIX, Settings
-from sesbounce.store.engine import open_database, write
+from sesbounce.store.engine import open_database
 from sesbounce.store.store import Store
 from sesbounce.store.strike_off import StrikeOff
+from tests.stored import make_members
 from tests.support import AT, said
 
 ROOT = Path(__file__).parents[2]
@@ -259,9 +260,7 @@ def test_the_statements_of_the_readme_strike_off_and_restore(tmp_path: Path) -> 
         "SESBOUNCE_RESTORE_SQL",
     }
     engine = open_database(f"sqlite:///{tmp_path}/app.sqlite3")
-    with write(engine) as connection:
-        connection.exec_driver_sql("CREATE TABLE member (email TEXT, mailable INTEGER)")
-        connection.exec_driver_sql("INSERT INTO member VALUES ('Jane@Example.com', 1)")
+    make_members(engine, "Jane@Example.com")
     strike_off = StrikeOff(exports["SESBOUNCE_STRIKE_OFF_SQL"], exports["SESBOUNCE_RESTORE_SQL"])
     store = Store(engine, Policy(), strike_off)
     store.prepare()

@@ -26,7 +26,8 @@ from sesbounce.policy.verdict import Policy
 from sesbounce.store.engine import open_database
 from sesbounce.store.store import Store
 from sesbounce.store.strike_off import StrikeOff
-from tests.databases import Kind, empty_database
+from tests.databases.products import Kind
+from tests.databases.servers import empty_database
 from tests.integration.feedback_queue import FeedbackQueue
 from tests.integration.worker_process import Running, Worker
 from tests.support import AT, in_sns, mail, said

@@ -1,5 +1,4 @@
 import json
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +28,10 @@ from sesbounce.store.result import Recorded
 from sesbounce.store.schema import metadata
 from sesbounce.store.store import Store
 from sesbounce.store.strike_off import StrikeOff
+from tests import stored
+from tests.stored import DAY, decoded, rows
 from tests.support import AT, bounce, mail, said
 
-STRIKE_OFF = "UPDATE member SET mailable = 0 WHERE lower(email) = :address"
-RESTORE = "UPDATE member SET mailable = 1 WHERE lower(email) = :address"
-DAY = timedelta(days=1)
 NOW = AT + 3 * DAY
 KEY, OLDER = "k" * 32, "o" * 32
 KEYS = HashKeys([KEY])
@@ -42,19 +40,7 @@ NAME = KEYS.hashes(JANE)[0].pseudonym
 
 
 def store(engine: sa.Engine, keys: HashKeys = KEYS, outbox: Outbox | None = None) -> Store:
-    made = Store(engine, Policy(), StrikeOff(STRIKE_OFF, RESTORE), outbox, keys)
-    made.prepare()
-    return made
-
-
-def decoded(scenario: Scenario, day: float = 0, recipient: str = "Jane@Example.com") -> Recording:
-    at = AT + day * DAY
-    return decode(json.dumps(said(scenario, mail(recipient, f"mail-{day}"), at=at)))
-
-
-def rows(engine: sa.Engine, sql: str) -> list[Any]:
-    with engine.connect() as connection:
-        return [tuple(row) for row in connection.exec_driver_sql(sql)]
+    return stored.store(engine, outbox=outbox, keys=keys)
 
 
 def everything(engine: sa.Engine) -> str:

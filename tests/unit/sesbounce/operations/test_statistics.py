@@ -1,5 +1,4 @@
 import json
-from datetime import timedelta
 from typing import Any
 
 import click
@@ -15,12 +14,11 @@ from sesbounce.feedback.extract import Event
 from sesbounce.feedback.recording import Recording
 from sesbounce.lists.files import event_of, read_list
 from sesbounce.operations.statistics import By, Counts, count
-from sesbounce.policy.verdict import Policy
 from sesbounce.store.store import Store
 from sesbounce.store.strike_off import StrikeOff
+from tests import stored
+from tests.stored import DAY
 from tests.support import AT, mail, said
-
-DAY = timedelta(days=1)
 
 
 @click.group(cls=Commands)
@@ -37,9 +35,7 @@ def sesbounce(*arguments: str) -> Result:
 @pytest.fixture
 def store(engine: sa.Engine, url: str, monkeypatch: pytest.MonkeyPatch) -> Store:
     monkeypatch.setenv("SESBOUNCE_DATABASE_URL", url)
-    store = Store(engine, Policy(), StrikeOff())
-    store.prepare()
-    return store
+    return stored.store(engine, StrikeOff())
 
 
 def told(
