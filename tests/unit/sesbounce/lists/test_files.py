@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from click.testing import CliRunner, Result
 
 from scripts.local.ses_messages import Scenario
+from sesbounce.cli import main
 from sesbounce.cli.bulk import check_file
 from sesbounce.cli.group import Commands
 from sesbounce.cli.transfer import export, import_
@@ -59,7 +60,7 @@ a@example.com,Ann,2019-03-21 10:11:12,Spring,123
 """
 
 
-@click.group(cls=Commands)
+@click.group(cls=Commands, context_settings=main.context_settings)
 def cli() -> None: ...
 
 

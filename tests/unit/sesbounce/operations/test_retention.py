@@ -1,14 +1,12 @@
 import json
 from datetime import UTC, datetime, timedelta
 
-import click
 import pytest
 import sqlalchemy as sa
 from click.testing import CliRunner, Result
 
 from scripts.local.ses_messages import Scenario
-from sesbounce.cli.group import Commands
-from sesbounce.cli.tend import prune as prune_command
+from sesbounce.cli import main
 from sesbounce.feedback.decode import decode
 from sesbounce.feedback.manual import decide
 from sesbounce.feedback.reason import Reason
@@ -23,15 +21,8 @@ from tests.support import mail, said
 NOW = datetime.now(UTC)
 
 
-@click.group(cls=Commands)
-def cli() -> None: ...
-
-
-cli.add_command(prune_command)
-
-
 def sesbounce(*arguments: str, stdin: str | None = None) -> Result:
-    return CliRunner().invoke(cli, [*arguments], input=stdin, catch_exceptions=False)
+    return CliRunner().invoke(main, [*arguments], input=stdin, catch_exceptions=False)
 
 
 @pytest.fixture

@@ -1,14 +1,12 @@
 import json
 from typing import Any
 
-import click
 import pytest
 import sqlalchemy as sa
 from click.testing import CliRunner, Result
 
 from scripts.local.ses_messages import Scenario
-from sesbounce.cli.group import Commands
-from sesbounce.cli.tend import stats
+from sesbounce.cli import main
 from sesbounce.feedback.decode import decode
 from sesbounce.feedback.extract import Event
 from sesbounce.feedback.recording import Recording
@@ -21,15 +19,8 @@ from tests.stored import DAY
 from tests.support import AT, mail, said
 
 
-@click.group(cls=Commands)
-def cli() -> None: ...
-
-
-cli.add_command(stats)
-
-
 def sesbounce(*arguments: str) -> Result:
-    return CliRunner().invoke(cli, [*arguments], catch_exceptions=False)
+    return CliRunner().invoke(main, [*arguments], catch_exceptions=False)
 
 
 @pytest.fixture
