@@ -2,7 +2,6 @@
 
 import os
 import signal
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -23,11 +22,10 @@ def report_and_end(report: Reporting) -> int:
 
 
 def wait_for_the_signal(report: Reporting) -> int:
-    stopped = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stopped.set())
+    # A handler that sets an event would wait for ever where the signal comes within its wait.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     report(Polled(1))
-    while not stopped.wait(0.05):
-        pass
+    signal.sigwait({signal.SIGTERM})
     report(Polled(2))
     return 0
 
