@@ -1,4 +1,4 @@
-"""How the tests are run: beside each other, which of them are slow, and what they share.
+"""Runs tests side by side; says which of them are slow, and what they share.
 
 `pytest -n 6` runs them in six processes. Tests that share a server or a stack are a group: one
 process runs all of it, in the order of the files. A file that is in no group is one of its own.
@@ -17,8 +17,8 @@ from xdist.scheduler import LoadScopeScheduling
 from scripts.local import localstack
 from tests import corpus
 
-# Folders, files and tests. The groups that take longest begin first, so that none of them is left
-# when the others have ended.
+# Folders, files and tests. The groups that take longest begin first, so that no process is left
+# with one of them when the others have ended.
 GROUPS = {
     "whole stack": ("terraform/test_whole_stack.py",),
     "deploy": ("integration/test_deploy_stack.py",),
@@ -102,7 +102,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """In CI a test that is skipped fails: it would pass for a good one."""
+    """Make a skipped test fail in CI, where nobody would notice that it did not run."""
     report = yield
     if report.skipped and os.environ.get("CI") == "true" and isinstance(report.longrepr, tuple):
         reason = report.longrepr[2]

@@ -1,4 +1,4 @@
-"""Payloads that others have published, where a copy of them lies beside the checkout."""
+"""Published payloads of other projects, if a copy of them lies beside the checkout."""
 
 import csv
 import json
@@ -15,7 +15,7 @@ needs_corpus = pytest.mark.skipif(not FOLDER.is_dir(), reason=MISSING)
 
 
 def listed(name: str) -> list[dict[str, str]]:
-    """The rows of one of its tables; none where there is no corpus."""
+    """The rows of one of its tables; an empty list without a corpus."""
     if not FOLDER.is_dir():
         return []
     with (FOLDER / name).open(encoding="utf-8", newline="") as file:
@@ -27,7 +27,7 @@ def payload(name: str) -> bytes:
 
 
 def bodies(content: bytes) -> Iterator[str | bytes]:
-    """What SQS would have delivered; Lambda and SQS records are taken apart first."""
+    """The bodies as SQS would deliver them; records of Lambda and SQS are unpacked first."""
     try:
         payload: Any = json.loads(content)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Debian's packages, for tests that need a program which is missing. Only root can install them."""
+"""Installs Debian's packages for tests whose programs are missing. Only root can do so."""
 
 import functools
 import os
@@ -13,7 +13,7 @@ def update() -> str:
 
 
 def apt_get(*arguments: str) -> str:
-    """What went wrong, in a line, or nothing."""
+    """Run apt-get; returns an error in one line, or an empty text."""
     command = ["apt-get", "--quiet", "--yes", "--option=DPkg::Lock::Timeout=120", *arguments]
     try:
         run = subprocess.run(

@@ -1,11 +1,11 @@
-"""Ports on which nobody listens."""
+"""Ports on which no process listens."""
 
 import contextlib
 import secrets
 import socket
 
 LOOPBACK = "127.0.0.1"
-# Below those that systems give to outgoing connections, which come and go all the time.
+# Below the ports that systems give to outgoing connections, which are in use at random.
 _PORTS = range(20_000, 32_000)
 
 

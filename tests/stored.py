@@ -1,4 +1,4 @@
-"""A store on any kind of database, the sender's own table beside it, and what both hold."""
+"""What tests of the store share: a store, the sender's own table, events, and reads of both."""
 
 import json
 from datetime import timedelta
@@ -46,7 +46,7 @@ def store(
 
 
 def decoded(scenario: Scenario, day: float = 0, recipient: str = "Jane@Example.com") -> Decoded:
-    """The last thing that SES says in a scenario, of a mail of its own on each day."""
+    """The last message of SES in a scenario; each day is about another mail."""
     at = AT + day * DAY
     return decode(json.dumps(said(scenario, mail(recipient, f"mail-{day}"), at=at)))
 
@@ -57,5 +57,5 @@ def rows(engine: sa.Engine, sql: str) -> list[Any]:
 
 
 def table(engine: sa.Engine, name: str) -> list[Any]:
-    """All rows of a table, by its first column."""
+    """All rows of a table, in the order of its first column."""
     return rows(engine, f"SELECT * FROM {name} ORDER BY 1")

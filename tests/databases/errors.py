@@ -1,4 +1,4 @@
-"""What is wrong with a database server.
+"""The errors of a database server.
 
 * ServerError
   x ServerMissing
@@ -10,4 +10,4 @@ class ServerError(Exception):
 
 
 class ServerMissing(ServerError):  # noqa: N818 - it is said of a server
-    """There is no such server here, and no way to get one."""
+    """This machine has no such server, and no way to get one."""

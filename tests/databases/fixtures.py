@@ -21,13 +21,13 @@ from tests.databases.servers import empty_database, mariadb, postgresql
 
 @dataclass
 class _Servers:
-    """The session's servers. However many conftests take the fixtures, there is one of a kind."""
+    """The servers of the session: one of each kind, however many conftests take the fixtures."""
 
     running: ExitStack = field(default_factory=ExitStack)
     outcomes: dict[Kind, str | Exception] = field(default_factory=dict)
 
     def url(self, kind: Kind) -> str:
-        """The URL of a server, started at the first call; what then failed, fails again."""
+        """The URL of a server, which the first call starts; a failed start fails at each call."""
         if kind not in self.outcomes:
             try:
                 self.outcomes[kind] = self._start(kind)

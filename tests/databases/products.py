@@ -16,7 +16,7 @@ Kind = Literal["postgresql", "mariadb"]
 
 @dataclass(frozen=True)
 class Home:
-    """Where a server process lives. `owner` is whom it runs as: nobody else than we if None."""
+    """The folder of a server process, and the user it runs as (None: the user of the tests)."""
 
     folder: Path
     owner: pwd.struct_passwd | None
@@ -37,11 +37,12 @@ class Product:
     url: sa.URL
     """Of a database that every server has, for its administrator."""
     programs: tuple[tuple[str, ...], ...]
-    """What makes the data folder, then what serves, then what these need; by any of its names."""
+    """The program that makes the data folder, the one that serves, and those that these need, each
+    with all its names."""
     packages: tuple[str, ...]
     users: tuple[str, ...]
     secret: str
-    """What the file says that gives the administrator a password."""
+    """The content of the file that gives the administrator a password."""
     image: str
     password_variable: str
     options: tuple[str, ...]
@@ -93,8 +94,8 @@ def _mariadb_serve(home: Home, port: int) -> list[str]:
     ]
 
 
-# Nothing waits for the disk: after a power failure the data is lost, and so are the tests. Each
-# commit is handed to the system all the same, so that it outlives the server's own death.
+# Nothing waits for the disk: a power failure would end the tests as well. The system still gets
+# each commit, so that it outlives the death of the server.
 POSTGRESQL = Product(
     name="postgresql",
     title="PostgreSQL",

@@ -1,4 +1,4 @@
-"""The programs of a server: found, or installed where root runs the tests on a Debian."""
+"""Finds the programs of a server, or installs them where root runs the tests on Debian."""
 
 import contextlib
 import os
@@ -27,14 +27,14 @@ def _which(names: tuple[str, ...]) -> str | None:
 
 
 def path() -> str:
-    """PATH, and where systems put servers; of several PostgreSQLs the newest first."""
+    """PATH and the folders where systems put servers; the newest PostgreSQL comes first."""
     folders = [folder for pattern in _FOLDERS for folder in Path("/").glob(pattern[1:])]
     folders.sort(key=_version, reverse=True)
     return os.pathsep.join([os.environ.get("PATH") or os.defpath, *map(str, folders)])
 
 
 def _version(folder: Path) -> int:
-    """Of the PostgreSQL in /usr/lib/postgresql/<version>/bin; 0 for other folders."""
+    """The version of the PostgreSQL in /usr/lib/postgresql/<version>/bin; 0 for other folders."""
     return int(folder.parent.name) if folder.parent.name.isdecimal() else 0
 
 

@@ -1,6 +1,6 @@
-"""Real PostgreSQL and MariaDB servers for the tests, started for them alone and gone after them.
+"""Starts real PostgreSQL and MariaDB servers for the tests alone, and stops them at the end.
 
-The first of these that is to be had is taken:
+The first of these that is available is used:
 
 1. the server's programs, on PATH or where systems put them;
 2. a container, where a Docker engine answers;
@@ -27,7 +27,7 @@ from tests.ports import LOOPBACK
 
 _READY_SECONDS = 60.0
 _POLL_SECONDS = 0.05
-# For a lock that a client of a database holds that is to be dropped.
+# How long to wait for a lock that a client holds on a database that is being dropped.
 _DROP_SECONDS = 20
 
 
@@ -73,7 +73,7 @@ def running(product: Product, folder: Path) -> Iterator[str]:
 
 
 def _first_database(product: Product, started: Started, url: sa.URL) -> str:
-    """Make a database as soon as the server lets us, and return its URL."""
+    """Make a database as soon as the server accepts it, and return its URL."""
     engine = _admin_engine(url)
     deadline = time.monotonic() + _READY_SECONDS
     while True:

@@ -15,11 +15,10 @@ from scripts import docs
 from sesbounce.feedback.decode import decode
 from sesbounce.feedback.manual import decide
 from sesbounce.feedback.reason import Effect, Reason
-from sesbounce.policy.verdict import Policy
 from sesbounce.settings import PREFIX, Settings
 from sesbounce.store.engine import open_database
-from sesbounce.store.store import Store
 from sesbounce.store.strike_off import StrikeOff
+from tests import stored
 from tests.stored import make_members
 from tests.support import AT, said
 
@@ -262,8 +261,7 @@ def test_the_statements_of_the_readme_strike_off_and_restore(tmp_path: Path) -> 
     engine = open_database(f"sqlite:///{tmp_path}/app.sqlite3")
     make_members(engine, "Jane@Example.com")
     strike_off = StrikeOff(exports["SESBOUNCE_STRIKE_OFF_SQL"], exports["SESBOUNCE_RESTORE_SQL"])
-    store = Store(engine, Policy(), strike_off)
-    store.prepare()
+    store = stored.store(engine, strike_off)
     assert store.record([decode(json.dumps(said()))], AT).struck_rows == 1
     query = re.search(r"SELECT 1 FROM suppressed .*", README)
     assert query

@@ -18,7 +18,6 @@ from sesbounce.feedback.recording import Recording
 from sesbounce.operations import erasure
 from sesbounce.operations.erasure import Erased, Erasure, forget, truncate_log
 from sesbounce.operations.rebuild import Rebuild
-from sesbounce.policy.verdict import Policy
 from sesbounce.privacy.keyed_hash import HashKeys
 from sesbounce.store.addresses import HASH_KEYS
 from sesbounce.store.engine import open_database, write
@@ -185,9 +184,7 @@ def test_the_sender_s_tables_get_her_address_when_she_is_released(engine: sa.Eng
 
 
 def test_who_was_not_struck_off_yet_is_so_when_forgotten(engine: sa.Engine) -> None:
-    plain = Store(engine, Policy(), StrikeOff())
-    plain.prepare()
-    plain.record([decoded(Scenario.BOUNCE)], NOW)
+    stored.store(engine, StrikeOff()).record([decoded(Scenario.BOUNCE)], NOW)
     forgotten(engine)
     assert mailable(engine) == 0
     assert store(engine).sweep(NOW) == Recorded()
@@ -274,7 +271,7 @@ class TestKeys:
             answers(engine, KEYS)
 
     def test_a_worker_that_did_not_know_is_put_right(self, engine: sa.Engine) -> None:
-        unaware = Store(engine, Policy(), StrikeOff())
+        unaware = stored.store(engine, StrikeOff())
         recording = store(engine)
         recording.record([decoded(Scenario.BOUNCE)], NOW)
         forgotten(engine)
