@@ -41,11 +41,14 @@ def aws(run_folder: Path) -> LocalStack:
     The processes of a run share it. It has the installed package, which is large, from the
     checkout; tests/conftest.py stops it.
     """
-    (run_folder / ".local").mkdir(exist_ok=True)
     if localstack.ENDPOINT_VARIABLE not in os.environ:
         localstack.install()
+    installed, own = (root / ".local/localstack-venv" for root in (CHECKOUT, run_folder))
+    # It is made in the checkout even if the container fails and the package is to replace it.
+    for folder in (installed, own.parent):
+        folder.mkdir(parents=True, exist_ok=True)
     with suppress(FileExistsError):
-        (run_folder / ".local/localstack-venv").symlink_to(CHECKOUT / ".local/localstack-venv")
+        own.symlink_to(installed)
     return localstack.ensure(run_folder)
 
 
