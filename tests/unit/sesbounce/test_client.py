@@ -7,14 +7,17 @@ import sqlalchemy as sa
 from sesbounce import client
 from sesbounce.errors import StoreError
 from sesbounce.feedback.decode import decode
+from sesbounce.policy.verdict import Policy
+from sesbounce.store.store import Store
 from sesbounce.store.strike_off import StrikeOff
-from tests import stored
 from tests.support import AT, said
 
 
 @pytest.fixture
 def jane_has_bounced(engine: sa.Engine) -> None:
-    stored.store(engine, StrikeOff()).record([decode(json.dumps(said()))], AT)
+    store = Store(engine, Policy(), StrikeOff())
+    store.prepare()
+    store.record([decode(json.dumps(said()))], AT)
 
 
 @pytest.fixture(autouse=True)
