@@ -17,8 +17,13 @@ BENCH_READY := $(VENV)/.bench-ready
 OUTPUT_SYNC := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 LOCKS  := requirements-build.txt requirements-dev.txt worker/pyproject.toml
 
+# The tests wait for servers more than they work: more processes than cores.
+TEST_PROCESSES ?= 6
+# The Pythons that README names.
+PYTHONS := 3.11 3.12 3.13
+
 .PHONY: help setup terraform environments demo demo-clean simulate deploy plan destroy outputs check-wiring \
-        image test test-unit test-local test-terraform bench bench-decode bench-store fuzz \
+        image test test-all test-unit test-versions test-local test-terraform bench bench-decode bench-store fuzz \
         lint lint-ruff lint-mypy lint-imports lint-checkov lint-rest format docs terraform-docs lock clean
 
 ##@ Set up
@@ -70,17 +75,38 @@ outputs: terraform $(READY) ## prints the outputs of the deployed stack
 	@$(BIN)/python -m scripts.deploy.deploy output --env "$(ENV)" $(ARGS)
 
 ##@ Test
-test: terraform lint $(READY) ## runs all checks and tests: lint, types, unit, Terraform, LocalStack
-	@$(BIN)/pytest tests
+# Terraform alone first, then the environments: what runs side by side finds both there.
+test: terraform ## runs all checks and tests side by side: lint, all tests, other Pythons; ARGS="-k address"
+	@$(MAKE) --no-print-directory environments
+	@$(MAKE) --no-print-directory --jobs=3 test-all lint test-versions
 
-test-unit: $(READY) ## runs the tests that need no service
-	@$(BIN)/pytest tests/unit
+test-all: terraform $(READY) ## runs all tests, without lint and the other Pythons; ARGS goes to pytest
+	@$(BIN)/python -m pytest tests -n $(TEST_PROCESSES) $(ARGS)
+
+test-unit: $(READY) ## runs the tests that need no service, on all cores
+	@echo "tests/unit with $$($(BIN)/python --version): they need neither a service nor the network"
+	@$(BIN)/python -m pytest tests/unit -q -n auto $(ARGS)
+
+test-versions: $(PYTHONS:%=test-python-%) ## runs test-unit on the other Pythons of README that are installed
+
+# On PATH or of pyenv.
+interpreter = $(or $(shell python$1 -c 'import sys; print(sys.executable)' 2>/dev/null),\
+  $(lastword $(sort $(wildcard $(HOME)/.pyenv/versions/$1.*/bin/python))))
+
+test-python-%: $(READY)
+	@if $(BIN)/python --version | grep -q ' $*\.'; then \
+	  echo "Python $*: $(VENV) has it, see test-unit"; \
+	elif [ -z "$(call interpreter,$*)" ]; then \
+	  echo "Python $*: not on this machine, NOT TESTED"; \
+	else \
+	  $(MAKE) --no-print-directory $(OUTPUT_SYNC) test-unit VENV=.local/python-$* PYTHON=$(call interpreter,$*) ARGS=; \
+	fi
 
 test-local: terraform $(READY) ## runs the tests that need Terraform or LocalStack
-	@$(BIN)/pytest tests/terraform tests/integration
+	@$(BIN)/python -m pytest tests/terraform tests/integration -n $(TEST_PROCESSES) $(ARGS)
 
 test-terraform: terraform $(READY) ## checks and tests the Terraform modules, their policies and their READMEs
-	@$(BIN)/pytest tests/terraform
+	@$(BIN)/python -m pytest tests/terraform $(ARGS)
 
 ##@ Benchmarks
 $(BENCH_READY): $(READY) requirements-bench.txt

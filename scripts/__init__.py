@@ -11,6 +11,7 @@ The exceptions:
   x EngineError              (scripts.image.container_engine)
   x ImageError               (scripts.image.build)
   x LocalStackError          (scripts.local.localstack_shared)
+    + DockerError            (scripts.local.localstack_container)
   x PipError                 (scripts.setup.pip_settings)
   x PlaceError               (scripts.deploy.deploy)
   x ReleaseError             (scripts.deploy.release)

@@ -1,7 +1,8 @@
 """What several tests need: messages as SES writes them, and envelopes around them."""
 
 import json
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -60,3 +61,9 @@ def disposed(engine: sa.Engine) -> Iterator[sa.Engine]:
         yield engine
     finally:
         engine.dispose()
+
+
+def until(true: Callable[[], object]) -> None:
+    """Wait until a condition is true; the timeout of the test ends the wait."""
+    while not true():
+        time.sleep(0.001)

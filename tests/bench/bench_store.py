@@ -40,8 +40,9 @@ from sesbounce.store.engine import open_database, write
 from sesbounce.store.schema import event, metadata
 from sesbounce.store.store import Store
 from sesbounce.store.strike_off import StrikeOff
-from tests import databases
 from tests.bench.growth import fill
+from tests.databases.products import POSTGRESQL
+from tests.databases.servers import running
 from tests.support import AT, mail, said
 
 SIZES = (1, 10, 100, 200, 500)
@@ -218,11 +219,11 @@ def median(values: Iterator[float]) -> float:
 @contextmanager
 def postgresql_url() -> Iterator[str]:
     """A server of its own that waits for the disk at each commit, as users run it."""
-    durable = dataclasses.replace(databases._POSTGRESQL, options=("--timezone=UTC",))
+    durable = dataclasses.replace(POSTGRESQL, options=("--timezone=UTC",))
     with tempfile.TemporaryDirectory() as folder:
         # The server runs as a user of its own where root runs this.
         Path(folder).chmod(0o755)
-        with databases._running(durable, Path(folder)) as url:
+        with running(durable, Path(folder)) as url:
             yield url
 
 

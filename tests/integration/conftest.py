@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,21 +35,21 @@ VARIABLES: dict[str, object] = {
 
 
 @pytest.fixture(scope="session")
-def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A checkout of the tests' own that shares the installed LocalStack, which is large."""
-    own = tmp_path_factory.mktemp("checkout")
-    (own / ".local").mkdir()
+def aws(run_folder: Path) -> LocalStack:
+    """A LocalStack that starts empty; or the user's, where LOCALSTACK_ENDPOINT names one.
+
+    The processes of a run share it. It has the installed package, which is large, from the
+    checkout; tests/conftest.py stops it.
+    """
     if localstack.ENDPOINT_VARIABLE not in os.environ:
         localstack.install()
-    (own / ".local/localstack-venv").symlink_to(CHECKOUT / ".local/localstack-venv")
-    return own
-
-
-@pytest.fixture(scope="session")
-def aws(checkout: Path) -> Iterator[LocalStack]:
-    """A LocalStack that starts empty; or the user's, where LOCALSTACK_ENDPOINT names one."""
-    yield localstack.ensure(checkout)
-    localstack.stop(checkout)
+    installed, own = (root / ".local/localstack-venv" for root in (CHECKOUT, run_folder))
+    # It is made in the checkout even if the container fails and the package is to replace it.
+    for folder in (installed, own.parent):
+        folder.mkdir(parents=True, exist_ok=True)
+    with suppress(FileExistsError):
+        own.symlink_to(installed)
+    return localstack.ensure(run_folder)
 
 
 @pytest.fixture(scope="session")

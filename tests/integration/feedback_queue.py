@@ -24,6 +24,15 @@ class FeedbackQueue:
     url: str
     dlq_url: str
 
+    @property
+    def name(self) -> str:
+        return self.url.rpartition("/")[2]
+
+    @property
+    def arn(self) -> str:
+        answer = self.sqs.get_queue_attributes(QueueUrl=self.url, AttributeNames=["QueueArn"])
+        return answer["Attributes"]["QueueArn"]
+
     def send(self, bodies: Sequence[str]) -> None:
         for start in range(0, len(bodies), _AT_ONCE):
             some = bodies[start : start + _AT_ONCE]

@@ -1,4 +1,4 @@
-"""What other tests rely on when they ask for a database: tests/databases.py keeps its promises."""
+"""What other tests rely on when they ask for a database: tests/databases keeps its promises."""
 
 import os
 import signal
@@ -10,20 +10,26 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError
 
+from scripts.local import localstack_container
 from scripts.local.localstack import CHECKOUT
-from tests import databases
-from tests.databases import Kind, ServerError, ServerMissing
+from tests import debian
+from tests.databases import fixtures, servers
+from tests.databases import programs as finding
+from tests.databases.errors import ServerError, ServerMissing
+from tests.databases.products import POSTGRESQL, PRODUCTS, SERVERS, Kind
+from tests.databases.servers import empty_database, mariadb, postgresql
 
 Start = Callable[[Path], AbstractContextManager[str]]
 
-database_url = databases.database_url
-server_database_url = databases.server_database_url
-server_urls = databases.server_urls
+database_url = fixtures.database_url
+server_database_url = fixtures.server_database_url
+server_urls = fixtures.server_urls
 
 PEOPLE = ("Jürgen", "Ёлка", "田中", "📬 𝄞", "x" * 200)
 
@@ -42,14 +48,13 @@ def folder() -> Iterator[Path]:
         yield Path(folder)
 
 
-@pytest.fixture(params=databases.SERVERS)
+@pytest.fixture(params=SERVERS)
 def start(request: pytest.FixtureRequest, server_urls: Callable[[Kind], str]) -> Start:
     """How to start one more server of each kind, as a process."""
     server_urls(request.param)
-    products = {"postgresql": databases._POSTGRESQL, "mariadb": databases._MARIADB}
-    if databases._find(products[request.param]) is None:
+    if finding.find(PRODUCTS[request.param]) is None:
         pytest.skip(f"{request.param} runs in a container")
-    starts: dict[str, Start] = {"postgresql": databases.postgresql, "mariadb": databases.mariadb}
+    starts: dict[str, Start] = {"postgresql": postgresql, "mariadb": mariadb}
     return starts[request.param]
 
 
@@ -116,12 +121,12 @@ def test_nobody_gets_in_without_the_password(server_database_url: str) -> None:
 
 
 def test_databases_are_apart_and_go_with_their_clients(server_database_url: str) -> None:
-    with databases.empty_database(server_database_url) as one:
+    with empty_database(server_database_url) as one:
         left_open = sa.create_engine(one, poolclass=sa.NullPool).connect()
         left_open.exec_driver_sql("CREATE TABLE member (email VARCHAR(99))")
         left_open.commit()
         left_open.exec_driver_sql("SELECT * FROM member")  # holds a lock, as a lost client may
-        with databases.empty_database(server_database_url) as other:
+        with empty_database(server_database_url) as other:
             engine = sa.create_engine(other, poolclass=sa.NullPool)
             assert sa.inspect(engine).get_table_names() == []
     with pytest.raises(OperationalError, match=r"(?i)database"):
@@ -145,8 +150,8 @@ def test_a_server_leaves_neither_process_nor_data(start: Start, folder: Path) ->
 
 def test_a_server_goes_when_the_tests_are_killed(start: Start, folder: Path) -> None:
     script = (
-        "import os, pathlib, sys; from tests import databases\n"
-        f"with databases.{start.__name__}(pathlib.Path(sys.argv[1])):\n"
+        "import os, pathlib, sys; from tests.databases import servers\n"
+        f"with servers.{start.__name__}(pathlib.Path(sys.argv[1])):\n"
         "    os.kill(os.getpid(), 9)\n"
     )
     subprocess.run([sys.executable, "-c", script, folder], cwd=CHECKOUT, check=False, timeout=60)
@@ -175,15 +180,15 @@ def programs(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     programs.mkdir()
     folder.chmod(0o755)
     monkeypatch.setenv("PATH", str(programs))
-    monkeypatch.setattr(databases, "_PROGRAM_FOLDERS", ())
-    monkeypatch.setattr(databases, "_DEBIAN", folder / "none")
+    monkeypatch.setattr(finding, "_FOLDERS", ())
+    monkeypatch.setattr(finding, "_DEBIAN", folder / "none")
     return programs
 
 
 def test_a_missing_server_is_told_in_one_line(programs: Path, folder: Path) -> None:
-    with pytest.raises(ServerMissing) as caught, databases.postgresql(folder):
+    with pytest.raises(ServerMissing) as caught, postgresql(folder):
         pass
-    with pytest.raises(ServerMissing) as caught_too, databases.mariadb(folder):
+    with pytest.raises(ServerMissing) as caught_too, mariadb(folder):
         pass
     assert str(caught.value) == (
         "POSTGRESQL IS MISSING: no postgres on PATH. Install it (Debian: apt-get install "
@@ -211,11 +216,11 @@ def test_a_server_that_does_not_start_has_the_last_word(
     postgres: str,
     words: str,
 ) -> None:
-    monkeypatch.setattr(databases, "_READY_SECONDS", 3)
+    monkeypatch.setattr(servers, "_READY_SECONDS", 3)
     program(programs, "initdb", initdb)
     program(programs, "postgres", postgres)
     program(programs, "test", "")
-    with pytest.raises(ServerError, match=words), databases.postgresql(folder):
+    with pytest.raises(ServerError, match=words), postgresql(folder):
         pass
     assert not processes(folder)
 
@@ -235,17 +240,17 @@ def test_debian_packages_are_installed_without_a_service(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     no_cluster = folder / "etc/createcluster.d/tests.conf"
-    monkeypatch.setattr(databases, "_DEBIAN", programs)
-    monkeypatch.setattr(databases, "_NO_CLUSTER", no_cluster)
+    monkeypatch.setattr(finding, "_DEBIAN", programs)
+    monkeypatch.setattr(finding, "_NO_CLUSTER", no_cluster)
     monkeypatch.setattr(os, "geteuid", lambda: 0)
-    databases._update.cache_clear()
+    debian.update.cache_clear()
     program(
         programs,
         "apt-get",
         f'PATH=/usr/bin:/bin; echo "$*" >> {folder}/calls; cat {no_cluster} >> {folder}/calls\n'
         f"case $* in *install*) cp $0 {programs}/initdb; cp $0 {programs}/postgres;; esac",
     )
-    found = databases._install(databases._POSTGRESQL)
+    found = finding.install(POSTGRESQL)
     assert found == [str(programs / "initdb"), str(programs / "postgres")]
     options = "--quiet --yes --option=DPkg::Lock::Timeout=120"
     assert (folder / "calls").read_text().splitlines() == [
@@ -258,26 +263,31 @@ def test_debian_packages_are_installed_without_a_service(
     assert capsys.readouterr().err == "PostgreSQL is missing: apt-get install postgresql\n"
 
 
+def shown(url: sa.URL) -> str:
+    return url.render_as_string(hide_password=False)
+
+
 def test_a_container_is_taken_where_docker_answers(
     programs: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    program(
-        programs,
-        "docker",
-        f'echo "$*" >> {folder}/calls\n'
-        "case $1 in\n"
-        "  context) echo unix:///run/docker.sock;;\n"
-        "  port) echo 127.0.0.1:23456;;\n"
-        "  *) echo Pulling; echo c0ffee;;\n"
-        "esac",
-    )
-    monkeypatch.setattr(databases, "_first_database", lambda *given: str(given[-1]))
-    with databases.mariadb(folder) as url:
+    docker = Mock()
+    docker.port.return_value = "23456"
+    docker.create.return_value.status = "running"
+    monkeypatch.setattr("testcontainers.core.container.DockerClient", lambda: docker)
+    monkeypatch.setattr("testcontainers.core.container.c.ryuk_disabled", True)
+    monkeypatch.setattr(localstack_container, "docker_answers", lambda: True)
+    monkeypatch.setattr(servers, "_first_database", lambda *given: shown(given[-1]))
+    with servers.mariadb(folder) as url:
         assert "@127.0.0.1:23456?" in url
-    _, _, run, port, remove = (folder / "calls").read_text().splitlines()
-    assert run.startswith("run --detach --publish=127.0.0.1::3306 --env=MARIADB_ROOT_PASSWORD=")
-    assert " mariadb:10.11 --debug-no-sync" in run
-    assert (port, remove) == ("port c0ffee 3306/tcp", "rm --force --volumes c0ffee")
+        made = docker.create.return_value
+        docker.start.assert_called_once_with(made)
+        made.remove.assert_not_called()
+    made.remove.assert_called_once_with(force=True, v=True)
+    ((image,), asked) = docker.create.call_args
+    assert image == "mariadb:10.11"
+    assert asked["command"][0] == "--debug-no-sync"
+    assert asked["ports"] == {"3306/tcp": ("127.0.0.1", None)}
+    assert f":{asked['environment']['MARIADB_ROOT_PASSWORD']}@" in url
 
 
 @pytest.mark.parametrize(("ci", "outcome"), [("", "2 skipped"), ("true", "2 errors")])
@@ -286,9 +296,10 @@ def test_a_missing_server_skips_but_fails_in_ci(
 ) -> None:
     (tmp_path / "pytest.ini").touch()
     (tmp_path / "conftest.py").write_text(
-        "from tests import databases\n"
-        "from tests.databases import database_url, server_database_url, server_urls\n"
-        "databases._PROGRAM_FOLDERS = ()\n"
+        "from tests.conftest import pytest_runtest_makereport\n"
+        "from tests.databases import programs\n"
+        "from tests.databases.fixtures import database_url, server_database_url, server_urls\n"
+        "programs._FOLDERS = ()\n"
     )
     (tmp_path / "test_it.py").write_text("def test_it(database_url): pass\n")
     done = subprocess.run(

@@ -21,15 +21,15 @@ from scripts.image.container_engine import (
     EngineError,
     find_engine,
 )
-from tests.databases import _free_port
 from tests.integration import container
 from tests.integration.container import Registry, podman, podman_command
+from tests.integration.feedback_queue import FeedbackQueue, feedback_queue
 from tests.integration.worker_process import Worker
+from tests.ports import free_port
 from tests.support import mail, said
 
 if TYPE_CHECKING:
     from types_boto3_sns.client import SNSClient
-    from types_boto3_sqs.client import SQSClient
 
 USER = 10001
 NAME = "sesbounce-test"
@@ -182,17 +182,18 @@ print(json.dumps(boto3.client({service!r}, "us-east-1").meta.endpoint_url))
 
 
 @pytest.fixture
-def worker(
-    sqs: "SQSClient",  # the queues are empty
-    environment: Mapping[str, str],
-    outputs: dict[str, Any],
-    tmp_path: Path,
-) -> Worker:
+def queue(session: Any) -> Iterator[FeedbackQueue]:
+    with feedback_queue(session.boto3.client("sqs"), max_receives=2) as made:
+        yield made
+
+
+@pytest.fixture
+def worker(queue: FeedbackQueue, environment: Mapping[str, str], tmp_path: Path) -> Worker:
     """The sender's own database, in a folder that the image's user may write."""
     own = {name: value for name, value in environment.items() if name.startswith("AWS_")}
     data = tmp_path / "data"
     data.mkdir()
-    worker = Worker.make(own, outputs["queue_url"], data, "Jane@Example.com")
+    worker = Worker.make(own, queue.url, data, "Jane@Example.com")
     for path in (data, worker.database):
         os.chown(path, USER, USER)
     return worker
@@ -218,7 +219,7 @@ class Running:
 @contextmanager
 def start(built: Image, environment: Mapping[str, str], *options: str) -> Iterator[Running]:
     variables = [f"--env={name}={value}" for name, value in environment.items()]
-    variables.append(f"--env=SESBOUNCE_METRICS_PORT={_free_port()}")  # it shares the machine's
+    variables.append(f"--env=SESBOUNCE_METRICS_PORT={free_port()}")  # it shares the machine's
     arguments = ["run", f"--name={NAME}", *container.hardened(), *variables, *options, built.name]
     process = subprocess.Popen(
         podman_command(*arguments), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
@@ -240,9 +241,11 @@ def running(built: Image, worker: Worker) -> Iterator[Running]:
 
 
 @pytest.fixture
-def published(worker: Worker, session: Any, outputs: dict[str, Any]) -> None:
+def published(queue: FeedbackQueue, session: Any) -> None:
     sns: SNSClient = session.boto3.client("sns")
-    sns.publish(TopicArn=outputs["topic_arn"], Message=json.dumps(said(about=mail())))
+    topic = sns.create_topic(Name=queue.name)["TopicArn"]
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue.arn)
+    sns.publish(TopicArn=topic, Message=json.dumps(said(about=mail())))
 
 
 def until(condition: Callable[[], bool], running: Running) -> None:

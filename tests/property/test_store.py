@@ -10,10 +10,9 @@ from hypothesis import strategies as st
 
 from scripts.local.ses_messages import SCHEMAS, Scenario
 from sesbounce.feedback.decode import Decoded, decode
-from sesbounce.policy.verdict import Policy
 from sesbounce.store.engine import open_database
-from sesbounce.store.store import Store
 from sesbounce.store.strike_off import StrikeOff
+from tests import stored
 from tests.support import AT, disposed, mail, said
 
 # Few mails, moments and spellings, so that events repeat and contradict each other.
@@ -39,8 +38,7 @@ def tables_after(batches: list[list[Decoded]]) -> dict[str, list[Any]]:
         "messages": "SELECT digest FROM feedback_message ORDER BY digest",
     }
     with disposed(open_database("sqlite://")) as engine:
-        store = Store(engine, Policy(), StrikeOff())
-        store.prepare()
+        store = stored.store(engine, StrikeOff())
         for number, batch in enumerate(batches):
             store.record(batch, AT + timedelta(days=number))
         with engine.connect() as connection:

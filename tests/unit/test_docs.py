@@ -15,11 +15,11 @@ from scripts import docs
 from sesbounce.feedback.decode import decode
 from sesbounce.feedback.manual import decide
 from sesbounce.feedback.reason import Effect, Reason
-from sesbounce.policy.verdict import Policy
 from sesbounce.settings import PREFIX, Settings
-from sesbounce.store.engine import open_database, write
-from sesbounce.store.store import Store
+from sesbounce.store.engine import open_database
 from sesbounce.store.strike_off import StrikeOff
+from tests import stored
+from tests.stored import make_members
 from tests.support import AT, said
 
 ROOT = Path(__file__).parents[2]
@@ -259,12 +259,9 @@ def test_the_statements_of_the_readme_strike_off_and_restore(tmp_path: Path) -> 
         "SESBOUNCE_RESTORE_SQL",
     }
     engine = open_database(f"sqlite:///{tmp_path}/app.sqlite3")
-    with write(engine) as connection:
-        connection.exec_driver_sql("CREATE TABLE member (email TEXT, mailable INTEGER)")
-        connection.exec_driver_sql("INSERT INTO member VALUES ('Jane@Example.com', 1)")
+    make_members(engine, "Jane@Example.com")
     strike_off = StrikeOff(exports["SESBOUNCE_STRIKE_OFF_SQL"], exports["SESBOUNCE_RESTORE_SQL"])
-    store = Store(engine, Policy(), strike_off)
-    store.prepare()
+    store = stored.store(engine, strike_off)
     assert store.record([decode(json.dumps(said()))], AT).struck_rows == 1
     query = re.search(r"SELECT 1 FROM suppressed .*", README)
     assert query

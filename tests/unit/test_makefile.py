@@ -45,7 +45,7 @@ def test_help_names_no_target_that_is_not(groups: dict[str, dict[str, str]]) -> 
 
 
 NEED_TERRAFORM = ["demo", "plan", "deploy", "check-wiring", "destroy", "outputs"]
-NEED_TERRAFORM += ["test", "test-local", "test-terraform"]
+NEED_TERRAFORM += ["test", "test-all", "test-local", "test-terraform"]
 
 
 @pytest.mark.parametrize("target", NEED_TERRAFORM)

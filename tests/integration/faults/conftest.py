@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from scripts.local.localstack import LocalStack
-from tests.databases import Kind, empty_database, server_urls  # noqa: F401
+from tests.databases.fixtures import server_urls  # noqa: F401
+from tests.databases.products import Kind
+from tests.databases.servers import empty_database
 from tests.integration.feedback_queue import FeedbackQueue, feedback_queue
 from tests.integration.proxy import Proxy
 from tests.integration.worker_process import Worker

@@ -15,12 +15,14 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError
 
-from tests.databases import Kind, _free_port, empty_database
+from tests.databases.products import Kind
+from tests.databases.servers import empty_database
 from tests.integration.faults.conftest import MANY_RECEIVES
 from tests.integration.faults.probe import HURRIED, green, red
 from tests.integration.feedback_queue import FeedbackQueue, feedback_queue
 from tests.integration.tcp_proxy import TcpProxy
 from tests.integration.worker_process import Running, Worker
+from tests.ports import free_port
 from tests.support import in_sns, mail, said
 
 if TYPE_CHECKING:
@@ -101,7 +103,7 @@ def the_scene(
         url = stack.enter_context(empty_database(server_urls("postgresql")))
         queue = stack.enter_context(feedback_queue(client, MANY_RECEIVES))
         network = stack.enter_context(TcpProxy(url).running())
-        port = _free_port()
+        port = free_port()
         worker = Worker.make(
             {**quick, "SESBOUNCE_METRICS_PORT": str(port)},
             queue.url,

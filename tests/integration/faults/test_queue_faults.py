@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from scripts.local.localstack import LocalStack
-from tests.databases import _free_port
 from tests.integration.faults.conftest import MANY_RECEIVES
 from tests.integration.faults.probe import HURRIED, green, red
 from tests.integration.feedback_queue import FeedbackQueue, feedback_queue
 from tests.integration.proxy import Proxy
 from tests.integration.tcp_proxy import TcpProxy
 from tests.integration.worker_process import Running, Worker
+from tests.ports import free_port
 from tests.support import in_sns, mail, said
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def the_scene(
         queue = stack.enter_context(feedback_queue(client, MANY_RECEIVES))
         proxy = stack.enter_context(Proxy(aws.endpoint).running())
         network = stack.enter_context(TcpProxy(proxy.url).running())
-        port = _free_port()
+        port = free_port()
         worker = Worker.make(
             {**quick, "SESBOUNCE_METRICS_PORT": str(port), "SESBOUNCE_POLLERS": "1"},
             queue.url,

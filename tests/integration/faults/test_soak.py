@@ -22,11 +22,11 @@ import pytest
 
 from scripts.local.ses_messages import SCHEMAS, Scenario
 from sesbounce.feedback.decode import decode
-from sesbounce.policy.verdict import Policy
 from sesbounce.store.engine import open_database
-from sesbounce.store.store import Store
 from sesbounce.store.strike_off import StrikeOff
-from tests.databases import Kind, empty_database
+from tests import stored
+from tests.databases.products import Kind
+from tests.databases.servers import empty_database
 from tests.integration.feedback_queue import FeedbackQueue
 from tests.integration.worker_process import Running, Worker
 from tests.support import AT, in_sns, mail, said
@@ -101,8 +101,7 @@ def record_undisturbed(worker: Worker, messages: list[str]) -> None:
     strike_off = StrikeOff(
         worker.environment["SESBOUNCE_STRIKE_OFF_SQL"], worker.environment["SESBOUNCE_RESTORE_SQL"]
     )
-    store = Store(engine, Policy(), strike_off)
-    store.prepare()
+    store = stored.store(engine, strike_off)
     for start in range(0, len(messages), 200):
         store.record([decode(m) for m in messages[start : start + 200]], datetime.now(UTC))
     engine.dispose()

@@ -1,1 +1,5 @@
-from tests.databases import database_url, server_database_url, server_urls  # noqa: F401
+from tests.databases.fixtures import (  # noqa: F401
+    database_url,
+    server_database_url,
+    server_urls,
+)

@@ -24,7 +24,6 @@ from sesbounce.feedback.manual import decide
 from sesbounce.feedback.reason import Reason
 from sesbounce.feedback.recording import Recording
 from sesbounce.policy.state import Evidence
-from sesbounce.policy.verdict import Policy
 from sesbounce.store import migrate
 from sesbounce.store.engine import open_database, write
 from sesbounce.store.lookup import Filter, Lookup
@@ -34,42 +33,17 @@ from sesbounce.store.rows import load_rows
 from sesbounce.store.schema import metadata
 from sesbounce.store.store import Store
 from sesbounce.store.strike_off import StrikeOff
+from tests.stored import DAY, STRIKE_OFF, decoded, make_members, rows, store
 from tests.support import AT, bounce, mail, said
-
-STRIKE_OFF = "UPDATE member SET mailable = 0 WHERE lower(email) = :address"
-RESTORE = "UPDATE member SET mailable = 1 WHERE lower(email) = :address"
-DAY = timedelta(days=1)
 
 
 @pytest.fixture
 def engine(database_url: str) -> Iterator[sa.Engine]:
     """An empty database of each kind that holds a table of the sender's own."""
     engine = open_database(database_url)
-    with write(engine) as connection:
-        connection.exec_driver_sql(
-            "CREATE TABLE member (email VARCHAR(320), mailable INT CHECK (mailable < 2))"
-        )
-        connection.exec_driver_sql(
-            "INSERT INTO member VALUES ('Jane@Example.com', 1), ('mary@example.com', 1)"
-        )
+    make_members(engine, "Jane@Example.com", "mary@example.com")
     yield engine
     engine.dispose()
-
-
-def store(engine: sa.Engine, strike_off: StrikeOff | None = None) -> Store:
-    made = Store(engine, Policy(), strike_off or StrikeOff(STRIKE_OFF, RESTORE))
-    made.prepare()
-    return made
-
-
-def decoded(scenario: Scenario, day: float = 0, recipient: str = "jane@example.com") -> Recording:
-    at = AT + day * DAY
-    return decode(json.dumps(said(scenario, mail(recipient, f"mail-{day}"), at=at)))
-
-
-def rows(engine: sa.Engine, sql: str) -> list[Any]:
-    with engine.connect() as connection:
-        return [tuple(row) for row in connection.exec_driver_sql(sql)]
 
 
 def tables(engine: sa.Engine) -> dict[str, list[Any]]:

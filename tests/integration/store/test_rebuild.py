@@ -20,7 +20,6 @@ from sesbounce.feedback.reason import Reason
 from sesbounce.operations import rebuild as rebuild_module
 from sesbounce.operations.erasure import forget
 from sesbounce.operations.rebuild import Rebuild
-from sesbounce.policy.verdict import Policy
 from sesbounce.privacy.keyed_hash import HashKeys
 from sesbounce.store import store as store_module
 from sesbounce.store.engine import open_database, write
@@ -28,12 +27,10 @@ from sesbounce.store.lookup import Lookup
 from sesbounce.store.rows import insert_events, lock_rows
 from sesbounce.store.schema import metadata
 from sesbounce.store.store import Store
-from sesbounce.store.strike_off import StrikeOff
+from tests import stored
+from tests.stored import DAY, make_members, rows
 from tests.support import AT, mail, said
 
-STRIKE_OFF = "UPDATE member SET mailable = 0 WHERE lower(email) = :address"
-RESTORE = "UPDATE member SET mailable = 1 WHERE lower(email) = :address"
-DAY = timedelta(days=1)
 NOW = AT + 60 * DAY
 KEY = "k" * 32
 KEYS = HashKeys([KEY])
@@ -52,22 +49,13 @@ def server(server_database_url: str) -> Iterator[sa.Engine]:
 
 def opened(url: str) -> Iterator[sa.Engine]:
     engine = open_database(url)
-    with write(engine) as connection:
-        connection.exec_driver_sql("CREATE TABLE member (email VARCHAR(320), mailable INT)")
-        connection.exec_driver_sql("INSERT INTO member VALUES ('Jane@Example.com', 1)")
+    make_members(engine, "Jane@Example.com")
     yield engine
     engine.dispose()
 
 
 def store(engine: sa.Engine, keys: HashKeys = KEYS, **policy: Any) -> Store:
-    made = Store(engine, Policy(**policy), StrikeOff(STRIKE_OFF, RESTORE), None, keys)
-    made.prepare()
-    return made
-
-
-def rows(engine: sa.Engine, sql: str) -> list[Any]:
-    with engine.connect() as connection:
-        return [tuple(row) for row in connection.exec_driver_sql(sql)]
+    return stored.store(engine, keys=keys, **policy)
 
 
 def addresses(engine: sa.Engine) -> list[Any]:

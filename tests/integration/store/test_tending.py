@@ -15,15 +15,15 @@ from sesbounce.lists.files import read_list, write_csv
 from sesbounce.lists.importing import Importer, ListEvents
 from sesbounce.operations.retention import Pruned, prunable, prune
 from sesbounce.operations.statistics import By, count
-from sesbounce.policy.verdict import Policy
 from sesbounce.store.engine import open_database, write
 from sesbounce.store.listing import suppressed_among, suppressed_rows
 from sesbounce.store.schema import metadata
 from sesbounce.store.store import Store
 from sesbounce.store.strike_off import StrikeOff
+from tests import stored
+from tests.stored import DAY, table
 from tests.support import AT, mail, said
 
-DAY = timedelta(days=1)
 SECOND = timedelta(seconds=1)
 
 
@@ -36,19 +36,11 @@ def engine(database_url: str) -> Iterator[sa.Engine]:
 
 @pytest.fixture
 def store(engine: sa.Engine) -> Store:
-    made = Store(engine, Policy(), StrikeOff())
-    made.prepare()
-    return made
+    return stored.store(engine, StrikeOff())
 
 
 def told(scenario: Scenario, who: str, at: Any = AT, mail_id: str = "") -> Decoded:
     return decode(json.dumps(said(scenario, mail(who, mail_id or f"{who}-{at}"), at=at)))
-
-
-def rows(engine: sa.Engine, table: str) -> list[tuple[object, ...]]:
-    with engine.connect() as connection:
-        query = f"SELECT * FROM {table} ORDER BY 1"
-        return [tuple(row) for row in connection.exec_driver_sql(query)]
 
 
 def some_of_everything() -> list[Decoded]:
@@ -164,11 +156,11 @@ def test_what_is_old_goes_and_no_address_changes(
     messages = some_of_everything()
     store.record(messages, AT - 100 * DAY)
     store.record([told(Scenario.BOUNCE, "new@one.example")], AT)
-    addresses = rows(engine, "feedback_address")
+    addresses = table(engine, "feedback_address")
     before = AT - 90 * DAY
     assert prunable(engine, before) == Pruned(before, messages=8, events=8)
     assert prune(engine, before) == Pruned(before, messages=8, events=8)
     assert prunable(engine, AT + DAY) == Pruned(AT + DAY, messages=1, events=1)
-    assert rows(engine, "feedback_address") == addresses
+    assert table(engine, "feedback_address") == addresses
     assert store.record(messages, AT).events == 8
-    assert rows(engine, "feedback_address") == addresses
+    assert table(engine, "feedback_address") == addresses

@@ -6,7 +6,8 @@ import pytest
 import sqlalchemy as sa
 import structlog
 
-from sesbounce.store.engine import open_database, write
+from sesbounce.store.engine import open_database
+from tests.stored import make_members
 
 
 @pytest.fixture(autouse=True)
@@ -31,12 +32,6 @@ def url(tmp_path: Path) -> str:
 def engine(url: str) -> Iterator[sa.Engine]:
     """A database that holds a table of the sender's own."""
     engine = open_database(url)
-    with write(engine) as connection:
-        connection.exec_driver_sql(
-            "CREATE TABLE member (email TEXT, mailable INTEGER NOT NULL CHECK (mailable < 2))"
-        )
-        connection.exec_driver_sql(
-            "INSERT INTO member VALUES ('Jane@Example.com', 1), ('mary@example.com', 1)"
-        )
+    make_members(engine, "Jane@Example.com", "mary@example.com")
     yield engine
     engine.dispose()

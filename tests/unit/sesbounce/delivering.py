@@ -1,22 +1,17 @@
 """What tests of the outbox, the relay and the targets share: a store with targets, a target."""
 
-import json
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import sqlalchemy as sa
 
-from scripts.local.ses_messages import Scenario
 from sesbounce.errors import DeliveryError
-from sesbounce.feedback.decode import Decoded, decode
 from sesbounce.outbound.relay import Deliveries, Relay, Target
-from sesbounce.policy.verdict import Policy
 from sesbounce.store.outbox import Outbox, OutboxEntry
 from sesbounce.store.store import Store
 from sesbounce.store.strike_off import StrikeOff
-from tests.support import AT, mail, said
+from tests import stored
 
-DAY = timedelta(days=1)
 Deliver = Callable[..., Deliveries]
 
 
@@ -47,8 +42,7 @@ def at(moment: datetime) -> Callable[[], datetime]:
 
 def make(engine: sa.Engine, *targets: Target) -> tuple[Store, Deliver]:
     """A store whose outbox is for the targets, and one round of deliveries to them."""
-    store = Store(engine, Policy(), StrikeOff(), Outbox(target.name for target in targets))
-    store.prepare()
+    store = stored.store(engine, StrikeOff(), Outbox(target.name for target in targets))
 
     def deliver(
         now: Callable[[], datetime], stopping: Callable[[], bool] = lambda: False
@@ -56,8 +50,3 @@ def make(engine: sa.Engine, *targets: Target) -> tuple[Store, Deliver]:
         return Relay(engine, targets, now).deliver(stopping)
 
     return store, deliver
-
-
-def decoded(scenario: Scenario, day: float = 0, recipient: str = "Jane@Example.com") -> Decoded:
-    moment = AT + day * DAY
-    return decode(json.dumps(said(scenario, mail(recipient, f"mail-{day}"), at=moment)))

@@ -1,7 +1,5 @@
 """What tests need to observe a worker without running one."""
 
-import socket
-
 from sesbounce.settings import Settings
 
 QUEUE_URL = "https://sqs.eu-central-1.amazonaws.com/123456789012/feedback"
@@ -19,10 +17,3 @@ class Clock:
 
 def settings(**more: object) -> Settings:
     return Settings.model_validate({"queue_url": QUEUE_URL, "wait_seconds": 20, **more})
-
-
-def free_port() -> int:
-    """A port on which no process listens now."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-    return port

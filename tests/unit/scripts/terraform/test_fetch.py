@@ -331,5 +331,5 @@ def test_an_old_python_is_refused_before_anything_else() -> None:
     assert done.returncode == 1
     assert done.stderr == (
         f"Python 3.11 or newer is needed; {sys.executable} is 3.9.2. "
-        "Name another one: make PYTHON=python3.12 …\n"
+        "Choose another: make PYTHON=python3.12 …\n"
     )

@@ -1,5 +1,4 @@
 import base64
-import csv
 import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -18,8 +17,8 @@ from sesbounce.aws.sns_trust import Trust, fetch
 from sesbounce.errors import CertificateError, TrustError
 from sesbounce.feedback.decode import decode
 from sesbounce.feedback.envelope import Sns, open_envelope
+from tests.corpus import FOLDER, bodies, listed, needs_corpus, payload
 from tests.support import AT, TOPIC, in_sns, said
-from tests.unit.sesbounce.feedback.test_corpus import CORPUS, bodies
 
 URL = "https://sns.us-east-1.amazonaws.com/SimpleNotificationService-0.pem"
 
@@ -409,22 +408,16 @@ def test_a_host_that_does_not_answer_is_a_certificate_error() -> None:
         fetch("https://127.0.0.1:9/a.pem")
 
 
-def vectors() -> list[dict[str, str]]:
-    if not CORPUS.is_dir():
-        return []
-    with (CORPUS / "VECTORS.tsv").open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file, delimiter="\t"))
-
-
+@needs_corpus
 @pytest.mark.parametrize(
-    "row", vectors(), ids=lambda row: f"{row['file']}-{row['SignatureVersion']}"
+    "row", listed("VECTORS.tsv"), ids=lambda row: f"{row['file']}-{row['SignatureVersion']}"
 )
 def test_messages_that_aws_signed_verify(row: dict[str, str]) -> None:
-    content = (CORPUS / "payloads" / row["file"]).read_bytes()
+    content = payload(row["file"])
     body = list(bodies(content))[int(row["nth SNS envelope in it"])]
     # Lambda spells two keys in another way.
     text = body if isinstance(body, str) else body.decode()
     sns = open_envelope(text.replace("SigningCertUrl", "SigningCertURL")).sns
     assert sns
-    pem = (CORPUS / row["certificate"]).read_bytes()
+    pem = (FOLDER / row["certificate"]).read_bytes()
     Trust(signatures=True, fetch=Certificates(pem)).check(sns)

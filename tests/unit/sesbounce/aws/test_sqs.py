@@ -12,11 +12,17 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 
+from sesbounce.aws import sqs
 from sesbounce.aws.sqs import BatchFailures, Queue, Received
 from sesbounce.errors import QueueError
 from tests.support import AT
 
 URL = "https://sqs.us-east-1.amazonaws.com/000000000000/feedback"
+
+
+@pytest.fixture(autouse=True)
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqs, "_PAUSE_SECONDS", 0.001)
 
 
 class Client:

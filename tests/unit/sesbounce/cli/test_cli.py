@@ -9,11 +9,10 @@ from click.testing import CliRunner, Result
 from scripts.local.ses_messages import Scenario
 from sesbounce.cli import PLACES, main
 from sesbounce.feedback.decode import decode
-from sesbounce.policy.verdict import Policy
 from sesbounce.store.engine import open_database, write
 from sesbounce.store.migrate import newest
-from sesbounce.store.store import Store
 from sesbounce.store.strike_off import StrikeOff
+from tests.stored import store
 from tests.support import AT, in_sns, mail, said
 
 README = Path(__file__).parents[4] / "README.md"
@@ -27,10 +26,8 @@ def sesbounce(*arguments: str, stdin: str | bytes | None = None) -> Result:
 def recorded(engine: sa.Engine, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A database in which jane has bounced and mary has not."""
     monkeypatch.setenv("SESBOUNCE_DATABASE_URL", url)
-    store = Store(engine, Policy(), StrikeOff())
-    store.prepare()
     messages = [said(), said(Scenario.SUCCESS, mail("mary@example.com", "mail-2"))]
-    store.record([decode(json.dumps(message)) for message in messages], AT)
+    store(engine, StrikeOff()).record([decode(json.dumps(message)) for message in messages], AT)
 
 
 @pytest.mark.usefixtures("recorded")
@@ -86,8 +83,7 @@ class TestQuestions:
     def test_list_filters_and_pages(self, engine: sa.Engine) -> None:
         messages = [said(about=mail(f"{n}@Sub.example.com", f"m{n}")) for n in range(3)]
         messages += [said(Scenario.COMPLAINT, mail("c@example.com", "c"), at=AT.replace(hour=13))]
-        store = Store(engine, Policy(), StrikeOff())
-        store.record([decode(json.dumps(message)) for message in messages], AT)
+        store(engine, StrikeOff()).record([decode(json.dumps(message)) for message in messages], AT)
 
         def listed(*options: str) -> list[str]:
             lines = sesbounce("list", "--json", *options).stdout.splitlines()
@@ -173,7 +169,7 @@ def test_a_worker_that_may_not_migrate_says_what_to_do(
 def test_list_of_an_empty_database_says_so(
     engine: sa.Engine, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    Store(engine, Policy(), StrikeOff()).prepare()
+    store(engine, StrikeOff())
     monkeypatch.setenv("SESBOUNCE_DATABASE_URL", url)
     assert sesbounce("list").stdout == "No address is suppressed.\n"
     assert sesbounce("list", "--json").stdout == ""

@@ -10,7 +10,8 @@ from sesbounce.cli import main
 from sesbounce.telemetry.endpoint import serving
 from sesbounce.telemetry.observer import observing
 from sesbounce.telemetry.reports import Stalled
-from tests.unit.sesbounce.observed import Clock, free_port, settings
+from tests.ports import free_port
+from tests.unit.sesbounce.observed import Clock, settings
 
 
 @pytest.fixture

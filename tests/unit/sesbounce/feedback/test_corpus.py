@@ -1,11 +1,4 @@
-"""Published payloads of other projects, if a copy of them lies beside the checkout."""
-
-import csv
-import json
-import os
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
+"""Published payloads of other projects: each is decoded, or is an error."""
 
 import pytest
 
@@ -13,13 +6,8 @@ from sesbounce.errors import MessageError
 from sesbounce.feedback.address import parse
 from sesbounce.feedback.decode import Decoded, decode
 from sesbounce.feedback.notification import Kind
+from tests.corpus import bodies, listed, needs_corpus, payload
 from tests.support import AT
-
-CORPUS = Path(os.environ.get("SES_CORPUS", Path(__file__).parents[5] / "shared" / "corpus"))
-
-pytestmark = pytest.mark.skipif(
-    not CORPUS.is_dir(), reason="no corpus beside the checkout; SES_CORPUS may name its folder"
-)
 
 # The errors of broken payloads: an envelope that SNS never writes ("Messages"), a message without
 # the object of its kind, or with placeholders.
@@ -39,28 +27,6 @@ BROKEN = {
 UNKNOWN = {"Received"}
 
 
-def manifest() -> list[dict[str, str]]:
-    if not CORPUS.is_dir():
-        return []
-    with (CORPUS / "MANIFEST.tsv").open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file, delimiter="\t"))
-
-
-def bodies(content: bytes) -> Iterator[str | bytes]:
-    """The bodies as SQS would deliver them; records of Lambda and SQS are unpacked first."""
-    try:
-        payload: Any = json.loads(content)
-    except ValueError:
-        yield content
-        return
-    records = payload.get("Records") if isinstance(payload, dict) else None
-    if not records:
-        yield content
-        return
-    for record in records:
-        yield record["body"] if "body" in record else json.dumps(record["Sns"])
-
-
 def problem_of(content: bytes) -> str | None:
     try:
         for body in bodies(content):
@@ -74,9 +40,10 @@ def is_message_of_ses(row: dict[str, str]) -> bool:
     return row["schema"] in ("notificationType", "eventType") and "object)" not in row["kind"]
 
 
-@pytest.mark.parametrize("row", manifest(), ids=lambda row: row["file"])
+@needs_corpus
+@pytest.mark.parametrize("row", listed("MANIFEST.tsv"), ids=lambda row: row["file"])
 def test_each_payload_decodes_as_its_manifest_says_or_is_an_error(row: dict[str, str]) -> None:
-    content = (CORPUS / "payloads" / row["file"]).read_bytes()
+    content = payload(row["file"])
     problem = problem_of(content)
     if row["file"] in BROKEN:
         assert BROKEN[row["file"]] in (problem or "")

@@ -2,7 +2,7 @@ import csv
 import io
 import json
 import os
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 
@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from click.testing import CliRunner, Result
 
 from scripts.local.ses_messages import Scenario
+from sesbounce.cli import main
 from sesbounce.cli.bulk import check_file
 from sesbounce.cli.group import Commands
 from sesbounce.cli.transfer import export, import_
@@ -22,15 +23,15 @@ from sesbounce.feedback.manual import decide
 from sesbounce.feedback.reason import Reason
 from sesbounce.lists.files import ReadList, event_of, read_list
 from sesbounce.lists.formats import ListKind
-from sesbounce.policy.verdict import Policy
 from sesbounce.store.engine import open_database, write
 from sesbounce.store.listing import suppressed_rows
 from sesbounce.store.store import Store
 from sesbounce.store.strike_off import StrikeOff
+from tests import stored
+from tests.stored import DAY, rows, table
 from tests.support import bounce, disposed, mail, said
 
 NOW = datetime.now(UTC)
-DAY = timedelta(days=1)
 UNDATED = datetime(2020, 1, 1, tzinfo=UTC)
 
 # As the pages that `formats` names show them, or as the providers' consoles export them.
@@ -59,7 +60,7 @@ a@example.com,Ann,2019-03-21 10:11:12,Spring,123
 """
 
 
-@click.group(cls=Commands)
+@click.group(cls=Commands, context_settings=main.context_settings)
 def cli() -> None: ...
 
 
@@ -87,9 +88,7 @@ def database(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def store(engine: sa.Engine) -> Store:
-    store = Store(engine, Policy(), StrikeOff())
-    store.prepare()
-    return store
+    return stored.store(engine, StrikeOff())
 
 
 @pytest.fixture
@@ -121,11 +120,6 @@ def refused(who: str) -> dict[str, Any]:
     return message
 
 
-def rows(engine: sa.Engine, sql: str) -> list[tuple[object, ...]]:
-    with engine.connect() as connection:
-        return [tuple(row) for row in connection.exec_driver_sql(sql)]
-
-
 def verdicts(engine: sa.Engine) -> list[tuple[object, ...]]:
     return rows(
         engine,
@@ -136,7 +130,7 @@ def verdicts(engine: sa.Engine) -> list[tuple[object, ...]]:
 
 def everything(engine: sa.Engine) -> list[list[tuple[object, ...]]]:
     tables = ("feedback_address", "feedback_event", "feedback_message")
-    return [rows(engine, f"SELECT * FROM {table} ORDER BY 1") for table in tables]
+    return [table(engine, name) for name in tables]
 
 
 def read(text: str, format_name: str | None = None, **more: Any) -> ReadList:

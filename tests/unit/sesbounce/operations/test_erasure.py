@@ -1,5 +1,4 @@
 import json
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,6 @@ from sesbounce.feedback.recording import Recording
 from sesbounce.operations import erasure
 from sesbounce.operations.erasure import Erased, Erasure, forget, truncate_log
 from sesbounce.operations.rebuild import Rebuild
-from sesbounce.policy.verdict import Policy
 from sesbounce.privacy.keyed_hash import HashKeys
 from sesbounce.privacy.mentions import ERASED
 from sesbounce.store.addresses import HASH_KEYS
@@ -30,11 +28,10 @@ from sesbounce.store.result import Recorded
 from sesbounce.store.schema import metadata
 from sesbounce.store.store import Store
 from sesbounce.store.strike_off import StrikeOff
+from tests import stored
+from tests.stored import DAY, decoded, rows
 from tests.support import AT, bounce, mail, said
 
-STRIKE_OFF = "UPDATE member SET mailable = 0 WHERE lower(email) = :address"
-RESTORE = "UPDATE member SET mailable = 1 WHERE lower(email) = :address"
-DAY = timedelta(days=1)
 NOW = AT + 3 * DAY
 KEY, OLDER = "k" * 32, "o" * 32
 KEYS = HashKeys([KEY])
@@ -43,19 +40,7 @@ NAME = KEYS.hashes(JANE)[0].pseudonym
 
 
 def store(engine: sa.Engine, keys: HashKeys = KEYS, outbox: Outbox | None = None) -> Store:
-    made = Store(engine, Policy(), StrikeOff(STRIKE_OFF, RESTORE), outbox, keys)
-    made.prepare()
-    return made
-
-
-def decoded(scenario: Scenario, day: float = 0, recipient: str = "Jane@Example.com") -> Recording:
-    at = AT + day * DAY
-    return decode(json.dumps(said(scenario, mail(recipient, f"mail-{day}"), at=at)))
-
-
-def rows(engine: sa.Engine, sql: str) -> list[Any]:
-    with engine.connect() as connection:
-        return [tuple(row) for row in connection.exec_driver_sql(sql)]
+    return stored.store(engine, outbox=outbox, keys=keys)
 
 
 def everything(engine: sa.Engine) -> str:
@@ -211,9 +196,7 @@ def test_the_sender_s_tables_get_her_address_when_she_is_released(engine: sa.Eng
 
 
 def test_who_was_not_struck_off_yet_is_so_when_forgotten(engine: sa.Engine) -> None:
-    plain = Store(engine, Policy(), StrikeOff())
-    plain.prepare()
-    plain.record([decoded(Scenario.BOUNCE)], NOW)
+    stored.store(engine, StrikeOff()).record([decoded(Scenario.BOUNCE)], NOW)
     forgotten(engine)
     assert mailable(engine) == 0
     assert store(engine).sweep(NOW) == Recorded()
@@ -300,7 +283,7 @@ class TestKeys:
             answers(engine, KEYS)
 
     def test_a_worker_that_did_not_know_is_put_right(self, engine: sa.Engine) -> None:
-        unaware = Store(engine, Policy(), StrikeOff())
+        unaware = stored.store(engine, StrikeOff())
         recording = store(engine)
         recording.record([decoded(Scenario.BOUNCE)], NOW)
         forgotten(engine)

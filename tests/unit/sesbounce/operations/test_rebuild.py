@@ -1,6 +1,5 @@
 import json
 from collections.abc import Callable
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,33 +17,12 @@ from sesbounce.feedback.reason import Reason
 from sesbounce.feedback.recording import Recording
 from sesbounce.operations import rebuild as rebuild_module
 from sesbounce.operations.rebuild import Rebuild, Rebuilt
-from sesbounce.policy.verdict import Policy
 from sesbounce.store.engine import write
-from sesbounce.store.store import Store
-from sesbounce.store.strike_off import StrikeOff
+from tests.stored import DAY, RESTORE, STRIKE_OFF, decoded, rows, store
 from tests.support import AT, bounce, mail, said
 
 FIXTURES = Path(__file__).parents[3] / "fixtures"
-STRIKE_OFF = "UPDATE member SET mailable = 0 WHERE lower(email) = :address"
-RESTORE = "UPDATE member SET mailable = 1 WHERE lower(email) = :address"
-DAY = timedelta(days=1)
 NOW = AT + 3 * DAY
-
-
-def store(engine: sa.Engine, **policy: Any) -> Store:
-    made = Store(engine, Policy(**policy), StrikeOff(STRIKE_OFF, RESTORE))
-    made.prepare()
-    return made
-
-
-def decoded(scenario: Scenario, day: float = 0, recipient: str = "jane@example.com") -> Recording:
-    at = AT + day * DAY
-    return decode(json.dumps(said(scenario, mail(recipient, f"mail-{day}"), at=at)))
-
-
-def rows(engine: sa.Engine, sql: str) -> list[Any]:
-    with engine.connect() as connection:
-        return [tuple(row) for row in connection.exec_driver_sql(sql)]
 
 
 def tables(engine: sa.Engine) -> list[Any]:
@@ -334,8 +312,8 @@ class TestCommand:
         monkeypatch.setenv("SESBOUNCE_PROBATION_LONGEST_DAYS", "3650")
         monkeypatch.setenv("SESBOUNCE_STRIKE_OFF_SQL", STRIKE_OFF)
         monkeypatch.setenv("SESBOUNCE_RESTORE_SQL", RESTORE)
-        long = {"probation": 3650 * DAY, "probation_longest": 3650 * DAY}
-        store(engine, **long).record(strikes(3), NOW)
+        long = 3650 * DAY
+        store(engine, probation=long, probation_longest=long).record(strikes(3), NOW)
 
     def sesbounce(self, *arguments: str) -> Result:
         return CliRunner().invoke(main, ["rebuild", *arguments], catch_exceptions=False)

@@ -1,45 +1,34 @@
 import json
 from datetime import UTC, datetime, timedelta
 
-import click
 import pytest
 import sqlalchemy as sa
 from click.testing import CliRunner, Result
 
 from scripts.local.ses_messages import Scenario
-from sesbounce.cli.group import Commands
-from sesbounce.cli.tend import prune as prune_command
+from sesbounce.cli import main
 from sesbounce.feedback.decode import decode
 from sesbounce.feedback.manual import decide
 from sesbounce.feedback.reason import Reason
 from sesbounce.feedback.recording import Recording
 from sesbounce.operations.retention import Pruned, age, prunable, prune
-from sesbounce.policy.verdict import Policy
 from sesbounce.store.store import Store
 from sesbounce.store.strike_off import StrikeOff
+from tests import stored
+from tests.stored import DAY, table
 from tests.support import mail, said
 
 NOW = datetime.now(UTC)
-DAY = timedelta(days=1)
-
-
-@click.group(cls=Commands)
-def cli() -> None: ...
-
-
-cli.add_command(prune_command)
 
 
 def sesbounce(*arguments: str, stdin: str | None = None) -> Result:
-    return CliRunner().invoke(cli, [*arguments], input=stdin, catch_exceptions=False)
+    return CliRunner().invoke(main, [*arguments], input=stdin, catch_exceptions=False)
 
 
 @pytest.fixture
 def store(engine: sa.Engine, url: str, monkeypatch: pytest.MonkeyPatch) -> Store:
     monkeypatch.setenv("SESBOUNCE_DATABASE_URL", url)
-    store = Store(engine, Policy(), StrikeOff())
-    store.prepare()
-    return store
+    return stored.store(engine, StrikeOff())
 
 
 def told(days_ago: int) -> list[Recording]:
@@ -66,12 +55,6 @@ def told(days_ago: int) -> list[Recording]:
     ] + [decide("phone@example.com", Reason.SUPPRESSED_BY_HAND, at, by="ann", note="phone")]
 
 
-def rows(engine: sa.Engine, table: str) -> list[tuple[object, ...]]:
-    with engine.connect() as connection:
-        query = f"SELECT * FROM {table} ORDER BY 1"
-        return [tuple(row) for row in connection.exec_driver_sql(query)]
-
-
 @pytest.fixture
 def recorded(store: Store) -> list[Recording]:
     """What SES told a hundred days ago, and what it told today."""
@@ -85,17 +68,17 @@ def recorded(store: Store) -> list[Recording]:
 def test_no_verdict_changes_and_a_repeated_event_changes_no_state(
     store: Store, engine: sa.Engine, recorded: list[Recording]
 ) -> None:
-    addresses = rows(engine, "feedback_address")
+    addresses = table(engine, "feedback_address")
     assert prune(engine, NOW - 90 * DAY) == Pruned(NOW - 90 * DAY, messages=8, events=9)
-    assert len(rows(engine, "feedback_event")) == 9
-    assert len(rows(engine, "feedback_message")) == 8
-    assert rows(engine, "feedback_address") == addresses
+    assert len(table(engine, "feedback_event")) == 9
+    assert len(table(engine, "feedback_message")) == 8
+    assert table(engine, "feedback_address") == addresses
     # Everything goes, and all of it comes again.
     prune(engine, NOW + DAY)
-    assert rows(engine, "feedback_event") == rows(engine, "feedback_message") == []
+    assert table(engine, "feedback_event") == table(engine, "feedback_message") == []
     again = store.record([*recorded, *told(1)], NOW)
     assert (again.events, again.suppressed, again.released) == (18, 0, 0)
-    assert rows(engine, "feedback_address") == addresses
+    assert table(engine, "feedback_address") == addresses
 
 
 @pytest.mark.usefixtures("recorded")
@@ -112,20 +95,20 @@ def test_chunks_leave_out_what_is_too_young(
 @pytest.mark.usefixtures("recorded")
 class TestCommand:
     def test_a_dry_run_deletes_nothing(self, engine: sa.Engine) -> None:
-        before = rows(engine, "feedback_event")
+        before = table(engine, "feedback_event")
         result = sesbounce("prune", "--older-than", "90d", "--dry-run")
         assert result.exit_code == 0
         assert result.stdout.startswith("8 messages and 9 events recorded before ")
         assert result.stdout.endswith(" would be deleted.\n")
-        assert rows(engine, "feedback_event") == before
+        assert table(engine, "feedback_event") == before
 
     def test_it_asks_and_a_no_deletes_nothing(self, engine: sa.Engine) -> None:
-        before = rows(engine, "feedback_event")
+        before = table(engine, "feedback_event")
         for answer in ("n\n", ""):
             result = sesbounce("prune", "--older-than", "90d", stdin=answer)
             assert result.exit_code == 1
             assert "Delete 8 messages and 9 events" in result.stderr
-        assert rows(engine, "feedback_event") == before
+        assert table(engine, "feedback_event") == before
 
     @pytest.mark.parametrize(("options", "stdin"), [(["--yes"], None), ([], "y\n")])
     def test_and_deletes(self, engine: sa.Engine, options: list[str], stdin: str | None) -> None:
@@ -133,7 +116,7 @@ class TestCommand:
         assert result.exit_code == 0
         done = json.loads(result.stdout)
         assert (done["messages"], done["events"]) == (8, 9)
-        assert len(rows(engine, "feedback_event")) == 9
+        assert len(table(engine, "feedback_event")) == 9
 
 
 def test_ages() -> None:

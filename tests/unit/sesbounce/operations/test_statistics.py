@@ -1,45 +1,32 @@
 import json
-from datetime import timedelta
 from typing import Any
 
-import click
 import pytest
 import sqlalchemy as sa
 from click.testing import CliRunner, Result
 
 from scripts.local.ses_messages import Scenario
-from sesbounce.cli.group import Commands
-from sesbounce.cli.tend import stats
+from sesbounce.cli import main
 from sesbounce.feedback.decode import decode
 from sesbounce.feedback.extract import Event
 from sesbounce.feedback.recording import Recording
 from sesbounce.lists.files import event_of, read_list
 from sesbounce.operations.statistics import By, Counts, count
-from sesbounce.policy.verdict import Policy
 from sesbounce.store.store import Store
 from sesbounce.store.strike_off import StrikeOff
+from tests import stored
+from tests.stored import DAY
 from tests.support import AT, mail, said
-
-DAY = timedelta(days=1)
-
-
-@click.group(cls=Commands)
-def cli() -> None: ...
-
-
-cli.add_command(stats)
 
 
 def sesbounce(*arguments: str) -> Result:
-    return CliRunner().invoke(cli, [*arguments], catch_exceptions=False)
+    return CliRunner().invoke(main, [*arguments], catch_exceptions=False)
 
 
 @pytest.fixture
 def store(engine: sa.Engine, url: str, monkeypatch: pytest.MonkeyPatch) -> Store:
     monkeypatch.setenv("SESBOUNCE_DATABASE_URL", url)
-    store = Store(engine, Policy(), StrikeOff())
-    store.prepare()
-    return store
+    return stored.store(engine, StrikeOff())
 
 
 def told(

@@ -12,8 +12,9 @@ from sesbounce.errors import DeliveryError
 from sesbounce.outbound.relay import Relay
 from sesbounce.store.engine import write
 from sesbounce.store.outbox import OutboxEntry, waiting
+from tests.stored import DAY, decoded
 from tests.support import AT
-from tests.unit.sesbounce.delivering import DAY, Pigeon, at, decoded, make
+from tests.unit.sesbounce.delivering import Pigeon, at, make
 
 
 def test_a_failed_delivery_is_retried_after_a_longer_pause_each_time(engine: sa.Engine) -> None:

@@ -22,12 +22,9 @@ from sesbounce.settings import load_settings
 from sesbounce.store.engine import open_database, write
 from sesbounce.store.outbox import OutboxEntry, waiting
 from sesbounce.store.strike_off import StrikeOff
+from tests.stored import DAY, IN_MEMBER, STRIKE_OFF, decoded, make_members
 from tests.support import AT, disposed
-from tests.unit.sesbounce.delivering import DAY, at, decoded, make
-
-STRIKE_OFF = "UPDATE member SET mailable = 0 WHERE lower(email) = :address"
-RESTORE = "UPDATE member SET mailable = 1 WHERE lower(email) = :address"
-
+from tests.unit.sesbounce.delivering import at, make
 
 # --- Another database
 
@@ -35,9 +32,8 @@ RESTORE = "UPDATE member SET mailable = 1 WHERE lower(email) = :address"
 @pytest.fixture
 def theirs(tmp_path: Path) -> str:
     url = f"sqlite:///{tmp_path}/theirs.sqlite3"
-    with disposed(open_database(url)) as engine, write(engine) as connection:
-        connection.exec_driver_sql("CREATE TABLE member (email TEXT, mailable INTEGER)")
-        connection.exec_driver_sql("INSERT INTO member VALUES ('Jane@Example.com', 1)")
+    with disposed(open_database(url)) as engine:
+        make_members(engine, "Jane@Example.com")
     return url
 
 
@@ -47,7 +43,7 @@ def mailable(url: str) -> int:
 
 
 def test_another_database_is_struck_off_and_restored(engine: sa.Engine, theirs: str) -> None:
-    with closing(OtherDatabase.open(theirs, StrikeOff(STRIKE_OFF, RESTORE))) as target:
+    with closing(OtherDatabase.open(theirs, IN_MEMBER)) as target:
         store, deliver = make(engine, target)
         store.record([decoded(Scenario.SUPPRESSIONLIST)], AT)
         assert mailable(theirs) == 1

@@ -7,14 +7,13 @@ from scripts.local.ses_messages import Scenario
 from sesbounce.errors import ConfigurationError
 from sesbounce.feedback.address import parse
 from sesbounce.operations.erasure import forget
-from sesbounce.policy.verdict import Policy
 from sesbounce.privacy.keyed_hash import NO_KEYS, HashKeys
 from sesbounce.store.addresses import FindAddresses, names_of
 from sesbounce.store.schema import address as table
-from sesbounce.store.store import Store
 from sesbounce.store.strike_off import StrikeOff
+from tests import stored
+from tests.stored import decoded
 from tests.support import AT
-from tests.unit.sesbounce.delivering import decoded
 
 KEYS = HashKeys(["k" * 32])
 JANE, MARY, ANN = "jane@example.com", "mary@example.com", "ann@example.com"
@@ -23,8 +22,7 @@ JANE, MARY, ANN = "jane@example.com", "mary@example.com", "ann@example.com"
 @pytest.fixture
 def connection(engine: sa.Engine) -> Iterator[sa.Connection]:
     """A database in which jane and mary have bounced, and jane was forgotten."""
-    store = Store(engine, Policy(), StrikeOff(), hash_keys=KEYS)
-    store.prepare()
+    store = stored.store(engine, StrikeOff(), keys=KEYS)
     store.record([decoded(Scenario.BOUNCE, 0, who) for who in (JANE, MARY)], AT)
     forget(store, KEYS, [parse(JANE)], AT)
     with engine.connect() as connection:

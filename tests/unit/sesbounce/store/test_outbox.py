@@ -7,8 +7,9 @@ from sesbounce.feedback.manual import decide
 from sesbounce.feedback.reason import Reason
 from sesbounce.store.engine import write
 from sesbounce.store.outbox import OutboxEntry, waiting
+from tests.stored import DAY, decoded
 from tests.support import AT
-from tests.unit.sesbounce.delivering import DAY, Pigeon, at, decoded, make
+from tests.unit.sesbounce.delivering import Pigeon, at, make
 
 
 def test_an_entry_is_delivered_once_and_removed(engine: sa.Engine) -> None:

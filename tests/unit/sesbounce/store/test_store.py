@@ -10,30 +10,14 @@ import sqlalchemy as sa
 
 from scripts.local.ses_messages import SCHEMAS, Scenario
 from sesbounce.errors import ConfigurationError, RowError, StoreError
-from sesbounce.feedback.decode import Decoded, decode
-from sesbounce.policy.verdict import Policy
+from sesbounce.feedback.decode import decode
 from sesbounce.store.engine import open_database, write
 from sesbounce.store.lookup import Lookup
 from sesbounce.store.migrate import upgrade
 from sesbounce.store.result import Recorded
-from sesbounce.store.store import Store
 from sesbounce.store.strike_off import StrikeOff
+from tests.stored import DAY, RESTORE, STRIKE_OFF, decoded, rows, store
 from tests.support import AT, disposed, in_sns, mail, said
-
-STRIKE_OFF = "UPDATE member SET mailable = 0 WHERE lower(email) = :address"
-RESTORE = "UPDATE member SET mailable = 1 WHERE lower(email) = :address"
-DAY = timedelta(days=1)
-
-
-def store(engine: sa.Engine, strike_off: StrikeOff | None = None) -> Store:
-    made = Store(engine, Policy(), strike_off or StrikeOff(STRIKE_OFF, RESTORE))
-    made.prepare()
-    return made
-
-
-def decoded(scenario: Scenario, day: float = 0, recipient: str = "jane@example.com") -> Decoded:
-    at = AT + day * DAY
-    return decode(json.dumps(said(scenario, mail(recipient, f"mail-{day}"), at=at)))
 
 
 def bounces(new: int = 1, **more: Any) -> Recorded:
@@ -42,11 +26,6 @@ def bounces(new: int = 1, **more: Any) -> Recorded:
 
 
 UNKNOWN = {"no_such_mailbox": 1}
-
-
-def rows(engine: sa.Engine, sql: str) -> list[Any]:
-    with engine.connect() as connection:
-        return [tuple(row) for row in connection.exec_driver_sql(sql)]
 
 
 def mailable(engine: sa.Engine) -> dict[str, int]:
@@ -61,7 +40,7 @@ def test_a_bounce_is_logged_judged_and_struck_off(engine: sa.Engine) -> None:
     ]
     assert mailable(engine) == {"Jane@Example.com": 0, "mary@example.com": 1}
     ((payload,),) = rows(engine, "SELECT payload FROM feedback_message")
-    assert json.loads(payload) == said(about=mail(message_id="mail-0"))
+    assert json.loads(payload) == said(about=mail("Jane@Example.com", "mail-0"))
     events = rows(engine, "SELECT kind, mail_id, status, effect FROM feedback_event")
     assert events == [("bounce", "mail-0", "5.1.1", "hard")]
 

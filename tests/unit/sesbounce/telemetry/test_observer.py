@@ -16,7 +16,8 @@ from sesbounce.telemetry.health import Health
 from sesbounce.telemetry.logs import set_up_logs
 from sesbounce.telemetry.observer import Observer, observing
 from sesbounce.telemetry.reports import BatchDone, Polled, Stalled, Swept
-from tests.unit.sesbounce.observed import Clock, free_port, settings
+from tests.ports import free_port
+from tests.unit.sesbounce.observed import Clock, settings
 from tests.unit.sesbounce.reported import BATCH
 
 AT = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)

@@ -1,7 +1,10 @@
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from unittest.mock import Mock
+
+import pytest
 
 from sesbounce.aws.sqs import BatchFailures, Queue, Received
 from sesbounce.errors import QueueError
@@ -9,12 +12,7 @@ from sesbounce.telemetry.reports import Acknowledged, Report
 from sesbounce.worker.acknowledge import Acknowledger
 from sesbounce.worker.heartbeat import Heartbeat
 from sesbounce.worker.in_flight import InFlight
-from tests.support import AT
-
-
-def until(true: Callable[[], object]) -> None:
-    while not true():
-        time.sleep(0.001)
+from tests.support import AT, until
 
 
 class Clock(Queue):
@@ -59,10 +57,12 @@ def test_messages_with_half_of_their_time_left_are_extended_ten_at_a_time() -> N
     assert in_flight.visible_before(time.monotonic() + 50) == []
 
 
-def test_messages_with_more_time_left_are_not_extended() -> None:
+def test_messages_with_more_time_left_are_not_extended(monkeypatch: pytest.MonkeyPatch) -> None:
     clock, in_flight = Clock(), holding(1, left=600)
+    asked = Mock(side_effect=in_flight.visible_before)
+    monkeypatch.setattr(in_flight, "visible_before", asked)
     with beating(clock, in_flight, []):
-        time.sleep(1.5)
+        until(lambda: asked.call_count == 3)
     assert clock.extended == []
 
 

@@ -20,18 +20,13 @@ from sesbounce.aws.sns_trust import Trust
 from sesbounce.aws.sqs import BatchFailures, Queue, Received
 from sesbounce.errors import CertificateError, QueueError, StoreError
 from sesbounce.outbound.relay import Relay
-from sesbounce.policy.verdict import Policy
 from sesbounce.store.engine import write
-from sesbounce.store.store import Store
-from sesbounce.store.strike_off import StrikeOff
 from sesbounce.telemetry.counts import Counts, count
 from sesbounce.telemetry.logs import set_up_logs
 from sesbounce.telemetry.reports import BatchDone, Report, Stalled
 from sesbounce.worker.loop import LoopSettings, Worker
-from tests.support import AT, in_sns, mail, said
-
-STRIKE_OFF = "UPDATE member SET mailable = 0 WHERE lower(email) = :address"
-RESTORE = "UPDATE member SET mailable = 1 WHERE lower(email) = :address"
+from tests.stored import store
+from tests.support import AT, in_sns, mail, said, until
 
 
 class Shelf(Queue):
@@ -82,13 +77,11 @@ class Working:
         now: datetime,
         loop_settings: LoopSettings,
     ) -> None:
-        store = Store(engine, Policy(), StrikeOff(STRIKE_OFF, RESTORE))
-        store.prepare()
         self.reports: list[Report] = []
         self.overdue = threading.Event()
         self.worker = Worker(
             queue,
-            store,
+            store(engine),
             trust,
             Relay(engine, [], lambda: now),
             self.reports.append,
@@ -139,12 +132,6 @@ def run(working: Working) -> threading.Thread:
     thread = threading.Thread(target=working.run, daemon=True)
     thread.start()
     return thread
-
-
-def until(true: Callable[[], object]) -> None:
-    """Wait until a condition is true; the timeout of the test ends the wait."""
-    while not true():
-        time.sleep(0.01)
 
 
 def test_a_message_that_is_understood_is_deleted_and_another_is_returned(engine: sa.Engine) -> None:

@@ -1,6 +1,5 @@
 import threading
 import time
-from collections.abc import Callable
 
 import pytest
 
@@ -10,12 +9,7 @@ from sesbounce.telemetry.reports import Polled, Report, Stalled
 from sesbounce.worker.in_flight import InFlight
 from sesbounce.worker.poller import Poller
 from sesbounce.worker.threads import Threads
-from tests.support import AT
-
-
-def until(true: Callable[[], object]) -> None:
-    while not true():
-        time.sleep(0.001)
+from tests.support import AT, until
 
 
 class Gate(Queue):

@@ -2,15 +2,16 @@
 
 import os
 import signal
-import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from sesbounce.errors import ProcessError
 from sesbounce.telemetry.reports import Polled, Report
 from sesbounce.worker.processes import Processes
+from tests.support import until
 
 Reporting = Callable[[Report], None]
 
@@ -21,21 +22,27 @@ def report_and_end(report: Reporting) -> int:
 
 
 def wait_for_the_signal(report: Reporting) -> int:
-    stopped = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stopped.set())
+    # A handler that sets an event would wait for ever where the signal comes within its wait.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     report(Polled(1))
-    while not stopped.wait(0.05):
-        pass
+    signal.sigwait({signal.SIGTERM})
     report(Polled(2))
     return 0
 
 
 def one_fails(report: Reporting) -> int:
-    # The first process makes the file.
+    """The first process fails once the second is ready for the signal."""
+    first, second = (Path(os.environ["FOLDER"], name) for name in ("first", "second"))
+
+    def ready(message: Report) -> None:
+        report(message)
+        second.touch()
+
     try:
-        os.close(os.open(os.environ["FAILS_ONCE"], os.O_CREAT | os.O_EXCL))
+        first.touch(exist_ok=False)
     except FileExistsError:
-        return wait_for_the_signal(report)
+        return wait_for_the_signal(ready)
+    until(second.exists)
     return 7
 
 
@@ -80,9 +87,9 @@ def test_a_signal_stops_all_of_them_when_they_have_finished() -> None:
 
 
 def test_where_one_fails_the_others_are_stopped(
-    tmp_path: os.PathLike[str], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("FAILS_ONCE", os.path.join(tmp_path, "failed"))  # noqa: PTH118
+    monkeypatch.setenv("FOLDER", str(tmp_path))
     received = Received()
     with pytest.raises(ProcessError, match="has ended with exit code 7"):
         Processes(2, one_fails, received, 25).run()

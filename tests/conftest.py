@@ -1,0 +1,140 @@
+"""Runs tests side by side; says which of them are slow, and what they share.
+
+`pytest -n 6` runs them in six processes. Tests that share a server or a stack are a group: one
+process runs all of it, in the order of the files. A file that is in no group is one of its own.
+"""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from xdist.scheduler import LoadScopeScheduling
+
+from scripts.local import localstack
+from tests import corpus
+
+# Folders, files and tests. The groups that take longest begin first, so that no process is left
+# with one of them when the others have ended.
+GROUPS = {
+    "whole stack": ("terraform/test_whole_stack.py",),
+    "deploy": ("integration/test_deploy_stack.py",),
+    "image": ("integration/test_image.py",),
+    "modules": ("terraform/test_terraform_static.py",),
+    "stack": (
+        "integration/test_path.py",
+        "integration/test_stack.py",
+        "integration/test_signatures.py",
+        "integration/test_scripts.py",
+        "integration/test_deploy_wiring.py",
+    ),
+    "databases": (
+        "integration/faults/test_database_faults.py",
+        "integration/faults/test_soak.py",
+        "integration/store",
+        "integration/test_databases.py",
+    ),
+    "localstack": ("integration/test_localstack.py",),
+    "deploy to AWS": ("integration/test_deploy_aws.py",),
+    "faults": ("integration/faults",),
+    "demo": (
+        "integration/test_scripts.py::test_the_demo_runs_twice_and_leaves_nothing_behind",
+        "integration/test_stack.py::test_the_example_for_localstack_applies",
+    ),
+    "terraform": ("terraform",),
+}
+# Where most tests take more than five seconds, or one takes much more.
+SLOW = (
+    "integration/faults",
+    "integration/test_deploy_aws.py",
+    "integration/test_deploy_stack.py",
+    "integration/test_deploy_wiring.py",
+    "integration/test_image.py",
+    "integration/test_localstack.py",
+    "integration/test_path.py",
+    "integration/test_scripts.py",
+    "integration/test_stack.py",
+    "terraform/test_terraform_static.py",
+    "terraform/test_whole_stack.py",
+)
+
+# Three times what the longest of them takes on two cores that all the others share.
+_SLOW_TIMEOUT_SECONDS = 1200
+
+
+def places(nodeid: str) -> list[str]:
+    """A test, its file and the folders that hold it, by their names in GROUPS and SLOW."""
+    file, _, name = nodeid.removeprefix("tests/").partition("::")
+    return [f"{file}::{name.partition('[')[0]}", file, *map(str, Path(file).parents)]
+
+
+GROUP_OF = {place: group for group, members in GROUPS.items() for place in members}
+
+
+def group_of(nodeid: str) -> str:
+    """The group that names the test, else its file, else the folder nearest to it."""
+    around = places(nodeid)
+    return next((GROUP_OF[place] for place in around if place in GROUP_OF), around[1])
+
+
+class ByGroup(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
+    """Gives a group to a process. (xdist's own `loadgroup` finds no groups on pytest 9.2.)"""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return group_of(nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByGroup:
+    return ByGroup(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    order = {group: number for number, group in enumerate(GROUPS)}
+    items.sort(key=lambda item: order.get(group_of(item.nodeid), len(order)))
+    for item in items:
+        if not set(SLOW).isdisjoint(places(item.nodeid)):
+            item.add_marker("slow")
+            item.add_marker(pytest.mark.timeout(_SLOW_TIMEOUT_SECONDS))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Make a skipped test fail in CI, where nobody would notice that it did not run."""
+    report = yield
+    if report.skipped and os.environ.get("CI") == "true" and isinstance(report.longrepr, tuple):
+        reason = report.longrepr[2]
+        if corpus.MISSING not in reason:  # it is not published
+            report.outcome, report.longrepr = "failed", f"{reason} (and CI=true)"
+    return report
+
+
+# --- What the processes of a run share ----------------------------------------------------------
+
+_RUN_FOLDER = pytest.StashKey[Path]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    given: Any = getattr(config, "workerinput", None)
+    folder = given["run_folder"] if given else tempfile.mkdtemp(prefix="sesbounce-run-")
+    config.stash[_RUN_FOLDER] = Path(folder)
+
+
+def pytest_configure_node(node: Any) -> None:
+    """Tell a process of the folder before it starts."""
+    node.workerinput["run_folder"] = str(node.config.stash[_RUN_FOLDER])
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Stop the LocalStack that they shared, even if the run was interrupted."""
+    if not hasattr(config, "workerinput"):  # the process that started the others, or the only one
+        localstack.stop(config.stash[_RUN_FOLDER])
+        shutil.rmtree(config.stash[_RUN_FOLDER])
+
+
+@pytest.fixture(scope="session")
+def run_folder(pytestconfig: pytest.Config) -> Path:
+    """A folder that all processes of a run have in common."""
+    return pytestconfig.stash[_RUN_FOLDER]
