@@ -11,11 +11,18 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 from scripts.local import localstack
 from tests import corpus
+
+# A machine that runs all tests side by side says nothing about the time of one example.
+hypothesis.settings.register_profile(
+    "side by side", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("side by side")
 
 # Folders, files and tests. The groups that take longest begin first, so that no process is left
 # with one of them when the others have ended.

@@ -9,8 +9,8 @@ from sesbounce.errors import EnvelopeError, NotificationError
 from sesbounce.feedback.decode import Decoded, decode, decode_all
 from sesbounce.feedback.notification import Kind
 from sesbounce.feedback.reason import Effect
+from tests import corpus
 from tests.support import AT, TOPIC, in_sns, mail, said
-from tests.unit.sesbounce.feedback.test_corpus import CORPUS
 
 
 def of_sns(message: Any) -> dict[str, Any]:
@@ -151,9 +151,9 @@ def test_an_event_of_eventbridge_may_have_no_type_but_its_own() -> None:
         assert decoded.events[0].address == "jane@example.com"
 
 
-@pytest.mark.skipif(not (CORPUS / "bodies").is_dir(), reason="no corpus beside the checkout")
+@pytest.mark.skipif(not (corpus.FOLDER / "bodies").is_dir(), reason="no corpus beside the checkout")
 def test_bodies_that_somebody_s_worker_refused_are_all_understood() -> None:
-    for path in sorted((CORPUS / "bodies").iterdir()):
+    for path in sorted((corpus.FOLDER / "bodies").iterdir()):
         for part in decode_all(path.read_bytes(), AT):
             assert isinstance(part, Decoded), (path.name, part)
             assert all(event.parsed for event in part.events), path.name
