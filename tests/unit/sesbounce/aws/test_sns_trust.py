@@ -12,8 +12,9 @@ from cryptography.hazmat.primitives.hashes import SHA1, SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
+from sesbounce.aws.certificates import fetch
 from sesbounce.aws.sns_signature import certificate_url, signed_text, verify
-from sesbounce.aws.sns_trust import Trust, fetch
+from sesbounce.aws.sns_trust import Trust
 from sesbounce.errors import CertificateError, TrustError
 from sesbounce.feedback.decode import decode
 from sesbounce.feedback.envelope import Sns, open_envelope

@@ -4,43 +4,29 @@ The queue's policy decides which topics may send to it. This check is a second o
 to which other topics may send as well.
 """
 
+import time
 from collections.abc import Callable, Collection
 
-import urllib3
+import msgspec
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.x509 import load_pem_x509_certificate
 
+from sesbounce.aws.certificates import fetch
 from sesbounce.aws.sns_signature import certificate_url, verify
 from sesbounce.errors import CertificateError, TrustError
 from sesbounce.feedback.envelope import Sns
 
 Fetch = Callable[[str], bytes]
 
-_TIMEOUT_SECONDS = 5
-_LARGEST_CERTIFICATE = 64 * 1024
+# A host that can't be reached is not asked again for each message.
+FAILURE_SECONDS = 30.0
 
 
-def fetch(url: str) -> bytes:
-    """Fetch a certificate.
+class _Failure(msgspec.Struct, frozen=True):
+    """A fetch that failed, and until when `Trust` remembers it."""
 
-    Raises:
-        CertificateError: it can't be fetched; the message may be retried later.
-    """
-    try:
-        response = urllib3.request(
-            "GET",
-            url,
-            timeout=_TIMEOUT_SECONDS,
-            retries=False,
-            redirect=False,
-            preload_content=False,
-        )
-        content = response.read(_LARGEST_CERTIFICATE)
-    except urllib3.exceptions.HTTPError as error:
-        raise CertificateError(f"{url} can't be fetched: {error}") from error
-    if response.status != 200:  # noqa: PLR2004  HTTP's OK
-        raise CertificateError(f"{url} can't be fetched: HTTP status {response.status}")
-    return content
+    error: CertificateError
+    until: float
 
 
 class Trust:
@@ -52,25 +38,58 @@ class Trust:
     """
 
     def __init__(
-        self, topics: Collection[str] = (), *, signatures: bool = False, fetch: Fetch = fetch
+        self,
+        topics: Collection[str] = (),
+        *,
+        signatures: bool = False,
+        fetch: Fetch = fetch,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.topics = frozenset(topics)
         self.signatures = signatures
         self._fetch = fetch
+        self._clock = clock
         self._keys: dict[str, RSAPublicKey] = {}
+        self._failures: dict[str, _Failure] = {}
 
     def check(self, sns: Sns | None) -> None:
-        """Verify that a message may be trusted.
+        """Verify that a message may be trusted; fetch its certificate where it is not at hand.
 
         Args:
             sns: the fields of its SNS envelope; None where it has none.
 
         Raises:
             TrustError: it must not be trusted.
-            CertificateError: the certificate can't be fetched at the moment.
+            CertificateError: the certificate can't be fetched.
         """
+        url = self._certificate_url(sns)
+        if sns is not None and url is not None:
+            verify(sns, self._key(url))
+
+    def missing(self, sns: Sns | None) -> str | None:
+        """The URL of a certificate that `check` would have to fetch first; None if it need not.
+
+        Raises:
+            TrustError: the message must not be trusted, whatever the certificate.
+        """
+        url = self._certificate_url(sns)
+        if url is None or url in self._keys:
+            return None
+        failure = self._failure(url)
+        return None if failure and failure.lasting else url
+
+    def fetch(self, url: str) -> None:
+        """Fetch a certificate, so that `check` has it at hand.
+
+        Raises:
+            CertificateError: it can't be fetched, or could not be half a minute ago.
+        """
+        self._key(url)
+
+    def _certificate_url(self, sns: Sns | None) -> str | None:
+        """The URL of the certificate to verify with; None where signatures are not checked."""
         if not self.topics and not self.signatures:
-            return
+            return None
         if sns is None:
             raise TrustError(
                 "the message has no SNS envelope, so its topic and signature can't be checked: "
@@ -79,14 +98,29 @@ class Trust:
             )
         if self.topics and sns.topic_arn not in self.topics:
             raise TrustError("SESBOUNCE_TOPIC_ARNS does not allow the topic", "$.TopicArn")
-        if self.signatures:
-            verify(sns, self._key(certificate_url(sns)))
+        return certificate_url(sns) if self.signatures else None
 
     def _key(self, url: str) -> RSAPublicKey:
-        """The public key of a certificate. It is cached; a failure is not."""
+        """The public key of a certificate. It is cached; a failure for half a minute."""
         if url not in self._keys:
-            self._keys[url] = _public_key(url, self._fetch(url))
+            if failure := self._failure(url):
+                raise failure
+            try:
+                self._keys[url] = _public_key(url, self._fetch(url))
+            except CertificateError as error:
+                self._remember(url, error)
+                raise
         return self._keys[url]
+
+    def _failure(self, url: str) -> CertificateError | None:
+        """The error of a fetch that failed within the last half minute."""
+        failure = self._failures.get(url)
+        return failure.error if failure and failure.until > self._clock() else None
+
+    def _remember(self, url: str, error: CertificateError) -> None:
+        now = self._clock()
+        recent = {u: f for u, f in list(self._failures.items()) if f.until > now}
+        self._failures = {**recent, url: _Failure(error, now + FAILURE_SECONDS)}
 
 
 def _public_key(url: str, certificate: bytes) -> RSAPublicKey:
@@ -95,7 +129,7 @@ def _public_key(url: str, certificate: bytes) -> RSAPublicKey:
     try:
         key = load_pem_x509_certificate(certificate).public_key()
     except ValueError as error:
-        raise CertificateError(f"{url} holds no certificate: {error}") from error
+        raise CertificateError(f"{url} holds no certificate: {error}", lasting=True) from error
     if not isinstance(key, RSAPublicKey):
-        raise CertificateError(f"{url} holds a certificate without an RSA key")
+        raise CertificateError(f"{url} holds a certificate without an RSA key", lasting=True)
     return key
