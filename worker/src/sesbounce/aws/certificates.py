@@ -1,6 +1,7 @@
 """Fetches the certificates with which SNS signs; `sns_trust` keeps their keys."""
 
 import threading
+from contextlib import closing
 from queue import Empty, SimpleQueue
 
 from botocore.awsrequest import AWSRequest
@@ -52,16 +53,14 @@ def _answer(url: str) -> bytes | Exception:
 
 
 def _request(url: str) -> bytes:
-    session = open_session(url, _TIMEOUT_SECONDS)
-    try:
+    with closing(open_session(url, _TIMEOUT_SECONDS)) as session:
         answer = session.send(AWSRequest("GET", url, stream_output=True).prepare())
-        status = answer.status_code
-        if status != _OK:
-            lasting = status < _FAULT and status not in _BUSY
-            raise _failure(url, f"the host answers with HTTP status {status}", lasting=lasting)
-        content: bytes = answer.raw.read(_LARGEST_CERTIFICATE + 1)
-    finally:
-        session.close()
+        with closing(answer.raw):
+            status = answer.status_code
+            if status != _OK:
+                lasting = status < _FAULT and status not in _BUSY
+                raise _failure(url, f"the host answers with HTTP status {status}", lasting=lasting)
+            content: bytes = answer.raw.read(_LARGEST_CERTIFICATE + 1)
     if len(content) > _LARGEST_CERTIFICATE:
         problem = f"the answer is longer than {_LARGEST_CERTIFICATE // 1024} KiB"
         raise _failure(url, problem, lasting=True)

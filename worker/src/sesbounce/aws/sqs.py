@@ -254,7 +254,11 @@ def _call_batch(what: str, entries: Sequence[Any], call: Callable[[Any], Any]) -
 
 
 def _raise(what: str, error: _Error) -> NoReturn:
-    code = str(error.response["Error"].get("Code")) if isinstance(error, ClientError) else ""
+    code = (
+        str(error.response.get("Error", {}).get("Code", ""))
+        if isinstance(error, ClientError)
+        else ""
+    )
     lasting = isinstance(error, NoCredentialsError | PartialCredentialsError)
     advice = _PASSING.get(code)
     if "Signature expired" in str(error) or "Signature not yet current" in str(error):

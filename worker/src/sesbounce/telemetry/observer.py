@@ -1,11 +1,13 @@
 """Makes metrics, health and the summary from a worker's reports."""
 
+import os
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TextIO
 from urllib.parse import urlsplit
 
@@ -121,7 +123,7 @@ def observing(
             port = stack.enter_context(serving(settings.metrics_host, settings.metrics_port, app))
             log.info("serving metrics", host=settings.metrics_host, port=port)
         if tally:
-            stack.enter_context(_printing(observer, now, out or sys.stdout, every_seconds))
+            stack.enter_context(_printing(observer, now, out or _stdout(), every_seconds))
         yield observer
 
 
@@ -131,10 +133,11 @@ def _printing(
 ) -> Iterator[None]:
     """Print the lines for CloudWatch at intervals, and the last ones at the end."""
     stopping = threading.Event()
+    printer = _Printer(out)
 
     def print_until_stopped() -> None:
         while not stopping.wait(every_seconds):
-            _print(observer.take_lines(now()), out)
+            printer.print(observer.take_lines(now()))
 
     thread = threading.Thread(target=print_until_stopped, name="emf", daemon=True)
     thread.start()
@@ -143,19 +146,31 @@ def _printing(
     finally:
         stopping.set()
         thread.join()
-        _print(observer.take_lines(now()), out)
+        printer.print(observer.take_lines(now()))
 
 
-def _print(lines: list[str], out: TextIO) -> None:
-    """Print all lines with one write, so that nothing comes between them.
+class _Printer:
+    """Prints lines. An error does not end the worker, and is logged once until a print succeeds."""
 
-    An error is logged and does not end the worker.
-    """
-    try:
-        out.write("".join(f"{line}\n" for line in lines))
-        out.flush()
-    except (OSError, ValueError) as error:
-        log.error("metrics not printed", problem=str(error))  # noqa: TRY400  the error says it all
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
+        self._problem = ""
+
+    def print(self, lines: list[str]) -> None:
+        """Print all lines with one write, so that nothing comes between them."""
+        try:
+            self._out.write("".join(f"{line}\n" for line in lines))
+            self._out.flush()
+            self._problem = ""
+        except (OSError, ValueError) as error:
+            if str(error) != self._problem:
+                self._problem = str(error)
+                log.error("metrics not printed", problem=self._problem)  # noqa: TRY400  it says all
+
+
+def _stdout() -> TextIO:
+    """Standard output; a null device where the worker was started without one."""
+    return sys.stdout or Path(os.devnull).open("w", encoding="utf-8")
 
 
 def _service(queue_url: str) -> str:
