@@ -140,7 +140,6 @@ class Worker:
         self._unverified = Unverified(
             trust,
             self._in_flight,
-            self._acknowledger.return_to_queue,
             report,
             patient=not loop_settings.until_empty,
         )
@@ -277,8 +276,6 @@ class Worker:
         self._stops.get()
         left = self._loop_settings.shutdown_seconds
         self._deadline = time.monotonic() + max(left - _LAST_SECONDS, 0)
-        # Before the main thread may end, and with it the threads that return messages.
-        self._unverified.stop()
         self._stopping.set()
         self._poller.stop()
         polls = self._poller.under_way
@@ -296,10 +293,14 @@ class Worker:
             self._overdue()
 
     def _end(self) -> None:
-        """Return the buffered messages, acknowledge the others, and let the threads end."""
+        """Return the messages that are not begun, acknowledge the others, and end the threads."""
         self.stop()
         self._stopping.wait()
-        rest = self._in_flight.take(self._loop_settings.room, 0, 0)
+        if len(self._in_flight):
+            # A receive that is under way would get them at once, and use up one more receive.
+            self._pollers.join(max(self._deadline - time.monotonic(), 0.0))
+        rest = self._unverified.stop()
+        rest += self._in_flight.take(self._loop_settings.room, 0, 0)
         self._acknowledger.return_to_queue([(message, 0) for message in rest])
         self._acknowledger.close()
         self._relay.stop()

@@ -46,7 +46,6 @@ class Unverified:
         self,
         trust: Trust,
         in_flight: InFlight,
-        return_to_queue: Callable[[Sequence[tuple[InFlightMessage, int]]], None],
         report: Callable[[Report], None],
         *,
         patient: bool = True,
@@ -56,13 +55,11 @@ class Unverified:
         Args:
             trust: fetches certificates, and keeps them at hand.
             in_flight: the messages in flight, to whose buffer it passes messages back.
-            return_to_queue: returns messages to the queue, each after its number of seconds.
             report: takes a report when the wait for certificates begins and ends.
             patient: whether to wait for a host that can't be reached, and retry.
         """
         self._trust = trust
         self._in_flight = in_flight
-        self._return_to_queue = return_to_queue
         self._report = report
         self._patient = patient
         self._waits: dict[str, _Wait] = {}
@@ -75,23 +72,20 @@ class Unverified:
             threads.start(f"fetcher-{number}", self._run)
 
     def add(self, messages: Sequence[tuple[InFlightMessage, str]]) -> None:
-        """Add messages, each with the URL of its certificate; after `stop`, return them."""
+        """Add messages, each with the URL of its certificate."""
         with self._changed:
-            if not self._stopped:
-                for message, url in messages:
-                    self._waits.setdefault(url, _Wait()).messages.append(message)
-                self._changed.notify_all()
-                return
-        self._return_to_queue([(message, 0) for message, _ in messages])
+            for message, url in messages:
+                self._waits.setdefault(url, _Wait()).messages.append(message)
+            self._changed.notify_all()
 
-    def stop(self) -> None:
-        """Return the messages to the queue at once, and begin no further fetch."""
+    def stop(self) -> list[InFlightMessage]:
+        """Begin no further fetch, and give up the messages that wait."""
         with self._changed:
             self._stopped = True
             messages = [message for wait in self._waits.values() for message in wait.messages]
             self._waits.clear()
             self._changed.notify_all()
-        self._return_to_queue([(message, 0) for message in messages])
+        return messages
 
     def _run(self) -> None:
         while url := self._next():
