@@ -1,6 +1,7 @@
 """Signals at any moment of the start end the command, and leave no traceback."""
 
 import os
+import pty
 import shutil
 import signal
 import subprocess
@@ -24,7 +25,9 @@ MOMENTS = (0.01, 0.05, 0.05, 0.05, 0.1, 0.2, 0.4, 0.8, 1.5, 3.0)
 
 
 @contextmanager
-def starting(folder: Path, *command: str, processes: int = 1) -> Iterator[Running]:
+def starting(
+    folder: Path, *command: str, processes: int = 1, stderr: int = subprocess.STDOUT
+) -> Iterator[Running]:
     """Start the command in a process group of its own."""
     environment = {
         **os.environ,
@@ -43,7 +46,7 @@ def starting(folder: Path, *command: str, processes: int = 1) -> Iterator[Runnin
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=file,
-            stderr=subprocess.STDOUT,
+            stderr=stderr,
             start_new_session=True,
         )
     try:
@@ -57,6 +60,21 @@ def ends_soon(running: Running) -> int:
     code = running.process.wait(SOON_SECONDS)
     assert "Traceback" not in running.log
     return code
+
+
+def test_on_a_terminal_ctrl_c_says_what_the_worker_waits_for(tmp_path: Path) -> None:
+    ours, terminal = pty.openpty()
+    with starting(tmp_path, stderr=terminal) as running:
+        shown = b""
+        while b"messages not received" not in shown:
+            shown += os.read(ours, 4096)
+        running.signal(signal.SIGINT)
+        while b"to end at once" not in shown:
+            shown += os.read(ours, 4096)
+        assert b"Waiting up to 20 seconds for a receive that is under way" in shown
+        assert running.process.wait(SOON_SECONDS) == 0
+    os.close(terminal)
+    os.close(ours)
 
 
 def child(pid: int) -> int | None:

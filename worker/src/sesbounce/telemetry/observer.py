@@ -1,13 +1,11 @@
 """Makes metrics, health and the summary from a worker's reports."""
 
-import os
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TextIO
 from urllib.parse import urlsplit
 
@@ -122,8 +120,11 @@ def observing(
             app = make_app(observer.metrics.registry, observer.status)
             port = stack.enter_context(serving(settings.metrics_host, settings.metrics_port, app))
             log.info("serving metrics", host=settings.metrics_host, port=port)
-        if tally:
-            stack.enter_context(_printing(observer, now, out or _stdout(), every_seconds))
+        file = out or sys.stdout
+        if tally and file:
+            stack.enter_context(_printing(observer, now, file, every_seconds))
+        elif tally:
+            log.error("metrics not printed", problem="standard output is closed")
         yield observer
 
 
@@ -166,11 +167,6 @@ class _Printer:
             if str(error) != self._problem:
                 self._problem = str(error)
                 log.error("metrics not printed", problem=self._problem)  # noqa: TRY400  it says all
-
-
-def _stdout() -> TextIO:
-    """Standard output; a null device where the worker was started without one."""
-    return sys.stdout or Path(os.devnull).open("w", encoding="utf-8")
 
 
 def _service(queue_url: str) -> str:
