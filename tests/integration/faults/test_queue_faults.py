@@ -188,6 +188,25 @@ def test_a_message_that_can_t_be_deleted_is_delivered_again_and_recognised(scene
     assert len(scene.proxy.receipts) == received + 2
 
 
+@pytest.mark.parametrize(
+    ("status", "code"), [(403, "AccessDenied"), (500, "InternalFailure"), (400, "Odd")]
+)
+def test_a_depth_that_can_t_be_read(
+    worker: Worker, queue: FeedbackQueue, proxy: Proxy, status: int, code: str
+) -> None:
+    proxy.refuse("GetQueueAttributes", status, code)
+    queue.send([in_sns(said())])
+    with worker.running(AWS_ENDPOINT_URL=proxy.url) as running:
+        running.says("queue depth unknown")
+        running.until(lambda: worker.rows("SELECT count(*) FROM feedback_event") == [(1,)])
+        queue.is_done()
+        assert running.stop() == 0, running.log
+    queue.send([in_sns(said(about=mail("mary@example.com", "mail-2")))])
+    log = Worker({**worker.environment, "AWS_ENDPOINT_URL": proxy.url}, worker.folder).drain()
+    assert "1 messages received, 1 deleted" in log
+    assert log.count("queue depth unknown") == 1
+
+
 def gives_up(running: Running) -> None:
     assert running.ends() == 2, running.log
     assert "sesbounce: can't receive messages (sqs:ReceiveMessage): " in running.log

@@ -1,5 +1,6 @@
 """The worker stops on one signal, and at once on two, at any point of its work."""
 
+import json
 import os
 import signal
 import sqlite3
@@ -66,6 +67,11 @@ def test_sigterm_in_mid_poll_on_an_empty_queue(
         assert running.stop() == 0, running.log
     assert proxy.seen("ReceiveMessage") == 1
     assert "0 messages received" in running.log
+    (stopping,) = [line for line in running.log.splitlines() if '"event": "stopping"' in line]
+    told = json.loads(stopping)
+    assert (told["receives_under_way"], told["in_flight"]) == (1, 0)
+    assert 0 < told["up_to_seconds"] <= 3
+    assert told["advice"] == "a second signal ends the worker at once; nothing is lost"
 
 
 def test_messages_that_a_poll_brings_after_sigterm_are_handled(

@@ -6,7 +6,7 @@
     + EnvelopeError         the envelope of SNS, SQS or EventBridge is broken
     + NotificationError     the message of SES inside the envelope is broken
     + TrustError            the message has the wrong topic or no valid signature
-  x CertificateError        SNS's certificate can't be fetched at the moment
+  x CertificateError        SNS's certificate can't be fetched
   x StoreError              the database rejected a statement or can't be reached
     + RowError              the database rejected one row; it may accept the others
     + ConflictError         another transaction was in conflict with this one; retry it
@@ -89,7 +89,16 @@ class TrustError(MessageError):
 
 
 class CertificateError(SesBounceError):
-    """SNS's certificate can't be fetched at the moment; the message is retried later."""
+    """SNS's certificate can't be fetched.
+
+    Attributes:
+        lasting: whether the host answers, but not with a certificate, so that only this URL is
+            wrong; otherwise the worker waits and retries.
+    """
+
+    def __init__(self, problem: str, *, lasting: bool = False) -> None:
+        super().__init__(problem)
+        self.lasting = lasting
 
 
 class StoreError(SesBounceError):
@@ -117,11 +126,13 @@ class QueueError(SesBounceError):
 
     Attributes:
         lasting: whether a retry would fail in the same way.
+        code: SQS's error code (`AccessDenied`), or the name of botocore's exception.
     """
 
-    def __init__(self, problem: str, *, lasting: bool = False) -> None:
+    def __init__(self, problem: str, *, lasting: bool = False, code: str = "") -> None:
         super().__init__(problem)
         self.lasting = lasting
+        self.code = code
 
 
 class ProcessError(SesBounceError):

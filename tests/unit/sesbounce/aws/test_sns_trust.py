@@ -12,8 +12,9 @@ from cryptography.hazmat.primitives.hashes import SHA1, SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
+from sesbounce.aws.certificates import fetch
 from sesbounce.aws.sns_signature import certificate_url, key_of, signed_text, verify
-from sesbounce.aws.sns_trust import Trust, fetch
+from sesbounce.aws.sns_trust import Trust
 from sesbounce.errors import CertificateError, TrustError
 from sesbounce.feedback.decode import decode
 from sesbounce.feedback.envelope import Sns, open_envelope
@@ -316,11 +317,64 @@ def test_a_certificate_is_fetched_once(key: rsa.RSAPrivateKey) -> None:
     assert source.fetched == [URL]
 
 
-def test_a_failure_is_not_cached(key: rsa.RSAPrivateKey) -> None:
-    trust = Trust(signatures=True, fetch=Certificates(certificate(key), failures=1))
-    with pytest.raises(CertificateError):
+class TestFailures:
+    """A fetch that failed is remembered for half a minute."""
+
+    now = 1000.0
+
+    def trust(self, source: Certificates) -> Trust:
+        return Trust(signatures=True, fetch=source, clock=lambda: self.now)
+
+    def test_a_host_that_failed_is_not_asked_for_each_message(self, key: rsa.RSAPrivateKey) -> None:
+        source = Certificates(certificate(key), failures=1)
+        trust, sns = self.trust(source), signed(key)
+        for self.now in (1000.0, 1000.1, 1029.9):
+            with pytest.raises(CertificateError, match="not now"):
+                trust.check(sns)
+        assert source.fetched == [URL]
+        self.now = 1030.0
+        trust.check(sns)
+        assert source.fetched == [URL, URL]
+
+    def test_the_failure_of_one_certificate_is_none_of_another(
+        self, key: rsa.RSAPrivateKey
+    ) -> None:
+        source = Certificates(certificate(key), failures=1)
+        trust = self.trust(source)
+        with pytest.raises(CertificateError):
+            trust.fetch(URL.replace("0.pem", "1.pem"))
         trust.check(signed(key))
-    trust.check(signed(key))
+
+    def test_a_certificate_is_missing_until_it_is_fetched(self, key: rsa.RSAPrivateKey) -> None:
+        source = Certificates(certificate(key), failures=1)
+        trust, sns = self.trust(source), signed(key)
+        assert trust.missing(sns) == URL
+        with pytest.raises(CertificateError):
+            trust.fetch(URL)
+        assert trust.missing(sns) == URL
+        self.now += 30
+        trust.fetch(URL)
+        assert trust.missing(sns) is None
+
+    def test_one_that_does_not_exist_is_not_waited_for(self, key: rsa.RSAPrivateKey) -> None:
+        trust, sns = self.trust(Certificates(b"<html>")), signed(key)
+        with pytest.raises(CertificateError):
+            trust.fetch(URL)
+        assert trust.missing(sns) is None
+        self.now += 30
+        assert trust.missing(sns) == URL
+
+    def test_a_message_that_is_not_trusted_needs_no_certificate(
+        self, key: rsa.RSAPrivateKey
+    ) -> None:
+        source = Certificates(certificate(key))
+        with pytest.raises(TrustError, match="SESBOUNCE_TOPIC_ARNS"):
+            Trust([f"{TOPIC}2"], signatures=True, fetch=source).missing(signed(key))
+        elsewhere = open_envelope(in_sns(said(), SigningCertURL="https://evil.example/a.pem")).sns
+        with pytest.raises(TrustError):
+            self.trust(source).missing(elsewhere)
+        assert Trust([TOPIC]).missing(signed(key)) is None
+        assert source.fetched == []
 
 
 def test_a_wrong_signature_is_rejected_with_the_right_certificate(key: rsa.RSAPrivateKey) -> None:

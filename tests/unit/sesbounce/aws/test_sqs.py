@@ -11,8 +11,10 @@ from botocore.exceptions import (
     NoCredentialsError,
     ReadTimeoutError,
 )
+from botocore.parsers import ResponseParserError
 
 from sesbounce.aws import sqs
+from sesbounce.aws.depth import Depth
 from sesbounce.aws.sqs import BatchFailures, Queue, Received
 from sesbounce.errors import QueueError
 from tests.support import AT
@@ -58,6 +60,71 @@ def failed(*entries: tuple[int, bool]) -> dict[str, Any]:
 
 def failure(code: str, message: str = "no") -> ClientError:
     return ClientError({"Error": {"Code": code, "Message": message}}, "ReceiveMessage")
+
+
+def message(**attributes: str) -> dict[str, Any]:
+    return {"MessageId": "1", "ReceiptHandle": "r", "Body": "{}", "Attributes": attributes}
+
+
+def test_a_message_is_returned_with_what_sqs_says_of_it() -> None:
+    told = message(ApproximateReceiveCount="3", SentTimestamp="1795176000000")
+    queue, _ = queue_with({"Messages": [told]})
+    assert queue.receive(0, 60) == [Received("1", "r", "{}", 3, AT)]
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        message(),
+        {"MessageId": "1", "ReceiptHandle": "r", "Body": "{}"},
+        message(ApproximateReceiveCount="many", SentTimestamp="now"),
+        message(ApproximateReceiveCount="-1", SentTimestamp="99999999999999999999"),
+        message(ApproximateReceiveCount="0", SentTimestamp=""),
+    ],
+)
+def test_what_an_emulator_does_not_say_of_a_message_is_not_known(told: dict[str, Any]) -> None:
+    queue, _ = queue_with({"Messages": [told]})
+    assert queue.receive(0, 60) == [Received("1", "r", "{}", 1, None)]
+
+
+@pytest.mark.parametrize("answer", [{}, {"Messages": []}, {"Messages": None}])
+def test_an_answer_without_messages_is_empty(answer: dict[str, Any]) -> None:
+    queue, _ = queue_with(answer)
+    assert queue.receive(0, 60) == []
+
+
+@pytest.mark.parametrize(
+    ("attributes", "depth"),
+    [
+        (("1", "2", "3"), Depth(1, 2, 3)),
+        (("1", None, "3"), Depth(1, None, 3)),
+        (("-1", "2.5", "many"), Depth()),
+        (("", "NaN", "9" * 5000), Depth()),
+    ],
+)
+def test_of_a_depth_what_is_no_number_is_not_known(
+    attributes: tuple[str | None, ...], depth: Depth
+) -> None:
+    kinds = ("", "NotVisible", "Delayed")
+    told = {
+        f"ApproximateNumberOfMessages{kind}": number
+        for kind, number in zip(kinds, attributes, strict=True)
+        if number is not None
+    }
+    queue, _ = queue_with({"Attributes": told})
+    assert queue.depth() == depth
+
+
+@pytest.mark.parametrize("answer", [{}, {"Attributes": None}])
+def test_a_depth_without_attributes_is_not_known(answer: dict[str, Any]) -> None:
+    queue, _ = queue_with(answer)
+    assert queue.depth() == Depth()
+
+
+def test_a_failure_that_does_not_say_whose_fault_it_is_is_retried() -> None:
+    queue, client = queue_with({"Failed": [{"Id": "0"}]}, {"Failed": None})
+    assert queue.delete(received(1)) == BatchFailures()
+    assert len(client.calls) == 2
 
 
 def test_a_batch_without_failures_takes_one_call() -> None:
@@ -125,6 +192,8 @@ def test_some_errors_last(error: Exception, advice: str) -> None:
         (EndpointConnectionError(endpoint_url=URL), "Could not connect"),
         (ReadTimeoutError(endpoint_url=URL), "Read timeout"),
         (BotoCoreError(), "An unspecified error"),
+        (ResponseParserError("<html>"), "html"),
+        (ClientError({"Error": {}}, "ReceiveMessage"), "Unknown"),
     ],
 )
 def test_others_may_pass(error: Exception, advice: str) -> None:

@@ -140,6 +140,11 @@ def test_the_oldest_message_and_the_last_depth_count() -> None:
     assert (line["OldestMessageAge"], line["QueueDepth"]) == (700, 1)
 
 
+def test_a_depth_that_is_not_known_is_absent() -> None:
+    (line,) = lines(Depth(9, 9, 9), Depth(1, None, 0))
+    assert "QueueDepth" not in names(line)
+
+
 def test_reports_count_once() -> None:
     tally = Tally("feedback")
     tally.add(BATCH)

@@ -10,7 +10,15 @@ from sesbounce.telemetry.health import (
     Health,
     Status,
 )
-from sesbounce.telemetry.reports import Acknowledged, BatchDone, Polled, Report, Stalled, Swept
+from sesbounce.telemetry.reports import (
+    Acknowledged,
+    BatchDone,
+    Polled,
+    Report,
+    Resumed,
+    Stalled,
+    Swept,
+)
 
 START = 1000.0
 WAIT = 20
@@ -78,6 +86,18 @@ def test_a_sweep_ends_a_stall_of_the_database() -> None:
     assert stalled.status(START).healthy
 
 
+def test_a_wait_for_a_certificate_is_a_fault_until_its_end() -> None:
+    stalled = health()
+    stalled.add(Stalled("certificate", "no route to host."), START)
+    for report in (POLLED, SWEPT, batch()):
+        stalled.add(report, START)
+    assert stalled.status(START).faults == [
+        "The worker waits for the certificate: no route to host."
+    ]
+    stalled.add(Resumed("certificate"), START)
+    assert stalled.status(START).healthy
+
+
 def test_a_batch_of_which_nothing_was_recorded_is_no_commit() -> None:
     for empty in (batch(3, undecodable=3), batch(3, undecodable=1, failed=2)):
         stalled = health()
@@ -130,7 +150,8 @@ REPORTS = st.one_of(
     st.just(SWEPT),
     st.builds(Acknowledged, deleted=st.integers(0, 9)),
     st.builds(Depth, st.integers(0, 9), st.integers(0, 9), st.integers(0, 9)),
-    st.builds(Stalled, st.sampled_from(["database", "queue"]), st.text()),
+    st.builds(Stalled, st.sampled_from(["database", "queue", "certificate"]), st.text()),
+    st.just(Resumed("certificate")),
 )
 REPORTED = st.lists(st.tuples(REPORTS, st.floats(0, 300), st.integers(0, 2)))
 
@@ -147,6 +168,7 @@ def test_after_any_reports_a_worker_whose_calls_succeed_is_healthy(
     for source in range(3):
         worker.add(POLLED, at, source)
         worker.add(SWEPT, at, source)
+        worker.add(Resumed("certificate"), at, source)
     assert worker.status(at) == Status(True, [], 0, 0)
 
 

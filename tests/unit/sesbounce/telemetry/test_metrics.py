@@ -110,6 +110,13 @@ def test_two_workers_in_one_process_count_apart() -> None:
     assert other["sesbounce_messages_received_total"] == 1
 
 
+def test_a_depth_that_is_not_known_is_absent() -> None:
+    scraped = Scraped(Depth(5, 6, 7), Depth(1, None, 3))
+    assert scraped['sesbounce_queue_messages{state="visible"}'] == 1
+    assert 'state="in_flight"' not in scraped.text
+    assert "sesbounce_queue_messages{" not in Scraped(Depth()).text
+
+
 def test_names_types_and_help_texts_follow_the_conventions() -> None:
     for family in text_string_to_metric_families(Scraped(BATCH, Depth(0, 0, 0)).text):
         assert family.name.startswith("sesbounce_")

@@ -1,9 +1,12 @@
 import http.client
 import io
 import json
+import sys
 import threading
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -170,6 +173,27 @@ class TestObserving:
         with observing(settings(emf=True), out=closed, every_seconds=NEVER) as observer:
             observer(BATCH)
         assert json.loads(capsys.readouterr().err)["event"] == "metrics not printed"
+
+    def test_a_problem_of_the_output_is_logged_once(
+        self, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        set_up_logs("json")
+        full = Path("/dev/full").open("w", encoding="utf-8")  # noqa: SIM115  closing it fails
+        with observing(settings(emf=True), out=full, every_seconds=0.01):
+            time.sleep(0.1)
+        assert capsys.readouterr().err.count("metrics not printed") == 1
+        with pytest.raises(OSError, match="No space"):
+            full.close()
+
+    def test_without_any_standard_output_the_worker_goes_on(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        set_up_logs("json")
+        monkeypatch.setattr(sys, "stdout", None)
+        with observing(settings(emf=True), every_seconds=NEVER) as observer:
+            observer(BATCH)
+            assert observer.totals.events > 0
+        assert capsys.readouterr().err.count("standard output is closed") == 1
 
     def test_the_port_is_open_while_the_block_runs(self) -> None:
         port = free_port()

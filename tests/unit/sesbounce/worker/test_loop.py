@@ -18,7 +18,7 @@ from scripts.local.ses_messages import Scenario
 from sesbounce.aws.depth import Depth
 from sesbounce.aws.sns_trust import Trust
 from sesbounce.aws.sqs import BatchFailures, Queue, Received
-from sesbounce.errors import CertificateError, QueueError, StoreError
+from sesbounce.errors import QueueError, StoreError
 from sesbounce.outbound.relay import Relay
 from sesbounce.store.engine import write
 from sesbounce.telemetry.counts import Counts, count
@@ -355,19 +355,6 @@ def test_while_the_worker_waits_for_a_database_it_receives_no_more_than_it_has_r
     # The worker has stopped, and others can receive the messages at once.
     assert {seconds for _, seconds in shelf.back} == {0}
     assert len(shelf.back) == loop_settings.room
-
-
-def test_without_its_certificate_a_message_is_returned_for_much_longer(engine: sa.Engine) -> None:
-    def unavailable(url: str) -> bytes:
-        raise CertificateError(f"{url} can't be fetched")
-
-    shelf = Shelf([body()])
-    trust = Trust(signatures=True, fetch=unavailable)
-    totals = make(engine, shelf, trust).run()
-    assert totals.failed == 1
-    assert shelf.deleted == []
-    ((_, seconds),) = shelf.back
-    assert 30 <= seconds <= 60
 
 
 def test_a_message_of_another_topic_is_not_recorded(engine: sa.Engine) -> None:

@@ -140,3 +140,12 @@ def test_a_failure_that_is_not_waited_out_ends_the_thread(error: QueueError, pat
     assert polling.threads.join(60)
     with pytest.raises(QueueError, match=str(error)):
         polling.threads.check()
+
+
+def test_the_polls_under_way_say_until_when_they_wait(polling: Polling) -> None:
+    (seconds,) = polling.poller.under_way
+    assert 0 < seconds <= 20
+    polling.poller.stop()
+    polling.gate.answer(0)
+    assert polling.threads.join(60)
+    assert polling.poller.under_way == []

@@ -91,15 +91,19 @@ def key_of(url: str, pem: bytes) -> RSAPublicKey:
         chain = load_pem_x509_certificates(pem)
         _check_issuers(chain)
     except (ValueError, TypeError, InvalidSignature) as error:
-        raise CertificateError(f"{url} holds no certificate of SNS: {error}") from error
+        raise CertificateError(
+            f"{url} holds no certificate of SNS: {error}", lasting=True
+        ) from error
     own = chain[0]
     if not any(map(_SUBJECT.fullmatch, _hosts(own))):
-        raise CertificateError(f"{url} holds a certificate of another host than SNS")
+        raise CertificateError(f"{url} holds a certificate of another host than SNS", lasting=True)
     if not _ISSUERS & set(_texts(own.issuer, NameOID.ORGANIZATION_NAME)):
-        raise CertificateError(f"{url} holds a certificate that Amazon's authorities did not issue")
+        raise CertificateError(
+            f"{url} holds a certificate that Amazon's authorities did not issue", lasting=True
+        )
     key = own.public_key()
     if not isinstance(key, RSAPublicKey):
-        raise CertificateError(f"{url} holds a certificate without an RSA key")
+        raise CertificateError(f"{url} holds a certificate without an RSA key", lasting=True)
     return key
 
 

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 import msgspec
 from botocore.config import Config
@@ -13,6 +13,7 @@ from botocore.exceptions import (
     NoCredentialsError,
     PartialCredentialsError,
 )
+from botocore.parsers import ResponseParserError
 
 from sesbounce.aws.clients import open_client
 from sesbounce.aws.depth import Depth
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from types_boto3_sqs.type_defs import (
         ChangeMessageVisibilityBatchRequestEntryTypeDef,
         DeleteMessageBatchRequestEntryTypeDef,
+        MessageTypeDef,
     )
 
 # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
@@ -66,6 +68,11 @@ _PASSING = {
 }
 
 
+# The last one: the answer is not one of SQS, but perhaps of a proxy or of a load balancer.
+_ERRORS = (ClientError, BotoCoreError, ResponseParserError)
+_Error: TypeAlias = ClientError | BotoCoreError | ResponseParserError
+
+
 class Received(msgspec.Struct, frozen=True):
     """One message as SQS delivered it.
 
@@ -73,15 +80,15 @@ class Received(msgspec.Struct, frozen=True):
         id: SQS's message id.
         receipt: the receipt handle, with which to delete it or to change its visibility.
         body: the body.
-        times: how many times it was received, this time included.
-        sent_at: when it was sent to the queue, UTC.
+        times: how many times it was received, this time included; 1 where SQS does not say.
+        sent_at: when it was sent to the queue, UTC; None where SQS does not say.
     """
 
     id: str
     receipt: str
     body: str
     times: int
-    sent_at: datetime
+    sent_at: datetime | None
 
 
 class BatchFailures(msgspec.Struct, frozen=True):
@@ -126,20 +133,9 @@ class Queue:
                 VisibilityTimeout=visibility_seconds,
                 MessageSystemAttributeNames=["ApproximateReceiveCount", "SentTimestamp"],
             )
-        except (ClientError, BotoCoreError) as error:
+        except _ERRORS as error:
             _raise("can't receive messages (sqs:ReceiveMessage)", error)
-        return [
-            Received(
-                id=message["MessageId"],
-                receipt=message["ReceiptHandle"],
-                body=message["Body"],
-                times=int(message["Attributes"]["ApproximateReceiveCount"]),
-                sent_at=datetime.fromtimestamp(
-                    int(message["Attributes"]["SentTimestamp"]) / 1000, UTC
-                ),
-            )
-            for message in answer.get("Messages", [])
-        ]
+        return [_received(message) for message in answer.get("Messages") or ()]
 
     def delete(self, messages: Sequence[Received]) -> BatchFailures:
         """Delete at most ten messages. SQS delivers the others again after their timeout."""
@@ -167,7 +163,10 @@ class Queue:
         )
 
     def depth(self) -> Depth:
-        """The approximate number of messages."""
+        """The approximate number of messages.
+
+        SQS always knows it. Of an emulator's answer, what is no number is not known.
+        """
         names: list[QueueAttributeNameType] = [
             "ApproximateNumberOfMessages",
             "ApproximateNumberOfMessagesNotVisible",
@@ -175,9 +174,10 @@ class Queue:
         ]
         try:
             answer = self._client.get_queue_attributes(QueueUrl=self._url, AttributeNames=names)
-        except (ClientError, BotoCoreError) as error:
+        except _ERRORS as error:
             _raise("can't read the queue's attributes (sqs:GetQueueAttributes)", error)
-        return Depth(*(int(answer["Attributes"][name]) for name in names))
+        attributes = answer.get("Attributes") or {}
+        return Depth(*(_number(attributes.get(name)) for name in names))
 
 
 def open_queue(url: str, wait_seconds: int, connections: int) -> Queue:
@@ -203,6 +203,36 @@ def open_queue(url: str, wait_seconds: int, connections: int) -> Queue:
     return Queue(open_client("sqs", config), url)
 
 
+def _received(message: "MessageTypeDef") -> Received:
+    """One message of an answer. Emulators may leave out what the worker can do without."""
+    attributes = message.get("Attributes") or {}
+    sent_at = _number(attributes.get("SentTimestamp"))
+    return Received(
+        id=message.get("MessageId", ""),
+        receipt=message["ReceiptHandle"],
+        body=message.get("Body", ""),
+        times=_number(attributes.get("ApproximateReceiveCount")) or 1,
+        sent_at=None if sent_at is None else _at(sent_at),
+    )
+
+
+def _number(text: object) -> int | None:
+    """A number of SQS, which writes numbers as text; None where it is none, or negative."""
+    try:
+        number = int(str(text))
+    except ValueError:
+        return None
+    return number if number >= 0 else None
+
+
+def _at(milliseconds: int) -> datetime | None:
+    """A time of SQS: milliseconds since 1970. None where it is no time."""
+    try:
+        return datetime.fromtimestamp(milliseconds / 1000, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
 def _call_batch(what: str, entries: Sequence[Any], call: Callable[[Any], Any]) -> BatchFailures:
     """Call with all entries, and retry those that SQS failed to handle."""
     expired: set[str] = set()
@@ -211,10 +241,10 @@ def _call_batch(what: str, entries: Sequence[Any], call: Callable[[Any], Any]) -
             time.sleep(pause(failures, _PAUSE_SECONDS))
         try:
             answer = call(entries)
-        except (ClientError, BotoCoreError) as error:
+        except _ERRORS as error:
             _raise(what, error)
         receipts = {entry["Id"]: entry["ReceiptHandle"] for entry in entries}
-        failed = {entry["Id"]: entry["SenderFault"] for entry in answer.get("Failed", [])}
+        failed = {e["Id"]: e.get("SenderFault", False) for e in answer.get("Failed") or ()}
         # SenderFault: the receipt handle is no longer valid.
         expired |= {receipts[entry] for entry, sender_fault in failed.items() if sender_fault}
         entries = [e for e in entries if failed.get(e["Id"]) is False]
@@ -223,8 +253,12 @@ def _call_batch(what: str, entries: Sequence[Any], call: Callable[[Any], Any]) -
     return BatchFailures(frozenset(expired), frozenset(e["ReceiptHandle"] for e in entries))
 
 
-def _raise(what: str, error: ClientError | BotoCoreError) -> NoReturn:
-    code = error.response["Error"]["Code"] if isinstance(error, ClientError) else ""
+def _raise(what: str, error: _Error) -> NoReturn:
+    code = (
+        str(error.response.get("Error", {}).get("Code", ""))
+        if isinstance(error, ClientError)
+        else ""
+    )
     lasting = isinstance(error, NoCredentialsError | PartialCredentialsError)
     advice = _PASSING.get(code)
     if "Signature expired" in str(error) or "Signature not yet current" in str(error):
@@ -232,4 +266,4 @@ def _raise(what: str, error: ClientError | BotoCoreError) -> NoReturn:
     elif code in _LASTING:
         lasting, advice = True, _LASTING[code]
     problem = f"{what}: {error}" + (f": {advice}" if advice else "")
-    raise QueueError(problem, lasting=lasting) from error
+    raise QueueError(problem, lasting=lasting, code=code or type(error).__name__) from error

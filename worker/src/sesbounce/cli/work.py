@@ -2,9 +2,8 @@
 
 import os
 import signal
-import socket
-import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import sys
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import BinaryIO
@@ -19,6 +18,7 @@ from sesbounce.errors import ConfigurationError, MessageError, SesBounceError
 from sesbounce.feedback.decode import Decoded, decode_all
 from sesbounce.outbound.relay import Relay
 from sesbounce.settings import Settings, load_settings
+from sesbounce.signals import end_at_once, signals
 from sesbounce.telemetry.counts import Counts
 from sesbounce.telemetry.logs import set_up_logs
 from sesbounce.telemetry.observer import observing
@@ -28,8 +28,6 @@ from sesbounce.worker.processes import Processes
 
 # A child process may need this much longer to exit than its worker needs to stop.
 _PATIENCE_SECONDS = 2
-# Shells add this to the number of the signal that has ended a process.
-_SIGNALLED = 128
 
 
 @click.command(
@@ -70,7 +68,7 @@ def run(until_empty: bool) -> None:
 
 def _run_here(settings: Settings, until_empty: bool, report: Callable[[Report], None]) -> None:
     with _open_worker(settings, until_empty, report) as worker:
-        _on_signals(worker.stop, _end_at_once)
+        _on_signals(worker.stop, end_at_once, settings)
         worker.run()
 
 
@@ -86,9 +84,9 @@ def _run_several(
 
     def end_all(number: int) -> None:
         processes.kill()
-        _end_at_once(number)
+        end_at_once(number)
 
-    _on_signals(processes.stop, end_all)
+    _on_signals(processes.stop, end_all, settings)
     processes.run()
 
 
@@ -97,7 +95,8 @@ def _run_child(settings: Settings, until_empty: bool, report: Callable[[Report],
     try:
         with _open_worker(settings, until_empty, report, migrate=False) as worker:
             # systemd, for one, sends it to all of them, and the parent passes it on.
-            _on_signals(worker.stop, lambda _: None, [signal.SIGTERM])
+            signals.act(lambda _: worker.stop(), lambda _: None)
+            signals.hear(signal.SIGTERM)
             worker.run()
     except SesBounceError as error:
         click.echo(f"sesbounce: {error}", err=True)
@@ -166,34 +165,24 @@ def _meaning(decoded: Decoded) -> Iterable[str]:
     return map(to_json, decoded.events)
 
 
-def _on_signals(
-    stop: Callable[[], None],
-    repeat: Callable[[int], None],
-    numbers: Sequence[int] = (signal.SIGTERM, signal.SIGINT),
-) -> None:
-    """Call `stop` on the first of these signals, and `repeat` with the number of each later one.
+def _on_signals(stop: Callable[[], None], end: Callable[[int], None], settings: Settings) -> None:
+    """Stop on the first SIGTERM or SIGINT, and end at once on the next one."""
 
-    A thread receives the signals: Python runs a handler only after the main thread's current call
-    has returned, and a call of the database may last long.
-    """
-    receiver, sender = socket.socketpair()
-    sender.setblocking(False)
-    signal.set_wakeup_fd(sender.fileno(), warn_on_full_buffer=False)
-    for number in numbers:
-        signal.signal(number, lambda *_: None)
+    def stop_and_say_so(_number: int) -> None:
+        stop()
+        if sys.stderr and sys.stderr.isatty():
+            click.echo(_stopping(min(settings.wait_seconds, settings.shutdown_seconds)), err=True)
 
-    def listen() -> None:
-        with receiver, sender:
-            receiver.recv(1)
-            stop()
-            while True:
-                repeat(receiver.recv(1)[0])
-
-    threading.Thread(target=listen, name="signals", daemon=True).start()
+    signals.act(stop_and_say_so, end)
+    signals.hear(signal.SIGTERM, signal.SIGINT)
 
 
-def _end_at_once(number: int) -> None:
-    os._exit(_SIGNALLED + number)
+def _stopping(seconds: int) -> str:
+    """What a person at a terminal waits for after a signal; the log has it in `stopping`."""
+    return (
+        f"Waiting up to {seconds} seconds for a receive that is under way, and for the messages "
+        "in flight; press Ctrl-C again to end at once (nothing is lost)."
+    )
 
 
 def _print_totals(totals: Counts) -> None:

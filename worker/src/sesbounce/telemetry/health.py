@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from sesbounce.telemetry.redaction import redact
-from sesbounce.telemetry.reports import BatchDone, Polled, Report, Stalled, Swept
+from sesbounce.telemetry.reports import BatchDone, Polled, Report, Resumed, Stalled, Swept
 
 # Beyond the wait of one receive: a few receives may fail before health turns red.
 POLL_GRACE_SECONDS = 30.0
@@ -58,6 +58,8 @@ class _Source(msgspec.Struct):
                 self.stalled.pop("database", None)
             case Stalled():
                 self.stalled[report.what] = report.problem
+            case Resumed():
+                self.stalled.pop(report.what, None)
             case _:
                 pass
 
@@ -127,13 +129,13 @@ class Health:
 
 
 def _shows_health(report: Report) -> bool:
-    """Whether a report shows that a poll or a commit has succeeded or failed.
+    """Whether a report shows that a poll, a commit or a fetch has succeeded or failed.
 
     A batch without a recorded message shows nothing about the database.
     """
     if isinstance(report, BatchDone):
         return report.messages > sum(report.undecodable.values()) + report.failed
-    return isinstance(report, (Polled, Swept, Stalled))
+    return isinstance(report, (Polled, Swept, Stalled, Resumed))
 
 
 def _oldest(times: Iterable[float], at: float) -> float:

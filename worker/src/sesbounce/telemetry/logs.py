@@ -42,7 +42,7 @@ def set_up_logs(log_format: Literal["auto", "json", "text"], *, redact: bool = T
 
 def _processors(log_format: Literal["auto", "json", "text"], *, redact: bool) -> list[Processor]:
     """The steps that make a line from a log event of sesbounce or of a library."""
-    terminal = sys.stderr.isatty()
+    terminal = bool(sys.stderr) and sys.stderr.isatty()  # None where it was closed at the start
     text = log_format == "text" or (log_format == "auto" and terminal)
     return [
         structlog.stdlib.ProcessorFormatter.remove_processors_meta,

@@ -160,9 +160,15 @@ class Metrics:
                 self._batch_messages.observe(report.messages)
             case Depth():
                 for state in _STATES:
-                    self._queue.labels(state).set(getattr(report, state))
+                    self._set_depth(state, getattr(report, state))
             case _:
                 pass
+
+    def _set_depth(self, state: str, messages: int | None) -> None:
+        if messages is None:
+            self._queue.remove(state)  # an old number would mislead; there may be none yet
+        else:
+            self._queue.labels(state).set(messages)
 
     def _label(self, field: str, value: str) -> str:
         return self._fingerprints.label(value) if field == "fingerprints" else value

@@ -120,8 +120,11 @@ def observing(
             app = make_app(observer.metrics.registry, observer.status)
             port = stack.enter_context(serving(settings.metrics_host, settings.metrics_port, app))
             log.info("serving metrics", host=settings.metrics_host, port=port)
-        if tally:
-            stack.enter_context(_printing(observer, now, out or sys.stdout, every_seconds))
+        file = out or sys.stdout
+        if tally and file:
+            stack.enter_context(_printing(observer, now, file, every_seconds))
+        elif tally:
+            log.error("metrics not printed", problem="standard output is closed")
         yield observer
 
 
@@ -131,10 +134,11 @@ def _printing(
 ) -> Iterator[None]:
     """Print the lines for CloudWatch at intervals, and the last ones at the end."""
     stopping = threading.Event()
+    printer = _Printer(out)
 
     def print_until_stopped() -> None:
         while not stopping.wait(every_seconds):
-            _print(observer.take_lines(now()), out)
+            printer.print(observer.take_lines(now()))
 
     thread = threading.Thread(target=print_until_stopped, name="emf", daemon=True)
     thread.start()
@@ -143,19 +147,26 @@ def _printing(
     finally:
         stopping.set()
         thread.join()
-        _print(observer.take_lines(now()), out)
+        printer.print(observer.take_lines(now()))
 
 
-def _print(lines: list[str], out: TextIO) -> None:
-    """Print all lines with one write, so that nothing comes between them.
+class _Printer:
+    """Prints lines. An error does not end the worker, and is logged once until a print succeeds."""
 
-    An error is logged and does not end the worker.
-    """
-    try:
-        out.write("".join(f"{line}\n" for line in lines))
-        out.flush()
-    except (OSError, ValueError) as error:
-        log.error("metrics not printed", problem=str(error))  # noqa: TRY400  the error says it all
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
+        self._problem = ""
+
+    def print(self, lines: list[str]) -> None:
+        """Print all lines with one write, so that nothing comes between them."""
+        try:
+            self._out.write("".join(f"{line}\n" for line in lines))
+            self._out.flush()
+            self._problem = ""
+        except (OSError, ValueError) as error:
+            if str(error) != self._problem:
+                self._problem = str(error)
+                log.error("metrics not printed", problem=self._problem)  # noqa: TRY400  it says all
 
 
 def _service(queue_url: str) -> str:

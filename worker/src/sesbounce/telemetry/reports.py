@@ -76,15 +76,28 @@ class Acknowledged(msgspec.Struct, frozen=True):
 
 
 class Stalled(msgspec.Struct, frozen=True):
-    """The loop or the poller reports that it waits for the database or the queue, and will retry.
+    """A part of the worker reports that it waits for something that failed, and will retry.
+
+    An answer of SQS ends the wait for the queue, a commit the wait for the database, and a report
+    `Resumed` the wait for a certificate of SNS.
 
     Attributes:
         what: what it waits for.
         problem: the text of the error.
     """
 
-    what: Literal["database", "queue"]
+    what: Literal["database", "queue", "certificate"]
     problem: str
 
 
-Report = Polled | BatchDone | Swept | Acknowledged | Depth | Stalled
+class Resumed(msgspec.Struct, frozen=True):
+    """The worker reports that it no longer waits.
+
+    Attributes:
+        what: what it has waited for.
+    """
+
+    what: Literal["certificate"]
+
+
+Report = Polled | BatchDone | Swept | Acknowledged | Depth | Stalled | Resumed

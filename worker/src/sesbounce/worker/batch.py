@@ -18,7 +18,7 @@ from sesbounce.store.store import Store
 from sesbounce.telemetry.reports import BatchDone
 from sesbounce.worker.in_flight import InFlightMessage
 
-# A certificate that can't be fetched now must not bring a message to the DLQ within seconds.
+# A message whose certificate does not exist must not reach the DLQ within seconds.
 _CERTIFICATE_PAUSE_SECONDS = 60.0
 
 log = structlog.get_logger()
@@ -27,11 +27,12 @@ log = structlog.get_logger()
 class Outcome(msgspec.Struct):
     """Sorts a batch into messages to acknowledge and messages to return to the queue.
 
-    A message in neither list has outlived its visibility timeout: its next receiver handles it.
+    A message in no list has outlived its visibility timeout: its next receiver handles it.
 
     Attributes:
         handled: messages whose effect is committed, and which the worker can delete.
         returned: messages to return to the queue, each with the seconds until SQS delivers it.
+        unverified: messages whose certificate has to be fetched first, each with its URL.
         undecodable: how many of these were not understood, by the fingerprint of the failure.
         failed: how many of these were understood, and could not be verified or recorded.
         unknown: how many messages are of a type that this version does not know; it keeps them.
@@ -43,6 +44,7 @@ class Outcome(msgspec.Struct):
 
     handled: list[InFlightMessage] = msgspec.field(default_factory=list)
     returned: list[tuple[InFlightMessage, int]] = msgspec.field(default_factory=list)
+    unverified: list[tuple[InFlightMessage, str]] = msgspec.field(default_factory=list)
     undecodable: dict[str, int] = msgspec.field(default_factory=dict)
     failed: int = 0
     unknown: int = 0
@@ -98,32 +100,40 @@ class Handler:
         outcome = Outcome()
         understood = [u for message in batch if (u := self._understand(message, outcome))]
         self._record(understood, outcome)
-        oldest = min(message.received.sent_at for message in batch)
+        sent_at = [at for message in batch if (at := message.received.sent_at) is not None]
         done = BatchDone(
-            messages=len(batch),
+            messages=len(batch) - len(outcome.unverified),
             undecodable=outcome.undecodable,
             failed=outcome.failed,
             recorded=outcome.recorded,
             seconds=time.monotonic() - began,
             commit_seconds=outcome.commit_seconds,
             # The clocks of SQS and of this machine may differ.
-            oldest_seconds=max(0.0, (now - oldest).total_seconds()),
+            oldest_seconds=max((0.0, *((now - at).total_seconds() for at in sent_at))),
             unknown=outcome.unknown,
             unreadable=outcome.unreadable,
         )
         return outcome, done
 
     def _understand(self, message: InFlightMessage, outcome: Outcome) -> _Understood | None:
-        """Decode and verify a message; None where it has to be returned to the queue."""
+        """Decode and verify a message; None where it has to wait or to return to the queue."""
         received = message.received
         decoded: list[Decoded] = []
         errors: list[MessageError] = []
         try:
             for part in decode_all(received.body, received.sent_at):
+                if isinstance(part, MessageError):
+                    errors.append(part)
+                    continue
                 try:
-                    decoded.append(self._trusted(part))
+                    if url := self._trust.missing(part.sns):
+                        outcome.unverified.append((message, url))
+                        return None
+                    self._trust.check(part.sns)
                 except MessageError as error:
                     errors.append(error)
+                else:
+                    decoded.append(part)
         except CertificateError as error:
             outcome.failed += 1
             seconds = return_delay(received.times, _CERTIFICATE_PAUSE_SECONDS)
@@ -135,18 +145,6 @@ class Handler:
         for part in decoded:
             _report_oddities(part, received.id, outcome)
         return _Understood(message, decoded, whole=not errors) if decoded else None
-
-    def _trusted(self, part: Decoded | MessageError) -> Decoded:
-        """The part of a body, if it is understood and trusted.
-
-        Raises:
-            MessageError: it is not.
-            CertificateError: the certificate can't be fetched at the moment.
-        """
-        if isinstance(part, MessageError):
-            raise part
-        self._trust.check(part.sns)
-        return part
 
     def _return_undecodable(
         self, message: InFlightMessage, error: MessageError, outcome: Outcome

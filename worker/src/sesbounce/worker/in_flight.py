@@ -59,14 +59,13 @@ class InFlight:
         """Add messages for which room is reserved; others can receive them at `visible_at`."""
         messages = [InFlightMessage(one, visible_at) for one in received]
         with self._lock:
-            if not self._buffer:
-                self._first_at = time.monotonic()
-            was_short = len(self._buffer) < self._wanted
-            self._buffer.extend(messages)
             self._messages.update(messages)
-            # The writer waits for the first message, or for a full batch: it needs no other notice.
-            if was_short and len(self._buffer) >= self._wanted:
-                self._has_enough.notify()
+            self._append(messages)
+
+    def put_back(self, messages: Sequence[InFlightMessage]) -> None:
+        """Put messages that were taken, and are still in flight, back into the buffer."""
+        with self._lock:
+            self._append(messages)
 
     def take(self, most: int, wait: float, timeout: float) -> list[InFlightMessage]:
         """Take the next messages out of the buffer, the oldest first; they stay in flight.
@@ -114,6 +113,15 @@ class InFlight:
         """How many messages are in flight."""
         with self._lock:
             return len(self._messages)
+
+    def _append(self, messages: Sequence[InFlightMessage]) -> None:
+        if not self._buffer:
+            self._first_at = time.monotonic()
+        was_short = len(self._buffer) < self._wanted
+        self._buffer.extend(messages)
+        # The writer waits for the first message, or for a full batch: it needs no other notice.
+        if was_short and len(self._buffer) >= self._wanted:
+            self._has_enough.notify()
 
     def _make_room(self, count: int) -> None:
         self._free += count

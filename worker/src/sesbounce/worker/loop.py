@@ -4,6 +4,7 @@ Pollers add messages up to a bound, the main thread commits what has come, delet
 committed, and a heartbeat keeps the messages in flight invisible to others.
 """
 
+import math
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -14,23 +15,24 @@ import msgspec
 import structlog
 
 from sesbounce.aws.sns_trust import Trust
-from sesbounce.aws.sqs import MOST_AT_ONCE, MOST_IN_FLIGHT, Queue
+from sesbounce.aws.sqs import MOST_AT_ONCE, Queue
 from sesbounce.backoff import pause
-from sesbounce.errors import QueueError, StoreError
+from sesbounce.errors import StoreError
 from sesbounce.outbound.relay import Relay
 from sesbounce.store.result import Recorded
 from sesbounce.store.store import Store
 from sesbounce.telemetry.reports import Report, Stalled, Swept
 from sesbounce.worker.acknowledge import Acknowledger
 from sesbounce.worker.batch import Handler
+from sesbounce.worker.gauge import Gauge
 from sesbounce.worker.heartbeat import Heartbeat
 from sesbounce.worker.in_flight import InFlight, InFlightMessage
 from sesbounce.worker.poller import Poller
 from sesbounce.worker.threads import Threads
+from sesbounce.worker.unverified import Unverified
 
 _SWEEP_SECONDS = 60.0
 _SWEEP_RETRY_SECONDS = 5.0
-_DEPTH_SECONDS = 30.0
 _LONGEST_PAUSE_SECONDS = 30.0
 # How long the main thread waits for a message before it looks after the threads and the sweep.
 _TAKE_SECONDS = 0.5
@@ -38,6 +40,8 @@ _TAKE_SECONDS = 0.5
 _LAST_SECONDS = 3.0
 # A queue counts as empty after this many empty answers in a row.
 _EMPTY_POLLS = 2
+# The same, where SQS does not say how many messages are left.
+_EMPTY_POLLS_ALONE = 5
 
 log = structlog.get_logger()
 
@@ -121,6 +125,7 @@ class Worker:
         self._sweep_at = 0.0
         self._threads = Threads()
         self._pollers = Threads()
+        self._fetchers = Threads()
         self._in_flight = InFlight(loop_settings.room)
         self._poller = Poller(
             queue,
@@ -131,6 +136,13 @@ class Worker:
             patient=not loop_settings.until_empty,
         )
         self._acknowledger = Acknowledger(queue, self._in_flight, report)
+        self._gauge = Gauge(queue, report)
+        self._unverified = Unverified(
+            trust,
+            self._in_flight,
+            report,
+            patient=not loop_settings.until_empty,
+        )
         self._heartbeat = Heartbeat(
             queue, self._in_flight, report, loop_settings.visibility_seconds
         )
@@ -150,12 +162,14 @@ class Worker:
             QueueError: SQS rejects a call, and a retry would not help; or, with `until_empty`,
                 SQS can't be reached.
             StoreError: with `until_empty`, the database can't be used.
+            CertificateError: with `until_empty`, a certificate of SNS can't be fetched.
         """
         self._start()
         try:
             while not self._drained():
                 self._threads.check()
                 self._pollers.check()
+                self._fetchers.check()
                 self._sweep()
                 self._step()
         finally:
@@ -165,9 +179,10 @@ class Worker:
     def _start(self) -> None:
         self._threads.start("stopper", self._wait_for_stop)
         self._threads.start("heartbeat", self._heartbeat.run)
-        self._threads.start("gauge", self._report_depth)
+        self._threads.start("gauge", lambda: self._gauge.run(self._stopping))
         self._threads.start("relay", self._relay.run)
         self._acknowledger.start(self._threads, self._loop_settings.pollers)
+        self._unverified.start(self._fetchers)
         self._poller.start(self._pollers, self._loop_settings.pollers)
 
     def _step(self) -> None:
@@ -186,8 +201,12 @@ class Worker:
         outcome, done = self._handler.handle(batch)
         self._acknowledger.acknowledge(outcome.handled)
         self._acknowledger.return_to_queue(outcome.returned)
-        sorted_ = {id(m) for m in (*outcome.handled, *(m for m, _ in outcome.returned))}
+        waiting = {id(m) for m, _ in (*outcome.returned, *outcome.unverified)}
+        sorted_ = waiting.union(map(id, outcome.handled))
         self._in_flight.remove(message for message in batch if id(message) not in sorted_)
+        self._unverified.add(outcome.unverified)
+        if len(outcome.unverified) == len(batch):
+            return
         if outcome.error is None:
             self._report(done)
             log.info(
@@ -238,8 +257,11 @@ class Worker:
     def _is_empty(self) -> bool:
         # SQS delivers messages that are in flight or delayed later. Its counts are approximate:
         # polls have to find the queue empty as well.
-        found = self._poller.empty_in_a_row >= _EMPTY_POLLS and not len(self._in_flight)
-        return found and self._queue.depth().total == 0
+        polls = self._poller.empty_in_a_row
+        if polls < _EMPTY_POLLS or len(self._in_flight):
+            return False
+        depth = self._gauge.read()
+        return depth.at_least == 0 and (depth.known or polls >= _EMPTY_POLLS_ALONE)
 
     def _drained(self) -> bool:
         if not self._stopping.is_set():
@@ -256,7 +278,14 @@ class Worker:
         self._deadline = time.monotonic() + max(left - _LAST_SECONDS, 0)
         self._stopping.set()
         self._poller.stop()
-        log.info("stopping", in_flight=len(self._in_flight))
+        polls = self._poller.under_way
+        log.info(
+            "stopping",
+            in_flight=len(self._in_flight),
+            receives_under_way=len(polls),
+            up_to_seconds=math.ceil(max(polls, default=0.0)),
+            advice="a second signal ends the worker at once; nothing is lost",
+        )
         if not self._ended.wait(left):
             log.critical(
                 "worker not stopped in time", in_flight=len(self._in_flight), after_seconds=left
@@ -264,10 +293,14 @@ class Worker:
             self._overdue()
 
     def _end(self) -> None:
-        """Return the buffered messages, acknowledge the others, and let the threads end."""
+        """Return the messages that are not begun, acknowledge the others, and end the threads."""
         self.stop()
         self._stopping.wait()
-        rest = self._in_flight.take(self._loop_settings.room, 0, 0)
+        if len(self._in_flight):
+            # A receive that is under way would get them at once, and use up one more receive.
+            self._pollers.join(max(self._deadline - time.monotonic(), 0.0))
+        rest = self._unverified.stop()
+        rest += self._in_flight.take(self._loop_settings.room, 0, 0)
         self._acknowledger.return_to_queue([(message, 0) for message in rest])
         self._acknowledger.close()
         self._relay.stop()
@@ -275,23 +308,6 @@ class Worker:
         self._ended.set()
         if not self._threads.join(_LAST_SECONDS):
             log.warning("threads still running", in_flight=len(self._in_flight))
-
-    def _report_depth(self) -> None:
-        """Report the depth of the queue every half minute."""
-        while True:
-            try:
-                depth = self._queue.depth()
-                self._report(depth)
-                if depth.in_flight >= MOST_IN_FLIGHT:
-                    # A long poll then returns no message, and no error.
-                    log.warning(
-                        "too many messages in flight: SQS delivers no more",
-                        messages=depth.in_flight,
-                    )
-            except QueueError as error:
-                log.warning("queue depth unknown", problem=str(error))
-            if self._stopping.wait(_DEPTH_SECONDS):
-                return
 
 
 def _numbers(recorded: Recorded) -> dict[str, int]:

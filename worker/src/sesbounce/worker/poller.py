@@ -58,6 +58,7 @@ class Poller:
         self._stopping = False
         self._wanted = 1
         self._threads = 0
+        self._ends: dict[int, float] = {}
         self._changed = threading.Condition()
         self.empty_in_a_row = 0
 
@@ -68,10 +69,20 @@ class Poller:
             threads.start(f"poller-{number}", lambda n=number: self._run(n))  # type: ignore[misc]
 
     def stop(self) -> None:
-        """Begin no further poll. The polls under way still add their messages."""
+        """Begin no further poll. The polls under way still add their messages.
+
+        Their connections are not cut: SQS might already have sent a message, which would then stay
+        invisible until its visibility timeout, at the cost of one receive.
+        """
         with self._changed:
             self._stopping = True
             self._changed.notify_all()
+
+    @property
+    def under_way(self) -> list[float]:
+        """The polls that are under way: for each, the seconds until SQS has to answer it."""
+        now = time.monotonic()
+        return [max(end - now, 0.0) for end in list(self._ends.values())]
 
     def _run(self, number: int) -> None:
         failures = 0
@@ -81,7 +92,7 @@ class Poller:
             if self._stopping:
                 return
             try:
-                messages = self._queue.receive(self._wait_seconds, self._visibility_seconds)
+                messages = self._receive(number)
             except QueueError as error:
                 self._in_flight.release(MOST_AT_ONCE)
                 failures += 1
@@ -89,6 +100,13 @@ class Poller:
             else:
                 failures = 0
                 self._add(messages)
+
+    def _receive(self, number: int) -> list[Received]:
+        self._ends[number] = time.monotonic() + self._wait_seconds
+        try:
+            return self._queue.receive(self._wait_seconds, self._visibility_seconds)
+        finally:
+            del self._ends[number]
 
     def _add(self, messages: Sequence[Received]) -> None:
         visible_at = time.monotonic() + self._visibility_seconds

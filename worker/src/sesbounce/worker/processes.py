@@ -9,7 +9,9 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from typing import TYPE_CHECKING
 
@@ -72,7 +74,8 @@ class Processes:
         for number in range(self._count):
             ours, theirs = context.Pipe(duplex=False)
             child = context.Process(target=_child, args=(self._work, theirs), daemon=True)
-            child.start()
+            with _deaf_to_ctrl_c():
+                child.start()
             theirs.close()
             pipes[ours] = number
             self._children.append(child)
@@ -113,6 +116,20 @@ class Processes:
                     f"process {number} has ended with exit code {child.exitcode}; the others were "
                     "stopped. Its own messages are above."
                 )
+
+
+@contextmanager
+def _deaf_to_ctrl_c() -> Iterator[None]:
+    """Block SIGINT in this thread; a child that it starts inherits that, even while it imports.
+
+    The other threads of this process still hear the signal.
+    """
+    resource_tracker.ensure_running()  # it would unblock the signal when the first child starts it
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _child(work: Work, pipe: Connection) -> None:
