@@ -19,7 +19,7 @@ CONTEST_READY := $(CONTEST)/.ready
 LOCKS  := requirements-build.txt requirements-dev.txt worker/pyproject.toml
 
 .PHONY: help setup terraform demo demo-clean simulate deploy plan destroy outputs check-wiring \
-        image test test-unit test-local test-terraform bench bench-decode bench-store fuzz \
+        image test test-unit test-local test-terraform bench bench-ask bench-decode bench-store fuzz \
         lint format terraform-docs lock clean
 
 ##@ Set up
@@ -99,6 +99,9 @@ bench-decode: $(BENCH_READY) ## measures decoding beside pydantic, Powertools an
 
 bench-store: $(READY) ## measures recording by batch size, beside a bare insert
 	@$(BIN)/python -m tests.bench.bench_store $(ARGS)
+
+bench-ask: $(READY) ## measures the CPU time of commands that only ask, beside the imports that they need
+	@$(BIN)/python -m tests.bench.bench_ask $(ARGS)
 
 fuzz: $(BENCH_READY) ## fuzzes the decoder for a minute; ARGS="--seconds 600" for ten
 	@$(BIN)/python -m tests.fuzz.fuzz_decode $(ARGS)

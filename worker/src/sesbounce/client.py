@@ -12,7 +12,7 @@ from functools import lru_cache
 
 import sqlalchemy as sa
 
-from sesbounce.settings import load_settings
+from sesbounce.database_settings import load_database_settings
 from sesbounce.store.engine import open_database
 from sesbounce.store.lookup import Answer, Lookup
 
@@ -39,10 +39,10 @@ def may_mail(addresses: Iterable[str], database: str | sa.Engine | None = None) 
 def answers(addresses: Iterable[str], database: str | sa.Engine | None = None) -> dict[str, Answer]:
     """The same, with the reason, since when, until when, and the why in one sentence."""
     engine = database if isinstance(database, sa.Engine) else _engine(database)
-    return Lookup(engine, load_settings().hash_keys).may_mail(addresses, datetime.now(UTC))
+    return Lookup(engine, load_database_settings().hash_keys).may_mail(addresses, datetime.now(UTC))
 
 
 @lru_cache(maxsize=8)
 def _engine(url: str | None) -> sa.Engine:
     """One engine, and so one pool of connections, for each URL."""
-    return open_database(url or load_settings().database, read_only=True)
+    return open_database(url or load_database_settings().url, read_only=True)

@@ -6,7 +6,6 @@ from typing import BinaryIO, TextIO
 
 import click
 
-from sesbounce.cli.bulk import check_file
 from sesbounce.cli.common import MAY_NOT, as_json, asking, now, print_each, to_json
 from sesbounce.cli.group import exit_codes
 from sesbounce.feedback.reason import Reason
@@ -48,6 +47,8 @@ def check(
     no), reason and why.
     """
     if source is not None and address is None:
+        from sesbounce.cli.bulk import check_file  # noqa: PLC0415  what one address does not need
+
         check_file(source, output, as_json, column)
         return
     if address is None or source is not None:

@@ -16,11 +16,11 @@ import msgspec
 import sqlalchemy as sa
 
 from sesbounce.cli.common import now, reading, to_json
+from sesbounce.database_settings import load_database_settings
 from sesbounce.errors import ListError
 from sesbounce.feedback.address import parse
 from sesbounce.lists.tables import CsvReader, csv_reader
 from sesbounce.privacy.keyed_hash import HashKeys
-from sesbounce.settings import load_settings
 from sesbounce.store.listing import suppressed_among
 
 # The number of rows that are in memory at once. Their keys are looked up in their order: the more
@@ -97,7 +97,7 @@ def _check(
 ) -> tuple[int, int]:
     """Check all rows; returns how many there were, and how many may not be mailed."""
     at = now()
-    hash_keys = load_settings().hash_keys
+    hash_keys = load_database_settings().hash_keys
     write = _json_writer(output) if as_json else _csv_writer(output, table.header)
     checked = suppressed = 0
     with reading() as engine, _no_collection():
