@@ -22,10 +22,11 @@ from sesbounce.operations.rebuild import Rebuild
 from sesbounce.policy.verdict import Policy
 from sesbounce.privacy.keyed_hash import HashKeys
 from sesbounce.store.engine import open_database, write
+from sesbounce.store.forgotten import HASH_KEYS
 from sesbounce.store.lookup import Lookup
 from sesbounce.store.outbox import Outbox
 from sesbounce.store.result import Recorded
-from sesbounce.store.schema import HASH_KEYS, metadata
+from sesbounce.store.schema import metadata
 from sesbounce.store.store import Store
 from sesbounce.store.strike_off import StrikeOff
 from tests.support import AT, bounce, mail, said

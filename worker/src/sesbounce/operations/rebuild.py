@@ -27,9 +27,9 @@ from sesbounce.operations.reclassify import JUDGED, judged_again, taken_back
 from sesbounce.policy.state import State, learn, merge
 from sesbounce.policy.verdict import Verdict
 from sesbounce.store import schema
+from sesbounce.store.forgotten import HASH_KEYS
 from sesbounce.store.result import Recorded
 from sesbounce.store.rows import event_of
-from sesbounce.store.schema import HASH_KEYS
 from sesbounce.store.store import Judged, Store, retry_conflicts
 
 _LOT = 500

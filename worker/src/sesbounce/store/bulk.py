@@ -7,12 +7,12 @@ at a time, by the types of the columns, and the driver gets the rows as tuples.
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
+from importlib import import_module
 from operator import itemgetter
 from typing import Any, NamedTuple
 
 import msgspec
 import sqlalchemy as sa
-from sqlalchemy.dialects import mysql, postgresql, sqlite
 
 Row = Sequence[Any]
 # Keys in one query.
@@ -102,6 +102,8 @@ class Insert:
 
     def _unnested(self) -> sa.Select[Any]:
         """Rows, of a list for each column: to PostgreSQL, many rows are one of these."""
+        from sqlalchemy.dialects import postgresql  # noqa: PLC0415  slow, and for it alone
+
         lists = []
         for name in self.columns:
             kind = self._table.c[name].type
@@ -111,9 +113,9 @@ class Insert:
             lists.append(sa.bindparam(name, type_=postgresql.ARRAY(wide)))
         return sa.select(*map(sa.func.unnest, lists))
 
-    def _on_others(self, dialect: sa.Dialect) -> sa.Insert:
-        insert = sqlite.insert if dialect.name == "sqlite" else postgresql.insert
-        statement = insert(self._table)
+    def _on_others(self, dialect: sa.Dialect) -> Any:
+        # Only the dialect in use: to import all of them takes longer than many a command.
+        statement: Any = import_module(f"sqlalchemy.dialects.{dialect.name}").insert(self._table)
         if self._latest:
             column, later = self._table.c[self._latest], statement.excluded[self._latest]
             return statement.on_conflict_do_update(
@@ -127,6 +129,8 @@ class Insert:
         return statement.on_conflict_do_nothing(index_elements=[self._key])
 
     def _on_mysql(self) -> sa.Insert:
+        from sqlalchemy.dialects import mysql  # noqa: PLC0415  slow, and for it alone
+
         statement = mysql.insert(self._table)
         kept: dict[str, Any] = {name: statement.inserted[name] for name in self._replaced}
         if self._latest:
@@ -189,6 +193,8 @@ def _among(column: sa.Column[str], dialect: str) -> sa.ColumnElement[bool]:
         listed = sa.func.json_each(sa.bindparam("keys", type_=sa.String))
         return column.in_(sa.select(listed.table_valued("value").c.value))
     if dialect == "postgresql":
+        from sqlalchemy.dialects import postgresql  # noqa: PLC0415  slow, and for it alone
+
         # Not `= ANY`: where that has no index, or a plan that takes it for small, each row is
         # compared with each key.
         several = sa.func.unnest(sa.bindparam("keys", type_=postgresql.ARRAY(sa.String)))

@@ -24,7 +24,7 @@ class UtcDateTime(sa.TypeDecorator[datetime]):
         if dialect.name == "postgresql":
             return dialect.type_descriptor(sa.DateTime(timezone=True))
         if dialect.name == "mysql":
-            from sqlalchemy.dialects import mysql  # noqa: PLC0415  slow, and useless to the others
+            from sqlalchemy.dialects import mysql  # noqa: PLC0415  slow, and for it alone
 
             return dialect.type_descriptor(mysql.DATETIME(fsp=6))
         return dialect.type_descriptor(sa.DateTime())
@@ -52,7 +52,7 @@ class Words(sa.TypeDecorator[str]):
     def load_dialect_impl(self, dialect: sa.Dialect) -> Any:
         """What the database calls it: MySQL's `TEXT` ends at 64 KiB."""
         if dialect.name == "mysql":
-            from sqlalchemy.dialects import mysql  # noqa: PLC0415  slow, and useless to the others
+            from sqlalchemy.dialects import mysql  # noqa: PLC0415  slow, and for it alone
 
             return dialect.type_descriptor(mysql.MEDIUMTEXT(collation="utf8mb4_bin"))
         return dialect.type_descriptor(sa.Text())
@@ -71,7 +71,7 @@ class Key(Words):
     def load_dialect_impl(self, dialect: sa.Dialect) -> Any:
         """What the database calls it."""
         if dialect.name == "mysql":
-            from sqlalchemy.dialects import mysql  # noqa: PLC0415  slow, and useless to the others
+            from sqlalchemy.dialects import mysql  # noqa: PLC0415  slow, and for it alone
 
             return dialect.type_descriptor(mysql.VARCHAR(MAX_LENGTH, collation="utf8mb4_bin"))
         return dialect.type_descriptor(sa.String(MAX_LENGTH))

@@ -12,13 +12,13 @@ from collections.abc import Iterable, Mapping, Sequence
 import sqlalchemy as sa
 
 from sesbounce.feedback.recording import Recording
-from sesbounce.privacy.keyed_hash import Hash, HashKeys
+from sesbounce.privacy.keyed_hash import PREFIX, Hash, HashKeys
 from sesbounce.privacy.mentions import addresses_in
 from sesbounce.privacy.pseudonymise import pseudonymise_recording
 from sesbounce.store import schema
 from sesbounce.store.bulk import Insert
-from sesbounce.store.schema import HASH_KEYS
 
+HASH_KEYS = PREFIX
 _ROW = {
     "address": HASH_KEYS,
     "state": "{}",

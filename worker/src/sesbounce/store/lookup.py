@@ -13,6 +13,7 @@ from sesbounce.policy.verdict import Verdict
 from sesbounce.privacy.keyed_hash import NO_KEYS, HashKeys
 from sesbounce.store import schema
 from sesbounce.store.engine import answering
+from sesbounce.store.forgotten import HASH_KEYS
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -148,11 +149,9 @@ class Lookup:
         table = schema.address
         for chunk in (keys[i : i + _CHUNK] for i in range(0, len(keys), _CHUNK)):
             names = self._names(chunk)
-            rows = self._all(
-                sa.select(table).where(table.c.address.in_([*names, schema.HASH_KEYS]))
-            )
+            rows = self._all(sa.select(table).where(table.c.address.in_([*names, HASH_KEYS])))
             for row in rows:
-                if row.address == schema.HASH_KEYS:
+                if row.address == HASH_KEYS:
                     self._hash_keys.require(row.original)
                     continue
                 key = names[row.address]

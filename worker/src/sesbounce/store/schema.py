@@ -7,7 +7,6 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from sesbounce.privacy.keyed_hash import PREFIX
 from sesbounce.store.columns import AutoId, Digest, Key, UtcDateTime, Word, Words
 
 metadata = sa.MetaData(
@@ -96,9 +95,6 @@ outbox = sa.Table(
     sa.Index(None, "due_at"),
     comment="What targets outside of the transaction are still to be told.",
 )
-
-# The key of the row that stands for the hash keys: see `forgotten`.
-HASH_KEYS = PREFIX
 
 
 def suppressed_at(now: datetime) -> sa.ColumnElement[bool]:
