@@ -25,8 +25,21 @@ _HEAD = """\
 <!-- `python -m scripts.docs` writes this page from the commands' own help. -->
 
 `make setup` installs the command as `.venv/bin/sesbounce`; the container image runs it as its \
-entry point. Commands print results on standard output, and errors on standard error. Ctrl-C ends \
-every command but `run` with exit code 1.
+entry point. Commands print results on standard output, and errors on standard error.
+
+Every command has the same exit codes; its own help says what 1 and 3 mean there:
+
+| code | meaning |
+| --- | --- |
+| 0 | The command succeeded; `check`: the address may be mailed. |
+| 1 | The answer is no: the address may not be mailed, the worker is not healthy, the schema differs. |
+| 2 | The command failed, or its output could not be written; standard error says why. |
+| 3 | The command did only a part; standard error says what is missing. |
+| 4 | A person did not confirm; nothing was changed. |
+| 70 | sesbounce has a fault; standard error holds the traceback. |
+| 130 | Ctrl-C ended the command; an import or a rebuild says how far it got, and goes on when you \
+run it again. `run` stops in order instead. |
+| 141 | Nobody reads the output any more, as in `sesbounce list \\| head -1`. |
 """
 
 

@@ -1,5 +1,6 @@
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -57,3 +58,31 @@ def test_the_database_is_the_worker_s_unless_told_otherwise(
     assert client.may_mail(["jane@example.com"]) == {"jane@example.com": False}
     with pytest.raises(StoreError, match="there is no database"):
         client.may_mail(["jane@example.com"], "sqlite:////nowhere/x.sqlite3")
+
+
+@pytest.mark.parametrize(
+    ("passed", "problem"),
+    [
+        ("jane@example.com", "may_mail\\(\\[address\\]\\); this is one str"),
+        (b"jane@example.com", "this is one bytes"),
+        ({"email": "jane@example.com"}, "this is one dict"),
+        (None, "this is one NoneType"),
+        (1, "this is one int"),
+        (["mary@example.com", b"jane@example.com"], "number 2 is a bytes"),
+        ([None], "number 1 is a NoneType"),
+        ([("jane@example.com",)], "number 1 is a tuple"),
+    ],
+)
+def test_what_is_no_list_of_texts_is_a_type_error(
+    engine: sa.Engine, passed: Any, problem: str
+) -> None:
+    for ask in (client.may_mail, client.answers):
+        with pytest.raises(TypeError, match=problem):
+            ask(passed, engine)
+
+
+@pytest.mark.usefixtures("jane_has_bounced")
+@pytest.mark.parametrize("kind", [list, tuple, set, iter, lambda them: (one for one in them)])
+def test_addresses_come_in_any_iterable(engine: sa.Engine, kind: Callable[..., Any]) -> None:
+    expected = {"jane@example.com": False, "mary@example.com": True}
+    assert client.may_mail(kind(["jane@example.com", "mary@example.com"]), engine) == expected

@@ -6,7 +6,7 @@ allowed = may_mail(["jane@example.com", "Mary <mary@example.com>"])
 # {"jane@example.com": False, "Mary <mary@example.com>": True}
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 
@@ -30,6 +30,7 @@ def may_mail(addresses: Iterable[str], database: str | sa.Engine | None = None) 
         True or False by address, as it was written. What is no address may not be mailed.
 
     Raises:
+        TypeError: `addresses` is one address, a dict, or holds what is no text.
         StoreError: the database can't answer.
         ConfigurationError: the URL is none, or a setting is wrong or missing.
     """
@@ -39,7 +40,27 @@ def may_mail(addresses: Iterable[str], database: str | sa.Engine | None = None) 
 def answers(addresses: Iterable[str], database: str | sa.Engine | None = None) -> dict[str, Answer]:
     """The same, with the reason, since when, until when, and the why in one sentence."""
     engine = database if isinstance(database, sa.Engine) else _engine(database)
-    return Lookup(engine, load_database_settings().hash_keys).may_mail(addresses, datetime.now(UTC))
+    return Lookup(engine, load_database_settings().hash_keys).may_mail(
+        _addresses(addresses), datetime.now(UTC)
+    )
+
+
+def _addresses(given: Iterable[str]) -> list[str]:
+    """The addresses, of which a caller without type checks may have passed something else.
+
+    One text would be taken for a list of letters, each of which is no address.
+    """
+    kind = type(given).__name__
+    if isinstance(given, str | bytes | bytearray | Mapping) or not isinstance(given, Iterable):
+        raise TypeError(f"pass a list of addresses, may_mail([address]); this is one {kind}")
+    addresses = list(given)
+    for number, address in enumerate(addresses, 1):
+        if not isinstance(address, str):
+            raise TypeError(
+                f"pass a list of addresses, each a str; number {number} is a "
+                f"{type(address).__name__}"
+            )
+    return addresses
 
 
 @lru_cache(maxsize=8)

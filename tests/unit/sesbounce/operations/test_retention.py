@@ -123,7 +123,7 @@ class TestCommand:
         before = rows(engine, "feedback_event")
         for answer in ("n\n", ""):
             result = sesbounce("prune", "--older-than", "90d", stdin=answer)
-            assert result.exit_code == 1
+            assert result.exit_code == 4
             assert "Delete 8 messages and 9 events" in result.stderr
         assert rows(engine, "feedback_event") == before
 

@@ -17,6 +17,7 @@ from sesbounce.feedback.address import parse, without_display_name
 from sesbounce.feedback.extract import Event
 from sesbounce.feedback.notification import Kind
 from sesbounce.feedback.reason import Effect
+from sesbounce.lists.decoding import NAME_IT, undecodable
 from sesbounce.lists.formats import FORMATS, Entry, Listing
 from sesbounce.lists.tables import Found, named, read_table
 from sesbounce.policy.suppressed import Suppressed
@@ -50,7 +51,6 @@ class ReadList(NamedTuple):
     rows: Iterator[ListRow]
 
 
-_LOST = "\N{REPLACEMENT CHARACTER}"
 _SES_REASONS = {Effect.HARD: "BOUNCE", Effect.COMPLAINT: "COMPLAINT"}
 _CLOCKS_DIFFER_BY = timedelta(days=1)
 
@@ -119,8 +119,8 @@ def _told(found: Found, name: str, listing: Listing | None) -> ListRow:
     written = found.row.get(FORMATS[name].address, "")
     if found.problem or not written:
         return ListRow(found.place, [], found.problem or "it has no address")
-    if _LOST in written:
-        return ListRow(found.place, [], "its address is not UTF-8")
+    if undecodable(written):
+        return ListRow(found.place, [], f"its address is no text in UTF-8: {NAME_IT}")
     try:
         entries = FORMATS[name].entries_of(found.row, listing or Listing.BOUNCES)
     except EntryError as problem:

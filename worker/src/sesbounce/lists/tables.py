@@ -2,12 +2,13 @@
 
 import csv
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import chain
+from itertools import chain, islice
 from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
 from sesbounce.errors import ListError
+from sesbounce.lists.decoding import delimiter_of
 from sesbounce.lists.formats import Row
 
 
@@ -28,6 +29,7 @@ class Found(NamedTuple):
 # What SES and Mailgun call the rows in a JSON document.
 _IN_DOCUMENTS = ("SuppressedDestinationSummaries", "items")
 _SES_WORDS = ("BOUNCE", "COMPLAINT")
+_SAMPLE_LINES = 100
 
 
 def read_table(lines: Iterable[str]) -> tuple[tuple[str, ...], Iterator[Found]]:
@@ -67,13 +69,19 @@ class CsvReader(Protocol):
 def csv_reader(lines: Iterable[str]) -> CsvReader:
     """Read CSV. A row that is none raises `csv.Error`, and the next one can still be read.
 
-    Values are separated by commas or, where the first line has none, by semicolons or tabs. A
-    quote that is not closed would take the rest of the file for one value: it is an error.
+    Commas, semicolons or tabs separate the values: see `delimiter_of`. A quote that is not closed
+    would take the rest of the file for one value: it is an error.
+
+    Raises:
+        ListError: the separator can't be told.
     """
     lines = iter(lines)
-    first = next(lines, "")
-    delimiter = next((one for one in ",;\t" if one in first), ",")
-    return csv.reader(chain([first], lines), delimiter=delimiter, strict=True)
+    sample = list(islice(lines, _SAMPLE_LINES))
+    delimiter, skipped = delimiter_of(sample)
+    reader = csv.reader(chain(sample, lines), delimiter=delimiter, strict=True)
+    for _ in range(skipped):
+        next(reader)
+    return reader
 
 
 def _csv_rows(lines: Iterable[str], skipped: int) -> Iterator[tuple[int, list[str] | csv.Error]]:
