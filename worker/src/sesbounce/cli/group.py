@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import partial
 from importlib import import_module
+from io import TextIOWrapper
 from typing import IO, Any, NoReturn
 
 import click
@@ -98,6 +99,9 @@ class Commands(click.Group):
 
     def make_context(self, *arguments: Any, **more: Any) -> click.Context:
         """Read the command line, and print the help that it may ask for."""
+        if isinstance(sys.stdout, TextIOWrapper):
+            # A terminal may lack a character that an address has.
+            sys.stdout.reconfigure(errors="backslashreplace")
         with _errors_as_exit_codes():
             return super().make_context(*arguments, **more)
 
