@@ -10,6 +10,7 @@ import click
 
 from scripts import ScriptError
 from sesbounce.cli import main as command
+from sesbounce.cli.output import written
 from sesbounce.settings import PREFIX, Settings
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -90,8 +91,12 @@ def readme_page(text: str) -> str:
 
 def main() -> None:
     """Write the documents."""
-    COMMANDS.write_text(commands_page(), "utf-8")
-    README.write_text(readme_page(README.read_text("utf-8")), "utf-8")
+    for page, text in (
+        (COMMANDS, commands_page()),
+        (README, readme_page(README.read_text("utf-8"))),
+    ):
+        with written(page) as output:
+            output.write(text)
 
 
 if __name__ == "__main__":

@@ -77,7 +77,7 @@ class TestEncoding:
 
     def test_an_address_in_another_encoding_has_no_answer(self, tmp_path: Path) -> None:
         file = tmp_path / "answers.csv"
-        arguments = ["check", "--file", "-", "--output", file]
+        arguments = ["check", "--file", "-", "--output", str(file)]
         result = sesbounce(*arguments, stdin=TEXT.encode("latin-1"))
         assert result.exit_code == 3
         assert "1 of them can't be read and have no answer" in result.stderr
