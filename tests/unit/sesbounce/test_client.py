@@ -86,3 +86,9 @@ def test_what_is_no_list_of_texts_is_a_type_error(
 def test_addresses_come_in_any_iterable(engine: sa.Engine, kind: Callable[..., Any]) -> None:
     expected = {"jane@example.com": False, "mary@example.com": True}
     assert client.may_mail(kind(["jane@example.com", "mary@example.com"]), engine) == expected
+
+
+@pytest.mark.usefixtures("jane_has_bounced")
+def test_what_is_no_text_may_not_be_mailed(engine: sa.Engine) -> None:
+    broken = b"m\xfcller@example.com".decode(errors="surrogateescape")
+    assert client.may_mail([broken], engine) == {broken: False}
