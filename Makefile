@@ -23,7 +23,7 @@ TEST_PROCESSES ?= 6
 PYTHONS := 3.11 3.12 3.13
 
 .PHONY: help setup terraform environments demo demo-clean simulate deploy plan destroy outputs check-wiring \
-        image test test-all test-unit test-versions test-local test-terraform bench bench-decode bench-store fuzz \
+        image test test-all test-unit test-versions test-local test-terraform bench bench-ask bench-decode bench-store fuzz \
         lint lint-ruff lint-mypy lint-imports lint-checkov lint-rest format docs terraform-docs lock clean
 
 ##@ Set up
@@ -122,6 +122,9 @@ bench-decode: $(BENCH_READY) ## measures decoding beside pydantic, Powertools an
 
 bench-store: $(READY) ## measures recording by batch size, beside a bare insert
 	@$(BIN)/python -m tests.bench.bench_store $(ARGS)
+
+bench-ask: $(READY) ## measures the CPU time of commands that only ask, beside the imports that they need
+	@$(BIN)/python -m tests.bench.bench_ask $(ARGS)
 
 fuzz: $(BENCH_READY) ## fuzzes the decoder for a minute; ARGS="--seconds 600" for ten
 	@$(BIN)/python -m tests.fuzz.fuzz_decode $(ARGS)

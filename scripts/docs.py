@@ -10,6 +10,7 @@ import click
 
 from scripts import ScriptError
 from sesbounce.cli import main as command
+from sesbounce.cli.output import written
 from sesbounce.settings import PREFIX, Settings
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -25,8 +26,21 @@ _HEAD = """\
 <!-- `python -m scripts.docs` writes this page from the commands' own help. -->
 
 `make setup` installs the command as `.venv/bin/sesbounce`; the container image runs it as its \
-entry point. Commands print results on standard output, and errors on standard error. Ctrl-C ends \
-every command but `run` with exit code 1.
+entry point. Commands print results on standard output, and errors on standard error.
+
+Every command has the same exit codes; its own help says what 1 and 3 mean there:
+
+| code | meaning |
+| --- | --- |
+| 0 | The command succeeded; `check`: the address may be mailed. |
+| 1 | The answer is no: do not mail the address; the worker is not healthy; the schema differs. |
+| 2 | The command failed, or its output could not be written; standard error says why. |
+| 3 | The command did only a part; standard error says what is missing. |
+| 4 | A person did not confirm; nothing was changed. |
+| 70 | sesbounce has a fault; standard error holds the traceback. |
+| 130 | Ctrl-C ended the command; an import or a rebuild says how far it got, and goes on when you \
+run it again. `run` stops in order instead. |
+| 141 | Nobody reads the output any more, as in `sesbounce list \\| head -1`. |
 """
 
 
@@ -77,8 +91,12 @@ def readme_page(text: str) -> str:
 
 def main() -> None:
     """Write the documents."""
-    COMMANDS.write_text(commands_page(), "utf-8")
-    README.write_text(readme_page(README.read_text("utf-8")), "utf-8")
+    for page, text in (
+        (COMMANDS, commands_page()),
+        (README, readme_page(README.read_text("utf-8"))),
+    ):
+        with written(page) as output:
+            output.write(text)
 
 
 if __name__ == "__main__":

@@ -36,6 +36,10 @@ TERRAFORM = Path(__file__).resolve().parents[2] / "terraform"
 Ask = Callable[[str], str]
 
 
+# As `sesbounce` exits where a person does not confirm.
+DECLINED = 4
+
+
 class PlaceError(ScriptError):
     """The stack is in another account or region."""
 
@@ -66,12 +70,16 @@ def main(
     options = _parser().parse_args(arguments)
     try:
         return _COMMANDS[options.command](_begin(options, directory, ask))
+    except DeclinedError as error:
+        print(f"deploy: {error}", file=sys.stderr)
+        return DECLINED
     except (ScriptError, SesBounceError) as error:
         print(f"deploy: {error}", file=sys.stderr)
     except BotoCoreError as error:
         print(f"deploy: AWS can't be reached: {error}", file=sys.stderr)
     except EOFError:
         print("deploy: no answer on standard input; --yes answers every question", file=sys.stderr)
+        return DECLINED
     except KeyboardInterrupt:
         print("deploy: interrupted; run the same command to continue", file=sys.stderr)
         return 130

@@ -17,6 +17,8 @@ from typing import Any
 import hcl2
 
 from scripts import ScriptError
+from sesbounce.cli.output import written
+from sesbounce.errors import SesBounceError
 
 _TERRAFORM = Path(__file__).resolve().parents[2] / "terraform"
 DOCUMENTED = (_TERRAFORM / "modules", _TERRAFORM / "examples")
@@ -140,8 +142,9 @@ def main(arguments: Sequence[str] | None = None, documented: Sequence[Path] = DO
                 continue
             stale.append(readme.parent.name)
             if not check:
-                readme.write_text(new, encoding="utf-8")
-    except DocsError as error:
+                with written(readme) as output:
+                    output.write(new)
+    except (DocsError, SesBounceError) as error:
         print(f"terraform_docs: {error}", file=sys.stderr)
         return 2
     for name in stale:

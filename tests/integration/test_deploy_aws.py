@@ -204,7 +204,7 @@ def test_from_nothing_to_a_service(
 
     # Without consent nothing is built, and nothing is created.
     code, out, err = run("apply", answers="n")
-    assert (code, err) == (1, "deploy: You declined: this plan is not applied.\n")
+    assert (code, err) == (4, "deploy: You declined: this plan is not applied.\n")
     assert "+ create  module.worker_service[0].aws_ecr_repository.this[0]" in changes(out)
     assert f"+ create  {SERVICE}" not in changes(out)
     assert engine.did() == []

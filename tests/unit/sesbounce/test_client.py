@@ -1,5 +1,6 @@
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -90,3 +91,37 @@ def test_closed_connections_are_opened_by_the_next_call(url: str) -> None:
 
 def test_parse_brings_any_spelling_to_the_key_of_the_tables() -> None:
     assert client.parse("Jane <JANE@bücher.example>").key == "jane@xn--bcher-kva.example"
+
+
+@pytest.mark.parametrize(
+    ("passed", "problem"),
+    [
+        ("jane@example.com", "may_mail\\(\\[address\\]\\); this is one str"),
+        (b"jane@example.com", "this is one bytes"),
+        ({"email": "jane@example.com"}, "this is one dict"),
+        (None, "this is one NoneType"),
+        (1, "this is one int"),
+        (["mary@example.com", b"jane@example.com"], "number 2 is a bytes"),
+        ([None], "number 1 is a NoneType"),
+        ([("jane@example.com",)], "number 1 is a tuple"),
+    ],
+)
+def test_what_is_no_list_of_texts_is_a_type_error(
+    engine: sa.Engine, passed: Any, problem: str
+) -> None:
+    for ask in (client.may_mail, client.answers):
+        with pytest.raises(TypeError, match=problem):
+            ask(passed, engine)
+
+
+@pytest.mark.usefixtures("jane_has_bounced")
+@pytest.mark.parametrize("kind", [list, tuple, set, iter, lambda them: (one for one in them)])
+def test_addresses_come_in_any_iterable(engine: sa.Engine, kind: Callable[..., Any]) -> None:
+    expected = {"jane@example.com": False, "mary@example.com": True}
+    assert client.may_mail(kind(["jane@example.com", "mary@example.com"]), engine) == expected
+
+
+@pytest.mark.usefixtures("jane_has_bounced")
+def test_what_is_no_text_may_not_be_mailed(engine: sa.Engine) -> None:
+    broken = b"m\xfcller@example.com".decode(errors="surrogateescape")
+    assert client.may_mail([broken], engine) == {broken: False}

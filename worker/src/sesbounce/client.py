@@ -7,13 +7,13 @@ allowed = may_mail(["jane@example.com", "Mary <mary@example.com>"])
 """
 
 import atexit
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
 import sqlalchemy as sa
 
+from sesbounce.database_settings import load_database_settings
 from sesbounce.feedback.address import Address, parse
-from sesbounce.settings import load_settings
 from sesbounce.store.engine import open_database
 from sesbounce.store.lookup import Answer, Lookup
 
@@ -36,6 +36,7 @@ def may_mail(addresses: Iterable[str], database: str | sa.Engine | None = None) 
         may not be mailed.
 
     Raises:
+        TypeError: `addresses` is one address, a dict, or holds what is no text.
         StoreError: the database can't answer.
         ConfigurationError: the text is not a database URL, or a setting is wrong or missing.
     """
@@ -44,9 +45,9 @@ def may_mail(addresses: Iterable[str], database: str | sa.Engine | None = None) 
 
 def answers(addresses: Iterable[str], database: str | sa.Engine | None = None) -> dict[str, Answer]:
     """Answer as `may_mail` does, with the reason, the times and the verdict in one sentence."""
-    settings = load_settings()
-    engine = database if isinstance(database, sa.Engine) else _open(database or settings.database)
-    return Lookup(engine, settings.hash_keys).may_mail(addresses, datetime.now(UTC))
+    settings = load_database_settings()
+    engine = database if isinstance(database, sa.Engine) else _open(database or settings.url)
+    return Lookup(engine, settings.hash_keys).may_mail(_addresses(addresses), datetime.now(UTC))
 
 
 def close() -> None:
@@ -65,3 +66,21 @@ def _open(url: str) -> sa.Engine:
         # Of two threads that come here at once, the second one uses the engine of the first.
         engine = _engines.setdefault(url, open_database(url, read_only=True))
     return engine
+
+
+def _addresses(given: Iterable[str]) -> list[str]:
+    """The addresses, of which a caller without type checks may have passed something else.
+
+    One text would be taken for a list of letters, each of which is no address.
+    """
+    kind = type(given).__name__
+    if isinstance(given, str | bytes | bytearray | Mapping) or not isinstance(given, Iterable):
+        raise TypeError(f"pass a list of addresses, may_mail([address]); this is one {kind}")
+    addresses = list(given)
+    for number, address in enumerate(addresses, 1):
+        if not isinstance(address, str):
+            raise TypeError(
+                f"pass a list of addresses, each a str; number {number} is a "
+                f"{type(address).__name__}"
+            )
+    return addresses

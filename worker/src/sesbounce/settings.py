@@ -6,14 +6,13 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from sesbounce.database_settings import DEFAULT_URL, long_enough, split, with_password
 from sesbounce.errors import ConfigurationError
 from sesbounce.policy.verdict import Policy
 from sesbounce.privacy.keyed_hash import HashKeys
 
 PREFIX = "SESBOUNCE_"
 _DEFAULT = Policy()
-# Somebody might guess a shorter key, and with it the addresses.
-_HASH_KEY_LENGTH = 32
 
 
 class Settings(BaseSettings):
@@ -27,7 +26,7 @@ class Settings(BaseSettings):
         description="URL of the SQS queue that the worker drains (`terraform output queue_url`)",
     )
     database_url: str = Field(
-        default="sqlite:///sesbounce.sqlite3",
+        default=DEFAULT_URL,
         description="SQLAlchemy URL of the database: SQLite, PostgreSQL 15+ (`postgresql://…`), "
         "MySQL 8 or MariaDB 10.11+ (`mysql://…`)",
     )
@@ -184,8 +183,7 @@ class Settings(BaseSettings):
     @field_validator("topic_arns", "hash_key", mode="before")
     @classmethod
     def _split(cls, value: str | list[str]) -> list[str]:
-        entries = value.split(",") if isinstance(value, str) else value
-        return [entry.strip() for entry in entries if entry.strip()]
+        return split(value) if isinstance(value, str) else value
 
     @field_validator("topic_arns")
     @classmethod
@@ -197,8 +195,7 @@ class Settings(BaseSettings):
     @field_validator("hash_key")
     @classmethod
     def _are_long(cls, value: list[SecretStr]) -> list[SecretStr]:
-        if any(len(key) < _HASH_KEY_LENGTH for key in value):
-            raise ValueError("a key is too short; make one with `openssl rand -hex 32`")
+        long_enough([key.get_secret_value() for key in value])
         return value
 
     @model_validator(mode="after")
@@ -215,18 +212,8 @@ class Settings(BaseSettings):
     @property
     def database(self) -> str:
         """The database's URL, with the password in it."""
-        if self.database_password is None:
-            return self.database_url
-        # Not above: `sesbounce health` runs every few seconds and needs no database.
-        from sqlalchemy import make_url  # noqa: PLC0415
-        from sqlalchemy.exc import ArgumentError  # noqa: PLC0415
-
-        try:
-            url = make_url(self.database_url)
-        except ArgumentError:
-            return self.database_url  # `open_database` explains what is wrong
-        url = url.set(password=self.database_password.get_secret_value())
-        return url.render_as_string(hide_password=False)
+        secret = self.database_password
+        return with_password(self.database_url, secret.get_secret_value() if secret else None)
 
     @property
     def hash_keys(self) -> HashKeys:

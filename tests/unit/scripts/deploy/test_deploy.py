@@ -198,14 +198,14 @@ def test_the_first_time_the_repository_comes_before_the_image(world: World, run:
 def test_a_no_at_first_builds_nothing(
     world: World, run: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run("apply", answers="n") == 1
+    assert run("apply", answers="n") == 4
     assert world.did == ["engine"]
     assert "You declined: this plan is not applied." in capsys.readouterr().err
 
 
 def test_a_later_no_leaves_the_service_as_it_is(world: World, run: Run) -> None:
     world.deploy(OLD)
-    assert run("apply", answers="n") == 1
+    assert run("apply", answers="n") == 4
     assert world.did == ["build", "push"]
     assert world.state["worker_image"] == OLD
 
@@ -308,7 +308,7 @@ def test_nobody_to_answer(world: World, tmp_path: Path, capsys: pytest.CaptureFi
     def nobody(_: str) -> str:
         raise EOFError
 
-    assert deploy.main(["apply"], tmp_path, nobody) == 1
+    assert deploy.main(["apply"], tmp_path, nobody) == 4
     assert "--yes answers every question" in capsys.readouterr().err
 
 
@@ -427,7 +427,7 @@ def test_nothing_to_check(world: World, run: Run, capsys: pytest.CaptureFixture[
 
 def test_destroy_asks(world: World, run: Run) -> None:
     world.deploy(OLD)
-    assert run("destroy", answers="n") == 1
+    assert run("destroy", answers="n") == 4
     assert world.did == []
     assert run("destroy", answers="y") == 0
     assert world.did == ["destroy"]

@@ -46,7 +46,7 @@ class TestQuestions:
         assert result.exit_code == 0
         assert result.stdout.startswith(f"{address}: yes (nothing ")
 
-    @pytest.mark.parametrize("text", ["", "no address"])
+    @pytest.mark.parametrize("text", ["", "no address", "m\udcfcller@example.com"])
     def test_check_of_what_is_no_address_is_an_error(self, text: str) -> None:
         result = sesbounce("check", text)
         assert result.exit_code == 2

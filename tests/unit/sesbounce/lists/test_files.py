@@ -4,7 +4,7 @@ import json
 import os
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, BinaryIO, TextIO
+from typing import Any, BinaryIO
 
 import click
 import pytest
@@ -67,9 +67,9 @@ def cli() -> None: ...
 @cli.command()
 @click.argument("source", type=click.File("rb"))
 @click.option("--column")
-@click.option("--output", type=click.File("w"), default="-")
+@click.option("--output", type=click.Path(path_type=Path), default="-")
 @click.option("--json", "as_json", is_flag=True)
-def check(source: BinaryIO, output: TextIO, column: str | None, as_json: bool) -> None:
+def check(source: BinaryIO, output: Path, column: str | None, as_json: bool) -> None:
     check_file(source, output, as_json, column)
 
 
@@ -279,7 +279,7 @@ def test_bad_rows_are_named_and_cost_only_themselves(engine: sa.Engine, tmp_path
     file = tmp_path / "list.csv"
     file.write_bytes(BAD_ROWS.encode("latin-1"))
     result = sesbounce("import", file)
-    assert result.exit_code == 1
+    assert result.exit_code == 3
     assert [line.partition(":")[0] for line in result.stderr.splitlines()] == [
         f"line {number}" for number in range(3, 12)
     ]
@@ -292,7 +292,7 @@ def test_bad_rows_are_named_and_cost_only_themselves(engine: sa.Engine, tmp_path
 def test_a_quote_that_is_not_closed_hides_no_row_in_silence(tmp_path: Path) -> None:
     text = 'address,reason\na@example.com,unsubscribed\nb@example.com,"unsub\nc@example.com,x\n'
     result = sesbounce("import", "-", stdin=text)
-    assert result.exit_code == 1
+    assert result.exit_code == 3
     assert "it is not valid CSV" in result.stderr
     assert "1 recorded" in result.stdout
 
@@ -442,7 +442,7 @@ class TestImport:
             )
         text = "address,reason\n" + "".join(f"{x}@example.com,unsubscribed\n" for x in "abcdefg")
         result = sesbounce("import", "-", stdin=text)
-        assert result.exit_code == 1
+        assert result.exit_code == 3
         assert result.stderr == "line 5: the batch was not recorded: not d\n"
         assert [str(row[0])[0] for row in verdicts(engine)] == list("abcefg")
 
@@ -459,7 +459,9 @@ class TestImport:
             return record(*arguments)  # type: ignore[arg-type]
 
         monkeypatch.setattr(Store, "record", fail)
-        assert sesbounce("import", "-", "--at", "2026-01-01", stdin=text).exit_code == 1
+        result = sesbounce("import", "-", "--at", "2026-01-01", stdin=text)
+        assert result.exit_code == 130
+        assert "interrupted after 500 rows, which are recorded. Run the same" in result.stderr
         assert len(verdicts(engine)) == 500
         result = sesbounce("import", "-", "--at", "2026-01-01", stdin=text)
         assert "700 recorded, 500 known already" in result.stdout

@@ -310,7 +310,7 @@ class TestCommand:
     def test_it_asks_and_does_not_print_the_address(self, engine: sa.Engine) -> None:
         before = everything(engine)
         refused = self.sesbounce("forget", JANE, stdin="n\n")
-        assert (refused.exit_code, everything(engine)) == (1, before)
+        assert (refused.exit_code, everything(engine)) == (4, before)
         result = self.sesbounce(
             "forget", "Jane <JANE@Example.com>", "no@where.example", stdin="y\n"
         )

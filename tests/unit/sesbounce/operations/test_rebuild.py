@@ -357,7 +357,7 @@ class TestCommand:
     ) -> None:
         monkeypatch.setenv("SESBOUNCE_RESTORE_SQL", RESTORE.replace("= 1", "= 2"))
         result = self.sesbounce("--strikes", "4")
-        assert result.exit_code == 1
+        assert result.exit_code == 3
         assert (
             "Your database rejected a statement for 1 addresses: CHECK constraint" in result.stdout
         )

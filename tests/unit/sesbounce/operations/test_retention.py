@@ -106,7 +106,7 @@ class TestCommand:
         before = table(engine, "feedback_event")
         for answer in ("n\n", ""):
             result = sesbounce("prune", "--older-than", "90d", stdin=answer)
-            assert result.exit_code == 1
+            assert result.exit_code == 4
             assert "Delete 8 messages and 9 events" in result.stderr
         assert table(engine, "feedback_event") == before
 

@@ -1,7 +1,8 @@
 """The command `sesbounce`.
 
 Exit codes: 0 the command succeeded (`check`: the address may be mailed), 1 the answer is no, 2 the
-command failed, and standard error says why, 70 sesbounce has a fault.
+command failed, and standard error says why, 3 it did only a part, 4 a person did not confirm, 70
+sesbounce has a fault, 130 Ctrl-C ended it, 141 nobody reads its output any more.
 """
 
 import click
@@ -34,7 +35,14 @@ PLACES = {
     cls=LazyCommands,
     places=PLACES,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog=exit_codes({"1": "The answer is no; the command's own help says more."}),
+    epilog=exit_codes(
+        {
+            "1": "The answer is no; the command's own help says more.",
+            "3": "The command did only a part; standard error says what is missing.",
+            "4": "A person did not confirm; nothing was changed.",
+            "141": "Nobody reads the output any more, as in `sesbounce list | head`.",
+        }
+    ),
 )
 @click.version_option(package_name="sesbounce", help="Print the version and exit.")
 def main() -> None:

@@ -2,13 +2,14 @@
 
 import sys
 from datetime import UTC, datetime
-from typing import BinaryIO, TextIO
+from pathlib import Path
+from typing import BinaryIO
 
 import click
 
-from sesbounce.cli.bulk import check_file
 from sesbounce.cli.common import MAY_NOT, as_json, asking, now, print_each, to_json
-from sesbounce.cli.group import exit_codes
+from sesbounce.cli.group import PARTLY_DONE, exit_codes
+from sesbounce.cli.output import encoding_option, output_option
 from sesbounce.feedback.reason import Reason
 from sesbounce.store.lookup import Answer, EventRow, Filter
 
@@ -18,6 +19,7 @@ from sesbounce.store.lookup import Answer, EventRow, Filter
         {
             "0": "The address may be mailed; with --file: all addresses were checked.",
             "1": "The address may not be mailed.",
+            "3": "With --file: some row has no readable address; standard error says how many.",
         }
     )
 )
@@ -29,29 +31,40 @@ from sesbounce.store.lookup import Answer, EventRow, Filter
     help="Check every address of this file: a CSV, or one address a line; `-` reads standard "
     "input.",
 )
-@click.option("--column", help="Column of the file that holds the addresses.  [default: the first]")
 @click.option(
-    "--output",
-    type=click.File("w", encoding="utf-8"),
-    default="-",
-    help="Write the answers about a file to this one.  [default: standard output]",
+    "--column",
+    help="Column of the file that holds the addresses.  [default: the first, or the only one that "
+    "holds addresses]",
 )
+@encoding_option
+@output_option
 @as_json
 def check(
-    address: str | None, source: BinaryIO | None, column: str | None, output: TextIO, as_json: bool
+    address: str | None,
+    source: BinaryIO | None,
+    column: str | None,
+    encoding: str | None,
+    output: Path,
+    as_json: bool,
 ) -> None:
     """Check whether ADDRESS may be mailed, and print the reason.
 
     You may write the address in any form: `Jane <Jane.Doe@EXAMPLE.com>`.
 
     With --file, the command copies every row of the file and adds the columns may_mail (yes or
-    no), reason and why.
+    no), reason and why. A row without a readable address has the answer no. Commas, semicolons or
+    tabs may separate the columns of the file; the output has commas.
     """
     if source is not None and address is None:
-        check_file(source, output, as_json, column)
+        from sesbounce.cli.bulk import check_file  # noqa: PLC0415  what one address does not need
+
+        if not check_file(source, output, as_json, column, encoding):
+            sys.exit(PARTLY_DONE)
         return
     if address is None or source is not None:
         raise click.UsageError("Give either one ADDRESS or a --file of addresses.")
+    if column or encoding or output != Path("-"):
+        raise click.UsageError("--column, --encoding and --output go with --file.")
     with asking() as lookup:
         answer = lookup.check(address, now())
     click.echo(to_json(answer) if as_json else answer_line(answer))

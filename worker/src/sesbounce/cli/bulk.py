@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from itertools import chain, islice
+from pathlib import Path
 from typing import BinaryIO, NamedTuple, TextIO
 
 import click
@@ -16,16 +17,21 @@ import msgspec
 import sqlalchemy as sa
 
 from sesbounce.cli.common import now, reading, to_json
+from sesbounce.cli.group import InterruptedCommandError
+from sesbounce.cli.output import database_files, written
+from sesbounce.database_settings import load_database_settings
 from sesbounce.errors import ListError
 from sesbounce.feedback.address import parse
+from sesbounce.lists.decoding import NAME_IT, escaped, lines_of, undecodable
 from sesbounce.lists.tables import CsvReader, csv_reader
 from sesbounce.privacy.keyed_hash import HashKeys
-from sesbounce.settings import load_settings
 from sesbounce.store.listing import suppressed_among
 
 # The number of rows that are in memory at once. Their keys are looked up in their order: the more
 # there are, the nearer they lie to each other in the database.
 _ROWS = 50_000
+# The number of rows that show which column holds the addresses.
+_SAMPLE_ROWS = 100
 
 
 class Checked(msgspec.Struct, frozen=True, gc=False):
@@ -60,7 +66,40 @@ class _Table(NamedTuple):
     column: int
 
 
-def check_file(source: BinaryIO, output: TextIO, as_json: bool, column: str | None = None) -> None:
+class _Tally:
+    """How many addresses were checked, and with what answers.
+
+    Attributes:
+        checked: all of them.
+        suppressed: those that may not be mailed.
+        unreadable: those among the latter that can't be read, and so have no answer.
+    """
+
+    def __init__(self) -> None:
+        self.checked = 0
+        self.suppressed = 0
+        self.unreadable = 0
+
+    def add(self, answers: Sequence[Checked]) -> None:
+        """Count answers."""
+        self.checked += len(answers)
+        self.suppressed += sum(not answer.may_mail for answer in answers)
+        self.unreadable += sum(answer.why in _UNREADABLE for answer in answers)
+
+
+_NOT_TEXT = f"no answer: the address is no text in the file's encoding; {NAME_IT}"
+_NO_VALUE = "no answer: the row has fewer values than the first one"
+_TOO_MANY = "no answer: the row has more values than the first one"
+_UNREADABLE = {_NOT_TEXT, _NO_VALUE, _TOO_MANY}
+
+
+def check_file(
+    source: BinaryIO,
+    output: Path,
+    as_json: bool,
+    column: str | None = None,
+    encoding: str | None = None,
+) -> bool:
     """Check every address in a file.
 
     The output repeats each row and adds the columns may_mail (yes or no), reason and why, or
@@ -69,65 +108,106 @@ def check_file(source: BinaryIO, output: TextIO, as_json: bool, column: str | No
 
     Args:
         source: CSV, with or without a header, or one address a line.
-        output: takes the answers.
+        output: the file that takes the answers; `-` for standard output.
         as_json: whether to write JSON lines instead of CSV.
-        column: the name of the column that holds the addresses; None for the first one.
+        column: the name of the column that holds the addresses; None to find it.
+        encoding: the encoding of the file; None for UTF-8, or what its byte order mark says.
+
+    Returns:
+        Whether every row could be read. The others say no, for an address may be in them.
 
     Raises:
-        ListError: the file is no CSV, or has no column of that name.
+        ListError: the file is no CSV, has no such column, or is the output.
         StoreError: the database can't answer.
     """
-    with lines_of(source) as lines, progress(source, "checking", output.isatty()) as advance:
-        reader = csv_reader(lines)
-        try:
-            checked, suppressed = _check(_open_table(reader, column), output, as_json, advance)
-        except csv.Error as error:
-            raise ListError(
-                f"line {reader.line_num} is no CSV: {error}. Put a value that holds a comma or a "
-                "quote in quotes, and write each quote in it twice"
-            ) from None
+    tally = _Tally()
+    try:
+        with (
+            reading() as engine,
+            written(output, source, *database_files(engine)) as text,
+            lines_of(source, encoding, "surrogateescape") as lines,
+            progress(source, "checking", text.isatty()) as advance,
+        ):
+            for answers in _check(engine, lines, column, text, as_json):
+                tally.add(answers)
+                advance()
+    except KeyboardInterrupt:
+        raise InterruptedCommandError(
+            f"interrupted after {tally.checked:,} rows"
+            + ("" if output == Path("-") else f"; {output} was not written")
+            + ". A second run checks all rows"
+        ) from None
     click.echo(
-        f"{checked:,} addresses: {checked - suppressed:,} may be mailed, {suppressed:,} may not.",
+        f"{tally.checked:,} addresses: {tally.checked - tally.suppressed:,} may be mailed, "
+        f"{tally.suppressed:,} may not.",
         err=True,
     )
+    if tally.unreadable:
+        click.echo(
+            f"{tally.unreadable:,} of them can't be read and have no answer; the column why says "
+            "the cause.",
+            err=True,
+        )
+    return not tally.unreadable
 
 
 def _check(
-    table: _Table, output: TextIO, as_json: bool, advance: Callable[[], None]
-) -> tuple[int, int]:
-    """Check all rows; returns how many there were, and how many may not be mailed."""
+    engine: sa.Engine, lines: Iterable[str], column: str | None, output: TextIO, as_json: bool
+) -> Iterator[list[Checked]]:
+    """Check all rows, and write and return the answers of some of them at a time."""
     at = now()
-    hash_keys = load_settings().hash_keys
-    write = _json_writer(output) if as_json else _csv_writer(output, table.header)
-    checked = suppressed = 0
-    with reading() as engine, _no_collection():
-        while rows := list(islice(table.rows, _ROWS)):
-            answers = _answers(engine, rows, table.column, at, hash_keys)
-            write(zip(rows, answers, strict=True))
-            checked += len(rows)
-            suppressed += sum(not answer.may_mail for answer in answers)
-            advance()
-    return checked, suppressed
+    hash_keys = load_database_settings().hash_keys
+    reader = csv_reader(lines)
+    try:
+        table = _open_table(reader, column)
+        write = _json_writer(output) if as_json else _csv_writer(output, table.header)
+        with _no_collection():
+            while rows := list(islice(table.rows, _ROWS)):
+                answers = _answers(engine, rows, table, at, hash_keys)
+                write(zip(rows, answers, strict=True))
+                yield answers
+    except csv.Error as error:
+        raise ListError(
+            f"line {reader.line_num} is no CSV: {error}. Put a value that holds a comma or a "
+            "quote in quotes, and write each quote in it twice"
+        ) from None
 
 
 def _answers(
     engine: sa.Engine,
     rows: Iterable[Sequence[str]],
-    column: int,
+    table: _Table,
     at: datetime,
     hash_keys: HashKeys,
 ) -> list[Checked]:
     """One answer a row; a text that is no address may not be mailed."""
-    addresses = [parse(row[column] if len(row) > column else "") for row in rows]
+    problems, addresses = [], []
+    for row in rows:
+        value = row[table.column] if len(row) > table.column else ""
+        problems.append(_problem(row, value, table))
+        addresses.append(parse(escaped(value) if problems[-1] else value))
     found = suppressed_among(engine, {address.key for address in addresses}, at, hash_keys)
     return [
-        Checked(address.original, address.key, False, *found[address.key])
+        Checked(address.original, address.key, False, None, problem)
+        if problem
+        else Checked(address.original, address.key, False, *found[address.key])
         if address.key in found
         else Checked(address.original, address.key, True)
         if address.parsed
         else Checked(address.original, address.key, False, None, "it is no address")
-        for address in addresses
+        for address, problem in zip(addresses, problems, strict=True)
     ]
+
+
+def _problem(row: Sequence[str], value: str, table: _Table) -> str | None:
+    """Why a row has no answer; None for most."""
+    if undecodable(value):
+        return _NOT_TEXT
+    if not table.header and len(row) <= table.column:
+        return _NO_VALUE
+    if table.header and any(row[len(table.header) :]):
+        return _TOO_MANY
+    return None
 
 
 @contextmanager
@@ -138,17 +218,6 @@ def _no_collection() -> Iterator[None]:
         yield
     finally:
         gc.enable()
-
-
-@contextmanager
-def lines_of(source: BinaryIO) -> Iterator[Iterable[str]]:
-    """The lines of a file in UTF-8, with or without a byte order mark; other bytes are replaced."""
-    lines = io.TextIOWrapper(source, "utf-8-sig", errors="replace", newline="")
-    try:
-        yield lines
-    finally:
-        # The caller has opened the file, and closes it.
-        lines.detach()
 
 
 @contextmanager
@@ -178,16 +247,42 @@ def _open_table(reader: CsvReader, column: str | None) -> _Table:
     first = next(rows, None)
     if first is None:
         return _Table(None, rows, 0)
-    names = [name.strip().casefold() for name in first]
     if column is not None:
-        if column.strip().casefold() not in names:
-            raise ListError(
-                f"the file has no column {column}; its first line is: {', '.join(first)}"
-            )
-        return _Table(first, rows, names.index(column.strip().casefold()))
-    if "@" in first[0]:
-        return _Table(None, chain([first], rows), 0)
-    return _Table(first, rows, 0)
+        return _Table(first, rows, _named(column, first))
+    if any("@" in value for value in first):
+        return _Table(None, chain([first], rows), _column_of_addresses([first]))
+    sample = list(islice(rows, _SAMPLE_ROWS))
+    return _Table(first, chain(sample, rows), _column_of_addresses(sample, first))
+
+
+def _named(column: str, header: Sequence[str]) -> int:
+    """The index of the column of that name."""
+    names = [name.strip().casefold() for name in header]
+    name = column.strip().casefold()
+    if names.count(name) == 1:
+        return names.index(name)
+    number = "several columns" if name in names else "no column"
+    raise ListError(
+        f"the file has {number} {column}; its first line is: {escaped(', '.join(header))}"
+    )
+
+
+def _column_of_addresses(rows: Sequence[Sequence[str]], header: Sequence[str] = ()) -> int:
+    """The index of the column that holds addresses: the first one, or the only one that does."""
+    columns = sorted({n for row in rows for n, value in enumerate(row) if _is_address(value)})
+    if not columns or 0 in columns:
+        return 0
+    if len(columns) > 1:
+        names = ", ".join(header[n] if n < len(header) else str(n + 1) for n in columns)
+        raise ListError(
+            f"several columns hold addresses ({escaped(names)}): name one with --column; the first "
+            "line must hold the names of the columns"
+        )
+    return columns[0]
+
+
+def _is_address(value: str) -> bool:
+    return "@" in value and (undecodable(value) or parse(value).parsed)
 
 
 _Write = Callable[[Iterable[tuple[Sequence[str], Checked]]], None]

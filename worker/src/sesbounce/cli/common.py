@@ -1,22 +1,27 @@
-"""What the commands have in common: exit codes, output, and the database, closed at the end."""
+"""What the commands have in common: exit codes, output, and the database, closed at the end.
+
+Commands that only ask end within half a second: what only the others need is imported where they
+need it.
+"""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, datetime
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
 import msgspec
 import sqlalchemy as sa
 
-from sesbounce.outbound.relay import Target
-from sesbounce.outbound.targets import OtherDatabase, SesSuppressionList, Webhook
-from sesbounce.settings import Settings, load_settings
+from sesbounce.database_settings import load_database_settings
 from sesbounce.store.engine import open_database
 from sesbounce.store.lookup import Lookup
-from sesbounce.store.outbox import Outbox
-from sesbounce.store.store import Store
-from sesbounce.store.strike_off import StrikeOff
+
+if TYPE_CHECKING:
+    from sesbounce.outbound.relay import Target
+    from sesbounce.settings import Settings
+    from sesbounce.store.store import Store
+    from sesbounce.store.strike_off import StrikeOff
 
 MAY_NOT = DIFFERS = 1
 
@@ -34,14 +39,14 @@ def now() -> datetime:
 @contextmanager
 def reading() -> Iterator[sa.Engine]:
     """The database, for commands that only read; its connections are closed at the end."""
-    with _disposed(open_database(load_settings().database, read_only=True)) as engine:
+    with _disposed(open_database(load_database_settings().url, read_only=True)) as engine:
         yield engine
 
 
 @contextmanager
 def writing() -> Iterator[sa.Engine]:
     """The database, for commands that write; its connections are closed at the end."""
-    with _disposed(open_database(load_settings().database)) as engine:
+    with _disposed(open_database(load_database_settings().url)) as engine:
         yield engine
 
 
@@ -49,19 +54,19 @@ def writing() -> Iterator[sa.Engine]:
 def asking() -> Iterator[Lookup]:
     """The answers of the database; its connections are closed at the end."""
     with reading() as engine:
-        yield Lookup(engine, load_settings().hash_keys)
+        yield Lookup(engine, load_database_settings().hash_keys)
 
 
 class Opened(NamedTuple):
     """The database, opened for writing, with its store and the targets of its outbox."""
 
     engine: sa.Engine
-    store: Store
-    targets: Sequence[Target]
+    store: "Store"
+    targets: Sequence["Target"]
 
 
 @contextmanager
-def open_store(settings: Settings, *, migrate: bool | None = None) -> Iterator[Opened]:
+def open_store(settings: "Settings", *, migrate: bool | None = None) -> Iterator[Opened]:
     """The store, with its schema up to date and its statements checked.
 
     All connections are closed at the end.
@@ -74,6 +79,10 @@ def open_store(settings: Settings, *, migrate: bool | None = None) -> Iterator[O
         ConfigurationError: a setting is wrong.
         StoreError: a database can't be used, or a statement does not fit it.
     """
+    from sesbounce.store.outbox import Outbox  # noqa: PLC0415
+    from sesbounce.store.store import Store  # noqa: PLC0415
+    from sesbounce.store.strike_off import StrikeOff  # noqa: PLC0415
+
     strike_off = StrikeOff(settings.strike_off_sql, settings.restore_sql)
     with ExitStack() as stack:
         targets = list(_targets(settings, strike_off, stack))
@@ -94,8 +103,14 @@ def _disposed(engine: sa.Engine) -> Iterator[sa.Engine]:
         engine.dispose()
 
 
-def _targets(settings: Settings, strike_off: StrikeOff, stack: ExitStack) -> Iterator[Target]:
+def _targets(settings: "Settings", strike_off: "StrikeOff", stack: ExitStack) -> Iterator["Target"]:
     """The targets of the outbox that the settings name."""
+    from sesbounce.outbound.targets import (  # noqa: PLC0415
+        OtherDatabase,
+        SesSuppressionList,
+        Webhook,
+    )
+
     if settings.strike_off_database_url:
         other = OtherDatabase.open(settings.strike_off_database_url, strike_off)
         yield stack.enter_context(closing(other))

@@ -2,12 +2,13 @@
 
 import getpass
 import os
+import sys
 
 import click
 
 from sesbounce.cli.ask import answer_line
 from sesbounce.cli.common import as_json, asking, now, open_store, print_each
-from sesbounce.cli.group import exit_codes
+from sesbounce.cli.group import PARTLY_DONE, exit_codes
 from sesbounce.feedback.manual import decide
 from sesbounce.feedback.reason import Reason
 from sesbounce.settings import load_settings
@@ -19,7 +20,11 @@ _by = click.option(
 )
 
 
-@click.command(epilog=exit_codes())
+@click.command(
+    epilog=exit_codes(
+        {"3": "The decision is recorded, but your database rejected a statement of yours."}
+    )
+)
 @_addresses
 @_note
 @_by
@@ -33,7 +38,11 @@ def suppress(addresses: tuple[str, ...], note: str | None, by: str | None, as_js
     _record(Reason.SUPPRESSED_BY_HAND, addresses, note, by, as_json)
 
 
-@click.command(epilog=exit_codes())
+@click.command(
+    epilog=exit_codes(
+        {"3": "The decision is recorded, but your database rejected a statement of yours."}
+    )
+)
 @_addresses
 @_note
 @_by
@@ -65,6 +74,14 @@ def _record(
     by = by or _user()
     decisions = [decide(address, reason, at, by=by, note=note) for address in addresses]
     with open_store(settings) as opened:
-        opened.store.record(decisions, at)
+        rejected = opened.store.record(decisions, at).rejected
     with asking() as lookup:
         print_each((lookup.check(address, at) for address in addresses), as_json, answer_line)
+    for problem, number in rejected.items():
+        click.echo(
+            f"sesbounce: your database rejected a statement for {number:,} of these addresses; the "
+            f"worker retries it: {problem}",
+            err=True,
+        )
+    if rejected:
+        sys.exit(PARTLY_DONE)

@@ -3,7 +3,7 @@
 import click
 
 from sesbounce.cli.common import as_json, now, open_store, to_json, yes
-from sesbounce.cli.group import exit_codes
+from sesbounce.cli.group import confirm, exit_codes
 from sesbounce.errors import AddressError
 from sesbounce.feedback.address import Address, parse
 from sesbounce.operations.erasure import Erasure, forget, truncate_log
@@ -11,7 +11,7 @@ from sesbounce.settings import load_settings
 from sesbounce.store.store import Store
 
 
-@click.command(name="forget", epilog=exit_codes({"1": "You did not confirm."}))
+@click.command(name="forget", epilog=exit_codes({"4": "You did not confirm."}))
 @click.argument("addresses", nargs=-1, required=True, metavar="ADDRESS...")
 @yes
 @as_json
@@ -34,9 +34,7 @@ def forget_(addresses: tuple[str, ...], yes: bool, as_json: bool) -> None:
         if keys:
             _demand_addresses(opened.store, parsed)
             if not yes:
-                click.confirm(
-                    f"Forget {len(parsed)} addresses? It can't be undone", abort=True, err=True
-                )
+                confirm(f"Forget {len(parsed)} addresses? It can't be undone")
         erasure = forget(opened.store, keys, parsed, now())
         truncate_log(opened.engine)
     if as_json:

@@ -7,8 +7,8 @@ from typing import Any, TypeVar
 
 import click
 
-from sesbounce.cli.common import DIFFERS, as_json, now, open_store, reading, to_json
-from sesbounce.cli.group import exit_codes
+from sesbounce.cli.common import as_json, now, open_store, reading, to_json
+from sesbounce.cli.group import PARTLY_DONE, InterruptedCommandError, exit_codes
 from sesbounce.operations.rebuild import Change, Rebuild, Rebuilt
 from sesbounce.settings import PREFIX, Settings, load_settings
 from sesbounce.store.migrate import ensure
@@ -30,7 +30,7 @@ def _number(option: str, setting: str, kind: Any) -> Callable[[_F], _F]:
     return click.option(option, setting, type=kind, help=help_text)
 
 
-@click.command(epilog=exit_codes({"1": "Your database rejected a statement for some address."}))
+@click.command(epilog=exit_codes({"3": "Your database rejected a statement for some address."}))
 @click.option("--dry-run", is_flag=True, help="Print what would change, and change nothing.")
 @click.option(
     "--reclassify",
@@ -66,8 +66,11 @@ def rebuild(dry_run: bool, reclassify: bool, as_json: bool, **numbers: Any) -> N
     settings = load_settings(**given)
     with _store(settings, dry_run) as store:
         rebuilding = Rebuild(store, now(), reclassify=reclassify)
-        for change in rebuilding.preview() if dry_run else rebuilding.apply():
-            click.echo(to_json(change) if as_json else _line(change))
+        try:
+            for change in rebuilding.preview() if dry_run else rebuilding.apply():
+                click.echo(to_json(change) if as_json else _line(change))
+        except KeyboardInterrupt:
+            raise InterruptedCommandError(_how_far(rebuilding.totals, dry_run)) from None
     if as_json:
         click.echo(to_json({"dry_run": dry_run, "totals": rebuilding.totals}))
     else:
@@ -75,7 +78,17 @@ def rebuild(dry_run: bool, reclassify: bool, as_json: bool, **numbers: Any) -> N
     if not dry_run:
         _warn(settings, given)
     if rebuilding.totals.rejected:
-        sys.exit(DIFFERS)
+        sys.exit(PARTLY_DONE)
+
+
+def _how_far(totals: Rebuilt, dry_run: bool) -> str:
+    addresses = f"interrupted after {totals.addresses:,} addresses"
+    if dry_run:
+        return f"{addresses}; nothing was changed"
+    return (
+        f"{addresses}, whose verdicts are up to date. Run the same command to judge the others: it "
+        "changes nothing about these"
+    )
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import click
 
 from sesbounce.cli.common import as_json, now, print_each, reading, to_json, writing, yes
-from sesbounce.cli.group import exit_codes
+from sesbounce.cli.group import confirm, exit_codes
 from sesbounce.operations.retention import Pruned, age, prunable
 from sesbounce.operations.retention import prune as prune_log
 from sesbounce.operations.statistics import By, Counts, count
@@ -68,7 +68,7 @@ class _Age(click.ParamType[timedelta]):
             self.fail(str(error), param, ctx)
 
 
-@click.command(epilog=exit_codes({"1": "You did not confirm."}))
+@click.command(epilog=exit_codes({"4": "You did not confirm."}))
 @click.option(
     "--older-than",
     type=_Age(),
@@ -92,7 +92,7 @@ def prune(older_than: timedelta, dry_run: bool, yes: bool, as_json: bool) -> Non
         found = prunable(engine, before)
     if not dry_run:
         if not yes:
-            click.confirm(f"Delete {_what(found)}?", abort=True, err=True)
+            confirm(f"Delete {_what(found)}?")
         with writing() as engine:
             found = prune_log(engine, before)
     verb = "would be deleted" if dry_run else "were deleted"

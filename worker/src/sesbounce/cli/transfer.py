@@ -7,21 +7,22 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import BinaryIO, TextIO
+from typing import BinaryIO
 
 import click
 
-from sesbounce.cli.bulk import lines_of, progress
+from sesbounce.cli.bulk import progress
 from sesbounce.cli.common import as_json, now, open_store, reading, to_json
-from sesbounce.cli.group import exit_codes
-from sesbounce.errors import ListError, StoreError
+from sesbounce.cli.group import PARTLY_DONE, InterruptedCommandError, exit_codes
+from sesbounce.cli.output import database_files, encoding_option, output_option, written
+from sesbounce.errors import StoreError
+from sesbounce.lists.decoding import lines_of
 from sesbounce.lists.files import read_list, write_csv, write_json_lines, write_ses
 from sesbounce.lists.formats import FORMATS, ListKind
 from sesbounce.lists.importing import DryRun, Imported, Importer, ListEvents
 from sesbounce.settings import load_settings
 from sesbounce.store.listing import suppressed_rows
 
-REJECTED = 1
 _WRITERS = {"csv": write_csv, "jsonl": write_json_lines, "ses": write_ses}
 
 
@@ -34,12 +35,7 @@ _WRITERS = {"csv": write_csv, "jsonl": write_json_lines, "ses": write_ses}
     help="csv writes all that sesbounce knows; jsonl writes the same as JSON lines; ses writes "
     "what Amazon SES imports into an account suppression list.  [default: csv]",
 )
-@click.option(
-    "--output",
-    type=click.Path(dir_okay=False, allow_dash=True, path_type=Path),
-    default="-",
-    help="Write to this file, which appears only when it is complete.  [default: standard output]",
-)
+@output_option
 @as_json
 def export(format_name: str, output: Path, as_json: bool) -> None:
     """Write a list of every address that must not be mailed now.
@@ -49,14 +45,17 @@ def export(format_name: str, output: Path, as_json: bool) -> None:
     no reason for them; standard error says how many. SES imports at most 100,000 lines a file.
     """
     write = _WRITERS["jsonl" if as_json else format_name]
-    with reading() as engine, _written(output) as text:
+    with reading() as engine, written(output, *database_files(engine)) as text:
         left_out = write(suppressed_rows(engine, now()), text)
     if left_out:
         click.echo(f"{left_out:,} addresses left out: SES has no reason for them.", err=True)
 
 
 @click.command(
-    name="import", epilog=exit_codes({"1": "Some row was rejected; standard error says why."})
+    name="import",
+    epilog=exit_codes(
+        {"3": "A row, or a statement of yours, was rejected; the command did everything else."}
+    ),
 )
 @click.argument("file", type=click.File("rb"))
 @click.option(
@@ -79,6 +78,7 @@ def export(format_name: str, output: Path, as_json: bool) -> None:
     help="Time of rows that hold none, 2026-11-20 or 2026-11-20T12:30:00 (UTC).  [default: when "
     "the file was last changed]",
 )
+@encoding_option
 @click.option("--note", help="Reason for the import; `why` shows it with every event.")
 @click.option("--dry-run", is_flag=True, help="Change nothing, and print what would be recorded.")
 @as_json
@@ -87,6 +87,7 @@ def import_(  # noqa: PLR0913, PLR0917  one argument an option
     format_name: str,
     listing: str | None,
     at: datetime | None,
+    encoding: str | None,
     note: str | None,
     dry_run: bool,
     as_json: bool,
@@ -105,14 +106,19 @@ def import_(  # noqa: PLR0913, PLR0917  one argument an option
     this_moment = now()
     undated = at.replace(tzinfo=UTC) if at else _changed_at(file, this_moment)
     chosen = None if format_name == "auto" else format_name
-    with lines_of(file) as lines, progress(file, "importing") as advance:
+    with lines_of(file, encoding) as lines, progress(file, "importing") as advance:
         which = ListKind(listing) if listing else None
         read = read_list(lines, chosen, which, Path(str(getattr(file, "name", ""))).name)
         read_events = ListEvents(read, this_moment, undated, note, _complain)
-        with _dry_run() if dry_run else _importer(this_moment) as record:
-            for batch in read_events.batches():
-                record(batch)
-                advance()
+        rows = 0
+        try:
+            with _dry_run() if dry_run else _importer(this_moment) as record:
+                for batch in read_events.batches():
+                    record(batch)
+                    rows = read_events.rows
+                    advance()
+        except KeyboardInterrupt:
+            raise InterruptedCommandError(_how_far(rows, dry_run)) from None
     done = Imported(
         format=read.format,
         list=read.kind,
@@ -123,8 +129,17 @@ def import_(  # noqa: PLR0913, PLR0917  one argument an option
         recorded=record.recorded,
     )
     click.echo(to_json(done) if as_json else _in_words(done))
-    if done.rejected:
-        sys.exit(REJECTED)
+    if done.rejected or done.recorded.rejected:
+        sys.exit(PARTLY_DONE)
+
+
+def _how_far(rows: int, dry_run: bool) -> str:
+    if dry_run:
+        return f"interrupted after {rows:,} rows; nothing was changed"
+    return (
+        f"interrupted after {rows:,} rows, which are recorded. Run the same command to go on: it "
+        "changes nothing about them"
+    )
 
 
 def _complain(place: str, problem: str) -> None:
@@ -146,27 +161,6 @@ def _dry_run() -> Iterator[DryRun]:
         except StoreError:
             engine = None
         yield DryRun(engine)
-
-
-@contextmanager
-def _written(path: Path) -> Iterator[TextIO]:
-    """A text that replaces the file when it is complete, and leaves nothing when it fails."""
-    if str(path) == "-":
-        yield sys.stdout
-        return
-    # A pipe or a device can't be replaced.
-    part = path if path.exists() and not path.is_file() else path.with_name(f"{path.name}.part")
-    try:
-        with part.open("w", encoding="utf-8", newline="") as text:
-            yield text
-        if part != path:
-            part.replace(path)
-    except BaseException as error:
-        if part != path:
-            part.unlink(missing_ok=True)
-        if isinstance(error, OSError):
-            raise ListError(f"{path} was not written: {error.strerror}") from error
-        raise
 
 
 def _changed_at(file: BinaryIO, otherwise: datetime) -> datetime:

@@ -36,6 +36,7 @@ _PATIENCE_SECONDS = 2
             "0": "The worker stopped on a signal, or the queue is empty (--until-empty).",
             "2": "The worker can't work, or did not stop in time; standard error says why.",
             "128 + n": "A second signal, number n, ended the worker at once.",
+            "130": "",
         }
     )
 )

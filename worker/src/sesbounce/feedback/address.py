@@ -75,6 +75,8 @@ def parse(text: str) -> Address:
 def _unparsed(text: str) -> Address:
     # Databases differ on NUL; a key must be the same in all of them.
     folded = " ".join(text.lower().split()).replace("\0", "\N{REPLACEMENT CHARACTER}")
+    # Bytes of a command line that are no text come as lone surrogates, which no database takes.
+    folded = folded.encode(errors="backslashreplace").decode()
     return Address(_bounded(folded), text, parsed=False)
 
 

@@ -17,6 +17,7 @@ from sesbounce.feedback.address import parse, without_display_name
 from sesbounce.feedback.extract import Event
 from sesbounce.feedback.notification import Kind
 from sesbounce.feedback.reason import Effect
+from sesbounce.lists.decoding import NAME_IT, undecodable
 from sesbounce.lists.formats import FORMATS, Entry, ListKind
 from sesbounce.lists.tables import TableRow, joined, read_table
 from sesbounce.policy.suppressed import Suppressed
@@ -50,7 +51,6 @@ class ReadList(NamedTuple):
     rows: Iterator[ListRow]
 
 
-_NOT_UTF_8 = "\N{REPLACEMENT CHARACTER}"
 _SES_WORDS = {Effect.HARD: "BOUNCE", Effect.COMPLAINT: "COMPLAINT"}
 _CLOCK_TOLERANCE = timedelta(days=1)
 
@@ -119,8 +119,8 @@ def _interpreted(row: TableRow, name: str, kind: ListKind | None) -> ListRow:
     address = row.cells.get(FORMATS[name].address, "")
     if row.problem or not address:
         return ListRow(row.place, [], row.problem or "it has no address")
-    if _NOT_UTF_8 in address:
-        return ListRow(row.place, [], "its address is not UTF-8")
+    if undecodable(address):
+        return ListRow(row.place, [], f"its address is no text in UTF-8: {NAME_IT}")
     try:
         entries = FORMATS[name].entries_of(row.cells, kind or ListKind.BOUNCES)
     except EntryError as problem:

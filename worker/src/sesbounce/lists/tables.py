@@ -2,12 +2,13 @@
 
 import csv
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import chain
+from itertools import chain, islice
 from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
 from sesbounce.errors import ListError
+from sesbounce.lists.decoding import delimiter_of
 from sesbounce.lists.formats import Row
 
 
@@ -28,6 +29,7 @@ class TableRow(NamedTuple):
 # The names of the list of rows in the JSON documents of SES and Mailgun.
 _ROWS_IN_DOCUMENT = ("SuppressedDestinationSummaries", "items")
 _SES_WORDS = ("BOUNCE", "COMPLAINT")
+_SAMPLE_LINES = 100
 
 
 def read_table(lines: Iterable[str]) -> tuple[tuple[str, ...], Iterator[TableRow]]:
@@ -70,13 +72,19 @@ class CsvReader(Protocol):
 def csv_reader(lines: Iterable[str]) -> CsvReader:
     """Read CSV. A malformed row raises `csv.Error`, and the next row can still be read.
 
-    Values are separated by commas or, if the first line has none, by semicolons or tabs. A quote
-    that is not closed is an error; otherwise the rest of the file would be one value.
+    Values are separated by commas, semicolons or tabs: see `delimiter_of`. A quote that is not
+    closed is an error; otherwise the rest of the file would be one value.
+
+    Raises:
+        ListError: the separator can't be told.
     """
     lines = iter(lines)
-    first = next(lines, "")
-    delimiter = next((one for one in ",;\t" if one in first), ",")
-    return csv.reader(chain([first], lines), delimiter=delimiter, strict=True)
+    sample = list(islice(lines, _SAMPLE_LINES))
+    delimiter, skipped = delimiter_of(sample)
+    reader = csv.reader(chain(sample, lines), delimiter=delimiter, strict=True)
+    for _ in range(skipped):
+        next(reader)
+    return reader
 
 
 def _csv_rows(lines: Iterable[str], skipped: int) -> Iterator[tuple[int, list[str] | csv.Error]]:

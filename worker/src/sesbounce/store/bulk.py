@@ -7,12 +7,12 @@ as the columns' types say, and passes the rows to the driver as tuples.
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
+from importlib import import_module
 from operator import itemgetter
 from typing import Any, NamedTuple
 
 import msgspec
 import sqlalchemy as sa
-from sqlalchemy.dialects import mysql, postgresql, sqlite
 
 Row = Sequence[Any]
 KEYS_PER_QUERY = 1000
@@ -106,6 +106,8 @@ class Insert:
 
     def _unnested(self) -> sa.Select[Any]:
         """Select the rows from one array for each column: PostgreSQL's way to pass many rows."""
+        from sqlalchemy.dialects import postgresql  # noqa: PLC0415  slow, and for it alone
+
         lists = []
         for name in self.columns:
             kind = self._table.c[name].type
@@ -115,9 +117,9 @@ class Insert:
             lists.append(sa.bindparam(name, type_=postgresql.ARRAY(wide)))
         return sa.select(*map(sa.func.unnest, lists))
 
-    def _on_others(self, dialect: sa.Dialect) -> sa.Insert:
-        insert = sqlite.insert if dialect.name == "sqlite" else postgresql.insert
-        statement = insert(self._table)
+    def _on_others(self, dialect: sa.Dialect) -> Any:
+        # Only the dialect in use: to import all of them takes longer than many a command.
+        statement: Any = import_module(f"sqlalchemy.dialects.{dialect.name}").insert(self._table)
         if self._latest:
             column, later = self._table.c[self._latest], statement.excluded[self._latest]
             return statement.on_conflict_do_update(
@@ -131,6 +133,8 @@ class Insert:
         return statement.on_conflict_do_nothing(index_elements=[self._key])
 
     def _on_mysql(self) -> sa.Insert:
+        from sqlalchemy.dialects import mysql  # noqa: PLC0415  slow, and for it alone
+
         statement = mysql.insert(self._table)
         values: dict[str, Any] = {name: statement.inserted[name] for name in self._replace}
         if self._latest:
@@ -195,6 +199,8 @@ def _among(column: sa.Column[str], dialect: str) -> sa.ColumnElement[bool]:
         listed = sa.func.json_each(sa.bindparam("keys", type_=sa.String))
         return column.in_(sa.select(listed.table_valued("value").c.value))
     if dialect == "postgresql":
+        from sqlalchemy.dialects import postgresql  # noqa: PLC0415  slow, and for it alone
+
         # Not `= ANY`: without an index, or with a plan for few keys, PostgreSQL would compare
         # each row with each key.
         several = sa.func.unnest(sa.bindparam("keys", type_=postgresql.ARRAY(sa.String)))

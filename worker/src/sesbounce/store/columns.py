@@ -6,7 +6,6 @@ from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import mysql
 
 from sesbounce.feedback.address import MAX_LENGTH
 
@@ -25,6 +24,8 @@ class UtcDateTime(sa.TypeDecorator[datetime]):
         if dialect.name == "postgresql":
             return dialect.type_descriptor(sa.DateTime(timezone=True))
         if dialect.name == "mysql":
+            from sqlalchemy.dialects import mysql  # noqa: PLC0415  slow, and for it alone
+
             return dialect.type_descriptor(mysql.DATETIME(fsp=6))
         return dialect.type_descriptor(sa.DateTime())
 
@@ -54,6 +55,8 @@ class Words(sa.TypeDecorator[str]):
         MySQL's `TEXT` would end at 64 KiB; PostgreSQL's `VARCHAR` without a length has no limit.
         """
         if dialect.name == "mysql":
+            from sqlalchemy.dialects import mysql  # noqa: PLC0415  slow, and for it alone
+
             return dialect.type_descriptor(mysql.MEDIUMTEXT(collation="utf8mb4_bin"))
         return dialect.type_descriptor(sa.String() if dialect.name == "postgresql" else sa.Text())
 
@@ -71,6 +74,8 @@ class Key(Words):
     def load_dialect_impl(self, dialect: sa.Dialect) -> Any:
         """The database's type."""
         if dialect.name == "mysql":
+            from sqlalchemy.dialects import mysql  # noqa: PLC0415  slow, and for it alone
+
             return dialect.type_descriptor(mysql.VARCHAR(MAX_LENGTH, collation="utf8mb4_bin"))
         return dialect.type_descriptor(sa.String(MAX_LENGTH))
 
