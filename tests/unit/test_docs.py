@@ -10,13 +10,14 @@ from pathlib import Path
 import click
 import pytest
 import sqlalchemy as sa
+from pydantic import SecretStr
 
 from scripts import docs
 from sesbounce.feedback.decode import decode
 from sesbounce.feedback.manual import decide
 from sesbounce.feedback.reason import Effect, Reason
 from sesbounce.policy.verdict import Policy
-from sesbounce.settings import PREFIX, Settings
+from sesbounce.settings import OTHER_VARIABLES, PREFIX, Settings
 from sesbounce.store.engine import open_database, write
 from sesbounce.store.store import Store
 from sesbounce.store.strike_off import StrikeOff
@@ -47,7 +48,7 @@ TEXTS += [
 CONTEXTS = {context.command_path: context for context in docs.contexts()}
 TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
 VARIABLES = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
-VARIABLES |= {"SESBOUNCE_TERRAFORM_MIRROR", "SESBOUNCE_TERRAFORM_RELEASES"}
+VARIABLES |= OTHER_VARIABLES
 
 
 def rows(text: str) -> dict[str, list[str]]:
@@ -75,8 +76,16 @@ def test_the_pages_that_the_code_writes_are_up_to_date() -> None:
 def test_every_setting_is_in_the_readme(name: str) -> None:
     field = Settings.model_fields[name]
     default, description = rows(README)[f"{PREFIX}{name.upper()}"]
-    assert default == ("" if field.default in (None, []) else f"`{field.default}`")
+    value = field.default
+    value = value.get_secret_value() if isinstance(value, SecretStr) else value
+    assert default == ("" if value in (None, []) else f"`{value}`")
     assert description == (field.description or "?")
+
+
+def test_every_variable_of_the_scripts_is_known_to_the_command() -> None:
+    files = [ROOT / "Makefile", *ROOT.glob("scripts/**/*.py"), *ROOT.glob(".github/**/*.yml")]
+    found = {match[0] for _, match in named(r"SESBOUNCE_[A-Z_]*[A-Z]", files)}
+    assert OTHER_VARIABLES <= found <= VARIABLES
 
 
 def test_every_variable_that_a_text_names_exists() -> None:

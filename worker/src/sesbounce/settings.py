@@ -1,9 +1,20 @@
 """The settings: environment variables with one prefix, read and checked once, at the start."""
 
+import os
+import re
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
+from difflib import get_close_matches
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import (
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from sesbounce.errors import ConfigurationError
@@ -11,9 +22,21 @@ from sesbounce.policy.verdict import Policy
 from sesbounce.privacy.keyed_hash import HashKeys
 
 PREFIX = "SESBOUNCE_"
+# Variables with the prefix that are for the make targets and scripts, not for the command.
+OTHER_VARIABLES = frozenset({"SESBOUNCE_TERRAFORM_MIRROR", "SESBOUNCE_TERRAFORM_RELEASES"})
+_RENAMED = {f"{PREFIX}REFUSAL_DAYS": f"{PREFIX}NOT_ATTEMPTED_DAYS"}
+# Kubernetes tells each pod about a service called `sesbounce` or `sesbounce-metrics` by variables
+# with the same prefix, which end in SERVICE_HOST, or in PORT with a value such as tcp://10.0.0.1:90.
+# https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables
+_SERVICE_NAME = re.compile(
+    r"SESBOUNCE_(\w+_)?(SERVICE_(HOST|PORT(_\w+)?)|PORT_\d+_(TCP|UDP|SCTP)(_\w+)?)"
+)
+_SERVICE_URL = re.compile(r"(tcp|udp|sctp)://")
+_QUOTES = ("'", '"')
 _DEFAULT = Policy()
 # Somebody might guess a shorter key, and with it the addresses.
 _HASH_KEY_LENGTH = 32
+_WEBHOOK_SECRET_LENGTH = 16
 
 
 class Settings(BaseSettings):
@@ -23,21 +46,22 @@ class Settings(BaseSettings):
 
     queue_url: str | None = Field(
         default=None,
-        pattern=r"^https?://",
         description="URL of the SQS queue that the worker drains (`terraform output queue_url`)",
     )
-    database_url: str = Field(
-        default="sqlite:///sesbounce.sqlite3",
+    database_url: SecretStr = Field(
+        default=SecretStr("sqlite:///sesbounce.sqlite3"),
         description="SQLAlchemy URL of the database: SQLite, PostgreSQL 15+ (`postgresql://…`), "
         "MySQL 8 or MariaDB 10.11+ (`mysql://…`)",
     )
     database_password: SecretStr | None = Field(
         default=None,
-        description="password of the database, which replaces the one in its URL",
+        description="password of the database, where its URL holds none",
     )
     migrate: bool = Field(
         default=True,
-        description="whether the worker brings the database's schema up to date when it starts",
+        description="whether the worker creates its tables and brings them up to date when it "
+        "starts; in a database that holds other tables, it creates them only if you set this, or "
+        "a statement for those tables",
     )
     strike_off_sql: str | None = Field(
         default=None,
@@ -49,7 +73,7 @@ class Settings(BaseSettings):
         description="SQL statement that sesbounce runs for each address that is released; a JSON "
         "list holds several",
     )
-    strike_off_database_url: str | None = Field(
+    strike_off_database_url: SecretStr | None = Field(
         default=None,
         description="SQLAlchemy URL of another database, in which the worker runs the statements",
     )
@@ -58,14 +82,12 @@ class Settings(BaseSettings):
         description="whether the worker puts addresses that are suppressed for good on SES's "
         "account suppression list, and takes them off when they are allowed",
     )
-    webhook_url: str | None = Field(
+    webhook_url: SecretStr | None = Field(
         default=None,
-        pattern=r"^https?://",
         description="HTTPS URL to which the worker posts each address to strike off or to restore",
     )
-    webhook_secret: str | None = Field(
+    webhook_secret: SecretStr | None = Field(
         default=None,
-        min_length=16,
         description="secret of at least 16 characters with which the worker signs what it posts",
     )
     webhook_insecure: bool = Field(
@@ -181,17 +203,56 @@ class Settings(BaseSettings):
         default=True, description="whether the worker leaves e-mail addresses out of its log"
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _are_set(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """The settings that hold more than blanks; of the others the defaults hold."""
+        return {
+            name: value
+            for name, value in values.items()
+            if not isinstance(value, str) or value.strip()
+        }
+
     @field_validator("topic_arns", "hash_key", mode="before")
     @classmethod
     def _split(cls, value: str | list[str]) -> list[str]:
         entries = value.split(",") if isinstance(value, str) else value
         return [entry.strip() for entry in entries if entry.strip()]
 
+    # Runs before `_split`: of two such validators the later one comes first.
+    @field_validator("*", mode="before")
+    @classmethod
+    def _is_bare(cls, value: Any, info: ValidationInfo) -> Any:
+        """The value without what a file of variables may leave around it."""
+        if not isinstance(value, str):
+            return value
+        # A secret may begin or end with a blank, but not with the end of a line.
+        value = value.strip("\r\n" if info.field_name in _SECRETS else None)
+        if len(value) > 1 and value[0] in _QUOTES and value[0] == value[-1]:
+            raise ValueError("the value is in quotes, which belong to no value; remove them")
+        return value
+
+    @field_validator("queue_url", "webhook_url")
+    @classmethod
+    def _is_url(cls, value: str | SecretStr | None) -> str | SecretStr | None:
+        if value and not _text(value).startswith(("http://", "https://")):
+            raise ValueError("the value must begin with https://")
+        return value
+
     @field_validator("topic_arns")
     @classmethod
     def _are_arns(cls, value: list[str]) -> list[str]:
         if any(not arn.startswith("arn:") for arn in value):
             raise ValueError("every entry must begin with arn:")
+        return value
+
+    @field_validator("webhook_secret")
+    @classmethod
+    def _is_long(cls, value: SecretStr | None) -> SecretStr | None:
+        if value and len(value) < _WEBHOOK_SECRET_LENGTH:
+            raise ValueError(
+                "the secret has fewer than 16 characters; make one with `openssl rand -hex 32`"
+            )
         return value
 
     @field_validator("hash_key")
@@ -205,28 +266,58 @@ class Settings(BaseSettings):
     def _webhook_is_safe(self) -> Self:
         if self.webhook_url and not self.webhook_secret:
             raise ValueError("SESBOUNCE_WEBHOOK_URL needs SESBOUNCE_WEBHOOK_SECRET beside it")
-        if (self.webhook_url or "").startswith("http://") and not self.webhook_insecure:
+        insecure = self.webhook_url and _text(self.webhook_url).startswith("http://")
+        if insecure and not self.webhook_insecure:
             raise ValueError(
                 "SESBOUNCE_WEBHOOK_URL should begin with https://, or set "
                 "SESBOUNCE_WEBHOOK_INSECURE=true"
             )
         return self
 
+    @model_validator(mode="after")
+    def _other_database_has_statements(self) -> Self:
+        if self.strike_off_database_url and not (self.strike_off_sql or self.restore_sql):
+            raise ValueError(
+                "SESBOUNCE_STRIKE_OFF_DATABASE_URL needs SESBOUNCE_STRIKE_OFF_SQL or "
+                "SESBOUNCE_RESTORE_SQL beside it"
+            )
+        return self
+
     @property
     def database(self) -> str:
-        """The database's URL, with the password in it."""
+        """The database's URL, with the password in it.
+
+        Raises:
+            ConfigurationError: two settings contradict each other.
+        """
+        written = self.database_url.get_secret_value()
         if self.database_password is None:
-            return self.database_url
+            return written
         # Not above: `sesbounce health` runs every few seconds and needs no database.
         from sqlalchemy import make_url  # noqa: PLC0415
         from sqlalchemy.exc import ArgumentError  # noqa: PLC0415
 
         try:
-            url = make_url(self.database_url)
-        except ArgumentError:
-            return self.database_url  # `open_database` explains what is wrong
-        url = url.set(password=self.database_password.get_secret_value())
-        return url.render_as_string(hide_password=False)
+            url = make_url(written)
+        except (ArgumentError, ValueError):
+            return written  # `open_database` explains what is wrong
+        password = self.database_password.get_secret_value()
+        if url.drivername.startswith("sqlite"):
+            raise ConfigurationError(
+                "SESBOUNCE_DATABASE_PASSWORD is set, but SQLite has no passwords: set "
+                "SESBOUNCE_DATABASE_URL to the URL of your server, or unset the password"
+            )
+        if url.password not in (None, "", password):
+            raise ConfigurationError(
+                "SESBOUNCE_DATABASE_URL and SESBOUNCE_DATABASE_PASSWORD hold two different "
+                "passwords: remove the one in the URL"
+            )
+        return url.set(password=password).render_as_string(hide_password=False)
+
+    @property
+    def migrate_is_set(self) -> bool:
+        """Whether SESBOUNCE_MIGRATE is set, instead of left at its default."""
+        return "migrate" in self.model_fields_set
 
     @property
     def hash_keys(self) -> HashKeys:
@@ -247,21 +338,77 @@ class Settings(BaseSettings):
         )
 
 
+_SECRETS = ("database_password", "webhook_secret")
+_VARIABLES = frozenset(f"{PREFIX}{name.upper()}" for name in Settings.model_fields)
+
+
 def load_settings(**overrides: Any) -> Settings:
     """Read the settings from the environment.
 
     Raises:
-        ConfigurationError: a setting is wrong; the message names the variable and explains it.
+        ConfigurationError: a setting is wrong, or a variable with the prefix is no setting; the
+            message names the variable and explains it, and shows no value.
     """
+    if unknown := list(_unknown(os.environ)):
+        raise ConfigurationError("; ".join(unknown))
     try:
         return Settings(**overrides)
     except ValidationError as error:
-        raise ConfigurationError("; ".join(_explain(e) for e in error.errors())) from None
+        raise ConfigurationError("; ".join(map(_explain, error.errors()))) from None
+
+
+def _unknown(environment: Mapping[str, str]) -> Iterable[str]:
+    """A sentence for each variable that looks like a setting and is none."""
+    for name, value in sorted(environment.items()):
+        # Also `sesbounce_strikes`, `SES_BOUNCE_STRIKES` and `SESBOUNCE-STRIKES`.
+        if not re.sub(r"[\W_]", "", name).upper().startswith("SESBOUNCE"):
+            continue
+        if name in _VARIABLES | OTHER_VARIABLES or _is_of_kubernetes(name, value):
+            continue
+        nearest = _nearest(name)
+        hint = f"use {nearest}" if nearest else "unset it; the README lists all settings"
+        yield f"{name} is no setting of sesbounce: {hint}"
+
+
+def _is_of_kubernetes(name: str, value: str) -> bool:
+    return bool(
+        _SERVICE_NAME.fullmatch(name) or (name.endswith("_PORT") and _SERVICE_URL.match(value))
+    )
+
+
+def _nearest(name: str) -> str | None:
+    """The setting whose name is most like this one; None where no name is like it."""
+    name = name.upper()
+    if name in _RENAMED:
+        return _RENAMED[name]
+    # Without the prefix and the underscores, which would make all names alike.
+    names = {_letters(known): known for known in sorted(_VARIABLES)}
+    found = get_close_matches(_letters(name), names, n=1)
+    return names[found[0]] if found else None
+
+
+def _letters(name: str) -> str:
+    return re.sub(r"[\W_]", "", name).upper().removeprefix("SESBOUNCE")
+
+
+def _text(value: str | SecretStr) -> str:
+    return value.get_secret_value() if isinstance(value, SecretStr) else value
 
 
 def _explain(error: Any) -> str:
+    message = str(error["msg"]).removeprefix("Value error, ")
+    if error["type"] == "bool_parsing":
+        message = "the value should be true or false"
     if not error["loc"]:
-        return str(error["msg"]).removeprefix("Value error, ")
+        return message
     name = str(error["loc"][0])
+    variable = f"{PREFIX}{name.upper()}"
     field = Settings.model_fields[name]
-    return f"{PREFIX}{name.upper()}: {error['msg']}. It sets the following: {field.description}."
+    return f"{variable}: {message}. It sets the following: {field.description}.{_hint(variable)}"
+
+
+def _hint(variable: str) -> str:
+    """What else may be wrong: Kubernetes may have set a variable of the same name."""
+    if not _SERVICE_URL.match(os.environ.get(variable, "")):
+        return ""
+    return " Kubernetes has set the variable for a service: set enableServiceLinks: false."

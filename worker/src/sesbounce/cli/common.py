@@ -9,16 +9,20 @@ import click
 import msgspec
 import sqlalchemy as sa
 
+from sesbounce.errors import SchemaError, StoreError
 from sesbounce.outbound.relay import Target
 from sesbounce.outbound.targets import OtherDatabase, SesSuppressionList, Webhook
 from sesbounce.settings import Settings, load_settings
-from sesbounce.store.engine import open_database
+from sesbounce.store.engine import open_database, translated
 from sesbounce.store.lookup import Lookup
+from sesbounce.store.migrate import ensure, other_tables
 from sesbounce.store.outbox import Outbox
 from sesbounce.store.store import Store
 from sesbounce.store.strike_off import StrikeOff
 
 MAY_NOT = DIFFERS = 1
+# An error lists this many tables.
+_NAMES = 3
 
 _T = TypeVar("_T")
 
@@ -33,15 +37,41 @@ def now() -> datetime:
 
 @contextmanager
 def reading() -> Iterator[sa.Engine]:
-    """The database, for commands that only read; its connections are closed at the end."""
+    """The database, for commands that only read; its connections are closed at the end.
+
+    Raises:
+        SchemaError: the database can't answer, because its schema is not the one that is needed.
+        StoreError: the database is not there, or can't answer.
+    """
     with _disposed(open_database(load_settings().database, read_only=True)) as engine:
-        yield engine
+        try:
+            yield engine
+        except StoreError as error:
+            # Only now, because whoever may read the verdicts may read no other table.
+            if problem := _schema_problem(engine):
+                raise problem from error
+            raise
+
+
+def _schema_problem(engine: sa.Engine) -> SchemaError | None:
+    """What is wrong with the schema; None if nothing is, or if the database does not tell."""
+    try:
+        ensure(engine, migrate=False)
+    except SchemaError as problem:
+        return problem
+    except StoreError:
+        return None
+    return None
 
 
 @contextmanager
-def writing() -> Iterator[sa.Engine]:
-    """The database, for commands that write; its connections are closed at the end."""
-    with _disposed(open_database(load_settings().database)) as engine:
+def writing(*, create: bool = False) -> Iterator[sa.Engine]:
+    """The database, for commands that write; its connections are closed at the end.
+
+    Args:
+        create: whether to create a SQLite database that is not there.
+    """
+    with _disposed(open_database(load_settings().database, create=create)) as engine:
         yield engine
 
 
@@ -61,14 +91,15 @@ class Opened(NamedTuple):
 
 
 @contextmanager
-def open_store(settings: Settings, *, migrate: bool | None = None) -> Iterator[Opened]:
-    """The store, with its schema up to date and its statements checked.
+def open_store(settings: Settings, *, migrate: bool = False) -> Iterator[Opened]:
+    """The store, with its schema and its statements checked.
 
     All connections are closed at the end.
 
     Args:
         settings: name the database, the policy, the statements and the targets.
-        migrate: whether to change the schema; None does as the settings say.
+        migrate: whether to create the database and its schema, or to bring the schema up to date.
+            Only the worker does: a person's decision must not go to a database that nobody reads.
 
     Raises:
         ConfigurationError: a setting is wrong.
@@ -80,10 +111,38 @@ def open_store(settings: Settings, *, migrate: bool | None = None) -> Iterator[O
         if settings.strike_off_database_url:
             strike_off = StrikeOff()
         outbox = Outbox(target.name for target in targets)
-        engine = stack.enter_context(_disposed(open_database(settings.database)))
+        engine = stack.enter_context(_disposed(open_database(settings.database, create=migrate)))
+        if migrate and not settings.migrate_is_set:
+            _demand_own(engine, strike_off)
         store = Store(engine, settings.policy, strike_off, outbox, settings.hash_keys)
-        store.prepare(migrate=settings.migrate if migrate is None else migrate)
+        store.prepare(migrate=migrate)
         yield Opened(engine, store, targets)
+
+
+def _demand_own(engine: sa.Engine, strike_off: StrikeOff) -> None:
+    """Create no schema in a database of somebody else.
+
+    Tables that the statements fit are the sender's own, beside which sesbounce is to work.
+
+    Raises:
+        SchemaError: the database holds other tables, and nobody has said that it is the right one.
+        StrikeOffError: a statement does not fit the other tables.
+    """
+    others = other_tables(engine)
+    if not others:
+        return
+    if not strike_off.strikes and not strike_off.restores:
+        raise SchemaError(
+            f"the database holds other tables ({_some(others)}) and none of sesbounce's. Set "
+            "SESBOUNCE_DATABASE_URL to another database; or, to create sesbounce's tables beside "
+            "these, run `sesbounce db upgrade` or set SESBOUNCE_MIGRATE=true"
+        )
+    with translated("the statements can't be checked"), engine.connect() as connection:
+        strike_off.check(connection)
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:_NAMES]) + (", …" if len(names) > _NAMES else "")
 
 
 @contextmanager
@@ -97,12 +156,14 @@ def _disposed(engine: sa.Engine) -> Iterator[sa.Engine]:
 def _targets(settings: Settings, strike_off: StrikeOff, stack: ExitStack) -> Iterator[Target]:
     """The targets of the outbox that the settings name."""
     if settings.strike_off_database_url:
-        other = OtherDatabase.open(settings.strike_off_database_url, strike_off)
+        other = OtherDatabase.open(settings.strike_off_database_url.get_secret_value(), strike_off)
         yield stack.enter_context(closing(other))
     if settings.ses_suppression_list:
         yield SesSuppressionList.open()
     if settings.webhook_url and settings.webhook_secret:
-        yield Webhook(settings.webhook_url, settings.webhook_secret)
+        yield Webhook(
+            settings.webhook_url.get_secret_value(), settings.webhook_secret.get_secret_value()
+        )
 
 
 def to_json(value: Any) -> str:

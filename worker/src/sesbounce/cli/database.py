@@ -16,8 +16,12 @@ def db() -> None:
 
 @db.command(epilog=exit_codes())
 def upgrade() -> None:
-    """Create the schema, or bring it up to date; several processes may do so at once."""
-    with writing() as engine:
+    """Create the schema, or bring it up to date; several processes may do so at once.
+
+    The command also creates a SQLite database that is not there, and creates the schema in a
+    database that holds other tables. Of the other commands only `run` does either.
+    """
+    with writing(create=True) as engine:
         migrate.upgrade(engine)
         click.echo(f"The database's schema has version {migrate.current(engine)}.")
 

@@ -4,7 +4,7 @@ import os
 import stat
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO, TextIO
@@ -14,7 +14,7 @@ import click
 from sesbounce.cli.bulk import lines_of, progress
 from sesbounce.cli.common import as_json, now, open_store, reading, to_json
 from sesbounce.cli.group import exit_codes
-from sesbounce.errors import ListError, StoreError
+from sesbounce.errors import ListError
 from sesbounce.lists.files import read_list, write_csv, write_json_lines, write_ses
 from sesbounce.lists.formats import FORMATS, Listing
 from sesbounce.lists.importing import DryRun, Imported, Importer, ListEvents
@@ -139,12 +139,7 @@ def _importer(at: datetime) -> Iterator[Importer]:
 
 @contextmanager
 def _dry_run() -> Iterator[DryRun]:
-    """Where there is no database yet, the import would create it."""
-    with ExitStack() as stack:
-        try:
-            engine = stack.enter_context(reading())
-        except StoreError:
-            engine = None
+    with reading() as engine:
         yield DryRun(engine)
 
 

@@ -69,7 +69,7 @@ def run(until_empty: bool) -> None:
 
 
 def _run_here(settings: Settings, until_empty: bool, report: Callable[[Report], None]) -> None:
-    with _open_worker(settings, until_empty, report) as worker:
+    with _open_worker(settings, until_empty, report, migrate=settings.migrate) as worker:
         _on_signals(worker.stop, _end_at_once)
         worker.run()
 
@@ -78,7 +78,7 @@ def _run_several(
     settings: Settings, until_empty: bool, report: Callable[[Report, int], None]
 ) -> None:
     # An error is printed once, before several processes would print it.
-    with open_store(settings):
+    with open_store(settings, migrate=settings.migrate):
         pass
     work = partial(_run_child, settings, until_empty)
     patience = settings.shutdown_seconds + _PATIENCE_SECONDS
@@ -111,7 +111,7 @@ def _open_worker(
     until_empty: bool,
     report: Callable[[Report], None],
     *,
-    migrate: bool | None = None,
+    migrate: bool,
 ) -> Iterator[Worker]:
     """A worker on the queue and the database; the database's connections are closed at the end."""
     assert settings.queue_url  # noqa: S101  `run` has checked it

@@ -124,7 +124,7 @@ class DryRun:
         rejected: none.
     """
 
-    def __init__(self, engine: sa.Engine | None) -> None:
+    def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
         self.recorded = Recorded()
         self.rejected = 0
@@ -132,7 +132,7 @@ class DryRun:
     def __call__(self, batch: Sequence[ListEvent]) -> None:
         """Look them up."""
         keys = {listed.event.dedupe_key for listed in batch}
-        known = set[str]() if self._engine is None else known_events(self._engine, keys)
+        known = known_events(self._engine, keys)
         self.recorded.events += len(keys) - len(known)
         self.recorded.duplicates += len(batch) - len(keys) + len(known)
 

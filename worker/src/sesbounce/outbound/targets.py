@@ -13,7 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from sqlalchemy.exc import SQLAlchemyError
 
 from sesbounce.aws.clients import open_client
-from sesbounce.errors import ConfigurationError, DeliveryError
+from sesbounce.errors import ConfigurationError, DeliveryError, StoreError
 from sesbounce.feedback.notification import Kind
 from sesbounce.store.engine import cause, open_database, translated, write
 from sesbounce.store.outbox import OutboxEntry
@@ -47,9 +47,13 @@ class OtherDatabase:
             StrikeOffError: a statement does not fit it.
         """
         try:
-            engine = open_database(url)
+            engine = open_database(url, create=False)
         except ConfigurationError as error:
             raise ConfigurationError(f"SESBOUNCE_STRIKE_OFF_DATABASE_URL: {error}") from None
+        except StoreError:
+            raise StoreError(
+                "SESBOUNCE_STRIKE_OFF_DATABASE_URL names a SQLite file that is not there"
+            ) from None
         other = cls(engine, strike_off)
         with ExitStack() as stack:
             stack.callback(other.close)

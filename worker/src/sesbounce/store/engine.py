@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, SQLAlchemyError
@@ -45,12 +46,13 @@ _TIMEOUTS = {
 }
 
 
-def open_database(url: str, *, read_only: bool = False) -> sa.Engine:
+def open_database(url: str, *, read_only: bool = False, create: bool = True) -> sa.Engine:
     """An engine for the database at `url`; nothing is connected yet.
 
     Args:
         url: a database URL of SQLAlchemy; the driver may be left out.
         read_only: for those who only ask: neither make a file nor change its settings.
+        create: whether to create a SQLite file that is not there.
 
     Raises:
         ConfigurationError: the URL is none, or names a database that is not supported.
@@ -66,7 +68,7 @@ def open_database(url: str, *, read_only: bool = False) -> sa.Engine:
             )
         parsed = parsed.set(drivername=driver)
         if driver == "sqlite":
-            return _open_sqlite(parsed, read_only=read_only)
+            return _open_sqlite(parsed, read_only=read_only, create=create and not read_only)
         for name, value in _TIMEOUTS[driver].items():
             if name not in parsed.query:
                 parsed = parsed.update_query_dict({name: value})
@@ -78,14 +80,15 @@ def open_database(url: str, *, read_only: bool = False) -> sa.Engine:
         ) from None
 
 
-def _open_sqlite(url: sa.URL, *, read_only: bool) -> sa.Engine:
-    if read_only and url.database and not Path(url.database).exists():
+def _open_sqlite(url: sa.URL, *, read_only: bool, create: bool) -> sa.Engine:
+    file = _file_of(url.database)
+    if file and not create and not file.exists():
         raise StoreError(
-            f"there is no database {url.database} yet: set SESBOUNCE_DATABASE_URL to the "
-            "worker's, or let `sesbounce run` make it"
+            f"there is no database {file.absolute()}: set SESBOUNCE_DATABASE_URL to the URL of "
+            "the worker's database, or create one with `sesbounce db upgrade`"
         )
-    if not read_only:
-        _demand_folder(url.database)
+    if file and not read_only:
+        _demand_folder(file)
     timeout = {"timeout": _LOCK_TIMEOUT_SECONDS}
     engine = sa.create_engine(url.update_query_dict(timeout | dict(url.query)), **_OPTIONS)
     sa.event.listen(engine, "connect", _take_over_transactions)
@@ -95,12 +98,22 @@ def _open_sqlite(url: sa.URL, *, read_only: bool) -> sa.Engine:
     return engine
 
 
-def _demand_folder(database: str | None) -> None:
-    # SQLite makes the file, but would say of a folder only that it is "unable to open". What
-    # begins with `file:` is a URI, which SQLite alone reads.
-    if database and not database.startswith("file:") and not Path(database).parent.is_dir():
+def _file_of(database: str | None) -> Path | None:
+    """The file of a SQLite database; None for one in memory."""
+    if not database or database == ":memory:":
+        return None
+    if not database.startswith("file:"):
+        return Path(database)
+    uri = urlsplit(database)  # https://www.sqlite.org/uri.html
+    in_memory = uri.path == ":memory:" or "mode=memory" in uri.query.split("&")
+    return None if in_memory else Path(unquote(uri.path))
+
+
+def _demand_folder(file: Path) -> None:
+    # SQLite makes the file, but would say of a folder only that it is "unable to open".
+    if not file.parent.is_dir():
         raise StoreError(
-            f"there is no folder {Path(database).parent} for the database: make it, or set "
+            f"there is no folder {file.parent} for the database: make it, or set "
             "SESBOUNCE_DATABASE_URL to another"
         )
 
