@@ -21,7 +21,8 @@ from sesbounce.feedback.decode import Decoded, decode
 from sesbounce.feedback.manual import decide
 from sesbounce.feedback.reason import Reason
 from sesbounce.outbound.relay import Deliveries, Relay, Target
-from sesbounce.outbound.targets import OtherDatabase, SesSuppressionList, Webhook
+from sesbounce.outbound.targets import OtherDatabase, SesSuppressionList
+from sesbounce.outbound.webhook import Webhook
 from sesbounce.policy.verdict import Policy
 from sesbounce.settings import load_settings
 from sesbounce.store.engine import open_database, write
@@ -162,7 +163,8 @@ def test_a_relay_that_died_leaves_its_note_to_the_next(engine: sa.Engine) -> Non
 @contextmanager
 def running(relay: Relay) -> Iterator[None]:
     """The relay in a thread of its own, while the block runs."""
-    thread = threading.Thread(target=relay.run)
+    (loop,) = relay.loops.values()
+    thread = threading.Thread(target=loop)
     thread.start()
     yield
     relay.stop()
@@ -322,7 +324,8 @@ def test_a_webhook_that_does_not_take_it_is_told_again(
     store, deliver = make(engine, Webhook(server.url, "a secret of some length"))
     store.record([decoded(Scenario.BOUNCE)], AT)
     problem = f"webhook: it answers with HTTP status {status}"
-    assert deliver(at(AT)).failed == {problem: 1}
+    ((said, number),) = deliver(at(AT)).failed.items()
+    assert (said.startswith(problem), number) == (True, 1)
     server.status = 204
     assert deliver(at(AT + DAY)).delivered == 1
 

@@ -11,7 +11,8 @@ import sqlalchemy as sa
 
 from sesbounce.errors import SchemaError, StoreError
 from sesbounce.outbound.relay import Target
-from sesbounce.outbound.targets import OtherDatabase, SesSuppressionList, Webhook
+from sesbounce.outbound.targets import OtherDatabase, SesSuppressionList
+from sesbounce.outbound.webhook import Webhook
 from sesbounce.settings import Settings, load_settings
 from sesbounce.store.engine import open_database, translated
 from sesbounce.store.lookup import Lookup

@@ -1,13 +1,9 @@
-"""Whom the outbox can tell: another database, SES's own suppression list, a webhook."""
+"""Whom the outbox can tell: another database, SES's own suppression list."""
 
-import hashlib
-import hmac
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Self
 
-import msgspec
 import sqlalchemy as sa
-import urllib3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from sqlalchemy.exc import SQLAlchemyError
@@ -23,9 +19,6 @@ if TYPE_CHECKING:
     from types_boto3_sesv2.client import SESV2Client
 
 _TIMEOUT_SECONDS = 5
-# HTTP statuses: from here on it has not been taken, and from there on nothing would be.
-_REFUSALS_FROM = 300
-_FAULTS_FROM = 500
 
 
 class OtherDatabase:
@@ -134,38 +127,3 @@ class SesSuppressionList:
         except BotoCoreError as error:
             problem = f"SES can't be reached: {type(error).__name__}"
             raise DeliveryError(problem, unreachable=True) from error
-
-
-class Webhook:
-    """An HTTPS endpoint of the sender's, which gets a JSON object signed with a shared secret.
-
-    `X-Sesbounce-Signature: sha256=…` is the HMAC-SHA-256 of the body in hex. Any answer of
-    200 to 299 means that it has arrived.
-    """
-
-    name = "webhook"
-
-    def __init__(self, url: str, secret: str) -> None:
-        self._url = url
-        self._secret = secret.encode()
-        self._pool = urllib3.PoolManager(timeout=_TIMEOUT_SECONDS, retries=False)
-
-    def deliver(self, entry: OutboxEntry) -> None:
-        """Post it."""
-        action = "strike_off" if entry.suppressed else "restore"
-        body = msgspec.json.encode({"action": action, **entry.parameters})
-        signature = hmac.new(self._secret, body, hashlib.sha256).hexdigest()
-        headers = {
-            "Content-Type": "application/json",
-            "X-Sesbounce-Signature": f"sha256={signature}",
-        }
-        try:
-            answer = self._pool.request(
-                "POST", self._url, body=body, headers=headers, redirect=False
-            )
-        except urllib3.exceptions.HTTPError as error:
-            problem = f"it can't be reached: {type(error).__name__}"
-            raise DeliveryError(problem, unreachable=True) from error
-        if answer.status >= _REFUSALS_FROM:
-            problem = f"it answers with HTTP status {answer.status}"
-            raise DeliveryError(problem, unreachable=answer.status >= _FAULTS_FROM)

@@ -37,6 +37,8 @@ def set_up_logs(log_format: Literal["auto", "json", "text"], *, redact: bool = T
     # What libraries log at INFO does not help an operator.
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
     own.setLevel(logging.INFO)
+    # Its warnings quote whole URLs, and a webhook's may hold a token.
+    logging.getLogger("urllib3").setLevel(logging.ERROR)
     logging.captureWarnings(capture=True)
 
 
