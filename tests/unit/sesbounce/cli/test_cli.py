@@ -150,14 +150,16 @@ def test_the_schema_is_made_asked_for_and_compared(
     assert sesbounce("db", "upgrade").exit_code == 0
     result = sesbounce("db", "current")
     assert (result.exit_code, f"needs version {newest()}." in result.stdout) == (0, True)
-    assert sesbounce("db", "check").stdout == "No differences.\n"
+    assert sesbounce("db", "check").stdout == "No difference.\n"
     engine = open_database(url)
     with write(engine) as connection:
         connection.exec_driver_sql("ALTER TABLE feedback_event ADD COLUMN odd TEXT")
     engine.dispose()
     result = sesbounce("db", "check")
     assert result.exit_code == 1
-    assert result.stdout.endswith("1 differences.\n")
+    assert result.stdout == (
+        "The table feedback_event has, and should not have, the column odd (TEXT).\n1 difference.\n"
+    )
 
 
 def test_a_worker_that_may_not_migrate_says_what_to_do(

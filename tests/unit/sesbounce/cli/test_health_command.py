@@ -44,7 +44,8 @@ def test_a_worker_that_is_not(port: int) -> None:
         result = health()
         assert result.exit_code == 1
         assert result.output == (
-            "The worker waits for the database: down.\nThe worker waits for the queue: refused.\n"
+            "The worker waits for the database; its log says why.\n"
+            "The worker waits for the queue; its log says why.\n"
         )
         assert health("--json").exit_code == 1
 

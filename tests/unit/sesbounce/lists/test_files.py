@@ -400,7 +400,7 @@ class TestImport:
         assert result.stdout == (
             "Read sendgrid's bounces: 3 rows, 0 rejected.\n"
             "Events by reason: 1 mailbox_full, 1 no_such_mailbox, 1 permanent_failure.\n"
-            "3 recorded, 0 known already; 2 addresses suppressed (1 rows struck off), "
+            "3 recorded, 0 known already; 2 addresses suppressed (1 row struck off), "
             "0 released (0 rows restored).\n"
         )
         assert rows(engine, "SELECT email FROM member WHERE mailable = 0") == [
@@ -436,7 +436,7 @@ class TestImport:
         file.write_text(SENDGRID_BOUNCES)
         before = everything(engine)
         result = sesbounce("import", file, "--dry-run")
-        assert result.stdout.endswith("3 would be recorded, 0 are known already.\n")
+        assert result.stdout.endswith("3 would be recorded, 0 known already.\n")
         assert everything(engine) == before
         sesbounce("import", file)
         result = sesbounce("import", file, "--dry-run", "--json")

@@ -7,10 +7,11 @@ from typing import BinaryIO, TextIO
 import click
 
 from sesbounce.cli.bulk import check_file
-from sesbounce.cli.common import MAY_NOT, as_json, asking, now, print_each, to_json
+from sesbounce.cli.common import MAY_NOT, as_json, asking, now, print_each, raw, to_json
 from sesbounce.cli.group import exit_codes
 from sesbounce.feedback.reason import Reason
 from sesbounce.store.lookup import Answer, EventRow, Filter
+from sesbounce.telemetry.visible import visible
 
 
 @click.command(
@@ -36,9 +37,15 @@ from sesbounce.store.lookup import Answer, EventRow, Filter
     default="-",
     help="Write the answers about a file to this one.  [default: standard output]",
 )
+@raw
 @as_json
 def check(
-    address: str | None, source: BinaryIO | None, column: str | None, output: TextIO, as_json: bool
+    address: str | None,
+    source: BinaryIO | None,
+    column: str | None,
+    output: TextIO,
+    raw: bool,
+    as_json: bool,
 ) -> None:
     """Check whether ADDRESS may be mailed, and print the reason.
 
@@ -48,7 +55,7 @@ def check(
     no), reason and why.
     """
     if source is not None and address is None:
-        check_file(source, output, as_json, column)
+        check_file(source, output, as_json, column, raw=raw)
         return
     if address is None or source is not None:
         raise click.UsageError("Give either one ADDRESS or a --file of addresses.")
@@ -127,10 +134,11 @@ def list_(
 
 def answer_line(answer: Answer) -> str:
     """An answer for people."""
-    return f"{answer.address}: {'yes' if answer.may_mail else 'no'} ({answer.why})"
+    may = "yes" if answer.may_mail else "no"
+    return f"{visible(answer.address)}: {may} ({visible(answer.why)})"
 
 
 def _event_line(event: EventRow) -> str:
     what = f"{event.occurred_at:%Y-%m-%d %H:%M:%S}Z  {event.kind}: {event.reason} [{event.basis}]"
     details = [d for d in (event.diagnostic, event.mail_id and f"mail {event.mail_id}") if d]
-    return "\n    ".join([what, *details])
+    return "\n    ".join(map(visible, [what, *details]))

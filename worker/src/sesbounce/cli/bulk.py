@@ -15,9 +15,10 @@ import click
 import msgspec
 import sqlalchemy as sa
 
-from sesbounce.cli.common import now, reading, to_json
+from sesbounce.cli.common import counted, now, reading, to_json
 from sesbounce.errors import ListError
 from sesbounce.feedback.address import parse
+from sesbounce.lists.spreadsheet import guarded, is_own, unguarded
 from sesbounce.lists.tables import CsvReader, csv_reader
 from sesbounce.privacy.keyed_hash import HashKeys
 from sesbounce.settings import load_settings
@@ -60,7 +61,14 @@ class _Table(NamedTuple):
     column: int
 
 
-def check_file(source: BinaryIO, output: TextIO, as_json: bool, column: str | None = None) -> None:
+def check_file(
+    source: BinaryIO,
+    output: TextIO,
+    as_json: bool,
+    column: str | None = None,
+    *,
+    raw: bool = False,
+) -> None:
     """Check every address in a file.
 
     The output repeats each row and adds the columns may_mail (yes or no), reason and why, or
@@ -72,6 +80,7 @@ def check_file(source: BinaryIO, output: TextIO, as_json: bool, column: str | No
         output: takes the answers.
         as_json: whether to write JSON lines instead of CSV.
         column: the name of the column that holds the addresses; None for the first one.
+        raw: whether to write cells that a spreadsheet program would run as formulas.
 
     Raises:
         ListError: the file is no CSV, or has no column of that name.
@@ -80,29 +89,31 @@ def check_file(source: BinaryIO, output: TextIO, as_json: bool, column: str | No
     with lines_of(source) as lines, progress(source, "checking", output.isatty()) as advance:
         reader = csv_reader(lines)
         try:
-            checked, suppressed = _check(_open_table(reader, column), output, as_json, advance)
+            table = _open_table(reader, column)
+            write = _json_writer(output) if as_json else _csv_writer(output, table.header, raw)
+            checked, suppressed = _check(table, write, advance)
         except csv.Error as error:
             raise ListError(
                 f"line {reader.line_num} is no CSV: {error}. Put a value that holds a comma or a "
                 "quote in quotes, and write each quote in it twice"
             ) from None
+    addresses = counted(checked, "address", "addresses")
     click.echo(
-        f"{checked:,} addresses: {checked - suppressed:,} may be mailed, {suppressed:,} may not.",
-        err=True,
+        f"{addresses}: {checked - suppressed:,} may be mailed, {suppressed:,} may not.", err=True
     )
 
 
-def _check(
-    table: _Table, output: TextIO, as_json: bool, advance: Callable[[], None]
-) -> tuple[int, int]:
+def _check(table: _Table, write: "_Write", advance: Callable[[], None]) -> tuple[int, int]:
     """Check all rows; returns how many there were, and how many may not be mailed."""
     at = now()
     hash_keys = load_settings().hash_keys
-    write = _json_writer(output) if as_json else _csv_writer(output, table.header)
     checked = suppressed = 0
     with reading() as engine, _no_collection():
         while rows := list(islice(table.rows, _ROWS)):
-            answers = _answers(engine, rows, table.column, at, hash_keys)
+            written = [row[table.column] if len(row) > table.column else "" for row in rows]
+            if is_own(table.header):
+                written = [unguarded(cell) for cell in written]
+            answers = _answers(engine, written, at, hash_keys)
             write(zip(rows, answers, strict=True))
             checked += len(rows)
             suppressed += sum(not answer.may_mail for answer in answers)
@@ -111,14 +122,10 @@ def _check(
 
 
 def _answers(
-    engine: sa.Engine,
-    rows: Iterable[Sequence[str]],
-    column: int,
-    at: datetime,
-    hash_keys: HashKeys,
+    engine: sa.Engine, written: Iterable[str], at: datetime, hash_keys: HashKeys
 ) -> list[Checked]:
-    """One answer a row; a text that is no address may not be mailed."""
-    addresses = [parse(row[column] if len(row) > column else "") for row in rows]
+    """One answer an address; a text that is no address may not be mailed."""
+    addresses = [parse(text) for text in written]
     found = suppressed_among(engine, {address.key for address in addresses}, at, hash_keys)
     return [
         Checked(address.original, address.key, False, *found[address.key])
@@ -193,22 +200,24 @@ def _open_table(reader: CsvReader, column: str | None) -> _Table:
 _Write = Callable[[Iterable[tuple[Sequence[str], Checked]]], None]
 
 
-def _csv_writer(output: TextIO, header: list[str] | None) -> _Write:
+def _csv_writer(output: TextIO, header: list[str] | None, raw: bool) -> _Write:
+    spelled = str if raw else guarded
     # Short rows are filled up, so that the answers stand in their columns.
     filler = [""] * len(header or ())
     if header:
-        csv.writer(output, lineterminator="\n").writerow([*header, "may_mail", "reason", "why"])
+        names = [*header, "may_mail", "reason", "why"]
+        csv.writer(output, lineterminator="\n").writerow(map(spelled, names))
 
     def write(rows: Iterable[tuple[Sequence[str], Checked]]) -> None:
         # Standard output may write each line by itself.
         text = io.StringIO(newline="")
         csv.writer(text, lineterminator="\n").writerows(
             (
-                *row,
+                *map(spelled, row),
                 *filler[len(row) :],
                 "yes" if answer.may_mail else "no",
                 answer.reason,
-                answer.why,
+                answer.why and spelled(answer.why),
             )
             for row, answer in rows
         )

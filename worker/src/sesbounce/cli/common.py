@@ -20,6 +20,7 @@ from sesbounce.store.migrate import ensure, other_tables
 from sesbounce.store.outbox import Outbox
 from sesbounce.store.store import Store
 from sesbounce.store.strike_off import StrikeOff
+from sesbounce.telemetry.visible import visible_json
 
 MAY_NOT = DIFFERS = 1
 # An error lists this many tables.
@@ -28,6 +29,12 @@ _NAMES = 3
 _T = TypeVar("_T")
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, one object a line.")
+raw = click.option(
+    "--raw",
+    is_flag=True,
+    help="Write CSV cells as they are. Without this option, an apostrophe stands before each cell "
+    "that a spreadsheet program would run as a formula.",
+)
 yes = click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 
 
@@ -168,8 +175,19 @@ def _targets(settings: Settings, strike_off: StrikeOff, stack: ExitStack) -> Ite
 
 
 def to_json(value: Any) -> str:
-    """One line of JSON."""
-    return msgspec.json.encode(value).decode()
+    """One line of JSON, without characters that would act on a terminal."""
+    return visible_json(msgspec.json.encode(value).decode())
+
+
+def counted(number: int, one: str, several: str | None = None) -> str:
+    """A number of things in words: `1 address`, `2,000 addresses`.
+
+    Args:
+        number: how many there are.
+        one: what one of them is called.
+        several: what several are called, unless an `s` is all that is added.
+    """
+    return f"{number:,} {one if number == 1 else several or one + 's'}"
 
 
 def print_each(items: Iterable[_T], as_json: bool, line: Callable[[_T], str]) -> None:

@@ -4,9 +4,11 @@ import sys
 
 import click
 
-from sesbounce.cli.common import DIFFERS, reading, writing
+from sesbounce.cli.common import DIFFERS, counted, reading, writing
 from sesbounce.cli.group import exit_codes
 from sesbounce.store import migrate
+from sesbounce.store.drift import in_words
+from sesbounce.telemetry.visible import visible
 
 
 @click.group()
@@ -43,9 +45,9 @@ def current() -> None:
 def check() -> None:
     """Compare every column of the database's schema with the schema that sesbounce needs."""
     with reading() as engine:
-        differences = migrate.drift(engine)
+        differences = list(in_words(migrate.drift(engine)))
     for difference in differences:
-        click.echo(str(difference))
-    click.echo(f"{len(differences) or 'No'} differences.")
+        click.echo(visible(difference))
+    click.echo(f"{counted(len(differences), 'difference')}." if differences else "No difference.")
     if differences:
         sys.exit(DIFFERS)

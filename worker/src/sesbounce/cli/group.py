@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from sesbounce.errors import SesBounceError
+from sesbounce.telemetry.visible import visible
 
 ERROR = 2
 FAULT = 70  # EX_SOFTWARE of sysexits.h; Python's own 1 would say "may not be mailed"
@@ -40,7 +41,7 @@ class Commands(click.Group):
         try:
             return super().invoke(context)
         except SesBounceError as error:
-            click.echo(f"sesbounce: {error}", err=True)
+            click.echo(f"sesbounce: {visible(str(error))}", err=True)
             context.exit(ERROR)
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise

@@ -10,6 +10,7 @@ import msgspec
 from sesbounce.cli.group import exit_codes
 from sesbounce.errors import ConfigurationError, HealthError
 from sesbounce.telemetry.health import Status
+from sesbounce.telemetry.visible import visible, visible_json
 
 _RED = 1
 _TIMEOUT_SECONDS = 4.0
@@ -42,9 +43,9 @@ def health(as_json: bool) -> None:
     """
     status = _ask(*_endpoint())
     if as_json:
-        click.echo(msgspec.json.encode(status))
+        click.echo(visible_json(msgspec.json.encode(status).decode()))
     else:
-        click.echo("\n".join(status.faults) or "The worker is healthy.")
+        click.echo("\n".join(map(visible, status.faults)) or "The worker is healthy.")
     if not status.healthy:
         sys.exit(_RED)
 

@@ -7,13 +7,14 @@ from typing import Any, TypeVar
 
 import click
 
-from sesbounce.cli.common import DIFFERS, as_json, now, open_store, reading, to_json
+from sesbounce.cli.common import DIFFERS, as_json, counted, now, open_store, reading, to_json
 from sesbounce.cli.group import exit_codes
 from sesbounce.operations.rebuild import Change, Rebuild, Totals
 from sesbounce.settings import PREFIX, Settings, load_settings
 from sesbounce.store.migrate import ensure
 from sesbounce.store.store import Store
 from sesbounce.store.strike_off import StrikeOff
+from sesbounce.telemetry.visible import visible
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 _VERBS = {
@@ -71,7 +72,8 @@ def rebuild(dry_run: bool, reclassify: bool, as_json: bool, **numbers: Any) -> N
     if as_json:
         click.echo(to_json({"dry_run": dry_run, "totals": rebuilding.totals}))
     else:
-        click.echo("\n".join(_summary(rebuilding.totals, dry_run)))
+        for sentence in _summary(rebuilding.totals, dry_run):
+            click.echo(sentence)
     if not dry_run:
         _warn(settings, given)
     if rebuilding.totals.rejected:
@@ -92,26 +94,32 @@ def _store(settings: Settings, dry_run: bool) -> Iterator[Store]:
 
 def _line(change: Change) -> str:
     return (
-        f"{change.address}: {_VERBS[change.change]}\n"
-        f"    before: {change.before.why}\n"
-        f"    after:  {change.after.why}"
+        f"{visible(change.address)}: {_VERBS[change.change]}\n"
+        f"    before: {visible(change.before.why)}\n"
+        f"    after:  {visible(change.after.why)}"
     )
+
+
+def _addresses(number: int) -> str:
+    return counted(number, "address", "addresses")
 
 
 def _summary(totals: Totals, dry_run: bool) -> Iterable[str]:
     yield (
-        f"{totals.events} events about {totals.addresses} addresses: {totals.suppressed} are "
-        f"suppressed, {totals.released} released, {totals.changed} stay suppressed for another "
-        f"reason or time, {totals.reworded} change only in wording or in a past suppression."
+        f"{counted(totals.events, 'event')} about {_addresses(totals.addresses)}: "
+        f"{totals.suppressed:,} newly suppressed, {totals.released:,} released, "
+        f"{totals.changed:,} suppressed for another reason or time, "
+        f"{totals.reworded:,} changed only in wording or in a past suppression."
     )
     for what, events in sorted(totals.reclassified.items()):
-        yield f"{events} events reclassified: {what}"
+        yield f"{counted(events, 'event')} reclassified: {what}"
     if dry_run:
         yield "Nothing was changed: this was a dry run."
         return
-    yield f"{totals.struck_rows} rows struck off, {totals.restored_rows} rows restored."
+    struck = counted(totals.struck_rows, "row")
+    yield f"{struck} struck off, {counted(totals.restored_rows, 'row')} restored."
     for problem, addresses in sorted(totals.rejected.items()):
-        yield f"Your database rejected a statement for {addresses} addresses: {problem}"
+        yield f"Your database rejected a statement for {_addresses(addresses)}: {visible(problem)}"
 
 
 def _warn(settings: Settings, given: dict[str, Any]) -> None:

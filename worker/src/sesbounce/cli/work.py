@@ -13,7 +13,7 @@ import click
 
 from sesbounce.aws.sns_trust import Trust
 from sesbounce.aws.sqs import open_queue
-from sesbounce.cli.common import now, open_store, to_json
+from sesbounce.cli.common import counted, now, open_store, to_json
 from sesbounce.cli.group import ERROR, exit_codes
 from sesbounce.errors import ConfigurationError, MessageError, SesBounceError
 from sesbounce.feedback.decode import Decoded, decode
@@ -23,6 +23,7 @@ from sesbounce.telemetry.counts import Counts
 from sesbounce.telemetry.logs import set_up_logs
 from sesbounce.telemetry.observer import observing
 from sesbounce.telemetry.reports import Report
+from sesbounce.telemetry.visible import visible
 from sesbounce.worker.loop import LoopSettings, Worker
 from sesbounce.worker.processes import Processes
 
@@ -100,7 +101,7 @@ def _run_child(settings: Settings, until_empty: bool, report: Callable[[Report],
             _on_signals(worker.stop, lambda _: None, [signal.SIGTERM])
             worker.run()
     except SesBounceError as error:
-        click.echo(f"sesbounce: {error}", err=True)
+        click.echo(f"sesbounce: {visible(str(error))}", err=True)
         return ERROR
     return 0
 
@@ -196,10 +197,11 @@ def _end_at_once(number: int) -> None:
 
 
 def _print_totals(totals: Counts) -> None:
+    addresses = counted(totals.suppressed, "address", "addresses")
     click.echo(
-        f"{totals.received} messages received, {totals.deleted} deleted, "
-        f"{totals.undecodable} not understood, {totals.failed} not recorded; "
-        f"{totals.events} events recorded, {totals.duplicates} known already; "
-        f"{totals.suppressed} addresses suppressed ({totals.struck_rows} rows struck off), "
-        f"{totals.released} released ({totals.restored_rows} rows restored)."
+        f"{counted(totals.received, 'message')} received, {totals.deleted:,} deleted, "
+        f"{totals.undecodable:,} not understood, {totals.failed:,} not recorded; "
+        f"{counted(totals.events, 'event')} recorded, {totals.duplicates:,} known already; "
+        f"{addresses} suppressed ({counted(totals.struck_rows, 'row')} struck off), "
+        f"{totals.released:,} released ({counted(totals.restored_rows, 'row')} restored)."
     )

@@ -9,6 +9,7 @@ import msgspec
 
 from sesbounce.errors import ListError
 from sesbounce.lists.formats import Row
+from sesbounce.lists.spreadsheet import is_own, unguarded
 
 
 class Found(NamedTuple):
@@ -112,7 +113,9 @@ def _csv_row(columns: tuple[str, ...], number: int, row: list[str] | csv.Error) 
         return Found(place, {}, f"it is no CSV: {row}")
     if any(row[len(columns) :]):
         return Found(place, {}, f"it has {len(row)} values for {len(columns)} columns")
-    cells = (cell.strip() for cell in (*row, *[""] * (len(columns) - len(row))))
+    cells: Iterator[str] = (cell.strip() for cell in (*row, *[""] * (len(columns) - len(row))))
+    if is_own(columns):
+        cells = map(unguarded, cells)
     return Found(place, dict(zip(columns, cells, strict=False)))
 
 

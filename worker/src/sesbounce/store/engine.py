@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, SQLAlchemyError
 
 from sesbounce.errors import ConfigurationError, ConflictError, RowError, StoreError
+from sesbounce.privacy.redaction import redact
 
 # How long a writer waits for another one, in seconds, unless the URL says `?timeout=`.
 _LOCK_TIMEOUT_SECONDS = "30"
@@ -158,9 +159,10 @@ def cause(error: SQLAlchemyError) -> str:
     """The database's own words, without statement and parameters.
 
     The first line alone: in the others PostgreSQL quotes the values of a row. MySQL quotes
-    some in the first, so that whatever looks like an address is left out.
+    some in the first, so that whatever looks like an address is left out, before a blank or an
+    end of line in an address would cut it in two.
     """
-    first = str(getattr(error, "orig", None) or error).partition("\n")[0]
+    first = redact(str(getattr(error, "orig", None) or error)).partition("\n")[0]
     return " ".join("…" if "@" in word else word for word in first.split(" "))
 
 
