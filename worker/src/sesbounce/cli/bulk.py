@@ -1,10 +1,8 @@
-"""Checks whole files of addresses, and shows how much of a file has been read."""
+"""Checks whole files of addresses."""
 
 import csv
 import gc
 import io
-import os
-import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -16,6 +14,7 @@ import msgspec
 import sqlalchemy as sa
 
 from sesbounce.cli.common import counted, now, reading, to_json
+from sesbounce.cli.progress import Advance, progress
 from sesbounce.errors import ListError
 from sesbounce.feedback.address import parse
 from sesbounce.lists.spreadsheet import guarded, is_own, unguarded
@@ -103,7 +102,7 @@ def check_file(
     )
 
 
-def _check(table: _Table, write: "_Write", advance: Callable[[], None]) -> tuple[int, int]:
+def _check(table: _Table, write: "_Write", advance: Advance) -> tuple[int, int]:
     """Check all rows; returns how many there were, and how many may not be mailed."""
     at = now()
     hash_keys = load_settings().hash_keys
@@ -117,7 +116,7 @@ def _check(table: _Table, write: "_Write", advance: Callable[[], None]) -> tuple
             write(zip(rows, answers, strict=True))
             checked += len(rows)
             suppressed += sum(not answer.may_mail for answer in answers)
-            advance()
+            advance(len(rows))
     return checked, suppressed
 
 
@@ -156,27 +155,6 @@ def lines_of(source: BinaryIO) -> Iterator[Iterable[str]]:
     finally:
         # The caller has opened the file, and closes it.
         lines.detach()
-
-
-@contextmanager
-def progress(source: BinaryIO, label: str, hidden: bool = False) -> Iterator[Callable[[], None]]:
-    """A bar on standard error that shows how much of a file has been read.
-
-    There is no bar where standard error is no terminal, or where the file has no known length.
-    """
-    length = _length(source)
-    if hidden or not length or not sys.stderr.isatty():
-        yield lambda: None
-        return
-    with click.progressbar(length=length, label=label, file=sys.stderr) as bar:
-        yield lambda: bar.update(source.tell() - bar.pos)
-
-
-def _length(source: BinaryIO) -> int:
-    try:
-        return os.fstat(source.fileno()).st_size if source.seekable() else 0
-    except (OSError, ValueError):
-        return 0
 
 
 def _open_table(reader: CsvReader, column: str | None) -> _Table:

@@ -9,6 +9,7 @@ import click
 
 from sesbounce.cli.common import DIFFERS, as_json, counted, now, open_store, reading, to_json
 from sesbounce.cli.group import exit_codes
+from sesbounce.cli.progress import reporting
 from sesbounce.operations.rebuild import Change, Rebuild, Totals
 from sesbounce.settings import PREFIX, Settings, load_settings
 from sesbounce.store.migrate import ensure
@@ -67,8 +68,9 @@ def rebuild(dry_run: bool, reclassify: bool, as_json: bool, **numbers: Any) -> N
     settings = load_settings(**given)
     with _store(settings, dry_run) as store:
         rebuilding = Rebuild(store, now(), reclassify=reclassify)
-        for change in rebuilding.preview() if dry_run else rebuilding.apply():
-            click.echo(to_json(change) if as_json else _line(change))
+        with reporting(lambda: f"rebuilding: {_so_far(rebuilding.totals)}"):
+            for change in rebuilding.preview() if dry_run else rebuilding.apply():
+                click.echo(to_json(change) if as_json else _line(change))
     if as_json:
         click.echo(to_json({"dry_run": dry_run, "totals": rebuilding.totals}))
     else:
@@ -104,10 +106,13 @@ def _addresses(number: int) -> str:
     return counted(number, "address", "addresses")
 
 
+def _so_far(totals: Totals) -> str:
+    return f"{counted(totals.events, 'event')} about {_addresses(totals.addresses)}"
+
+
 def _summary(totals: Totals, dry_run: bool) -> Iterable[str]:
     yield (
-        f"{counted(totals.events, 'event')} about {_addresses(totals.addresses)}: "
-        f"{totals.suppressed:,} newly suppressed, {totals.released:,} released, "
+        f"{_so_far(totals)}: {totals.suppressed:,} newly suppressed, {totals.released:,} released, "
         f"{totals.changed:,} suppressed for another reason or time, "
         f"{totals.reworded:,} changed only in wording or in a past suppression."
     )

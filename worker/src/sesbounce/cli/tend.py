@@ -114,7 +114,7 @@ def _table(by: By, counts: Sequence[Counts]) -> Iterator[str]:
     widths = {n: max(map(len, columns[n])) for n in shown}
     for row in rows:
         cells = [row[n].rjust(widths[n]) for n in shown]
-        yield "  ".join([*cells, row[-1]])
+        yield " ".join([*cells, row[-1]])
 
 
 def _row(counts: Counts) -> list[str]:

@@ -12,9 +12,10 @@ from typing import BinaryIO, TextIO
 
 import click
 
-from sesbounce.cli.bulk import lines_of, progress
+from sesbounce.cli.bulk import lines_of
 from sesbounce.cli.common import as_json, counted, now, open_store, raw, reading, to_json
 from sesbounce.cli.group import exit_codes
+from sesbounce.cli.progress import progress
 from sesbounce.errors import ListError
 from sesbounce.lists.files import read_list, write_csv, write_json_lines, write_ses
 from sesbounce.lists.formats import FORMATS, Listing
@@ -123,7 +124,7 @@ def import_(  # noqa: PLR0913, PLR0917  one argument an option
         with _dry_run() if dry_run else _importer(this_moment) as record:
             for batch in read_events.batches():
                 record(batch)
-                advance()
+                advance(len(batch))
     done = Imported(
         format=read.format,
         list=read.listing,
