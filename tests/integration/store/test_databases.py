@@ -59,6 +59,18 @@ def store(engine: sa.Engine, strike_off: StrikeOff | None = None) -> Store:
     return made
 
 
+def test_a_foreign_database_is_recognised(engine: sa.Engine) -> None:
+    assert migrate.other_tables(engine) == ["member"]
+    with pytest.raises(SchemaError, match="has none of sesbounce's tables"):
+        migrate.ensure(engine, migrate=False)
+    assert sa.inspect(engine).get_table_names() == ["member"]
+    migrate.upgrade(engine, "0003")
+    assert migrate.other_tables(engine) == []
+    with pytest.raises(SchemaError, match="has version 0003, and this sesbounce needs"):
+        migrate.ensure(engine, migrate=False)
+    assert migrate.current(engine) == "0003"
+
+
 def decoded(scenario: Scenario, day: float = 0, recipient: str = "jane@example.com") -> Recording:
     at = AT + day * DAY
     return decode(json.dumps(said(scenario, mail(recipient, f"mail-{day}"), at=at)))
