@@ -17,10 +17,11 @@ from sesbounce.feedback.decode import decode
 from sesbounce.feedback.manual import decide
 from sesbounce.feedback.reason import Effect, Reason
 from sesbounce.policy.verdict import Policy
-from sesbounce.settings import OTHER_VARIABLES, PREFIX, Settings
+from sesbounce.settings import PREFIX, Settings
 from sesbounce.store.engine import open_database, write
 from sesbounce.store.store import Store
 from sesbounce.store.strike_off import StrikeOff
+from sesbounce.variables import OTHER_VARIABLES
 from tests.support import AT, said
 
 ROOT = Path(__file__).parents[2]

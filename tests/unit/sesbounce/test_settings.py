@@ -6,6 +6,7 @@ import pytest
 from sesbounce.errors import ConfigurationError
 from sesbounce.policy.verdict import Policy
 from sesbounce.settings import Settings, load_settings
+from sesbounce.variables import SETTINGS
 
 
 @pytest.fixture(autouse=True)
@@ -50,6 +51,10 @@ def test_an_error_names_the_variable_and_what_it_should_be(
         load_settings()
 
 
+def test_every_setting_is_a_known_variable() -> None:
+    assert {f"SESBOUNCE_{name.upper()}" for name in Settings.model_fields} == SETTINGS
+
+
 def test_every_setting_says_what_it_is() -> None:
     assert all(field.description for field in Settings.model_fields.values())
 
@@ -83,6 +88,8 @@ def test_a_url_that_is_none_is_left_to_open_database(monkeypatch: pytest.MonkeyP
         ("SESBOUNCE__QUEUE_URL", "SESBOUNCE_QUEUE_URL"),
         ("SESBOUNCEQUEUE_URL", "SESBOUNCE_QUEUE_URL"),
         ("SESBOUNCE-EMF", "SESBOUNCE_EMF"),
+        ("SEBOUNCE_QUEUE_URL", "SESBOUNCE_QUEUE_URL"),
+        ("SESBOUNCES_STRIKES", "SESBOUNCE_STRIKES"),
     ],
 )
 @pytest.mark.parametrize("value", ["5", ""])
@@ -102,13 +109,15 @@ def test_a_variable_that_is_like_no_setting_is_an_error_too(
         load_settings()
 
 
-def test_variables_of_the_scripts_and_of_kubernetes_are_no_misspellings(
+def test_variables_of_others_are_no_misspellings(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     service = "tcp://10.0.0.1:9090"
     for name, value in {
         "SESBOUNCE_TERRAFORM_MIRROR": "/mirror",
         "SESBOUNCE_TERRAFORM_RELEASES": "/releases",
+        "BOUNCE_QUEUE_URL": "of another program",
+        "SES_STRIKES": "5",
         "SESBOUNCE_SERVICE_HOST": "10.0.0.1",
         "SESBOUNCE_SERVICE_PORT": "9090",
         "SESBOUNCE_SERVICE_PORT_METRICS": "9090",

@@ -1,10 +1,7 @@
 """The settings: environment variables with one prefix, read and checked once, at the start."""
 
 import os
-import re
-from collections.abc import Iterable, Mapping
 from datetime import timedelta
-from difflib import get_close_matches
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -20,19 +17,10 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from sesbounce.errors import ConfigurationError
 from sesbounce.policy.verdict import Policy
 from sesbounce.privacy.keyed_hash import HashKeys
+from sesbounce.variables import PREFIX, bare, check_names, is_service_url
 
-PREFIX = "SESBOUNCE_"
-# Variables with the prefix that are for the make targets and scripts, not for the command.
-OTHER_VARIABLES = frozenset({"SESBOUNCE_TERRAFORM_MIRROR", "SESBOUNCE_TERRAFORM_RELEASES"})
-_RENAMED = {f"{PREFIX}REFUSAL_DAYS": f"{PREFIX}NOT_ATTEMPTED_DAYS"}
-# Kubernetes tells each pod about a service called `sesbounce` or `sesbounce-metrics` by variables
-# with the same prefix, which end in SERVICE_HOST, or in PORT with a value such as tcp://10.0.0.1:90.
-# https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables
-_SERVICE_NAME = re.compile(
-    r"SESBOUNCE_(\w+_)?(SERVICE_(HOST|PORT(_\w+)?)|PORT_\d+_(TCP|UDP|SCTP)(_\w+)?)"
-)
-_SERVICE_URL = re.compile(r"(tcp|udp|sctp)://")
-_QUOTES = ("'", '"')
+__all__ = ["PREFIX", "Settings", "load_settings"]
+
 _DEFAULT = Policy()
 # Somebody might guess a shorter key, and with it the addresses.
 _HASH_KEY_LENGTH = 32
@@ -219,18 +207,12 @@ class Settings(BaseSettings):
         entries = value.split(",") if isinstance(value, str) else value
         return [entry.strip() for entry in entries if entry.strip()]
 
-    # Runs before `_split`: of two such validators the later one comes first.
+    # It runs before `_split`: of two such validators the later one comes first.
     @field_validator("*", mode="before")
     @classmethod
     def _is_bare(cls, value: Any, info: ValidationInfo) -> Any:
         """The value without what a file of variables may leave around it."""
-        if not isinstance(value, str):
-            return value
-        # A secret may begin or end with a blank, but not with the end of a line.
-        value = value.strip("\r\n" if info.field_name in _SECRETS else None)
-        if len(value) > 1 and value[0] in _QUOTES and value[0] == value[-1]:
-            raise ValueError("the value is in quotes, which belong to no value; remove them")
-        return value
+        return bare(value, info.field_name in _SECRETS) if isinstance(value, str) else value
 
     @field_validator("queue_url", "webhook_url")
     @classmethod
@@ -290,29 +272,11 @@ class Settings(BaseSettings):
         Raises:
             ConfigurationError: two settings contradict each other.
         """
-        written = self.database_url.get_secret_value()
-        if self.database_password is None:
-            return written
-        # Not above: `sesbounce health` runs every few seconds and needs no database.
-        from sqlalchemy import make_url  # noqa: PLC0415
-        from sqlalchemy.exc import ArgumentError  # noqa: PLC0415
-
-        try:
-            url = make_url(written)
-        except (ArgumentError, ValueError):
-            return written  # `open_database` explains what is wrong
-        password = self.database_password.get_secret_value()
-        if url.drivername.startswith("sqlite"):
-            raise ConfigurationError(
-                "SESBOUNCE_DATABASE_PASSWORD is set, but SQLite has no passwords: set "
-                "SESBOUNCE_DATABASE_URL to the URL of your server, or unset the password"
-            )
-        if url.password not in (None, "", password):
-            raise ConfigurationError(
-                "SESBOUNCE_DATABASE_URL and SESBOUNCE_DATABASE_PASSWORD hold two different "
-                "passwords: remove the one in the URL"
-            )
-        return url.set(password=password).render_as_string(hide_password=False)
+        password = self.database_password
+        return with_password(
+            self.database_url.get_secret_value(),
+            password.get_secret_value() if password else None,
+        )
 
     @property
     def migrate_is_set(self) -> bool:
@@ -338,8 +302,36 @@ class Settings(BaseSettings):
         )
 
 
+def with_password(url: str, password: str | None) -> str:
+    """The database's URL, with the password that is kept apart from it.
+
+    Raises:
+        ConfigurationError: the URL holds another password, or its database has none.
+    """
+    if password is None:
+        return url
+    # Not above: `sesbounce health` runs every few seconds and needs no database.
+    from sqlalchemy import make_url  # noqa: PLC0415
+    from sqlalchemy.exc import ArgumentError  # noqa: PLC0415
+
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
+        return url  # `open_database` explains what is wrong
+    if parsed.drivername.startswith("sqlite"):
+        raise ConfigurationError(
+            "SESBOUNCE_DATABASE_PASSWORD is set, but SQLite has no passwords: set "
+            "SESBOUNCE_DATABASE_URL to the URL of your server, or unset the password"
+        )
+    if parsed.password not in (None, "", password):
+        raise ConfigurationError(
+            "SESBOUNCE_DATABASE_URL and SESBOUNCE_DATABASE_PASSWORD hold two different passwords: "
+            "remove the one in the URL"
+        )
+    return parsed.set(password=password).render_as_string(hide_password=False)
+
+
 _SECRETS = ("database_password", "webhook_secret")
-_VARIABLES = frozenset(f"{PREFIX}{name.upper()}" for name in Settings.model_fields)
 
 
 def load_settings(**overrides: Any) -> Settings:
@@ -349,46 +341,11 @@ def load_settings(**overrides: Any) -> Settings:
         ConfigurationError: a setting is wrong, or a variable with the prefix is no setting; the
             message names the variable and explains it, and shows no value.
     """
-    if unknown := list(_unknown(os.environ)):
-        raise ConfigurationError("; ".join(unknown))
+    check_names(os.environ)
     try:
         return Settings(**overrides)
     except ValidationError as error:
         raise ConfigurationError("; ".join(map(_explain, error.errors()))) from None
-
-
-def _unknown(environment: Mapping[str, str]) -> Iterable[str]:
-    """A sentence for each variable that looks like a setting and is none."""
-    for name, value in sorted(environment.items()):
-        # Also `sesbounce_strikes`, `SES_BOUNCE_STRIKES` and `SESBOUNCE-STRIKES`.
-        if not re.sub(r"[\W_]", "", name).upper().startswith("SESBOUNCE"):
-            continue
-        if name in _VARIABLES | OTHER_VARIABLES or _is_of_kubernetes(name, value):
-            continue
-        nearest = _nearest(name)
-        hint = f"use {nearest}" if nearest else "unset it; the README lists all settings"
-        yield f"{name} is no setting of sesbounce: {hint}"
-
-
-def _is_of_kubernetes(name: str, value: str) -> bool:
-    return bool(
-        _SERVICE_NAME.fullmatch(name) or (name.endswith("_PORT") and _SERVICE_URL.match(value))
-    )
-
-
-def _nearest(name: str) -> str | None:
-    """The setting whose name is most like this one; None where no name is like it."""
-    name = name.upper()
-    if name in _RENAMED:
-        return _RENAMED[name]
-    # Without the prefix and the underscores, which would make all names alike.
-    names = {_letters(known): known for known in sorted(_VARIABLES)}
-    found = get_close_matches(_letters(name), names, n=1)
-    return names[found[0]] if found else None
-
-
-def _letters(name: str) -> str:
-    return re.sub(r"[\W_]", "", name).upper().removeprefix("SESBOUNCE")
 
 
 def _text(value: str | SecretStr) -> str:
@@ -409,6 +366,6 @@ def _explain(error: Any) -> str:
 
 def _hint(variable: str) -> str:
     """What else may be wrong: Kubernetes may have set a variable of the same name."""
-    if not _SERVICE_URL.match(os.environ.get(variable, "")):
+    if not is_service_url(os.environ.get(variable, "")):
         return ""
     return " Kubernetes has set the variable for a service: set enableServiceLinks: false."

@@ -350,6 +350,17 @@ class TestCommand:
         assert lines[4:] == ["Nothing was changed: this was a dry run."]
         assert tables(engine) == before
 
+    @pytest.mark.parametrize(
+        ("option", "value"),
+        [("--strikes", "0"), ("--window-days", "400"), ("--probation-growth", "0.5")],
+    )
+    def test_a_number_out_of_range_is_an_error_that_names_the_option(
+        self, option: str, value: str
+    ) -> None:
+        result = self.sesbounce("--dry-run", option, value)
+        assert result.exit_code == 2
+        assert f"Invalid value for '{option}': {value} is not in the range" in result.stderr
+
     def test_the_same_in_json(self) -> None:
         lines = self.sesbounce("--dry-run", "--strikes", "4", "--json").stdout.splitlines()
         change, totals = map(json.loads, lines)
@@ -367,10 +378,6 @@ class TestCommand:
         assert mailable(engine) == 1
         assert self.sesbounce().stderr == ""
         assert mailable(engine) == 0
-
-    def test_a_number_that_can_t_be_is_refused(self) -> None:
-        result = self.sesbounce("--strikes", "0")
-        assert (result.exit_code, "SESBOUNCE_STRIKES" in result.stderr) == (2, True)
 
     def test_a_statement_that_is_refused_is_told(
         self, engine: sa.Engine, monkeypatch: pytest.MonkeyPatch

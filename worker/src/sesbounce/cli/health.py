@@ -11,6 +11,7 @@ from sesbounce.cli.group import exit_codes
 from sesbounce.errors import ConfigurationError, HealthError
 from sesbounce.telemetry.health import Status
 from sesbounce.telemetry.visible import visible, visible_json
+from sesbounce.variables import check_names
 
 _RED = 1
 _TIMEOUT_SECONDS = 4.0
@@ -52,6 +53,7 @@ def health(as_json: bool) -> None:
 
 def _endpoint() -> tuple[str, int]:
     """The worker's host and port, without the other settings, which take long to load."""
+    check_names(os.environ)
     try:
         port = int(os.environ.get("SESBOUNCE_METRICS_PORT", ""))
     except ValueError:

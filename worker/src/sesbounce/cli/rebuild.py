@@ -25,11 +25,17 @@ _VERBS = {
 }
 
 
-def _number(option: str, setting: str, kind: Any) -> Callable[[_F], _F]:
-    """An option that replaces a setting of the policy."""
-    description = Settings.model_fields[setting].description
-    help_text = f"Replace {PREFIX}{setting.upper()} in this run: {description}."
+def _number(option: str, setting: str, kind: Any = click.IntRange) -> Callable[[_F], _F]:
+    """An option that replaces a setting of the policy, and takes the same numbers."""
+    field = Settings.model_fields[setting]
+    help_text = f"Replace {PREFIX}{setting.upper()} in this run: {field.description}."
+    if isinstance(kind, type):
+        kind = kind(min=_bound(field.metadata, "ge"), max=_bound(field.metadata, "le"))
     return click.option(option, setting, type=kind, help=help_text)
+
+
+def _bound(metadata: Iterable[Any], name: str) -> Any:
+    return next(getattr(bound, name) for bound in metadata if hasattr(bound, name))
 
 
 @click.command(epilog=exit_codes({"1": "Your database rejected a statement for some address."}))
@@ -39,12 +45,12 @@ def _number(option: str, setting: str, kind: Any) -> Callable[[_F], _F]:
     is_flag=True,
     help="Also classify the recorded events with the rules of this version.",
 )
-@_number("--strikes", "strikes", int)
-@_number("--window-days", "strike_window_days", int)
-@_number("--probation-days", "probation_days", int)
-@_number("--probation-growth", "probation_growth", float)
-@_number("--probation-longest-days", "probation_longest_days", int)
-@_number("--not-attempted-days", "not_attempted_days", int)
+@_number("--strikes", "strikes")
+@_number("--window-days", "strike_window_days")
+@_number("--probation-days", "probation_days")
+@_number("--probation-growth", "probation_growth", click.FloatRange)
+@_number("--probation-longest-days", "probation_longest_days")
+@_number("--not-attempted-days", "not_attempted_days")
 @_number(
     "--possible-complaint", "possible_complaint", click.Choice(["strike", "suppress", "ignore"])
 )
