@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import click
+from pydantic import SecretStr
 
 from scripts import ScriptError
 from sesbounce.cli import main as command
@@ -71,7 +72,9 @@ def settings_table() -> str:
     """The README's table of settings."""
     rows = []
     for name, field in Settings.model_fields.items():
-        default = f" `{field.default}`" if field.default not in (None, []) else ""
+        value = field.default
+        value = value.get_secret_value() if isinstance(value, SecretStr) else value
+        default = f" `{value}`" if value not in (None, []) else ""
         rows.append(f"| `{PREFIX}{name.upper()}` |{default} | {field.description} |\n")
     return "".join(["| Variable | Default | Meaning |\n", "| --- | --- | --- |\n", *rows])
 

@@ -20,7 +20,6 @@ from pathlib import Path
 
 import boto3
 from rich.console import Console
-from rich.table import Table
 
 from scripts import ScriptError
 from scripts.local import localstack
@@ -205,29 +204,31 @@ def show(place: Workplace, before: Sequence[tuple[str, str, int]]) -> None:
     """Print the suppression list with its reasons, and the member table before and after."""
     with closing(sqlite3.connect(place.database)) as connection:
         suppressed = connection.execute(
-            "SELECT address, reason, why FROM suppressed ORDER BY address"
+            "SELECT address, reason FROM suppressed ORDER BY address"
         ).fetchall()
     console.print()
-    console.print(_table("The suppression list", ("address", "reason", "why"), suppressed))
+    print_table("The suppression list", ("address", "reason"), suppressed)
     rows = [
-        (name, email, _mark(was), _mark(now))
+        (email, name, _mark(was), _mark(now))
         for (name, email, was), (_, _, now) in zip(before, members(place.database), strict=True)
     ]
     title = "The sender's table, member: mailable before and after"
-    console.print(_table(title, ("name", "email", "before", "after"), rows))
+    print_table(title, ("email", "name", "before", "after"), rows)
 
 
-def _table(title: str, headings: Sequence[str], rows: Sequence[Sequence[object]]) -> Table:
-    table = Table(title=title, title_justify="left")
-    for heading in headings:
-        table.add_column(heading, overflow="fold")
-    for row in rows:
-        table.add_row(*map(str, row))
-    return table
+def print_table(title: str, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print a table with one line a row: a terminal or a pipe that is narrow breaks no address."""
+    console.print(f"[bold]{title}")
+    lines = [headings, *rows]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for line in lines:
+        cells = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+        say("  ".join(cells).rstrip())
+    console.print()
 
 
 def _mark(mailable: int) -> str:
-    return "yes" if mailable else "[red]no[/red]"
+    return "yes" if mailable else "no"
 
 
 def write_exports(file: Path, environment: Mapping[str, str]) -> None:

@@ -67,7 +67,7 @@ class TestEachEnvelopeAndSchema:
         self, sns: "SNSClient", worker: Worker, outputs: dict[str, Any], schema: Schema
     ) -> None:
         self.publish(sns, outputs, (Scenario.BOUNCE, schema, mail("jane@example.com")))
-        assert "1 messages received, 1 deleted" in worker.drain()
+        assert "1 message received, 1 deleted" in worker.drain()
         assert worker.rows("SELECT address, reason, why FROM suppressed") == [
             (
                 "jane@example.com",
@@ -112,7 +112,7 @@ def test_the_same_event_told_twice_counts_once(
 ) -> None:
     for schema in (*SCHEMAS, *SCHEMAS):
         sns.publish(TopicArn=outputs["topic_arn"], Message=json.dumps(said(schema=schema)))
-    assert "1 events recorded, 3 known already; 1 addresses suppressed" in worker.drain()
+    assert "1 event recorded, 3 known already; 1 address suppressed" in worker.drain()
     assert worker.rows("SELECT struck FROM member WHERE email LIKE 'jane%'") == [(1,)]
 
 
@@ -154,7 +154,7 @@ def test_the_message_of_ses_that_sets_the_topic_up_is_deleted(
 ) -> None:
     line = "Successfully validated SNS topic for Amazon SES event publishing."
     sns.publish(TopicArn=outputs["topic_arn"], Message=line)
-    assert "1 messages received, 1 deleted, 0 not understood" in worker.drain()
+    assert "1 message received, 1 deleted, 0 not understood" in worker.drain()
 
 
 def test_support_can_ask_why(sns: "SNSClient", worker: Worker, outputs: dict[str, Any]) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 import pytest
 import sqlalchemy as sa
+from pydantic import SecretStr
 
 from scripts import docs
 from sesbounce.feedback.decode import decode
@@ -18,6 +19,7 @@ from sesbounce.feedback.reason import Effect, Reason
 from sesbounce.settings import PREFIX, Settings
 from sesbounce.store.engine import open_database
 from sesbounce.store.strike_off import StrikeOff
+from sesbounce.variables import OTHER_VARIABLES
 from tests import stored
 from tests.stored import make_members
 from tests.support import AT, said
@@ -47,7 +49,7 @@ TEXTS += [
 CONTEXTS = {context.command_path: context for context in docs.contexts()}
 TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
 VARIABLES = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
-VARIABLES |= {"SESBOUNCE_TERRAFORM_MIRROR", "SESBOUNCE_TERRAFORM_RELEASES"}
+VARIABLES |= OTHER_VARIABLES
 
 
 def rows(text: str) -> dict[str, list[str]]:
@@ -75,8 +77,16 @@ def test_the_pages_that_the_code_writes_are_up_to_date() -> None:
 def test_every_setting_is_in_the_readme(name: str) -> None:
     field = Settings.model_fields[name]
     default, description = rows(README)[f"{PREFIX}{name.upper()}"]
-    assert default == ("" if field.default in (None, []) else f"`{field.default}`")
+    value = field.default
+    value = value.get_secret_value() if isinstance(value, SecretStr) else value
+    assert default == ("" if value in (None, []) else f"`{value}`")
     assert description == (field.description or "?")
+
+
+def test_every_variable_of_the_scripts_is_known_to_the_command() -> None:
+    files = [ROOT / "Makefile", *ROOT.glob("scripts/**/*.py"), *ROOT.glob(".github/**/*.yml")]
+    found = {match[0] for _, match in named(r"SESBOUNCE_[A-Z_]*[A-Z]", files)}
+    assert OTHER_VARIABLES <= found <= VARIABLES
 
 
 def test_every_variable_that_a_text_names_exists() -> None:

@@ -24,7 +24,7 @@ class Durable:
 
     def __init__(self) -> None:
         settings = load_settings()
-        self._store = Store(open_database(settings.database_url), settings.policy, StrikeOff())
+        self._store = Store(open_database(settings.database), settings.policy, StrikeOff())
         self._store.prepare()
         # SQLite takes one writer at a time, and has the others sleep and try again; to wait
         # for a lock of one's own is faster.

@@ -93,9 +93,7 @@ class Scene:
         return int(self.worker.rows("SELECT count(*) FROM feedback_event")[0][0])
 
     def all_wait(self, running: Running) -> None:
-        running.until(
-            red(self.port, f"The worker waits for the certificate: the certificate {URL}")
-        )
+        running.until(red(self.port, "The worker waits for the certificate; its log says why."))
         running.until(lambda: (self.queue.visible, self.queue.in_flight) == (0, MESSAGES))
 
 

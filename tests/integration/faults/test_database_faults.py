@@ -77,6 +77,11 @@ class Scene:
     def red(self, words: str) -> None:
         self.running.until(red(self.port, words))
 
+    def waits(self, problem: str) -> None:
+        """Wait until health says that the worker waits for the database, and the log says why."""
+        self.red("The worker waits for the database; its log says why.")
+        self.running.says(problem)
+
     @contextmanager
     def in_mid_transaction(self, address: str) -> Iterator[None]:
         """Lock the members, so that the worker has inserted the bounce and can't commit it."""
@@ -145,7 +150,7 @@ def test_a_connection_that_breaks_in_mid_transaction(
     address = scene.member()
     with scene.in_mid_transaction(address):
         fault(scene.network)
-        scene.red("The worker waits for the database: the batch was not recorded")
+        scene.waits("the batch was not recorded")
     # A server keeps the locks of a client that has vanished until it notices that as well.
     scene.network.heal()
     scene.goes_on(address)
@@ -167,9 +172,11 @@ def test_a_server_that_can_t_be_reached_turns_health_red_and_then_green_again(
     address = scene.member()
     scene.network.refuse()
     scene.bounces(address)
-    scene.red("Connection refused")
-    fault = "The worker waits for the database: the batch was not recorded: connection failed"
-    assert fault in scene.worker.run("health", code=1)
+    scene.waits("Connection refused")
+    scene.running.says("the batch was not recorded: connection failed")
+    assert scene.worker.run("health", code=1) == (
+        "The worker waits for the database; its log says why.\n"
+    )
     assert scene.queue.in_flight == 1
     scene.network.heal()
     scene.goes_on(address)
@@ -181,7 +188,7 @@ def test_a_server_that_accepts_connections_and_says_nothing(scene: Scene) -> Non
     scene.network.stall()
     scene.network.cut()
     scene.bounces(address)
-    scene.red("timeout expired")
+    scene.waits("timeout expired")
     scene.network.heal()
     scene.goes_on(address)
 
@@ -209,7 +216,7 @@ def test_a_server_that_has_become_read_only(scene: Scene) -> None:
         server.exec_driver_sql(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
         scene.network.cut()
         scene.bounces(address)
-        scene.red("read-only transaction")
+        scene.waits("read-only transaction")
         server.exec_driver_sql(f"ALTER DATABASE {name} RESET default_transaction_read_only")
     # Open connections stay read-only, as after a failover.
     scene.network.cut()

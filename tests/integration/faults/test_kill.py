@@ -47,7 +47,7 @@ def test_after_receive(worker: Worker, queue: FeedbackQueue, proxy: Proxy) -> No
     assert recorded(worker) == 0
     assert queue.in_flight == 10
     assert "10 messages received, 10 deleted" in (log := finish(worker, queue, proxy))
-    assert "10 events recorded, 0 known already; 1 addresses suppressed" in log
+    assert "10 events recorded, 0 known already; 1 address suppressed" in log
 
 
 def test_in_the_transaction(on_postgresql: Worker, queue: FeedbackQueue, proxy: Proxy) -> None:
@@ -63,7 +63,7 @@ def test_in_the_transaction(on_postgresql: Worker, queue: FeedbackQueue, proxy: 
     assert recorded(worker) == 0
     assert queue.in_flight == 10
     assert "10 messages received, 10 deleted" in (log := finish(worker, queue, proxy))
-    assert "10 events recorded, 0 known already; 1 addresses suppressed" in log
+    assert "10 events recorded, 0 known already; 1 address suppressed" in log
 
 
 def test_between_commit_and_delete(worker: Worker, queue: FeedbackQueue, proxy: Proxy) -> None:

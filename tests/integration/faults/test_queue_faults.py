@@ -57,6 +57,11 @@ class Scene:
     def red(self, words: str) -> None:
         self.running.until(red(self.port, words))
 
+    def waits(self, problem: str) -> None:
+        """Wait until health says that the worker waits for the queue, and the log says why."""
+        self.red("The worker waits for the queue; its log says why.")
+        self.running.says(problem)
+
     def times(self, event: str) -> int:
         return self.running.log.count(f'"event": "{event}"')
 
@@ -124,8 +129,10 @@ def test_a_server_that_can_t_be_reached(scene: Scene) -> None:
     scene.network.refuse()
     address = scene.bounces()
     problem = "can't receive messages (sqs:ReceiveMessage): Could not connect to the endpoint"
-    scene.red(f"The worker waits for the queue: {problem}")
-    assert "Could not connect" in scene.worker.run("health", code=1)
+    scene.waits(problem)
+    assert scene.worker.run("health", code=1) == (
+        "The worker waits for the queue; its log says why.\n"
+    )
     scene.network.heal()
     # The poll that was cut may have received the message.
     scene.queue.surface(scene.proxy.receipts[received:])
@@ -158,7 +165,7 @@ def test_a_slow_network(scene: Scene) -> None:
 def test_a_receive_that_is_rejected(scene: Scene, status: int, code: str, advice: str) -> None:
     scene.proxy.refuse("ReceiveMessage", status, code)
     address = scene.bounces()
-    scene.red(advice)
+    scene.waits(advice)
     scene.proxy.accept()
     scene.goes_on(address)
 

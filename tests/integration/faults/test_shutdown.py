@@ -83,7 +83,7 @@ def test_messages_that_a_poll_brings_after_sigterm_are_handled(
         running.says('"event": "stopping"')
         queue.send(events(1))
         assert running.ends() == 0, running.log
-    assert "1 messages received, 1 deleted" in running.log
+    assert "1 message received, 1 deleted" in running.log
     assert recorded(worker) == 1
     queue.is_done()
 

@@ -46,6 +46,18 @@ def engine(database_url: str) -> Iterator[sa.Engine]:
     engine.dispose()
 
 
+def test_a_foreign_database_is_recognised(engine: sa.Engine) -> None:
+    assert migrate.other_tables(engine) == ["member"]
+    with pytest.raises(SchemaError, match="has none of sesbounce's tables"):
+        migrate.ensure(engine, migrate=False)
+    assert sa.inspect(engine).get_table_names() == ["member"]
+    migrate.upgrade(engine, "0003")
+    assert migrate.other_tables(engine) == []
+    with pytest.raises(SchemaError, match="has version 0003, and this sesbounce needs"):
+        migrate.ensure(engine, migrate=False)
+    assert migrate.current(engine) == "0003"
+
+
 def tables(engine: sa.Engine) -> dict[str, list[Any]]:
     """What must be the same, however the events came."""
     return {

@@ -19,9 +19,8 @@ def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
         {},
         {"SESBOUNCE_DATABASE_URL": ""},
         {"SESBOUNCE_DATABASE_URL": "postgresql://me@db/app"},
-        {"sesbounce_database_url": "postgresql://me@db/app"},
         {
-            "SESBOUNCE_DATABASE_URL": "mysql://me:old@db/app",
+            "SESBOUNCE_DATABASE_URL": " mysql://me@db/app\r",
             "SESBOUNCE_DATABASE_PASSWORD": "p@ss/w:rd",
         },
         {"SESBOUNCE_DATABASE_URL": "mysql://me:old@db/app", "SESBOUNCE_DATABASE_PASSWORD": ""},
@@ -39,6 +38,31 @@ def test_questions_and_the_worker_read_the_same(
     settings = load_settings()
     assert url == settings.database
     assert hash_keys.checks == settings.hash_keys.checks
+
+
+@pytest.mark.parametrize(
+    ("environment", "problem"),
+    [
+        ({"sesbounce_database_url": "sqlite://"}, "use SESBOUNCE_DATABASE_URL"),
+        ({"SESBOUNCE_DATABASE_URL": "'sqlite://'"}, "SESBOUNCE_DATABASE_URL: .*in quotes"),
+        (
+            {
+                "SESBOUNCE_DATABASE_URL": "mysql://me:old@db/app",
+                "SESBOUNCE_DATABASE_PASSWORD": "new",
+            },
+            "two different passwords",
+        ),
+    ],
+)
+def test_both_reject_the_same(
+    monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], problem: str
+) -> None:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigurationError, match=problem):
+        load_database_settings()
+    with pytest.raises(ConfigurationError, match=problem):
+        assert load_settings().database  # the passwords are compared when they are needed
 
 
 def test_a_short_hash_key_is_refused_by_both(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,10 +14,12 @@ from sqlalchemy.exc import ArgumentError
 
 from sesbounce.errors import ConfigurationError
 from sesbounce.privacy.keyed_hash import HashKeys
+from sesbounce.variables import bare, check_names
 
 DEFAULT_URL = "sqlite:///sesbounce.sqlite3"
 # Somebody might guess a shorter key, and with it the addresses.
 _HASH_KEY_LENGTH = 32
+_NAMES = ("SESBOUNCE_DATABASE_URL", "SESBOUNCE_DATABASE_PASSWORD", "SESBOUNCE_HASH_KEY")
 
 
 class DatabaseSettings(NamedTuple):
@@ -38,7 +40,8 @@ def load_database_settings(environment: Mapping[str, str] = os.environ) -> Datab
     Raises:
         ConfigurationError: a setting is wrong; the message names the variable.
     """
-    given = {name.upper(): value for name, value in environment.items() if value}
+    check_names(environment)
+    given = {name: _bare(name, value) for name in _NAMES if (value := environment.get(name))}
     url = given.get("SESBOUNCE_DATABASE_URL", DEFAULT_URL)
     try:
         keys = long_enough(split(given.get("SESBOUNCE_HASH_KEY", "")))
@@ -47,6 +50,13 @@ def load_database_settings(environment: Mapping[str, str] = os.environ) -> Datab
     return DatabaseSettings(
         with_password(url, given.get("SESBOUNCE_DATABASE_PASSWORD")), HashKeys(keys)
     )
+
+
+def _bare(name: str, value: str) -> str:
+    try:
+        return bare(value, secret=name.endswith("_PASSWORD"))
+    except ValueError as error:
+        raise ConfigurationError(f"{name}: {error}") from None
 
 
 def split(text: str) -> list[str]:
@@ -66,11 +76,25 @@ def long_enough(keys: Sequence[str]) -> Sequence[str]:
 
 
 def with_password(url: str, password: str | None) -> str:
-    """The database's URL, with the password that is kept apart from it."""
+    """The database's URL, with the password that is kept apart from it.
+
+    Raises:
+        ConfigurationError: the URL holds another password, or its database has none.
+    """
     if password is None:
         return url
     try:
         parsed = sa.make_url(url)
-    except ArgumentError:
+    except (ArgumentError, ValueError):
         return url  # `open_database` explains what is wrong
+    if parsed.drivername.startswith("sqlite"):
+        raise ConfigurationError(
+            "SESBOUNCE_DATABASE_PASSWORD is set, but SQLite has no passwords: set "
+            "SESBOUNCE_DATABASE_URL to the URL of your server, or unset the password"
+        )
+    if parsed.password not in (None, "", password):
+        raise ConfigurationError(
+            "SESBOUNCE_DATABASE_URL and SESBOUNCE_DATABASE_PASSWORD hold two different passwords: "
+            "remove the one in the URL"
+        )
     return parsed.set(password=password).render_as_string(hide_password=False)

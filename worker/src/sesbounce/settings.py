@@ -1,18 +1,29 @@
 """The settings: environment variables with one prefix, read and checked once, at the start."""
 
+import os
 from datetime import timedelta
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import (
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from sesbounce.database_settings import DEFAULT_URL, long_enough, split, with_password
 from sesbounce.errors import ConfigurationError
 from sesbounce.policy.verdict import Policy
 from sesbounce.privacy.keyed_hash import HashKeys
+from sesbounce.variables import PREFIX, bare, check_names, is_service_url
 
-PREFIX = "SESBOUNCE_"
+__all__ = ["PREFIX", "Settings", "load_settings"]
+
 _DEFAULT = Policy()
+_WEBHOOK_SECRET_LENGTH = 16
 
 
 class Settings(BaseSettings):
@@ -22,21 +33,22 @@ class Settings(BaseSettings):
 
     queue_url: str | None = Field(
         default=None,
-        pattern=r"^https?://",
         description="URL of the SQS queue that the worker drains (`terraform output queue_url`)",
     )
-    database_url: str = Field(
-        default=DEFAULT_URL,
+    database_url: SecretStr = Field(
+        default=SecretStr(DEFAULT_URL),
         description="SQLAlchemy URL of the database: SQLite, PostgreSQL 15+ (`postgresql://…`), "
         "MySQL 8 or MariaDB 10.11+ (`mysql://…`)",
     )
     database_password: SecretStr | None = Field(
         default=None,
-        description="password of the database, which replaces the one in its URL",
+        description="password of the database, where its URL holds none",
     )
     migrate: bool = Field(
         default=True,
-        description="whether the worker brings the database's schema up to date when it starts",
+        description="whether the worker creates its tables and brings them up to date when it "
+        "starts; in a database that holds other tables, it creates them only if you set this, or "
+        "a statement for those tables",
     )
     strike_off_sql: str | None = Field(
         default=None,
@@ -48,7 +60,7 @@ class Settings(BaseSettings):
         description="SQL statement that sesbounce runs for each address that is released; a JSON "
         "list holds several",
     )
-    strike_off_database_url: str | None = Field(
+    strike_off_database_url: SecretStr | None = Field(
         default=None,
         description="SQLAlchemy URL of another database, in which the worker runs the statements",
     )
@@ -57,14 +69,12 @@ class Settings(BaseSettings):
         description="whether the worker puts addresses that are suppressed for good on SES's "
         "account suppression list, and takes them off when they are allowed",
     )
-    webhook_url: str | None = Field(
+    webhook_url: SecretStr | None = Field(
         default=None,
-        pattern=r"^https?://",
         description="HTTPS URL to which the worker posts each address to strike off or to restore",
     )
-    webhook_secret: str | None = Field(
+    webhook_secret: SecretStr | None = Field(
         default=None,
-        min_length=16,
         description="secret of at least 16 characters with which the worker signs what it posts",
     )
     webhook_insecure: bool = Field(
@@ -180,16 +190,49 @@ class Settings(BaseSettings):
         default=True, description="whether the worker leaves e-mail addresses out of its log"
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _are_set(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """The settings that hold more than blanks; of the others the defaults hold."""
+        return {
+            name: value
+            for name, value in values.items()
+            if not isinstance(value, str) or value.strip()
+        }
+
     @field_validator("topic_arns", "hash_key", mode="before")
     @classmethod
     def _split(cls, value: str | list[str]) -> list[str]:
         return split(value) if isinstance(value, str) else value
+
+    # It runs before `_split`: of two such validators the later one comes first.
+    @field_validator("*", mode="before")
+    @classmethod
+    def _is_bare(cls, value: Any, info: ValidationInfo) -> Any:
+        """The value without what a file of variables may leave around it."""
+        return bare(value, info.field_name in _SECRETS) if isinstance(value, str) else value
+
+    @field_validator("queue_url", "webhook_url")
+    @classmethod
+    def _is_url(cls, value: str | SecretStr | None) -> str | SecretStr | None:
+        if value and not _text(value).startswith(("http://", "https://")):
+            raise ValueError("the value must begin with https://")
+        return value
 
     @field_validator("topic_arns")
     @classmethod
     def _are_arns(cls, value: list[str]) -> list[str]:
         if any(not arn.startswith("arn:") for arn in value):
             raise ValueError("every entry must begin with arn:")
+        return value
+
+    @field_validator("webhook_secret")
+    @classmethod
+    def _is_long(cls, value: SecretStr | None) -> SecretStr | None:
+        if value and len(value) < _WEBHOOK_SECRET_LENGTH:
+            raise ValueError(
+                "the secret has fewer than 16 characters; make one with `openssl rand -hex 32`"
+            )
         return value
 
     @field_validator("hash_key")
@@ -202,18 +245,40 @@ class Settings(BaseSettings):
     def _webhook_is_safe(self) -> Self:
         if self.webhook_url and not self.webhook_secret:
             raise ValueError("SESBOUNCE_WEBHOOK_URL needs SESBOUNCE_WEBHOOK_SECRET beside it")
-        if (self.webhook_url or "").startswith("http://") and not self.webhook_insecure:
+        insecure = self.webhook_url and _text(self.webhook_url).startswith("http://")
+        if insecure and not self.webhook_insecure:
             raise ValueError(
                 "SESBOUNCE_WEBHOOK_URL should begin with https://, or set "
                 "SESBOUNCE_WEBHOOK_INSECURE=true"
             )
         return self
 
+    @model_validator(mode="after")
+    def _other_database_has_statements(self) -> Self:
+        if self.strike_off_database_url and not (self.strike_off_sql or self.restore_sql):
+            raise ValueError(
+                "SESBOUNCE_STRIKE_OFF_DATABASE_URL needs SESBOUNCE_STRIKE_OFF_SQL or "
+                "SESBOUNCE_RESTORE_SQL beside it"
+            )
+        return self
+
     @property
     def database(self) -> str:
-        """The database's URL, with the password in it."""
-        secret = self.database_password
-        return with_password(self.database_url, secret.get_secret_value() if secret else None)
+        """The database's URL, with the password in it.
+
+        Raises:
+            ConfigurationError: two settings contradict each other.
+        """
+        password = self.database_password
+        return with_password(
+            self.database_url.get_secret_value(),
+            password.get_secret_value() if password else None,
+        )
+
+    @property
+    def migrate_is_set(self) -> bool:
+        """Whether SESBOUNCE_MIGRATE is set, instead of left at its default."""
+        return "migrate" in self.model_fields_set
 
     @property
     def hash_keys(self) -> HashKeys:
@@ -234,21 +299,41 @@ class Settings(BaseSettings):
         )
 
 
+_SECRETS = ("database_password", "webhook_secret")
+
+
 def load_settings(**overrides: Any) -> Settings:
     """Read the settings from the environment.
 
     Raises:
-        ConfigurationError: a setting is wrong; the message names the variable and explains it.
+        ConfigurationError: a setting is wrong, or a variable with the prefix is no setting; the
+            message names the variable and explains it, and shows no value.
     """
+    check_names(os.environ)
     try:
         return Settings(**overrides)
     except ValidationError as error:
-        raise ConfigurationError("; ".join(_explain(e) for e in error.errors())) from None
+        raise ConfigurationError("; ".join(map(_explain, error.errors()))) from None
+
+
+def _text(value: str | SecretStr) -> str:
+    return value.get_secret_value() if isinstance(value, SecretStr) else value
 
 
 def _explain(error: Any) -> str:
+    message = str(error["msg"]).removeprefix("Value error, ")
+    if error["type"] == "bool_parsing":
+        message = "the value should be true or false"
     if not error["loc"]:
-        return str(error["msg"]).removeprefix("Value error, ")
+        return message
     name = str(error["loc"][0])
+    variable = f"{PREFIX}{name.upper()}"
     field = Settings.model_fields[name]
-    return f"{PREFIX}{name.upper()}: {error['msg']}. It sets the following: {field.description}."
+    return f"{variable}: {message}. It sets the following: {field.description}.{_hint(variable)}"
+
+
+def _hint(variable: str) -> str:
+    """What else may be wrong: Kubernetes may have set a variable of the same name."""
+    if not is_service_url(os.environ.get(variable, "")):
+        return ""
+    return " Kubernetes has set the variable for a service: set enableServiceLinks: false."

@@ -9,6 +9,7 @@ from click.testing import CliRunner, Result
 from scripts.local.ses_messages import Scenario
 from sesbounce.cli import PLACES, main
 from sesbounce.feedback.decode import decode
+from sesbounce.store import migrate
 from sesbounce.store.engine import open_database, write
 from sesbounce.store.migrate import newest
 from sesbounce.store.strike_off import StrikeOff
@@ -145,14 +146,16 @@ def test_the_schema_is_made_asked_for_and_compared(
     assert sesbounce("db", "upgrade").exit_code == 0
     result = sesbounce("db", "current")
     assert (result.exit_code, f"needs version {newest()}." in result.stdout) == (0, True)
-    assert sesbounce("db", "check").stdout == "No differences.\n"
+    assert sesbounce("db", "check").stdout == "No difference.\n"
     engine = open_database(url)
     with write(engine) as connection:
         connection.exec_driver_sql("ALTER TABLE feedback_event ADD COLUMN odd TEXT")
     engine.dispose()
     result = sesbounce("db", "check")
     assert result.exit_code == 1
-    assert result.stdout.endswith("1 differences.\n")
+    assert result.stdout == (
+        "The table feedback_event has, and should not have, the column odd (TEXT).\n1 difference.\n"
+    )
 
 
 def test_a_worker_that_may_not_migrate_says_what_to_do(
@@ -163,7 +166,14 @@ def test_a_worker_that_may_not_migrate_says_what_to_do(
     monkeypatch.setenv("SESBOUNCE_MIGRATE", "false")
     result = sesbounce("run")
     assert result.exit_code == 2
+    assert "create one with `sesbounce db upgrade`" in result.stderr
+    engine = open_database(url)
+    migrate.upgrade(engine, "0003")
+    result = sesbounce("run")
+    assert result.exit_code == 2
     assert "run `sesbounce db upgrade`, or set SESBOUNCE_MIGRATE=true" in result.stderr
+    assert migrate.current(engine) == "0003"
+    engine.dispose()
 
 
 def test_list_of_an_empty_database_says_so(
@@ -190,7 +200,7 @@ def test_questions_to_a_database_of_somebody_else(
     monkeypatch.setenv("SESBOUNCE_DATABASE_URL", url)
     result = sesbounce("list")
     assert result.exit_code == 2
-    assert "no such table: feedback_address" in result.stderr
+    assert "the database has none of sesbounce's tables" in result.stderr
 
 
 def test_run_without_a_queue_names_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -217,8 +227,14 @@ def test_a_wrong_statement_is_found_in_another_database_as_well(
 ) -> None:
     monkeypatch.setenv("SESBOUNCE_QUEUE_URL", "http://127.0.0.1:9/q")
     monkeypatch.setenv("SESBOUNCE_DATABASE_URL", url)
-    monkeypatch.setenv("SESBOUNCE_STRIKE_OFF_DATABASE_URL", f"sqlite:///{tmp_path}/other.sqlite3")
+    other = tmp_path / "other.sqlite3"
+    monkeypatch.setenv("SESBOUNCE_STRIKE_OFF_DATABASE_URL", f"sqlite:///{other}")
     monkeypatch.setenv("SESBOUNCE_STRIKE_OFF_SQL", "UPDATE membre SET x = 0 WHERE y = :address")
+    result = sesbounce("run")
+    assert result.exit_code == 2
+    assert "SESBOUNCE_STRIKE_OFF_DATABASE_URL names a SQLite file that is not" in result.stderr
+    assert not other.exists()
+    other.touch()
     result = sesbounce("run")
     assert result.exit_code == 2
     assert "SESBOUNCE_STRIKE_OFF_SQL does not fit" in result.stderr

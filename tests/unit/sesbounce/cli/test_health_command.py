@@ -45,7 +45,8 @@ def test_a_worker_that_is_not(port: int) -> None:
         result = health()
         assert result.exit_code == 1
         assert result.output == (
-            "The worker waits for the database: down.\nThe worker waits for the queue: refused.\n"
+            "The worker waits for the database; its log says why.\n"
+            "The worker waits for the queue; its log says why.\n"
         )
         assert health("--json").exit_code == 1
 
@@ -101,3 +102,12 @@ def test_little_is_imported_for_it() -> None:
     heavy = {"sqlalchemy", "boto3", "botocore", "pydantic", "alembic", "structlog"}
     assert "sesbounce.cli" in done.stdout.split()
     assert heavy.isdisjoint(done.stdout.split())
+
+
+def test_a_misspelt_setting_is_named(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SESBOUNCE_METRIC_HOST", "127.0.0.2")
+    result = health()
+    assert result.exit_code == 2
+    assert "SESBOUNCE_METRIC_HOST is no setting of sesbounce: use SESBOUNCE_METRICS_HOST" in (
+        result.stderr
+    )

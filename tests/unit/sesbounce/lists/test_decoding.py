@@ -98,7 +98,7 @@ class TestEncoding:
     def test_without_a_header_it_is_a_row_all_the_same(self) -> None:
         result = sesbounce("check", "--file", "-", stdin=f"{BAD}\n".encode("latin-1"))
         assert result.exit_code == 3
-        assert "1 addresses: 0 may be mailed, 1 may not." in result.stderr
+        assert "1 address: 0 may be mailed, 1 may not." in result.stderr
 
     def test_an_address_that_another_program_has_damaged_has_no_answer(self) -> None:
         result = sesbounce(

@@ -317,12 +317,12 @@ class TestCommand:
         assert result.exit_code == 0
         assert "jane" not in result.output.lower()
         lines = result.stdout.splitlines()
-        first = "1: the address was forgotten in 1 events; it stays suppressed (hard bounce: no "
+        first = "1: the address was forgotten in 1 event; it stays suppressed (hard bounce: no "
         assert lines[0].startswith(first)
         assert lines[1:] == [
             f"    {NAME}",
             "2: nothing was known about it",
-            "1 messages were emptied; 0 events about others no longer mention a forgotten address.",
+            "1 message was emptied; 0 events about others no longer mention a forgotten address.",
         ]
         assert "jane" not in everything(engine)
         check_ = self.sesbounce("check", JANE)

@@ -97,7 +97,7 @@ def test_another_policy_releases_and_suppresses(engine: sa.Engine) -> None:
     (change,) = lenient.preview()
     assert (change.address, change.change) == ("jane@example.com", "released")
     assert change.before.why.startswith("3 strikes in 14 days")
-    assert change.after.why == "nothing speaks against mailing it"
+    assert change.after.why.startswith("3 of 4 strikes in 14 days, last: mailbox full")
     assert tables(engine) == before
 
     assert applied(Rebuild(store(engine, strikes=4), NOW)) == [("jane@example.com", "released")]
@@ -325,10 +325,21 @@ class TestCommand:
         lines = result.stdout.splitlines()
         assert lines[0] == "jane@example.com: is released"
         assert lines[1].startswith("    before: 3 strikes in 14 days")
-        assert lines[2] == "    after:  nothing speaks against mailing it"
-        assert lines[3].startswith("3 events about 1 addresses: 0 are suppressed, 1 released")
+        assert lines[2].startswith("    after:  3 of 4 strikes in 14 days, last: mailbox full")
+        assert lines[3].startswith("3 events about 1 address: 0 newly suppressed, 1 released")
         assert lines[4:] == ["Nothing was changed: this was a dry run."]
         assert tables(engine) == before
+
+    @pytest.mark.parametrize(
+        ("option", "value"),
+        [("--strikes", "0"), ("--window-days", "400"), ("--probation-growth", "0.5")],
+    )
+    def test_a_number_out_of_range_is_an_error_that_names_the_option(
+        self, option: str, value: str
+    ) -> None:
+        result = self.sesbounce("--dry-run", option, value)
+        assert result.exit_code == 2
+        assert f"Invalid value for '{option}': {value} is not in the range" in result.stderr
 
     def test_the_same_in_json(self) -> None:
         lines = self.sesbounce("--dry-run", "--strikes", "4", "--json").stdout.splitlines()
@@ -342,15 +353,11 @@ class TestCommand:
     def test_it_is_done_and_the_worker_s_numbers_are_named(self, engine: sa.Engine) -> None:
         result = self.sesbounce("--strikes", "4")
         assert result.exit_code == 0
-        assert result.stdout.splitlines()[-1] == "0 rows struck off, 1 rows restored."
+        assert result.stdout.splitlines()[-1] == "0 rows struck off, 1 row restored."
         assert "set SESBOUNCE_STRIKES=4 for the worker" in result.stderr
         assert mailable(engine) == 1
         assert self.sesbounce().stderr == ""
         assert mailable(engine) == 0
-
-    def test_an_impossible_number_is_an_error(self) -> None:
-        result = self.sesbounce("--strikes", "0")
-        assert (result.exit_code, "SESBOUNCE_STRIKES" in result.stderr) == (2, True)
 
     def test_a_rejected_statement_is_reported(
         self, engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
@@ -358,9 +365,7 @@ class TestCommand:
         monkeypatch.setenv("SESBOUNCE_RESTORE_SQL", RESTORE.replace("= 1", "= 2"))
         result = self.sesbounce("--strikes", "4")
         assert result.exit_code == 3
-        assert (
-            "Your database rejected a statement for 1 addresses: CHECK constraint" in result.stdout
-        )
+        assert "Your database rejected a statement for 1 address: CHECK constraint" in result.stdout
 
     def test_a_dry_run_of_an_older_database_says_what_to_do(self, engine: sa.Engine) -> None:
         execute(engine, "DELETE FROM feedback_version")

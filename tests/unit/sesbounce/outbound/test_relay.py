@@ -48,7 +48,8 @@ def test_a_relay_that_died_leaves_its_entry_to_the_next(engine: sa.Engine) -> No
 @contextmanager
 def running(relay: Relay) -> Iterator[None]:
     """The relay in a thread of its own, while the block runs."""
-    thread = threading.Thread(target=relay.run)
+    (loop,) = relay.loops.values()
+    thread = threading.Thread(target=loop)
     thread.start()
     yield
     relay.stop()

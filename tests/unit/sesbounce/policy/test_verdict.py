@@ -66,8 +66,18 @@ def test_not_spam_suppresses_nothing_and_lifts_nothing() -> None:
     assert verdict(not_spam, event(Scenario.COMPLAINT)).reason is Reason.COMPLAINT_ABUSE
 
 
+def strikes_alone(number: int, day: int, last: str = "mailbox full (4.2.2)") -> Verdict:
+    """The verdict on an address with strikes that do not suppress it, the last one on that day."""
+    return Verdict(why=f"{number} of 3 strikes in 14 days, last: {last}, {AT + day * DAY:%Y-%m-%d}")
+
+
+def test_a_delivery_ends_the_run_and_leaves_no_strike() -> None:
+    delivered = event(Scenario.SUCCESS, AT + 2 * DAY, "mail-d")
+    assert verdict(strike(0), strike(1), delivered) == Verdict()
+
+
 def test_strikes_within_the_window_suppress_for_a_time() -> None:
-    assert verdict(strike(0), strike(1)) == Verdict()
+    assert verdict(strike(0), strike(1)) == strikes_alone(2, 1)
     result = verdict(strike(0), strike(1), strike(14))
     assert result.why == (
         "3 strikes in 14 days, last: mailbox full (4.2.2), 2026-12-04; mailable again on 2026-12-18"
@@ -79,12 +89,12 @@ def test_strikes_within_the_window_suppress_for_a_time() -> None:
 
 
 def test_strikes_outside_the_window_suppress_nothing() -> None:
-    assert verdict(strike(0), strike(1), strike(14.01)) == Verdict()
+    assert verdict(strike(0), strike(1), strike(14.01)) == strikes_alone(2, 14)
 
 
 def test_a_delivery_in_between_ends_the_run() -> None:
     delivered = event(Scenario.SUCCESS, AT + 1.5 * DAY, "mail-d")
-    assert verdict(strike(0), strike(1), delivered, strike(2)) == Verdict()
+    assert verdict(strike(0), strike(1), delivered, strike(2)) == strikes_alone(1, 2)
     assert verdict(strike(0), strike(1), delivered, strike(2), strike(3), strike(4)).since
 
 
@@ -95,12 +105,12 @@ def test_a_mail_that_bounces_after_its_delivery_is_a_strike() -> None:
         events += [event(Scenario.SUCCESS, at - timedelta(minutes=3), f"mail-{day}"), strike(day)]
     assert verdict(*events).why.startswith("3 strikes in 14 days")
     delivered = event(Scenario.SUCCESS, AT + 1.5 * DAY, "mail-d")
-    assert verdict(*events, delivered) == Verdict()
+    assert verdict(*events, delivered) == strikes_alone(1, 2)
 
 
 def test_one_mail_is_one_strike() -> None:
     repeated = (decode(json.dumps(bounce("Transient", s))).events[0] for s in "abc")
-    assert verdict(*repeated) == Verdict()
+    assert verdict(*repeated) == strikes_alone(1, 0, "temporary failure")
 
 
 def test_each_probation_is_longer_than_the_one_before() -> None:
@@ -148,7 +158,7 @@ def test_the_policy_decides_what_a_shared_complaint_does() -> None:
         return decode(json.dumps(message)).events[0]
 
     one, three = [shared(0)], [shared(day) for day in (0, 1, 2)]
-    assert verdict(*one) == Verdict()
+    assert verdict(*one) == strikes_alone(1, 0, "abuse")
     assert verdict(*three).why.startswith("3 strikes in 14 days, last: abuse")
     assert verdict(*one, policy=Policy(possible_complaint="suppress")).why.startswith(
         "possible complaint: abuse"

@@ -70,8 +70,8 @@ def test_a_stall_is_a_fault_at_once_until_the_same_thing_succeeds() -> None:
     stalled.add(Stalled("database", "it is read-only.\nTry  again"), START)
     stalled.add(Stalled("queue", "no route to host"), START)
     assert stalled.status(START).faults == [
-        "The worker waits for the database: it is read-only. Try again.",
-        "The worker waits for the queue: no route to host.",
+        "The worker waits for the database; its log says why.",
+        "The worker waits for the queue; its log says why.",
     ]
     stalled.add(POLLED, START)
     assert len(stalled.status(START).faults) == 1
@@ -92,7 +92,7 @@ def test_a_wait_for_a_certificate_is_a_fault_until_its_end() -> None:
     for report in (POLLED, SWEPT, batch()):
         stalled.add(report, START)
     assert stalled.status(START).faults == [
-        "The worker waits for the certificate: no route to host."
+        "The worker waits for the certificate; its log says why."
     ]
     stalled.add(Resumed("certificate"), START)
     assert stalled.status(START).healthy
@@ -136,11 +136,13 @@ def test_a_process_that_reports_nothing_is_a_fault() -> None:
     assert status.last_poll_seconds == POLL_LIMIT + 1
 
 
-def test_faults_hold_no_address() -> None:
+def test_faults_tell_strangers_nothing_of_the_database_or_the_queue() -> None:
     stalled = health()
-    stalled.add(Stalled("database", "no row for jane@example.com"), START)
+    stalled.add(Stalled("database", "host db.internal: no row for jane@example.com"), START)
+    stalled.add(Stalled("queue", "https://sqs.example/123456789012/q: denied"), START)
     assert stalled.status(START).faults == [
-        "The worker waits for the database: no row for …@example.com."
+        "The worker waits for the database; its log says why.",
+        "The worker waits for the queue; its log says why.",
     ]
 
 

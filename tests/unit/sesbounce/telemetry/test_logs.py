@@ -135,3 +135,63 @@ def test_a_second_setup_does_not_double_the_lines(lines: Any) -> None:
     structlog.get_logger().info("once")
     logging.getLogger("botocore").warning("once")
     assert len(lines()) == 2
+
+
+HOSTILE = "\x1b[2J\r\nforged\x9b31m\u2028\u2029\u202e\x7f"
+
+
+@pytest.mark.parametrize("log_format", ["json", "text"])
+def test_no_field_acts_on_a_terminal_or_begins_a_line(
+    capsys: pytest.CaptureFixture[str], log_format: Any
+) -> None:
+    set_up_logs(log_format)
+    structlog.get_logger().warning(HOSTILE, problem=HOSTILE, all=[HOSTILE], **{HOSTILE: 1})
+    logging.getLogger("urllib3").error(HOSTILE)
+    text = capsys.readouterr().err
+    assert len(text.splitlines()) == 2
+    assert text.replace("\n", "").isprintable()
+    if log_format == "json":
+        line = json.loads(text.splitlines()[0])
+        assert (line["event"], line["problem"], line["all"]) == (HOSTILE, HOSTILE, [HOSTILE])
+
+
+@pytest.mark.parametrize("log_format", ["json", "text"])
+def test_no_field_is_longer_than_a_kilobyte(
+    capsys: pytest.CaptureFixture[str], log_format: Any
+) -> None:
+    set_up_logs(log_format)
+    structlog.get_logger().warning(
+        "x" * 5000,
+        short="kept",
+        problem="é" * 5000,
+        all=["z"] * 5000,
+        nested={"k": "v" * 5000},
+        control="\x9b" * 5000,
+    )
+    text = capsys.readouterr().err
+    assert "kept" in text
+    # The quotes of a list are escaped once more.
+    assert len(text.encode()) < 5 * 1000 + 1000
+    if log_format == "json":
+        line = json.loads(text)
+        assert all(len(str(value).encode()) <= 1000 for value in line.values())
+        assert line["problem"].endswith("é…")
+
+
+def test_of_a_long_traceback_the_end_is_kept(lines: Any) -> None:
+    set_up_logs("json")
+    try:
+        dict[str, int]()["x" * 3000 + " the end"]
+    except KeyError:
+        structlog.get_logger().exception("failed")
+    (line,) = lines()
+    assert len(line["exception"].encode()) <= 1000
+    assert line["exception"].startswith("…")
+    assert line["exception"].endswith("x the end'")
+
+
+def test_a_long_address_is_redacted_before_it_is_cut(lines: Any) -> None:
+    set_up_logs("json")
+    structlog.get_logger().warning("x", problem=f"{'y' * 980} {'jane' * 20}@example.com")
+    (line,) = lines()
+    assert "jane" not in line["problem"]

@@ -81,7 +81,7 @@ class TestObserver:
         observer(Stalled("database", "down"))
         assert scrape(observer)["sesbounce_healthy"] == 0
         assert json.loads(observer.take_lines(AT)[0])["Healthy"] == 0
-        assert observer.status().faults == ["The worker waits for the database: down."]
+        assert observer.status().faults == ["The worker waits for the database; its log says why."]
 
     def test_the_oldest_message_is_one_of_the_last_minute(self) -> None:
         clock = Clock()

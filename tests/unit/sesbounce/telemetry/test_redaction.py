@@ -1,3 +1,5 @@
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -27,6 +29,33 @@ from sesbounce.telemetry.redaction import redact, redact_all
             "https://sqs.eu-central-1.amazonaws.com/1/q",
         ),
         ("", ""),
+        # Characters that are no letters: combining marks, zero-width ones, symbols.
+        ("नमस्ते@example.com", "…@example.com"),
+        ("a\u0301lvaro@example.com", "…@example.com"),
+        ("ja\u200bne\u2060@example.com", "…@example.com"),
+        ("o\u2019neil\u00ad@example.com", "…@example.com"),
+        ("jane\U0001f600@example.com", "…@example.com"),
+        ("jane@\u200bexample.com", "…@\u200bexample.com"),
+        ("jane@\U0001f48c.example", "…@\U0001f48c.example"),
+        ("user@नमस्ते.भारत, user@xn--e1afmkfd.example", "…@नमस्ते.भारत, …@xn--e1afmkfd.example"),
+        # Quoted local parts, also with quotes, backslashes and ends of lines in them.
+        ('<"a b"@example.com>', "<…@example.com>"),
+        (r'"a\"b c"@example.com', "…@example.com"),
+        (r'"a\\"@example.com', "…@example.com"),
+        ('"a\nb"@example.com', "…@example.com"),
+        ('"a@b c"@example.com', "…@example.com"),
+        (r'{"text": "to \"a b\"@example.com"}', r'{"text": "to …@example.com"}'),
+        (
+            "Duplicate entry '\"a b\"@example.com' for key",
+            "Duplicate entry '…@example.com' for key",
+        ),
+        # A comment behind the local part.
+        ("jane(at work)@example.com", "…@example.com"),
+        # Other ways to write the @.
+        ("jane%2540example.com", "…%2540example.com"),
+        ("jane\uff20example.com", "…\uff20example.com"),
+        ("jane&#64;example.com, mary&#x40;example.com", "…&#64;example.com, …&#x40;example.com"),
+        (r"jane\u0040example.com", r"…\u0040example.com"),
     ],
 )
 def test_the_local_part_is_hidden_and_the_rest_stays(text: str, redacted: str) -> None:
@@ -52,6 +81,33 @@ def test_a_long_text_of_one_run_is_read_once() -> None:
     run = "a" * 1_000_000
     assert redact(run) == run
     assert redact(f"{run}@example.com") == "…@example.com"
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        '"',
+        '"\\',
+        '"a',
+        r'"\a',
+        r"\"",
+        "(",
+        "a(",
+        "a(b)",
+        '"a"(',
+        "%40",
+        "a%40",
+        "%2540",
+        "40",
+        "&#0",
+    ],
+)
+def test_no_text_takes_long(piece: str) -> None:
+    text = piece * 100_000
+    began = time.process_time()
+    redact(text)
+    # A quadratic search would take minutes.
+    assert time.process_time() - began < 5
 
 
 def test_nested_values_are_redacted() -> None:

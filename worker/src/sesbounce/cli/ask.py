@@ -7,11 +7,12 @@ from typing import BinaryIO
 
 import click
 
-from sesbounce.cli.common import MAY_NOT, as_json, asking, now, print_each, to_json
+from sesbounce.cli.common import MAY_NOT, as_json, asking, now, print_each, raw, to_json
 from sesbounce.cli.group import PARTLY_DONE, exit_codes
 from sesbounce.cli.output import encoding_option, output_option
 from sesbounce.feedback.reason import Reason
 from sesbounce.store.lookup import Answer, EventRow, Filter
+from sesbounce.telemetry.visible import visible
 
 
 @click.command(
@@ -38,13 +39,15 @@ from sesbounce.store.lookup import Answer, EventRow, Filter
 )
 @encoding_option
 @output_option
+@raw
 @as_json
-def check(
+def check(  # noqa: PLR0913, PLR0917  one argument an option
     address: str | None,
     source: BinaryIO | None,
     column: str | None,
     encoding: str | None,
     output: Path,
+    raw: bool,
     as_json: bool,
 ) -> None:
     """Check whether ADDRESS may be mailed, and print the reason.
@@ -58,7 +61,7 @@ def check(
     if source is not None and address is None:
         from sesbounce.cli.bulk import check_file  # noqa: PLC0415  what one address does not need
 
-        if not check_file(source, output, as_json, column, encoding):
+        if not check_file(source, output, as_json, column, encoding, raw=raw):
             sys.exit(PARTLY_DONE)
         return
     if address is None or source is not None:
@@ -140,10 +143,11 @@ def list_(
 
 def answer_line(answer: Answer) -> str:
     """An answer for people."""
-    return f"{answer.address}: {'yes' if answer.may_mail else 'no'} ({answer.why})"
+    may = "yes" if answer.may_mail else "no"
+    return f"{visible(answer.address)}: {may} ({visible(answer.why)})"
 
 
 def _event_line(event: EventRow) -> str:
     what = f"{event.occurred_at:%Y-%m-%d %H:%M:%S}Z  {event.kind}: {event.reason} [{event.basis}]"
     details = [d for d in (event.diagnostic, event.mail_id and f"mail {event.mail_id}") if d]
-    return "\n    ".join([what, *details])
+    return "\n    ".join(map(visible, [what, *details]))

@@ -1,10 +1,8 @@
-"""Checks whole files of addresses, and shows how much of a file has been read."""
+"""Checks whole files of addresses."""
 
 import csv
 import gc
 import io
-import os
-import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -16,13 +14,15 @@ import click
 import msgspec
 import sqlalchemy as sa
 
-from sesbounce.cli.common import now, reading, to_json
+from sesbounce.cli.common import counted, now, reading, to_json
 from sesbounce.cli.group import InterruptedCommandError
 from sesbounce.cli.output import database_files, written
+from sesbounce.cli.progress import progress
 from sesbounce.database_settings import load_database_settings
 from sesbounce.errors import ListError
 from sesbounce.feedback.address import parse
 from sesbounce.lists.decoding import NAME_IT, escaped, lines_of, undecodable
+from sesbounce.lists.spreadsheet import guarded, is_own, unguarded
 from sesbounce.lists.tables import CsvReader, csv_reader
 from sesbounce.privacy.keyed_hash import HashKeys
 from sesbounce.store.listing import suppressed_among
@@ -99,6 +99,8 @@ def check_file(
     as_json: bool,
     column: str | None = None,
     encoding: str | None = None,
+    *,
+    raw: bool = False,
 ) -> bool:
     """Check every address in a file.
 
@@ -112,6 +114,7 @@ def check_file(
         as_json: whether to write JSON lines instead of CSV.
         column: the name of the column that holds the addresses; None to find it.
         encoding: the encoding of the file; None for UTF-8, or what its byte order mark says.
+        raw: whether to write cells that a spreadsheet program would run as formulas.
 
     Returns:
         Whether every row could be read. The others say no, for an address may be in them.
@@ -128,9 +131,9 @@ def check_file(
             lines_of(source, encoding, "surrogateescape") as lines,
             progress(source, "checking", text.isatty()) as advance,
         ):
-            for answers in _check(engine, lines, column, text, as_json):
+            for answers in _check(engine, lines, column, _writer(text, as_json, raw)):
                 tally.add(answers)
-                advance()
+                advance(len(answers))
     except KeyboardInterrupt:
         raise InterruptedCommandError(
             f"interrupted after {tally.checked:,} rows"
@@ -138,7 +141,8 @@ def check_file(
             + ". A second run checks all rows"
         ) from None
     click.echo(
-        f"{tally.checked:,} addresses: {tally.checked - tally.suppressed:,} may be mailed, "
+        f"{counted(tally.checked, 'address', 'addresses')}: "
+        f"{tally.checked - tally.suppressed:,} may be mailed, "
         f"{tally.suppressed:,} may not.",
         err=True,
     )
@@ -152,7 +156,7 @@ def check_file(
 
 
 def _check(
-    engine: sa.Engine, lines: Iterable[str], column: str | None, output: TextIO, as_json: bool
+    engine: sa.Engine, lines: Iterable[str], column: str | None, writer: "_Writer"
 ) -> Iterator[list[Checked]]:
     """Check all rows, and write and return the answers of some of them at a time."""
     at = now()
@@ -160,7 +164,7 @@ def _check(
     reader = csv_reader(lines)
     try:
         table = _open_table(reader, column)
-        write = _json_writer(output) if as_json else _csv_writer(output, table.header)
+        write = writer(table.header)
         with _no_collection():
             while rows := list(islice(table.rows, _ROWS)):
                 answers = _answers(engine, rows, table, at, hash_keys)
@@ -182,8 +186,10 @@ def _answers(
 ) -> list[Checked]:
     """One answer a row; a text that is no address may not be mailed."""
     problems, addresses = [], []
+    own = is_own(table.header)
     for row in rows:
         value = row[table.column] if len(row) > table.column else ""
+        value = unguarded(value) if own else value
         problems.append(_problem(row, value, table))
         addresses.append(parse(escaped(value) if problems[-1] else value))
     found = suppressed_among(engine, {address.key for address in addresses}, at, hash_keys)
@@ -218,27 +224,6 @@ def _no_collection() -> Iterator[None]:
         yield
     finally:
         gc.enable()
-
-
-@contextmanager
-def progress(source: BinaryIO, label: str, hidden: bool = False) -> Iterator[Callable[[], None]]:
-    """A bar on standard error that shows how much of a file has been read.
-
-    There is no bar where standard error is no terminal, or where the file has no known length.
-    """
-    length = _length(source)
-    if hidden or not length or not sys.stderr.isatty():
-        yield lambda: None
-        return
-    with click.progressbar(length=length, label=label, file=sys.stderr) as bar:
-        yield lambda: bar.update(source.tell() - bar.pos)
-
-
-def _length(source: BinaryIO) -> int:
-    try:
-        return os.fstat(source.fileno()).st_size if source.seekable() else 0
-    except (OSError, ValueError):
-        return 0
 
 
 def _open_table(reader: CsvReader, column: str | None) -> _Table:
@@ -286,24 +271,34 @@ def _is_address(value: str) -> bool:
 
 
 _Write = Callable[[Iterable[tuple[Sequence[str], Checked]]], None]
+_Writer = Callable[[list[str] | None], _Write]
 
 
-def _csv_writer(output: TextIO, header: list[str] | None) -> _Write:
+def _writer(output: TextIO, as_json: bool, raw: bool) -> _Writer:
+    """What writes the answers, once it knows the header of the file."""
+    if as_json:
+        return lambda _: _json_writer(output)
+    return lambda header: _csv_writer(output, header, raw)
+
+
+def _csv_writer(output: TextIO, header: list[str] | None, raw: bool) -> _Write:
+    spelled = str if raw else guarded
     # Short rows are filled up, so that the answers stand in their columns.
     filler = [""] * len(header or ())
     if header:
-        csv.writer(output, lineterminator="\n").writerow([*header, "may_mail", "reason", "why"])
+        names = [*header, "may_mail", "reason", "why"]
+        csv.writer(output, lineterminator="\n").writerow(map(spelled, names))
 
     def write(rows: Iterable[tuple[Sequence[str], Checked]]) -> None:
         # Standard output may write each line by itself.
         text = io.StringIO(newline="")
         csv.writer(text, lineterminator="\n").writerows(
             (
-                *row,
+                *map(spelled, row),
                 *filler[len(row) :],
                 "yes" if answer.may_mail else "no",
                 answer.reason,
-                answer.why,
+                answer.why and spelled(answer.why),
             )
             for row, answer in rows
         )

@@ -14,8 +14,10 @@ import msgspec
 import sqlalchemy as sa
 
 from sesbounce.database_settings import load_database_settings
-from sesbounce.store.engine import open_database
+from sesbounce.errors import SchemaError, StoreError
+from sesbounce.store.engine import open_database, translated
 from sesbounce.store.lookup import Lookup
+from sesbounce.telemetry.visible import visible_json
 
 if TYPE_CHECKING:
     from sesbounce.outbound.relay import Target
@@ -24,10 +26,18 @@ if TYPE_CHECKING:
     from sesbounce.store.strike_off import StrikeOff
 
 MAY_NOT = DIFFERS = 1
+# An error lists this many tables.
+_NAMES = 3
 
 _T = TypeVar("_T")
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, one object a line.")
+raw = click.option(
+    "--raw",
+    is_flag=True,
+    help="Write CSV cells as they are. Without this option, an apostrophe stands before each cell "
+    "that a spreadsheet program would run as a formula.",
+)
 yes = click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 
 
@@ -38,15 +48,43 @@ def now() -> datetime:
 
 @contextmanager
 def reading() -> Iterator[sa.Engine]:
-    """The database, for commands that only read; its connections are closed at the end."""
+    """The database, for commands that only read; its connections are closed at the end.
+
+    Raises:
+        SchemaError: the database can't answer, because its schema is not the one that is needed.
+        StoreError: the database is not there, or can't answer.
+    """
     with _disposed(open_database(load_database_settings().url, read_only=True)) as engine:
-        yield engine
+        try:
+            yield engine
+        except StoreError as error:
+            # Only now, because whoever may read the verdicts may read no other table.
+            if problem := _schema_problem(engine):
+                raise problem from error
+            raise
+
+
+def _schema_problem(engine: sa.Engine) -> SchemaError | None:
+    """What is wrong with the schema; None if nothing is, or if the database does not tell."""
+    from sesbounce.store.migrate import ensure  # noqa: PLC0415  slow, and only an error needs it
+
+    try:
+        ensure(engine, migrate=False)
+    except SchemaError as problem:
+        return problem
+    except StoreError:
+        return None
+    return None
 
 
 @contextmanager
-def writing() -> Iterator[sa.Engine]:
-    """The database, for commands that write; its connections are closed at the end."""
-    with _disposed(open_database(load_database_settings().url)) as engine:
+def writing(*, create: bool = False) -> Iterator[sa.Engine]:
+    """The database, for commands that write; its connections are closed at the end.
+
+    Args:
+        create: whether to create a SQLite database that is not there.
+    """
+    with _disposed(open_database(load_database_settings().url, create=create)) as engine:
         yield engine
 
 
@@ -66,14 +104,15 @@ class Opened(NamedTuple):
 
 
 @contextmanager
-def open_store(settings: "Settings", *, migrate: bool | None = None) -> Iterator[Opened]:
-    """The store, with its schema up to date and its statements checked.
+def open_store(settings: "Settings", *, migrate: bool = False) -> Iterator[Opened]:
+    """The store, with its schema and its statements checked.
 
     All connections are closed at the end.
 
     Args:
         settings: name the database, the policy, the statements and the targets.
-        migrate: whether to change the schema; None does as the settings say.
+        migrate: whether to create the database and its schema, or to bring the schema up to date.
+            Only the worker does: a person's decision must not go to a database that nobody reads.
 
     Raises:
         ConfigurationError: a setting is wrong.
@@ -89,10 +128,40 @@ def open_store(settings: "Settings", *, migrate: bool | None = None) -> Iterator
         if settings.strike_off_database_url:
             strike_off = StrikeOff()
         outbox = Outbox(target.name for target in targets)
-        engine = stack.enter_context(_disposed(open_database(settings.database)))
+        engine = stack.enter_context(_disposed(open_database(settings.database, create=migrate)))
+        if migrate and not settings.migrate_is_set:
+            _demand_own(engine, strike_off)
         store = Store(engine, settings.policy, strike_off, outbox, settings.hash_keys)
-        store.prepare(migrate=settings.migrate if migrate is None else migrate)
+        store.prepare(migrate=migrate)
         yield Opened(engine, store, targets)
+
+
+def _demand_own(engine: sa.Engine, strike_off: "StrikeOff") -> None:
+    """Create no schema in a database of somebody else.
+
+    Tables that the statements fit are the sender's own, beside which sesbounce is to work.
+
+    Raises:
+        SchemaError: the database holds other tables, and nobody has said that it is the right one.
+        StrikeOffError: a statement does not fit the other tables.
+    """
+    from sesbounce.store.migrate import other_tables  # noqa: PLC0415  slow
+
+    others = other_tables(engine)
+    if not others:
+        return
+    if not strike_off.strikes and not strike_off.restores:
+        raise SchemaError(
+            f"the database holds other tables ({_some(others)}) and none of sesbounce's. Set "
+            "SESBOUNCE_DATABASE_URL to another database; or, to create sesbounce's tables beside "
+            "these, run `sesbounce db upgrade` or set SESBOUNCE_MIGRATE=true"
+        )
+    with translated("the statements can't be checked"), engine.connect() as connection:
+        strike_off.check(connection)
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:_NAMES]) + (", …" if len(names) > _NAMES else "")
 
 
 @contextmanager
@@ -105,24 +174,34 @@ def _disposed(engine: sa.Engine) -> Iterator[sa.Engine]:
 
 def _targets(settings: "Settings", strike_off: "StrikeOff", stack: ExitStack) -> Iterator["Target"]:
     """The targets of the outbox that the settings name."""
-    from sesbounce.outbound.targets import (  # noqa: PLC0415
-        OtherDatabase,
-        SesSuppressionList,
-        Webhook,
-    )
+    from sesbounce.outbound.targets import OtherDatabase, SesSuppressionList  # noqa: PLC0415
+    from sesbounce.outbound.webhook import Webhook  # noqa: PLC0415
 
     if settings.strike_off_database_url:
-        other = OtherDatabase.open(settings.strike_off_database_url, strike_off)
+        other = OtherDatabase.open(settings.strike_off_database_url.get_secret_value(), strike_off)
         yield stack.enter_context(closing(other))
     if settings.ses_suppression_list:
         yield SesSuppressionList.open()
     if settings.webhook_url and settings.webhook_secret:
-        yield Webhook(settings.webhook_url, settings.webhook_secret)
+        yield Webhook(
+            settings.webhook_url.get_secret_value(), settings.webhook_secret.get_secret_value()
+        )
 
 
 def to_json(value: Any) -> str:
-    """One line of JSON."""
-    return msgspec.json.encode(value).decode()
+    """One line of JSON, without characters that would act on a terminal."""
+    return visible_json(msgspec.json.encode(value).decode())
+
+
+def counted(number: int, one: str, several: str | None = None) -> str:
+    """A number of things in words: `1 address`, `2,000 addresses`.
+
+    Args:
+        number: how many there are.
+        one: what one of them is called.
+        several: what several are called, unless an `s` is all that is added.
+    """
+    return f"{number:,} {one if number == 1 else several or one + 's'}"
 
 
 def print_each(items: Iterable[_T], as_json: bool, line: Callable[[_T], str]) -> None:

@@ -4,9 +4,11 @@ import sys
 
 import click
 
-from sesbounce.cli.common import DIFFERS, reading, writing
+from sesbounce.cli.common import DIFFERS, counted, reading, writing
 from sesbounce.cli.group import exit_codes
 from sesbounce.store import migrate
+from sesbounce.store.drift import in_words
+from sesbounce.telemetry.visible import visible
 
 
 @click.group()
@@ -16,8 +18,12 @@ def db() -> None:
 
 @db.command(epilog=exit_codes())
 def upgrade() -> None:
-    """Create the schema, or bring it up to date; several processes may do so at once."""
-    with writing() as engine:
+    """Create the schema, or bring it up to date; several processes may do so at once.
+
+    The command also creates a SQLite database that is not there, and creates the schema in a
+    database that holds other tables. Of the other commands only `run` does either.
+    """
+    with writing(create=True) as engine:
         migrate.upgrade(engine)
         click.echo(f"The database's schema has version {migrate.current(engine)}.")
 
@@ -39,9 +45,9 @@ def current() -> None:
 def check() -> None:
     """Compare every column of the database's schema with the schema that sesbounce needs."""
     with reading() as engine:
-        differences = migrate.drift(engine)
+        differences = list(in_words(migrate.drift(engine)))
     for difference in differences:
-        click.echo(str(difference))
-    click.echo(f"{len(differences) or 'No'} differences.")
+        click.echo(visible(difference))
+    click.echo(f"{counted(len(differences), 'difference')}." if differences else "No difference.")
     if differences:
         sys.exit(DIFFERS)

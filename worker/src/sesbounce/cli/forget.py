@@ -2,13 +2,14 @@
 
 import click
 
-from sesbounce.cli.common import as_json, now, open_store, to_json, yes
+from sesbounce.cli.common import as_json, counted, now, open_store, to_json, yes
 from sesbounce.cli.group import confirm, exit_codes
 from sesbounce.errors import AddressError
 from sesbounce.feedback.address import Address, parse
 from sesbounce.operations.erasure import Erasure, forget, truncate_log
 from sesbounce.settings import load_settings
 from sesbounce.store.store import Store
+from sesbounce.telemetry.visible import visible
 
 
 @click.command(name="forget", epilog=exit_codes({"4": "You did not confirm."}))
@@ -34,7 +35,8 @@ def forget_(addresses: tuple[str, ...], yes: bool, as_json: bool) -> None:
         if keys:
             _demand_addresses(opened.store, parsed)
             if not yes:
-                confirm(f"Forget {len(parsed)} addresses? It can't be undone")
+                number = counted(len(parsed), "address", "addresses")
+                confirm(f"Forget {number}? It can't be undone")
         erasure = forget(opened.store, keys, parsed, now())
         truncate_log(opened.engine)
     if as_json:
@@ -55,20 +57,22 @@ def _demand_addresses(store: Store, addresses: list[Address]) -> None:
 def _print(erasure: Erasure) -> None:
     for number, erased in enumerate(erasure.addresses, 1):
         if erased.name is None:
-            click.echo(f"{number}: {erased.why}")
+            click.echo(f"{number}: {visible(erased.why)}")
             continue
         verdict = "stays suppressed" if erased.suppressed else "is not suppressed"
         click.echo(
-            f"{number}: the address was forgotten in {erased.events} events; "
-            f"it {verdict} ({erased.why})"
+            f"{number}: the address was forgotten in {counted(erased.events, 'event')}; "
+            f"it {verdict} ({visible(erased.why)})"
         )
         click.echo(f"    {erased.name}")
-    click.echo(
-        f"{erasure.messages} messages were emptied; {erasure.mentions} events about others no "
-        "longer mention a forgotten address."
+    messages = counted(erasure.messages, "message was", "messages were")
+    mentions = counted(
+        erasure.mentions,
+        "event about others no longer mentions",
+        "events about others no longer mention",
     )
+    click.echo(f"{messages} emptied; {mentions} a forgotten address.")
     if erasure.waiting:
-        click.echo(
-            f"{erasure.waiting} outbox entries hold an address until the worker delivers them: "
-            "see `sesbounce outbox`."
-        )
+        entries = counted(erasure.waiting, "outbox entry holds", "outbox entries hold")
+        deliver = "delivers it" if erasure.waiting == 1 else "delivers them"
+        click.echo(f"{entries} an address until the worker {deliver}: see `sesbounce outbox`.")

@@ -14,6 +14,7 @@ from typing import IO, Any, NoReturn
 import click
 
 from sesbounce.errors import SesBounceError
+from sesbounce.telemetry.visible import visible
 
 ERROR = 2
 PARTLY_DONE = 3
@@ -148,7 +149,7 @@ def _errors_as_exit_codes() -> Iterator[None]:
             # A disk may be full only for what the stream still holds.
             _flush_output()
     except SesBounceError as error:
-        _end(ERROR, partial(_say, str(error)))
+        _end(ERROR, partial(_say, visible(str(error))))
     except click.ClickException as error:
         # click's own 1 would say "may not be mailed".
         _end(max(error.exit_code, ERROR), error.show)

@@ -10,6 +10,8 @@ import msgspec
 from sesbounce.cli.group import exit_codes
 from sesbounce.errors import ConfigurationError, HealthError
 from sesbounce.telemetry.health import Status
+from sesbounce.telemetry.visible import visible, visible_json
+from sesbounce.variables import check_names
 
 _RED = 1
 _TIMEOUT_SECONDS = 4.0
@@ -42,15 +44,16 @@ def health(as_json: bool) -> None:
     """
     status = _ask(*_endpoint())
     if as_json:
-        click.echo(msgspec.json.encode(status))
+        click.echo(visible_json(msgspec.json.encode(status).decode()))
     else:
-        click.echo("\n".join(status.faults) or "The worker is healthy.")
+        click.echo("\n".join(map(visible, status.faults)) or "The worker is healthy.")
     if not status.healthy:
         sys.exit(_RED)
 
 
 def _endpoint() -> tuple[str, int]:
     """The worker's host and port, without the other settings, which take long to load."""
+    check_names(os.environ)
     try:
         port = int(os.environ.get("SESBOUNCE_METRICS_PORT", ""))
     except ValueError:

@@ -5,9 +5,10 @@ from typing import Any
 
 import click
 
-from sesbounce.cli.common import as_json, print_each, reading
+from sesbounce.cli.common import as_json, counted, print_each, reading
 from sesbounce.cli.group import exit_codes
 from sesbounce.store.outbox import waiting
+from sesbounce.telemetry.visible import visible
 
 
 @click.command(epilog=exit_codes())
@@ -27,7 +28,8 @@ def outbox(as_json: bool) -> None:
 
 def _line(waiting: Mapping[str, Any]) -> str:
     problem = waiting["problem"] or "the worker has not tried yet"
+    entries = counted(waiting["entries"], "entry waits", "entries wait")
     return (
-        f"{waiting['target']}: {waiting['entries']} entries wait, after {waiting['attempts']} "
-        f"attempts at most; the next is due {waiting['due_at']:%Y-%m-%d %H:%M:%S}Z ({problem})"
+        f"{waiting['target']}: {entries}, after {counted(waiting['attempts'], 'attempt')} "
+        f"at most; the next is due {waiting['due_at']:%Y-%m-%d %H:%M:%S}Z ({visible(problem)})"
     )

@@ -7,13 +7,15 @@ from typing import Any, TypeVar
 
 import click
 
-from sesbounce.cli.common import as_json, now, open_store, reading, to_json
+from sesbounce.cli.common import as_json, counted, now, open_store, reading, to_json
 from sesbounce.cli.group import PARTLY_DONE, InterruptedCommandError, exit_codes
+from sesbounce.cli.progress import reporting
 from sesbounce.operations.rebuild import Change, Rebuild, Rebuilt
 from sesbounce.settings import PREFIX, Settings, load_settings
 from sesbounce.store.migrate import ensure
 from sesbounce.store.store import Store
 from sesbounce.store.strike_off import StrikeOff
+from sesbounce.telemetry.visible import visible
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 _VERBS = {
@@ -23,11 +25,17 @@ _VERBS = {
 }
 
 
-def _number(option: str, setting: str, kind: Any) -> Callable[[_F], _F]:
-    """An option that replaces a setting of the policy."""
-    description = Settings.model_fields[setting].description
-    help_text = f"Replace {PREFIX}{setting.upper()} in this run: {description}."
+def _number(option: str, setting: str, kind: Any = click.IntRange) -> Callable[[_F], _F]:
+    """An option that replaces a setting of the policy, and takes the same numbers."""
+    field = Settings.model_fields[setting]
+    help_text = f"Replace {PREFIX}{setting.upper()} in this run: {field.description}."
+    if isinstance(kind, type):
+        kind = kind(min=_bound(field.metadata, "ge"), max=_bound(field.metadata, "le"))
     return click.option(option, setting, type=kind, help=help_text)
+
+
+def _bound(metadata: Iterable[Any], name: str) -> Any:
+    return next(getattr(bound, name) for bound in metadata if hasattr(bound, name))
 
 
 @click.command(epilog=exit_codes({"3": "Your database rejected a statement for some address."}))
@@ -37,12 +45,12 @@ def _number(option: str, setting: str, kind: Any) -> Callable[[_F], _F]:
     is_flag=True,
     help="Also classify the recorded events with the rules of this version.",
 )
-@_number("--strikes", "strikes", int)
-@_number("--window-days", "strike_window_days", int)
-@_number("--probation-days", "probation_days", int)
-@_number("--probation-growth", "probation_growth", float)
-@_number("--probation-longest-days", "probation_longest_days", int)
-@_number("--not-attempted-days", "not_attempted_days", int)
+@_number("--strikes", "strikes")
+@_number("--window-days", "strike_window_days")
+@_number("--probation-days", "probation_days")
+@_number("--probation-growth", "probation_growth", click.FloatRange)
+@_number("--probation-longest-days", "probation_longest_days")
+@_number("--not-attempted-days", "not_attempted_days")
 @_number(
     "--possible-complaint", "possible_complaint", click.Choice(["strike", "suppress", "ignore"])
 )
@@ -67,14 +75,16 @@ def rebuild(dry_run: bool, reclassify: bool, as_json: bool, **numbers: Any) -> N
     with _store(settings, dry_run) as store:
         rebuilding = Rebuild(store, now(), reclassify=reclassify)
         try:
-            for change in rebuilding.preview() if dry_run else rebuilding.apply():
-                click.echo(to_json(change) if as_json else _line(change))
+            with reporting(lambda: f"rebuilding: {_so_far(rebuilding.totals)}"):
+                for change in rebuilding.preview() if dry_run else rebuilding.apply():
+                    click.echo(to_json(change) if as_json else _line(change))
         except KeyboardInterrupt:
             raise InterruptedCommandError(_how_far(rebuilding.totals, dry_run)) from None
     if as_json:
         click.echo(to_json({"dry_run": dry_run, "totals": rebuilding.totals}))
     else:
-        click.echo("\n".join(_summary(rebuilding.totals, dry_run)))
+        for sentence in _summary(rebuilding.totals, dry_run):
+            click.echo(sentence)
     if not dry_run:
         _warn(settings, given)
     if rebuilding.totals.rejected:
@@ -105,26 +115,35 @@ def _store(settings: Settings, dry_run: bool) -> Iterator[Store]:
 
 def _line(change: Change) -> str:
     return (
-        f"{change.address}: {_VERBS[change.change]}\n"
-        f"    before: {change.before.why}\n"
-        f"    after:  {change.after.why}"
+        f"{visible(change.address)}: {_VERBS[change.change]}\n"
+        f"    before: {visible(change.before.why)}\n"
+        f"    after:  {visible(change.after.why)}"
     )
+
+
+def _addresses(number: int) -> str:
+    return counted(number, "address", "addresses")
+
+
+def _so_far(totals: Rebuilt) -> str:
+    return f"{counted(totals.events, 'event')} about {_addresses(totals.addresses)}"
 
 
 def _summary(totals: Rebuilt, dry_run: bool) -> Iterable[str]:
     yield (
-        f"{totals.events} events about {totals.addresses} addresses: {totals.suppressed} are "
-        f"suppressed, {totals.released} released, {totals.changed} stay suppressed for another "
-        f"reason or time, {totals.reworded} change only in wording or in a past suppression."
+        f"{_so_far(totals)}: {totals.suppressed:,} newly suppressed, {totals.released:,} released, "
+        f"{totals.changed:,} suppressed for another reason or time, "
+        f"{totals.reworded:,} changed only in wording or in a past suppression."
     )
     for what, events in sorted(totals.reclassified.items()):
-        yield f"{events} events reclassified: {what}"
+        yield f"{counted(events, 'event')} reclassified: {what}"
     if dry_run:
         yield "Nothing was changed: this was a dry run."
         return
-    yield f"{totals.struck_rows} rows struck off, {totals.restored_rows} rows restored."
+    struck = counted(totals.struck_rows, "row")
+    yield f"{struck} struck off, {counted(totals.restored_rows, 'row')} restored."
     for problem, addresses in sorted(totals.rejected.items()):
-        yield f"Your database rejected a statement for {addresses} addresses: {problem}"
+        yield f"Your database rejected a statement for {_addresses(addresses)}: {visible(problem)}"
 
 
 def _warn(settings: Settings, given: dict[str, Any]) -> None:

@@ -1,14 +1,16 @@
 """Tends the event log: counts its events, and deletes old ones."""
 
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 import click
 
-from sesbounce.cli.common import as_json, now, print_each, reading, to_json, writing, yes
+from sesbounce.cli.common import as_json, counted, now, reading, to_json, writing, yes
 from sesbounce.cli.group import confirm, exit_codes
 from sesbounce.operations.retention import Pruned, age, prunable
 from sesbounce.operations.retention import prune as prune_log
 from sesbounce.operations.statistics import By, Counts, count
+from sesbounce.telemetry.visible import visible
 
 
 @click.command(epilog=exit_codes())
@@ -46,11 +48,12 @@ def stats(
     begin, end = (moment and moment.replace(tzinfo=UTC) for moment in (since, until))
     with reading() as engine:
         counts = count(engine, By(by), begin, end, limit)
-    if not counts and not as_json:
-        click.echo("No event is recorded.")
-    elif counts and not as_json:
-        click.echo(_HEADER.format(by, *_HEADS))
-    print_each(counts, as_json, _line)
+    if as_json:
+        for one in counts:
+            click.echo(to_json(one))
+        return
+    for line in _table(By(by), counts) if counts else ["No event is recorded."]:
+        click.echo(line)
 
 
 class _Age(click.ParamType[timedelta]):
@@ -100,21 +103,32 @@ def prune(older_than: timedelta, dry_run: bool, yes: bool, as_json: bool) -> Non
 
 
 _HEADS = ("hard", "soft", "other", "complaints", "deliveries", "bounced", "complained")
-_HEADER = "{:<40} {:>9} {:>9} {:>9} {:>10} {:>11} {:>8} {:>10}"
 
 
-def _line(counts: Counts) -> str:
+def _table(by: By, counts: Sequence[Counts]) -> Iterator[str]:
+    """Lines whose columns are as narrow as they can be; the names, of any length, come last."""
+    rows = [[*_HEADS, by.value], *map(_row, counts)]
+    columns = list(zip(*rows, strict=True))
+    # Without deliveries there are no rates.
+    shown = [n for n, cells in enumerate(columns[:-1]) if any(cells[1:])]
+    widths = {n: max(map(len, columns[n])) for n in shown}
+    for row in rows:
+        cells = [row[n].rjust(widths[n]) for n in shown]
+        yield " ".join([*cells, row[-1]])
+
+
+def _row(counts: Counts) -> list[str]:
     numbers = (counts.hard, counts.soft, counts.other, counts.complaints, counts.deliveries)
     rates = (counts.bounce_rate, counts.complaint_rate)
-    return _HEADER.format(
-        counts.group or "not known",
+    return [
         *(f"{number:,}" for number in numbers),
         *("" if rate is None else f"{rate:.2%}" for rate in rates),
-    )
+        visible(counts.group or "not known"),
+    ]
 
 
 def _what(pruned: Pruned) -> str:
     return (
-        f"{pruned.messages:,} messages and {pruned.events:,} events recorded before "
-        f"{pruned.before:%Y-%m-%d}"
+        f"{counted(pruned.messages, 'message')} and {counted(pruned.events, 'event')} recorded "
+        f"before {pruned.before:%Y-%m-%d}"
     )

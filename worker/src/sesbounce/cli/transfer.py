@@ -3,27 +3,33 @@
 import os
 import stat
 import sys
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TextIO
 
 import click
 
-from sesbounce.cli.bulk import progress
-from sesbounce.cli.common import as_json, now, open_store, reading, to_json
+from sesbounce.cli.common import as_json, counted, now, open_store, raw, reading, to_json
 from sesbounce.cli.group import PARTLY_DONE, InterruptedCommandError, exit_codes
 from sesbounce.cli.output import database_files, encoding_option, output_option, written
-from sesbounce.errors import StoreError
+from sesbounce.cli.progress import progress
 from sesbounce.lists.decoding import lines_of
 from sesbounce.lists.files import read_list, write_csv, write_json_lines, write_ses
 from sesbounce.lists.formats import FORMATS, ListKind
 from sesbounce.lists.importing import DryRun, Imported, Importer, ListEvents
+from sesbounce.policy.suppressed import Suppressed
 from sesbounce.settings import load_settings
 from sesbounce.store.listing import suppressed_rows
+from sesbounce.telemetry.visible import visible
 
-_WRITERS = {"csv": write_csv, "jsonl": write_json_lines, "ses": write_ses}
+_WRITERS: dict[str, Callable[[Iterable[Suppressed], TextIO], int]] = {
+    "csv": write_csv,
+    "jsonl": write_json_lines,
+    "ses": write_ses,
+}
 
 
 @click.command(epilog=exit_codes())
@@ -36,8 +42,9 @@ _WRITERS = {"csv": write_csv, "jsonl": write_json_lines, "ses": write_ses}
     "what Amazon SES imports into an account suppression list.  [default: csv]",
 )
 @output_option
+@raw
 @as_json
-def export(format_name: str, output: Path, as_json: bool) -> None:
+def export(format_name: str, output: Path, raw: bool, as_json: bool) -> None:
     """Write a list of every address that must not be mailed now.
 
     `sesbounce import` reads the formats csv and jsonl, and suppresses the same addresses. The
@@ -45,10 +52,13 @@ def export(format_name: str, output: Path, as_json: bool) -> None:
     no reason for them; standard error says how many. SES imports at most 100,000 lines a file.
     """
     write = _WRITERS["jsonl" if as_json else format_name]
+    if write is write_csv:
+        write = partial(write_csv, raw=raw)
     with reading() as engine, written(output, *database_files(engine)) as text:
         left_out = write(suppressed_rows(engine, now()), text)
     if left_out:
-        click.echo(f"{left_out:,} addresses left out: SES has no reason for them.", err=True)
+        addresses = counted(left_out, "address", "addresses")
+        click.echo(f"{addresses} left out: SES has no reason for them.", err=True)
 
 
 @click.command(
@@ -116,7 +126,7 @@ def import_(  # noqa: PLR0913, PLR0917  one argument an option
                 for batch in read_events.batches():
                     record(batch)
                     rows = read_events.rows
-                    advance()
+                    advance(len(batch))
         except KeyboardInterrupt:
             raise InterruptedCommandError(_how_far(rows, dry_run)) from None
     done = Imported(
@@ -143,7 +153,7 @@ def _how_far(rows: int, dry_run: bool) -> str:
 
 
 def _complain(place: str, problem: str) -> None:
-    click.echo(f"{place}: {problem}", err=True)
+    click.echo(f"{place}: {visible(problem)}", err=True)
 
 
 @contextmanager
@@ -154,12 +164,7 @@ def _importer(at: datetime) -> Iterator[Importer]:
 
 @contextmanager
 def _dry_run() -> Iterator[DryRun]:
-    """Where there is no database yet, the import would create it."""
-    with ExitStack() as stack:
-        try:
-            engine = stack.enter_context(reading())
-        except StoreError:
-            engine = None
+    with reading() as engine:
         yield DryRun(engine)
 
 
@@ -177,19 +182,24 @@ def _changed_at(file: BinaryIO, otherwise: datetime) -> datetime:
 def _in_words(done: Imported) -> str:
     recorded = done.recorded
     what = f"{done.format}'s {done.list}" if done.list else f"a list of {done.format}"
-    rows = f"Read {what}: {done.rows:,} rows, {done.rejected:,} rejected."
+    rows = f"Read {what}: {counted(done.rows, 'row')}, {done.rejected:,} rejected."
     reasons = ", ".join(f"{number:,} {reason}" for reason, number in sorted(done.by_reason.items()))
     events = f"Events by reason: {reasons or 'none'}."
     if done.dry_run:
-        would = f"{recorded.events:,} would be recorded, {recorded.duplicates:,} are known already."
+        would = f"{recorded.events:,} would be recorded, {recorded.duplicates:,} known already."
         return f"{rows}\n{events}\n{would}"
     did = (
         f"{recorded.events:,} recorded, {recorded.duplicates:,} known already; "
-        f"{recorded.suppressed:,} addresses suppressed ({recorded.struck_rows:,} rows struck off), "
-        f"{recorded.released:,} released ({recorded.restored_rows:,} rows restored)."
+        f"{_addresses(recorded.suppressed)} suppressed "
+        f"({counted(recorded.struck_rows, 'row')} struck off), "
+        f"{recorded.released:,} released ({counted(recorded.restored_rows, 'row')} restored)."
     )
     rejected = [
-        f"Your database rejected a statement for {addresses:,} addresses: {problem}"
+        f"Your database rejected a statement for {_addresses(addresses)}: {visible(problem)}"
         for problem, addresses in recorded.rejected.items()
     ]
     return "\n".join([rows, events, did, *rejected])
+
+
+def _addresses(number: int) -> str:
+    return counted(number, "address", "addresses")

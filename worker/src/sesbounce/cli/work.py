@@ -12,7 +12,7 @@ import click
 
 from sesbounce.aws.sns_trust import Trust
 from sesbounce.aws.sqs import open_queue
-from sesbounce.cli.common import now, open_store, to_json
+from sesbounce.cli.common import counted, now, open_store, to_json
 from sesbounce.cli.group import ERROR, exit_codes
 from sesbounce.errors import ConfigurationError, MessageError, SesBounceError
 from sesbounce.feedback.decode import Decoded, decode_all
@@ -23,6 +23,7 @@ from sesbounce.telemetry.counts import Counts
 from sesbounce.telemetry.logs import set_up_logs
 from sesbounce.telemetry.observer import observing
 from sesbounce.telemetry.reports import Report
+from sesbounce.telemetry.visible import visible
 from sesbounce.worker.loop import LoopSettings, Worker
 from sesbounce.worker.processes import Processes
 
@@ -68,7 +69,7 @@ def run(until_empty: bool) -> None:
 
 
 def _run_here(settings: Settings, until_empty: bool, report: Callable[[Report], None]) -> None:
-    with _open_worker(settings, until_empty, report) as worker:
+    with _open_worker(settings, until_empty, report, migrate=settings.migrate) as worker:
         _on_signals(worker.stop, end_at_once, settings)
         worker.run()
 
@@ -77,7 +78,7 @@ def _run_several(
     settings: Settings, until_empty: bool, report: Callable[[Report, int], None]
 ) -> None:
     # An error is printed once, before several processes would print it.
-    with open_store(settings):
+    with open_store(settings, migrate=settings.migrate):
         pass
     work = partial(_run_child, settings, until_empty)
     patience = settings.shutdown_seconds + _PATIENCE_SECONDS
@@ -100,7 +101,7 @@ def _run_child(settings: Settings, until_empty: bool, report: Callable[[Report],
             signals.hear(signal.SIGTERM)
             worker.run()
     except SesBounceError as error:
-        click.echo(f"sesbounce: {error}", err=True)
+        click.echo(f"sesbounce: {visible(str(error))}", err=True)
         return ERROR
     return 0
 
@@ -111,7 +112,7 @@ def _open_worker(
     until_empty: bool,
     report: Callable[[Report], None],
     *,
-    migrate: bool | None = None,
+    migrate: bool,
 ) -> Iterator[Worker]:
     """A worker on the queue and the database; the database's connections are closed at the end."""
     assert settings.queue_url  # noqa: S101  `run` has checked it
@@ -187,11 +188,12 @@ def _stopping(seconds: int) -> str:
 
 
 def _print_totals(totals: Counts) -> None:
+    addresses = counted(totals.suppressed, "address", "addresses")
     click.echo(
-        f"{totals.received} messages received, {totals.deleted} deleted, "
-        f"{totals.undecodable} not understood, {totals.failed} not recorded, "
-        f"{totals.unknown} of an unknown type; "
-        f"{totals.events} events recorded, {totals.duplicates} known already; "
-        f"{totals.suppressed} addresses suppressed ({totals.struck_rows} rows struck off), "
-        f"{totals.released} released ({totals.restored_rows} rows restored)."
+        f"{counted(totals.received, 'message')} received, {totals.deleted:,} deleted, "
+        f"{totals.undecodable:,} not understood, {totals.failed:,} not recorded, "
+        f"{totals.unknown:,} of an unknown type; "
+        f"{counted(totals.events, 'event')} recorded, {totals.duplicates:,} known already; "
+        f"{addresses} suppressed ({counted(totals.struck_rows, 'row')} struck off), "
+        f"{totals.released:,} released ({counted(totals.restored_rows, 'row')} restored)."
     )

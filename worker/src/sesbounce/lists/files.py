@@ -19,6 +19,7 @@ from sesbounce.feedback.notification import Kind
 from sesbounce.feedback.reason import Effect
 from sesbounce.lists.decoding import NAME_IT, undecodable
 from sesbounce.lists.formats import FORMATS, Entry, ListKind
+from sesbounce.lists.spreadsheet import guarded
 from sesbounce.lists.tables import TableRow, joined, read_table
 from sesbounce.policy.suppressed import Suppressed
 
@@ -181,13 +182,20 @@ def event_of(
     )
 
 
-def write_csv(rows: Iterable[Suppressed], output: TextIO) -> int:
-    """Write sesbounce's own CSV; returns the number of rows left out, which is 0."""
+def write_csv(rows: Iterable[Suppressed], output: TextIO, *, raw: bool = False) -> int:
+    """Write sesbounce's own CSV; returns the number of rows left out, which is 0.
+
+    Args:
+        rows: the addresses to write.
+        output: takes the text.
+        raw: whether to write cells that a spreadsheet program would run as formulas.
+    """
+    spelled = str if raw else guarded
     writer = csv.writer(output, lineterminator="\n")
     writer.writerow(Suppressed.__struct_fields__)
     for row in rows:
         *cells, strikes = msgspec.structs.astuple(row)
-        writer.writerow([*map(_cell, cells), "; ".join(strikes)])
+        writer.writerow(map(spelled, [*map(_cell, cells), "; ".join(strikes)]))
     return 0
 
 

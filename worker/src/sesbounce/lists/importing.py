@@ -130,7 +130,7 @@ class DryRun:
         rejected: always 0.
     """
 
-    def __init__(self, engine: sa.Engine | None) -> None:
+    def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
         self.recorded = Recorded()
         self.rejected = 0
@@ -138,7 +138,7 @@ class DryRun:
     def __call__(self, batch: Sequence[ListEvent]) -> None:
         """Look up the events of a batch."""
         keys = {listed.event.dedupe_key for listed in batch}
-        known = set[str]() if self._engine is None else known_events(self._engine, keys)
+        known = known_events(self._engine, keys)
         self.recorded.events += len(keys) - len(known)
         self.recorded.duplicates += len(batch) - len(keys) + len(known)
 

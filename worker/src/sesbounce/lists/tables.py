@@ -10,6 +10,7 @@ import msgspec
 from sesbounce.errors import ListError
 from sesbounce.lists.decoding import delimiter_of
 from sesbounce.lists.formats import Row
+from sesbounce.lists.spreadsheet import is_own, unguarded
 
 
 class TableRow(NamedTuple):
@@ -123,7 +124,9 @@ def _csv_row(columns: tuple[str, ...], number: int, row: list[str] | csv.Error) 
         return TableRow(place, {}, f"it is not valid CSV: {row}")
     if any(row[len(columns) :]):
         return TableRow(place, {}, f"it has {len(row)} values for {len(columns)} columns")
-    cells = (cell.strip() for cell in (*row, *[""] * (len(columns) - len(row))))
+    cells: Iterator[str] = (cell.strip() for cell in (*row, *[""] * (len(columns) - len(row))))
+    if is_own(columns):
+        cells = map(unguarded, cells)
     return TableRow(place, dict(zip(columns, cells, strict=False)))
 
 

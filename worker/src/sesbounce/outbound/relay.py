@@ -2,8 +2,9 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Protocol
 
 import msgspec
@@ -70,12 +71,20 @@ class Relay:
         self._now = now
         self._stopping = threading.Event()
 
-    def run(self) -> None:
-        """Deliver until `stop`, and then for at most 2 seconds the entries that are still due."""
+    @property
+    def loops(self) -> Mapping[str, Callable[[], None]]:
+        """A loop for each target by the target's name, each for a thread of its own.
+
+        A target that is slow then delays no other. A loop delivers until `stop`, and then for at
+        most 2 seconds the entries that are still due.
+        """
+        return {target.name: partial(self._run, target) for target in self._targets}
+
+    def _run(self, target: Target) -> None:
         failures = 0
-        while self._targets and not self._stopping.is_set():
+        while not self._stopping.is_set():
             try:
-                delivered = self._round(self._stopping.is_set).delivered
+                delivered = self._round(target, self._stopping.is_set).delivered
                 failures = 0
             except StoreError as error:
                 failures += 1
@@ -84,14 +93,14 @@ class Relay:
                 continue
             if not delivered:
                 self._stopping.wait(_PAUSE_SECONDS)
-        self._last_rounds()
+        self._last_rounds(target)
 
     def stop(self) -> None:
-        """Make `run` return soon."""
+        """Make the loops return soon."""
         self._stopping.set()
 
     def deliver(self, stopping: Callable[[], bool] = lambda: False) -> Deliveries:
-        """Deliver the entries that are due, at most 100 for each target.
+        """Deliver the entries that are due, at most 100 for each target, target after target.
 
         Args:
             stopping: called before each entry; if it returns true, the round ends.
@@ -100,12 +109,15 @@ class Relay:
             StoreError: the database can't be used.
         """
         done = Deliveries()
-        with translated("the outbox can't be used"):
-            for target in self._targets:
-                for row in outbox.due(self._engine, target.name, self._now()):
-                    if stopping() or not self._deliver(target, row, done):
-                        break
+        for target in self._targets:
+            self._deliver_due(target, stopping, done)
         return done
+
+    def _deliver_due(self, target: Target, stopping: Callable[[], bool], done: Deliveries) -> None:
+        with translated("the outbox can't be used"):
+            for row in outbox.due(self._engine, target.name, self._now()):
+                if stopping() or not self._deliver(target, row, done):
+                    break
 
     def _deliver(self, target: Target, row: sa.Row[Any], done: Deliveries) -> bool:
         """Deliver one entry; returns false if the target can't be reached at all."""
@@ -130,18 +142,19 @@ class Relay:
             outbox.postpone(self._engine, row, self._now() + _wait(row.attempts), str(failure))
         return not failure.unreachable
 
-    def _last_rounds(self) -> None:
+    def _last_rounds(self, target: Target) -> None:
         deadline = time.monotonic() + _LAST_ROUNDS_SECONDS
         try:
-            while self._round(lambda: time.monotonic() >= deadline).delivered:
+            while self._round(target, lambda: time.monotonic() >= deadline).delivered:
                 pass
         except StoreError as error:
             log.error("outbox unusable", problem=str(error))  # noqa: TRY400  it holds no address
 
-    def _round(self, stopping: Callable[[], bool]) -> Deliveries:
-        done = self.deliver(stopping)
+    def _round(self, target: Target, stopping: Callable[[], bool]) -> Deliveries:
+        done = Deliveries()
+        self._deliver_due(target, stopping, done)
         if done.delivered:
-            log.info("delivered", entries=done.delivered)
+            log.info("delivered", target=target.name, entries=done.delivered)
         for problem, entries in done.failed.items():
             log.error("not delivered", problem=problem, entries=entries)
         return done

@@ -1,19 +1,15 @@
-"""The targets of the outbox: another database, SES's own suppression list, a webhook."""
+"""The targets of the outbox: another database, and SES's own suppression list."""
 
-import hashlib
-import hmac
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Self
 
-import msgspec
 import sqlalchemy as sa
-import urllib3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from sqlalchemy.exc import SQLAlchemyError
 
 from sesbounce.aws.clients import open_client
-from sesbounce.errors import ConfigurationError, DeliveryError
+from sesbounce.errors import ConfigurationError, DeliveryError, StoreError
 from sesbounce.feedback.notification import Kind
 from sesbounce.store.engine import cause, open_database, translated, write
 from sesbounce.store.outbox import OutboxEntry
@@ -23,9 +19,6 @@ if TYPE_CHECKING:
     from types_boto3_sesv2.client import SESV2Client
 
 _TIMEOUT_SECONDS = 5
-# HTTP statuses: from 300 on the endpoint has not accepted this entry, from 500 on it accepts none.
-_REJECTED_FROM = 300
-_FAILING_FROM = 500
 
 
 class OtherDatabase:
@@ -47,9 +40,13 @@ class OtherDatabase:
             StrikeOffError: a statement does not fit the tables.
         """
         try:
-            engine = open_database(url)
+            engine = open_database(url, create=False)
         except ConfigurationError as error:
             raise ConfigurationError(f"SESBOUNCE_STRIKE_OFF_DATABASE_URL: {error}") from None
+        except StoreError:
+            raise StoreError(
+                "SESBOUNCE_STRIKE_OFF_DATABASE_URL names a SQLite file that is not there"
+            ) from None
         other = cls(engine, strike_off)
         with ExitStack() as stack:
             stack.callback(other.close)
@@ -130,38 +127,3 @@ class SesSuppressionList:
         except BotoCoreError as error:
             problem = f"SES can't be reached: {type(error).__name__}"
             raise DeliveryError(problem, unreachable=True) from error
-
-
-class Webhook:
-    """An HTTPS endpoint of the sender, which gets a JSON object signed with a shared secret.
-
-    `X-Sesbounce-Signature: sha256=…` is the HMAC-SHA-256 of the body in hex. An answer with a
-    status from 200 to 299 means that the endpoint has accepted the object.
-    """
-
-    name = "webhook"
-
-    def __init__(self, url: str, secret: str) -> None:
-        self._url = url
-        self._secret = secret.encode()
-        self._pool = urllib3.PoolManager(timeout=_TIMEOUT_SECONDS, retries=False)
-
-    def deliver(self, entry: OutboxEntry) -> None:
-        """Send the object with POST."""
-        action = "strike_off" if entry.suppressed else "restore"
-        body = msgspec.json.encode({"action": action, **entry.parameters})
-        signature = hmac.new(self._secret, body, hashlib.sha256).hexdigest()
-        headers = {
-            "Content-Type": "application/json",
-            "X-Sesbounce-Signature": f"sha256={signature}",
-        }
-        try:
-            answer = self._pool.request(
-                "POST", self._url, body=body, headers=headers, redirect=False
-            )
-        except urllib3.exceptions.HTTPError as error:
-            problem = f"it can't be reached: {type(error).__name__}"
-            raise DeliveryError(problem, unreachable=True) from error
-        if answer.status >= _REJECTED_FROM:
-            problem = f"it answers with HTTP status {answer.status}"
-            raise DeliveryError(problem, unreachable=answer.status >= _FAILING_FROM)

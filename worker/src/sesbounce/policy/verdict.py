@@ -55,7 +55,7 @@ class Verdict(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     until: datetime | None = None
     reason: Reason | None = None
     kind: Kind | None = None
-    why: str = "nothing speaks against mailing it"
+    why: str = "nothing is recorded against it"
 
     @property
     def for_good(self) -> bool:
@@ -83,8 +83,9 @@ def judge(state: State, policy: Policy) -> Verdict:
         return _verdict(evidence, None, f"{what}: {evidence.describe()}; not to be mailed again")
     if manual:
         return _manual(manual)
-    timed = [v for v in (_not_attempted(state, policy), _probation(state, policy)) if v]
-    return max(timed, key=attrgetter("until"), default=Verdict())
+    probation, strikes = _probation(state, policy)
+    timed = [v for v in (_not_attempted(state, policy), probation) if v]
+    return max(timed, key=attrgetter("until"), default=_unsuppressed(strikes, policy))
 
 
 def _endless(state: State, policy: Policy) -> Iterator[tuple[Evidence, str]]:
@@ -124,14 +125,24 @@ def _not_attempted(state: State, policy: Policy) -> Verdict | None:
     return _verdict(state.not_attempted, until, why)
 
 
-def _probation(state: State, policy: Policy) -> Verdict | None:
-    """The last probation that the strikes lead to, counted from the oldest strike on.
+def _unsuppressed(strikes: Sequence[Evidence], policy: Policy) -> Verdict:
+    """The verdict on an address with too few strikes, or none, to suppress it."""
+    if not strikes:
+        return Verdict()
+    return Verdict(
+        why=f"{len(strikes)} of {policy.strikes} strikes in {policy.window.days} days, "
+        f"last: {strikes[-1].describe()}"
+    )
+
+
+def _probation(state: State, policy: Policy) -> tuple[Verdict | None, Sequence[Evidence]]:
+    """The last probation that the strikes lead to, and the strikes that count after it.
+
+    They are counted from the oldest strike on.
 
     Strikes during a probation do not count: their mails were in flight when it began. After it
     the count starts at zero, and the next probation is longer.
     """
-    if len(state.strikes) < policy.strikes:
-        return None
     last: Verdict | None = None
     length = min(policy.probation, policy.probation_longest)
     run: list[Evidence] = []
@@ -148,7 +159,7 @@ def _probation(state: State, policy: Policy) -> Verdict | None:
             last = _verdict(strike, until, why)
             length = min(length * policy.probation_growth, policy.probation_longest)
             run = []
-    return last
+    return last, run
 
 
 def _since_delivery(state: State) -> Sequence[Evidence]:

@@ -5,11 +5,13 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, SQLAlchemyError
 
 from sesbounce.errors import ConfigurationError, ConflictError, RowError, StoreError
+from sesbounce.privacy.redaction import redact
 
 # How long a writer waits for SQLite's write lock, in seconds, unless the URL says `?timeout=`.
 _LOCK_TIMEOUT_SECONDS = "30"
@@ -46,7 +48,7 @@ _TIMEOUTS = {
 }
 
 
-def open_database(url: str, *, read_only: bool = False) -> sa.Engine:
+def open_database(url: str, *, read_only: bool = False, create: bool = True) -> sa.Engine:
     """Make an engine for the database at `url`; it opens no connection yet.
 
     The caller disposes of the engine.
@@ -54,6 +56,7 @@ def open_database(url: str, *, read_only: bool = False) -> sa.Engine:
     Args:
         url: a database URL of SQLAlchemy; the driver may be left out.
         read_only: neither create an SQLite file nor change its settings.
+        create: whether to create an SQLite file that does not exist.
 
     Raises:
         ConfigurationError: the text is not a database URL, or the database is not supported.
@@ -69,7 +72,7 @@ def open_database(url: str, *, read_only: bool = False) -> sa.Engine:
             )
         parsed = parsed.set(drivername=driver)
         if driver == "sqlite":
-            return _open_sqlite(parsed, read_only=read_only)
+            return _open_sqlite(parsed, read_only=read_only, create=create and not read_only)
         for name, value in _TIMEOUTS[driver].items():
             if name not in parsed.query:
                 parsed = parsed.update_query_dict({name: value})
@@ -81,14 +84,15 @@ def open_database(url: str, *, read_only: bool = False) -> sa.Engine:
         ) from None
 
 
-def _open_sqlite(url: sa.URL, *, read_only: bool) -> sa.Engine:
-    if read_only and url.database and not Path(url.database).exists():
+def _open_sqlite(url: sa.URL, *, read_only: bool, create: bool) -> sa.Engine:
+    file = _file_of(url.database)
+    if file and not create and not file.exists():
         raise StoreError(
-            f"there is no database {url.database} yet: set SESBOUNCE_DATABASE_URL to the "
-            "worker's database, or start `sesbounce run`, which creates it"
+            f"there is no database {file.absolute()}: set SESBOUNCE_DATABASE_URL to the URL of "
+            "the worker's database, or create one with `sesbounce db upgrade`"
         )
-    if not read_only:
-        _check_folder(url.database)
+    if file and not read_only:
+        _check_folder(file)
     timeout = {"timeout": _LOCK_TIMEOUT_SECONDS}
     engine = sa.create_engine(url.update_query_dict(timeout | dict(url.query)), **_OPTIONS)
     sa.event.listen(engine, "connect", _take_over_transactions)
@@ -98,12 +102,22 @@ def _open_sqlite(url: sa.URL, *, read_only: bool) -> sa.Engine:
     return engine
 
 
-def _check_folder(database: str | None) -> None:
-    # SQLite creates the file, but not its folder: it would only report "unable to open". A name
-    # that begins with `file:` is a URI, which SQLite alone can read.
-    if database and not database.startswith("file:") and not Path(database).parent.is_dir():
+def _file_of(database: str | None) -> Path | None:
+    """The file of a SQLite database; None for one in memory."""
+    if not database or database == ":memory:":
+        return None
+    if not database.startswith("file:"):
+        return Path(database)
+    uri = urlsplit(database)  # https://www.sqlite.org/uri.html
+    in_memory = uri.path == ":memory:" or "mode=memory" in uri.query.split("&")
+    return None if in_memory else Path(unquote(uri.path))
+
+
+def _check_folder(file: Path) -> None:
+    # SQLite creates the file, but not its folder: it would only report "unable to open".
+    if not file.parent.is_dir():
         raise StoreError(
-            f"there is no folder {Path(database).parent} for the database: create it, or set "
+            f"there is no folder {file.parent} for the database: create it, or set "
             "SESBOUNCE_DATABASE_URL to another path"
         )
 
@@ -148,9 +162,10 @@ def cause(error: SQLAlchemyError) -> str:
     """The database's error message, without the statement, its parameters and addresses.
 
     Only the first line is kept: PostgreSQL quotes the values of a row in the others. MySQL quotes
-    some of them in the first line, so each word with an `@` is replaced by `…`.
+    some of them in the first line, so every address is left out, before a blank or an end of line
+    within it could cut it in two.
     """
-    first = str(getattr(error, "orig", None) or error).partition("\n")[0]
+    first = redact(str(getattr(error, "orig", None) or error)).partition("\n")[0]
     return " ".join("…" if "@" in word else word for word in first.split(" "))
 
 

@@ -166,7 +166,7 @@ def _unknown(address: Address) -> Answer:
     """The answer for an address without a row."""
     if not address.parsed:
         return Answer(address.key, False, None, None, None, "it is no address")
-    return Answer(address.key, True, None, None, None, "nothing is known against it")
+    return Answer(address.key, True, None, None, None, "nothing is recorded about it")
 
 
 def _at(domain: str) -> str:

@@ -89,12 +89,29 @@ def ensure(engine: sa.Engine, *, migrate: bool) -> None:
         raise SchemaError(
             f"the database is at version {found}, which is newer than this sesbounce: update it"
         )
+    if not migrate and not found:
+        raise SchemaError(
+            "the database has none of sesbounce's tables: set SESBOUNCE_DATABASE_URL to the "
+            "worker's database. To create the tables in this one, run `sesbounce db upgrade`"
+        )
     if not migrate:
         raise SchemaError(
-            f"the database is at version {found or 'none'}, this sesbounce needs {newest()}: "
-            "run `sesbounce db upgrade`, or set SESBOUNCE_MIGRATE=true"
+            f"the database's schema has version {found}, and this sesbounce needs {newest()}: "
+            "run `sesbounce db upgrade`, or set SESBOUNCE_MIGRATE=true for the worker"
         )
     upgrade(engine)
+
+
+def other_tables(engine: sa.Engine) -> list[str]:
+    """The tables of a database that has none of sesbounce's: whose database is it?
+
+    Raises:
+        StoreError: the database can't be read.
+    """
+    if current(engine):
+        return []
+    with translated("the database can't be read"), engine.connect() as connection:
+        return sorted(sa.inspect(connection).get_table_names())
 
 
 def drift(engine: sa.Engine) -> list[Any]:

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from sesbounce.telemetry.redaction import redact
 from sesbounce.telemetry.reports import BatchDone, Polled, Report, Resumed, Stalled, Swept
 
 # Beyond the wait of one receive: a few receives may fail before health turns red.
@@ -24,7 +23,7 @@ class Status(msgspec.Struct, frozen=True):
 
     Attributes:
         healthy: whether there is no fault.
-        faults: one sentence for each fault; no sentence holds an address.
+        faults: one sentence for each fault; no sentence holds a text of the database or of SQS.
         last_poll_seconds: seconds since SQS answered a receive; of several processes, the longest.
         last_commit_seconds: seconds since a commit succeeded; of several processes, the longest.
     """
@@ -41,25 +40,25 @@ class _Source(msgspec.Struct):
     Attributes:
         polled_at: when SQS last answered a receive.
         committed_at: when a commit last succeeded.
-        stalled: the problem, by what the process waits for since then.
+        stalled: what the process waits for since then: the database, the queue.
     """
 
     polled_at: float
     committed_at: float
-    stalled: dict[str, str] = msgspec.field(default_factory=dict)
+    stalled: set[str] = msgspec.field(default_factory=set)
 
     def add(self, report: Report, at: float) -> None:
         match report:
             case Polled():
                 self.polled_at = at
-                self.stalled.pop("queue", None)
+                self.stalled.discard("queue")
             case BatchDone() | Swept():
                 self.committed_at = at
-                self.stalled.pop("database", None)
+                self.stalled.discard("database")
             case Stalled():
-                self.stalled[report.what] = report.problem
+                self.stalled.add(report.what)
             case Resumed():
-                self.stalled.pop(report.what, None)
+                self.stalled.discard(report.what)
             case _:
                 pass
 
@@ -123,9 +122,9 @@ class Health:
                 f"No commit has succeeded for {committed:.0f} seconds "
                 f"(the limit is {self._commit_limit:.0f})."
             )
-        for what, problem in sorted(source.stalled.items()):
-            words = " ".join(redact(problem).split()).rstrip(".")
-            yield f"The worker waits for the {what}: {words}."
+        for what in sorted(source.stalled):
+            # Whoever reaches the port may read this; a problem may name hosts, users and tables.
+            yield f"The worker waits for the {what}; its log says why."
 
 
 def _shows_health(report: Report) -> bool:

@@ -4,14 +4,21 @@ sesbounce itself logs counts, ids and fingerprints, and neither addresses nor di
 texts of others (a database driver's error, a URL) are redacted.
 """
 
+import json
 import logging
 import sys
-from typing import Literal
+from typing import Any, Literal
 
 import structlog
 from structlog.types import EventDict, Processor, WrappedLogger
 
 from sesbounce.telemetry.redaction import redact_all
+from sesbounce.telemetry.visible import visible, visible_json, visible_lines
+
+_MOST_BYTES = 1000
+# A character that is shown as `\\ud83d\\udcaf`.
+_MOST_BYTES_A_CHARACTER = 12
+_CUT = "…"
 
 
 def set_up_logs(log_format: Literal["auto", "json", "text"], *, redact: bool = True) -> None:
@@ -37,6 +44,8 @@ def set_up_logs(log_format: Literal["auto", "json", "text"], *, redact: bool = T
     # What libraries log at INFO does not help an operator.
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
     own.setLevel(logging.INFO)
+    # Its warnings quote whole URLs, and a webhook's may hold a token.
+    logging.getLogger("urllib3").setLevel(logging.ERROR)
     logging.captureWarnings(capture=True)
 
 
@@ -50,11 +59,72 @@ def _processors(log_format: Literal["auto", "json", "text"], *, redact: bool) ->
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
         *([_redact] if redact else []),
-        structlog.dev.ConsoleRenderer(colors=terminal)
-        if text
-        else structlog.processors.JSONRenderer(ensure_ascii=False),
+        # Behind the redaction: it would not know half an address.
+        _shorten,
+        *(
+            [_show, structlog.dev.ConsoleRenderer(colors=terminal)]
+            if text
+            else [structlog.processors.JSONRenderer(serializer=_to_json)]
+        ),
     ]
 
 
 def _redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     return {key: redact_all(value) for key, value in event.items()}
+
+
+def _shorten(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Cut every field to a kilobyte, so that nobody fills the log by one message."""
+    return {_cut(key): _shortened(key, value) for key, value in event.items()}
+
+
+def _shortened(key: str, value: Any) -> Any:
+    if value is None or isinstance(value, (bool, int, float)):
+        return value
+    # Of a traceback the end says what has happened.
+    cut = _cut_start if key == "exception" else _cut
+    if isinstance(value, str):
+        return cut(value)
+    text = _to_json(value, default=repr)
+    return value if len(text.encode()) <= _MOST_BYTES else cut(text)
+
+
+def _cut(text: str) -> str:
+    room = _room(text)
+    return text if room >= len(text) else text[:room] + _CUT
+
+
+def _cut_start(text: str) -> str:
+    room = _room(text[::-1])
+    return text if room >= len(text) else _CUT + text[len(text) - room :]
+
+
+def _room(text: str) -> int:
+    """How many of the first characters fit into a field, as JSON shows them."""
+    if len(text) * _MOST_BYTES_A_CHARACTER <= _MOST_BYTES:
+        return len(text)
+    left = _MOST_BYTES
+    for number, character in enumerate(text):
+        left -= len(_to_json(character).encode()) - len('""')
+        if left < 0:
+            # The mark for what is cut needs room as well.
+            return max(0, number - len(_CUT.encode()))
+    return len(text)
+
+
+def _show(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Show unsafe characters in a line for people; a traceback keeps its lines."""
+    return {
+        visible(key): visible_lines(value) if key == "exception" else _shown(value)
+        for key, value in event.items()
+    }
+
+
+def _shown(value: Any) -> Any:
+    if value is None or isinstance(value, (bool, int, float)):
+        return value
+    return visible(value if isinstance(value, str) else repr(value))
+
+
+def _to_json(value: Any, **more: Any) -> str:
+    return visible_json(json.dumps(value, ensure_ascii=False, **more))

@@ -1,27 +1,13 @@
-"""Hides the local part of addresses in text, because it identifies a person; the domain stays.
+"""Hides the local part of addresses in values of any kind, and in all that they hold."""
 
-The local part is an atom with dots or a quoted string (RFC 5321, section 4.1.2; letters of any
-script by RFC 6531). A host needs no dot, and `%40` is the @ of a URL. Where the start of an
-address is in doubt, more is hidden: `to=jane@example.com` becomes `…@example.com`.
-"""
-
-import re
 from collections.abc import Mapping
 from typing import Any
 
-# The characters of an atom, and the dot. A match begins where a run of these begins and never goes
-# back in it (`++`), so that the time grows only linearly with the length of any text.
-_ATOM = r"[\w.!#$%&'*+/=?^`{|}~-]"
-_ADDRESS = re.compile(
-    rf"""(?:(?:(?<!{_ATOM})|(?<=%40))(?:(?!%40){_ATOM})++|"[^"\n]*+")(@|%40)(?=[\w\[])""",
-    re.IGNORECASE,
-)
+from sesbounce.privacy.redaction import redact
+
+__all__ = ["redact", "redact_all"]
+
 _WITHOUT_TEXT = (bool, int, float, type(None))
-
-
-def redact(text: str) -> str:
-    """Replace the local part of everything that looks like an address by `…`."""
-    return _ADDRESS.sub(r"…\1", text)
 
 
 def redact_all(value: Any) -> Any:

@@ -104,7 +104,7 @@ class Worker:
             queue: the queue to drain.
             store: the store to record into.
             trust: verifies that messages come from the allowed SNS topics.
-            relay: delivers the outbox, in a thread of its own.
+            relay: delivers the outbox, in a thread for each target.
             report: takes the worker's reports; called by several threads.
             loop_settings: batch size, times and limits.
             overdue: called when the worker has not stopped in time; it has to end the process,
@@ -180,7 +180,8 @@ class Worker:
         self._threads.start("stopper", self._wait_for_stop)
         self._threads.start("heartbeat", self._heartbeat.run)
         self._threads.start("gauge", lambda: self._gauge.run(self._stopping))
-        self._threads.start("relay", self._relay.run)
+        for target, loop in self._relay.loops.items():
+            self._threads.start(f"relay to {target}", loop)
         self._acknowledger.start(self._threads, self._loop_settings.pollers)
         self._unverified.start(self._fetchers)
         self._poller.start(self._pollers, self._loop_settings.pollers)
