@@ -66,7 +66,7 @@ outputs: $(READY) ## print the deployed stack's outputs
 
 # The output of each is shown when it has ended, but that of the longest, test-all, all along.
 test: $(READY) ## everything: lint, types, unit, Terraform, LocalStack, other Pythons; ARGS="-k address"
-	@$(MAKE) --no-print-directory --jobs=3 --output-sync=target test-all lint test-versions
+	@$(MAKE) --no-print-directory --jobs=3 --keep-going --output-sync=target test-all lint test-versions
 
 test-all: $(READY) ## all tests, without lint and the other Pythons
 	+@$(BIN)/python -m pytest tests -n $(TEST_PROCESSES) $(ARGS)
