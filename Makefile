@@ -78,7 +78,7 @@ outputs: terraform $(READY) ## prints the outputs of the deployed stack
 # Terraform alone first, then the environments: what runs side by side finds both there.
 test: terraform ## runs all checks and tests side by side: lint, all tests, other Pythons; ARGS="-k address"
 	@$(MAKE) --no-print-directory environments
-	@$(MAKE) --no-print-directory --jobs=3 test-all lint test-versions
+	@$(MAKE) --no-print-directory --jobs=3 --keep-going test-all lint test-versions
 
 test-all: terraform $(READY) ## runs all tests, without lint and the other Pythons; ARGS goes to pytest
 	@$(BIN)/python -m pytest tests -n $(TEST_PROCESSES) $(ARGS)

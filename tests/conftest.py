@@ -24,34 +24,35 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile("side by side")
 
-# Folders, files and tests. The groups that take longest begin first, so that no process is left
-# with one of them when the others have ended.
+# Tests, files and folders in the order in which they run. The longest groups come first, so that no
+# process is left with one of them when the others have ended. A process gets its next group when
+# two tests of its present one are left, so a group does not end with its longest test.
 GROUPS = {
+    "modules": ("terraform/test_terraform_static.py",),
     "whole stack": ("terraform/test_whole_stack.py",),
     "deploy": ("integration/test_deploy_stack.py",),
-    "image": ("integration/test_image.py",),
-    "modules": ("terraform/test_terraform_static.py",),
     "stack": (
-        "integration/test_path.py",
-        "integration/test_stack.py",
-        "integration/test_signatures.py",
-        "integration/test_scripts.py",
         "integration/test_deploy_wiring.py",
+        "integration/test_stack.py",
+        "integration/test_path.py",
+        "integration/test_scripts.py",
+        "integration/test_signatures.py",
     ),
+    "image": ("integration/test_image.py",),
+    "terraform": ("integration/test_deploy_aws.py", "terraform"),
     "databases": (
         "integration/faults/test_database_faults.py",
         "integration/faults/test_soak.py",
         "integration/store",
         "integration/test_databases.py",
     ),
-    "localstack": ("integration/test_localstack.py",),
-    "deploy to AWS": ("integration/test_deploy_aws.py",),
-    "faults": ("integration/faults",),
     "demo": (
         "integration/test_scripts.py::test_the_demo_runs_twice_and_leaves_nothing_behind",
         "integration/test_stack.py::test_the_example_for_localstack_applies",
+        "integration/test_contestants.py",
     ),
-    "terraform": ("terraform",),
+    "localstack": ("integration/test_localstack.py",),
+    "faults": ("integration/faults",),
 }
 # Where most tests take more than five seconds, or one takes much more.
 SLOW = (
@@ -99,8 +100,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByGroup:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    order = {group: number for number, group in enumerate(GROUPS)}
-    items.sort(key=lambda item: order.get(group_of(item.nodeid), len(order)))
+    order = {place: number for number, place in enumerate(GROUP_OF)}
+    items.sort(key=lambda i: next((order[p] for p in places(i.nodeid) if p in order), len(order)))
     for item in items:
         if not set(SLOW).isdisjoint(places(item.nodeid)):
             item.add_marker("slow")

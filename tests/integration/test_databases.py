@@ -143,7 +143,7 @@ def test_a_server_leaves_neither_process_nor_data(start: Start, folder: Path) ->
         left_open = sa.create_engine(url, poolclass=sa.NullPool).connect()
     assert not processes(folder)
     assert [path.suffix for path in folder.iterdir()] == [".log"]
-    with pytest.raises(OSError, match="rejected"):
+    with pytest.raises(OSError, match="refused"):
         socket.create_connection(("127.0.0.1", sa.make_url(url).port), timeout=5)
     left_open.invalidate()
 

@@ -46,6 +46,12 @@ class Running:
     def signal(self, number: int) -> None:
         self.process.send_signal(number)
 
+    def heeds(self, number: int) -> bool:
+        """Whether it has a handler for a signal by now, which would else just end it."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text(encoding="ascii")
+        caught = next(line for line in status.splitlines() if line.startswith("SigCgt:"))
+        return bool(int(caught.split()[1], 16) >> (number - 1) & 1)
+
     def kill(self) -> None:
         """Send SIGKILL, and wait for the end of the process."""
         self.process.kill()

@@ -9,6 +9,7 @@ import copy
 import json
 import logging
 import os
+import signal
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -154,6 +155,8 @@ def test_workers_that_are_killed_leave_the_tables_as_if_undisturbed(
         pair = disturb(worker, running, events)
         sent.result()
         queue.is_done()
+        for one in pair:  # the last to be started may be at its imports still
+            one.until(lambda one=one: one.heeds(signal.SIGTERM))  # type: ignore[misc]
         assert [one.stop() for one in pair] == [0, 0], [one.log for one in pair]
     batches = [line for one in started for line in one.log.splitlines() if '"batch"' in line]
     handled = sum(json.loads(line)["messages"] for line in batches)
