@@ -52,6 +52,17 @@ def asking() -> Iterator[Lookup]:
         yield Lookup(engine, load_settings().hash_keys)
 
 
+def statements(settings: Settings) -> StrikeOff:
+    """The statements for the sender's tables.
+
+    Raises:
+        StrikeOffError: a statement is not one that changes the rows of an address.
+    """
+    return StrikeOff(
+        settings.strike_off_sql, settings.restore_sql, seconds=settings.strike_off_seconds
+    )
+
+
 class Opened(NamedTuple):
     """The database, opened for writing, with its store and the targets of its outbox."""
 
@@ -74,11 +85,11 @@ def open_store(settings: Settings, *, migrate: bool | None = None) -> Iterator[O
         ConfigurationError: a setting is wrong.
         StoreError: a database can't be used, or a statement does not fit it.
     """
-    strike_off = StrikeOff(settings.strike_off_sql, settings.restore_sql)
+    strike_off = statements(settings)
     with ExitStack() as stack:
         targets = list(_targets(settings, strike_off, stack))
         if settings.strike_off_database_url:
-            strike_off = StrikeOff()
+            strike_off = StrikeOff(seconds=settings.strike_off_seconds)
         outbox = Outbox(target.name for target in targets)
         engine = stack.enter_context(_disposed(open_database(settings.database)))
         store = Store(engine, settings.policy, strike_off, outbox, settings.hash_keys)

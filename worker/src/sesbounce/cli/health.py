@@ -44,7 +44,7 @@ def health(as_json: bool) -> None:
     if as_json:
         click.echo(msgspec.json.encode(status))
     else:
-        click.echo("\n".join(status.faults) or "The worker is healthy.")
+        click.echo("\n".join([*(status.faults or ["The worker is healthy."]), *status.busy]))
     if not status.healthy:
         sys.exit(_RED)
 

@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING, Self
 
 import msgspec
 import sqlalchemy as sa
+import structlog
 import urllib3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from sqlalchemy.exc import SQLAlchemyError
 
 from sesbounce.aws.clients import open_client
-from sesbounce.errors import ConfigurationError, DeliveryError
+from sesbounce.errors import DeliveryError, StoreError, TransactionEndedError
 from sesbounce.feedback.notification import Kind
-from sesbounce.store.engine import cause, open_database, translated, write
+from sesbounce.store.engine import cause, is_conflict, open_database, translated, write
 from sesbounce.store.outbox import OutboxEntry
 from sesbounce.store.strike_off import StrikeOff
 
@@ -26,6 +27,8 @@ _TIMEOUT_SECONDS = 5
 # HTTP statuses: from 300 on the endpoint has not accepted this entry, from 500 on it accepts none.
 _REJECTED_FROM = 300
 _FAILING_FROM = 500
+
+log = structlog.get_logger()
 
 
 class OtherDatabase:
@@ -46,10 +49,7 @@ class OtherDatabase:
             StoreError: the database can't be reached.
             StrikeOffError: a statement does not fit the tables.
         """
-        try:
-            engine = open_database(url)
-        except ConfigurationError as error:
-            raise ConfigurationError(f"SESBOUNCE_STRIKE_OFF_DATABASE_URL: {error}") from None
+        engine = open_database(url, variable="SESBOUNCE_STRIKE_OFF_DATABASE_URL")
         other = cls(engine, strike_off)
         with ExitStack() as stack:
             stack.callback(other.close)
@@ -57,7 +57,8 @@ class OtherDatabase:
                 translated("the strike-off database can't be used"),
                 engine.connect() as connection,
             ):
-                strike_off.check(connection)
+                for warning in strike_off.check(connection):
+                    log.warning("statement is slow", problem=warning)
             stack.pop_all()
         return other
 
@@ -67,8 +68,12 @@ class OtherDatabase:
         try:
             with write(self._engine) as connection:
                 rejected = run(connection, [entry.parameters]).rejected
+        except TransactionEndedError as error:
+            raise DeliveryError(str(error)) from error
+        except StoreError as error:
+            raise DeliveryError(str(error), unreachable=True) from error
         except SQLAlchemyError as error:
-            raise DeliveryError(cause(error), unreachable=True) from error
+            raise DeliveryError(cause(error), unreachable=not is_conflict(error)) from error
         if rejected:
             raise DeliveryError(next(iter(rejected.values())))
 

@@ -184,6 +184,8 @@ class Worker:
 
     def _handle(self, batch: Sequence[InFlightMessage]) -> None:
         outcome, done = self._handler.handle(batch)
+        if done.recorded.pending:
+            self._sweep_at = 0.0
         self._acknowledger.acknowledge(outcome.handled)
         self._acknowledger.return_to_queue(outcome.returned)
         sorted_ = {id(m) for m in (*outcome.handled, *(m for m, _ in outcome.returned))}
@@ -226,8 +228,10 @@ class Worker:
             self._sweep_at = time.monotonic() + _SWEEP_RETRY_SECONDS
             self._stalled("sweep not committed yet", error)
             return
-        self._sweep_at = time.monotonic() + _SWEEP_SECONDS
-        self._report(Swept(swept))
+        progress = self._store.progress
+        # A sweep whose time is spent goes on after the next batch.
+        self._sweep_at = time.monotonic() + (0.0 if progress else _SWEEP_SECONDS)
+        self._report(Swept(swept, *(progress or ())))
         if swept != Recorded():
             log.info("sweep", **_numbers(swept))
 
@@ -239,7 +243,7 @@ class Worker:
         # SQS delivers messages that are in flight or delayed later. Its counts are approximate:
         # polls have to find the queue empty as well.
         found = self._poller.empty_in_a_row >= _EMPTY_POLLS and not len(self._in_flight)
-        return found and self._queue.depth().total == 0
+        return found and not self._store.progress and self._queue.depth().total == 0
 
     def _drained(self) -> bool:
         if not self._stopping.is_set():
