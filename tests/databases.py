@@ -468,6 +468,23 @@ def _no_cluster() -> Iterator[None]:
             _NO_CLUSTER.parent.rmdir()
 
 
+def find_pgbouncer() -> str:
+    """The program of PgBouncer, installed where there is none; the test is skipped without one."""
+    found = shutil.which("pgbouncer", path=_path())
+    if not found and os.geteuid() == 0 and _DEBIAN.exists() and shutil.which("apt-get"):
+        print("PgBouncer is missing: apt-get install pgbouncer", file=sys.stderr)  # noqa: T201
+        if not _update():
+            _apt_get("install", "--no-install-recommends", "pgbouncer")
+        found = shutil.which("pgbouncer", path=_path())
+    if found:
+        return found
+    reason = "PGBOUNCER IS MISSING: no pgbouncer on PATH. Install it (Debian: apt-get install "
+    reason += "--no-install-recommends pgbouncer)"
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason, pytrace=False)
+    pytest.skip(reason)
+
+
 @functools.cache
 def _update() -> str:
     return _apt_get("update")

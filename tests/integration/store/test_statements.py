@@ -20,6 +20,7 @@ from sesbounce.policy.verdict import Policy
 from sesbounce.store import store as store_module
 from sesbounce.store.engine import open_database, write
 from sesbounce.store.result import Recorded
+from sesbounce.store.statements import Parameters
 from sesbounce.store.store import Progress, Store
 from sesbounce.store.strike_off import StrikeOff
 from tests.databases import Kind, empty_database
@@ -369,17 +370,10 @@ def test_the_limits_end_with_the_statements(server_database_url: str) -> None:
             before = [connection.exec_driver_sql(query).scalar() for query in queries]
         sa.event.listen(engine, "before_cursor_execute", look)
         with recording.writing("nothing") as connection:
-            recording._strike_off.strike_off(
-                connection,
-                [
-                    {
-                        **dict.fromkeys(("reason", "kind", "occurred_at")),
-                        "address": BAD,
-                        "original": BAD,
-                        "why": "",
-                    }
-                ],  # type: ignore[typeddict-item]
+            jane = Parameters(
+                address=BAD, original=BAD, reason=None, kind=None, occurred_at=None, why=""
             )
+            recording._strike_off.strike_off(connection, [jane])
             after = [connection.exec_driver_sql(query).scalar() for query in queries]
         assert after == before
         assert inside[0] != before

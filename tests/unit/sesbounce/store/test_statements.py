@@ -19,7 +19,7 @@ JANE = Parameters(
 @pytest.mark.parametrize(
     "sql",
     [
-        "-- strikes :nobody off; really\nUPDATE member SET mailable = 0 WHERE lower(email) = :address",
+        "-- strikes :nobody off; yes\nUPDATE member SET mailable = 0 WHERE lower(email) = :address",
         "/* it's\nall; of :them */ UPDATE member SET mailable = 0 WHERE lower(email) = :address;",
         "UPDATE member SET mailable = 0 WHERE lower(email) = :address; -- :done;\n",
         "UPDATE member SET mailable = 0 WHERE lower(email) = :address /* now */ ; /* :done */ ",
@@ -35,7 +35,9 @@ def test_comments_texts_and_common_table_expressions_are_understood(
 ) -> None:
     with write(engine) as connection:
         StrikeOff(sql).check(connection)
-        assert StrikeOff(sql).strike_off(connection, [JANE]).rows == 1
+        assert StrikeOff(sql).strike_off(connection, [JANE, JANE]).rejected == {}
+        mailable = connection.exec_driver_sql("SELECT mailable FROM member ORDER BY email")
+        assert list(mailable.scalars()) == [0, 1]
 
 
 @pytest.mark.parametrize(

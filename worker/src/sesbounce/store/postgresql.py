@@ -14,6 +14,8 @@ Threshold = int | Literal["auto"] | None
 # These store every character. (SQL_ASCII stores bytes, as the client sends them.)
 _COMPLETE = ("UTF8", "SQL_ASCII")
 _ERRORS = "sesbounce_json"
+# One character: two escapes if it is beyond U+FFFF.
+_ESCAPES = re.compile(r"(?<!\\)(?:\\ud[89ab][0-9a-f]{2}\\ud[c-f][0-9a-f]{2}|\\u[0-9a-f]{4})")
 
 
 def prepare(threshold: Threshold, connection: "psycopg.Connection[Any]", _record: object) -> None:
@@ -49,24 +51,38 @@ def _has_pooler(connection: "psycopg.Connection[Any]") -> bool:
 def _replace_characters(connection: "psycopg.Connection[Any]", codec: str) -> None:
     """Let psycopg replace characters that the database can't store by JSON's escapes of them.
 
-    So a message is still JSON that says the same, and two addresses stay two.
+    So a message is still JSON that says the same, and two addresses stay two. When the text is
+    read, the characters come back.
     """
-    from psycopg.types.string import StrDumper, StrDumperUnknown  # noqa: PLC0415
+    from psycopg.types import string  # noqa: PLC0415  most databases need none of this
 
-    def storable(text: str) -> str:
-        return text if text.isascii() else text.encode(codec, _ERRORS).decode(codec)
-
-    class Dumper(StrDumper):
+    class Storable:
         def dump(self, obj: str) -> Any:
-            return super().dump(storable(obj))
+            text = obj if obj.isascii() else obj.encode(codec, _ERRORS).decode(codec)
+            # The driver's own class comes next in the order of the bases.
+            return super().dump(text)  # type: ignore[misc]
 
-    class UnknownDumper(StrDumperUnknown):
-        def dump(self, obj: str) -> Any:
-            return super().dump(storable(obj))
+    # psycopg takes the last one of each format, and of both formats the last one.
+    for kind in (string.StrBinaryDumper, string.StrDumper, string.StrDumperUnknown):
+        connection.adapters.register_dumper(str, type(kind.__name__, (Storable, kind), {}))
 
-    # psycopg uses the one that was registered last.
-    connection.adapters.register_dumper(str, Dumper)
-    connection.adapters.register_dumper(str, UnknownDumper)
+    def character(escapes: re.Match[str]) -> str:
+        units = bytes.fromhex(escapes.group().replace("\\u", ""))
+        text = units.decode("utf-16-be", "surrogatepass")
+        if "\ud800" <= text[0] <= "\udfff":  # a half of a character, which the text itself holds
+            return escapes.group()
+        try:
+            text.encode(codec)
+        except UnicodeEncodeError:
+            return text
+        return escapes.group()  # the text itself holds this escape
+
+    class Loader(string.TextLoader):
+        def load(self, data: Any) -> str:
+            return _ESCAPES.sub(character, bytes(data).decode())
+
+    for name in ("text", "varchar"):
+        connection.adapters.register_loader(name, Loader)
 
 
 def _codec(encoding: str) -> str:

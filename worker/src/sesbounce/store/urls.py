@@ -149,17 +149,17 @@ def _parse(text: str, variable: str) -> sa.URL:
         raise ConfigurationError(
             f"{variable} names {url.drivername}; it should begin with sqlite, postgresql or mysql"
         )
-    if driver != "sqlite" and _is_cut_wrongly(url):
+    if driver != "sqlite" and _is_cut_wrongly(url, text):
         raise ConfigurationError(f"{variable} holds an @ too many. {HOW_TO_ESCAPE}")
     return url.set(drivername=driver)
 
 
-def _is_cut_wrongly(url: sa.URL) -> bool:
+def _is_cut_wrongly(url: sa.URL, text: str) -> bool:
     """Whether a part of the password has become the host, the database or an option."""
     names = [url.host, url.database, *url.query]
     if any("@" in name or "#" in name for name in names if name):
         return True
-    return not url.database and any("@" in str(value) for value in url.query.values())
+    return not url.database and text.count("@") > 1
 
 
 def _take_threshold(query: dict[str, str], variable: str) -> Threshold:
