@@ -2,12 +2,12 @@
 
 import hashlib
 import hmac
+import logging
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Self
 
 import msgspec
 import sqlalchemy as sa
-import structlog
 import urllib3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
@@ -28,7 +28,7 @@ _TIMEOUT_SECONDS = 5
 _REJECTED_FROM = 300
 _FAILING_FROM = 500
 
-log = structlog.get_logger()
+log = logging.getLogger(__name__)
 
 
 class OtherDatabase:
@@ -58,7 +58,7 @@ class OtherDatabase:
                 engine.connect() as connection,
             ):
                 for warning in strike_off.check(connection):
-                    log.warning("statement is slow", problem=warning)
+                    log.warning("statement is slow: %s", warning)
             stack.pop_all()
         return other
 

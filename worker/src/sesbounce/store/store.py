@@ -1,5 +1,6 @@
 """Records batches of events: log, state, verdict and strike-off in one transaction."""
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -11,7 +12,6 @@ from typing import NamedTuple, TypeVar
 
 import msgspec
 import sqlalchemy as sa
-import structlog
 
 from sesbounce.backoff import pause
 from sesbounce.errors import ConflictError, TransactionEndedError
@@ -54,7 +54,8 @@ _SLOW_SECONDS = 10.0
 Revision = Callable[[Mapping[str, State]], Mapping[str, State]]
 NO_ADDRESSES: Mapping[str, str] = {}
 
-log = structlog.get_logger()
+# Not structlog: without set-up, as in most commands, it would print to standard output.
+log = logging.getLogger(__name__)
 
 
 class Progress(NamedTuple):
@@ -134,7 +135,7 @@ class Store:
         ensure(self._engine, migrate=migrate)
         with self.reading("the statements can't be checked") as connection:
             for warning in self._strike_off.check(connection):
-                log.warning("statement is slow", problem=warning)
+                log.warning("statement is slow: %s", warning)
             self._hash_keys.require(forgotten.checks(connection))
         if self._hash_keys:
             with translated("the hash keys were not recorded"), write(self._engine) as connection:
@@ -415,13 +416,8 @@ def retry_conflicts(
 def _watched() -> Iterator[None]:
     """Log when the block, a transaction, takes long: it may wait for another client's lock."""
     began = time.monotonic()
-    hint = "another client may hold a lock on its rows"
-    watch = threading.Timer(
-        _SLOW_SECONDS,
-        log.warning,
-        ["transaction takes long"],
-        {"seconds": _SLOW_SECONDS, "hint": hint},
-    )
+    text = "a transaction takes more than %.0f seconds: another client may hold a lock on its rows"
+    watch = threading.Timer(_SLOW_SECONDS, log.warning, [text, _SLOW_SECONDS])
     watch.daemon = True
     watch.start()
     try:
@@ -430,7 +426,7 @@ def _watched() -> Iterator[None]:
         watch.cancel()
         seconds = time.monotonic() - began
         if seconds >= _SLOW_SECONDS:
-            log.warning("transaction took long", seconds=round(seconds, 1))
+            log.warning("a transaction took %.1f seconds", seconds)
 
 
 def _compared(
