@@ -381,7 +381,8 @@ class TestCommand:
         result = self.sesbounce("--strikes", "4")
         assert result.exit_code == 1
         assert (
-            "Your database rejected a statement for 1 addresses: CHECK constraint" in result.stdout
+            "Your database rejected a statement for 1 addresses: SESBOUNCE_RESTORE_SQL: CHECK "
+            "constraint" in result.stdout
         )
 
     def test_a_dry_run_of_an_older_database_says_what_to_do(self, engine: sa.Engine) -> None:

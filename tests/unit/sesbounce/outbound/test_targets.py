@@ -81,7 +81,9 @@ def test_another_database_that_rejects_a_statement_gets_the_entry_later(
 def test_another_database_is_checked_at_the_start(theirs: str) -> None:
     with pytest.raises(StrikeOffError, match="no such table"):
         OtherDatabase.open(theirs, StrikeOff("DELETE FROM membre WHERE email = :address"))
-    with pytest.raises(ConfigurationError, match="SESBOUNCE_STRIKE_OFF_DATABASE_URL: "):
+    with pytest.raises(
+        ConfigurationError, match=r"^SESBOUNCE_STRIKE_OFF_DATABASE_URL is not a database URL"
+    ):
         OtherDatabase.open("nonsense", StrikeOff(STRIKE_OFF))
 
 

@@ -16,7 +16,7 @@ from sesbounce.store.postgresql import AUTO, Threshold
 
 HOW_TO_ESCAPE = (
     "In a URL some characters of a password are written as %40 for @, %3A for :, %2F for /, "
-    "%3F for ?, %23 for #, %25 for %; or set SESBOUNCE_DATABASE_PASSWORD"
+    "%3F for ?, %23 for #, %25 for % (SESBOUNCE_DATABASE_PASSWORD takes them as they are)"
 )
 _DRIVERS = {
     "sqlite": "sqlite",
