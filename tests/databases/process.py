@@ -90,7 +90,7 @@ def _end(process: subprocess.Popen[bytes], signals: tuple[signal.Signals, ...] =
 
 
 def _make_home(product: Product, folder: Path) -> Home:
-    home = Home(folder / product.name, _owner(product) if os.geteuid() == 0 else None)
+    home = Home(folder / product.name, owner(product) if os.geteuid() == 0 else None)
     home.folder.mkdir(mode=0o700)
     if not home.owner:
         return home
@@ -112,7 +112,7 @@ def _make_home(product: Product, folder: Path) -> Home:
     return home
 
 
-def _owner(product: Product) -> pwd.struct_passwd:
+def owner(product: Product) -> pwd.struct_passwd:
     """The unprivileged user that a server runs as when root starts it."""
     for name in product.users:
         with contextlib.suppress(KeyError):

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 from tests.databases.errors import ServerMissing
 from tests.databases.products import Product
 from tests.debian import apt_get, update
@@ -53,6 +55,22 @@ def install(product: Product) -> list[str]:
     if not (programs := find(product)):
         raise ServerMissing(f"{missing}; apt-get, which was tried, said: {said or 'all is well'}")
     return programs
+
+
+def find_pgbouncer() -> str:
+    """The program of PgBouncer, installed where there is none; the test is skipped without one."""
+    found = shutil.which("pgbouncer", path=path())
+    if not found and os.geteuid() == 0 and _DEBIAN.exists() and shutil.which("apt-get"):
+        print("PgBouncer is missing: apt-get install pgbouncer", file=sys.stderr)  # noqa: T201
+        if not update():
+            apt_get("install", "--no-install-recommends", "pgbouncer")
+        found = shutil.which("pgbouncer", path=path())
+    if not found:
+        pytest.skip(
+            "PGBOUNCER IS MISSING: no pgbouncer on PATH. Install it (Debian: apt-get install "
+            "--no-install-recommends pgbouncer)"
+        )
+    return found
 
 
 @contextmanager

@@ -49,12 +49,12 @@ def mariadb(folder: Path) -> Iterator[str]:
 def empty_database(url: str) -> Iterator[str]:
     """The URL of a fresh database on the server of `url`, dropped at the end with all clients."""
     name = f"test_{secrets.token_hex(6)}"
-    engine = _admin_engine(url)
-    _execute(engine, f"CREATE DATABASE {name}")
+    engine = admin_engine(url)
+    execute(engine, f"CREATE DATABASE {name}")
     try:
         yield sa.make_url(url).set(database=name).render_as_string(hide_password=False)
     finally:
-        _drop(engine, name)
+        drop(engine, name)
 
 
 @contextmanager
@@ -74,11 +74,11 @@ def running(product: Product, folder: Path) -> Iterator[str]:
 
 def _first_database(product: Product, started: Started, url: sa.URL) -> str:
     """Make a database as soon as the server accepts it, and return its URL."""
-    engine = _admin_engine(url)
+    engine = admin_engine(url)
     deadline = time.monotonic() + _READY_SECONDS
     while True:
         try:
-            _execute(engine, "CREATE DATABASE sesbounce")
+            execute(engine, "CREATE DATABASE sesbounce")
             return url.set(database="sesbounce").render_as_string(hide_password=False)
         except OperationalError as error:
             alive = started.alive()
@@ -94,7 +94,7 @@ def _first_database(product: Product, started: Started, url: sa.URL) -> str:
         time.sleep(_POLL_SECONDS)
 
 
-def _admin_engine(url: str | sa.URL) -> sa.Engine:
+def admin_engine(url: str | sa.URL) -> sa.Engine:
     # Neither server makes a database within a transaction.
     return sa.create_engine(
         url,
@@ -104,15 +104,15 @@ def _admin_engine(url: str | sa.URL) -> sa.Engine:
     )
 
 
-def _execute(engine: sa.Engine, sql: str) -> None:
+def execute(engine: sa.Engine, sql: str) -> None:
     with engine.connect() as connection:
         connection.exec_driver_sql(sql)
 
 
-def _drop(engine: sa.Engine, name: str) -> None:
+def drop(engine: sa.Engine, name: str) -> None:
     """Drop a database even if a test left a connection to it open: that must not hang the rest."""
     if engine.dialect.name == "postgresql":
-        _execute(engine, f"DROP DATABASE {name} WITH (FORCE)")
+        execute(engine, f"DROP DATABASE {name} WITH (FORCE)")
         return
     with engine.connect() as connection:
         clients = sa.text("SELECT id FROM information_schema.processlist WHERE db = :name")

@@ -32,7 +32,7 @@ BASE = "localhost/base-of-the-tests:debian"
 
 _PROGRAMS = ("buildah", "podman", "crun", "mmdebstrap")
 _DEBIAN = Path("/etc/debian_version")
-_MOST_SECONDS = 300
+_MOST_SECONDS = 900
 _READY_SECONDS = 20
 _SUITE = "bookworm"
 _BASE_OPTIONS = (

@@ -186,7 +186,7 @@ def test_an_address_that_nobody_answers_at_is_told(
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     code, _, err = run("plan")
     assert code == 1
-    assert "AWS can't be asked who we are" in err
+    assert "Can't read the account from AWS" in err
 
 
 def test_help_tells_of_every_command(capsys: pytest.CaptureFixture[str]) -> None:

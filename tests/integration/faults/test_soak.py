@@ -157,7 +157,10 @@ def test_workers_that_are_killed_leave_the_tables_as_if_undisturbed(
         queue.is_done()
         for one in pair:  # the last to be started may be at its imports still
             one.until(lambda one=one: one.heeds(signal.SIGTERM))  # type: ignore[misc]
-        assert [one.stop() for one in pair] == [0, 0], [one.log for one in pair]
+        codes = [one.stop() for one in pair]
+        # The last to be started may not have begun to work: the signal ends it at once.
+        began_work = [bool(one.log) for one in pair]
+        assert codes == [0 if begun else 143 for begun in began_work], [one.log for one in pair]
     batches = [line for one in started for line in one.log.splitlines() if '"batch"' in line]
     handled = sum(json.loads(line)["messages"] for line in batches)
     log.info(

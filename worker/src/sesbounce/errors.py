@@ -10,6 +10,7 @@
   x StoreError              the database rejected a statement or can't be reached
     + RowError              the database rejected one row; it may accept the others
     + ConflictError         another transaction was in conflict with this one; retry it
+      - TransactionEndedError  a statement of the sender has ended the transaction
     + SchemaError           the database's tables do not fit this version
     + StrikeOffError        a statement does not fit the sender's own tables
   x DeliveryError           an outbox entry could not be delivered to its target
@@ -111,6 +112,10 @@ class RowError(StoreError):
 
 class ConflictError(StoreError):
     """Another transaction was in conflict (deadlock, serialization failure); retry this one."""
+
+
+class TransactionEndedError(ConflictError):
+    """A statement of the sender has ended the transaction; retry it without the statements."""
 
 
 class SchemaError(StoreError):

@@ -60,6 +60,13 @@ class Settings(BaseSettings):
         description="SQL statement that sesbounce runs for each address that is released; a JSON "
         "list holds several",
     )
+    strike_off_seconds: float = Field(
+        default=10.0,
+        gt=0,
+        le=60,
+        description="number of seconds that one transaction spends on these statements; the "
+        "database stops a statement that takes longer, and the worker runs the rest later",
+    )
     strike_off_database_url: SecretStr | None = Field(
         default=None,
         description="SQLAlchemy URL of another database, in which the worker runs the statements",

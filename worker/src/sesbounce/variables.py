@@ -37,6 +37,7 @@ SETTINGS = frozenset(
         "SHUTDOWN_SECONDS",
         "STRIKES",
         "STRIKE_OFF_DATABASE_URL",
+        "STRIKE_OFF_SECONDS",
         "STRIKE_OFF_SQL",
         "STRIKE_WINDOW_DAYS",
         "TOPIC_ARNS",

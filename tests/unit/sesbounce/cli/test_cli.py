@@ -333,3 +333,27 @@ def test_every_command_has_help(command: str) -> None:
 @pytest.mark.parametrize("command", PLACES)
 def test_every_command_is_in_the_readme(command: str) -> None:
     assert f"sesbounce {command}" in README.read_text()
+
+
+def test_a_statement_that_reads_a_large_table_for_each_address_is_a_warning_of_the_check(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SESBOUNCE_DATABASE_URL", url)
+    monkeypatch.setenv(
+        "SESBOUNCE_STRIKE_OFF_SQL", "UPDATE reader SET off = 1 WHERE lower(email) = :address"
+    )
+    assert sesbounce("db", "upgrade").exit_code == 0
+    engine = open_database(url)
+    with write(engine) as connection:
+        connection.exec_driver_sql("CREATE TABLE reader (email TEXT, off INT)")
+        connection.exec_driver_sql(
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 12000) "
+            "INSERT INTO reader SELECT i || '@example.com', 0 FROM n"
+        )
+    engine.dispose()
+    result = sesbounce("db", "check")
+    assert (result.exit_code, result.stdout) == (0, "No difference.\n")
+    assert result.stderr == (
+        "Warning: SESBOUNCE_STRIKE_OFF_SQL reads all of the about 12,000 rows of reader for each "
+        "address: CREATE INDEX … ON reader (lower(email))\n"
+    )

@@ -7,9 +7,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from sesbounce.cli import main
+from sesbounce.store.result import Recorded
 from sesbounce.telemetry.endpoint import serving
 from sesbounce.telemetry.observer import observing
-from sesbounce.telemetry.reports import Stalled
+from sesbounce.telemetry.reports import Stalled, Swept
 from tests.ports import free_port
 from tests.unit.sesbounce.observed import Clock, settings
 
@@ -35,7 +36,18 @@ def test_a_healthy_worker(port: int) -> None:
             "faults": [],
             "last_poll_seconds": 0,
             "last_commit_seconds": 0,
+            "busy": [],
         }
+
+
+def test_a_healthy_worker_that_is_busy(port: int) -> None:
+    with observing(settings(metrics_port=port), clock=Clock()) as observer:
+        observer(Swept(Recorded(), 3, 5))
+        result = health()
+    assert (result.exit_code, result.output) == (
+        0,
+        "The worker is healthy.\nBusy striking off, 3 of 5 addresses.\n",
+    )
 
 
 def test_a_worker_that_is_not(port: int) -> None:

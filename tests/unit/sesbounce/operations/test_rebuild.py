@@ -365,7 +365,10 @@ class TestCommand:
         monkeypatch.setenv("SESBOUNCE_RESTORE_SQL", RESTORE.replace("= 1", "= 2"))
         result = self.sesbounce("--strikes", "4")
         assert result.exit_code == 3
-        assert "Your database rejected a statement for 1 address: CHECK constraint" in result.stdout
+        assert (
+            "Your database rejected a statement for 1 address: SESBOUNCE_RESTORE_SQL: CHECK "
+            "constraint" in result.stdout
+        )
 
     def test_a_dry_run_of_an_older_database_says_what_to_do(self, engine: sa.Engine) -> None:
         execute(engine, "DELETE FROM feedback_version")

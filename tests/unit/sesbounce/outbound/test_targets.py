@@ -66,7 +66,9 @@ def test_another_database_that_rejects_a_statement_gets_the_entry_later(
         store.record([decoded(Scenario.BOUNCE)], AT)
         with write(other) as connection:
             connection.exec_driver_sql("ALTER TABLE member RENAME TO members")
-        assert deliver(at(AT)).failed == {"database: no such table: member": 1}
+        assert deliver(at(AT)).failed == {
+            "database: SESBOUNCE_STRIKE_OFF_SQL: no such table: member": 1
+        }
         with write(other) as connection:
             connection.exec_driver_sql("ALTER TABLE members RENAME TO member")
         assert deliver(at(AT + DAY)).delivered == 1
@@ -76,7 +78,9 @@ def test_another_database_that_rejects_a_statement_gets_the_entry_later(
 def test_another_database_is_checked_at_the_start(theirs: str) -> None:
     with pytest.raises(StrikeOffError, match="no such table"):
         OtherDatabase.open(theirs, StrikeOff("DELETE FROM membre WHERE email = :address"))
-    with pytest.raises(ConfigurationError, match="SESBOUNCE_STRIKE_OFF_DATABASE_URL: "):
+    with pytest.raises(
+        ConfigurationError, match=r"^SESBOUNCE_STRIKE_OFF_DATABASE_URL is not a database URL"
+    ):
         OtherDatabase.open("nonsense", StrikeOff(STRIKE_OFF))
 
 

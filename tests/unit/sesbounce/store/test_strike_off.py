@@ -3,7 +3,8 @@ import sqlalchemy as sa
 
 from sesbounce.errors import StrikeOffError
 from sesbounce.store.engine import write
-from sesbounce.store.strike_off import Parameters, StrikeOff
+from sesbounce.store.statements import Parameters
+from sesbounce.store.strike_off import Outcome, StrikeOff
 
 JANE = Parameters(
     address="jane@example.com",
@@ -64,7 +65,7 @@ def test_every_parameter_may_be_named(engine: sa.Engine) -> None:
     with write(engine) as connection:
         connection.exec_driver_sql(f"CREATE TABLE log ({', '.join(names)})")
         statement = f"INSERT INTO log VALUES (:{', :'.join(names)})"
-        assert StrikeOff(statement).strike_off(connection, [JANE]) == (1, {})
+        assert StrikeOff(statement).strike_off(connection, [JANE]) == Outcome(1, {})
         row = connection.exec_driver_sql("SELECT * FROM log").mappings().one()
         assert dict(row) == dict(JANE)
 
@@ -73,7 +74,7 @@ def test_values_are_bound_never_pasted(engine: sa.Engine) -> None:
     hostile = Parameters(**(JANE | {"address": "'; DROP TABLE member; --"}))
     strike_off = StrikeOff("UPDATE member SET mailable = 0 WHERE email = :address;")
     with write(engine) as connection:
-        assert strike_off.strike_off(connection, [hostile]) == (0, {})
+        assert strike_off.strike_off(connection, [hostile]) == Outcome(0, {})
         assert connection.exec_driver_sql("SELECT count(*) FROM member").scalar() == 2
 
 
@@ -83,8 +84,8 @@ def test_nothing_configured_does_nothing(engine: sa.Engine) -> None:
     assert not nothing.restores
     with write(engine) as connection:
         nothing.check(connection)
-        assert nothing.strike_off(connection, [JANE]) == (0, {})
-        assert nothing.restore(connection, [JANE]) == (0, {})
+        assert nothing.strike_off(connection, [JANE]) == Outcome(0, {})
+        assert nothing.restore(connection, [JANE]) == Outcome(0, {})
 
 
 def test_several_statements_are_a_json_list() -> None:

@@ -66,6 +66,7 @@ def test_health_is_served(endpoint: Asked) -> None:
         "faults": [],
         "last_poll_seconds": 1.0,
         "last_commit_seconds": 2.0,
+        "busy": [],
     }
     endpoint.now = RED
     status, _, body = endpoint.get("/healthz")

@@ -188,3 +188,21 @@ def test_after_any_reports_a_worker_whose_calls_all_fail_turns_red(
     assert status.last_poll_seconds > POLL_LIMIT
     assert status.last_commit_seconds > COMMIT_LIMIT
     assert worker.status(at).healthy is (worker.status(at).faults == [])
+
+
+def test_a_sweep_that_has_not_ended_is_told_and_is_no_fault() -> None:
+    worker = health()
+    worker.add(Swept(Recorded(struck_rows=3), 3, 5000), START)
+    status = worker.status(START)
+    assert (status.healthy, status.busy) == (True, ["Busy striking off, 3 of 5,000 addresses."])
+    worker.add(batch(), START)
+    assert worker.status(START).busy == status.busy
+    worker.add(SWEPT, START)
+    assert worker.status(START).busy == []
+
+
+def test_each_process_tells_how_far_its_sweep_has_got() -> None:
+    worker = health(2)
+    worker.add(Swept(Recorded(), 1, 2), START, 7)
+    worker.add(SWEPT, START, 8)
+    assert worker.status(START).busy == ["Process 7: Busy striking off, 1 of 2 addresses."]

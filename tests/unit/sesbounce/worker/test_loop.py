@@ -312,7 +312,7 @@ def test_until_it_is_empty_a_missing_table_stops_the_worker_and_nothing_is_delet
 ) -> None:
     shelf = Shelf([body()])
     working = make(engine, shelf)
-    rename(engine, "member", "members")
+    rename(engine, "feedback_event", "gone")
     with pytest.raises(StoreError, match="no such table"):
         working.run()
     assert shelf.deleted == []
@@ -327,11 +327,11 @@ def test_while_the_worker_waits_for_a_database_nothing_is_deleted_or_returned(
 ) -> None:
     shelf = Shelf([body()])
     working = make(engine, shelf, loop_settings=LoopSettings(pollers=1))
-    rename(engine, "member", "members")
+    rename(engine, "feedback_event", "gone")
     thread = run(working)
     until(lambda: len(working.of(Stalled)) >= 2)
     assert (shelf.deleted, shelf.back, len(working.of(BatchDone))) == ([], [], 0)
-    rename(engine, "members", "member")
+    rename(engine, "gone", "feedback_event")
     until(lambda: shelf.deleted)
     working.worker.stop()
     thread.join()
@@ -345,7 +345,7 @@ def test_while_the_worker_waits_for_a_database_it_receives_no_more_than_it_has_r
     shelf = Shelf(*([body(f"{n}-{i}@example.com") for i in range(10)] for n in range(50)))
     loop_settings = LoopSettings(batch_size=10, pollers=2)
     working = make(engine, shelf, loop_settings=loop_settings)
-    rename(engine, "member", "members")
+    rename(engine, "feedback_event", "gone")
     thread = run(working)
     until(lambda: len(shelf.received) == loop_settings.room)
     until(lambda: len(working.of(Stalled)) >= 2)
@@ -423,10 +423,10 @@ def test_messages_that_others_may_have_received_are_not_recorded(engine: sa.Engi
 
     shelf = Slow([body()])
     working = make(engine, shelf, loop_settings=LoopSettings(pollers=1, visibility_seconds=1))
-    rename(engine, "member", "members")
+    rename(engine, "feedback_event", "gone")
     thread = run(working)
     until(lambda: len(working.of(BatchDone)))
-    rename(engine, "members", "member")
+    rename(engine, "gone", "feedback_event")
     working.worker.stop()
     thread.join()
     assert (shelf.deleted, working.totals.events) == ([], 0)

@@ -1,13 +1,18 @@
 """Opens boto3's clients, configured by its own settings (`AWS_REGION`, credentials, …)."""
 
 import os
+import re
 from typing import TYPE_CHECKING, Literal, overload
+from urllib.parse import urlsplit
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import ClientError, NoRegionError
+from botocore.exceptions import BotoCoreError, ClientError, InvalidRegionError, NoRegionError
 
 from sesbounce.errors import ConfigurationError
+
+_REGION = re.compile(r"[a-z]+(-[a-z]+)+-\d+")
+_AWS = re.compile(r"(^|\.)(amazonaws\.(com(\.cn)?|eu)|api\.aws)$")
 
 if TYPE_CHECKING:
     from types_boto3_sesv2.client import SESV2Client
@@ -22,16 +27,41 @@ def open_client(service: Literal["sqs", "sesv2"], config: Config) -> "SQSClient 
     """Open a client of one service.
 
     Raises:
-        ConfigurationError: the region is missing, or the endpoint is no URL.
+        ConfigurationError: the region is missing or wrong, the endpoint is no URL, or boto3's
+            own settings can't be used.
     """
+    # boto3 itself reads only AWS_DEFAULT_REGION; ECS and Lambda set AWS_REGION.
+    region = os.environ.get("AWS_REGION") or None
+    variable = "AWS_REGION" if region else "AWS_DEFAULT_REGION"
+    named = region or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"
+    wrong_region = f"{variable} is {named!r}, which is no region; for example us-east-1"
+    if not _REGION.fullmatch(named):
+        raise ConfigurationError(wrong_region)
     try:
-        # boto3 itself reads only AWS_DEFAULT_REGION; ECS and Lambda set AWS_REGION.
-        region = os.environ.get("AWS_REGION") or None
         return boto3.client(service, region_name=region, config=config)
     except NoRegionError:
         raise ConfigurationError("AWS_REGION is not set: name the region to use") from None
+    except InvalidRegionError:
+        raise ConfigurationError(wrong_region) from None
     except ValueError as error:
         raise ConfigurationError(f"AWS_ENDPOINT_URL is no URL: {error}") from None
+    except BotoCoreError as error:
+        raise ConfigurationError(f"boto3's settings can't be used: {error}") from error
+
+
+def check_endpoint(client: "SQSClient", queue_url: str) -> None:
+    """Make sure that boto3 asks the host of the queue's URL where that is not AWS itself.
+
+    Raises:
+        ConfigurationError: boto3 would ask AWS for a queue that is elsewhere.
+    """
+    queue, asked = urlsplit(queue_url), urlsplit(client.meta.endpoint_url)
+    if _AWS.search(asked.hostname or "") and not _AWS.search(queue.hostname or ""):
+        raise ConfigurationError(
+            f"the queue in SESBOUNCE_QUEUE_URL is at {queue.netloc.rpartition('@')[2]}, and boto3 "
+            f"would ask AWS for it: set AWS_ENDPOINT_URL={queue.scheme}://"
+            f"{queue.netloc.rpartition('@')[2]}"
+        )
 
 
 def error_text(error: ClientError) -> str:

@@ -15,7 +15,7 @@ from botocore.exceptions import (
 )
 from botocore.parsers import ResponseParserError
 
-from sesbounce.aws.clients import open_client
+from sesbounce.aws.clients import check_endpoint, open_client
 from sesbounce.aws.depth import Depth
 from sesbounce.backoff import pause
 from sesbounce.errors import QueueError
@@ -200,7 +200,9 @@ def open_queue(url: str, wait_seconds: int, connections: int) -> Queue:
         # mypy checks the few calls here; boto3's check at run time costs a tenth of a call.
         parameter_validation=False,
     )
-    return Queue(open_client("sqs", config), url)
+    client = open_client("sqs", config)
+    check_endpoint(client, url)
+    return Queue(client, url)
 
 
 def _received(message: "MessageTypeDef") -> Received:

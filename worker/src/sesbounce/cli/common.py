@@ -95,6 +95,19 @@ def asking() -> Iterator[Lookup]:
         yield Lookup(engine, load_database_settings().hash_keys)
 
 
+def statements(settings: "Settings") -> "StrikeOff":
+    """The statements for the sender's tables.
+
+    Raises:
+        StrikeOffError: a statement is not one that changes the rows of an address.
+    """
+    from sesbounce.store.strike_off import StrikeOff  # noqa: PLC0415
+
+    return StrikeOff(
+        settings.strike_off_sql, settings.restore_sql, seconds=settings.strike_off_seconds
+    )
+
+
 class Opened(NamedTuple):
     """The database, opened for writing, with its store and the targets of its outbox."""
 
@@ -122,11 +135,11 @@ def open_store(settings: "Settings", *, migrate: bool = False) -> Iterator[Opene
     from sesbounce.store.store import Store  # noqa: PLC0415
     from sesbounce.store.strike_off import StrikeOff  # noqa: PLC0415
 
-    strike_off = StrikeOff(settings.strike_off_sql, settings.restore_sql)
+    strike_off = statements(settings)
     with ExitStack() as stack:
         targets = list(_targets(settings, strike_off, stack))
         if settings.strike_off_database_url:
-            strike_off = StrikeOff()
+            strike_off = StrikeOff(seconds=settings.strike_off_seconds)
         outbox = Outbox(target.name for target in targets)
         engine = stack.enter_context(_disposed(open_database(settings.database, create=migrate)))
         if migrate and not settings.migrate_is_set:

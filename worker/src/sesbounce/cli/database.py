@@ -3,11 +3,14 @@
 import sys
 
 import click
+import sqlalchemy as sa
 
-from sesbounce.cli.common import DIFFERS, counted, reading, writing
+from sesbounce.cli.common import DIFFERS, counted, reading, statements, writing
 from sesbounce.cli.group import exit_codes
+from sesbounce.settings import load_settings
 from sesbounce.store import migrate
 from sesbounce.store.drift import in_words
+from sesbounce.store.engine import translated
 from sesbounce.telemetry.visible import visible
 
 
@@ -46,8 +49,20 @@ def check() -> None:
     """Compare every column of the database's schema with the schema that sesbounce needs."""
     with reading() as engine:
         differences = list(in_words(migrate.drift(engine)))
+        warnings = _warnings(engine)
+    for warning in warnings:
+        click.echo(f"Warning: {visible(warning)}", err=True)
     for difference in differences:
         click.echo(visible(difference))
     click.echo(f"{counted(len(differences), 'difference')}." if differences else "No difference.")
     if differences:
         sys.exit(DIFFERS)
+
+
+def _warnings(engine: sa.Engine) -> list[str]:
+    """What the sender's statements may suffer from, where they run in sesbounce's own database."""
+    settings = load_settings()
+    if settings.strike_off_database_url:
+        return []
+    with translated("the statements can't be checked"), engine.connect() as connection:
+        return statements(settings).check(connection)

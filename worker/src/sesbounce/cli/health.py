@@ -46,7 +46,8 @@ def health(as_json: bool) -> None:
     if as_json:
         click.echo(visible_json(msgspec.json.encode(status).decode()))
     else:
-        click.echo("\n".join(map(visible, status.faults)) or "The worker is healthy.")
+        lines = [*(status.faults or ["The worker is healthy."]), *status.busy]
+        click.echo("\n".join(map(visible, lines)))
     if not status.healthy:
         sys.exit(_RED)
 

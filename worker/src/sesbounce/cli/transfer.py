@@ -198,6 +198,8 @@ def _in_words(done: Imported) -> str:
         f"Your database rejected a statement for {_addresses(addresses)}: {visible(problem)}"
         for problem, addresses in recorded.rejected.items()
     ]
+    if recorded.pending:
+        rejected.append(f"The worker will run your statements for {recorded.pending:,} addresses.")
     return "\n".join([rows, events, did, *rejected])
 
 

@@ -85,7 +85,8 @@ def forget(store: Store, keys: HashKeys, addresses: Sequence[Address], now: date
     done = Erasure()
     for address in addresses:
         forgetting = partial(_forget, store, keys, address.key, now)
-        done.addresses.append(retry_conflicts(forgetting))
+        without = partial(forgetting, run_statements=False)
+        done.addresses.append(retry_conflicts(forgetting, without))
     mentions = Mentions(address.key for address in addresses)
     done.messages = _empty_messages(store, mentions)
     # SES may have written a text with an address in it in the place of an address. Such a key
@@ -94,7 +95,8 @@ def forget(store: Store, keys: HashKeys, addresses: Sequence[Address], now: date
     done.mentions = _cut_events(store, mentions, mentioning)
     done.mentions += _cut_rows(store, mentions, mentioning, now)
     for key in sorted(mentioning):
-        retry_conflicts(partial(_forget, store, keys, key, now))
+        forgetting = partial(_forget, store, keys, key, now)
+        retry_conflicts(forgetting, partial(forgetting, run_statements=False))
         done.mentions += 1
     with store.reading("the outbox can't be read") as connection:
         concerned = schema.outbox.c.address.in_([address.key for address in addresses])
@@ -103,7 +105,9 @@ def forget(store: Store, keys: HashKeys, addresses: Sequence[Address], now: date
     return done
 
 
-def _forget(store: Store, keys: HashKeys, key: str, now: datetime) -> Erased:
+def _forget(
+    store: Store, keys: HashKeys, key: str, now: datetime, *, run_statements: bool = True
+) -> Erased:
     """Hide an address and the events about it, in one transaction."""
     newest, *older = keys.hashes(key)
     with store.writing("the address was not forgotten", exclusive=True) as connection:
@@ -115,7 +119,14 @@ def _forget(store: Store, keys: HashKeys, key: str, now: datetime) -> Erased:
         use_newest(connection, keys)
         _rename_events(connection, newest, older)
         known = {newest.pseudonym: state or State()}
-        store.revise(connection, known, lambda _: known, now, {newest.pseudonym: key})
+        store.revise(
+            connection,
+            known,
+            lambda _: known,
+            now,
+            {newest.pseudonym: key},
+            run_statements=run_statements,
+        )
         table = schema.address
         suppressed = schema.suppressed_at(now).label("suppressed")
         query = sa.select(table.c.why, suppressed).where(table.c.address == newest.pseudonym)

@@ -148,10 +148,16 @@ class Rebuild:
             StoreError: the database can't be used; the yielded changes stay.
         """
         for keys in self._batches():
-            yield from self._count(*retry_conflicts(partial(self._apply, keys)))
+            yield from self._count(*self._retried(keys))
+
+    def _retried(
+        self, keys: Sequence[str]
+    ) -> tuple[dict[str, _Replayed], set[str], list[VerdictChange], Recorded]:
+        apply = partial(self._apply, keys)
+        return retry_conflicts(apply, partial(apply, run_statements=False))
 
     def _apply(
-        self, keys: Sequence[str]
+        self, keys: Sequence[str], *, run_statements: bool = True
     ) -> tuple[dict[str, _Replayed], set[str], list[VerdictChange], Recorded]:
         with self._store.writing("the addresses were not rebuilt") as connection:
             rows = self._store.known(connection, keys)
@@ -166,7 +172,9 @@ class Rebuild:
                 _save_reclassified(connection, [replayed[key] for key in states if key in replayed])
                 return _Revision(replayed)(states)
 
-            recorded, changes = self._store.revise(connection, wanted, revision, self._now)
+            recorded, changes = self._store.revise(
+                connection, wanted, revision, self._now, run_statements=run_statements
+            )
         return replayed, wanted, changes, recorded
 
     def _batches(self) -> Iterator[list[str]]:

@@ -1,5 +1,6 @@
 """The targets of the outbox: another database, and SES's own suppression list."""
 
+import logging
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Self
 
@@ -9,9 +10,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from sqlalchemy.exc import SQLAlchemyError
 
 from sesbounce.aws.clients import open_client
-from sesbounce.errors import ConfigurationError, DeliveryError, StoreError
+from sesbounce.errors import DeliveryError, StoreError, TransactionEndedError
 from sesbounce.feedback.notification import Kind
-from sesbounce.store.engine import cause, open_database, translated, write
+from sesbounce.store.engine import cause, is_conflict, open_database, translated, write
 from sesbounce.store.outbox import OutboxEntry
 from sesbounce.store.strike_off import StrikeOff
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from types_boto3_sesv2.client import SESV2Client
 
 _TIMEOUT_SECONDS = 5
+
+log = logging.getLogger(__name__)
 
 
 class OtherDatabase:
@@ -39,14 +42,11 @@ class OtherDatabase:
             StoreError: the database can't be reached.
             StrikeOffError: a statement does not fit the tables.
         """
+        variable = "SESBOUNCE_STRIKE_OFF_DATABASE_URL"
         try:
-            engine = open_database(url, create=False)
-        except ConfigurationError as error:
-            raise ConfigurationError(f"SESBOUNCE_STRIKE_OFF_DATABASE_URL: {error}") from None
+            engine = open_database(url, create=False, variable=variable)
         except StoreError:
-            raise StoreError(
-                "SESBOUNCE_STRIKE_OFF_DATABASE_URL names a SQLite file that is not there"
-            ) from None
+            raise StoreError(f"{variable} names a SQLite file that is not there") from None
         other = cls(engine, strike_off)
         with ExitStack() as stack:
             stack.callback(other.close)
@@ -54,7 +54,8 @@ class OtherDatabase:
                 translated("the strike-off database can't be used"),
                 engine.connect() as connection,
             ):
-                strike_off.check(connection)
+                for warning in strike_off.check(connection):
+                    log.warning("statement is slow: %s", warning)
             stack.pop_all()
         return other
 
@@ -64,8 +65,12 @@ class OtherDatabase:
         try:
             with write(self._engine) as connection:
                 rejected = run(connection, [entry.parameters]).rejected
+        except TransactionEndedError as error:
+            raise DeliveryError(str(error)) from error
+        except StoreError as error:
+            raise DeliveryError(str(error), unreachable=True) from error
         except SQLAlchemyError as error:
-            raise DeliveryError(cause(error), unreachable=True) from error
+            raise DeliveryError(cause(error), unreachable=not is_conflict(error)) from error
         if rejected:
             raise DeliveryError(next(iter(rejected.values())))
 

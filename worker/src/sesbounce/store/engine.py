@@ -1,54 +1,59 @@
 """Opens the database, with the settings that each kind of database needs to be dependable."""
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 import sqlalchemy as sa
-from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError
 
 from sesbounce.errors import ConfigurationError, ConflictError, RowError, StoreError
 from sesbounce.privacy.redaction import redact
+from sesbounce.store import postgresql, urls
 
 # How long a writer waits for SQLite's write lock, in seconds, unless the URL says `?timeout=`.
 _LOCK_TIMEOUT_SECONDS = "30"
 _WRITE = "sesbounce_write"
 
-_DRIVERS = {
-    "sqlite": "sqlite",
-    "sqlite+pysqlite": "sqlite",
-    "postgres": "postgresql+psycopg",
-    "postgresql": "postgresql+psycopg",
-    "postgresql+psycopg": "postgresql+psycopg",
-    "mysql": "mysql+pymysql",
-    "mysql+pymysql": "mysql+pymysql",
-    "mariadb": "mysql+pymysql",
-    "mariadb+pymysql": "mysql+pymysql",
-}
 # Parameters hold addresses: SQLAlchemy keeps them out of error messages, and so out of logs.
 _OPTIONS: dict[str, Any] = {"hide_parameters": True}
 # The store locks rows one by one before it changes them. MySQL's default isolation level would
 # lock the gaps between them as well, and the workers would deadlock.
 _ISOLATION: dict[str, Any] = {"isolation_level": "READ COMMITTED"}
-# With these a client notices after about half a minute, not hours, that a server has vanished.
-# Values in the URL take precedence. (libpq: "Connection control functions"; seconds, except for
-# tcp_user_timeout, which is in milliseconds.)
-_TIMEOUTS = {
-    "postgresql+psycopg": {
-        "connect_timeout": "10",
-        "keepalives_idle": "10",
-        "keepalives_interval": "5",
-        "keepalives_count": "4",
-        "tcp_user_timeout": "30000",
-    },
-    "mysql+pymysql": {"connect_timeout": "10"},
-}
+# The database's own numbers for what no statement can be blamed for. PostgreSQL: read-only,
+# shutdown, crash, starting up, I/O error (and all of class 53, insufficient resources).
+# https://www.postgresql.org/docs/current/errcodes-appendix.html
+# MySQL: disk or table full, memory, connections, threads, lock table, shutdown, read-only.
+# https://dev.mysql.com/doc/mysql-errors/8.0/en/server-error-reference.html
+_UNUSABLE: frozenset[object] = frozenset(
+    {
+        *("25006", "57P01", "57P02", "57P03", "58030"),
+        *(1021, 1037, 1038, 1040, 1041, 1053, 1114, 1135, 1203, 1206, 1226, 1290, 1792, 1836),
+    }
+)
+# BUSY, LOCKED, NOMEM, READONLY, IOERR, CORRUPT, FULL, CANTOPEN, PROTOCOL, NOTADB.
+# https://www.sqlite.org/rescode.html
+_UNUSABLE_SQLITE = frozenset({5, 6, 7, 8, 10, 11, 13, 14, 15, 26})
+# MySQL: lock wait timeout, and a missing savepoint, because a deadlock has rolled it back.
+_MYSQL_CONFLICTS = frozenset({1205, 1305})
+# Drivers raise these beside their own errors, for what they can't encode, read or understand.
+_DRIVER_ERRORS = (UnicodeError, OSError)
+# PostgreSQL, MySQL: the password is wrong.
+_LOGIN_FAILED = ("password authentication failed", "Access denied for user")
 
 
-def open_database(url: str, *, read_only: bool = False, create: bool = True) -> sa.Engine:
+def open_database(
+    url: str,
+    *,
+    read_only: bool = False,
+    create: bool = True,
+    variable: str = "SESBOUNCE_DATABASE_URL",
+) -> sa.Engine:
     """Make an engine for the database at `url`; it opens no connection yet.
 
     The caller disposes of the engine.
@@ -57,44 +62,69 @@ def open_database(url: str, *, read_only: bool = False, create: bool = True) -> 
         url: a database URL of SQLAlchemy; the driver may be left out.
         read_only: neither create an SQLite file nor change its settings.
         create: whether to create an SQLite file that does not exist.
+        variable: the setting that holds the URL, for error messages.
 
     Raises:
         ConfigurationError: the text is not a database URL, or the database is not supported.
         StoreError: the SQLite file (if `read_only`) or its folder does not exist.
     """
+    parsed = urls.read_url(url, variable)
+    if parsed.url.drivername == "sqlite":
+        return _open_sqlite(
+            parsed.url, variable, read_only=read_only, create=create and not read_only
+        )
+    engine = sa.create_engine(
+        parsed.url,
+        pool_pre_ping=True,
+        connect_args=parsed.arguments,
+        **_OPTIONS,
+        **_ISOLATION,
+    )
+    sa.event.listen(engine, "do_connect", partial(_connect, variable))
+    if engine.dialect.name == "postgresql":
+        sa.event.listen(engine, "connect", partial(postgresql.prepare, parsed.prepare_threshold))
+    return engine
+
+
+def _connect(
+    variable: str,
+    dialect: sa.Dialect,
+    _record: object,
+    arguments: list[Any],
+    options: dict[str, Any],
+) -> Any:
+    """Connect, and translate what drivers raise beside their own errors.
+
+    Raises:
+        ConfigurationError: the driver does not understand an option of the URL.
+        StoreError: a certificate or key can't be read, or TLS fails.
+    """
     try:
-        parsed = sa.make_url(url)
-        driver = _DRIVERS.get(parsed.drivername)
-        if driver is None:
-            raise ConfigurationError(
-                f"SESBOUNCE_DATABASE_URL names {parsed.drivername}; it should begin with sqlite, "
-                "postgresql or mysql"
-            )
-        parsed = parsed.set(drivername=driver)
-        if driver == "sqlite":
-            return _open_sqlite(parsed, read_only=read_only, create=create and not read_only)
-        for name, value in _TIMEOUTS[driver].items():
-            if name not in parsed.query:
-                parsed = parsed.update_query_dict({name: value})
-        return sa.create_engine(parsed, pool_pre_ping=True, **_OPTIONS, **_ISOLATION)
-    except (ArgumentError, ValueError):
+        return dialect.connect(*arguments, **options)
+    except _DRIVER_ERRORS as error:
+        raise StoreError(f"{variable}: the connection failed: {error}") from error
+    except (TypeError, ValueError, AttributeError, NotImplementedError) as error:
         raise ConfigurationError(
-            "SESBOUNCE_DATABASE_URL is not a database URL; for example sqlite:///sesbounce.sqlite3"
-            " or postgresql://user:password@host/database"
-        ) from None
+            f"{variable} holds an option that can't be used: {error}"
+        ) from error
 
 
-def _open_sqlite(url: sa.URL, *, read_only: bool, create: bool) -> sa.Engine:
+def _open_sqlite(url: sa.URL, variable: str, *, read_only: bool, create: bool) -> sa.Engine:
     file = _file_of(url.database)
     if file and not create and not file.exists():
         raise StoreError(
-            f"there is no database {file.absolute()}: set SESBOUNCE_DATABASE_URL to the URL of "
+            f"there is no database {file.absolute()}: set {variable} to the URL of "
             "the worker's database, or create one with `sesbounce db upgrade`"
         )
-    if file and not read_only:
-        _check_folder(file)
+    if read_only:
+        url = _as_it_can_be_read(url)
+    elif file:
+        _check_folder(file, variable)
     timeout = {"timeout": _LOCK_TIMEOUT_SECONDS}
-    engine = sa.create_engine(url.update_query_dict(timeout | dict(url.query)), **_OPTIONS)
+    try:
+        engine = sa.create_engine(url.update_query_dict(timeout | dict(url.query)), **_OPTIONS)
+    except ValueError as error:
+        raise ConfigurationError(f"{variable} is not a database URL: {error}") from None
     sa.event.listen(engine, "connect", _take_over_transactions)
     sa.event.listen(engine, "begin", _on_begin)
     if not read_only:
@@ -113,12 +143,32 @@ def _file_of(database: str | None) -> Path | None:
     return None if in_memory else Path(unquote(uri.path))
 
 
-def _check_folder(file: Path) -> None:
+def _as_it_can_be_read(url: sa.URL) -> sa.URL:
+    """The URL with which SQLite reads a file that this user may not change.
+
+    To read a file in WAL mode, SQLite makes two files beside it. Where it may not, and where these
+    hold nothing that is not in the file, it can read the file as one that does not change.
+    """
+    path = Path(url.database or "")
+    if not url.database or not path.is_file():
+        return url  # in memory, or a URI
+    folder = path.absolute().parent
+    if os.access(path, os.W_OK) and os.access(folder, os.W_OK):
+        return url
+    log = path.with_name(f"{path.name}-wal")
+    waits = log.exists() and log.stat().st_size > 0
+    alone = not os.access(folder, os.W_OK) and not waits
+    uri = f"file:{quote(str(path.absolute()))}"
+    query = {"mode": "ro", "uri": "true", **({"immutable": "1"} if alone else {})}
+    return url.set(database=uri).update_query_dict(query)
+
+
+def _check_folder(file: Path, variable: str) -> None:
     # SQLite creates the file, but not its folder: it would only report "unable to open".
     if not file.parent.is_dir():
         raise StoreError(
             f"there is no folder {file.parent} for the database: create it, or set "
-            "SESBOUNCE_DATABASE_URL to another path"
+            f"{variable} to another path"
         )
 
 
@@ -144,13 +194,16 @@ def translated(problem: str, hint: str = "") -> Iterator[None]:
     """
     try:
         yield
-    except SQLAlchemyError as error:
+    except (SQLAlchemyError, *_DRIVER_ERRORS) as error:
         kind: type[StoreError] = StoreError
         if is_row_fault(error):
             kind = RowError
-        elif is_conflict(error):
+        elif is_conflict(error) or not _codes(error).isdisjoint(_MYSQL_CONFLICTS):
             kind = ConflictError
-        raise kind(f"{problem}: {cause(error)}{f'. {hint}' if hint else ''}") from error
+        text = cause(error)
+        if any(words in text for words in _LOGIN_FAILED):
+            hint = f"{hint} {urls.HOW_TO_ESCAPE}".strip()
+        raise kind(f"{problem}: {text}{f'. {hint}' if hint else ''}") from error
 
 
 def answering(problem: str) -> AbstractContextManager[None]:
@@ -158,37 +211,54 @@ def answering(problem: str) -> AbstractContextManager[None]:
     return translated(problem, "Is SESBOUNCE_DATABASE_URL the worker's database?")
 
 
-def cause(error: SQLAlchemyError) -> str:
+def cause(error: Exception) -> str:
     """The database's error message, without the statement, its parameters and addresses.
 
     Only the first line is kept: PostgreSQL quotes the values of a row in the others. MySQL quotes
     some of them in the first line, so every address is left out, before a blank or an end of line
     within it could cut it in two.
     """
+    if isinstance(error, UnicodeError):  # its text holds the value
+        return f"a text can't be converted for the database ({type(error).__name__})"
     first = redact(str(getattr(error, "orig", None) or error)).partition("\n")[0]
     return " ".join("…" if "@" in word else word for word in first.split(" "))
 
 
-def is_conflict(error: SQLAlchemyError) -> bool:
+def is_conflict(error: Exception) -> bool:
     """Whether the transaction conflicted with another writer's, so that a retry may succeed.
 
-    PostgreSQL: serialization_failure, deadlock_detected; MySQL: lock wait timeout, deadlock, and
-    a missing savepoint, because a deadlock has rolled it back.
+    PostgreSQL: serialization_failure, deadlock_detected; MySQL: deadlock. A lock wait timeout is
+    none here: it may be that of a single statement, and the rest of the transaction stands.
     """
-    return not _codes(error).isdisjoint({"40001", "40P01", 1205, 1213, 1305})
+    return not _codes(error).isdisjoint({"40001", "40P01", 1213})
 
 
-def is_row_fault(error: SQLAlchemyError) -> bool:
+def is_unusable(error: Exception) -> bool:
+    """Whether the database can't be used at all, wherever the error came from.
+
+    It has closed the connection, shuts down, is read-only, or has run out of something.
+    """
+    if not isinstance(error, DBAPIError):
+        return False
+    codes = _codes(error)
+    if error.connection_invalidated or not codes.isdisjoint(_UNUSABLE):
+        return True
+    if isinstance(error.orig, sqlite3.Error):
+        return getattr(error.orig, "sqlite_errorcode", 0) & 0xFF in _UNUSABLE_SQLITE
+    return any(isinstance(code, str) and code.startswith("53") for code in codes)
+
+
+def is_row_fault(error: Exception) -> bool:
     """Whether the database rejected the values of a row, and would accept other values.
 
     For some of these errors drivers have no class of their own. PostgreSQL: a trigger's RAISE;
     MySQL: a trigger's SIGNAL, a CHECK, values that do not fit the column's type; MariaDB: a CHECK.
     """
-    has_class = isinstance(error, IntegrityError | DataError)
+    has_class = isinstance(error, IntegrityError | DataError | UnicodeError)
     return has_class or not _codes(error).isdisjoint({"P0001", 1292, 1365, 1411, 1644, 3819, 4025})
 
 
-def _codes(error: SQLAlchemyError) -> set[object]:
+def _codes(error: Exception) -> set[object]:
     """The SQLSTATE and MySQL's error number, if the driver reports them."""
     cause = error.orig if isinstance(error, DBAPIError) else None
     number = cause.args[0] if cause and cause.args else None

@@ -25,6 +25,12 @@ VERSION_TABLE = "feedback_version"
 _LOCK = 5_735_222_630
 _LOCK_TIMEOUT_SECONDS = 300
 
+_IN_SEARCH_PATH = sa.text(
+    "SELECT CASE nspname WHEN current_schema() THEN relname ELSE nspname || '.' || relname END "
+    "FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace "
+    "WHERE relname = ANY(:names) AND nspname = ANY(current_schemas(false))"
+)
+
 
 def is_ours(name: str | None, kind: str, _parents: object) -> bool:
     """Whether an object in the database belongs to sesbounce, and not to the sender."""
@@ -142,9 +148,15 @@ def _context(connection: sa.Connection, **options: Any) -> MigrationContext:
 
 def _check_names(connection: sa.Connection) -> None:
     """Make sure that the sender's own objects in the database have other names."""
-    inspector = sa.inspect(connection)
-    taken = {*inspector.get_table_names(), *inspector.get_view_names()}
-    if clash := taken & {*metadata.tables, SUPPRESSED}:
+    ours = {*metadata.tables, SUPPRESSED}
+    if connection.dialect.name == "postgresql":
+        # A table of the same name in a later schema of the search path would be hidden from the
+        # sender's application, or may be sesbounce's own.
+        clash = set(connection.scalars(_IN_SEARCH_PATH, {"names": [*ours]}))
+    else:
+        inspector = sa.inspect(connection)
+        clash = ours & {*inspector.get_table_names(), *inspector.get_view_names()}
+    if clash:
         raise SchemaError(
             f"the database has a {', a '.join(sorted(clash))} that is not sesbounce's, or that a "
             "failed migration has left: rename or drop it, or give sesbounce another database"

@@ -18,7 +18,7 @@ from sesbounce.store.columns import UtcDateTime
 from sesbounce.store.engine import translated, write
 from sesbounce.store.schema import address as addresses
 from sesbounce.store.schema import outbox, suppressed_at
-from sesbounce.store.strike_off import Parameters
+from sesbounce.store.statements import Parameters
 
 _CLAIM = timedelta(minutes=1)
 _ENTRIES_AT_ONCE = 100

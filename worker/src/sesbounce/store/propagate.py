@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from sesbounce.privacy.keyed_hash import is_forgotten
 from sesbounce.store import schema
+from sesbounce.store.limits import Budget
 from sesbounce.store.outbox import Outbox, OutboxEntry
 from sesbounce.store.result import Recorded
 from sesbounce.store.rows import AddressRow, mark_rows
@@ -33,6 +34,27 @@ class Changes(NamedTuple):
         """The new value of `struck_off` by key, if the database rejects no statement."""
         struck_off = dict.fromkeys((row.key for row in self.strike_off), True)
         return struck_off | dict.fromkeys((row.key for row in self.restore), False)
+
+
+class Propagated(NamedTuple):
+    """What a propagation did.
+
+    Attributes:
+        recorded: the numbers.
+        pending: the keys of the rows whose statements have not run, for lack of time.
+        rejected: the keys of the rows for which the database rejected a statement.
+    """
+
+    recorded: Recorded
+    pending: list[str]
+    rejected: list[str]
+
+    def add(self, rows: Sequence[AddressRow], outcome: Outcome) -> None:
+        """Add what the statements for these rows did not do."""
+        self.pending.extend(row.key for row in rows if row.address in outcome.pending)
+        self.rejected.extend(row.key for row in rows if row.address in outcome.rejected)
+        self.recorded.pending = len(self.pending)
+        self.recorded.count_rejected(outcome.rejected.values())
 
 
 class Propagator:
@@ -67,25 +89,34 @@ class Propagator:
                 changes.restore.append(row)
         return changes
 
-    def propagate(self, connection: sa.Connection, changes: Changes, now: datetime) -> Recorded:
-        """Make the changes, in the caller's transaction.
+    def propagate(
+        self, connection: sa.Connection, changes: Changes, now: datetime, budget: Budget
+    ) -> Propagated:
+        """Make the changes, in the caller's transaction, as far as the time goes.
 
         Args:
             connection: has locked the rows and set their `struck_off` to `changes.struck_off`.
             changes: the rows to strike off and to restore.
             now: when the outbox entries are due.
+            budget: the time for the statements.
         """
-        recorded = Recorded()
-        strike_off, restore = changes
-        outcome = self._strike_off.strike_off(connection, [row.parameters() for row in strike_off])
-        recorded.struck_rows = outcome.rows
+        done = Propagated(Recorded(), [], [])
+        # An event has just named the address behind a keyed hash: the sweep would not know it.
+        strike_off = sorted(changes.strike_off, key=lambda row: not row.plain_address)
+        restore = changes.restore
+        outcome = self._strike_off.strike_off(
+            connection, [row.parameters() for row in strike_off], budget
+        )
+        done.recorded.struck_rows = outcome.rows
+        done.add(strike_off, outcome)
         self._queue(connection, strike_off, outcome, now, suppressed=True)
-        recorded.count_rejected(outcome.rejected.values())
-        outcome = self._strike_off.restore(connection, [row.parameters() for row in restore])
-        recorded.restored_rows = outcome.rows
+        outcome = self._strike_off.restore(
+            connection, [row.parameters() for row in restore], budget
+        )
+        done.recorded.restored_rows = outcome.rows
+        done.add(restore, outcome)
         self._queue(connection, restore, outcome, now, suppressed=False)
-        recorded.count_rejected(outcome.rejected.values())
-        return recorded
+        return done
 
     def _queue(
         self,
@@ -96,29 +127,42 @@ class Propagator:
         *,
         suppressed: bool,
     ) -> None:
-        """Write outbox entries, and mark rejected rows, which the next sweep retries."""
+        """Write outbox entries, and mark the rows that the next sweep retries."""
+        undone = outcome.rejected.keys() | outcome.pending
         if self._outbox.has_targets:
             entries = [
                 OutboxEntry(suppressed, row.was_or_is_for_good, row.parameters())
                 for row in rows
                 # Targets do not know hashes: a forgotten address gets an entry only if an event
                 # has just named it.
-                if row.address not in outcome.rejected and not is_forgotten(row.address)
+                if row.address not in undone and not is_forgotten(row.address)
             ]
             self._outbox.put(connection, entries, now)
-        rejected = (row.key for row in rows if row.address in outcome.rejected)
-        mark_rows(connection, dict.fromkeys(rejected, not suppressed))
+        mark_rows(
+            connection,
+            dict.fromkeys((row.key for row in rows if row.address in undone), not suppressed),
+        )
 
     def pending(self, last: str, now: datetime, limit: int) -> sa.Select[Any]:
-        """Select the addresses whose verdict is not propagated yet.
-
-        There may be millions of addresses, and few of these. So each case has a query of its own,
-        which an index answers.
+        """Select the addresses whose verdict is not propagated yet, in their order.
 
         Args:
             last: only addresses that come after this one.
             now: the time for which expiring suppressions are judged.
             limit: the maximum number of addresses.
+        """
+        found = self._pending(last, now)
+        return sa.select(found.c.address).order_by(found.c.address).limit(limit)
+
+    def count_pending(self, last: str, now: datetime) -> sa.Select[Any]:
+        """Count the addresses that `pending` selects without a limit."""
+        return sa.select(sa.func.count()).select_from(self._pending(last, now))
+
+    def _pending(self, last: str, now: datetime) -> sa.Subquery:
+        """The addresses whose verdict is not propagated yet.
+
+        There may be millions of addresses, and few of these. So each case has a query of its own,
+        which an index answers.
         """
         table = schema.address
         since, until = table.c.suppressed_since, table.c.suppressed_until
@@ -138,5 +182,4 @@ class Propagator:
             # There is nothing to propagate to: the query only shows that the database answers.
             cases = [(sa.false(),)]
         each = [sa.select(table.c.address).where(*case, table.c.address > last) for case in cases]
-        found = sa.union_all(*each).subquery()
-        return sa.select(found.c.address).order_by(found.c.address).limit(limit)
+        return sa.union_all(*each).subquery()

@@ -15,6 +15,7 @@ class Recorded(msgspec.Struct):
         released: addresses that were released.
         struck_rows: rows of the sender's tables that the strike-off statements changed.
         restored_rows: rows of the sender's tables that the restore statements changed.
+        pending: addresses whose statements have not run; the sweep runs them.
         rejected: addresses for which the database rejected a statement, by its error message.
         kinds: new events, by kind.
         reasons: addresses that became suppressed, by reason.
@@ -26,6 +27,7 @@ class Recorded(msgspec.Struct):
     released: int = 0
     struck_rows: int = 0
     restored_rows: int = 0
+    pending: int = 0
     rejected: dict[str, int] = msgspec.field(default_factory=dict)
     kinds: dict[str, int] = msgspec.field(default_factory=dict)
     reasons: dict[str, int] = msgspec.field(default_factory=dict)

@@ -21,7 +21,7 @@ from sesbounce.policy.verdict import Verdict
 from sesbounce.privacy.keyed_hash import is_forgotten
 from sesbounce.store import schema
 from sesbounce.store.bulk import Find, Insert, Row
-from sesbounce.store.strike_off import Parameters
+from sesbounce.store.statements import Parameters
 
 _encode_state = msgspec.json.Encoder().encode
 _decode_state = msgspec.json.Decoder(State).decode
@@ -127,6 +127,7 @@ _find_events = Find(
 _find_keys = Find(sa.select(_addresses), _addresses)
 _find_rows = Find(sa.select(schema.address), _addresses)
 _find_rows_and_lock = Find(sa.select(schema.address).with_for_update(), _addresses)
+_find_free_rows = Find(sa.select(schema.address).with_for_update(skip_locked=True), _addresses)
 
 
 def known_addresses(connection: sa.Connection, keys: Iterable[str]) -> set[str]:
@@ -198,6 +199,11 @@ def load_rows(
     find = _find_rows_and_lock if lock else _find_rows
     found = {row.address: AddressRow.of(row) for row in find(connection, keys)}
     return {key: found.get(key) or AddressRow(key) for key in keys}
+
+
+def lock_free_rows(connection: sa.Connection, keys: Sequence[str]) -> list[AddressRow]:
+    """Lock and return the rows of these addresses, without those that others have locked."""
+    return [AddressRow.of(row) for row in _find_free_rows(connection, keys)]
 
 
 def save_rows(

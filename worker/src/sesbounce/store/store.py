@@ -1,17 +1,20 @@
 """Records batches of events: log, state, verdict and strike-off in one transaction."""
 
+import logging
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
-from typing import TypeVar
+from itertools import takewhile
+from typing import NamedTuple, TypeVar
 
 import msgspec
 import sqlalchemy as sa
 
 from sesbounce.backoff import pause
-from sesbounce.errors import ConflictError
+from sesbounce.errors import ConflictError, TransactionEndedError
 from sesbounce.feedback.extract import Event
 from sesbounce.feedback.reason import Effect
 from sesbounce.feedback.recording import Recording
@@ -20,9 +23,10 @@ from sesbounce.policy.verdict import Policy, Verdict, judge
 from sesbounce.privacy.keyed_hash import NO_KEYS, HashKeys
 from sesbounce.store import forgotten
 from sesbounce.store.engine import translated, write
+from sesbounce.store.limits import Budget
 from sesbounce.store.migrate import ensure
 from sesbounce.store.outbox import Outbox
-from sesbounce.store.propagate import Propagator
+from sesbounce.store.propagate import Propagated, Propagator
 from sesbounce.store.result import Recorded
 from sesbounce.store.rows import (
     AddressRow,
@@ -30,6 +34,7 @@ from sesbounce.store.rows import (
     insert_messages,
     known_addresses,
     load_rows,
+    lock_free_rows,
     lock_rows,
     lock_rows_to_save,
     mark_rows,
@@ -43,9 +48,42 @@ _ATTEMPTS = 5
 _PAUSE_SECONDS = 0.05
 _LONGEST_PAUSE_SECONDS = 0.2
 _SWEPT_AT_ONCE = 1000
+_SWEEP_GROWTH = 4
+_SLOW_SECONDS = 10.0
 # Maps the states of addresses to their new states.
 Revision = Callable[[Mapping[str, State]], Mapping[str, State]]
 NO_ADDRESSES: Mapping[str, str] = {}
+
+# Not structlog: without set-up, as in most commands, it would print to standard output.
+log = logging.getLogger(__name__)
+
+
+class Progress(NamedTuple):
+    """How far a round of sweeps has got, which goes through all pending addresses.
+
+    Attributes:
+        done: for how many addresses the statements have run.
+        total: how many addresses there were to begin with.
+    """
+
+    done: int
+    total: int
+
+
+class _Round(msgspec.Struct):
+    """A round of sweeps that has not ended.
+
+    Attributes:
+        last: the address after which the next sweep begins.
+        size: how many addresses the next transaction takes at most.
+        done: the number of addresses that were handled.
+        left: the number of addresses that were left when it was last counted.
+    """
+
+    last: str = ""
+    size: int = _SWEPT_AT_ONCE
+    done: int = 0
+    left: int = 0
 
 
 class VerdictChange(msgspec.Struct, frozen=True):
@@ -72,6 +110,15 @@ class Store:
         self._strike_off = strike_off
         self._propagator = Propagator(strike_off, outbox or Outbox())
         self._hash_keys = hash_keys
+        self._round: _Round | None = None
+
+    @property
+    def progress(self) -> Progress | None:
+        """How far the sweep has got, if it has not ended: `sweep` continues it."""
+        unfinished = self._round
+        if unfinished is None:
+            return None
+        return Progress(unfinished.done, unfinished.done + unfinished.left)
 
     def prepare(self, *, migrate: bool = True) -> None:
         """Update the schema, and check the statements, before the first message is recorded.
@@ -87,7 +134,8 @@ class Store:
         """
         ensure(self._engine, migrate=migrate)
         with self.reading("the statements can't be checked") as connection:
-            self._strike_off.check(connection)
+            for warning in self._strike_off.check(connection):
+                log.warning("statement is slow: %s", warning)
             self._hash_keys.require(forgotten.checks(connection))
         if self._hash_keys:
             with translated("the hash keys were not recorded"), write(self._engine) as connection:
@@ -96,7 +144,8 @@ class Store:
     def record(self, recordings: Sequence[Recording], now: datetime) -> Recorded:
         """Record a batch in one transaction; when this returns, it is committed.
 
-        Recording the same batch once more changes nothing.
+        Recording the same batch once more changes nothing. Where the statements take too long, or
+        keep the transaction from its end, the sweep runs them later.
 
         Args:
             recordings: the batch, in any order, with any repetition.
@@ -106,7 +155,12 @@ class Store:
             RowError: the database rejected a row; nothing of the batch was recorded.
             StoreError: the database can't be used; nothing of the batch was recorded.
         """
-        return retry_conflicts(lambda: self._record(recordings, now))
+        # While the sweep has not caught up, new events must not wait for the statements as well.
+        seconds = self._strike_off.seconds if self._round is None else 0.0
+        return retry_conflicts(
+            lambda: self._record(recordings, now, seconds),
+            lambda: self._record(recordings, now, 0.0, once_more=True),
+        )
 
     @contextmanager
     def reading(self, problem: str) -> Iterator[sa.Connection]:
@@ -122,7 +176,7 @@ class Store:
             problem: what was not done; it begins the error message if the block fails.
             exclusive: let no other transaction write at all in the meantime.
         """
-        with translated(problem), write(self._engine) as connection:
+        with translated(problem), _watched(), write(self._engine) as connection:
             if self._hash_keys:
                 forgotten.lock(connection, self._hash_keys, exclusive=exclusive)
             yield connection
@@ -145,6 +199,8 @@ class Store:
         revision: Revision,
         now: datetime,
         plain_addresses: Mapping[str, str] = NO_ADDRESSES,
+        *,
+        run_statements: bool = True,
     ) -> tuple[Recorded, list[VerdictChange]]:
         """Revise the states of some addresses, judge them, and propagate changed verdicts.
 
@@ -154,16 +210,20 @@ class Store:
             revision: maps the states to the new ones; it is called once the rows are locked.
             now: the time for which expiring suppressions are judged.
             plain_addresses: the addresses behind the keyed hashes of forgotten ones, by hash.
+            run_statements: whether to run the statements here; if not, the sweep runs them.
         """
         known = lock_rows(connection, sorted(keys))
         changed = self._revised(known, revision, plain_addresses)
-        return self._change(connection, known, changed, now), _compared(known, changed)
+        seconds = self._strike_off.seconds if run_statements else 0.0
+        return self._change(connection, known, changed, now, seconds), _compared(known, changed)
 
     def sweep(self, now: datetime) -> Recorded:
-        """Propagate suppressions that have expired.
+        """Propagate suppressions that have expired, and verdicts that are still pending.
 
         The sweep also strikes off addresses that were suppressed before a strike-off statement
-        was configured, and retries those for which the database rejected a statement.
+        was configured, and retries those for which the database rejected a statement. It ends
+        when its time is spent; `progress` then tells how far it has got, and the next call
+        continues it.
 
         Args:
             now: the time for which expiring suppressions are judged.
@@ -172,29 +232,77 @@ class Store:
             StoreError: the database can't be used.
         """
         swept = Recorded()
-        last: str | None = ""
-        while last is not None:
-            recorded, last = retry_conflicts(partial(self._sweep_from, last, now))
-            swept.add(recorded)
+        budget = Budget(self._strike_off.seconds)
+        current = self._round or _Round()
+        self._round = None
+        while self._sweep_some(current, now, swept):
+            if not budget.left:
+                with self.reading("the pending addresses can't be counted") as connection:
+                    query = self._propagator.count_pending(current.last, now)
+                    current.left = connection.scalar(query) or 0
+                self._round = current
+                break
+        swept.pending = current.left if self._round else 0
         return swept
 
-    def _sweep_from(self, last: str, now: datetime) -> tuple[Recorded, str | None]:
-        """Sweep one chunk; returns what it did, and the address after which the next begins."""
-        with self.writing("expired suppressions were not lifted") as connection:
-            keys = connection.scalars(self._propagator.pending(last, now, _SWEPT_AT_ONCE)).all()
-            # The rows may have changed between the query and the lock.
-            changes = self._propagator.changes(lock_rows(connection, keys).values(), now)
-            mark_rows(connection, changes.struck_off)
-            recorded = self._propagator.propagate(connection, changes, now)
-        return recorded, keys[-1] if len(keys) == _SWEPT_AT_ONCE else None
+    def _sweep_some(self, current: _Round, now: datetime, swept: Recorded) -> bool:
+        """Sweep some addresses in one transaction; returns whether there may be more."""
+        began = time.monotonic()
+        try:
+            keys, done = retry_conflicts(partial(self._sweep_from, current, now))
+        except ConflictError as error:
+            # A statement is in the way each time. One address after the other shows which one.
+            if current.size > 1:
+                current.size = 1
+                return True
+            with self.reading("the pending addresses can't be read") as connection:
+                keys = connection.scalars(self._propagator.pending(current.last, now, 1)).all()
+            done = Propagated(Recorded(rejected={str(error): 1}), [], [])
+        swept.add(done.recorded)
+        full = len(keys) == current.size
+        if done.pending:
+            # The statements are slow. Fewer addresses at once are locked for less time.
+            keys = list(takewhile(lambda key: key not in done.pending, keys))
+            current.size = max(1, len(keys))
+        elif time.monotonic() - began < self._strike_off.seconds / _SWEEP_GROWTH:
+            current.size = min(_SWEPT_AT_ONCE, current.size * _SWEEP_GROWTH)
+        current.done += len(keys)
+        current.last = keys[-1] if keys else current.last
+        return full or bool(done.pending)
 
-    def _record(self, recordings: Sequence[Recording], now: datetime) -> Recorded:
+    def _sweep_from(self, current: _Round, now: datetime) -> tuple[Sequence[str], Propagated]:
+        """Sweep some addresses; returns their keys, in the database's order, and what it did."""
+        with self.writing("expired suppressions were not lifted") as connection:
+            query = self._propagator.pending(current.last, now, current.size)
+            keys = connection.scalars(query).all()
+            # The rows may have changed between the query and the lock. Others may be sweeping as
+            # well: a row that is locked is left to them, or to the next round.
+            rows = lock_free_rows(connection, keys)
+            changes = self._propagator.changes(rows, now)
+            budget = Budget(self._strike_off.seconds)
+            done = self._propagator.propagate(connection, changes, now, budget)
+            # Not before: a statement that commits the transaction must not leave a mark.
+            undone = {*done.pending, *done.rejected}
+            marks = {key: mark for key, mark in changes.struck_off.items() if key not in undone}
+            mark_rows(connection, marks)
+        return keys, done
+
+    def _record(
+        self,
+        recordings: Sequence[Recording],
+        now: datetime,
+        seconds: float,
+        *,
+        once_more: bool = False,
+    ) -> Recorded:
         with self.writing("the batch was not recorded") as connection:
             recordings, plain_addresses = forgotten.hide(connection, self._hash_keys, recordings)
             insert_messages(connection, recordings, now)
             kinds = insert_events(connection, recordings, now)
             events = [event for recording in recordings for event in recording.events]
-            recorded = self._merge(connection, events, plain_addresses, now)
+            recorded = self._merge(
+                connection, events, plain_addresses, now, seconds, once_more=once_more
+            )
         recorded.kinds = kinds
         recorded.events = sum(kinds.values())
         recorded.duplicates = len(events) - recorded.events
@@ -206,8 +314,21 @@ class Store:
         events: Iterable[Event],
         plain_addresses: Mapping[str, str],
         now: datetime,
+        seconds: float,
+        *,
+        once_more: bool,
     ) -> Recorded:
-        """Merge the events into the states, judge these, and propagate changed verdicts."""
+        """Merge the events into the states, judge these, and propagate changed verdicts.
+
+        Args:
+            connection: the caller's transaction.
+            events: the events.
+            plain_addresses: the addresses behind the keyed hashes of forgotten ones, by hash.
+            now: the time for which expiring suppressions are judged.
+            seconds: the time for the sender's statements.
+            once_more: propagate also the verdicts that have not changed, because a statement may
+                have committed a part of an earlier attempt.
+        """
         learned: dict[str, State] = {}
         for event in events:
             if event.effect is not Effect.NONE:  # a state learns nothing from such an event
@@ -217,11 +338,11 @@ class Store:
         changed: list[AddressRow] = []
         for key, row in known.items():
             state = merge(row.state, learned[key])
-            if state != row.state:
+            if once_more or state != row.state:
                 changed.append(
                     row.changed(state, judge(state, self._policy), plain_addresses.get(key, ""))
                 )
-        return self._change(connection, known, changed, now)
+        return self._change(connection, known, changed, now, seconds, once_more=once_more)
 
     def _revised(
         self,
@@ -243,6 +364,9 @@ class Store:
         known: Mapping[str, AddressRow],
         changed: Sequence[AddressRow],
         now: datetime,
+        seconds: float,
+        *,
+        once_more: bool = False,
     ) -> Recorded:
         """Save changed rows, and propagate their verdicts."""
         recorded = Recorded()
@@ -254,18 +378,26 @@ class Store:
                 newly_suppressed.add(row.key)
                 recorded.suppressed += 1
                 recorded.count_reason(row.verdict.reason)
-            elif suppressed and row.verdict.for_good and not before.for_good:
+            elif suppressed and (once_more or (row.verdict.for_good and not before.for_good)):
                 newly_suppressed.add(row.key)
             elif was and not suppressed:
                 recorded.released += 1
         changes = self._propagator.changes(changed, now, newly_suppressed)
         save_rows(connection, known, changed, changes.struck_off)
-        recorded.add(self._propagator.propagate(connection, changes, now))
+        done = self._propagator.propagate(connection, changes, now, Budget(seconds))
+        recorded.add(done.recorded)
         return recorded
 
 
-def retry_conflicts(work: Callable[[], _T]) -> _T:
+def retry_conflicts(
+    work: Callable[[], _T], without_statements: Callable[[], _T] | None = None
+) -> _T:
     """Run a transaction, and retry it after a conflict with another writer, at most 5 times in all.
+
+    Args:
+        work: the transaction.
+        without_statements: the same transaction without the sender's statements: the last
+            attempt, because a statement may be the cause.
 
     Raises:
         ConflictError: the last attempt failed with a conflict as well.
@@ -273,9 +405,28 @@ def retry_conflicts(work: Callable[[], _T]) -> _T:
     for failures in range(1, _ATTEMPTS):
         try:
             return work()
+        except TransactionEndedError:  # it would do so once more
+            break
         except ConflictError:
             time.sleep(pause(failures, _PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS))
-    return work()
+    return (without_statements or work)()
+
+
+@contextmanager
+def _watched() -> Iterator[None]:
+    """Log when the block, a transaction, takes long: it may wait for another client's lock."""
+    began = time.monotonic()
+    text = "a transaction takes more than %.0f seconds: another client may hold a lock on its rows"
+    watch = threading.Timer(_SLOW_SECONDS, log.warning, [text, _SLOW_SECONDS])
+    watch.daemon = True
+    watch.start()
+    try:
+        yield
+    finally:
+        watch.cancel()
+        seconds = time.monotonic() - began
+        if seconds >= _SLOW_SECONDS:
+            log.warning("a transaction took %.1f seconds", seconds)
 
 
 def _compared(

@@ -2,36 +2,34 @@
 
 The statements run in the transaction that records the events: the database keeps both or neither.
 Values are bound parameters, never part of the SQL text.
+
+Whatever a statement raises on a connection that still answers is the problem of that address
+alone, whatever its error code: a savepoint undoes the statement, and the sweep retries it. Only a
+database that can't be used at all, and a conflict with another transaction, concern the batch.
 """
 
-from collections.abc import Sequence
-from typing import NamedTuple, TypedDict
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import NamedTuple
 
-import msgspec
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from sesbounce.errors import StrikeOffError
+from sesbounce.errors import StrikeOffError, TransactionEndedError
 from sesbounce.store.bulk import positional
-from sesbounce.store.engine import cause, is_row_fault
+from sesbounce.store.engine import cause, is_conflict, is_unusable
+from sesbounce.store.limits import Budget, limited, stops_statements
+from sesbounce.store.plans import slow_plan
+from sesbounce.store.statements import Parameters, Statement, read_statements
 
 STRIKE_OFF_VARIABLE = "SESBOUNCE_STRIKE_OFF_SQL"
 RESTORE_VARIABLE = "SESBOUNCE_RESTORE_SQL"
-
-
-class Parameters(TypedDict):
-    """The parameters that a statement may use: `:address`, `:original`, `:reason`, and so on."""
-
-    address: str
-    original: str
-    reason: str | None
-    kind: str | None
-    occurred_at: str | None
-    why: str
-
-
-_VERBS = ("UPDATE", "DELETE", "INSERT", "REPLACE", "MERGE")
-_ALLOWED = frozenset(Parameters.__annotations__)
+DEFAULT_SECONDS = 10.0
+# After the first address alone has shown how long a statement takes, so many times more at once.
+_GROWTH = 16
+_SHORTEST_SECONDS = 0.2
+_NO_ADDRESSES: frozenset[str] = frozenset()
 
 
 class Outcome(NamedTuple):
@@ -40,10 +38,16 @@ class Outcome(NamedTuple):
     Attributes:
         rows: how many rows they changed.
         rejected: the database's error message for each address whose statement it rejected.
+        pending: the addresses that were left out because the time was spent.
     """
 
     rows: int
     rejected: dict[str, str]
+    pending: frozenset[str] = _NO_ADDRESSES
+
+
+class _RejectedError(Exception):
+    """The database rejected a statement, and a savepoint has undone it."""
 
 
 class StrikeOff:
@@ -51,13 +55,23 @@ class StrikeOff:
 
     Each text is one statement, or a JSON list of statements that run in this order.
 
+    Attributes:
+        seconds: the time that one transaction may spend on statements.
+
     Raises:
         StrikeOffError: a statement is not one that changes the rows of an address.
     """
 
-    def __init__(self, strike_off_sql: str | None = None, restore_sql: str | None = None) -> None:
-        self._strike_off = _statements(STRIKE_OFF_VARIABLE, strike_off_sql)
-        self._restore = _statements(RESTORE_VARIABLE, restore_sql)
+    def __init__(
+        self,
+        strike_off_sql: str | None = None,
+        restore_sql: str | None = None,
+        *,
+        seconds: float = DEFAULT_SECONDS,
+    ) -> None:
+        self._strike_off = read_statements(STRIKE_OFF_VARIABLE, strike_off_sql)
+        self._restore = read_statements(RESTORE_VARIABLE, restore_sql)
+        self.seconds = seconds
 
     @property
     def strikes(self) -> bool:
@@ -69,118 +83,187 @@ class StrikeOff:
         """Whether there is a restore statement."""
         return bool(self._restore)
 
-    def check(self, connection: sa.Connection) -> None:
+    def check(self, connection: sa.Connection) -> list[str]:
         """Let the database compile the statements without running them.
+
+        Returns:
+            A warning for each statement that reads a large table for every address.
 
         Raises:
             StrikeOffError: a table or column is missing, or the SQL is wrong.
         """
-        for variable, statements in (
-            (STRIKE_OFF_VARIABLE, self._strike_off),
-            (RESTORE_VARIABLE, self._restore),
-        ):
-            for statement in statements:
-                _check(connection, variable, statement)
+        warnings = []
+        for statement in (*self._strike_off, *self._restore):
+            _check(connection, statement)
+            if warning := slow_plan(connection, statement):
+                warnings.append(warning)
+        return warnings
 
-    def strike_off(self, connection: sa.Connection, addresses: Sequence[Parameters]) -> Outcome:
-        """Run the strike-off statements for each address, in the caller's transaction."""
-        return _run(connection, self._strike_off, addresses)
+    def strike_off(
+        self,
+        connection: sa.Connection,
+        addresses: Sequence[Parameters],
+        budget: Budget | None = None,
+    ) -> Outcome:
+        """Run the strike-off statements for each address, in the caller's transaction.
 
-    def restore(self, connection: sa.Connection, addresses: Sequence[Parameters]) -> Outcome:
-        """Run the restore statements for each address, in the caller's transaction."""
-        return _run(connection, self._restore, addresses)
+        Args:
+            connection: the caller's transaction.
+            addresses: the parameters of each address.
+            budget: the time that is left; None begins one.
+
+        Raises:
+            TransactionEndedError: a statement has ended the caller's transaction.
+            SQLAlchemyError: the database can't be used, or another transaction is in conflict.
+        """
+        return _run(connection, self._strike_off, addresses, budget or Budget(self.seconds))
+
+    def restore(
+        self,
+        connection: sa.Connection,
+        addresses: Sequence[Parameters],
+        budget: Budget | None = None,
+    ) -> Outcome:
+        """Run the restore statements for each address, as `strike_off` does."""
+        return _run(connection, self._restore, addresses, budget or Budget(self.seconds))
 
 
-def _statements(variable: str, sql: str | None) -> tuple[sa.TextClause, ...]:
-    text = (sql or "").strip()
-    if not text.startswith("["):
-        return (_statement(variable, text),) if text else ()
+def _check(connection: sa.Connection, statement: Statement) -> None:
+    # No database explains a CALL; a wrong one is rejected when it runs.
+    if statement.calls and connection.dialect.name != "sqlite":
+        return
+    nothing = dict.fromkeys(statement.names)
     try:
-        several = msgspec.json.decode(text, type=list[str])
-    except msgspec.MsgspecError as error:
-        raise StrikeOffError(f"{variable} is not a JSON list of statements: {error}") from None
-    return tuple(_statement(variable, each) for each in several)
-
-
-def _statement(variable: str, sql: str) -> sa.TextClause:
-    statement = sa.text(sql.strip().rstrip(";"))
-    names = _names(statement)
-    if unknown := names - _ALLOWED:
-        raise StrikeOffError(
-            f"{variable} uses :{', :'.join(sorted(unknown))}; "
-            f"it may use :{', :'.join(sorted(_ALLOWED))}"
-        )
-    if statement.text.split(maxsplit=1)[0].upper() not in _VERBS:
-        raise StrikeOffError(f"{variable} must change rows: begin it with {' or '.join(_VERBS)}")
-    if not names & {"address", "original"}:
-        raise StrikeOffError(
-            f"{variable} must select the rows of an address: use :address or :original"
-        )
-    return statement
-
-
-def _check(connection: sa.Connection, variable: str, statement: sa.TextClause) -> None:
-    nothing = dict.fromkeys(_names(statement))
-    try:
-        connection.execute(sa.text(f"EXPLAIN {statement.text}"), nothing)
+        connection.execute(sa.text(f"EXPLAIN {statement.clause.text}"), nothing)
     except SQLAlchemyError as error:
-        if isinstance(error, DBAPIError) and error.connection_invalidated:
-            raise  # the connection has broken, which does not mean that the statement is wrong
+        if is_unusable(error):
+            raise  # which does not mean that the statement is wrong
         raise StrikeOffError(
-            f"{variable} does not fit the database: {cause(error)}. "
+            f"{statement.label} does not fit the database: {cause(error)}. "
             "Correct the statement, or create the table first."
         ) from error
 
 
-def _names(statement: sa.TextClause) -> set[str]:
-    return set(statement.compile().params)
-
-
 def _run(
     connection: sa.Connection,
-    statements: Sequence[sa.TextClause],
+    statements: Sequence[Statement],
     addresses: Sequence[Parameters],
+    budget: Budget,
 ) -> Outcome:
     """Run the statements for all addresses at once; if that fails, each in its own savepoint."""
     if not statements or not addresses:
         return Outcome(0, {})
+    if not budget.left:
+        return Outcome(0, {}, _names(addresses))
     if connection.dialect.name == "mysql":
         addresses = [_without_offset(address) for address in addresses]
-    try:
-        return Outcome(_run_all(connection, statements, addresses), {})
-    except SQLAlchemyError as error:
-        if not is_row_fault(error):
-            raise
-        if len(addresses) == 1:
-            return Outcome(0, {addresses[0]["address"]: cause(error)})
+    if len(addresses) > 1:
+        try:
+            return _run_together(connection, statements, addresses, budget)
+        except _RejectedError:
+            pass  # for which address, and why, is found out one by one
+    return _run_each(connection, statements, addresses, budget)
+
+
+def _run_together(
+    connection: sa.Connection,
+    statements: Sequence[Statement],
+    addresses: Sequence[Parameters],
+    budget: Budget,
+) -> Outcome:
+    """Run the statements for many addresses at once, while there is time.
+
+    One slow address among many that are fast may not take the time of all: of several at once,
+    each has only its share.
+
+    Raises:
+        _RejectedError: nothing was changed.
+    """
+    rows = done = 0
+    size = 1
+    with _savepoint(connection):
+        while done < len(addresses) and (budget.left or not done):
+            some = addresses[done : done + size]
+            began = time.monotonic()
+            share = max(budget.seconds / len(some), min(_SHORTEST_SECONDS, budget.seconds))
+            if connection.dialect.name == "sqlite":
+                share = budget.seconds  # it is the limit of all of them
+            with limited(connection, share):
+                rows += sum(_execute(connection, statement, some) for statement in statements)
+            done += len(some)
+            each = (time.monotonic() - began) / len(some)
+            growth = _GROWTH * size if stops_statements(connection.dialect) else _GROWTH
+            size = max(1, min(growth, int(budget.left / max(each, 1e-6))))
+    return Outcome(rows, {}, _names(addresses[done:]))
+
+
+def _run_each(
+    connection: sa.Connection,
+    statements: Sequence[Statement],
+    addresses: Sequence[Parameters],
+    budget: Budget,
+) -> Outcome:
+    """Run the statements for one address after the other, while there is time; for one at least."""
     rows = 0
     rejected: dict[str, str] = {}
-    for address in addresses:
-        outcome = _run(connection, statements, [address])
-        rows += outcome.rows
-        rejected |= outcome.rejected
+    for number, address in enumerate(addresses):
+        if number and not budget.left:
+            return Outcome(rows, rejected, _names(addresses[number:]))
+        label = statements[0].label
+        try:
+            changed = 0
+            with _savepoint(connection), limited(connection, budget.seconds):
+                for statement in statements:
+                    label = statement.label
+                    changed += _execute(connection, statement, [address])
+            rows += changed
+        except _RejectedError as error:
+            rejected[address["address"]] = f"{label}: {error}"
     return Outcome(rows, rejected)
+
+
+@contextmanager
+def _savepoint(connection: sa.Connection) -> Iterator[None]:
+    """Run the block in a savepoint, and undo it if a statement fails.
+
+    Raises:
+        _RejectedError: a statement failed; the caller's transaction can go on.
+        TransactionEndedError: a statement has ended the caller's transaction.
+        SQLAlchemyError: the database can't be used, or another transaction is in conflict.
+    """
+    savepoint = connection.begin_nested()
+    try:
+        yield
+        savepoint.commit()
+    except (DBAPIError, UnicodeError) as error:
+        if is_unusable(error) or is_conflict(error):
+            raise
+        ended = TransactionEndedError(f"a statement has ended the transaction: {cause(error)}")
+        if not savepoint.is_active:  # it was gone at its end
+            raise ended from error
+        try:
+            savepoint.rollback()
+        except DBAPIError as second:
+            if is_unusable(second):
+                raise
+            raise ended from error
+        raise _RejectedError(cause(error)) from error
+
+
+def _execute(
+    connection: sa.Connection, statement: Statement, addresses: Sequence[Parameters]
+) -> int:
+    compiled = positional(statement.clause, connection.dialect)
+    rows = [tuple(map(address.__getitem__, compiled.names)) for address in addresses]
+    # Some drivers don't know how many rows a statement changed, and return -1.
+    return max(0, connection.exec_driver_sql(compiled.sql, rows).rowcount)
+
+
+def _names(addresses: Sequence[Parameters]) -> frozenset[str]:
+    return frozenset(address["address"] for address in addresses)
 
 
 def _without_offset(parameters: Parameters) -> Parameters:
     """Cut the offset off the time, which is UTC: MariaDB rejects one in a value for DATETIME."""
     at = parameters["occurred_at"]
     return {**parameters, "occurred_at": at and at.removesuffix("+00:00")}
-
-
-def _run_all(
-    connection: sa.Connection,
-    statements: Sequence[sa.TextClause],
-    addresses: Sequence[Parameters],
-) -> int:
-    with connection.begin_nested():
-        return sum(_run_one(connection, statement, addresses) for statement in statements)
-
-
-def _run_one(
-    connection: sa.Connection, statement: sa.TextClause, addresses: Sequence[Parameters]
-) -> int:
-    compiled = positional(statement, connection.dialect)
-    rows = [tuple(map(address.__getitem__, compiled.names)) for address in addresses]
-    # Some drivers don't know how many rows a statement changed, and return -1.
-    return max(0, connection.exec_driver_sql(compiled.sql, rows).rowcount)

@@ -26,12 +26,14 @@ class Status(msgspec.Struct, frozen=True):
         faults: one sentence for each fault; no sentence holds a text of the database or of SQS.
         last_poll_seconds: seconds since SQS answered a receive; of several processes, the longest.
         last_commit_seconds: seconds since a commit succeeded; of several processes, the longest.
+        busy: one sentence for each process whose sweep has not ended; it is no fault.
     """
 
     healthy: bool
     faults: list[str]
     last_poll_seconds: float
     last_commit_seconds: float
+    busy: list[str] = msgspec.field(default_factory=list)
 
 
 class _Source(msgspec.Struct):
@@ -41,11 +43,13 @@ class _Source(msgspec.Struct):
         polled_at: when SQS last answered a receive.
         committed_at: when a commit last succeeded.
         stalled: what the process waits for since then: the database, the queue.
+        sweep: the last sweep, if it has not ended.
     """
 
     polled_at: float
     committed_at: float
     stalled: set[str] = msgspec.field(default_factory=set)
+    sweep: Swept | None = None
 
     def add(self, report: Report, at: float) -> None:
         match report:
@@ -55,6 +59,8 @@ class _Source(msgspec.Struct):
             case BatchDone() | Swept():
                 self.committed_at = at
                 self.stalled.discard("database")
+                if isinstance(report, Swept):
+                    self.sweep = report if report.done < report.total else None
             case Stalled():
                 self.stalled.add(report.what)
             case Resumed():
@@ -99,6 +105,11 @@ class Health:
             faults=faults,
             last_poll_seconds=_oldest((source.polled_at for _, source in sources), at),
             last_commit_seconds=_oldest((source.committed_at for _, source in sources), at),
+            busy=[
+                f"{prefix}Busy striking off, {sweep.done:,} of {sweep.total:,} addresses."
+                for prefix, source in sources
+                if (sweep := source.sweep)
+            ],
         )
 
     def _all(self) -> Iterator[tuple[str, _Source]]:

@@ -53,9 +53,13 @@ class Swept(msgspec.Struct, frozen=True):
 
     Attributes:
         recorded: what the sweep did.
+        done: if the sweep has not ended yet, for how many addresses the statements have run.
+        total: if the sweep has not ended yet, how many addresses there were to begin with.
     """
 
     recorded: Recorded
+    done: int = 0
+    total: int = 0
 
 
 class Acknowledged(msgspec.Struct, frozen=True):

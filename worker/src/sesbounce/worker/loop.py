@@ -200,6 +200,8 @@ class Worker:
 
     def _handle(self, batch: Sequence[InFlightMessage]) -> None:
         outcome, done = self._handler.handle(batch)
+        if done.recorded.pending:
+            self._sweep_at = 0.0
         self._acknowledger.acknowledge(outcome.handled)
         self._acknowledger.return_to_queue(outcome.returned)
         waiting = {id(m) for m, _ in (*outcome.returned, *outcome.unverified)}
@@ -246,8 +248,10 @@ class Worker:
             self._sweep_at = time.monotonic() + _SWEEP_RETRY_SECONDS
             self._stalled("sweep not committed yet", error)
             return
-        self._sweep_at = time.monotonic() + _SWEEP_SECONDS
-        self._report(Swept(swept))
+        progress = self._store.progress
+        # A sweep whose time is spent goes on after the next batch.
+        self._sweep_at = time.monotonic() + (0.0 if progress else _SWEEP_SECONDS)
+        self._report(Swept(swept, *(progress or ())))
         if swept != Recorded():
             log.info("sweep", **_numbers(swept))
 
@@ -259,7 +263,7 @@ class Worker:
         # SQS delivers messages that are in flight or delayed later. Its counts are approximate:
         # polls have to find the queue empty as well.
         polls = self._poller.empty_in_a_row
-        if polls < _EMPTY_POLLS or len(self._in_flight):
+        if polls < _EMPTY_POLLS or len(self._in_flight) or self._store.progress:
             return False
         depth = self._gauge.read()
         return depth.at_least == 0 and (depth.known or polls >= _EMPTY_POLLS_ALONE)
