@@ -1,8 +1,9 @@
 """The environments of this checkout, made side by side."""
 
 import sys
+import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from functools import partial
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from scripts.setup.uv import ROOT, install
 from scripts.setup.venvs import Venv, ensure
 
 _WORKER = ROOT / "worker"
+_LINE_SECONDS = 5.0
 
 
 def dev(folder: Path = ROOT / ".venv") -> Venv:
@@ -41,11 +43,22 @@ def main(arguments: Sequence[str]) -> int:
     except ScriptError as failed:
         print(f"setup: {failed}", file=sys.stderr)
         return 1
-    with ThreadPoolExecutor(len(arguments)) as pool:
-        errors = [error for error in pool.map(_make, arguments) if error]
+    errors = _make_all(arguments)
     for error in errors:
         print(f"setup: {error}", file=sys.stderr)
     return 1 if errors else 0
+
+
+def _make_all(arguments: Sequence[str]) -> list[ScriptError]:
+    """Make all of them, with a line every few seconds about those that are still being made."""
+    began = time.monotonic()
+    with ThreadPoolExecutor(len(arguments)) as pool:
+        making = {pool.submit(_make, argument): argument for argument in arguments}
+        while unfinished := wait(making, _LINE_SECONDS).not_done:
+            names = ", ".join(sorted(making[one].partition("=")[0] for one in unfinished))
+            seconds = time.monotonic() - began
+            print(f"setup: still installing after {seconds:.0f} s: {names}", flush=True)
+    return [error for one in making if (error := one.result())]
 
 
 def _make(argument: str) -> ScriptError | None:
