@@ -208,6 +208,13 @@ def test_characters_that_a_terminal_lacks_are_escaped(environment: dict[str, str
 
 
 class TestCtrlC:
+    @pytest.fixture(autouse=True)
+    def ctrl_c_reaches_commands(self) -> Iterator[None]:
+        """A shell that starts the tests in the background has SIGINT ignored in all it starts."""
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
+        yield
+        signal.signal(signal.SIGINT, before)
+
     @contextmanager
     def fed(
         self, command: Sequence[str], environment: dict[str, str], text: str

@@ -318,7 +318,8 @@ class TestRoundTrip:
         ]
         other = f"sqlite:///{tmp_path}/other.sqlite3"
         monkeypatch.setenv("SESBOUNCE_DATABASE_URL", other)
-        upgrade(open_database(other))
+        with disposed(open_database(other)) as made:
+            upgrade(made)
         result = sesbounce("import", file)
         assert result.exit_code == 0, result.stderr
         assert "5 addresses suppressed" in result.stdout

@@ -4,7 +4,7 @@ import os
 import stat
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -54,8 +54,13 @@ def export(format_name: str, output: Path, raw: bool, as_json: bool) -> None:
     write = _WRITERS["jsonl" if as_json else format_name]
     if write is write_csv:
         write = partial(write_csv, raw=raw)
-    with reading() as engine, written(output, *database_files(engine)) as text:
-        left_out = write(suppressed_rows(engine, now()), text)
+    with (
+        reading() as engine,
+        written(output, *database_files(engine)) as text,
+        # Where the output fails, the query ends before its connection does.
+        closing(suppressed_rows(engine, now())) as rows,
+    ):
+        left_out = write(rows, text)
     if left_out:
         addresses = counted(left_out, "address", "addresses")
         click.echo(f"{addresses} left out: SES has no reason for them.", err=True)

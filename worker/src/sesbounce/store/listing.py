@@ -1,6 +1,6 @@
 """Reads suppressed addresses and known events from the database in bulk."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from datetime import datetime
 from typing import Any
 
@@ -21,7 +21,7 @@ _ROWS_IN_MEMORY = 1000
 _decode_state = msgspec.json.Decoder(State).decode
 
 
-def suppressed_rows(engine: sa.Engine, now: datetime) -> Iterator[Suppressed]:
+def suppressed_rows(engine: sa.Engine, now: datetime) -> Generator[Suppressed]:
     """Yield all addresses that must not be mailed at this time, sorted; few are in memory at once.
 
     Forgotten addresses are left out, because their hashes are of no use outside of the database.
