@@ -85,7 +85,7 @@ def test_one_environment_from_plan_to_destroy(
     code, out, _ = run("plan")
     assert code == 0
     assert "+ create  module.feedback_queue.aws_sns_topic.this\n" in out
-    assert run("apply", answer="no")[0] == 1
+    assert run("apply", answer="no")[0] == 4
     assert queues() == []
     code, out, err = run("apply", answer="yes")
     assert (code, err) == (0, "")
@@ -116,9 +116,9 @@ def test_one_environment_from_plan_to_destroy(
     account("sqs").send_message(QueueUrl=outputs["dlq_url"], MessageBody="x")
     code, _, err = run("destroy", "--yes")
     assert code == 1
-    assert f"1 messages wait in {NAME}-feedback-dlq." in err
+    assert f"1 message waits in {NAME}-feedback-dlq." in err
     account("sqs").purge_queue(QueueUrl=outputs["dlq_url"])
-    assert run("destroy", answer="")[0] == 1
+    assert run("destroy", answer="")[0] == 4
     assert len(queues()) == 3
     code, out, _ = run("destroy", "--yes")
     assert code == 0

@@ -252,13 +252,13 @@ BREAKS: dict[str, tuple[Break, str]] = {
     ),
     "dead letters of the worker": (
         lambda real: real.sqs.send_message(QueueUrl=real.wiring.dlq_url, MessageBody="x"),
-        "1 messages wait in wired-",
+        "1 message waits in wired-",
     ),
     "dead letters of the subscription": (
         lambda real: real.sqs.send_message(
             QueueUrl=real.wiring.subscription_dlq_url, MessageBody="x", DelaySeconds=900
         ),
-        "1 messages wait in wired-",
+        "1 message waits in wired-",
     ),
     "configuration set gone": (
         lambda real: real.ses.delete_configuration_set(ConfigurationSetName=real.name),

@@ -140,7 +140,7 @@ def test_a_row_that_can_t_be_struck_off_costs_nobody_else_anything(
     for recipient in ("jane@example.com", "mary@example.com"):
         message = said(about=mail(recipient, recipient))
         sns.publish(TopicArn=outputs["topic_arn"], Message=json.dumps(message))
-    assert '"problem": "this one stays", "addresses": 1' in worker.drain()
+    assert '"problem": "SESBOUNCE_STRIKE_OFF_SQL: this one stays", "addresses": 1' in worker.drain()
     assert worker.members() == {"Jane@Example.com": 1, "mary@example.com": 0}
     assert len(worker.rows("SELECT address FROM suppressed")) == 2
     worker.rows("DROP TRIGGER keep")

@@ -210,7 +210,7 @@ def test_a_depth_that_can_t_be_read(
         assert running.stop() == 0, running.log
     queue.send([in_sns(said(about=mail("mary@example.com", "mail-2")))])
     log = Worker({**worker.environment, "AWS_ENDPOINT_URL": proxy.url}, worker.folder).drain()
-    assert "1 messages received, 1 deleted" in log
+    assert "1 message received, 1 deleted" in log
     assert log.count("queue depth unknown") == 1
 
 

@@ -61,7 +61,7 @@ def messages_of(random: Random, number: int) -> list[dict[str, Any]]:
     """SES's messages about a mail to one recipient or several: in one schema, or in both."""
     first, *others = random.sample(range(ADDRESSES), random.choice([1, 1, 1, 2, 3]))
     scenario = random.choice([*Scenario])
-    at = AT + timedelta(minutes=random.randrange(60 * 24 * 3))
+    at = AT - timedelta(minutes=random.randrange(60 * 24 * 3))
     messages = []
     for schema in random.choice([SCHEMAS[:1], SCHEMAS[1:], SCHEMAS]):
         message = copy.deepcopy(said(scenario, mail(name(first), f"mail-{number}"), schema, at))

@@ -443,7 +443,7 @@ def test_dead_letters_stop_destroy(
     read = f"Read them: aws sqs receive-message --queue-url {url}"
     assert f"3 messages wait in feedback-dlq. {read}" in err
     assert f"aws sqs start-message-move-task --source-arn {WIRED['dlq_arn']}." in err
-    assert "1 messages wait in feedback-subscription-dlq." in err
+    assert "1 message waits in feedback-subscription-dlq." in err
     assert f"send each body to {WIRED['queue_url']}." in err
     assert world.did == []
     assert run("destroy", "--yes", "--even-with-dead-letters") == 0
