@@ -45,7 +45,7 @@ def report(terraform: Path, program: Path) -> dict[str, Any]:
 
 
 def complaints(terraform: Path, results: dict[str, Any]) -> list[str]:
-    """Return what is to be put right: findings, skips without a reason, skips of nothing."""
+    """Return what the developer must put right: findings, skips without a reason or a use."""
     found = {
         f"{check['file_path']}: {check['check_id']} {check['check_name']} ({check['resource']})"
         for check in results["failed_checks"]

@@ -4,7 +4,7 @@ from scripts import ScriptError
 from scripts.deploy import aws
 from scripts.terraform.stack import Stack
 from sesbounce.doctor.declared import declared
-from sesbounce.doctor.queues import how_to_redrive, that_wait, waiting_dead_letters
+from sesbounce.doctor.queues import how_to_redrive, messages_wait, waiting_dead_letters
 from sesbounce.errors import NothingDeployedError
 
 
@@ -44,7 +44,7 @@ def refuse_losses(stack: Stack, *, dead_letters_too: bool = False) -> None:
     waiting = waiting_dead_letters(wired, aws.session(wired.region))
     if waiting:
         lines = [
-            f"{that_wait(count)} in {url.rpartition('/')[2]}. {how_to_redrive(wired, url)}."
+            f"{messages_wait(count)} in {url.rpartition('/')[2]}. {how_to_redrive(wired, url)}."
             for url, count in waiting.items()
         ]
         raise DestroyError(

@@ -50,7 +50,7 @@ def dead_letters(wiring: Wiring, session: boto3.Session) -> Iterator[Finding]:
     """Both dead-letter queues are empty."""
     for url, waiting in waiting_dead_letters(wiring, session).items():
         yield broken(
-            f"{that_wait(waiting)} in {url.rpartition('/')[2]}",
+            f"{messages_wait(waiting)} in {url.rpartition('/')[2]}",
             "their events are in no database yet, and SQS deletes them after 14 days",
             how_to_redrive(wiring, url),
         )
@@ -68,15 +68,15 @@ def backlog(wiring: Wiring, session: boto3.Session) -> Iterator[Finding]:
     oldest = _metric(client, wiring, "ApproximateAgeOfOldestMessage", "Maximum")
     finding = broken if oldest > _OLD_SECONDS else hint
     yield finding(
-        f"{that_wait(waiting)} in {wiring.queue_url.rpartition('/')[2]}, and none was received "
+        f"{messages_wait(waiting)} in {wiring.queue_url.rpartition('/')[2]}, and none was received "
         f"in {_LOOKED_BACK.seconds // 60} minutes",
         "the sender keeps mailing addresses that bounce",
         "Read the worker's log; if no worker is deployed, start one: sesbounce run",
     )
 
 
-def that_wait(count: int) -> str:
-    """The beginning of a sentence about messages in a queue."""
+def messages_wait(count: int) -> str:
+    """Begin a sentence about the messages that a queue holds."""
     return "1 message waits" if count == 1 else f"{count} messages wait"
 
 

@@ -1,11 +1,26 @@
 """Counts what recording a batch did."""
 
 from collections.abc import Iterable
+from typing import Self
 
 import msgspec
 
 
-class Recorded(msgspec.Struct):
+class Numbers(msgspec.Struct):
+    """Numbers by name, and numbers by name and share."""
+
+    def add(self, other: Self) -> None:
+        """Add the numbers of the other one to these."""
+        for name in self.__struct_fields__:
+            mine, theirs = getattr(self, name), getattr(other, name)
+            if isinstance(theirs, dict):
+                for share, number in theirs.items():
+                    mine[share] = mine.get(share, 0) + number
+            elif theirs:
+                setattr(self, name, mine + theirs)
+
+
+class Recorded(Numbers):
     """The numbers of events, addresses and rows that recording a batch changed.
 
     Attributes:
@@ -41,13 +56,3 @@ class Recorded(msgspec.Struct):
         """Count an address for each error message."""
         for problem in problems:
             self.rejected[problem] = self.rejected.get(problem, 0) + 1
-
-    def add(self, other: "Recorded") -> None:
-        """Add the other one's numbers."""
-        for name in self.__struct_fields__:
-            mine, theirs = getattr(self, name), getattr(other, name)
-            if isinstance(mine, dict):
-                for key, number in theirs.items():
-                    mine[key] = mine.get(key, 0) + number
-            else:
-                setattr(self, name, mine + theirs)

@@ -5,13 +5,13 @@ The numbers have their published names in `metrics` and `emf`.
 
 import msgspec
 
-from sesbounce.store.result import Recorded
+from sesbounce.store.result import Numbers, Recorded
 from sesbounce.telemetry.reports import Acknowledged, BatchDone, Polled, Report, Swept
 
 Shares = dict[str, int]
 
 
-class Counts(msgspec.Struct, kw_only=True):
+class Counts(Numbers, kw_only=True):
     """Numbers of messages, events, addresses and rows; a message counts at each receive.
 
     Attributes:
@@ -55,16 +55,6 @@ class Counts(msgspec.Struct, kw_only=True):
     struck_rows: int = 0
     restored_rows: int = 0
     rejected: int = 0
-
-    def add(self, other: "Counts") -> None:
-        """Add the numbers of the other one to these."""
-        for name in self.__struct_fields__:
-            mine, theirs = getattr(self, name), getattr(other, name)
-            if isinstance(theirs, dict):
-                for value, number in theirs.items():
-                    mine[value] = mine.get(value, 0) + number
-            elif theirs:
-                setattr(self, name, mine + theirs)
 
 
 def count(report: Report) -> Counts:
