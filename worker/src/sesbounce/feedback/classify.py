@@ -140,7 +140,7 @@ def classify_bounce(bounce: Bounce, recipient: BouncedRecipient) -> Classified:
     if _is_auto_reply(bounce, recipient):
         return Classified(Reason.AUTO_REPLY, "an answer, no delivery status")
     by_type = _by_type(bounce)
-    if by_type.reason.effect is Effect.NONE:
+    if by_type.reason.effect is Effect.SENDER:
         # SES blames the mail itself: only an address that does not exist outweighs that.
         found = _by_status(recipient.status) or by_type
         return found if found.reason is Reason.NO_SUCH_MAILBOX else by_type

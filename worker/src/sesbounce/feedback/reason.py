@@ -11,12 +11,21 @@ class Effect(StrEnum):
 
     HARD = "hard"  # the mailbox can't be reached, now or later
     SOFT = "soft"  # the mailbox could not be reached this time: a strike
+    SENDER = "sender"  # the sender or the mail is at fault: no strike, but the sender's problem
     NOT_ATTEMPTED = "not_attempted"  # SES did not try to deliver: see its suppression lists
     CONSENT = "consent"  # the recipient opted out
     COMPLAINT = "complaint"
     DELIVERED = "delivered"
     MANUAL = "manual"  # a person decided
     NONE = "none"  # the event says nothing about the mailbox
+
+    @property
+    def is_evidence(self) -> bool:
+        """Whether the state of an address learns something from such an event."""
+        return self not in _NO_EVIDENCE
+
+
+_NO_EVIDENCE = frozenset({Effect.SENDER, Effect.NONE})
 
 
 class Reason(StrEnum):
@@ -28,8 +37,12 @@ class Reason(StrEnum):
     PERMANENT_FAILURE = "permanent_failure"
     MAILBOX_FULL = "mailbox_full"
     TIMEOUT = "timeout"
+    RECIPIENT_POLICY = "recipient_policy"
     BLOCKED = "blocked"
+    SENDER_BLOCKED = "sender_blocked"
+    SENDER_UNAUTHENTICATED = "sender_unauthenticated"
     RATE_LIMITED = "rate_limited"
+    ROUTING_LOOP = "routing_loop"
     AUTO_REPLY = "auto_reply"
     TEMPORARY_FAILURE = "temporary_failure"
     UNDETERMINED = "undetermined"
@@ -70,16 +83,20 @@ _EFFECTS = {
     Reason.PERMANENT_FAILURE: Effect.HARD,
     Reason.MAILBOX_FULL: Effect.SOFT,
     Reason.TIMEOUT: Effect.SOFT,
+    Reason.RECIPIENT_POLICY: Effect.SOFT,
+    # A policy rejected the mail, and the reply does not say whose fault it is.
     Reason.BLOCKED: Effect.SOFT,
-    # The sender sent too fast, which says nothing about the mailbox.
-    Reason.RATE_LIMITED: Effect.NONE,
+    Reason.SENDER_BLOCKED: Effect.SENDER,
+    Reason.SENDER_UNAUTHENTICATED: Effect.SENDER,
+    Reason.RATE_LIMITED: Effect.SENDER,
+    Reason.ROUTING_LOOP: Effect.SENDER,
     # A mailbox that replies has received the mail.
     Reason.AUTO_REPLY: Effect.NONE,
     Reason.TEMPORARY_FAILURE: Effect.SOFT,
     Reason.UNDETERMINED: Effect.SOFT,
-    Reason.MESSAGE_TOO_LARGE: Effect.NONE,
-    Reason.CONTENT_REJECTED: Effect.NONE,
-    Reason.ATTACHMENT_REJECTED: Effect.NONE,
+    Reason.MESSAGE_TOO_LARGE: Effect.SENDER,
+    Reason.CONTENT_REJECTED: Effect.SENDER,
+    Reason.ATTACHMENT_REJECTED: Effect.SENDER,
     Reason.SUPPRESSED_GLOBALLY: Effect.NOT_ATTEMPTED,
     Reason.SUPPRESSED_BY_ACCOUNT: Effect.NOT_ATTEMPTED,
     Reason.SUPPRESSED_BY_TENANT: Effect.NOT_ATTEMPTED,

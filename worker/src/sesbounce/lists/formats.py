@@ -110,7 +110,7 @@ def _own(row: Row, kind: ListKind) -> list[Entry]:
     strikes = [text.strip() for text in row.get("strikes", "").split(";") if text.strip()]
     if strikes:
         return [_own_strike(_original(row), text) for text in strikes]
-    if reason.effect in (Effect.NONE, Effect.DELIVERED):
+    if reason.effect is Effect.DELIVERED or not reason.effect.is_evidence:
         raise EntryError(f"the reason {reason.value} suppresses nothing")
     word = row.get("kind")
     event_kind = _one_of(Kind, word, "kind") if word else _kind_of(reason)

@@ -274,7 +274,7 @@ def _events(keys: Sequence[str], *, reclassify: bool) -> sa.Select[Any]:
     A bounce that may be an automatic reply comes with its message, if that is still stored.
     """
     event, message = schema.event, schema.message
-    is_evidence = event.c.effect != Effect.NONE
+    is_evidence = event.c.effect.in_([effect for effect in Effect if effect.is_evidence])
     if not reclassify:
         return sa.select(event).where(event.c.address.in_(keys), is_evidence)
     texts = [sa.func.coalesce(event.c[name], "") for name in ("status", "action", "diagnostic")]

@@ -124,7 +124,7 @@ def learn(event: Event) -> State:
             return State(deliveries=(Delivered(at, evidence.mail_id),), spelling=spelling)
         case Effect.MANUAL:
             return State(manual=evidence, spelling=spelling)
-        case Effect.NONE:
+        case Effect.SENDER | Effect.NONE:
             return State()
 
 

@@ -16,7 +16,6 @@ import sqlalchemy as sa
 from sesbounce.backoff import pause
 from sesbounce.errors import ConflictError, TransactionEndedError
 from sesbounce.feedback.extract import Event
-from sesbounce.feedback.reason import Effect
 from sesbounce.feedback.recording import Recording
 from sesbounce.policy.state import State, learn, merge
 from sesbounce.policy.verdict import Policy, Verdict, judge
@@ -331,7 +330,7 @@ class Store:
         """
         learned: dict[str, State] = {}
         for event in events:
-            if event.effect is not Effect.NONE:  # a state learns nothing from such an event
+            if event.effect.is_evidence:  # a state learns nothing from such an event
                 key, state = event.address, learn(event)
                 learned[key] = merge(learned[key], state) if key in learned else state
         known = lock_rows_to_save(connection, sorted(learned))
