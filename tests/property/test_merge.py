@@ -8,26 +8,31 @@ from hypothesis import strategies as st
 
 from sesbounce.feedback.notification import Kind
 from sesbounce.feedback.reason import Effect, Reason
-from sesbounce.policy.state import STRIKES_HELD, Delivered, Evidence, Spelling, State, merge
+from sesbounce.policy.state import NEWEST_HELD, Delivered, Evidence, Spelling, State, merge
 from sesbounce.policy.verdict import Policy, judge
 
 # Few moments and few mails, so that ties and repetitions are common.
-moments = st.integers(0, 40).map(lambda day: datetime.fromtimestamp(day * 86_400, UTC))
+MAILS = 60
+moments = st.integers(0, 100 * 4).map(lambda n: datetime.fromtimestamp(n * 86_400 / 4, UTC))
+# More hours than a state holds.
+hours = st.integers(0, 40).map(lambda n: datetime.fromtimestamp(n * 1_800, UTC))
 
 
-def evidence(effect: Effect) -> st.SearchStrategy[Evidence]:
+def evidence(
+    effect: Effect, at: st.SearchStrategy[datetime] = moments
+) -> st.SearchStrategy[Evidence]:
     return st.builds(
         Evidence,
-        at=moments,
+        at=at,
         reason=st.sampled_from([r for r in Reason if r.effect is effect]),
-        mail_id=st.sampled_from([f"mail-{i}" for i in range(STRIKES_HELD * 2)]),
+        mail_id=st.sampled_from([f"mail-{i}" for i in range(MAILS)]),
         status=st.sampled_from(["", "4.2.2"]),
         kind=st.sampled_from([Kind.BOUNCE, Kind.COMPLAINT]),
     )
 
 
 events = st.one_of(
-    evidence(Effect.HARD).map(lambda e: State(hard=e)),
+    *[evidence(Effect.HARD, hours).map(lambda e: State(hard=e))] * 2,
     evidence(Effect.COMPLAINT).map(lambda e: State(complaint=e)),
     evidence(Effect.COMPLAINT).map(lambda e: State(possible_complaint=e, strikes=(e,))),
     evidence(Effect.NOT_ATTEMPTED).map(lambda e: State(not_attempted=e)),
@@ -35,7 +40,7 @@ events = st.one_of(
     # strikes could break the laws most easily: most events are strikes
     *[evidence(Effect.SOFT).map(lambda e: State(strikes=(e,)))] * 8,
     st.builds(Delivered, moments, st.sampled_from([f"mail-{i}" for i in range(40)])).map(
-        lambda delivered: State(deliveries=(delivered,))
+        lambda delivered: State(first_delivery=delivered, deliveries=(delivered,))
     ),
     evidence(Effect.MANUAL).map(lambda e: State(manual=e)),
     st.builds(Spelling, moments, st.sampled_from(["Jane@x", "JANE@x"])).map(
@@ -51,7 +56,7 @@ def merged(events: list[State]) -> State:
     return state
 
 
-states = st.lists(events, max_size=STRIKES_HELD * 2).map(merged)
+states = st.lists(events, max_size=NEWEST_HELD * 8).map(merged)
 
 
 @given(states, states)

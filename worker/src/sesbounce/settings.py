@@ -147,13 +147,15 @@ class Settings(BaseSettings):
         default=_DEFAULT.strikes,
         ge=1,
         le=16,
-        description="number of strikes, with no delivery in between, that suppress an address",
+        description="number of strikes, with no delivery in between, that suppress an address; the "
+        "failing mails of one day (UTC) are one strike",
     )
     strike_window_days: int = Field(
         default=_DEFAULT.window.days,
         ge=1,
         le=365,
-        description="number of days within which the strikes must fall",
+        description="number of days within which the strikes must fall, and after a probation the one "
+        "that begins the next",
     )
     probation_days: int = Field(
         default=_DEFAULT.probation.days,

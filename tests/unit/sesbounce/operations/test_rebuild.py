@@ -96,8 +96,8 @@ def test_another_policy_releases_and_suppresses(engine: sa.Engine) -> None:
     lenient = Rebuild(store(engine, strikes=4), NOW)
     (change,) = lenient.preview()
     assert (change.address, change.change) == ("jane@example.com", "released")
-    assert change.before.why.startswith("3 strikes in 14 days")
-    assert change.after.why.startswith("3 of 4 strikes in 14 days, last: mailbox full")
+    assert change.before.why.startswith("3 strikes in 75 days")
+    assert change.after.why.startswith("3 of 4 strikes in 75 days, last: mailbox full")
     assert tables(engine) == before
 
     assert applied(Rebuild(store(engine, strikes=4), NOW)) == [("jane@example.com", "released")]
@@ -324,8 +324,8 @@ class TestCommand:
         assert result.exit_code == 0
         lines = result.stdout.splitlines()
         assert lines[0] == "jane@example.com: is released"
-        assert lines[1].startswith("    before: 3 strikes in 14 days")
-        assert lines[2].startswith("    after:  3 of 4 strikes in 14 days, last: mailbox full")
+        assert lines[1].startswith("    before: 3 strikes in 75 days")
+        assert lines[2].startswith("    after:  3 of 4 strikes in 75 days, last: mailbox full")
         assert lines[3].startswith("3 events about 1 address: 0 newly suppressed, 1 released")
         assert lines[4:] == ["Nothing was changed: this was a dry run."]
         assert tables(engine) == before

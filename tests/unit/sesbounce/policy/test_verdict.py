@@ -1,4 +1,5 @@
 import json
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import pytest
@@ -68,7 +69,7 @@ def test_not_spam_suppresses_nothing_and_lifts_nothing() -> None:
 
 def strikes_alone(number: int, day: int, last: str = "mailbox full (4.2.2)") -> Verdict:
     """The verdict on an address with strikes that do not suppress it, the last one on that day."""
-    return Verdict(why=f"{number} of 3 strikes in 14 days, last: {last}, {AT + day * DAY:%Y-%m-%d}")
+    return Verdict(why=f"{number} of 3 strikes in 75 days, last: {last}, {AT + day * DAY:%Y-%m-%d}")
 
 
 def test_a_delivery_ends_the_run_and_leaves_no_strike() -> None:
@@ -80,7 +81,7 @@ def test_strikes_within_the_window_suppress_for_a_time() -> None:
     assert verdict(strike(0), strike(1)) == strikes_alone(2, 1)
     result = verdict(strike(0), strike(1), strike(14))
     assert result.why == (
-        "3 strikes in 14 days, last: mailbox full (4.2.2), 2026-12-04; mailable again on 2026-12-18"
+        "3 strikes in 75 days, last: mailbox full (4.2.2), 2026-12-04; mailable again on 2026-12-18"
     )
     assert result.since == AT + 14 * DAY
     assert result.until == AT + 28 * DAY
@@ -89,7 +90,81 @@ def test_strikes_within_the_window_suppress_for_a_time() -> None:
 
 
 def test_strikes_outside_the_window_suppress_nothing() -> None:
-    assert verdict(strike(0), strike(1), strike(14.01)) == strikes_alone(2, 14)
+    assert verdict(strike(0), strike(1), strike(75.01)) == strikes_alone(2, 75)
+
+
+def test_the_failing_mails_of_a_day_are_one_strike() -> None:
+    of_a_day = [strike(n / 100) for n in range(40)]
+    assert verdict(*of_a_day) == strikes_alone(1, 0)
+    assert verdict(*of_a_day, strike(1)) == strikes_alone(2, 1)
+    # AT is noon in UTC.
+    assert verdict(strike(0.49), strike(0.51)) == strikes_alone(2, 1)
+
+
+def failing(every: timedelta, until: float, delivered: Sequence[float] = ()) -> list[Event]:
+    """The mails of a sender that fail until a day, and the deliveries in between."""
+    times = (n * every / DAY for n in range(int(until * DAY / every) + 1))
+    return [strike(day) for day in times] + [
+        event(Scenario.SUCCESS, AT + day * DAY, f"delivered-{day}") for day in delivered
+    ]
+
+
+@pytest.mark.parametrize(
+    ("every", "until", "delivered", "since", "days"),
+    [
+        # An hourly sender: three days, and not three hours.
+        (timedelta(hours=1), 0.4, [], None, None),
+        (timedelta(hours=1), 1.4, [], None, None),
+        (timedelta(hours=1), 2, [], 2, 14),
+        # A daily sender, who goes on sending: the next probation begins with the first failure.
+        (DAY, 1, [], None, None),
+        (DAY, 2, [], 2, 14),
+        (DAY, 15, [], 2, 14),
+        (DAY, 16, [], 16, 28),
+        (DAY, 44, [], 44, 56),
+        # A weekly newsletter.
+        (7 * DAY, 7, [], None, None),
+        (7 * DAY, 14, [], 14, 14),
+        (7 * DAY, 21, [], 14, 14),
+        (7 * DAY, 28, [], 28, 28),
+        (7 * DAY, 56, [], 56, 56),
+        (7 * DAY, 14, [8], None, None),
+        # A monthly one.
+        (31 * DAY, 31, [], None, None),
+        (31 * DAY, 62, [], 62, 14),
+        (31 * DAY, 93, [], 93, 28),
+        (31 * DAY, 124, [], 124, 56),
+        (31 * DAY, 93, [80], None, None),
+        # Failures half a year apart say nothing, also where no delivery is ever reported.
+        (180 * DAY, 1800, [], None, None),
+    ],
+)
+def test_who_is_suppressed_when_by_how_often_the_sender_mails(
+    every: timedelta, until: float, delivered: list[float], since: float | None, days: int | None
+) -> None:
+    result = verdict(*failing(every, until, delivered))
+    assert result.since == (None if since is None else AT + since * DAY)
+    assert result.until == (None if since is None else AT + (since + (days or 0)) * DAY)
+
+
+def test_one_failure_after_a_probation_begins_the_next_one() -> None:
+    first = [strike(day) for day in (0, 1, 2)]
+    result = verdict(*first, strike(40))
+    assert (result.since, result.until) == (AT + 40 * DAY, AT + 68 * DAY)
+    assert result.why == (
+        "failed once more after a probation, last: mailbox full (4.2.2), 2026-12-30; "
+        "mailable again on 2027-01-27"
+    )
+    delivered = event(Scenario.SUCCESS, AT + 30 * DAY, "mail-d")
+    assert verdict(*first, delivered, strike(40)) == strikes_alone(1, 40)
+
+
+def test_a_failure_long_after_a_probation_begins_a_new_count() -> None:
+    first = [strike(day) for day in (0, 1, 2)]
+    assert verdict(*first, strike(16 + 75)).since == AT + 91 * DAY
+    assert verdict(*first, strike(16 + 76)) == verdict(*first)
+    later = [strike(day) for day in (92, 93, 94)]
+    assert verdict(*first, *later).until == AT + (94 + 28) * DAY
 
 
 def test_a_delivery_in_between_ends_the_run() -> None:
@@ -103,7 +178,7 @@ def test_a_mail_that_bounces_after_its_delivery_is_a_strike() -> None:
     for day in (0, 1, 2):
         at = AT + day * DAY
         events += [event(Scenario.SUCCESS, at - timedelta(minutes=3), f"mail-{day}"), strike(day)]
-    assert verdict(*events).why.startswith("3 strikes in 14 days")
+    assert verdict(*events).why.startswith("3 strikes in 75 days")
     delivered = event(Scenario.SUCCESS, AT + 1.5 * DAY, "mail-d")
     assert verdict(*events, delivered) == strikes_alone(1, 2)
 
@@ -119,8 +194,8 @@ def test_each_probation_is_longer_than_the_one_before() -> None:
     assert verdict(*first, *in_flight) == verdict(*first)
     second = [strike(day) for day in (20, 21, 22)]
     result = verdict(*first, *in_flight, *second)
-    assert result.since == AT + 22 * DAY
-    assert result.until == AT + (22 + 28) * DAY
+    assert result.since == AT + 20 * DAY
+    assert result.until == AT + (20 + 28) * DAY
 
 
 def test_probations_do_not_grow_beyond_the_limit() -> None:
@@ -159,7 +234,7 @@ def test_the_policy_decides_what_a_shared_complaint_does() -> None:
 
     one, three = [shared(0)], [shared(day) for day in (0, 1, 2)]
     assert verdict(*one) == strikes_alone(1, 0, "abuse")
-    assert verdict(*three).why.startswith("3 strikes in 14 days, last: abuse")
+    assert verdict(*three).why.startswith("3 strikes in 75 days, last: abuse")
     assert verdict(*one, policy=Policy(possible_complaint="suppress")).why.startswith(
         "possible complaint: abuse"
     )

@@ -4,6 +4,8 @@ It reclassifies only events that SES published, from the columns of the log. Dec
 imported events and events about forgotten addresses stay as they are.
 """
 
+from typing import Any
+
 import msgspec
 
 from sesbounce.feedback.classify import (
@@ -15,7 +17,7 @@ from sesbounce.feedback.classify import (
 from sesbounce.feedback.extract import Event
 from sesbounce.feedback.notification import Bounce, BouncedRecipient, Complaint, DeliveryDelay, Kind
 from sesbounce.feedback.reason import Effect, Reason
-from sesbounce.policy.state import Evidence, State
+from sesbounce.policy.state import Evidence, State, hard_bounces
 from sesbounce.privacy.keyed_hash import is_forgotten
 
 RECLASSIFIED_KINDS = (Kind.BOUNCE, Kind.COMPLAINT, Kind.DELIVERY_DELAY)
@@ -75,13 +77,15 @@ def unlearned(state: State, learned: State) -> State:
         state: the state of the address.
         learned: what a state learns from the event as it was classified.
     """
-    removed = {
+    removed: dict[str, Any] = {
         name: None
         for name in state.__struct_fields__
         if isinstance(value := getattr(state, name), Evidence)
         and _same(value, getattr(learned, name))
     }
     strikes = tuple(s for s in state.strikes if not any(_same(s, old) for old in learned.strikes))
+    hard = tuple(e for e in hard_bounces(state) if not _same(e, learned.hard))
+    removed |= {"hard": hard[0] if hard else None, "earlier_hard": hard[1:]}
     return msgspec.structs.replace(state, strikes=strikes, **removed)
 
 

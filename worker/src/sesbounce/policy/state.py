@@ -7,8 +7,8 @@ associative and idempotent. The same events, in any order, any number of times a
 over workers, give the same state. No clock takes part.
 """
 
-from collections.abc import Callable
-from datetime import datetime
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
 from typing import TypeVar
 
 import msgspec
@@ -16,16 +16,20 @@ import msgspec
 from sesbounce.feedback.address import without_display_name
 from sesbounce.feedback.extract import Event
 from sesbounce.feedback.notification import Kind
+from sesbounce.feedback.provider import provider_in
 from sesbounce.feedback.reason import Effect, Reason
 
-# How many strikes a state holds: enough that strikes in flight when a probation begins do not
-# push out the strikes that led to it. Constants, not settings: two workers with different limits
-# would not merge to the same state.
-STRIKES_HELD = 64
-DELIVERIES_HELD = 16
+# How much a state holds. Constants, not settings: two workers with different limits would not
+# merge to the same state. The newest ones of all serve to match a bounce with the delivery of the
+# same mail; the days are enough that strikes in flight when a probation begins do not push out
+# the strikes that led to it; the hours are enough for bounces before, in and after an incident.
+NEWEST_HELD = 16
+FAILING_DAYS_HELD = 64
+HARD_HOURS_HELD = 16
 
 _T = TypeVar("_T", "Evidence", "Spelling")
-_OfMail = TypeVar("_OfMail", "Evidence", "Delivered")
+_DAY = len("2026-11-20")
+_HOUR = len("2026-11-20T12")
 
 
 class Evidence(msgspec.Struct, frozen=True, gc=False, order=True, omit_defaults=True):
@@ -38,6 +42,8 @@ class Evidence(msgspec.Struct, frozen=True, gc=False, order=True, omit_defaults=
         status: the enhanced status code (RFC 3463); empty where there is none.
         kind: the kind of the event.
         note: the note that a person wrote with a manual decision.
+        provider: of a hard bounce, the provider that hosts the recipient's domain, where only the
+            reply shows it; see `sesbounce.feedback.provider`.
     """
 
     at: datetime
@@ -46,6 +52,7 @@ class Evidence(msgspec.Struct, frozen=True, gc=False, order=True, omit_defaults=
     status: str = ""
     kind: Kind = Kind.BOUNCE
     note: str = ""
+    provider: str = ""
 
     def describe(self) -> str:
         """`mailbox full (4.2.2), 2026-11-20`; a manual decision shows its note for the status."""
@@ -72,22 +79,27 @@ class State(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 
     Attributes:
         hard: the latest hard bounce.
+        earlier_hard: hard bounces before it, newest first: the newest one of each hour, at most
+            `HARD_HOURS_HELD` hours with that of `hard`.
         complaint: the latest complaint that names this address alone.
         possible_complaint: the latest complaint that names other recipients too.
         not_attempted: the latest mail that SES did not try to deliver.
         unsubscribed: the latest opt-out.
-        deliveries: the newest deliveries, newest first, one a mail, at most `DELIVERIES_HELD`.
-        strikes: the newest soft bounces and possible complaints, newest first, one a mail, at
-            most `STRIKES_HELD`.
+        first_delivery: the earliest delivery.
+        deliveries: the newest deliveries, newest first, one a mail, at most `NEWEST_HELD`.
+        strikes: soft bounces and possible complaints, newest first: the newest one of each day
+            (UTC), at most `FAILING_DAYS_HELD` days, and the newest `NEWEST_HELD` of all.
         manual: the latest manual decision.
         spelling: the latest spelling of the address that differs from its key.
     """
 
     hard: Evidence | None = None
+    earlier_hard: tuple[Evidence, ...] = ()
     complaint: Evidence | None = None
     possible_complaint: Evidence | None = None
     not_attempted: Evidence | None = None
     unsubscribed: Evidence | None = None
+    first_delivery: Delivered | None = None
     deliveries: tuple[Delivered, ...] = ()
     strikes: tuple[Evidence, ...] = ()
     manual: Evidence | None = None
@@ -96,15 +108,7 @@ class State(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 
 def learn(event: Event) -> State:
     """The state of an address of which this event is the only one."""
-    at = event.occurred_at
-    evidence = Evidence(
-        at=at,
-        reason=event.reason,
-        mail_id=_without_nul(event.mail_id or event.dedupe_key),
-        status=_without_nul(event.status or ""),
-        kind=event.kind,
-        note=_without_nul(event.diagnostic or "") if event.kind is Kind.MANUAL else "",
-    )
+    at, evidence = event.occurred_at, _evidence(event)
     bare = _without_nul(without_display_name(event.original))
     spelling = Spelling(at, bare) if event.parsed and bare != event.address else None
     match event.effect:
@@ -121,11 +125,24 @@ def learn(event: Event) -> State:
         case Effect.SOFT:
             return State(strikes=(evidence,), spelling=spelling)
         case Effect.DELIVERED:
-            return State(deliveries=(Delivered(at, evidence.mail_id),), spelling=spelling)
+            delivered = Delivered(at, evidence.mail_id)
+            return State(first_delivery=delivered, deliveries=(delivered,), spelling=spelling)
         case Effect.MANUAL:
             return State(manual=evidence, spelling=spelling)
         case Effect.SENDER | Effect.NONE:
             return State()
+
+
+def _evidence(event: Event) -> Evidence:
+    return Evidence(
+        at=event.occurred_at,
+        reason=event.reason,
+        mail_id=_without_nul(event.mail_id or event.dedupe_key),
+        status=_without_nul(event.status or ""),
+        kind=event.kind,
+        note=_without_nul(event.diagnostic or "") if event.kind is Kind.MANUAL else "",
+        provider=provider_in(event.diagnostic) if event.effect is Effect.HARD else "",
+    )
 
 
 def _without_nul(text: str) -> str:
@@ -135,14 +152,17 @@ def _without_nul(text: str) -> str:
 
 def merge(a: State, b: State) -> State:
     """Join two states of one address: the state that the events of both give together."""
+    hard = _merged_hard(a, b)
     return State(
-        hard=_latest(a.hard, b.hard),
+        hard=hard[0] if hard else None,
+        earlier_hard=tuple(hard[1:]),
         complaint=_latest(a.complaint, b.complaint),
         possible_complaint=_latest(a.possible_complaint, b.possible_complaint),
         not_attempted=_latest(a.not_attempted, b.not_attempted),
         unsubscribed=_latest(a.unsubscribed, b.unsubscribed),
-        deliveries=_newest_by_mail(a.deliveries + b.deliveries, DELIVERIES_HELD),
-        strikes=_newest_by_mail(a.strikes + b.strikes, STRIKES_HELD),
+        first_delivery=_earliest(a.first_delivery, b.first_delivery),
+        deliveries=_newest_by_mail(a.deliveries + b.deliveries),
+        strikes=_newest_and_by_day(a.strikes, b.strikes),
         manual=_latest(a.manual, b.manual),
         spelling=_latest(a.spelling, b.spelling),
     )
@@ -152,26 +172,72 @@ def _latest(a: _T | None, b: _T | None) -> _T | None:
     return max(a, b) if a and b else a or b
 
 
-def _newest_by_mail(events: tuple[_OfMail, ...], most: int) -> tuple[_OfMail, ...]:
-    """The newest events, at most one a mail and at most `most` in all, newest first.
+def _earliest(a: Delivered | None, b: Delivered | None) -> Delivered | None:
+    return min(a, b) if a and b else a or b
 
-    The cut keeps the merge associative: an event that is cut from a part is older than `most`
-    others, and they cut it from the whole as well.
+
+# The cuts keep the merge associative: what is cut from a part is older than what stays of the
+# part, and is so cut from the whole as well.
+
+
+def _newest_by_mail(deliveries: tuple[Delivered, ...]) -> tuple[Delivered, ...]:
+    """The newest deliveries, at most one a mail and at most `NEWEST_HELD` in all, newest first."""
+    if len(deliveries) <= 1:
+        return deliveries
+    by_mail: dict[str, Delivered] = {}
+    for one in deliveries:
+        by_mail[one.mail_id] = max(one, by_mail.get(one.mail_id, one))
+    return tuple(sorted(by_mail.values(), reverse=True)[:NEWEST_HELD])
+
+
+def _newest_and_by_day(a: tuple[Evidence, ...], b: tuple[Evidence, ...]) -> tuple[Evidence, ...]:
+    """The newest strikes, and the newest one of each of the newest days, newest first."""
+    if not (a and b):
+        return a or b
+    newest_first = sorted({*a, *b}, reverse=True)
+    if len(newest_first) <= NEWEST_HELD:
+        return tuple(newest_first)
+    days = _newest_of_each(newest_first, _DAY)[:FAILING_DAYS_HELD]
+    return tuple(sorted({*newest_first[:NEWEST_HELD], *days}, reverse=True))
+
+
+def _merged_hard(a: State, b: State) -> Sequence[Evidence]:
+    """The newest hard bounce of each hour that either state holds, newest first."""
+    mine, others = hard_bounces(a), hard_bounces(b)
+    if not (mine and others):
+        return mine or others
+    return _newest_of_each(sorted({*mine, *others}, reverse=True), _HOUR)[:HARD_HOURS_HELD]
+
+
+def _newest_of_each(newest_first: Iterable[Evidence], precision: int) -> list[Evidence]:
+    """The newest evidence of each day or hour (UTC), newest first.
+
+    Args:
+        newest_first: the evidence.
+        precision: how many characters of the ISO 8601 time are the same within one.
     """
-    if len(events) <= 1:
-        return events
-    by_mail: dict[str, _OfMail] = {}
-    for event in events:
-        by_mail[event.mail_id] = max(event, by_mail.get(event.mail_id, event))
-    return tuple(sorted(by_mail.values(), reverse=True)[:most])
+    held: dict[str, Evidence] = {}
+    for evidence in newest_first:
+        held.setdefault(evidence.at.astimezone(UTC).isoformat()[:precision], evidence)
+    return list(held.values())
+
+
+def hard_bounces(state: State) -> tuple[Evidence, ...]:
+    """The hard bounces that a state holds, newest first."""
+    return (state.hard, *state.earlier_hard) if state.hard else ()
 
 
 def map_evidence(state: State, change: Callable[[Evidence], Evidence]) -> State:
-    """Replace each piece of evidence in a state, and sort the strikes again."""
+    """Replace each piece of evidence in a state, and sort them again."""
     changed = {
         name: change(value)
         for name in state.__struct_fields__
         if isinstance(value := getattr(state, name), Evidence)
     }
-    strikes = tuple(map(change, state.strikes))
-    return merge(State(), msgspec.structs.replace(state, strikes=strikes, **changed))
+    several = {name: tuple(map(change, getattr(state, name))) for name in _SEVERAL}
+    replaced = msgspec.structs.replace(state, **changed, **several)
+    return merge(replaced, replaced)
+
+
+# The attributes of a state that hold several pieces of evidence.
+_SEVERAL = ("earlier_hard", "strikes")

@@ -1,20 +1,22 @@
 """The verdict on one address: may the sender mail it, and if not, why?
 
-`judge` computes the verdict from the address's `State` and the `Policy` alone, without a clock,
-so that the stored verdict never depends on when it was computed. `Verdict.suppressed_at` answers
-for a moment.
+`judge` computes the verdict from the address's `State`, the `Policy` and the incidents alone,
+without a clock, so that the stored verdict never depends on when it was computed.
+`Verdict.suppressed_at` answers for a moment.
 """
 
-from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import chain
 from operator import attrgetter
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 
 from sesbounce.feedback.notification import Kind
 from sesbounce.feedback.reason import Effect, Reason
-from sesbounce.policy.state import Evidence, State
+from sesbounce.policy.incident import Incident, covering
+from sesbounce.policy.state import Evidence, State, hard_bounces
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
@@ -22,7 +24,9 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         strikes: the number of strikes, without a delivery in between, that suppress an address.
-        window: the time within which the strikes must fall.
+            The failing mails of one day (UTC) are one strike.
+        window: the time within which the strikes must fall; and the time after a probation within
+            which one more strike begins the next one.
         probation: how long the first probation suppresses the address.
         probation_growth: the factor by which each probation is longer than the one before.
         probation_longest: the longest probation.
@@ -32,7 +36,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     strikes: int = 3
-    window: timedelta = timedelta(days=14)
+    window: timedelta = timedelta(days=75)
     probation: timedelta = timedelta(days=14)
     probation_growth: float = 2.0
     probation_longest: timedelta = timedelta(days=180)
@@ -67,14 +71,36 @@ class Verdict(msgspec.Struct, frozen=True, gc=False, kw_only=True):
         return self.since is not None and (self.until is None or now < self.until)
 
 
-def judge(state: State, policy: Policy) -> Verdict:
+class _Hard(NamedTuple):
+    """The hard bounces of an address.
+
+    Attributes:
+        suppresses: the latest one that suppresses the address; None where there is none.
+        softened: those inside an incident, which count as strikes.
+    """
+
+    suppresses: Evidence | None
+    softened: Sequence[Evidence] = ()
+
+
+def judge(
+    state: State, policy: Policy, incidents: Sequence[Incident] = (), address: str = ""
+) -> Verdict:
     """The verdict on the address whose state this is.
 
     The latest manual decision holds until later evidence suppresses the address without an end.
     Such evidence comes before a suppression with an end, and a complaint before other evidence.
-    Of several suppressions with an end, the one that ends last counts.
+    Of several suppressions with an end, the one that ends last counts. A hard bounce inside an
+    incident is a strike if the address has had a delivery before.
+
+    Args:
+        state: the state.
+        policy: the thresholds and durations.
+        incidents: all incidents, also those of other providers.
+        address: the key of the address, which tells the provider.
     """
-    endless = list(_endless(state, policy))
+    hard = _hard(state, incidents, address)
+    endless = list(_endless(state, hard.suppresses, policy))
     manual = state.manual
     if manual:
         endless = [(evidence, what) for evidence, what in endless if evidence.at > manual.at]
@@ -83,18 +109,56 @@ def judge(state: State, policy: Policy) -> Verdict:
         return _verdict(evidence, None, f"{what}: {evidence.describe()}; not to be mailed again")
     if manual:
         return _manual(manual)
-    probation, strikes = _probation(state, policy)
+    probation, strikes = _probation(_failing_days(state, hard.softened, policy), policy)
     timed = [v for v in (_not_attempted(state, policy), probation) if v]
     return max(timed, key=attrgetter("until"), default=_unsuppressed(strikes, policy))
 
 
-def _endless(state: State, policy: Policy) -> Iterator[tuple[Evidence, str]]:
+def _hard(state: State, incidents: Sequence[Incident], address: str) -> _Hard:
+    """Divide the hard bounces into those that suppress the address and those of an incident."""
+    if not incidents or not state.hard:
+        return _Hard(state.hard)
+    bounces = _newest_by_mail(hard_bounces(state))
+    softened = [
+        evidence
+        for evidence in bounces
+        if covering(incidents, evidence, address) and _delivered_before(state, evidence)
+    ]
+    return _Hard(next((e for e in bounces if e not in softened), None), softened)
+
+
+def _delivered_before(state: State, bounce: Evidence) -> bool:
+    """Whether a mail that did not bounce was delivered to the address before this bounce."""
+    bounced = _bounced(state)
+    first = (state.first_delivery,) if state.first_delivery else ()
+    return any(
+        one.at < bounce.at and one.mail_id not in bounced for one in (*first, *state.deliveries)
+    )
+
+
+def _bounced(state: State) -> set[str]:
+    """The mails that bounced, of those that the state holds.
+
+    Some hosts accept a mail and send it back later: the delivery of such a mail proves nothing.
+    """
+    return {evidence.mail_id for evidence in chain(state.strikes, hard_bounces(state))}
+
+
+def _newest_by_mail(newest_first: Iterable[Evidence]) -> list[Evidence]:
+    """The newest evidence of each mail: one mail is at most one strike."""
+    by_mail: dict[str, Evidence] = {}
+    for evidence in newest_first:
+        by_mail.setdefault(evidence.mail_id, evidence)
+    return list(by_mail.values())
+
+
+def _endless(state: State, hard: Evidence | None, policy: Policy) -> Iterator[tuple[Evidence, str]]:
     """The evidence that suppresses without an end, most important first, with its label."""
     shared = state.possible_complaint if policy.possible_complaint == "suppress" else None
     for evidence, what in (
         (state.complaint, "complaint"),
         (shared, "possible complaint"),
-        (state.hard, "hard bounce"),
+        (hard, "hard bounce"),
         (state.unsubscribed, "opted out"),
     ):
         if evidence:
@@ -135,42 +199,58 @@ def _unsuppressed(strikes: Sequence[Evidence], policy: Policy) -> Verdict:
     )
 
 
-def _probation(state: State, policy: Policy) -> tuple[Verdict | None, Sequence[Evidence]]:
-    """The last probation that the strikes lead to, and the strikes that count after it.
-
-    They are counted from the oldest strike on.
-
-    Strikes during a probation do not count: their mails were in flight when it began. After it
-    the count starts at zero, and the next probation is longer.
-    """
-    last: Verdict | None = None
-    length = min(policy.probation, policy.probation_longest)
-    run: list[Evidence] = []
-    for strike in reversed(_since_delivery(state)):
-        if (last and last.suppressed_at(strike.at)) or not _counts_as_strike(strike, policy):
-            continue
-        run = [*(s for s in run if strike.at - s.at <= policy.window), strike]
-        if len(run) >= policy.strikes:
-            until = strike.at + length
-            why = (
-                f"{len(run)} strikes in {policy.window.days} days, last: {strike.describe()}; "
-                f"mailable again on {until:%Y-%m-%d}"
-            )
-            last = _verdict(strike, until, why)
-            length = min(length * policy.probation_growth, policy.probation_longest)
-            run = []
-    return last, run
-
-
-def _since_delivery(state: State) -> Sequence[Evidence]:
-    """The strikes since the last delivery of a mail that did not bounce, newest first.
-
-    Some hosts accept a mail and send it back later: the delivery of such a mail proves nothing.
-    """
-    bounced = {strike.mail_id for strike in state.strikes}
+def _failing_days(state: State, softened: Iterable[Evidence], policy: Policy) -> Sequence[Evidence]:
+    """The strikes since the last delivery, oldest first: the latest failing mail of each day."""
+    counting = [s for s in state.strikes if _counts_as_strike(s, policy)]
+    newest_first = _newest_by_mail(sorted([*counting, *softened], reverse=True))
+    bounced = _bounced(state)
     delivered_at = max((d.at for d in state.deliveries if d.mail_id not in bounced), default=None)
-    return [s for s in state.strikes if delivered_at is None or s.at > delivered_at]
+    by_day = {
+        evidence.at.astimezone(UTC).date(): evidence
+        for evidence in reversed(newest_first)
+        if delivered_at is None or evidence.at > delivered_at
+    }
+    return list(by_day.values())
 
 
 def _counts_as_strike(strike: Evidence, policy: Policy) -> bool:
     return strike.reason.effect is not Effect.COMPLAINT or policy.possible_complaint == "strike"
+
+
+def _probation(
+    strikes: Iterable[Evidence], policy: Policy
+) -> tuple[Verdict | None, Sequence[Evidence]]:
+    """The last probation that the strikes lead to, and the strikes that count after it.
+
+    Strikes during a probation do not count: their mails were in flight when it began. One strike
+    after a probation begins the next one, which is longer; unless it comes so much later that a
+    new count begins.
+
+    Args:
+        strikes: at most one a day, oldest first.
+        policy: the thresholds and durations.
+    """
+    last: Verdict | None = None
+    length = min(policy.probation, policy.probation_longest)
+    run: list[Evidence] = []
+    for strike in strikes:
+        if last and last.suppressed_at(strike.at):
+            continue
+        if last and last.until and strike.at - last.until <= policy.window:
+            length = min(length * policy.probation_growth, policy.probation_longest)
+            last = _on_probation(strike, length, "failed once more after a probation")
+            continue
+        run = [*(s for s in run if strike.at - s.at <= policy.window), strike]
+        if len(run) >= policy.strikes:
+            if last:
+                length = min(length * policy.probation_growth, policy.probation_longest)
+            what = f"{len(run)} strikes in {policy.window.days} days"
+            last = _on_probation(strike, length, what)
+            run = []
+    return last, run
+
+
+def _on_probation(strike: Evidence, length: timedelta, what: str) -> Verdict:
+    until = strike.at + length
+    why = f"{what}, last: {strike.describe()}; mailable again on {until:%Y-%m-%d}"
+    return _verdict(strike, until, why)

@@ -47,12 +47,18 @@ def pseudonymise_state(state: State, hashed: Hash) -> State:
             mail_id=hashed.digest(evidence.mail_id),
             status=_term(evidence.status) or "",
             note="",
+            provider="",
         )
 
-    deliveries = tuple(Delivered(one.at, hashed.digest(one.mail_id)) for one in state.deliveries)
-    return map_evidence(
-        msgspec.structs.replace(state, spelling=None, deliveries=deliveries), pseudonymise
+    def delivered(one: Delivered) -> Delivered:
+        return Delivered(one.at, hashed.digest(one.mail_id))
+
+    deliveries = tuple(map(delivered, state.deliveries))
+    first = state.first_delivery and delivered(state.first_delivery)
+    without = msgspec.structs.replace(
+        state, spelling=None, first_delivery=first, deliveries=deliveries
     )
+    return map_evidence(without, pseudonymise)
 
 
 def _term(text: str | None) -> str | None:
