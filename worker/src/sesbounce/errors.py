@@ -19,6 +19,7 @@
   x AddressError            the text is no e-mail address
   x ListError               a list can't be read
   x EntryError              one entry of a list can't be read
+  x IncidentError           there is no such incident, or it can't be changed so
   x HealthError             a worker's health can't be read
   x NothingDeployedError    nothing is deployed that could be checked
   x UnknownPolicyError      an IAM policy holds an element that can't be evaluated
@@ -168,6 +169,10 @@ class ListError(SesBounceError):
 
 class EntryError(SesBounceError):
     """One entry of a list can't be read; the other entries are read."""
+
+
+class IncidentError(SesBounceError):
+    """There is no such incident, or it can't be changed in this way."""
 
 
 class HealthError(SesBounceError):

@@ -154,8 +154,8 @@ class Settings(BaseSettings):
         default=_DEFAULT.window.days,
         ge=1,
         le=365,
-        description="number of days within which the strikes must fall, and after a probation the one "
-        "that begins the next",
+        description="number of days within which the strikes must fall, and after a probation the "
+        "one that begins the next",
     )
     probation_days: int = Field(
         default=_DEFAULT.probation.days,

@@ -226,7 +226,7 @@ class Rebuild:
             for _, before, after in log.reclassified:
                 _add(totals.reclassified, {f"{before.reason} -> {after.reason}": 1})
         for one in changes:
-            change = _change(one, self._now)
+            change = change_of(one, self._now)
             if change:
                 setattr(totals, change.change, getattr(totals, change.change) + 1)
                 yield change
@@ -245,7 +245,7 @@ class _Revision:
         return {key: self._replayed.get(key, no_events).merged(s) for key, s in states.items()}
 
 
-def _change(verdict: VerdictChange, now: datetime) -> Change | None:
+def change_of(verdict: VerdictChange, now: datetime) -> Change | None:
     """The change for people to see; None if the verdict is the same at this time."""
     before, after = verdict.before, verdict.after
     was, suppressed = before.suppressed_at(now), after.suppressed_at(now)

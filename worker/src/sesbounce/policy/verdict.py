@@ -118,7 +118,7 @@ def _hard(state: State, incidents: Sequence[Incident], address: str) -> _Hard:
     """Divide the hard bounces into those that suppress the address and those of an incident."""
     if not incidents or not state.hard:
         return _Hard(state.hard)
-    bounces = _newest_by_mail(hard_bounces(state))
+    bounces = newest_by_mail(hard_bounces(state))
     softened = [
         evidence
         for evidence in bounces
@@ -129,14 +129,14 @@ def _hard(state: State, incidents: Sequence[Incident], address: str) -> _Hard:
 
 def _delivered_before(state: State, bounce: Evidence) -> bool:
     """Whether a mail that did not bounce was delivered to the address before this bounce."""
-    bounced = _bounced(state)
+    bounced = bounced_mails(state)
     first = (state.first_delivery,) if state.first_delivery else ()
     return any(
         one.at < bounce.at and one.mail_id not in bounced for one in (*first, *state.deliveries)
     )
 
 
-def _bounced(state: State) -> set[str]:
+def bounced_mails(state: State) -> set[str]:
     """The mails that bounced, of those that the state holds.
 
     Some hosts accept a mail and send it back later: the delivery of such a mail proves nothing.
@@ -144,7 +144,7 @@ def _bounced(state: State) -> set[str]:
     return {evidence.mail_id for evidence in chain(state.strikes, hard_bounces(state))}
 
 
-def _newest_by_mail(newest_first: Iterable[Evidence]) -> list[Evidence]:
+def newest_by_mail(newest_first: Iterable[Evidence]) -> list[Evidence]:
     """The newest evidence of each mail: one mail is at most one strike."""
     by_mail: dict[str, Evidence] = {}
     for evidence in newest_first:
@@ -202,8 +202,8 @@ def _unsuppressed(strikes: Sequence[Evidence], policy: Policy) -> Verdict:
 def _failing_days(state: State, softened: Iterable[Evidence], policy: Policy) -> Sequence[Evidence]:
     """The strikes since the last delivery, oldest first: the latest failing mail of each day."""
     counting = [s for s in state.strikes if _counts_as_strike(s, policy)]
-    newest_first = _newest_by_mail(sorted([*counting, *softened], reverse=True))
-    bounced = _bounced(state)
+    newest_first = newest_by_mail(sorted([*counting, *softened], reverse=True))
+    bounced = bounced_mails(state)
     delivered_at = max((d.at for d in state.deliveries if d.mail_id not in bounced), default=None)
     by_day = {
         evidence.at.astimezone(UTC).date(): evidence

@@ -52,7 +52,13 @@ class Insert:
     """
 
     def __init__(
-        self, table: sa.Table, key: str, *, latest: str | None = None, replace: Sequence[str] = ()
+        self,
+        table: sa.Table,
+        key: str,
+        *,
+        latest: str | None = None,
+        replace: Sequence[str] = (),
+        add: Sequence[str] = (),
     ) -> None:
         """Define the statement; by default it skips a row whose key is in the table already.
 
@@ -61,12 +67,14 @@ class Insert:
             key: a unique column.
             latest: a column of times; if the key exists, the row keeps the later of both times.
             replace: columns; if the key exists, the row gets the new values of these.
+            add: columns of numbers; if the key exists, the new values are added to the row's.
         """
         self.columns = [c.name for c in table.columns if c is not table.autoincrement_column]
         self._table = table
         self._key = key
         self._latest = latest
         self._replace = replace
+        self._add = add
         self._by_key = itemgetter(self.columns.index(key))
         self._compiled: dict[str, _Compiled] = {}
 
@@ -130,6 +138,11 @@ class Insert:
                 index_elements=[self._key],
                 set_={name: statement.excluded[name] for name in self._replace},
             )
+        if self._add:
+            return statement.on_conflict_do_update(
+                index_elements=[self._key],
+                set_={name: self._table.c[name] + statement.excluded[name] for name in self._add},
+            )
         return statement.on_conflict_do_nothing(index_elements=[self._key])
 
     def _on_mysql(self) -> sa.Insert:
@@ -137,6 +150,7 @@ class Insert:
 
         statement = mysql.insert(self._table)
         values: dict[str, Any] = {name: statement.inserted[name] for name in self._replace}
+        values |= {name: self._table.c[name] + statement.inserted[name] for name in self._add}
         if self._latest:
             column = self._table.c[self._latest]
             values[self._latest] = sa.func.greatest(column, statement.inserted[self._latest])

@@ -51,7 +51,7 @@ class AddressRow(msgspec.Struct, frozen=True, gc=False):
     def of(cls, row: sa.Row[Any]) -> Self:
         """Make one of a row from the database with all columns of the table, in their order."""
         values: tuple[Any, ...] = tuple(row)
-        key, state, _, since, until, reason, kind, why, struck_off = values
+        key, state, _, since, until, reason, kind, why, struck_off, _ = values
         verdict = Verdict(
             since=since,
             until=until,
@@ -71,6 +71,11 @@ class AddressRow(msgspec.Struct, frozen=True, gc=False):
     def was_or_is_for_good(self) -> bool:
         """Whether the suppression has or had no end: some targets keep only such ones."""
         return self.verdict.for_good or self.was_for_good
+
+    @property
+    def hard_at(self) -> datetime | None:
+        """When the address last bounced hard."""
+        return self.state.hard.at if self.state.hard else None
 
     @property
     def address(self) -> str:
@@ -95,6 +100,7 @@ class AddressRow(msgspec.Struct, frozen=True, gc=False):
             verdict.kind,
             verdict.why,
             struck_off,
+            self.hard_at,
         )
 
     def parameters(self) -> Parameters:
@@ -148,8 +154,8 @@ def insert_messages(
 
 def insert_events(
     connection: sa.Connection, recordings: Iterable[Recording], now: datetime
-) -> dict[str, int]:
-    """Append the new events to the log; returns how many there are, by kind.
+) -> list[Event]:
+    """Append the new events to the log; returns these.
 
     If an event arrives twice with different times, the log keeps the later time, as states do: so
     states follow from the log, in whatever order the messages arrived.
@@ -162,16 +168,16 @@ def insert_events(
             if earlier is None or earlier[0].occurred_at < event.occurred_at:
                 latest[event.dedupe_key] = (event, digest)
     known = dict(map(tuple, _find_events(connection, list(latest))))
-    kinds: dict[str, int] = {}
+    new: list[Event] = []
     rows = []
     for key, (event, digest) in latest.items():
         if key not in known:
-            kinds[event.kind.value] = kinds.get(event.kind.value, 0) + 1
+            new.append(event)
         elif event.occurred_at <= known[key]:
             continue
         rows.append((*_event_values(event), "" if is_forgotten(event.address) else digest, now))
     _insert_events(connection, rows)
-    return kinds
+    return new
 
 
 def lock_rows(connection: sa.Connection, keys: Sequence[str]) -> dict[str, AddressRow]:
@@ -223,9 +229,10 @@ def save_rows(
     states: list[Row] = []
     verdicts: list[Row] = []
     for row in rows:
-        same = row.key not in struck_off and row.verdict == before[row.key].verdict
+        earlier = before[row.key]
+        same = (row.verdict, row.hard_at) == (earlier.verdict, earlier.hard_at)
         values = row.values(struck_off=struck_off.get(row.key, row.struck_off))
-        (states if same else verdicts).append(values)
+        (states if same and row.key not in struck_off else verdicts).append(values)
     _save_states(connection, states)
     _save_verdicts(connection, verdicts)
 

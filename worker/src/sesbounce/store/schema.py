@@ -80,9 +80,18 @@ address = sa.Table(
         nullable=False,
         comment="whether the sender's own tables reflect a suppression",
     ),
+    sa.Column("hard_at", UtcDateTime, comment="when it last bounced hard"),
     # The sweep finds addresses by it whose verdict has not been propagated yet.
     sa.Index("ix_feedback_address_pending", "struck_off", "suppressed_until", "suppressed_since"),
     sa.Index(None, "suppressed_since"),
+    # Finds the addresses that an incident concerns; few addresses ever bounced hard.
+    sa.Index(
+        "ix_feedback_address_hard_at",
+        "hard_at",
+        "address",
+        sqlite_where=sa.text("hard_at IS NOT NULL"),
+        postgresql_where=sa.text("hard_at IS NOT NULL"),
+    ),
     comment="One row for each address: its state and its verdict.",
 )
 
@@ -101,6 +110,38 @@ outbox = sa.Table(
     sa.Column("problem", Words, comment="why the last attempt failed"),
     sa.Index(None, "due_at"),
     comment="One row for each verdict that a target has not got yet.",
+)
+
+
+incident = sa.Table(
+    "feedback_incident",
+    metadata,
+    sa.Column("id", AutoId, primary_key=True, autoincrement=True),
+    sa.Column("identity", Digest, nullable=False, unique=True),
+    sa.Column("provider", Key, nullable=False, comment="the provider, or the domain"),
+    sa.Column("begins_at", UtcDateTime, nullable=False),
+    sa.Column("ends_at", UtcDateTime, comment="null: it goes on"),
+    sa.Column("status", Word, nullable=False),
+    sa.Column("automatic", sa.Boolean, nullable=False, comment="whether the detection keeps it"),
+    sa.Column("opened_by", Words, nullable=False),
+    sa.Column("note", Words, nullable=False),
+    sa.Column("changed_at", UtcDateTime, nullable=False),
+    sa.Column("settle_at", UtcDateTime, comment="when the sweep judges its addresses once more"),
+    sa.Column("settle_from", UtcDateTime, nullable=False),
+    sa.Column("settle_until", UtcDateTime),
+    comment="One row for each outage of a provider: its hard bounces are strikes.",
+)
+
+hour = sa.Table(
+    "feedback_hour",
+    metadata,
+    sa.Column(
+        "cell", Key, primary_key=True, comment="the hour (UTC) and provider: 2026-11-20T12 google"
+    ),
+    sa.Column("hard", sa.Integer, nullable=False, comment="addresses that bounced hard"),
+    sa.Column("known", sa.Integer, nullable=False, comment="those with a delivery before"),
+    sa.Column("delivered", sa.Integer, nullable=False, comment="deliveries"),
+    comment="Counts of the last days, from which incidents are detected.",
 )
 
 

@@ -3,10 +3,11 @@
 import logging
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from functools import partial
+from functools import cached_property, partial
 from itertools import takewhile
 from typing import NamedTuple, TypeVar
 
@@ -17,11 +18,14 @@ from sesbounce.backoff import pause
 from sesbounce.errors import ConflictError, TransactionEndedError
 from sesbounce.feedback.extract import Event
 from sesbounce.feedback.recording import Recording
+from sesbounce.policy.incident import Incident
 from sesbounce.policy.state import State, learn, merge
 from sesbounce.policy.verdict import Policy, Verdict, judge
 from sesbounce.privacy.keyed_hash import NO_KEYS, HashKeys
 from sesbounce.store import forgotten
 from sesbounce.store.engine import translated, write
+from sesbounce.store.hours import HourCounts
+from sesbounce.store.incidents import held_incidents
 from sesbounce.store.limits import Budget
 from sesbounce.store.migrate import ensure
 from sesbounce.store.outbox import Outbox
@@ -185,11 +189,23 @@ class Store:
         return known_addresses(connection, keys)
 
     def preview(
-        self, connection: sa.Connection, keys: Iterable[str], revision: Revision
+        self,
+        connection: sa.Connection,
+        keys: Iterable[str],
+        revision: Revision,
+        incidents: Sequence[Incident] | None = None,
     ) -> list[VerdictChange]:
-        """The changes that `revise` would make; this locks and changes nothing."""
+        """The changes that `revise` would make; this locks and changes nothing.
+
+        Args:
+            connection: a connection from `reading`.
+            keys: the addresses.
+            revision: maps the states to the new ones.
+            incidents: the incidents; None for those of the database.
+        """
         known = load_rows(connection, sorted(keys), lock=False)
-        return _compared(known, self._revised(known, revision))
+        judged = _Judge(connection, self._policy, incidents)
+        return _compared(known, self._revised(judged, known, revision))
 
     def revise(
         self,
@@ -212,7 +228,7 @@ class Store:
             run_statements: whether to run the statements here; if not, the sweep runs them.
         """
         known = lock_rows(connection, sorted(keys))
-        changed = self._revised(known, revision, plain_addresses)
+        changed = self._revised(_Judge(connection, self._policy), known, revision, plain_addresses)
         seconds = self._strike_off.seconds if run_statements else 0.0
         return self._change(connection, known, changed, now, seconds), _compared(known, changed)
 
@@ -297,23 +313,26 @@ class Store:
         with self.writing("the batch was not recorded") as connection:
             recordings, plain_addresses = forgotten.hide(connection, self._hash_keys, recordings)
             insert_messages(connection, recordings, now)
-            kinds = insert_events(connection, recordings, now)
+            new = insert_events(connection, recordings, now)
             events = [event for recording in recordings for event in recording.events]
+            hours = HourCounts(now)
+            hours.add_deliveries(new)
             recorded = self._merge(
-                connection, events, plain_addresses, now, seconds, once_more=once_more
+                connection, events, plain_addresses, now, seconds, hours, once_more=once_more
             )
-        recorded.kinds = kinds
-        recorded.events = sum(kinds.values())
+        recorded.kinds = Counter(event.kind.value for event in new)
+        recorded.events = len(new)
         recorded.duplicates = len(events) - recorded.events
         return recorded
 
-    def _merge(
+    def _merge(  # noqa: PLR0913  what one transaction needs
         self,
         connection: sa.Connection,
         events: Iterable[Event],
         plain_addresses: Mapping[str, str],
         now: datetime,
         seconds: float,
+        hours: HourCounts,
         *,
         once_more: bool,
     ) -> Recorded:
@@ -325,6 +344,7 @@ class Store:
             plain_addresses: the addresses behind the keyed hashes of forgotten ones, by hash.
             now: the time for which expiring suppressions are judged.
             seconds: the time for the sender's statements.
+            hours: the counts by hour, to which the changed states are added.
             once_more: propagate also the verdicts that have not changed, because a statement may
                 have committed a part of an earlier attempt.
         """
@@ -334,17 +354,21 @@ class Store:
                 key, state = event.address, learn(event)
                 learned[key] = merge(learned[key], state) if key in learned else state
         known = lock_rows_to_save(connection, sorted(learned))
+        judged = _Judge(connection, self._policy)
         changed: list[AddressRow] = []
         for key, row in known.items():
             state = merge(row.state, learned[key])
             if once_more or state != row.state:
-                changed.append(
-                    row.changed(state, judge(state, self._policy), plain_addresses.get(key, ""))
-                )
-        return self._change(connection, known, changed, now, seconds, once_more=once_more)
+                hours.replace(key, row.state, state)
+                verdict = judged(key, state)
+                changed.append(row.changed(state, verdict, plain_addresses.get(key, "")))
+        recorded = self._change(connection, known, changed, now, seconds, once_more=once_more)
+        hours.save(connection)
+        return recorded
 
     def _revised(
         self,
+        judged: "_Judge",
         known: Mapping[str, AddressRow],
         revision: Revision,
         plain_addresses: Mapping[str, str] = NO_ADDRESSES,
@@ -352,7 +376,7 @@ class Store:
         changed = []
         states = revision({key: row.state for key, row in known.items()})
         for key, state in sorted(states.items()):
-            before, verdict = known[key], judge(state, self._policy)
+            before, verdict = known[key], judged(key, state)
             if (state, verdict) != (before.state, before.verdict):
                 changed.append(before.changed(state, verdict, plain_addresses.get(key, "")))
         return changed
@@ -386,6 +410,27 @@ class Store:
         done = self._propagator.propagate(connection, changes, now, Budget(seconds))
         recorded.add(done.recorded)
         return recorded
+
+
+class _Judge:
+    """Judges states under a policy and the incidents, which it reads when it needs them."""
+
+    def __init__(
+        self,
+        connection: sa.Connection,
+        policy: Policy,
+        incidents: Sequence[Incident] | None = None,
+    ) -> None:
+        self._connection = connection
+        self._policy = policy
+        self._given = incidents
+
+    @cached_property
+    def _incidents(self) -> Sequence[Incident]:
+        return held_incidents(self._connection) if self._given is None else self._given
+
+    def __call__(self, key: str, state: State) -> Verdict:
+        return judge(state, self._policy, self._incidents if state.hard else (), key)
 
 
 def retry_conflicts(

@@ -1,0 +1,186 @@
+"""The table of incidents; see `sesbounce.policy.incident`."""
+
+import hashlib
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Self
+
+import msgspec
+import sqlalchemy as sa
+
+from sesbounce.policy.incident import Incident
+from sesbounce.policy.outage import Suspect
+from sesbounce.store import schema
+from sesbounce.store.bulk import Insert
+
+
+class IncidentStatus(StrEnum):
+    """What an incident does to verdicts."""
+
+    SUSPECTED = "suspected"  # nothing: a person has to open it
+    HELD = "held"  # its hard bounces are strikes
+    WITHDRAWN = "withdrawn"  # nothing any more
+
+
+class IncidentRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One row of the table of incidents.
+
+    Attributes:
+        id: the number by which people name it.
+        provider: the provider, or the domain.
+        begins_at: when it began, UTC.
+        ends_at: when it ended, UTC; None while it goes on.
+        status: what it does to verdicts.
+        automatic: whether the detection still keeps it; a person's change ends that.
+        opened_by: the person who opened it; `sesbounce` for the detection.
+        note: the person's note, or the numbers of the detection.
+        changed_at: when it was last changed, UTC.
+        settle_at: when the sweep judges the addresses concerned once more, UTC; None for never.
+        settle_from: the beginning of the time whose hard bounces are concerned.
+        settle_until: its end; None where it has none.
+    """
+
+    id: int
+    provider: str
+    begins_at: datetime
+    ends_at: datetime | None
+    status: IncidentStatus
+    automatic: bool
+    opened_by: str
+    note: str
+    changed_at: datetime
+    settle_at: datetime | None
+    settle_from: datetime
+    settle_until: datetime | None
+
+    @classmethod
+    def of(cls, row: sa.Row[Any]) -> Self:
+        """Make one of a row from the database."""
+        return msgspec.convert(row, cls, from_attributes=True)
+
+    @property
+    def incident(self) -> Incident:
+        """The incident as it changes verdicts."""
+        return Incident(provider=self.provider, begins=self.begins_at, ends=self.ends_at)
+
+    def state_at(self, now: datetime) -> str:
+        """The state for people: suspected, open, closed or withdrawn."""
+        if self.status is not IncidentStatus.HELD:
+            return self.status.value
+        return "closed" if self.ends_at and self.ends_at <= now else "open"
+
+
+_insert = Insert(schema.incident, "identity")
+_table = schema.incident
+
+
+def held_incidents(connection: sa.Connection, *, without: int = 0) -> tuple[Incident, ...]:
+    """The incidents that change verdicts, but for one, in the order of their numbers."""
+    columns = (_table.c.provider, _table.c.begins_at, _table.c.ends_at)
+    is_held = (_table.c.status == IncidentStatus.HELD) & (_table.c.id != without)
+    query = sa.select(*columns).where(is_held).order_by(_table.c.id)
+    return tuple(
+        Incident(provider=row.provider, begins=row.begins_at, ends=row.ends_at)
+        for row in connection.execute(query)
+    )
+
+
+def read_incidents(
+    connection: sa.Connection, *, since: datetime | None = None, due: datetime | None = None
+) -> list[IncidentRow]:
+    """Read incidents, the latest first.
+
+    Args:
+        connection: a connection to the database.
+        since: only incidents that go on, or have ended, after this time.
+        due: only incidents whose addresses are to be judged once more at this time.
+    """
+    query = sa.select(_table).order_by(_table.c.begins_at.desc(), _table.c.id.desc())
+    if since:
+        query = query.where(_table.c.ends_at.is_(None) | (_table.c.ends_at > since))
+    if due:
+        query = query.where(_table.c.settle_at <= due)
+    return [IncidentRow.of(row) for row in connection.execute(query)]
+
+
+def read_incident(connection: sa.Connection, number: int) -> IncidentRow | None:
+    """Read one incident by its number."""
+    row = connection.execute(sa.select(_table).where(_table.c.id == number)).one_or_none()
+    return IncidentRow.of(row) if row else None
+
+
+def insert_incident(connection: sa.Connection, row: IncidentRow) -> IncidentRow:
+    """Insert an incident, whose number does not count; returns it with the number that it got.
+
+    An automatic one of the same provider and beginning stays as it is.
+    """
+    identity = _identity(row)
+    values = {"identity": identity, **msgspec.structs.asdict(row)}
+    _insert(connection, [tuple(values[name] for name in _insert.columns)])
+    inserted = connection.execute(sa.select(_table).where(_table.c.identity == identity)).one()
+    return IncidentRow.of(inserted)
+
+
+def save_incident(connection: sa.Connection, row: IncidentRow) -> None:
+    """Save what can change of an incident."""
+    names = ("ends_at", "status", "automatic", "note", "changed_at")
+    settle = ("settle_at", "settle_from", "settle_until")
+    connection.execute(
+        sa.update(_table)
+        .where(_table.c.id == row.id)
+        .values({name: getattr(row, name) for name in (*names, *settle)})
+    )
+
+
+def save_settled(connection: sa.Connection, row: IncidentRow, settle_at: datetime | None) -> None:
+    """Save when an incident is to be settled next, unless somebody has changed it meanwhile."""
+    connection.execute(
+        sa.update(_table)
+        .where(_table.c.id == row.id, _table.c.changed_at == row.changed_at)
+        .values(settle_at=settle_at)
+    )
+
+
+def numbers(suspect: Suspect) -> str:
+    """The numbers of a suspected incident, in words."""
+    of = f" of {suspect.hard + suspect.delivered:,} mails" if suspect.delivered else ""
+    return (
+        f"{suspect.hard:,} hard bounces{of}; "
+        f"{suspect.known:,} of the addresses had a delivery in the 90 days before"
+    )
+
+
+def addresses_with_hard_bounces(
+    connection: sa.Connection,
+    begins: datetime,
+    ends: datetime | None,
+    after: tuple[datetime, str] | None,
+    limit: int,
+) -> list[tuple[datetime, str]]:
+    """The addresses whose latest hard bounce is within a time, in its order.
+
+    Args:
+        connection: a connection to the database.
+        begins: the beginning of the time, UTC.
+        ends: its end; None where it has none.
+        after: only addresses that come after this one.
+        limit: the maximum number of addresses.
+    """
+    hard_at, key = schema.address.c.hard_at, schema.address.c.address
+    query = sa.select(hard_at, key).where(hard_at >= begins).order_by(hard_at, key).limit(limit)
+    if ends:
+        query = query.where(hard_at < ends)
+    if after:
+        at, last = after
+        query = query.where((hard_at > at) | ((hard_at == at) & (key > last)))
+    return [(row.hard_at, row.address) for row in connection.execute(query)]
+
+
+def _identity(row: IncidentRow) -> str:
+    """A digest that differs for each incident, and is the same for the same finding."""
+    parts = [
+        row.provider,
+        row.begins_at,
+        None if row.automatic else (row.changed_at, row.opened_by),
+    ]
+    return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()
