@@ -16,6 +16,9 @@ from botocore.exceptions import (
     NoCredentialsError,
     PartialCredentialsError,
 )
+from botocore.exceptions import (
+    ConnectionError as BotoConnectionError,
+)
 from botocore.parsers import ResponseParserError
 
 from sesbounce.aws.clients import error_text, open_client
@@ -60,9 +63,9 @@ _ADVICE = {
     "SignatureDoesNotMatch": _WRONG_CREDENTIALS,
     "ExpiredToken": _EXPIRED_CREDENTIALS,
     "ExpiredTokenException": _EXPIRED_CREDENTIALS,
-    "InvalidNextTokenException": _WRONG_TOKEN,
 } | dict.fromkeys(_THROTTLED, "other programs call SES in this account, too; wait some minutes")
 _NO_CREDENTIALS = "name a profile in AWS_PROFILE, or set AWS_ACCESS_KEY_ID and its secret"
+_NOT_SES = "the answer is not one of SES"
 _UNREACHABLE = "check the network, AWS_ENDPOINT_URL, and whether SES is in this region"
 
 _ERRORS = (ClientError, BotoCoreError, ResponseParserError)
@@ -143,31 +146,37 @@ class SuppressionList:
                 return self._read(answer, token)
 
     def _read(self, answer: "ListSuppressedDestinationsResponseTypeDef", token: str | None) -> Page:
-        page = Page(
-            answer.get("SuppressedDestinationSummaries") or [], answer.get("NextToken") or None
+        # boto3 takes every text that is no JSON for an answer without entries.
+        if not _is_json(answer):
+            raise self._problem(f"{_NOT_SES}: {_UNREACHABLE}")
+        next_token = answer.get("NextToken") or None
+        if next_token is not None and next_token == token:
+            raise self._problem("the list has no end, because each page is the same")
+        return Page(answer.get("SuppressedDestinationSummaries") or [], next_token)
+
+    def _problem(self, text: str, *, wrong_token: bool = False) -> SesError:
+        return SesError(
+            f"can't read SES's suppression list in {self.region} "
+            f"(ses:ListSuppressedDestinations): {text}",
+            wrong_token=wrong_token,
         )
-        if page.next_token is not None and page.next_token == token:
-            raise SesError(f"SES's list in {self.region} has no end: each page is the same")
-        return page
 
     def _raise(self, error: _Error, token: str | None) -> NoReturn:
-        code, text = _code(error), " ".join(str(error).split())
-        advice = _ADVICE.get(code)
+        code = _code(error)
+        # SES's documentation does not say which of them answers a text that is no token.
+        wrong = token is not None and code in {"InvalidNextTokenException", "BadRequestException"}
         if isinstance(error, ClientError):
-            text = error_text(error)
-        elif isinstance(error, HTTPClientError):  # its text is the URL, and long
+            text, advice = error_text(error), _WRONG_TOKEN if wrong else _ADVICE.get(code)
+        elif isinstance(error, BotoConnectionError | HTTPClientError):
+            # Its own text holds the URL with the token, and is long.
             text, advice = f"SES can't be reached ({type(error).__name__})", _UNREACHABLE
         elif isinstance(error, ResponseParserError):
-            text, advice = "the answer is not one of SES", _UNREACHABLE
-        elif isinstance(error, NoCredentialsError | PartialCredentialsError):
-            advice = _NO_CREDENTIALS
-        # The API's documentation does not say which of the two a token gets that is no token.
-        wrong = token is not None and code in {"InvalidNextTokenException", "BadRequestException"}
-        raise SesError(
-            f"can't read SES's suppression list in {self.region} "
-            f"(ses:ListSuppressedDestinations): {text}" + (f": {advice}" if advice else ""),
-            wrong_token=wrong,
-        ) from error
+            text, advice = _NOT_SES, _UNREACHABLE
+        else:
+            no_credentials = isinstance(error, NoCredentialsError | PartialCredentialsError)
+            text, advice = str(error).rstrip("."), _NO_CREDENTIALS if no_credentials else None
+        problem = f"{text}: {advice}" if advice else text
+        raise self._problem(problem, wrong_token=wrong) from error
 
 
 def open_suppression_list(region: str | None, wanted: Wanted) -> SuppressionList:
@@ -198,3 +207,7 @@ def _code(error: _Error) -> str:
     """AWS's error code; empty where AWS did not answer."""
     response: dict[str, Any] = getattr(error, "response", {})
     return str(response.get("Error", {}).get("Code", ""))
+
+
+def _is_json(answer: "ListSuppressedDestinationsResponseTypeDef") -> bool:
+    return "json" in answer["ResponseMetadata"]["HTTPHeaders"].get("content-type", "")
