@@ -1,6 +1,5 @@
-"""What the imports of a file and of SES's list have in common: they record, report and end."""
+"""What the imports of a file and of SES's list have in common: they record and report."""
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -9,7 +8,6 @@ import click
 import msgspec
 
 from sesbounce.cli.common import counted, open_store, reading, to_json
-from sesbounce.cli.group import PARTLY_DONE
 from sesbounce.lists.importing import DryRun, Imported, Importer
 from sesbounce.settings import load_settings
 from sesbounce.telemetry.visible import visible
@@ -36,11 +34,10 @@ def recording(at: datetime, *, dry_run: bool) -> Iterator[Importer | DryRun]:
             yield Importer(opened.engine, opened.store, at, complain)
 
 
-def finish(done: Imported, as_json: bool) -> None:
-    """Print what an import did; the command ends with another exit code if it did only a part."""
+def report(done: Imported, as_json: bool) -> bool:
+    """Print what an import did; returns whether no row and no statement was rejected."""
     click.echo(to_json(done) if as_json else _in_words(done))
-    if done.rejected or done.recorded.rejected:
-        sys.exit(PARTLY_DONE)
+    return not done.rejected and not done.recorded.rejected
 
 
 def _in_words(done: Imported) -> str:

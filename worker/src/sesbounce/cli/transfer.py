@@ -2,6 +2,7 @@
 
 import os
 import stat
+import sys
 from collections.abc import Callable, Iterable
 from contextlib import closing
 from datetime import UTC, datetime
@@ -13,10 +14,10 @@ import click
 from click.core import ParameterSource
 
 from sesbounce.cli.common import as_json, counted, now, raw, reading
-from sesbounce.cli.group import InterruptedCommandError, exit_codes
+from sesbounce.cli.group import PARTLY_DONE, InterruptedCommandError, exit_codes
 from sesbounce.cli.output import database_files, encoding_option, output_option, written
 from sesbounce.cli.progress import Advance, progress
-from sesbounce.cli.recording import complain, finish, recording
+from sesbounce.cli.recording import complain, recording, report
 from sesbounce.lists.decoding import lines_of
 from sesbounce.lists.files import ReadList, read_list, write_csv, write_json_lines, write_ses
 from sesbounce.lists.formats import FORMATS, SES_LISTS, ListKind
@@ -181,14 +182,16 @@ def import_(  # noqa: PLR0913, PLR0917  one argument an option
             dry_run=dry_run,
             as_json=as_json,
         )
-        finish(import_from_ses(asked), as_json)
-    elif file:
+        done = import_from_ses(asked)
+    else:
+        assert file  # noqa: S101  `_check_options` has checked it
         chosen = None if format_name == "auto" else format_name
         with lines_of(file, encoding) as lines, progress(file, "importing") as advance:
             read = read_list(lines, chosen, kind, Path(str(getattr(file, "name", ""))).name)
             undated = at.replace(tzinfo=UTC) if at else _changed_at(file, now())
             done = _import_file(read, undated, note, dry_run, advance)
-        finish(done, as_json)
+    if not report(done, as_json):
+        sys.exit(PARTLY_DONE)
 
 
 def _check_options(context: click.Context) -> None:
