@@ -75,9 +75,10 @@ def test_a_list_is_streamed_out_and_ends_in_the_same_verdicts(
             connection.execute(sa.delete(table))
     for _ in range(2):
         text.seek(0)
-        events = ListEvents(read_list(text), AT + DAY, AT, None, never)
+        read = read_list(text)
+        events = ListEvents(read.format, AT + DAY, AT, None, never)
         recording = Importer(engine, store, AT, never)
-        for batch in events.batches():
+        for batch in events.batches(read.rows):
             recording(batch)
         assert verdicts() == expected
     assert recording.recorded.events == 0

@@ -15,6 +15,7 @@
     + StrikeOffError        a statement does not fit the sender's own tables
   x DeliveryError           an outbox entry could not be delivered to its target
   x QueueError              SQS rejected a call or can't be reached
+  x SesError                SES rejected a call or can't be reached
   x ProcessError            one of several worker processes has failed
   x AddressError            the text is no e-mail address
   x ListError               a list can't be read
@@ -139,6 +140,18 @@ class QueueError(SesBounceError):
         super().__init__(problem)
         self.lasting = lasting
         self.code = code
+
+
+class SesError(SesBounceError):
+    """SES rejected a call or can't be reached.
+
+    Attributes:
+        wrong_token: whether SES rejected the token that continues a list.
+    """
+
+    def __init__(self, problem: str, *, wrong_token: bool = False) -> None:
+        super().__init__(problem)
+        self.wrong_token = wrong_token
 
 
 class ProcessError(SesBounceError):

@@ -174,7 +174,7 @@ def test_a_long_command_says_how_far_it_is_where_there_is_no_terminal(
 
     monkeypatch.setattr(progress, "_LINE_SECONDS", 0.05)
     for place in (
-        "sesbounce.cli.transfer.Importer.__call__",
+        "sesbounce.lists.importing.Importer.__call__",
         "sesbounce.cli.bulk._answers",
         "sesbounce.operations.rebuild.Rebuild._apply",
     ):

@@ -20,21 +20,33 @@ if TYPE_CHECKING:
 
 
 @overload
-def open_client(service: Literal["sqs"], config: Config) -> "SQSClient": ...
+def open_client(
+    service: Literal["sqs"], config: Config, region: str | None = None
+) -> "SQSClient": ...
 @overload
-def open_client(service: Literal["sesv2"], config: Config) -> "SESV2Client": ...
-def open_client(service: Literal["sqs", "sesv2"], config: Config) -> "SQSClient | SESV2Client":
+def open_client(
+    service: Literal["sesv2"], config: Config, region: str | None = None
+) -> "SESV2Client": ...
+def open_client(
+    service: Literal["sqs", "sesv2"], config: Config, region: str | None = None
+) -> "SQSClient | SESV2Client":
     """Open a client of one service.
+
+    Args:
+        service: boto3's name of the service.
+        config: how the client calls, and how often it retries.
+        region: the region; None for the one in boto3's own settings.
 
     Raises:
         ConfigurationError: the region is missing or wrong, the endpoint is no URL, or boto3's
             own settings can't be used.
     """
     # boto3 itself reads only AWS_DEFAULT_REGION; ECS and Lambda set AWS_REGION.
-    region = os.environ.get("AWS_REGION") or None
-    variable = "AWS_REGION" if region else "AWS_DEFAULT_REGION"
+    of_environment = os.environ.get("AWS_REGION")
+    source = "the region" if region else "AWS_REGION" if of_environment else "AWS_DEFAULT_REGION"
+    region = region or of_environment or None
     named = region or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"
-    wrong_region = f"{variable} is {named!r}, which is no region; for example us-east-1"
+    wrong_region = f"{source} is {named!r}, which is no region; for example us-east-1"
     if not _REGION.fullmatch(named):
         raise ConfigurationError(wrong_region)
     try:

@@ -3,27 +3,31 @@
 import os
 import stat
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterable
+from contextlib import closing
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO, TextIO
 
 import click
+from click.core import ParameterSource
 
-from sesbounce.cli.common import as_json, counted, now, open_store, raw, reading, to_json
+from sesbounce.cli.common import as_json, counted, now, raw, reading
 from sesbounce.cli.group import PARTLY_DONE, InterruptedCommandError, exit_codes
 from sesbounce.cli.output import database_files, encoding_option, output_option, written
-from sesbounce.cli.progress import progress
+from sesbounce.cli.progress import Advance, progress
+from sesbounce.cli.recording import complain, recording, report
 from sesbounce.lists.decoding import lines_of
-from sesbounce.lists.files import read_list, write_csv, write_json_lines, write_ses
-from sesbounce.lists.formats import FORMATS, ListKind
-from sesbounce.lists.importing import DryRun, Imported, Importer, ListEvents
+from sesbounce.lists.files import ReadList, read_list, write_csv, write_json_lines, write_ses
+from sesbounce.lists.formats import FORMATS, SES_LISTS, ListKind
+from sesbounce.lists.importing import Imported, ListEvents
 from sesbounce.policy.suppressed import Suppressed
-from sesbounce.settings import load_settings
 from sesbounce.store.listing import suppressed_rows
-from sesbounce.telemetry.visible import visible
+
+# The options of `import` that are for a file alone, and for SES's list alone.
+_OF_FILES = {"format_name", "at", "encoding"}
+_OF_SES = {"regions", "since", "until", "resume"}
 
 _WRITERS: dict[str, Callable[[Iterable[Suppressed], TextIO], int]] = {
     "csv": write_csv,
@@ -72,19 +76,52 @@ def export(format_name: str, output: Path, raw: bool, as_json: bool) -> None:
         {"3": "A row, or a statement of yours, was rejected; the command did everything else."}
     ),
 )
-@click.argument("file", type=click.File("rb"))
+@click.argument("file", type=click.File("rb"), required=False)
+@click.option(
+    "--from-ses",
+    is_flag=True,
+    help="Read SES's suppression list of the account, in place of a FILE.",
+)
+@click.option(
+    "--region",
+    "regions",
+    multiple=True,
+    metavar="REGION",
+    help="AWS region whose list to read with --from-ses; repeat it for several regions.  "
+    "[default: AWS_REGION]",
+)
+@click.option(
+    "--since",
+    type=click.DateTime(),
+    metavar="TIME",
+    help="Read only what SES has put on its list since this time, 2026-11-20 or "
+    "2026-11-20T12:30:00 (UTC).",
+)
+@click.option(
+    "--until",
+    type=click.DateTime(),
+    metavar="TIME",
+    help="Read only what SES has put on its list before this time (UTC).",
+)
+@click.option(
+    "--resume",
+    metavar="TOKEN",
+    help="Continue a stopped import of SES's list, which has printed this token, in the first "
+    "region.",
+)
 @click.option(
     "--format",
     "format_name",
     type=click.Choice(["auto", *FORMATS]),
     default="auto",
-    help="Provider that wrote the list; auto recognises it by its columns.  [default: auto]",
+    help="Provider that wrote the FILE; auto recognises it by its columns.  [default: auto]",
 )
 @click.option(
     "--list",
     "listing",
     type=click.Choice([one.value for one in ListKind]),
-    help="Kind of list, where neither the columns nor the file's name show it.",
+    help="Kind of list, where neither the columns nor the file's name show it. With --from-ses: "
+    "read only the bounces, or only the complaints.",
 )
 @click.option(
     "--at",
@@ -97,8 +134,15 @@ def export(format_name: str, output: Path, raw: bool, as_json: bool) -> None:
 @click.option("--note", help="Reason for the import; `why` shows it with every event.")
 @click.option("--dry-run", is_flag=True, help="Change nothing, and print what would be recorded.")
 @as_json
+@click.pass_context
 def import_(  # noqa: PLR0913, PLR0917  one argument an option
-    file: BinaryIO,
+    context: click.Context,
+    file: BinaryIO | None,
+    from_ses: bool,
+    regions: tuple[str, ...],
+    since: datetime | None,
+    until: datetime | None,
+    resume: str | None,
     format_name: str,
     listing: str | None,
     at: datetime | None,
@@ -114,38 +158,92 @@ def import_(  # noqa: PLR0913, PLR0917  one argument an option
     classifies it by its status and text, and runs your strike-off statement for each address
     that becomes suppressed. A full mailbox is one strike, and suppresses nothing alone.
 
+    With --from-ses, the command asks SES for the suppression list of the account; each region
+    has a list of its own. Your AWS user or role needs ses:ListSuppressedDestinations. The
+    command reads 1,000 addresses a second at most, because SES takes one call a second. If it is
+    stopped, it prints the command that continues.
+
     The command prints each row that it can't understand on standard error, and records all
     others. You may repeat an import that was stopped: it changes nothing about rows that are
     already recorded.
     """
+    _check_options(context)
+    kind = ListKind(listing) if listing else None
+    if from_ses:
+        from sesbounce.cli.from_ses import SesImport, import_from_ses  # noqa: PLC0415  slow
+
+        asked = SesImport(
+            regions=regions,
+            kind=kind,
+            since=since and since.replace(tzinfo=UTC),
+            until=until and until.replace(tzinfo=UTC),
+            token=resume or None,
+            note=note,
+            dry_run=dry_run,
+            as_json=as_json,
+        )
+        done = import_from_ses(asked)
+    else:
+        assert file  # noqa: S101  `_check_options` has checked it
+        chosen = None if format_name == "auto" else format_name
+        with lines_of(file, encoding) as lines, progress(file, "importing") as advance:
+            read = read_list(lines, chosen, kind, Path(str(getattr(file, "name", ""))).name)
+            undated = at.replace(tzinfo=UTC) if at else _changed_at(file, now())
+            done = _import_file(read, undated, note, dry_run, advance)
+    if not report(done, as_json):
+        sys.exit(PARTLY_DONE)
+
+
+def _check_options(context: click.Context) -> None:
+    """Demand a FILE or --from-ses, and no option of the other one.
+
+    Raises:
+        click.UsageError: both are given, or none, or an option does not fit.
+    """
+    given = context.params
+    from_ses = given["from_ses"]
+    if (given["file"] is not None) == from_ses:
+        raise click.UsageError("give either a FILE or --from-ses", context)
+    for option in context.command.params:
+        name = option.name or ""
+        is_given = context.get_parameter_source(name) is not ParameterSource.DEFAULT
+        if is_given and name in (_OF_FILES if from_ses else _OF_SES):
+            wanted = "a FILE" if from_ses else "--from-ses"
+            raise click.UsageError(f"{option.opts[0]} needs {wanted}", context)
+    if from_ses and given["listing"] not in {None, *SES_LISTS.values()}:
+        raise click.UsageError(
+            f"SES's list has bounces and complaints, and no {given['listing']}", context
+        )
+
+
+def _import_file(
+    read: ReadList, undated: datetime, note: str | None, dry_run: bool, advance: Advance
+) -> Imported:
+    """Record the list in a file.
+
+    Raises:
+        InterruptedCommandError: Ctrl-C; the message says how far the import has come.
+    """
     this_moment = now()
-    undated = at.replace(tzinfo=UTC) if at else _changed_at(file, this_moment)
-    chosen = None if format_name == "auto" else format_name
-    with lines_of(file, encoding) as lines, progress(file, "importing") as advance:
-        which = ListKind(listing) if listing else None
-        read = read_list(lines, chosen, which, Path(str(getattr(file, "name", ""))).name)
-        read_events = ListEvents(read, this_moment, undated, note, _complain)
-        rows = 0
-        try:
-            with _dry_run() if dry_run else _importer(this_moment) as record:
-                for batch in read_events.batches():
-                    record(batch)
-                    rows = read_events.rows
-                    advance(len(batch))
-        except KeyboardInterrupt:
-            raise InterruptedCommandError(_how_far(rows, dry_run)) from None
-    done = Imported(
+    events = ListEvents(read.format, this_moment, undated, note, complain)
+    rows = 0
+    try:
+        with recording(this_moment, dry_run=dry_run) as record:
+            for batch in events.batches(read.rows):
+                record(batch)
+                rows = events.rows
+                advance(len(batch))
+    except KeyboardInterrupt:
+        raise InterruptedCommandError(_how_far(rows, dry_run)) from None
+    return Imported(
         format=read.format,
         list=read.kind,
         dry_run=dry_run,
-        rows=read_events.rows,
-        rejected=read_events.rejected + record.rejected,
-        by_reason=dict(read_events.by_reason),
+        rows=events.rows,
+        rejected=events.rejected + record.rejected,
+        by_reason=dict(events.by_reason),
         recorded=record.recorded,
     )
-    click.echo(to_json(done) if as_json else _in_words(done))
-    if done.rejected or done.recorded.rejected:
-        sys.exit(PARTLY_DONE)
 
 
 def _how_far(rows: int, dry_run: bool) -> str:
@@ -157,22 +255,6 @@ def _how_far(rows: int, dry_run: bool) -> str:
     )
 
 
-def _complain(place: str, problem: str) -> None:
-    click.echo(f"{place}: {visible(problem)}", err=True)
-
-
-@contextmanager
-def _importer(at: datetime) -> Iterator[Importer]:
-    with open_store(load_settings()) as opened:
-        yield Importer(opened.engine, opened.store, at, _complain)
-
-
-@contextmanager
-def _dry_run() -> Iterator[DryRun]:
-    with reading() as engine:
-        yield DryRun(engine)
-
-
 def _changed_at(file: BinaryIO, otherwise: datetime) -> datetime:
     """When a file was last changed; `otherwise` for a pipe, which has no such time."""
     try:
@@ -182,31 +264,3 @@ def _changed_at(file: BinaryIO, otherwise: datetime) -> datetime:
     if not stat.S_ISREG(status.st_mode):
         return otherwise
     return min(datetime.fromtimestamp(status.st_mtime, UTC), otherwise)
-
-
-def _in_words(done: Imported) -> str:
-    recorded = done.recorded
-    what = f"{done.format}'s {done.list}" if done.list else f"a list of {done.format}"
-    rows = f"Read {what}: {counted(done.rows, 'row')}, {done.rejected:,} rejected."
-    reasons = ", ".join(f"{number:,} {reason}" for reason, number in sorted(done.by_reason.items()))
-    events = f"Events by reason: {reasons or 'none'}."
-    if done.dry_run:
-        would = f"{recorded.events:,} would be recorded, {recorded.duplicates:,} known already."
-        return f"{rows}\n{events}\n{would}"
-    did = (
-        f"{recorded.events:,} recorded, {recorded.duplicates:,} known already; "
-        f"{_addresses(recorded.suppressed)} suppressed "
-        f"({counted(recorded.struck_rows, 'row')} struck off), "
-        f"{recorded.released:,} released ({counted(recorded.restored_rows, 'row')} restored)."
-    )
-    rejected = [
-        f"Your database rejected a statement for {_addresses(addresses)}: {visible(problem)}"
-        for problem, addresses in recorded.rejected.items()
-    ]
-    if recorded.pending:
-        rejected.append(f"The worker will run your statements for {recorded.pending:,} addresses.")
-    return "\n".join([rows, events, did, *rejected])
-
-
-def _addresses(number: int) -> str:
-    return counted(number, "address", "addresses")

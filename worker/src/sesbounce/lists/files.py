@@ -81,7 +81,7 @@ def read_list(
             f"a list of the format {name} has a column {address}; this one has {joined(columns)}"
         )
     chosen = _choose(name, FORMATS[name].kinds_of(columns), kind, file_name)
-    return ReadList(name, chosen, (_interpreted(row, name, chosen) for row in rows))
+    return ReadList(name, chosen, (interpreted(row, name, chosen) for row in rows))
 
 
 def _format_of(columns: tuple[str, ...]) -> str:
@@ -116,7 +116,14 @@ def _hints_at(kind: ListKind, file_name: str) -> bool:
     return any(word in file_name for word in words)
 
 
-def _interpreted(row: TableRow, name: str, kind: ListKind | None) -> ListRow:
+def interpreted(row: TableRow, name: str, kind: ListKind | None) -> ListRow:
+    """Interpret a row of a list.
+
+    Args:
+        row: the row.
+        name: the name of the list's format, one of `FORMATS`.
+        kind: which of the provider's lists it is; None if the provider has only one.
+    """
     address = row.cells.get(FORMATS[name].address, "")
     if row.problem or not address:
         return ListRow(row.place, [], row.problem or "it has no address")

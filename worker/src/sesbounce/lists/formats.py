@@ -39,6 +39,13 @@ class ListKind(StrEnum):
     UNSUBSCRIBES = "unsubscribes"
 
 
+# What the entries of SES's list are, by SES's words for their reasons.
+SES_LISTS: Mapping[str, ListKind] = {
+    "BOUNCE": ListKind.BOUNCES,
+    "COMPLAINT": ListKind.COMPLAINTS,
+}
+
+
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """One event in a row of a list.
 
@@ -163,8 +170,7 @@ def _kind_of(reason: Reason) -> Kind:
 def _ses(row: Row, kind: ListKind) -> list[Entry]:
     """Interpret a row of SES's account suppression list, which has BOUNCE (hard) and COMPLAINT."""
     del kind
-    by_reason = {"bounce": ListKind.BOUNCES, "complaint": ListKind.COMPLAINTS}
-    listed_as = by_reason.get(row.get("reason", "").lower())
+    listed_as = SES_LISTS.get(row.get("reason", "").upper())
     if listed_as is None:
         raise EntryError(f"the reason {row.get('reason', '')!r} is neither BOUNCE nor COMPLAINT")
     at = moment(row.get("lastupdatetime", ""))

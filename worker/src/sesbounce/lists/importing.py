@@ -1,7 +1,7 @@
 """Records the events of a list in batches; events that are recorded already change nothing."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sesbounce.errors import EntryError, RowError
 from sesbounce.feedback.extract import Event
 from sesbounce.feedback.recording import Recording
-from sesbounce.lists.files import ListRow, ReadList, event_of
+from sesbounce.lists.files import ListRow, event_of
 from sesbounce.lists.formats import ListKind
 from sesbounce.store.listing import known_events
 from sesbounce.store.result import Recorded
@@ -34,6 +34,7 @@ class Imported(msgspec.Struct, frozen=True, kw_only=True):
         rejected: how many rows could not be interpreted or recorded.
         by_reason: how many events the other rows hold, by reason.
         recorded: what recording them did; for a dry run, only the new and the known events.
+        by_region: how many rows SES's list had in each region; absent for a file.
     """
 
     format: str
@@ -43,6 +44,7 @@ class Imported(msgspec.Struct, frozen=True, kw_only=True):
     rejected: int
     by_reason: dict[str, int]
     recorded: Recorded
+    by_region: dict[str, int] | msgspec.UnsetType = msgspec.UNSET
 
 
 class ListEvent(NamedTuple):
@@ -63,7 +65,7 @@ class ListEvents:
     """The events of a list, in batches.
 
     Args:
-        read: the list.
+        format_name: the name of the list's format.
         now: the current time, UTC.
         undated: the time of events that have none in the list.
         note: a person's note about the import, kept with each event.
@@ -77,13 +79,13 @@ class ListEvents:
 
     def __init__(
         self,
-        read: ReadList,
+        format_name: str,
         now: datetime,
         undated: datetime,
         note: str | None,
         on_problem: OnProblem,
     ) -> None:
-        self._read = read
+        self._format = format_name
         self._now = now
         self._undated = undated
         self._note = note
@@ -92,10 +94,10 @@ class ListEvents:
         self.rejected = 0
         self.by_reason: Counter[str] = Counter()
 
-    def batches(self) -> Iterator[list[ListEvent]]:
-        """Yield the events, a batch at a time."""
+    def batches(self, rows: Iterable[ListRow]) -> Iterator[list[ListEvent]]:
+        """Yield the events in rows of the list, a batch at a time."""
         batch: list[ListEvent] = []
-        for row in self._read.rows:
+        for row in rows:
             self.rows += 1
             try:
                 batch += self._events(row)
@@ -113,7 +115,7 @@ class ListEvents:
         events = [
             ListEvent(
                 row.place,
-                event_of(entry, self._read.format, self._now, self._undated, self._note),
+                event_of(entry, self._format, self._now, self._undated, self._note),
                 entry.at is not None,
             )
             for entry in row.entries

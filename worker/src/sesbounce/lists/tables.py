@@ -151,12 +151,18 @@ def _is_row(row: TableRow) -> bool:
 def _json_line(number: int, line: str) -> TableRow:
     place = f"line {number}"
     try:
-        return _json_row(place, msgspec.json.decode(line))
+        return json_row(place, msgspec.json.decode(line))
     except (msgspec.DecodeError, RecursionError) as error:
         return TableRow(place, {}, f"it is not valid JSON: {error}")
 
 
-def _json_row(place: str, value: Any) -> TableRow:
+def json_row(place: str, value: Any) -> TableRow:
+    """The row that a JSON object holds.
+
+    Args:
+        place: the row's place: `line 17`.
+        value: the object; anything else is a row with a problem.
+    """
     if not isinstance(value, Mapping):
         return TableRow(place, {}, "it is not a JSON object")
     return TableRow(place, {str(key).casefold(): _text(cell) for key, cell in value.items()})
@@ -183,4 +189,4 @@ def _json_document(text: str) -> list[TableRow]:
         raise ListError(
             f"the JSON document is not a list, and has none as {joined(_ROWS_IN_DOCUMENT)}"
         )
-    return [_json_row(f"entry {number}", value) for number, value in enumerate(document, 1)]
+    return [json_row(f"entry {number}", value) for number, value in enumerate(document, 1)]
