@@ -15,6 +15,8 @@ READY  := $(VENV)/.ready
 BENCH_READY := $(VENV)/.bench-ready
 # What runs side by side prints in turn, where make knows how to (4.0).
 OUTPUT_SYNC := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
+# The tests start hundreds of Python processes: none compiles what another one has compiled.
+unexport PYTHONDONTWRITEBYTECODE
 LOCKS  := requirements-build.txt requirements-dev.txt worker/pyproject.toml
 
 # The tests wait for servers more than they work: more processes than cores.
