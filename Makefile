@@ -15,10 +15,14 @@ READY  := $(VENV)/.ready
 BENCH_READY := $(VENV)/.bench-ready
 # What runs side by side prints in turn, where make knows how to (4.0).
 OUTPUT_SYNC := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
+# The tests start hundreds of Python processes: none compiles what another one has compiled.
+unexport PYTHONDONTWRITEBYTECODE
 LOCKS  := requirements-build.txt requirements-dev.txt worker/pyproject.toml
 
 # The tests wait for servers more than they work: more processes than cores.
 TEST_PROCESSES ?= 6
+# Few unit tests wait: one process more than cores.
+UNIT_PROCESSES ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 # The Pythons that README names.
 PYTHONS := 3.11 3.12 3.13
 
@@ -75,19 +79,24 @@ outputs: terraform $(READY) ## prints the outputs of the deployed stack
 	@$(BIN)/python -m scripts.deploy.deploy output --env "$(ENV)" $(ARGS)
 
 ##@ Test
-# Terraform alone first, then the environments: what runs side by side finds both there.
+# Terraform alone first, then the environments: what runs side by side finds both there. All tests
+# take the longest: the others use the time in which these wait.
 test: terraform ## runs all checks and tests side by side: lint, all tests, other Pythons; ARGS="-k address"
 	@$(MAKE) --no-print-directory environments
-	@$(MAKE) --no-print-directory --jobs=3 --keep-going test-all lint test-versions
+	@$(MAKE) --no-print-directory --jobs=3 --keep-going GIVE_WAY="nice -n 5" test-all lint test-versions
 
 test-all: terraform $(READY) ## runs all tests, without lint and the other Pythons; ARGS goes to pytest
 	@$(BIN)/python -m pytest tests -n $(TEST_PROCESSES) $(ARGS)
 
 test-unit: $(READY) ## runs the tests that need no service, on all cores
 	@echo "tests/unit with $$($(BIN)/python --version): they need neither a service nor the network"
-	@$(BIN)/python -m pytest tests/unit -q -n auto $(ARGS)
+	@$(BIN)/python -m pytest tests/unit -q -n $(UNIT_PROCESSES) $(ARGS)
 
-test-versions: $(PYTHONS:%=test-python-%) ## runs test-unit on the other Pythons of README that are installed
+# One after another: side by side they would only compete.
+test-versions: ## runs test-unit on the other Pythons of README that are installed
+	@for version in $(PYTHONS); do \
+	  $(GIVE_WAY) $(MAKE) --no-print-directory test-python-$$version || failed=1; \
+	done; exit $${failed:-0}
 
 # On PATH or of pyenv.
 interpreter = $(or $(shell python$1 -c 'import sys; print(sys.executable)' 2>/dev/null),\
@@ -131,7 +140,7 @@ fuzz: $(BENCH_READY) ## fuzzes the decoder for a minute; ARGS="--seconds 600" fo
 
 ##@ Develop
 lint: $(READY) ## checks the sources with all linters side by side
-	@$(MAKE) --no-print-directory --keep-going $(if $(filter -j%,$(MAKEFLAGS)),,--jobs) $(OUTPUT_SYNC) \
+	@$(GIVE_WAY) $(MAKE) --no-print-directory --keep-going $(if $(filter -j%,$(MAKEFLAGS)),,--jobs) $(OUTPUT_SYNC) \
 	    lint-ruff lint-mypy lint-imports lint-checkov lint-rest
 
 lint-ruff: $(READY) ## checks the rules and the format of the Python sources with ruff

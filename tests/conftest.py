@@ -24,6 +24,10 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile("side by side")
 
+# Each command of Terraform starts the provider, which reads a large schema: Go spends a third of
+# its time there on collecting garbage, to save memory that the tests do not need.
+os.environ.setdefault("GOGC", "400")
+
 # Tests, files and folders in the order in which they run. The longest groups come first, so that no
 # process is left with one of them when the others have ended. A process gets its next group when
 # two tests of its present one are left, so a group does not end with its longest test.
@@ -39,7 +43,7 @@ GROUPS = {
         "integration/test_signatures.py",
     ),
     "image": ("integration/test_image.py",),
-    "terraform": ("integration/test_deploy_aws.py", "terraform"),
+    "deploy to AWS": ("integration/test_deploy_aws.py",),
     "databases": (
         "integration/faults/test_database_faults.py",
         "integration/faults/test_soak.py",
@@ -53,6 +57,11 @@ GROUPS = {
     ),
     "localstack": ("integration/test_localstack.py",),
     "faults": ("integration/faults",),
+    "terraform": ("terraform",),
+    # The longest of the unit tests.
+    "streams": ("unit/sesbounce/cli/test_streams.py",),
+    "unverified": ("unit/sesbounce/worker/test_unverified.py",),
+    "webhook": ("unit/sesbounce/outbound/test_webhook.py",),
 }
 # Where most tests take more than five seconds, or one takes much more.
 SLOW = (

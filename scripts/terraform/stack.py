@@ -38,7 +38,7 @@ class Stack:
     `environment` is all that Terraform sees of the environment (see `terraform_env`), less the
     TF_* variables that would add options or choose another workspace. `variables` count more than
     `var_files`. Where the configuration has a backend block, the state is where that says, and
-    `state` is not used.
+    `state` is not used. The outputs are read once, and once more after an apply or a destroy.
     """
 
     def __init__(
@@ -54,6 +54,7 @@ class Stack:
         self.directory = directory.resolve()
         self.data_dir = data_dir.resolve()
         self.state = state.resolve()
+        self._outputs: dict[str, Any] | None = None
         self._environment = {
             name: value
             for name, value in environment.items()
@@ -138,6 +139,7 @@ class Stack:
 
     def apply(self, progress: Progress = print, plan: Plan | None = None) -> None:
         """Make the real thing as configured, or exactly what a saved plan says."""
+        self._outputs = None
         self._run(
             "apply",
             self._terraform.apply,
@@ -150,6 +152,7 @@ class Stack:
 
     def destroy(self, progress: Progress = print) -> None:
         """Remove all that the state knows."""
+        self._outputs = None
         self._run(
             "destroy",
             self._terraform.destroy,
@@ -161,11 +164,14 @@ class Stack:
 
     def outputs(self, *, sensitive: bool = True) -> dict[str, Any]:
         """Return the values of the outputs, with or without the sensitive ones."""
-        # Not python-terraform's output(): it turns a failure into None.
-        said = self._run("output", self._terraform.cmd, "output", state=self.state, **_JSON)
+        if self._outputs is None:
+            # Not python-terraform's output(): it turns a failure into None.
+            said = self._run("output", self._terraform.cmd, "output", state=self.state, **_JSON)
+            read: dict[str, Any] = json.loads(said)
+            self._outputs = read
         return {
             name: output["value"]
-            for name, output in json.loads(said).items()
+            for name, output in self._outputs.items()
             if sensitive or not output.get("sensitive")
         }
 

@@ -28,9 +28,7 @@ class Terraform:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        # Each run starts the provider anew, which reads a large schema: Go spends a third of its
-        # time there on collecting garbage, to save memory that it does not need.
-        self.env = {"GOGC": "400", **terraform_env()}
+        self.env = terraform_env()
         self.binary = str(terraform_binary())
         self.ready: set[str] = set()
 

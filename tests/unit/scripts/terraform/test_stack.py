@@ -355,6 +355,19 @@ def test_sensitive_outputs_can_be_left_out(stack: Stack, terraform: FakeTerrafor
     assert stack.outputs(sensitive=False) == {"n": 1}
 
 
+def test_outputs_are_read_once_until_they_change(stack: Stack, terraform: FakeTerraform) -> None:
+    terraform.says("output", {"n": {"value": 1}})
+    assert stack.outputs() == stack.outputs(sensitive=False) == {"n": 1}
+    stack.apply()
+    terraform.says("output", {"n": {"value": 2}})
+    assert stack.outputs() == {"n": 2}
+    stack.destroy()
+    terraform.says("output", {})
+    assert stack.outputs() == {}
+    commands = [call["arguments"][0] for call in terraform.calls()]
+    assert commands == ["output", "apply", "output", "destroy", "output"]
+
+
 def test_failing_outputs_are_an_error(stack: Stack, terraform: FakeTerraform) -> None:
     terraform.answers("output", "sys.exit('Error: state version 9')")
     with pytest.raises(StackError, match="state version 9"):

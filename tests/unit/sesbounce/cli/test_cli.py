@@ -193,7 +193,7 @@ def test_questions_to_a_database_that_is_not_there(monkeypatch: pytest.MonkeyPat
         assert result.stderr.startswith("sesbounce: there is no database /nowhere/x.sqlite3")
 
 
-@pytest.mark.usefixtures("engine")
+@pytest.mark.usefixtures("unmigrated")
 def test_questions_to_a_database_of_somebody_else(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,10 +3,11 @@
 import json
 import os
 import pty
-import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -41,21 +42,30 @@ def sesbounce(*arguments: str, stdin: str | None = None) -> Result:
 def on_a_terminal(*arguments: str) -> str:
     """What a command prints on a terminal of its own, standard error included."""
     reader, terminal = pty.openpty()
-    command = [sys.executable, "-c", "from sesbounce.cli import main; main()", *arguments]
-    with subprocess.Popen(command, stdout=terminal, stderr=terminal, stdin=terminal) as process:
-        os.close(terminal)
-        printed = b""
-        while True:
-            try:
-                more = os.read(reader, 65536)
-            except OSError:  # the end of a terminal, on Linux
-                break
-            if not more:
-                break
+    # Read meanwhile: some commands print more than a terminal holds.
+    with ThreadPoolExecutor() as beside, pytest.MonkeyPatch.context() as patched:
+        printed = beside.submit(_printed, reader)
+        with (
+            os.fdopen(terminal, "w", encoding="utf-8") as out,
+            os.fdopen(os.dup(terminal), "w", encoding="utf-8") as err,
+            os.fdopen(os.dup(terminal), encoding="utf-8") as typed,
+        ):
+            for name, stream in {"stdin": typed, "stdout": out, "stderr": err}.items():
+                patched.setattr(sys, name, stream)
+            patched.setattr(sys, "__stdout__", out)  # its size is the terminal's
+            with pytest.raises(SystemExit) as ended:
+                main(arguments)
+        assert ended.value.code in {0, 1, 2}, printed.result()
+    return printed.result().decode()
+
+
+def _printed(reader: int) -> bytes:
+    """What a terminal has shown when all who had it have closed it."""
+    printed = b""
+    with os.fdopen(reader, "rb", buffering=0) as shown, suppress(OSError):  # the end, on Linux
+        while more := shown.read(65536):
             printed += more
-    os.close(reader)
-    assert process.returncode in {0, 1, 2}, printed
-    return printed.decode()
+    return printed
 
 
 @pytest.fixture

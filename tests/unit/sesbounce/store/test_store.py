@@ -253,10 +253,10 @@ def test_an_expired_suppression_is_answered_with_what_it_was(engine: sa.Engine) 
     assert answer.why.startswith("no longer: SES did not try")
 
 
-def test_commits_outlive_a_power_failure(engine: sa.Engine) -> None:
-    upgrade(engine)
-    assert rows(engine, "PRAGMA journal_mode") == [("wal",)]
-    assert rows(engine, "PRAGMA synchronous") == [(2,)]  # FULL
+def test_commits_outlive_a_power_failure(unmigrated: sa.Engine) -> None:
+    upgrade(unmigrated)
+    assert rows(unmigrated, "PRAGMA journal_mode") == [("wal",)]
+    assert rows(unmigrated, "PRAGMA synchronous") == [(2,)]  # FULL
 
 
 def test_writers_wait_for_each_other(engine: sa.Engine) -> None:
@@ -386,11 +386,11 @@ def test_a_repeated_event_with_a_later_time_is_logged_with_the_time_that_its_sta
 
 
 @pytest.mark.parametrize("kind", ["TABLE feedback_address (id)", "TABLE suppressed (id)"])
-def test_a_name_that_is_taken_is_an_error(engine: sa.Engine, kind: str) -> None:
-    with write(engine) as connection:
+def test_a_name_that_is_taken_is_an_error(unmigrated: sa.Engine, kind: str) -> None:
+    with write(unmigrated) as connection:
         connection.exec_driver_sql(f"CREATE {kind}")
     with pytest.raises(StoreError, match="or give sesbounce another database"):
-        upgrade(engine)
+        upgrade(unmigrated)
 
 
 def test_asking_changes_nothing_of_a_database(tmp_path: Any) -> None:
