@@ -84,8 +84,7 @@ COUNTERS: Mapping[str, Published] = {
         tuple(
             reason
             for reason in Reason
-            if reason.effect.is_evidence
-            and reason.effect not in {Effect.DELIVERED, Effect.MANUAL}
+            if reason.effect.is_evidence and reason.effect not in {Effect.DELIVERED, Effect.MANUAL}
         ),
     ),
     "released": Published("addresses_released", "Addresses that are no longer suppressed."),
