@@ -63,7 +63,7 @@ def test_a_row_that_is_there_stays(connection: sa.Connection) -> None:
 
 
 def test_the_later_time_is_kept_and_nothing_else(connection: sa.Connection) -> None:
-    insert = Insert(thing, "key", latest="at")
+    insert = Insert(thing, "key", greatest=("at",))
     for minutes, text in ((1, "first"), (2, "second"), (0, "third")):
         insert(connection, [("a", AT + timedelta(minutes=minutes), None, text, None)])
     assert rows(connection) == [("a", AT + timedelta(minutes=2), None, "first", None)]

@@ -13,6 +13,7 @@ from typing import BinaryIO, TextIO
 import click
 
 from sesbounce.cli.common import as_json, counted, now, open_store, raw, reading, to_json
+from sesbounce.cli.filters import event_filter
 from sesbounce.cli.group import PARTLY_DONE, InterruptedCommandError, exit_codes
 from sesbounce.cli.output import database_files, encoding_option, output_option, written
 from sesbounce.cli.progress import progress
@@ -22,6 +23,7 @@ from sesbounce.lists.formats import FORMATS, ListKind
 from sesbounce.lists.importing import DryRun, Imported, Importer, ListEvents
 from sesbounce.policy.suppressed import Suppressed
 from sesbounce.settings import load_settings
+from sesbounce.store.deciding import EventFilter
 from sesbounce.store.listing import suppressed_rows
 from sesbounce.telemetry.visible import visible
 
@@ -41,15 +43,19 @@ _WRITERS: dict[str, Callable[[Iterable[Suppressed], TextIO], int]] = {
     help="csv writes all that sesbounce knows; jsonl writes the same as JSON lines; ses writes "
     "what Amazon SES imports into an account suppression list.  [default: csv]",
 )
+@event_filter("Write only addresses suppressed by an event of")
 @output_option
 @raw
 @as_json
-def export(format_name: str, output: Path, raw: bool, as_json: bool) -> None:
+def export(format_name: str, wanted: EventFilter, output: Path, raw: bool, as_json: bool) -> None:
     """Write a list of every address that must not be mailed now.
 
     `sesbounce import` reads the formats csv and jsonl, and suppresses the same addresses. The
     format ses leaves out people's decisions, opt-outs and suppressions that end, because SES has
     no reason for them; standard error says how many. SES imports at most 100,000 lines a file.
+
+    The options that select mails look at the event on which the suppression rests (of strikes,
+    the last one). They find no event that `prune` has deleted.
     """
     write = _WRITERS["jsonl" if as_json else format_name]
     if write is write_csv:
@@ -58,7 +64,7 @@ def export(format_name: str, output: Path, raw: bool, as_json: bool) -> None:
         reading() as engine,
         written(output, *database_files(engine)) as text,
         # Where the output fails, the query ends before its connection does.
-        closing(suppressed_rows(engine, now())) as rows,
+        closing(suppressed_rows(engine, now(), wanted)) as rows,
     ):
         left_out = write(rows, text)
     if left_out:

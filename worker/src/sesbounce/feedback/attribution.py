@@ -90,6 +90,17 @@ def attribution_of(
     return _kept(sender, topic, region, tags, raw)
 
 
+def completed(one: Attribution, other: Attribution) -> Attribution:
+    """All that two messages say about one mail.
+
+    Where they contradict each other, the greater text counts, so that their order does not matter.
+    """
+    if one == other:
+        return one
+    pairs = zip(msgspec.structs.astuple(one), msgspec.structs.astuple(other), strict=True)
+    return Attribution(*(max(a, b) if a and b else a or b for a, b in pairs))
+
+
 def read_tags(tags: str | None) -> dict[str, str] | None:
     """The tags of an attribution by their names."""
     return msgspec.json.decode(tags, type=dict[str, str]) if tags else None
