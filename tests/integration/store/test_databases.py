@@ -63,7 +63,9 @@ def tables(engine: sa.Engine) -> dict[str, list[Any]]:
     return {
         "addresses": rows(engine, "SELECT * FROM feedback_address ORDER BY address"),
         "events": rows(
-            engine, "SELECT dedupe_key, occurred_at FROM feedback_event ORDER BY dedupe_key"
+            engine,
+            "SELECT dedupe_key, occurred_at, configuration_set, identity, region "
+            "FROM feedback_event ORDER BY dedupe_key",
         ),
         "messages": rows(engine, "SELECT digest FROM feedback_message ORDER BY digest"),
     }

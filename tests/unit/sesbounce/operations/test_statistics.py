@@ -16,7 +16,7 @@ from sesbounce.store.store import Store
 from sesbounce.store.strike_off import StrikeOff
 from tests import stored
 from tests.stored import DAY
-from tests.support import AT, mail, said
+from tests.support import AT, bounce, mail, said
 
 
 def sesbounce(*arguments: str) -> Result:
@@ -33,6 +33,13 @@ def told(
     scenario: Scenario, mail_id: str, who: str = "jane@example.com", day: float = 0
 ) -> Recording:
     return decode(json.dumps(said(scenario, mail(who, mail_id), at=AT + day * DAY)))
+
+
+def too_large(mail_id: str) -> Recording:
+    """A bounce for which the mail is at fault."""
+    message = bounce("Transient", "MessageTooLarge")
+    message["mail"]["messageId"] = mail_id
+    return decode(json.dumps(message))
 
 
 def only(counts: list[Counts]) -> Counts:
@@ -54,6 +61,7 @@ def test_each_kind_is_counted_and_rates_are_of_the_mails_that_ended(
         told(Scenario.MAILBOX_FULL, "s"),
         told(Scenario.SUPPRESSIONLIST, "r", "mary@example.com"),
         told(Scenario.COMPLAINT, "c"),
+        too_large("l"),
     ]
     store.record(messages + messages, AT)
     found = only(count(engine, By.DAY))
@@ -62,11 +70,12 @@ def test_each_kind_is_counted_and_rates_are_of_the_mails_that_ended(
         group="2026-11-20",
         hard=1,
         soft=1,
+        sender=1,
         other=1,
         complaints=1,
         deliveries=5,
-        bounce_rate=1 / 8,
-        complaint_rate=1 / 8,
+        bounce_rate=1 / 9,
+        complaint_rate=1 / 9,
     )
 
 
@@ -147,8 +156,9 @@ class TestGroups:
         assert result.exit_code == 0
         head, one, _two = result.stdout.splitlines()
         # No rates, because no mail was delivered.
-        assert head.split() == ["hard", "soft", "other", "complaints", "deliveries", "domain"]
-        assert one.split() == ["2", "0", "0", "0", "0", "one.example"]
+        heads = ["hard", "soft", "sender", "other", "complaints", "deliveries", "domain"]
+        assert head.split() == heads
+        assert one.split() == ["2", "0", "0", "0", "0", "0", "one.example"]
         lines = sesbounce("stats", "--json").stdout.splitlines()
         counts: list[dict[str, Any]] = [json.loads(line) for line in lines]
         assert counts[0]["group"] == "2026-11-18"

@@ -69,6 +69,14 @@ def test_the_later_time_is_kept_and_nothing_else(connection: sa.Connection) -> N
     assert rows(connection) == [("a", AT + timedelta(minutes=2), None, "first", None)]
 
 
+def test_the_greater_text_is_kept_and_any_rather_than_none(connection: sa.Connection) -> None:
+    insert = Insert(thing, "key", greatest=("at", "text"))
+    for text in (None, "b", "a", "B", None):
+        insert(connection, [("a", AT, None, text, None)])
+    insert(connection, [("a", None, None, "c", True)])
+    assert rows(connection) == [("a", AT, None, "c", None)]
+
+
 def test_the_columns_to_replace_are_replaced_and_no_others(connection: sa.Connection) -> None:
     insert = Insert(thing, "key", replace=("text", "flag"))
     insert(connection, [("a", AT, Kind.BOUNCE, "old", True)])
