@@ -11,7 +11,7 @@ from sesbounce.cli.group import confirm, exit_codes
 from sesbounce.operations.retention import Pruned, age, prunable
 from sesbounce.operations.retention import prune as prune_log
 from sesbounce.operations.statistics import By, ByTag, Counts, Grouping, count
-from sesbounce.store.deciding import EventFilter
+from sesbounce.store.deciding import ANY_EVENT, EventFilter
 from sesbounce.telemetry.visible import visible
 
 
@@ -70,8 +70,10 @@ def stats(
 ) -> None:
     """Count bounces, complaints and deliveries.
 
-    A hard bounce is permanent, a soft bounce may pass; other bounces say nothing new about the
-    mailbox. The rates are shares of the mails that were delivered or bounced, and are printed
+    A hard bounce is permanent, a soft bounce may pass. Of the bounces under `sender` you or the
+    mail are at fault (reputation, DMARC, rate, size, content): they need your attention. Other
+    bounces say nothing new about the mailbox. The column `sender` is printed only where there is
+    such a bounce. The rates are shares of the mails that were delivered or bounced, and are printed
     only where SES reports deliveries. Rates leave out mail to SES's mailbox simulator and
     imported events.
     """
@@ -82,7 +84,8 @@ def stats(
         for one in counts:
             click.echo(to_json(one))
         return
-    for line in _table(by, counts) if counts else ["No event is recorded."]:
+    none = "No event is recorded." if wanted == ANY_EVENT else "No event matches."
+    for line in _table(by, counts) if counts else [none]:
         click.echo(line)
 
 
@@ -148,17 +151,13 @@ def _table(by: Grouping, counts: Sequence[Counts]) -> Iterator[str]:
 
 
 def _row(counts: Counts) -> list[str]:
-    numbers = (
-        counts.hard,
-        counts.soft,
-        counts.sender,
-        counts.other,
-        counts.complaints,
-        counts.deliveries,
-    )
+    numbers = (counts.hard, counts.soft, counts.other, counts.complaints, counts.deliveries)
     rates = (counts.bounce_rate, counts.complaint_rate)
+    hard, soft, *others = (f"{number:,}" for number in numbers)
+    # Most senders have no such bounce, and the line has to fit a terminal.
+    sender = f"{counts.sender:,}" if counts.sender else ""
     return [
-        *(f"{number:,}" for number in numbers),
+        *(hard, soft, sender, *others),
         *("" if rate is None else f"{rate:.2%}" for rate in rates),
         visible(counts.group or "not known"),
     ]
