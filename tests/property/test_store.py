@@ -8,25 +8,37 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scripts.local.ses_messages import SCHEMAS, Scenario
+from scripts.local.ses_messages import SCHEMAS, Scenario, Schema
 from sesbounce.feedback.decode import Decoded, decode
 from sesbounce.store.engine import open_database
 from sesbounce.store.strike_off import StrikeOff
 from tests import stored
 from tests.support import AT, disposed, mail, said
 
+TAGS = ("campaign",)
+
+
+def message_of_ses(
+    scenario: Scenario, schema: Schema, mail_id: int, recipient: str, hours: int, tags: Any
+) -> Decoded:
+    message = said(scenario, mail(recipient, f"m{mail_id}"), schema, AT + timedelta(hours=hours))
+    if schema == "event":
+        message["mail"]["tags"] |= tags
+    return decode(json.dumps(message), tags=TAGS)
+
+
 # Few mails, moments and spellings, so that events repeat and contradict each other.
 messages_of_ses = st.builds(
-    lambda scenario, schema, mail_id, recipient, hours: decode(
-        json.dumps(
-            said(scenario, mail(recipient, f"m{mail_id}"), schema, AT + timedelta(hours=hours))
-        )
-    ),
+    message_of_ses,
     st.sampled_from(Scenario),
     st.sampled_from(SCHEMAS),
     st.integers(0, 5),
     st.sampled_from(["jane@example.com", "Jane@Example.com", "JANE@example.com"]),
     st.integers(0, 24 * 40),
+    st.dictionaries(
+        st.sampled_from(["campaign", "ses:configuration-set", "ses:tenant-name"]),
+        st.lists(st.sampled_from(["a", "B"]), max_size=1),
+    ),
 )
 
 
@@ -34,7 +46,8 @@ def tables_after(batches: list[list[Decoded]]) -> dict[str, list[Any]]:
     """What the database holds when these batches have been recorded one after the other."""
     queries = {
         "addresses": "SELECT * FROM feedback_address ORDER BY address",
-        "events": "SELECT dedupe_key, occurred_at FROM feedback_event ORDER BY dedupe_key",
+        "events": "SELECT dedupe_key, occurred_at, configuration_set, identity, region, tenant, "
+        "tags FROM feedback_event ORDER BY dedupe_key",
         "messages": "SELECT digest FROM feedback_message ORDER BY digest",
     }
     with disposed(open_database("sqlite://")) as engine:

@@ -18,6 +18,7 @@ from sesbounce.feedback.manual import decide
 from sesbounce.feedback.reason import Effect, Reason
 from sesbounce.settings import PREFIX, Settings
 from sesbounce.store.engine import open_database
+from sesbounce.store.statements import Parameters
 from sesbounce.store.strike_off import StrikeOff
 from sesbounce.variables import OTHER_VARIABLES
 from tests import stored
@@ -81,6 +82,15 @@ def test_every_setting_is_in_the_readme(name: str) -> None:
     value = value.get_secret_value() if isinstance(value, SecretStr) else value
     assert default == ("" if value in (None, []) else f"`{value}`")
     assert description == (field.description or "?")
+
+
+@pytest.mark.parametrize("name", Parameters.__annotations__)
+def test_every_parameter_of_statements_is_documented(name: str) -> None:
+    page = (ROOT / "docs/database.md").read_text()
+    first_cells = [cell for cell in rows(page) if cell.startswith(":")]
+    assert f":{name}" in re.findall(r":\w+", " ".join(first_cells))
+    help_text = CONTEXTS["sesbounce db check"].command.help or ""
+    assert f":{name}" in re.findall(r":\w+", help_text)
 
 
 def test_every_variable_of_the_scripts_is_known_to_the_command() -> None:

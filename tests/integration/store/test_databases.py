@@ -58,13 +58,16 @@ def test_a_foreign_database_is_recognised(engine: sa.Engine) -> None:
     assert migrate.current(engine) == "0003"
 
 
-def tables(engine: sa.Engine) -> dict[str, list[Any]]:
+KEYS = "dedupe_key, occurred_at"
+
+
+def tables(
+    engine: sa.Engine, of_events: str = f"{KEYS}, configuration_set, identity, region"
+) -> dict[str, list[Any]]:
     """What must be the same, however the events came."""
     return {
         "addresses": rows(engine, "SELECT * FROM feedback_address ORDER BY address"),
-        "events": rows(
-            engine, "SELECT dedupe_key, occurred_at FROM feedback_event ORDER BY dedupe_key"
-        ),
+        "events": rows(engine, f"SELECT {of_events} FROM feedback_event ORDER BY dedupe_key"),
         "messages": rows(engine, "SELECT digest FROM feedback_message ORDER BY digest"),
     }
 
@@ -264,10 +267,11 @@ class TestMigrations:
         told += [decoded(Scenario.BOUNCE), decide("x@y.z", Reason.SUPPRESSED_BY_HAND, AT)]
         recording = store(engine)
         recording.record(told, AT)
-        expected = tables(engine)
+        without_attribution(engine)
+        expected = tables(engine, KEYS)
         assert {key[:16] for key, _ in expected["events"]} > {name[:16] for name in timed}
         migrate.downgrade(engine, "0002")
-        assert tables(engine) == expected
+        assert tables(engine, KEYS) == expected
         with write(engine) as connection:
             for table, key in (
                 ("feedback_event", "dedupe_key"),
@@ -281,9 +285,9 @@ class TestMigrations:
                     .where(sa.column("mail_id").startswith("0100019a"))
                     .values({key: older})
                 )
-        assert tables(engine) != expected
+        assert tables(engine, KEYS) != expected
         migrate.upgrade(engine)
-        assert tables(engine) == expected
+        assert tables(engine, KEYS) == expected
         assert migrate.drift(engine) == []
         assert recording.record(told, AT) == Recorded(duplicates=len(told))
 
@@ -362,6 +366,58 @@ class TestMigrations:
         assert everything == {name: everything_in(engine, name) for name in everything}
         assert schema_comments(engine) == comments
 
+    def test_version_0005_keeps_all_data_and_old_workers_can_write(self, engine: sa.Engine) -> None:
+        """A worker of version 0004 that still runs knows none of the new columns."""
+        migrate.upgrade(engine, "0004")
+        event = {
+            "kind": "bounce",
+            "reason": "no_such_mailbox",
+            "effect": "hard",
+            "address": "jane@x.y",
+            "original": "jane@x.y",
+            "parsed": True,
+            "shared": False,
+            "occurred_at": AT,
+            "basis": "status 5.1.1",
+            "message_digest": "",
+            "recorded_at": AT,
+        }
+        with write(engine) as connection:
+            insert(connection, "feedback_event", event | {"dedupe_key": "before"})
+            before = sa.Table("feedback_event", sa.MetaData(), autoload_with=connection)
+        comments = schema_comments(engine)
+        columns = ", ".join(column.name for column in before.columns)
+        everything = rows(engine, f"SELECT {columns} FROM feedback_event")
+        migrate.upgrade(engine)
+        assert migrate.drift(engine) == []
+        assert rows(engine, f"SELECT {columns} FROM feedback_event") == everything
+        with write(engine) as connection:
+            connection.execute(sa.insert(before).values(event | {"dedupe_key": "during"}))
+        assert [event.region for event in Lookup(engine).why("jane@x.y")] == [None, None]
+        migrate.downgrade(engine, "0004")
+        assert rows(engine, "SELECT count(*) FROM feedback_event") == [(2,)]
+        assert schema_comments(engine) == comments
+        assert sa.inspect(engine).get_columns("feedback_event")[-1]["name"] == "recorded_at"
+
+    @pytest.mark.parametrize(
+        "column", ["configuration_set", "identity", "region", "tenant", "tags"]
+    )
+    def test_a_downgrade_that_would_lose_the_attribution_is_refused(
+        self, engine: sa.Engine, column: str
+    ) -> None:
+        store(engine).record([decoded(Scenario.BOUNCE)], AT)
+        without_attribution(engine)
+        with write(engine) as connection:
+            connection.exec_driver_sql(f"UPDATE feedback_event SET {column} = ''")
+        problem = "would lose data: empty the columns configuration_set, .* of feedback_event first"
+        with pytest.raises(SchemaError, match=problem):
+            migrate.downgrade(engine, "0004")
+        assert migrate.current(engine) == migrate.newest()
+        assert migrate.drift(engine) == []
+        without_attribution(engine)
+        migrate.downgrade(engine, "0004")
+        assert migrate.current(engine) == "0004"
+
     def test_workers_that_start_at_once_migrate_once(self, engine: sa.Engine) -> None:
         with ThreadPoolExecutor(6) as pool:
             list(pool.map(lambda _: migrate.ensure(engine, migrate=True), range(6)))
@@ -391,6 +447,15 @@ class TestMigrations:
             connection.exec_driver_sql("INSERT INTO alembic_version VALUES ('theirs')")
         migrate.upgrade(engine)
         assert rows(engine, "SELECT * FROM alembic_version") == [("theirs",)]
+
+
+def without_attribution(engine: sa.Engine) -> None:
+    """Empty the columns of the attribution, which an older version does not have."""
+    with write(engine) as connection:
+        connection.exec_driver_sql(
+            "UPDATE feedback_event SET configuration_set = NULL, identity = NULL, region = NULL, "
+            "tenant = NULL, tags = NULL"
+        )
 
 
 def insert(connection: sa.Connection, name: str, values: dict[str, Any]) -> None:

@@ -41,6 +41,9 @@ def test_the_environment_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
         ("STRIKES", "0", "greater than or equal to 1"),
         ("QUEUE_URL", "my-queue", "URL of the SQS queue"),
         ("POSSIBLE_COMPLAINT", "shout", "'strike', 'suppress' or 'ignore'"),
+        ("TAGS", "a,b c", "a name of a tag holds at most 256 letters, digits"),
+        ("TAGS", "x" * 257, "a name of a tag holds at most 256 letters, digits"),
+        ("TAGS", ",".join(f"t{n}" for n in range(11)), "there are more than 10 names"),
     ],
 )
 def test_an_error_names_the_variable_and_what_it_should_be(
@@ -49,6 +52,12 @@ def test_an_error_names_the_variable_and_what_it_should_be(
     monkeypatch.setenv(f"SESBOUNCE_{name}", value)
     with pytest.raises(ConfigurationError, match=f"SESBOUNCE_{name}: .*{said}"):
         load_settings()
+
+
+def test_tags_are_named_once_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load_settings().tags == []
+    monkeypatch.setenv("SESBOUNCE_TAGS", " campaign, ses:from-domain,campaign ,")
+    assert load_settings().tags == ["campaign", "ses:from-domain"]
 
 
 def test_every_setting_is_a_known_variable() -> None:

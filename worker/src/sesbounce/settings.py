@@ -16,6 +16,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from sesbounce.database_settings import DEFAULT_URL, long_enough, split, with_password
 from sesbounce.errors import ConfigurationError
+from sesbounce.feedback.attribution import MOST_TAGS, TAG_NAME
 from sesbounce.policy.verdict import Policy
 from sesbounce.privacy.keyed_hash import HashKeys
 from sesbounce.variables import PREFIX, bare, check_names, is_service_url
@@ -94,6 +95,11 @@ class Settings(BaseSettings):
     )
     verify_signatures: bool = Field(
         default=False, description="whether the worker accepts only messages that SNS has signed"
+    )
+    tags: Annotated[list[str], NoDecode] = Field(
+        default=[],
+        description="names of the message tags that sesbounce keeps with each event, separated by "
+        "commas, at most 10; SES's own (`ses:from-domain`) may be among them",
     )
     wait_seconds: int = Field(
         default=20, ge=0, le=20, description="seconds that one receive waits for messages"
@@ -209,7 +215,7 @@ class Settings(BaseSettings):
             if not isinstance(value, str) or value.strip()
         }
 
-    @field_validator("topic_arns", "hash_key", mode="before")
+    @field_validator("topic_arns", "hash_key", "tags", mode="before")
     @classmethod
     def _split(cls, value: str | list[str]) -> list[str]:
         return split(value) if isinstance(value, str) else value
@@ -234,6 +240,17 @@ class Settings(BaseSettings):
         if any(not arn.startswith("arn:") for arn in value):
             raise ValueError("every entry must begin with arn:")
         return value
+
+    @field_validator("tags")
+    @classmethod
+    def _are_tags(cls, value: list[str]) -> list[str]:
+        if len(value) > MOST_TAGS:
+            raise ValueError(f"there are more than {MOST_TAGS} names")
+        if not all(map(TAG_NAME.fullmatch, value)):
+            raise ValueError(
+                "a name of a tag holds at most 256 letters, digits, `_`, `-`, `.` and `:`"
+            )
+        return list(dict.fromkeys(value))
 
     @field_validator("webhook_secret")
     @classmethod

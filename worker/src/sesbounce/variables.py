@@ -40,6 +40,7 @@ SETTINGS = frozenset(
         "STRIKE_OFF_SECONDS",
         "STRIKE_OFF_SQL",
         "STRIKE_WINDOW_DAYS",
+        "TAGS",
         "TOPIC_ARNS",
         "VERIFY_SIGNATURES",
         "VISIBILITY_SECONDS",

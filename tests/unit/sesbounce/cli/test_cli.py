@@ -13,6 +13,7 @@ from sesbounce.store import migrate
 from sesbounce.store.engine import open_database, write
 from sesbounce.store.migrate import newest
 from sesbounce.store.strike_off import StrikeOff
+from sesbounce.worker.loop import LoopSettings
 from tests.stored import store
 from tests.support import AT, in_sns, mail, said
 
@@ -66,11 +67,14 @@ class TestQuestions:
             "2026-11-20 12:00:00Z  bounce: no_such_mailbox [status 5.1.1]",
             "    smtp; 550 5.1.1 user unknown",
             "    mail mail-1",
+            "    identity sender@example.com, region us-east-1",
         ]
         (event,) = map(
             json.loads, sesbounce("why", "jane@example.com", "--json").stdout.split("\n")[:-1]
         )
         assert event["diagnostic"] == "smtp; 550 5.1.1 user unknown"
+        assert (event["identity"], event["region"]) == ("sender@example.com", "us-east-1")
+        assert (event["configuration_set"], event["tenant"], event["tags"]) == (None, None, None)
 
     def test_why_of_a_stranger_says_that_nothing_is_recorded(self) -> None:
         assert "No event is recorded" in sesbounce("why", "stranger@example.com").stdout
@@ -302,6 +306,39 @@ def test_decode_prints_one_line_a_recipient(tmp_path: Path) -> None:
         lines = [json.loads(line) for line in result.stdout.splitlines()]
         assert [line["address"] for line in lines] == ["jane@example.com"] * 2
         assert lines[0]["reason"] == "no_such_mailbox"
+
+
+def test_decode_shows_the_chosen_tags(monkeypatch: pytest.MonkeyPatch) -> None:
+    message = said(schema="event")
+    message["mail"]["tags"] |= {"campaign": ["spring"], "other": ["x"]}
+    monkeypatch.setenv("SESBOUNCE_TAGS", "campaign,absent")
+    shown = json.loads(sesbounce("decode", stdin=in_sns(message)).stdout)["attribution"]
+    assert json.loads(shown.pop("tags")) == {"campaign": "spring"}
+    assert shown == {
+        "configuration_set": "sesbounce",
+        "identity": "sender@example.com",
+        "region": "us-east-1",
+    }
+
+
+def test_the_worker_keeps_the_chosen_tags(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("SESBOUNCE_TAGS", "campaign,kind")
+    monkeypatch.setenv("SESBOUNCE_DATABASE_URL", f"sqlite:///{tmp_path}/worker.sqlite3")
+    monkeypatch.setenv("SESBOUNCE_QUEUE_URL", "http://127.0.0.1:1/queue")
+    monkeypatch.setattr("sesbounce.cli.work.open_queue", lambda *_: None)
+    made: list[LoopSettings] = []
+
+    class Made:
+        def __init__(self, *arguments: object, **_: object) -> None:
+            made.extend(one for one in arguments if isinstance(one, LoopSettings))
+
+        def stop(self) -> None: ...
+
+        def run(self) -> None: ...
+
+    monkeypatch.setattr("sesbounce.cli.work.Worker", Made)
+    assert sesbounce("run", "--until-empty").exit_code == 0
+    assert [one.tags for one in made] == [("campaign", "kind")]
 
 
 def test_decode_says_what_a_message_without_recipients_is() -> None:

@@ -16,7 +16,7 @@ from sesbounce.store.store import Store
 from sesbounce.store.strike_off import StrikeOff
 from tests import stored
 from tests.stored import DAY
-from tests.support import AT, mail, said
+from tests.support import AT, bounce, mail, said
 
 
 def sesbounce(*arguments: str) -> Result:
@@ -33,6 +33,13 @@ def told(
     scenario: Scenario, mail_id: str, who: str = "jane@example.com", day: float = 0
 ) -> Recording:
     return decode(json.dumps(said(scenario, mail(who, mail_id), at=AT + day * DAY)))
+
+
+def too_large(mail_id: str) -> Recording:
+    """A bounce for which the mail is at fault."""
+    message = bounce("Transient", "MessageTooLarge")
+    message["mail"]["messageId"] = mail_id
+    return decode(json.dumps(message))
 
 
 def only(counts: list[Counts]) -> Counts:
@@ -54,6 +61,7 @@ def test_each_kind_is_counted_and_rates_are_of_the_mails_that_ended(
         told(Scenario.MAILBOX_FULL, "s"),
         told(Scenario.SUPPRESSIONLIST, "r", "mary@example.com"),
         told(Scenario.COMPLAINT, "c"),
+        too_large("l"),
     ]
     store.record(messages + messages, AT)
     found = only(count(engine, By.DAY))
@@ -62,11 +70,12 @@ def test_each_kind_is_counted_and_rates_are_of_the_mails_that_ended(
         group="2026-11-20",
         hard=1,
         soft=1,
+        sender=1,
         other=1,
         complaints=1,
         deliveries=5,
-        bounce_rate=1 / 8,
-        complaint_rate=1 / 8,
+        bounce_rate=1 / 9,
+        complaint_rate=1 / 9,
     )
 
 
@@ -153,6 +162,67 @@ class TestGroups:
         counts: list[dict[str, Any]] = [json.loads(line) for line in lines]
         assert counts[0]["group"] == "2026-11-18"
         assert (counts[0]["deliveries"], counts[0]["bounce_rate"]) == (1, 0.0)
+
+
+def test_the_sender_s_own_faults_have_a_column_where_there_are_any(store: Store) -> None:
+    store.record([too_large("l"), told(Scenario.BOUNCE, "b", day=-1)], AT)
+    head, before, day = sesbounce("stats").stdout.splitlines()
+    assert head.split()[:4] == ["hard", "soft", "sender", "other"]
+    assert before.split()[-1] == "2026-11-19"
+    assert day.split() == ["0", "0", "1", "0", "0", "0", "2026-11-20"]
+    (line,) = sesbounce("stats", "--by", "reason", "--json", "--limit", "1").stdout.splitlines()
+    assert json.loads(line)["sender"] == 0
+
+
+def tagged(store: Store) -> None:
+    """Record a hard bounce of each of two mailings."""
+    for name in ("spring", "autumn"):
+        message = said(
+            schema="event", about=mail(f"{name}@example.com", name, configuration_set=name)
+        )
+        message["mail"]["tags"] |= {"campaign": [name], "ses:tenant-name": ["shop"]}
+        store.record([decode(json.dumps(message), tags=("campaign",))], AT)
+
+
+def test_groups_and_filters_of_the_attribution(store: Store) -> None:
+    tagged(store)
+    head, autumn, _spring = sesbounce("stats", "--by", "tag:campaign").stdout.splitlines()
+    assert head.endswith(" tag:campaign")
+    assert autumn.split() == ["1", "0", "0", "0", "0", "autumn"]
+    found = sesbounce("stats", "--by", "configuration-set", "--tag", "campaign=spring")
+    assert [line.split()[-1] for line in found.stdout.splitlines()] == [
+        "configuration-set",
+        "spring",
+    ]
+    wanted = ["--tenant", "shop", "--region", "us-east-1", "--identity", "sender@example.com"]
+    wanted += ["--sender", "sender@example.com", "--configuration-set", "autumn"]
+    (line,) = sesbounce("stats", "--json", *wanted).stdout.splitlines()
+    assert json.loads(line)["hard"] == 1
+    assert sesbounce("stats", *wanted, "--tag", "campaign=spring").stdout == "No event matches.\n"
+
+
+def test_an_export_of_one_mailing(store: Store) -> None:
+    tagged(store)
+    lines = sesbounce("export", "--tag", "campaign=spring", "--tenant", "shop").stdout.splitlines()
+    assert [line.partition(",")[0] for line in lines] == ["address", "spring@example.com"]
+    assert len(sesbounce("export").stdout.splitlines()) == 3
+    assert sesbounce("export", "--json", "--region", "eu-west-1").stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (("stats", "--by", "colour"), "'colour' is not one of day, reason, domain, sender, "),
+        (("stats", "--by", "tag:"), "'' is not a name that a tag can have"),
+        (("stats", "--by", 'tag:a"b'), "'a\"b' is not a name that a tag can have"),
+        (("stats", "--tag", "campaign"), "'campaign' is not NAME=VALUE"),
+        (("export", "--tag", "a b=c"), "'a b' is not a name that a tag can have"),
+    ],
+)
+def test_wrong_groups_and_filters(store: Store, arguments: list[str], problem: str) -> None:
+    result = sesbounce(*arguments)
+    assert result.exit_code == 2
+    assert problem in " ".join(result.stderr.split())
 
 
 def test_an_empty_log(store: Store) -> None:

@@ -10,21 +10,26 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import sqlalchemy as sa
 
 from scripts.local.ses_messages import Scenario
+from sesbounce.cli.common import open_store
 from sesbounce.errors import ConfigurationError, StrikeOffError
+from sesbounce.feedback.decode import decode
 from sesbounce.feedback.manual import decide
 from sesbounce.feedback.reason import Reason
+from sesbounce.outbound.relay import Relay
 from sesbounce.outbound.targets import OtherDatabase, SesSuppressionList
 from sesbounce.outbound.webhook import Webhook
 from sesbounce.settings import load_settings
 from sesbounce.store.engine import open_database, write
 from sesbounce.store.outbox import OutboxEntry, waiting
+from sesbounce.store.statements import Parameters
 from sesbounce.store.strike_off import StrikeOff
-from tests.stored import DAY, IN_MEMBER, STRIKE_OFF, decoded, make_members
-from tests.support import AT, disposed
+from tests.stored import DAY, IN_MEMBER, STRIKE_OFF, decoded, make_members, rows
+from tests.support import AT, disposed, said
 from tests.unit.sesbounce.delivering import at, make
 
 # --- Another database
@@ -82,6 +87,21 @@ def test_another_database_is_checked_at_the_start(theirs: str) -> None:
         ConfigurationError, match=r"^SESBOUNCE_STRIKE_OFF_DATABASE_URL is not a database URL"
     ):
         OtherDatabase.open("nonsense", StrikeOff(STRIKE_OFF))
+
+
+def test_statements_in_another_database_get_the_event_that_decided(
+    monkeypatch: pytest.MonkeyPatch, url: str, theirs: str
+) -> None:
+    sql = "UPDATE member SET email = :configuration_set || :region WHERE lower(email) = :address"
+    monkeypatch.setenv("SESBOUNCE_DATABASE_URL", url)
+    monkeypatch.setenv("SESBOUNCE_STRIKE_OFF_DATABASE_URL", theirs)
+    monkeypatch.setenv("SESBOUNCE_STRIKE_OFF_SQL", sql)
+    message = decode(json.dumps(said(schema="event")))
+    with open_store(load_settings(), migrate=True) as opened:
+        opened.store.record([message], AT)
+        assert Relay(opened.engine, opened.targets, at(AT)).deliver(lambda: False).delivered == 1
+    with disposed(open_database(theirs)) as other:
+        assert rows(other, "SELECT email FROM member") == [("sesbounceus-east-1",)]
 
 
 # --- HTTP: the webhook, and SES's API
@@ -143,6 +163,16 @@ def test_the_webhook_gets_a_signed_object(engine: sa.Engine, server: Server) -> 
     }
     expected = hmac.new(b"a secret of some length", body, hashlib.sha256).hexdigest()
     assert headers["X-Sesbounce-Signature"] == f"sha256={expected}"
+
+
+def test_the_webhook_gets_nothing_that_another_target_asked_for(server: Server) -> None:
+    asked_for = entry(suppressed=True)
+    event = Parameters(**asked_for.parameters, tags="{}", mail_id="m", tenant=None)
+    hook = Webhook(server.url, "a secret of some length")
+    hook.deliver(asked_for)
+    hook.deliver(msgspec.structs.replace(asked_for, parameters=event))
+    (_, _, _, plain), (_, _, _, body) = server.requests
+    assert body == plain
 
 
 @pytest.mark.parametrize("status", [302, 404, 500])

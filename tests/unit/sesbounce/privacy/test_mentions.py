@@ -3,8 +3,10 @@ import json
 import pytest
 
 from sesbounce.feedback.address import parse
+from sesbounce.feedback.attribution import Attribution
+from sesbounce.feedback.decode import decode
 from sesbounce.privacy.mentions import Mentions, addresses_in
-from tests.support import mail, said
+from tests.support import AT, mail, said
 
 JANE = "jane@example.com"
 MENTIONS = [
@@ -74,3 +76,21 @@ def test_addresses_are_found_in_a_message() -> None:
     assert {"jösé@xn--bcher-kva.example", "mary@example.com", "sender@example.com"} <= found
     assert addresses_in("not json: jane@example.com, <X@y.z>") >= {JANE, "x@y.z"}
     assert addresses_in("") == set()
+
+
+def test_mentions_are_cut_out_of_the_attribution_of_others() -> None:
+    message = said(schema="event", about=mail("mary@example.com"))
+    message["mail"]["sourceArn"] = f"arn:aws:ses:us-east-1:1:identity/{JANE}"
+    message["mail"]["tags"] = {"asked-by": ['"jane"@example.com, \\'], "kind": ["jane"]}
+    (event,) = decode(json.dumps(message), AT, tags=("asked-by", "kind")).events
+    assert Mentions([JANE]).cut_event(event).attribution == Attribution(
+        identity="[forgotten]",
+        region="us-east-1",
+        tags='{"asked-by":"[forgotten], \\\\","kind":"jane"}',
+    )
+    assert Mentions(["joe@example.com"]).cut_event(event) is event
+
+
+def test_no_address_makes_tags_unreadable() -> None:
+    event = Mentions(['":"']).cut_field("tags", '{"kind":"x"}')
+    assert json.loads(event) == {"kind": "x"}

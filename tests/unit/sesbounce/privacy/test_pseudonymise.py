@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 from scripts.local.ses_messages import Scenario
+from sesbounce.feedback.attribution import UNKNOWN, Attribution
 from sesbounce.feedback.decode import decode
 from sesbounce.feedback.manual import decide
 from sesbounce.feedback.reason import Reason
@@ -36,7 +37,10 @@ def test_a_pseudonymised_event_identifies_nobody_and_gives_the_pseudonymised_sta
     events += decide(JANE, Reason.SUPPRESSED_BY_HAND, AT, by="ann", note="jane rang").events
     for event in events:
         reduced_event = pseudonymise_event(event, HASH)
-        text = msgspec.json.encode(reduced_event).decode().lower()
+        # What is known of the sender's own set-up stays.
+        assert reduced_event.attribution == event.attribution
+        without = msgspec.structs.replace(reduced_event, attribution=UNKNOWN)
+        text = msgspec.json.encode(without).decode().lower()
         assert not [w for w in ("jane", "example", "ann", event.dedupe_key, "m-") if w in text]
         assert (reduced_event.occurred_at, reduced_event.reason) == (
             event.occurred_at,
@@ -47,6 +51,16 @@ def test_a_pseudonymised_event_identifies_nobody_and_gives_the_pseudonymised_sta
     assert reduced.manual
     assert reduced.strikes
     assert "jane" not in msgspec.json.encode(reduced).decode()
+
+
+def test_the_tags_go_and_so_does_an_identity_that_is_the_address() -> None:
+    message = said(schema="event")
+    message["mail"]["sourceArn"] = f"arn:aws:ses:us-east-1:1:identity/{JANE}"
+    message["mail"]["tags"] |= {"person": ["4711"], "ses:tenant-name": ["shop"]}
+    reduced = pseudonymise_recording(decode(json.dumps(message), tags=("person",)), {JANE: HASH})
+    assert reduced.events[0].attribution == Attribution(
+        configuration_set="sesbounce", identity="[forgotten]", region="us-east-1", tenant="shop"
+    )
 
 
 def test_a_message_about_several_addresses_keeps_the_events_of_the_others() -> None:

@@ -63,10 +63,18 @@ def test_a_row_that_is_there_stays(connection: sa.Connection) -> None:
 
 
 def test_the_later_time_is_kept_and_nothing_else(connection: sa.Connection) -> None:
-    insert = Insert(thing, "key", latest="at")
+    insert = Insert(thing, "key", greatest=("at",))
     for minutes, text in ((1, "first"), (2, "second"), (0, "third")):
         insert(connection, [("a", AT + timedelta(minutes=minutes), None, text, None)])
     assert rows(connection) == [("a", AT + timedelta(minutes=2), None, "first", None)]
+
+
+def test_the_greater_text_is_kept_and_any_rather_than_none(connection: sa.Connection) -> None:
+    insert = Insert(thing, "key", greatest=("at", "text"))
+    for text in (None, "b", "a", "B", None):
+        insert(connection, [("a", AT, None, text, None)])
+    insert(connection, [("a", None, None, "c", True)])
+    assert rows(connection) == [("a", AT, None, "c", None)]
 
 
 def test_the_columns_to_replace_are_replaced_and_no_others(connection: sa.Connection) -> None:

@@ -3,7 +3,7 @@ import sqlalchemy as sa
 
 from sesbounce.errors import StrikeOffError
 from sesbounce.store.engine import write
-from sesbounce.store.statements import Parameters
+from sesbounce.store.statements import EventParameters, Parameters
 from sesbounce.store.strike_off import Outcome, StrikeOff
 
 JANE = Parameters(
@@ -65,9 +65,29 @@ def test_every_parameter_may_be_named(engine: sa.Engine) -> None:
     with write(engine) as connection:
         connection.exec_driver_sql(f"CREATE TABLE log ({', '.join(names)})")
         statement = f"INSERT INTO log VALUES (:{', :'.join(names)})"
-        assert StrikeOff(statement).strike_off(connection, [JANE]) == Outcome(1, {})
+        event = EventParameters(mail_id="m", configuration_set="c", source="s", identity="i")
+        event |= EventParameters(region="r", tenant="t", tags="{}")
+        jane: Parameters = {**JANE, **event}
+        assert StrikeOff(statement).strike_off(connection, [jane]) == Outcome(1, {})
         row = connection.exec_driver_sql("SELECT * FROM log").mappings().one()
-        assert dict(row) == dict(JANE)
+        assert dict(row) == dict(jane)
+
+
+def test_the_parameters_of_an_event_that_is_not_known_are_null(engine: sa.Engine) -> None:
+    with write(engine) as connection:
+        connection.exec_driver_sql("CREATE TABLE log (address, mail_id)")
+        strike_off = StrikeOff("INSERT INTO log VALUES (:address, :mail_id)")
+        strike_off.strike_off(connection, [JANE])
+        row = connection.exec_driver_sql("SELECT * FROM log").one()
+        assert tuple(row) == ("jane@example.com", None)
+
+
+@pytest.mark.parametrize("name", sorted(EventParameters.__annotations__))
+def test_a_statement_says_whether_it_needs_the_event(name: str) -> None:
+    plain = "UPDATE member SET mailable = 0 WHERE email = :address"
+    assert StrikeOff(plain, f"{plain} AND x = :{name}").uses_event
+    assert StrikeOff(f"{plain} AND x = :{name}").uses_event
+    assert not StrikeOff(plain, f"{plain} AND x = ':{name}'").uses_event
 
 
 def test_values_are_bound_never_pasted(engine: sa.Engine) -> None:

@@ -157,6 +157,16 @@ def test_a_type_that_nobody_knows_is_kept_and_counted_and_a_warning_says_so(
         assert connection.scalars(kept).all() == [NEW]
 
 
+def test_events_keep_the_chosen_tags(engine: sa.Engine) -> None:
+    message = said(schema="event")
+    message["mail"]["tags"] |= {"campaign": ["spring"], "other": ["x"]}
+    settings = LoopSettings(pollers=1, until_empty=True, tags=("campaign",))
+    make(engine, Shelf([in_sns(message)]), loop_settings=settings).run()
+    with engine.connect() as connection:
+        kept = connection.exec_driver_sql("SELECT tags FROM feedback_event").scalar()
+    assert kept == '{"campaign":"spring"}'
+
+
 def test_recipients_that_can_t_be_read_cost_the_others_nothing(engine: sa.Engine) -> None:
     message = said(about=mail("good@example.com"))
     recipients = message["bounce"]["bouncedRecipients"]

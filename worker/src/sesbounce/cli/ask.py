@@ -149,5 +149,18 @@ def answer_line(answer: Answer) -> str:
 
 def _event_line(event: EventRow) -> str:
     what = f"{event.occurred_at:%Y-%m-%d %H:%M:%S}Z  {event.kind}: {event.reason} [{event.basis}]"
-    details = [d for d in (event.diagnostic, event.mail_id and f"mail {event.mail_id}") if d]
+    mail = event.mail_id and f"mail {event.mail_id}"
+    details = [d for d in (event.diagnostic, mail, _sent_by(event)) if d]
     return "\n    ".join(map(visible, [what, *details]))
+
+
+def _sent_by(event: EventRow) -> str:
+    """By which part of the sender's set-up the mail was sent, as far as it is known."""
+    known = [
+        ("configuration set", event.configuration_set),
+        ("identity", event.identity),
+        ("tenant", event.tenant),
+        ("region", event.region),
+        *(event.tags or {}).items(),
+    ]
+    return ", ".join(f"{name} {value}" for name, value in known if value)

@@ -138,9 +138,9 @@ def open_store(settings: "Settings", *, migrate: bool = False) -> Iterator[Opene
     strike_off = statements(settings)
     with ExitStack() as stack:
         targets = list(_targets(settings, strike_off, stack))
+        outbox = Outbox((target.name for target in targets), uses_event=strike_off.uses_event)
         if settings.strike_off_database_url:
             strike_off = StrikeOff(seconds=settings.strike_off_seconds)
-        outbox = Outbox(target.name for target in targets)
         engine = stack.enter_context(_disposed(open_database(settings.database, create=migrate)))
         if migrate and not settings.migrate_is_set:
             _demand_own(engine, strike_off)

@@ -46,7 +46,13 @@ def current() -> None:
 
 @db.command(epilog=exit_codes({"1": "The schema differs."}))
 def check() -> None:
-    """Compare every column of the database's schema with the schema that sesbounce needs."""
+    """Compare every column of the database's schema with the schema that sesbounce needs.
+
+    The command also checks the statements in SESBOUNCE_STRIKE_OFF_SQL and SESBOUNCE_RESTORE_SQL.
+    They may use the parameters :address, :original, :reason, :kind, :occurred_at and :why; and of
+    the event that decided :mail_id, :configuration_set, :source, :identity, :region, :tenant and
+    :tags.
+    """
     with reading() as engine:
         differences = list(in_words(migrate.drift(engine)))
         warnings = _warnings(engine)

@@ -6,19 +6,43 @@ from datetime import UTC, datetime, timedelta
 import click
 
 from sesbounce.cli.common import as_json, counted, now, reading, to_json, writing, yes
+from sesbounce.cli.filters import event_filter, tag_name
 from sesbounce.cli.group import confirm, exit_codes
 from sesbounce.operations.retention import Pruned, age, prunable
 from sesbounce.operations.retention import prune as prune_log
-from sesbounce.operations.statistics import By, Counts, count
+from sesbounce.operations.statistics import By, ByTag, Counts, Grouping, count
+from sesbounce.store.deciding import ANY_EVENT, EventFilter
 from sesbounce.telemetry.visible import visible
+
+
+class _Grouping(click.ParamType[Grouping]):
+    """What the events of a group have in common, on the command line."""
+
+    name = "grouping"
+
+    def convert(
+        self, value: str | Grouping, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Grouping:
+        """Read the name of a grouping, or `tag:NAME`."""
+        if isinstance(value, By | ByTag):
+            return value
+        kind, _, name = value.partition(":")
+        if kind == "tag":
+            return ByTag(tag_name(name))
+        try:
+            return By(value)
+        except ValueError:
+            self.fail(f"{value!r} is not one of {', '.join(By)} and tag:NAME", param, ctx)
 
 
 @click.command(epilog=exit_codes())
 @click.option(
     "--by",
-    type=click.Choice([by.value for by in By]),
-    default=By.DAY.value,
-    help="Group the counts by day (UTC), reason, the recipients' domain, or sender.  "
+    type=_Grouping(),
+    metavar="GROUP",
+    default=By.DAY,
+    help="Group the counts by day (UTC), reason, domain (of the recipients), sender, "
+    "configuration-set, identity, region, tenant, or the value of a tag (tag:NAME).  "
     "[default: day]",
 )
 @click.option(
@@ -34,25 +58,34 @@ from sesbounce.telemetry.visible import visible
     help="Count only events before this time (UTC).",
 )
 @click.option("--limit", type=click.IntRange(min=1), help="Print at most this many lines.")
+@event_filter("Count only events of")
 @as_json
 def stats(
-    by: str, since: datetime | None, until: datetime | None, limit: int | None, as_json: bool
+    by: Grouping,
+    since: datetime | None,
+    until: datetime | None,
+    limit: int | None,
+    wanted: EventFilter,
+    as_json: bool,
 ) -> None:
     """Count bounces, complaints and deliveries.
 
-    A hard bounce is permanent, a soft bounce may pass; other bounces say nothing new about the
-    mailbox. The rates are shares of the mails that were delivered or bounced, and are printed
+    A hard bounce is permanent, a soft bounce may pass. Of the bounces under `sender` you or the
+    mail are at fault (reputation, DMARC, rate, size, content): they need your attention. Other
+    bounces say nothing new about the mailbox. The column `sender` is printed only where there is
+    such a bounce. The rates are shares of the mails that were delivered or bounced, and are printed
     only where SES reports deliveries. Rates leave out mail to SES's mailbox simulator and
     imported events.
     """
     begin, end = (moment and moment.replace(tzinfo=UTC) for moment in (since, until))
     with reading() as engine:
-        counts = count(engine, By(by), begin, end, limit)
+        counts = count(engine, by, begin, end, limit, wanted)
     if as_json:
         for one in counts:
             click.echo(to_json(one))
         return
-    for line in _table(By(by), counts) if counts else ["No event is recorded."]:
+    none = "No event is recorded." if wanted == ANY_EVENT else "No event matches."
+    for line in _table(by, counts) if counts else [none]:
         click.echo(line)
 
 
@@ -102,10 +135,10 @@ def prune(older_than: timedelta, dry_run: bool, yes: bool, as_json: bool) -> Non
     click.echo(to_json(found) if as_json else f"{_what(found)} {verb}.")
 
 
-_HEADS = ("hard", "soft", "other", "complaints", "deliveries", "bounced", "complained")
+_HEADS = ("hard", "soft", "sender", "other", "complaints", "deliveries", "bounced", "complained")
 
 
-def _table(by: By, counts: Sequence[Counts]) -> Iterator[str]:
+def _table(by: Grouping, counts: Sequence[Counts]) -> Iterator[str]:
     """Lines whose columns are as narrow as they can be; the names, of any length, come last."""
     rows = [[*_HEADS, by.value], *map(_row, counts)]
     columns = list(zip(*rows, strict=True))
@@ -120,8 +153,11 @@ def _table(by: By, counts: Sequence[Counts]) -> Iterator[str]:
 def _row(counts: Counts) -> list[str]:
     numbers = (counts.hard, counts.soft, counts.other, counts.complaints, counts.deliveries)
     rates = (counts.bounce_rate, counts.complaint_rate)
+    hard, soft, *others = (f"{number:,}" for number in numbers)
+    # Most senders have no such bounce, and the line has to fit a terminal.
+    sender = f"{counts.sender:,}" if counts.sender else ""
     return [
-        *(f"{number:,}" for number in numbers),
+        *(hard, soft, sender, *others),
         *("" if rate is None else f"{rate:.2%}" for rate in rates),
         visible(counts.group or "not known"),
     ]

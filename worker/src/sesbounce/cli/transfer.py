@@ -14,6 +14,7 @@ import click
 from click.core import ParameterSource
 
 from sesbounce.cli.common import as_json, counted, now, raw, reading
+from sesbounce.cli.filters import event_filter
 from sesbounce.cli.group import PARTLY_DONE, InterruptedCommandError, exit_codes
 from sesbounce.cli.output import database_files, encoding_option, output_option, written
 from sesbounce.cli.progress import Advance, progress
@@ -23,6 +24,7 @@ from sesbounce.lists.files import ReadList, read_list, write_csv, write_json_lin
 from sesbounce.lists.formats import FORMATS, SES_LISTS, ListKind
 from sesbounce.lists.importing import Imported, ListEvents
 from sesbounce.policy.suppressed import Suppressed
+from sesbounce.store.deciding import EventFilter
 from sesbounce.store.listing import suppressed_rows
 
 # The options of `import` that are for a file alone, and for SES's list alone.
@@ -45,15 +47,19 @@ _WRITERS: dict[str, Callable[[Iterable[Suppressed], TextIO], int]] = {
     help="csv writes all that sesbounce knows; jsonl writes the same as JSON lines; ses writes "
     "what Amazon SES imports into an account suppression list.  [default: csv]",
 )
+@event_filter("Write only addresses suppressed by an event of")
 @output_option
 @raw
 @as_json
-def export(format_name: str, output: Path, raw: bool, as_json: bool) -> None:
+def export(format_name: str, wanted: EventFilter, output: Path, raw: bool, as_json: bool) -> None:
     """Write a list of every address that must not be mailed now.
 
     `sesbounce import` reads the formats csv and jsonl, and suppresses the same addresses. The
     format ses leaves out people's decisions, opt-outs and suppressions that end, because SES has
     no reason for them; standard error says how many. SES imports at most 100,000 lines a file.
+
+    The options that select mails look at the event on which the suppression rests (of strikes,
+    the last one). They find no event that `prune` has deleted.
     """
     write = _WRITERS["jsonl" if as_json else format_name]
     if write is write_csv:
@@ -62,7 +68,7 @@ def export(format_name: str, output: Path, raw: bool, as_json: bool) -> None:
         reading() as engine,
         written(output, *database_files(engine)) as text,
         # Where the output fails, the query ends before its connection does.
-        closing(suppressed_rows(engine, now())) as rows,
+        closing(suppressed_rows(engine, now(), wanted)) as rows,
     ):
         left_out = write(rows, text)
     if left_out:

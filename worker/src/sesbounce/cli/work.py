@@ -124,6 +124,7 @@ def _open_worker(
         visibility_seconds=settings.visibility_seconds,
         shutdown_seconds=settings.shutdown_seconds,
         until_empty=until_empty,
+        tags=tuple(settings.tags),
     )
     with open_store(settings, migrate=migrate) as opened:
         yield Worker(
@@ -147,9 +148,9 @@ def decode_(file: BinaryIO) -> None:
     """Decode a queue message into JSON, one line a recipient.
 
     FILE holds the body of one SQS message; `-`, the default, reads standard input. The command
-    needs no database.
+    needs no database. Events keep the tags of the mail that SESBOUNCE_TAGS names.
     """
-    for decoded in decode_all(file.read()):
+    for decoded in decode_all(file.read(), tags=tuple(load_settings().tags)):
         if isinstance(decoded, MessageError):
             problem = f"{decoded.problem}; fingerprint {decoded.fingerprint}"
             raise type(decoded)(problem, decoded.place)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from sesbounce.errors import EnvelopeError, MessageError
+from sesbounce.feedback.attribution import attribution_of
 from sesbounce.feedback.digest import digest
 from sesbounce.feedback.envelope import CONFIRMATIONS, Envelope, Sns, open_envelope
 from sesbounce.feedback.extract import events_of
@@ -30,12 +31,15 @@ class Decoded(Recording, frozen=True, kw_only=True):
     unread: Sequence[str] = ()
 
 
-def decode(body: str | bytes, sent_at: datetime | None = None) -> Decoded:
+def decode(
+    body: str | bytes, sent_at: datetime | None = None, *, tags: tuple[str, ...] = ()
+) -> Decoded:
     """Decode the body of one SQS message that holds one message.
 
     Args:
         body: the body as SQS delivered it.
         sent_at: when it was sent to the queue, UTC. See `events_of` for what follows from it.
+        tags: the names of the tags that the events keep; see `attribution_of`.
 
     Raises:
         EnvelopeError: the envelope is broken, or holds several messages.
@@ -44,10 +48,14 @@ def decode(body: str | bytes, sent_at: datetime | None = None) -> Decoded:
     envelope = open_envelope(body)
     if len(envelope.wrapped) > 1:
         raise EnvelopeError(f"the wrapper holds {len(envelope.wrapped)} messages", "$.Records")
-    return _decode(open_envelope(*envelope.wrapped) if envelope.wrapped else envelope, sent_at)
+    if envelope.wrapped:
+        envelope = open_envelope(*envelope.wrapped)
+    return _decode(envelope, sent_at, tags)
 
 
-def decode_all(body: str | bytes, sent_at: datetime | None = None) -> list[Decoded | MessageError]:
+def decode_all(
+    body: str | bytes, sent_at: datetime | None = None, *, tags: tuple[str, ...] = ()
+) -> list[Decoded | MessageError]:
     """Decode the body of one SQS message, which may hold several messages.
 
     Each message that can't be decoded is in the list as its error, with the exceptions that
@@ -56,19 +64,19 @@ def decode_all(body: str | bytes, sent_at: datetime | None = None) -> list[Decod
     try:
         envelope = open_envelope(body)
         if not envelope.wrapped:
-            return [_decode(envelope, sent_at)]
+            return [_decode(envelope, sent_at, tags)]
     except MessageError as error:
         return [error]
     results: list[Decoded | MessageError] = []
     for wrapped in envelope.wrapped:
         try:
-            results.append(_decode(open_envelope(wrapped), sent_at))
+            results.append(_decode(open_envelope(wrapped), sent_at, tags))
         except MessageError as error:
             results.append(error)
     return results
 
 
-def _decode(envelope: Envelope, sent_at: datetime | None) -> Decoded:
+def _decode(envelope: Envelope, sent_at: datetime | None, tags: tuple[str, ...]) -> Decoded:
     if envelope.wrapped:
         raise EnvelopeError("a wrapper within a wrapper", "$.Records")
     if envelope.sns and envelope.sns.type in CONFIRMATIONS:
@@ -81,8 +89,15 @@ def _decode(envelope: Envelope, sent_at: datetime | None) -> Decoded:
         if kind is Kind.SETUP
         else Message(digest(envelope.content, mail_id), kind, mail_id, envelope.content)
     )
+    attribution = attribution_of(
+        notification.mail,
+        topic_arn=envelope.sns.topic_arn if envelope.sns else None,
+        region=envelope.region,
+        tags=tags,
+    )
+    received_at = _received_at(envelope.published_at, sent_at)
     return Decoded(
-        events_of(notification, _received_at(envelope.published_at, sent_at), more=bool(unread)),
+        events_of(notification, received_at, more=bool(unread), attribution=attribution),
         message,
         kind=kind,
         type=notification.type or kind.value,

@@ -73,6 +73,7 @@ class Envelope(msgspec.Struct, frozen=True):
         detail_type: EventBridge's `detail-type`; empty without EventBridge.
         wrapped: the bodies in a wrapper of Lambda, as SQS would have delivered them; then there
             is nothing else.
+        region: the region that EventBridge names; None without EventBridge.
     """
 
     content: bytes
@@ -80,6 +81,7 @@ class Envelope(msgspec.Struct, frozen=True):
     published_at: str | None = None
     detail_type: str = ""
     wrapped: Sequence[bytes] = ()
+    region: str | None = None
 
 
 class _Body(Sns, frozen=True):
@@ -88,6 +90,7 @@ class _Body(Sns, frozen=True):
     detail_type: str = msgspec.field(default="", name="detail-type")
     detail: msgspec.Raw = msgspec.field(default=_ABSENT, name="detail")
     time: str | None = msgspec.field(default=None, name="time")
+    region: str | None = msgspec.field(default=None, name="region")
     records: msgspec.Raw = msgspec.field(default=_ABSENT, name="Records")
     request_payload: msgspec.Raw = msgspec.field(default=_ABSENT, name="requestPayload")
 
@@ -135,7 +138,7 @@ def _open_object(content: bytes) -> Envelope:
         return Envelope(message, body, body.timestamp)
     if bytes(body.detail):
         detail = _unwrap(bytes(body.detail), "$.detail")
-        return Envelope(detail, None, body.time, body.detail_type)
+        return Envelope(detail, None, body.time, body.detail_type, region=body.region)
     if bytes(body.records):
         return Envelope(b"", wrapped=_bodies_in(body.records))
     # Lambda tells the destination of failed calls what the function got.

@@ -13,6 +13,7 @@ import msgspec
 
 from sesbounce.errors import NotificationError
 from sesbounce.feedback.address import parse
+from sesbounce.feedback.attribution import UNKNOWN, Attribution
 from sesbounce.feedback.classify import (
     Classified,
     classify_bounce,
@@ -56,6 +57,7 @@ class Event(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=T
         feedback_id: the id that SES gave to the bounce or complaint.
         basis: the evidence that the reason rests on.
         dedupe_key: 64 hex digits, equal for equal events, however SES delivered them.
+        attribution: by which part of the sender's set-up the mail was sent.
     """
 
     kind: Kind
@@ -76,6 +78,7 @@ class Event(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=T
     feedback_id: str | None = None
     basis: str
     dedupe_key: str
+    attribution: Attribution = UNKNOWN
 
 
 class _When(NamedTuple):
@@ -92,6 +95,7 @@ class _EventBuilder(msgspec.Struct, frozen=True):
     mail: Mail
     received_at: datetime | None
     more: bool
+    attribution: Attribution
 
     def when(self, *timestamps: str | None) -> _When | None:
         """When it happened: the first of the timestamps, then the mail's, that can be read.
@@ -124,20 +128,21 @@ class _EventBuilder(msgspec.Struct, frozen=True):
             source=self.mail.source,
             basis=classified.basis,
             dedupe_key=self._dedupe_key(address.key, when.claimed, details),
+            attribution=self.attribution,
             **details,
         )
 
     def _dedupe_key(self, key: str, claimed: datetime, details: dict[str, Any]) -> str:
         """A digest that identifies the event, however, whenever and how often SES delivers it.
 
-        It covers what SES wrote, and not how sesbounce classifies it, which may change. The mail
+        It covers what SES wrote, and neither how sesbounce classifies it, which may change, nor the
+        attribution, which only one of the two schemas has. The mail
         is identified by its id; without one, by SES's feedback id or, failing that, the time.
         Events that can happen several times for one mail and address (delays, opens, clicks,
         changed subscriptions) have their time and diagnostic in the key as well.
         """
         identity = self.mail.message_id or details.get("feedback_id") or claimed.isoformat()
-        what = [details.get(name) for name in ("type", "sub_type", "status", "action")]
-        event = [self.kind, *what, identity, key]
+        event = [self.kind, *map(details.get, _IDENTIFYING), identity, key]
         if self.kind in _REPEATABLE:
             event += [claimed.isoformat(), details.get("diagnostic")]
         return digest(msgspec.json.encode(event), self.mail.message_id)
@@ -147,11 +152,17 @@ class _EventBuilder(msgspec.Struct, frozen=True):
 _COUNTED = frozenset(
     {Kind.DELIVERY_DELAY, Kind.SEND, Kind.OPEN, Kind.CLICK, Kind.REJECT, Kind.RENDERING_FAILURE}
 )
+# The details by which SES tells events of one mail and address apart.
+_IDENTIFYING = ("type", "sub_type", "status", "action")
 _REPEATABLE = frozenset({Kind.DELIVERY_DELAY, Kind.OPEN, Kind.CLICK, Kind.SUBSCRIPTION})
 
 
 def events_of(
-    notification: Notification, received_at: datetime | None = None, *, more: bool = False
+    notification: Notification,
+    received_at: datetime | None = None,
+    *,
+    more: bool = False,
+    attribution: Attribution = UNKNOWN,
 ) -> list[Event]:
     """One `Event` for each recipient that the message names.
 
@@ -162,12 +173,14 @@ def events_of(
             (complaint, …) nor that of the mail. An event that claims to be more than a day later
             counts as of this time.
         more: whether the message names further recipients, which can't be read.
+        attribution: by which part of the sender's set-up the mail was sent.
 
     Raises:
         NotificationError: there is no time that can be read.
     """
-    builder = _EventBuilder(notification.kind, notification.mail, received_at, more)
-    match notification.kind:
+    kind = notification.kind
+    builder = _EventBuilder(kind, notification.mail, received_at, more, attribution)
+    match kind:
         case Kind.BOUNCE if notification.bounce:
             return _of_bounce(builder, notification.bounce)
         case Kind.COMPLAINT if notification.complaint:

@@ -343,7 +343,8 @@ class Notification(_Ses, frozen=True):
         complaint or bounce if it holds the object of one: it must not be ignored. Any other is
         `Kind.UNKNOWN`.
         """
-        kind = _KINDS.get(self.type) or _kind_of(self.notification_type, self.event_type)
+        kind = _KINDS.get(self.notification_type or self.event_type or "")
+        kind = kind or _kind_of(self.notification_type, self.event_type)
         if kind:
             return kind
         if self.complaint:

@@ -19,7 +19,7 @@ from sesbounce.errors import ConfigurationError
 from sesbounce.feedback.address import Address
 from sesbounce.policy.state import State, merge
 from sesbounce.privacy.keyed_hash import Hash, HashKeys
-from sesbounce.privacy.mentions import ERASED, TEXT_FIELDS, Mentions
+from sesbounce.privacy.mentions import ATTRIBUTION_FIELDS, ERASED, TEXT_FIELDS, Mentions
 from sesbounce.privacy.pseudonymise import pseudonymise_event, pseudonymise_state
 from sesbounce.store import schema
 from sesbounce.store.forgotten import use_newest
@@ -28,6 +28,7 @@ from sesbounce.store.store import Store, retry_conflicts
 
 _CHUNK = 500
 _HIDDEN = ("address", *TEXT_FIELDS, "dedupe_key")
+_SEARCHED = (*TEXT_FIELDS, *ATTRIBUTION_FIELDS)
 
 
 class Erased(msgspec.Struct, frozen=True):
@@ -187,7 +188,7 @@ def _hide_events(connection: sa.Connection, key: str, hashed: Hash) -> int:
         _update_events(
             connection,
             [
-                {"number": number, "message_digest": ""}
+                {"number": number, "message_digest": "", "tags": None}
                 | {name: getattr(event, name) for name in _HIDDEN}
                 for number, event in hidden.items()
                 if event.dedupe_key not in twice
@@ -232,13 +233,13 @@ def _cut_events(store: Store, mentions: Mentions, mentioning: set[str]) -> int:
     Keys that mention a forgotten address are added to `mentioning`.
     """
     table = schema.event
-    columns = [table.c.address, *(table.c[name] for name in TEXT_FIELDS)]
+    columns = [table.c.address, *(table.c[name] for name in _SEARCHED)]
     cut = 0
     for rows in _pages(store, table.c.id, columns, mentions):
         changed = []
         for row in rows:
-            before = {name: getattr(row, name) for name in TEXT_FIELDS}
-            after = before | {name: mentions.cut(text) for name, text in before.items() if text}
+            before = {name: getattr(row, name) for name in _SEARCHED}
+            after = before | {n: mentions.cut_field(n, text) for n, text in before.items() if text}
             if mentions.within(row.address):
                 mentioning.add(row.address)
             elif after != before:

@@ -1,8 +1,8 @@
-"""Counts events by day, reason, domain or sender."""
+"""Counts events by day, reason, domain, sender or attribution."""
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import sqlalchemy as sa
@@ -12,6 +12,7 @@ from sesbounce.feedback.reason import Effect
 from sesbounce.privacy.keyed_hash import PREFIX
 from sesbounce.privacy.mentions import ERASED
 from sesbounce.store import schema
+from sesbounce.store.deciding import ANY_EVENT, EventFilter, tag_value
 from sesbounce.store.engine import answering
 
 # AWS leaves mail to its mailbox simulator out of the bounce and complaint rates of a sender.
@@ -25,17 +26,37 @@ class By(StrEnum):
     REASON = "reason"
     DOMAIN = "domain"
     SENDER = "sender"
+    CONFIGURATION_SET = "configuration-set"
+    IDENTITY = "identity"
+    REGION = "region"
+    TENANT = "tenant"
+
+
+class ByTag(NamedTuple):
+    """The events of a group have the same value of this tag."""
+
+    name: str
+
+    @property
+    def value(self) -> str:
+        """The text that a person writes for it: `tag:campaign`."""
+        return f"tag:{self.name}"
+
+
+Grouping = By | ByTag
 
 
 class Counts(msgspec.Struct, frozen=True, kw_only=True):
     """How many events of each kind there are in one group.
 
     Attributes:
-        group: the day (UTC), reason, domain or sender; None if it is not known.
+        group: the day (UTC), reason, domain, sender, …; None if it is not known.
         hard: hard bounces.
         soft: soft bounces.
+        sender: bounces for which the sender or the mail is at fault: they say nothing about the
+            mailbox.
         other: bounces that say nothing new about the mailbox: SES did not attempt to send the mail,
-            the message was at fault, or the bounce is an automatic reply.
+            or the bounce is an automatic reply.
         complaints: complaints; one that names several recipients counts once.
         deliveries: deliveries.
         bounce_rate: hard bounces divided by mails, from 0 to 1; None if no delivery is known.
@@ -45,6 +66,7 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
     group: str | None
     hard: int
     soft: int
+    sender: int
     other: int
     complaints: int
     deliveries: int
@@ -54,10 +76,11 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
 
 def count(
     engine: sa.Engine,
-    by: By,
+    by: Grouping,
     since: datetime | None = None,
     until: datetime | None = None,
     limit: int | None = None,
+    wanted: EventFilter = ANY_EVENT,
 ) -> list[Counts]:
     """Count the events of the log in groups: days in their order, others by most bounces first.
 
@@ -70,22 +93,27 @@ def count(
         since: only events at or after this time.
         until: only events before this time.
         limit: the maximum number of groups: the latest days, or those with most bounces.
+        wanted: only these events.
 
     Raises:
         StoreError: the database can't answer.
     """
     with answering("the events were not counted"), engine.connect() as connection:
-        query = _query(connection.dialect.name, by, since, until)
+        dialect = connection.dialect.name
+        query = _query(dialect, by, since, until).where(*wanted.conditions(dialect))
         rows = connection.execute(query.limit(limit) if limit else query).all()
     counted = [_counts(row) for row in rows]
     return counted[::-1] if by is By.DAY else counted
 
 
-def _query(dialect: str, by: By, since: datetime | None, until: datetime | None) -> sa.Select[Any]:
+def _query(
+    dialect: str, by: Grouping, since: datetime | None, until: datetime | None
+) -> sa.Select[Any]:
     event = schema.event.c
     group = _group(dialect, by).label("grouped")
     hard = _bounces(Effect.HARD)
     soft = _bounces(Effect.SOFT)
+    sender = _bounces(Effect.SENDER)
     bounced = event.kind == Kind.BOUNCE
     complained = (event.kind == Kind.COMPLAINT) & (event.effect == Effect.COMPLAINT)
     delivered = event.kind == Kind.DELIVERY
@@ -93,7 +121,8 @@ def _query(dialect: str, by: By, since: datetime | None, until: datetime | None)
     columns = {
         "hard": _sum(hard),
         "soft": _sum(soft),
-        "other": _sum(bounced & ~hard & ~soft),
+        "sender": _sum(sender),
+        "other": _sum(bounced & ~hard & ~soft & ~sender),
         "complaints": _distinct(complained),
         "deliveries": _sum(delivered),
         "measured_hard": _sum(hard & measured),
@@ -108,7 +137,7 @@ def _query(dialect: str, by: By, since: datetime | None, until: datetime | None)
     if until:
         query = query.where(event.occurred_at < until)
     most = sa.desc("grouped") if by is By.DAY else (columns["hard"] + columns["soft"]).desc()
-    return query.group_by(group).order_by(most, "grouped")
+    return query.group_by("grouped").order_by(most, "grouped")
 
 
 def _bounces(effect: Effect) -> sa.ColumnElement[bool]:
@@ -126,9 +155,11 @@ def _distinct(condition: sa.ColumnElement[bool]) -> sa.ColumnElement[int]:
     return sa.func.count(sa.distinct(sa.case((condition, complaint))))
 
 
-def _group(dialect: str, by: By) -> sa.ColumnElement[Any]:
+def _group(dialect: str, by: Grouping) -> sa.ColumnElement[Any]:
     event = schema.event.c
     match by:
+        case ByTag(name):
+            return tag_value(name, dialect)
         case By.DAY if dialect == "postgresql":
             return sa.func.date(sa.func.timezone("UTC", event.occurred_at))
         case By.DAY:
@@ -137,6 +168,8 @@ def _group(dialect: str, by: By) -> sa.ColumnElement[Any]:
             return event.reason
         case By.SENDER:
             return event.source
+        case By.CONFIGURATION_SET | By.IDENTITY | By.REGION | By.TENANT:
+            return event[by.name.lower()]
         case By.DOMAIN:
             forgotten = event.address.startswith(PREFIX)
             return sa.case((forgotten, ERASED), else_=_domain(dialect, event.address))
@@ -159,6 +192,7 @@ def _counts(row: sa.Row[Any]) -> Counts:
         group=None if row.grouped is None else str(row.grouped),
         hard=row.hard,
         soft=row.soft,
+        sender=row.sender,
         other=row.other,
         complaints=row.complaints,
         deliveries=row.deliveries,

@@ -20,6 +20,7 @@ from urllib3.exceptions import HTTPError, LocationValueError
 
 from sesbounce.errors import ConfigurationError, DeliveryError
 from sesbounce.store.outbox import OutboxEntry
+from sesbounce.store.statements import EVENT_NAMES
 
 # A connection, and each wait for bytes.
 _TIMEOUT_SECONDS = 5.0
@@ -57,7 +58,8 @@ class Webhook:
     def deliver(self, entry: OutboxEntry) -> None:
         """Post the entry."""
         action = "strike_off" if entry.suppressed else "restore"
-        body = msgspec.json.encode({"action": action, **entry.parameters})
+        about = {n: value for n, value in entry.parameters.items() if n not in EVENT_NAMES}
+        body = msgspec.json.encode({"action": action, **about})
         try:
             with self._deadline.after(_EXCHANGE_SECONDS):
                 status = self._post(body)

@@ -10,6 +10,7 @@ import idna
 import msgspec
 
 from sesbounce.feedback.address import parse
+from sesbounce.feedback.attribution import Attribution, read_tags
 from sesbounce.feedback.extract import Event
 from sesbounce.feedback.invisible import without_invisible
 from sesbounce.policy.state import Evidence, Spelling, State, map_evidence
@@ -29,6 +30,9 @@ TEXT_FIELDS = (
     "feedback_id",
     "basis",
 )
+
+# The same of its attribution.
+ATTRIBUTION_FIELDS = ("configuration_set", "identity", "tenant", "tags")
 
 # A text that may be an address, also in a link.
 _CANDIDATE = re.compile(r"""(?<![^\s<>()\[\],;:\\"@])([^\s<>()\[\],;:\\"@]+)(?:@|%40)([\w.-]+)""")
@@ -65,7 +69,25 @@ class Mentions:
             for name in TEXT_FIELDS
             if self.within(text := getattr(event, name))
         }
-        return msgspec.structs.replace(event, **changed) if changed else event
+        attribution = self._cut_attribution(event.attribution)
+        if not changed and attribution == event.attribution:
+            return event
+        return msgspec.structs.replace(event, attribution=attribution, **changed)
+
+    def _cut_attribution(self, attribution: Attribution) -> Attribution:
+        cut = {
+            name: self.cut_field(name, text)
+            for name in ATTRIBUTION_FIELDS
+            if (text := getattr(attribution, name))
+        }
+        return msgspec.structs.replace(attribution, **cut)
+
+    def cut_field(self, name: str, text: str) -> str:
+        """Cut the addresses out of a field of an event; of tags, out of their values."""
+        if name != "tags":
+            return self.cut(text)
+        tags = {tag: self.cut(value) for tag, value in (read_tags(text) or {}).items()}
+        return msgspec.json.encode(tags).decode()
 
     def cut_state(self, state: State) -> State:
         """Cut the addresses out of the state of another address."""

@@ -20,7 +20,11 @@ _TERM = re.compile(r"[A-Za-z0-9.-]{1,40}")
 
 
 def pseudonymise_event(event: Event, hashed: Hash) -> Event:
-    """Replace the address of an event by its hash, and remove text that could identify a person."""
+    """Replace the address of an event by its hash, and remove text that could identify a person.
+
+    The tags are removed, for they may hold anything about the recipient. The configuration set, the
+    identity, the region and the tenant are the sender's own.
+    """
     return msgspec.structs.replace(
         event,
         address=hashed.pseudonym,
@@ -35,6 +39,7 @@ def pseudonymise_event(event: Event, hashed: Hash) -> Event:
         feedback_id=None,
         basis=ERASED,
         dedupe_key=hashed.digest(event.dedupe_key),
+        attribution=msgspec.structs.replace(event.attribution, tags=None),
     )
 
 
@@ -73,12 +78,11 @@ def pseudonymise_recording(recording: Recording, hashes: dict[str, Hash]) -> Rec
         hashes: the hash of each forgotten address, by the key of the address.
     """
     mentions = Mentions(hashes)
-    events = [
-        pseudonymise_event(event, hashes[event.address])
-        if event.address in hashes
-        else mentions.cut_event(event)
+    hidden = (
+        pseudonymise_event(event, hashes[event.address]) if event.address in hashes else event
         for event in recording.events
-    ]
+    )
+    events = [mentions.cut_event(event) for event in hidden]
     message = recording.message and msgspec.structs.replace(
         recording.message, mail_id=None, payload=ERASED.encode()
     )

@@ -14,6 +14,8 @@ from typing import Any, NamedTuple
 import msgspec
 import sqlalchemy as sa
 
+from sesbounce.store.columns import Words
+
 Row = Sequence[Any]
 KEYS_PER_QUERY = 1000
 
@@ -56,7 +58,7 @@ class Insert:
         table: sa.Table,
         key: str,
         *,
-        latest: str | None = None,
+        greatest: Sequence[str] = (),
         replace: Sequence[str] = (),
         add: Sequence[str] = (),
     ) -> None:
@@ -65,14 +67,15 @@ class Insert:
         Args:
             table: the table.
             key: a unique column.
-            latest: a column of times; if the key exists, the row keeps the later of both times.
+            greatest: columns; if the key exists, the row keeps the greater of both values in each
+                of these, and a value rather than none.
             replace: columns; if the key exists, the row gets the new values of these.
             add: columns of numbers; if the key exists, the new values are added to the row's.
         """
         self.columns = [c.name for c in table.columns if c is not table.autoincrement_column]
         self._table = table
         self._key = key
-        self._latest = latest
+        self._greatest = greatest
         self._replace = replace
         self._add = add
         self._by_key = itemgetter(self.columns.index(key))
@@ -128,34 +131,39 @@ class Insert:
     def _on_others(self, dialect: sa.Dialect) -> Any:
         # Only the dialect in use: to import all of them takes longer than many a command.
         statement: Any = import_module(f"sqlalchemy.dialects.{dialect.name}").insert(self._table)
-        if self._latest:
-            column, later = self._table.c[self._latest], statement.excluded[self._latest]
-            return statement.on_conflict_do_update(
-                index_elements=[self._key], set_={self._latest: later}, where=column < later
-            )
-        if self._replace:
-            return statement.on_conflict_do_update(
-                index_elements=[self._key],
-                set_={name: statement.excluded[name] for name in self._replace},
-            )
-        if self._add:
-            return statement.on_conflict_do_update(
-                index_elements=[self._key],
-                set_={name: self._table.c[name] + statement.excluded[name] for name in self._add},
-            )
+        values = self._new_values(statement.excluded, dialect.name)
+        if values:
+            return statement.on_conflict_do_update(index_elements=[self._key], set_=values)
         return statement.on_conflict_do_nothing(index_elements=[self._key])
+
+    def _new_values(
+        self, inserted: sa.ColumnCollection[str, Any], dialect: str
+    ) -> dict[str, sa.ColumnElement[Any]]:
+        """The new values, by column, of a row whose key exists."""
+        values = {name: inserted[name] for name in self._replace}
+        for name in self._greatest:
+            values[name] = _greater(self._table.c[name], inserted[name], dialect)
+        for name in self._add:
+            values[name] = self._table.c[name] + inserted[name]
+        return values
 
     def _on_mysql(self) -> sa.Insert:
         from sqlalchemy.dialects import mysql  # noqa: PLC0415  slow, and for it alone
 
         statement = mysql.insert(self._table)
-        values: dict[str, Any] = {name: statement.inserted[name] for name in self._replace}
-        values |= {name: self._table.c[name] + statement.inserted[name] for name in self._add}
-        if self._latest:
-            column = self._table.c[self._latest]
-            values[self._latest] = sa.func.greatest(column, statement.inserted[self._latest])
+        values = self._new_values(statement.inserted, "mysql")
         # Not INSERT IGNORE, which would also cut values that do not fit their columns.
         return statement.on_duplicate_key_update(values or {self._key: self._table.c[self._key]})
+
+
+def _greater(
+    old: sa.ColumnElement[Any], new: sa.ColumnElement[Any], dialect: str
+) -> sa.ColumnElement[Any]:
+    """The greater of two values, as Python compares them; a value rather than null."""
+    compared = new
+    if dialect == "postgresql" and isinstance(old.type, Words):
+        compared = sa.collate(new, "C")
+    return sa.case((sa.or_(old.is_(None), compared > old), new), else_=old)
 
 
 class _Compiled(msgspec.Struct, frozen=True):

@@ -15,16 +15,24 @@ from sesbounce.privacy.keyed_hash import NO_KEYS, HashKeys, is_forgotten
 from sesbounce.store import schema
 from sesbounce.store.addresses import FindAddresses
 from sesbounce.store.bulk import Find
+from sesbounce.store.deciding import ANY_EVENT, EventFilter
 from sesbounce.store.engine import answering
 
 _ROWS_IN_MEMORY = 1000
 _decode_state = msgspec.json.Decoder(State).decode
 
 
-def suppressed_rows(engine: sa.Engine, now: datetime) -> Generator[Suppressed]:
-    """Yield all addresses that must not be mailed at this time, sorted; few are in memory at once.
+def suppressed_rows(
+    engine: sa.Engine, now: datetime, wanted: EventFilter = ANY_EVENT
+) -> Generator[Suppressed]:
+    """Yield the addresses that must not be mailed at this time, sorted; few are in memory at once.
 
     Forgotten addresses are left out, because their hashes are of no use outside of the database.
+
+    Args:
+        engine: the database.
+        now: the time.
+        wanted: only addresses whose suppression such an event decided.
 
     Raises:
         StoreError: the database can't answer.
@@ -32,6 +40,9 @@ def suppressed_rows(engine: sa.Engine, now: datetime) -> Generator[Suppressed]:
     table = schema.address
     query = sa.select(table).where(schema.suppressed_at(now)).order_by(table.c.address)
     with answering("the list was not read"), engine.connect() as connection:
+        decided = wanted.decided(connection.dialect.name)
+        if decided is not None:
+            query = query.where(decided)
         for row in connection.execution_options(yield_per=_ROWS_IN_MEMORY).execute(query):
             if not is_forgotten(row.address):
                 yield _suppressed(row)

@@ -50,6 +50,11 @@ class EventRow(msgspec.Struct, frozen=True):
     diagnostic: str | None
     original: str
     recorded_at: datetime
+    configuration_set: str | None = None
+    identity: str | None = None
+    region: str | None = None
+    tenant: str | None = None
+    tags: dict[str, str] | None = None
 
 
 class Filter(msgspec.Struct, frozen=True, kw_only=True):
@@ -112,7 +117,7 @@ class Lookup:
             .where(table.c.address.in_(names))
             .order_by(table.c.occurred_at, table.c.id)
         )
-        return [msgspec.convert(row, EventRow, from_attributes=True) for row in found]
+        return [_event_row(row._asdict()) for row in found]
 
     def may_mail(self, addresses: Iterable[str], now: datetime) -> dict[str, Answer]:
         """Answer for each of the addresses, by the spelling that was given.
@@ -160,6 +165,11 @@ class Lookup:
     def _all(self, query: sa.Select[Any]) -> list[sa.Row[Any]]:
         with answering("the database can't answer"), self._engine.connect() as connection:
             return list(connection.execute(query).all())
+
+
+def _event_row(row: dict[str, Any]) -> EventRow:
+    tags = row.pop("tags")
+    return EventRow(**row, tags=msgspec.json.decode(tags) if tags else None)
 
 
 def _unknown(address: Address) -> Answer:

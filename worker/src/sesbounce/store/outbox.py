@@ -39,11 +39,21 @@ class OutboxEntry(msgspec.Struct, frozen=True):
 
 
 class Outbox:
-    """Writes entries for targets into the table."""
+    """Writes entries for targets into the table.
 
-    def __init__(self, targets: Iterable[str] = ()) -> None:
-        """Make an outbox for the targets of these names."""
+    Attributes:
+        uses_event: whether a target uses parameters that tell of the event that decided.
+    """
+
+    def __init__(self, targets: Iterable[str] = (), *, uses_event: bool = False) -> None:
+        """Make an outbox.
+
+        Args:
+            targets: the names of the targets.
+            uses_event: whether a target uses parameters that tell of the event that decided.
+        """
         self._targets = sorted(targets)
+        self.uses_event = uses_event
 
     @property
     def has_targets(self) -> bool:

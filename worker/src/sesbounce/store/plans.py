@@ -21,6 +21,13 @@ _EXAMPLE = Parameters(
     kind="bounce",
     occurred_at="2026-01-01T00:00:00",
     why="an example",
+    mail_id="0100019a00000000-4f1e-000000",
+    configuration_set="newsletter",
+    source="sender@example.com",
+    identity="example.com",
+    region="us-east-1",
+    tenant="example",
+    tags='{"campaign":"spring"}',
 )
 _COMPARED = re.compile(
     r"((?:\w+\s*\(\s*)?[\w.\"`]+\s*\)?)\s*=\s*(?:\w+\s*\(\s*)?\(?:(?:address|original)\b",

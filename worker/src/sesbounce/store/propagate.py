@@ -3,7 +3,7 @@
 It runs the sender's statements in the caller's transaction, and writes outbox entries for targets.
 """
 
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -11,10 +11,12 @@ import sqlalchemy as sa
 
 from sesbounce.privacy.keyed_hash import is_forgotten
 from sesbounce.store import schema
+from sesbounce.store.deciding import deciding_events
 from sesbounce.store.limits import Budget
 from sesbounce.store.outbox import Outbox, OutboxEntry
 from sesbounce.store.result import Recorded
 from sesbounce.store.rows import AddressRow, mark_rows
+from sesbounce.store.statements import Parameters
 from sesbounce.store.strike_off import Outcome, StrikeOff
 
 
@@ -65,6 +67,7 @@ class Propagator:
         self._outbox = outbox
         self._strikes = strike_off.strikes or outbox.has_targets
         self._restores = strike_off.restores or outbox.has_targets
+        self._uses_event = strike_off.uses_event or outbox.uses_event
 
     def changes(
         self, rows: Iterable[AddressRow], now: datetime, newly_suppressed: Container[str] = ()
@@ -104,24 +107,40 @@ class Propagator:
         # An event has just named the address behind a keyed hash: the sweep would not know it.
         strike_off = sorted(changes.strike_off, key=lambda row: not row.plain_address)
         restore = changes.restore
+        parameters = self._parameters(connection, [*strike_off, *restore])
         outcome = self._strike_off.strike_off(
-            connection, [row.parameters() for row in strike_off], budget
+            connection, [parameters[row.key] for row in strike_off], budget
         )
         done.recorded.struck_rows = outcome.rows
         done.add(strike_off, outcome)
-        self._queue(connection, strike_off, outcome, now, suppressed=True)
+        self._queue(connection, strike_off, parameters, outcome, now, suppressed=True)
         outcome = self._strike_off.restore(
-            connection, [row.parameters() for row in restore], budget
+            connection, [parameters[row.key] for row in restore], budget
         )
         done.recorded.restored_rows = outcome.rows
         done.add(restore, outcome)
-        self._queue(connection, restore, outcome, now, suppressed=False)
+        self._queue(connection, restore, parameters, outcome, now, suppressed=False)
         return done
+
+    def _parameters(
+        self, connection: sa.Connection, rows: Sequence[AddressRow]
+    ) -> dict[str, Parameters]:
+        """The parameters of each row, by key; with those of the events where something uses them.
+
+        The hash of a forgotten address has none of these: they would name a mail to it.
+        """
+        parameters = {row.key: row.parameters() for row in rows}
+        if self._uses_event:
+            known = [key for key in parameters if not is_forgotten(key)]
+            for key, event in deciding_events(connection, known).items():
+                parameters[key] = {**parameters[key], **event}
+        return parameters
 
     def _queue(
         self,
         connection: sa.Connection,
         rows: Sequence[AddressRow],
+        parameters: Mapping[str, Parameters],
         outcome: Outcome,
         now: datetime,
         *,
@@ -131,7 +150,7 @@ class Propagator:
         undone = outcome.rejected.keys() | outcome.pending
         if self._outbox.has_targets:
             entries = [
-                OutboxEntry(suppressed, row.was_or_is_for_good, row.parameters())
+                OutboxEntry(suppressed, row.was_or_is_for_good, parameters[row.key])
                 for row in rows
                 # Targets do not know hashes: a forgotten address gets an entry only if an event
                 # has just named it.

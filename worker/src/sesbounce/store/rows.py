@@ -3,7 +3,7 @@
 Each function works in the caller's transaction, with few statements, in the order of the keys.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from operator import attrgetter
 from typing import Any, Self
@@ -12,6 +12,7 @@ import msgspec
 import sqlalchemy as sa
 
 from sesbounce.errors import StoreError
+from sesbounce.feedback.attribution import Attribution, completed
 from sesbounce.feedback.extract import Event
 from sesbounce.feedback.notification import Kind
 from sesbounce.feedback.reason import Reason
@@ -116,19 +117,29 @@ class AddressRow(msgspec.Struct, frozen=True, gc=False):
         )
 
 
+def _getter(columns: Iterable[str]) -> Callable[[Event], tuple[Any, ...]]:
+    """A function that returns the values of an event for some columns."""
+    return attrgetter(*(f"attribution.{c}" if c in _ATTRIBUTED else c for c in columns))
+
+
+_ATTRIBUTED = Attribution.__struct_fields__
 _insert_messages = Insert(schema.message, "digest")
-_insert_events = Insert(schema.event, "dedupe_key", latest="occurred_at")
+# What an event that arrives once more, perhaps in the other schema, may add to its row.
+_GREATEST = ("occurred_at", *_ATTRIBUTED)
+_insert_events = Insert(schema.event, "dedupe_key", greatest=_GREATEST)
 _insert_addresses = Insert(schema.address, "address")
 # SQLite rewrites the indexes of all columns in the statement, whether their values change or not.
 # So a row whose verdict stays is saved by a statement without the verdict's columns.
 _save_states = Insert(schema.address, "address", replace=("state", "original"))
 _save_verdicts = Insert(schema.address, "address", replace=_insert_addresses.columns[1:])
 # A row of the log consists of the event's own columns, and of two about its origin.
-_event_values = attrgetter(*_insert_events.columns[: len(Event.__struct_fields__)])
+_event_values = _getter(_insert_events.columns[:-2])
+_greatest_values = _getter(_GREATEST)
 
 _addresses = schema.address.c.address
 _find_events = Find(
-    sa.select(schema.event.c.dedupe_key, schema.event.c.occurred_at), schema.event.c.dedupe_key
+    sa.select(schema.event.c.dedupe_key, *(schema.event.c[name] for name in _GREATEST)),
+    schema.event.c.dedupe_key,
 )
 _find_keys = Find(sa.select(_addresses), _addresses)
 _find_rows = Find(sa.select(schema.address), _addresses)
@@ -158,26 +169,44 @@ def insert_events(
     """Append the new events to the log; returns these.
 
     If an event arrives twice with different times, the log keeps the later time, as states do: so
-    states follow from the log, in whatever order the messages arrived.
+    states follow from the log, in whatever order the messages arrived. It keeps all that the
+    messages say about the attribution.
     """
-    latest: dict[str, tuple[Event, str]] = {}
+    merged: dict[str, tuple[Event, str]] = {}
     for recording in recordings:
         digest = recording.message.digest if recording.message else ""
         for event in recording.events:
-            earlier = latest.get(event.dedupe_key)
-            if earlier is None or earlier[0].occurred_at < event.occurred_at:
-                latest[event.dedupe_key] = (event, digest)
-    known = dict(map(tuple, _find_events(connection, list(latest))))
+            arrived = (event, digest)
+            earlier = merged.get(event.dedupe_key)
+            merged[event.dedupe_key] = _merged(earlier, arrived) if earlier else arrived
+    known = {row.dedupe_key: row[1:] for row in _find_events(connection, list(merged))}
     new: list[Event] = []
     rows = []
-    for key, (event, digest) in latest.items():
+    for key, (event, digest) in merged.items():
         if key not in known:
             new.append(event)
-        elif event.occurred_at <= known[key]:
+        elif not _adds(_greatest_values(event), known[key]):
             continue
         rows.append((*_event_values(event), "" if is_forgotten(event.address) else digest, now))
     _insert_events(connection, rows)
     return new
+
+
+def _adds(values: Sequence[Any], known: Sequence[Any]) -> bool:
+    """Whether one of the values is greater than the known one, or the first."""
+    return any(
+        new is not None and (old is None or new > old)
+        for new, old in zip(values, known, strict=True)
+    )
+
+
+def _merged(one: tuple[Event, str], other: tuple[Event, str]) -> tuple[Event, str]:
+    """Merge two arrivals of one event: the later of them, with all of the attribution."""
+    event, digest = other if one[0].occurred_at < other[0].occurred_at else one
+    attribution = completed(one[0].attribution, other[0].attribution)
+    if attribution != event.attribution:
+        event = msgspec.structs.replace(event, attribution=attribution)
+    return event, digest
 
 
 def lock_rows(connection: sa.Connection, keys: Sequence[str]) -> dict[str, AddressRow]:
@@ -255,7 +284,9 @@ def event_of(row: sa.Row[Any]) -> Event:
         StoreError: a newer version has written a value that this one does not know.
     """
     try:
-        return msgspec.convert(row, Event, from_attributes=True)
+        event = msgspec.convert(row, Event, from_attributes=True)
+        attribution = msgspec.convert(row, Attribution, from_attributes=True)
+        return msgspec.structs.replace(event, attribution=attribution)
     except msgspec.ValidationError as error:
         raise StoreError(
             f"event {row.id} of the log can't be read ({error}): a newer sesbounce has written it; "

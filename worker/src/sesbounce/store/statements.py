@@ -10,8 +10,23 @@ import sqlalchemy as sa
 from sesbounce.errors import StrikeOffError
 
 
-class Parameters(TypedDict):
-    """The parameters that a statement may use: `:address`, `:original`, `:reason`, and so on."""
+class EventParameters(TypedDict, total=False):
+    """The parameters that tell of the event that decided: `:mail_id`, `:tags`, and so on."""
+
+    mail_id: str | None
+    configuration_set: str | None
+    source: str | None
+    identity: str | None
+    region: str | None
+    tenant: str | None
+    tags: str | None
+
+
+class Parameters(EventParameters):
+    """The parameters that a statement may use: `:address`, `:original`, `:reason`, and so on.
+
+    Those of the event are there only if they are known, and a statement or a target uses one.
+    """
 
     address: str
     original: str
@@ -39,9 +54,15 @@ class Statement(NamedTuple):
         """The names of its parameters."""
         return set(self.clause.compile().params)
 
+    @property
+    def uses_event(self) -> bool:
+        """Whether it uses a parameter that tells of the event that decided."""
+        return not self.names.isdisjoint(EVENT_NAMES)
+
 
 _VERBS = ("UPDATE", "DELETE", "INSERT", "REPLACE", "MERGE", "CALL")
-_ALLOWED = frozenset(Parameters.__annotations__)
+EVENT_NAMES = frozenset(EventParameters.__annotations__)
+_ALLOWED = EVENT_NAMES | frozenset(Parameters.__annotations__)
 # The parts of an SQL text in which nothing is a parameter: comments, texts and quoted names.
 _QUOTED = re.compile(
     r"--[^\n]*|\A\s*\#[^\n]*|/\*.*?\*/|(\$\w*\$).*?\1"

@@ -83,6 +83,11 @@ class StrikeOff:
         """Whether there is a restore statement."""
         return bool(self._restore)
 
+    @property
+    def uses_event(self) -> bool:
+        """Whether a statement uses a parameter that tells of the event that decided."""
+        return any(statement.uses_event for statement in (*self._strike_off, *self._restore))
+
     def check(self, connection: sa.Connection) -> list[str]:
         """Let the database compile the statements without running them.
 
@@ -254,7 +259,7 @@ def _execute(
     connection: sa.Connection, statement: Statement, addresses: Sequence[Parameters]
 ) -> int:
     compiled = positional(statement.clause, connection.dialect)
-    rows = [tuple(map(address.__getitem__, compiled.names)) for address in addresses]
+    rows = [tuple(map(address.get, compiled.names)) for address in addresses]
     # Some drivers don't know how many rows a statement changed, and return -1.
     return max(0, connection.exec_driver_sql(compiled.sql, rows).rowcount)
 

@@ -58,6 +58,7 @@ class LoopSettings(msgspec.Struct, frozen=True):
         shutdown_seconds: the seconds from `stop` to the end of the loop, at most.
         until_empty: whether the loop ends when the queue is empty, and at the first failure of
             the queue or the database.
+        tags: the names of the tags of mails that events keep.
     """
 
     batch_size: int = 200
@@ -67,6 +68,7 @@ class LoopSettings(msgspec.Struct, frozen=True):
     visibility_seconds: int = 60
     shutdown_seconds: float = 25.0
     until_empty: bool = False
+    tags: tuple[str, ...] = ()
 
     @property
     def room(self) -> int:
@@ -146,7 +148,7 @@ class Worker:
         self._heartbeat = Heartbeat(
             queue, self._in_flight, report, loop_settings.visibility_seconds
         )
-        self._handler = Handler(store, trust, now, self._wait_out)
+        self._handler = Handler(store, trust, now, self._wait_out, loop_settings.tags)
 
     def stop(self) -> None:
         """Make `run` receive no more, finish the messages in flight, and return.

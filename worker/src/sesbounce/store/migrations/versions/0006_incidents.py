@@ -10,7 +10,7 @@ from sesbounce.errors import StoreError
 from sesbounce.store.migrations.frozen import AutoId, Digest, Key, UtcDateTime, Word, Words
 
 revision = "0006"
-down_revision = "0004"
+down_revision = "0005"
 branch_labels = None
 depends_on = None
 
