@@ -3,7 +3,7 @@
 A phrase has one or more parts, and each part lists the words that may stand there:
 
     no such + user | mailbox          `+`: the next word follows at once
-    {mailbox} ~ unknown | not exist*  `~`: up to six words of the same sentence lie between
+    {mailbox} ~ unknown | not exist*  `~`: up to eight words of the same sentence lie between
     {mailbox} - unknown | not exist*  `-`: the same, and none of them is an `{other subject}`
 
 `{mailbox}` inserts a list of the vocabulary, and `*` stands for any ending. Phrases are written
@@ -101,7 +101,7 @@ def _gap(joint: str, vocabulary: Vocabulary) -> str:
     if joint == "+":
         return ""
     other = f"(?!(?:{vocabulary[_OTHER_SUBJECT]}) )" if joint == "-" else ""
-    return f"(?: {other}{_WORD_BETWEEN}){{0,6}}"
+    return f"(?: {other}{_WORD_BETWEEN}){{0,8}}"
 
 
 def _alternatives(part: str, vocabulary: Vocabulary) -> list[str]:

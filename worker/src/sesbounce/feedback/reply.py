@@ -132,8 +132,8 @@ def _words(text: str, word: re.Pattern[str], code: str) -> str:
         text = _URL.sub(_host, text)
     if "." in text:
         text = _DOTTED.sub(_undotted, text)
-    plain = text[:_LONGEST_WORDS].replace("'", "").replace("e-mail", "email")
-    return f" {code} {' '.join(word.findall(plain))} "
+    plain = text[:_LONGEST_WORDS].replace("'s ", " ").replace("'", "").replace("e-mail", "email")
+    return f" {code} {' '.join(word.findall(plain))} . "
 
 
 def _host(found: re.Match[str]) -> str:

@@ -12,6 +12,7 @@ _RFC3463 = "https://www.rfc-editor.org/rfc/rfc3463#section-3"
 _RFC5321 = "https://www.rfc-editor.org/rfc/rfc5321#section-4.2.3"
 _RFC7293 = "https://www.rfc-editor.org/rfc/rfc7293#section-14.3"
 _RFC7372 = "https://www.rfc-editor.org/rfc/rfc7372#section-3"
+_RFC7504 = "https://www.rfc-editor.org/rfc/rfc7504"
 _RFC7505 = "https://www.rfc-editor.org/rfc/rfc7505#section-4"
 _IANA = "https://www.iana.org/assignments/smtp-enhanced-status-codes"
 _MICROSOFT = "https://learn.microsoft.com/exchange/mail-flow-best-practices/non-delivery-reports-in-exchange-online/non-delivery-reports-in-exchange-online"
@@ -37,8 +38,8 @@ STATUSES = (
     _status("1.3", Reason.NO_SUCH_MAILBOX, _RFC3463),  # the address is no address
     _status("1.4", Reason.NO_SUCH_MAILBOX, _RFC3463),  # ambiguous
     _status("1.6", Reason.NO_SUCH_MAILBOX, _RFC3463),  # moved, no forwarding address
-    _status("1.7", Reason.SENDER_UNAUTHENTICATED, _RFC3463),  # the sender's address is malformed
-    _status("1.8", Reason.SENDER_UNAUTHENTICATED, _RFC3463),  # the sender's domain is unknown
+    _status("1.7", Reason.SENDER_BLOCKED, _RFC3463),  # the sender's address is malformed
+    _status("1.8", Reason.SENDER_BLOCKED, _RFC3463),  # the sender's domain is unknown
     _status("1.10", Reason.DOMAIN_NOT_FOUND, _RFC7505, "RFC 7505"),  # null MX
     _status("1.90", Reason.RATE_LIMITED, _MICROSOFT, "Microsoft"),  # the sender's daily limit
     _status("2.1", Reason.MAILBOX_DISABLED, _RFC3463),
@@ -57,7 +58,8 @@ STATUSES = (
     _status("7.16", Reason.MESSAGE_TOO_LARGE, _IANA, "RFC 6710"),
     # The owner is not the one who gave the address.
     _status("7.17-18", Reason.NO_SUCH_MAILBOX, _RFC7293, "RFC 7293"),
-    _status("7.20-27", Reason.SENDER_UNAUTHENTICATED, _RFC7372, "RFC 7372"),
+    _status("7.20-26", Reason.SENDER_UNAUTHENTICATED, _RFC7372, "RFC 7372"),
+    _status("7.27", Reason.SENDER_BLOCKED, _RFC7505, "RFC 7505"),  # the sender's null MX
     _status("7.28", Reason.RATE_LIMITED, _IANA, "IANA"),  # a flood of mail
     _status("7.29", Reason.SENDER_UNAUTHENTICATED, _IANA, "RFC 8617"),
     _status("7.120-136", Reason.RECIPIENT_POLICY, _MICROSOFT, "Microsoft"),
@@ -79,8 +81,10 @@ STATUSES = (
 
 # 550 may mean anything, and 553 is more often about the sender than about the recipient.
 REPLY_CODES = (
+    Claim(Level.REPLY_CODE, "521", Reason.DOMAIN_NOT_FOUND, "RFC 7504", _RFC7504, clear=False),
     Claim(Level.REPLY_CODE, "551", Reason.NO_SUCH_MAILBOX, "RFC 5321", _RFC5321, clear=False),
     Claim(Level.REPLY_CODE, "552", Reason.MAILBOX_FULL, "RFC 5321", _RFC5321),
+    Claim(Level.REPLY_CODE, "556", Reason.DOMAIN_NOT_FOUND, "RFC 7504", _RFC7504, clear=False),
 )
 
 SUBJECTS = (

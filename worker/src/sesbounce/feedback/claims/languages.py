@@ -29,7 +29,10 @@ _LATER = Reason.TEMPORARY_FAILURE
 
 FRENCH = _in(
     "French", _FRENCH,
-    ("expediteur|emetteur|lexpediteur|lemetteur ~ invalide|inconnu*|nexiste*|introuvable|non verifie*|pas verifie*|incorrect*", _UNAUTHENTICATED),
+    ("seuls|seul|seulement|uniquement|que ~ membres|abonnes|autorise*|internes|accept*|expediteurs", _POLICY),
+    ("destinataire|utilisateur|abonne + a bloque|bloque|refuse|naccepte|a refuse|a choisi", _POLICY),
+    ("reserve* aux|nest pas membre|pas autorise* a ecrire|liste fermee", _POLICY),
+    ("expediteur|emetteur|lexpediteur|lemetteur ~ invalide|inconnu*|nexiste*|introuvable|non verifie*|pas verifie*|incorrect*", _BLOCKED),
     ("trop de|trop vite|trop rapidement|debit|limite denvoi ~ messages|mails|emails|courriels|connexions|destinataires|envois|requetes|depasse*|limite*|messages envoyes", _FAST),
     ("message|mail|email|courriel|courrier|taille ~ trop volumineux|trop gros|trop grand*|trop lourd|taille maximale|taille limite|depasse la taille|maximale|limite du message", _LARGE),
     ("boite|bal|messagerie|quota|espace|compte|stockage|destinataire - pleine|plein|sature*|depasse*|insuffisant*|atteint*|quota", _FULL),
@@ -44,7 +47,10 @@ FRENCH = _in(
 
 GERMAN = _in(
     "German", _GERMAN,
-    ("absender*|senderadresse|absenderadresse ~ unbekannt|ungultig*|ungueltig*|existiert nicht|nicht verifiziert|nicht pruf*|nicht gefunden|nicht verifizier*", _UNAUTHENTICATED),
+    ("nur ~ mitglieder*|absender*|interne*|autorisiert*|berechtigt*|bekannte*|zugelassen*|registriert*", _POLICY),
+    ("empfanger*|empfaenger*|nutzer|benutzer + hat sie|hat ihre|hat diese|hat den|hat nachrichten|lehnt|nimmt|mochte|moechte|akzeptiert|verweigert|blockiert", _POLICY),
+    ("vom empfanger|vom empfaenger|durch den empfanger|durch den empfaenger|kein mitglied|nicht mitglied", _POLICY),
+    ("absender*|senderadresse|absenderadresse ~ unbekannt|ungultig*|ungueltig*|existiert nicht|nicht verifiziert|nicht pruf*|nicht gefunden|nicht verifizier*", _BLOCKED),
     ("zu viele|zu schnell|anzahl der|limit ~ nachrichten|mails|emails|verbindungen|empfanger|empfaenger|versand|pro stunde|uberschritten|ueberschritten", _FAST),
     ("nachricht|mail|email|anhang|nachrichtengrosse|nachrichtengroesse ~ zu gross*|maximale grosse|maximale groesse|uberschreitet|ueberschreitet|grosser als|groesser als", _LARGE),
     ("postfach*|mailbox|konto|speicher*|quota|empfanger*|empfaenger*|kontingent - voll|uberfullt|ueberfuellt|uberschritten|ueberschritten|erschopft|erschoepft|ausgeschopft|ausgelastet|uberlauf*|nicht genugend|nicht genug*|kein platz", _FULL),
@@ -59,7 +65,9 @@ GERMAN = _in(
 
 ITALIAN = _in(
     "Italian", _ITALIAN,
-    ("mittente ~ sconosciut*|inesistente|non valido|non esiste|non verificato|non trovato", _UNAUTHENTICATED),
+    ("solo|soltanto|solamente|unicamente ~ membri|mittenti|iscritti|autorizzat*|intern*|accetta|utenti", _POLICY),
+    ("destinatario|utente + ha bloccato|ha rifiutato|ha scelto|rifiuta|blocca|non accetta", _POLICY),
+    ("mittente ~ sconosciut*|inesistente|non valido|non esiste|non verificato|non trovato", _BLOCKED),
     ("troppi|troppe|limite di invio|limite orario ~ messaggi|email|connessioni|destinatari|superato|invii|mail", _FAST),
     ("messaggio|email|dimensione|dimensioni|mail ~ troppo grande|dimensione massima|dimensioni massime|supera la dimensione|troppo grandi|superiori|massima", _LARGE),
     ("casella|mailbox|quota|spazio|account|casella postale|destinatario - piena|pieno|superata|superato|esaurit*|insufficiente|oltre quota|raggiunto", _FULL),
@@ -73,7 +81,9 @@ ITALIAN = _in(
 
 SPANISH = _in(
     "Spanish", _SPANISH,
-    ("remitente ~ desconocid*|no existe|no valido|invalid*|no verificado|inexistente", _UNAUTHENTICATED),
+    ("solo|solamente|unicamente ~ miembros|remitentes|suscriptores|autorizad*|intern*|acepta|usuarios", _POLICY),
+    ("destinatario|usuario + ha bloqueado|ha rechazado|ha elegido|rechaza|bloquea|no acepta|bloqueo", _POLICY),
+    ("remitente ~ desconocid*|no existe|no valido|invalid*|no verificado|inexistente", _BLOCKED),
     ("demasiados|demasiadas|limite de envio ~ mensajes|correos|conexiones|destinatarios|envios|emails|superado", _FAST),
     ("mensaje|correo|tamano|email ~ demasiado grande|tamano maximo|excede el tamano|supera el tamano|tamano permitido|maximo permitido", _LARGE),
     ("buzon|cuota|espacio|casilla|cuenta|destinatario|bandeja|almacenamiento|quota - lleno|llena|excedid*|superad*|agotad*|insuficiente|sin espacio|excede|supero|excedio|sobre cuota", _FULL),
@@ -88,7 +98,9 @@ SPANISH = _in(
 
 PORTUGUESE = _in(
     "Portuguese", _PORTUGUESE,
-    ("remetente ~ desconhecid*|nao existe|invalid*|inexistente|nao verificado", _UNAUTHENTICATED),
+    ("somente|apenas|so ~ membros|remetentes|assinantes|autorizad*|intern*|aceita|usuarios", _POLICY),
+    ("destinatario|usuario + bloqueou|rejeita|recusa|nao aceita|bloqueia|recusou|optou", _POLICY),
+    ("remetente ~ desconhecid*|nao existe|invalid*|inexistente|nao verificado", _BLOCKED),
     ("muitas|muitos|excesso de|limite de envio ~ mensagens|emails|conexoes|destinatarios|envios|excedido|mensagem", _FAST),
     ("mensagem|tamanho|email ~ muito grande|tamanho maximo|excede o tamanho|muito extensa|grande demais|maximo permitido", _LARGE),
     ("caixa|caixa postal|quota|cota|espaco|conta|destinatario|armazenamento|mailbox - cheia|cheio|excedid*|esgotad*|insuficiente|lotada|excedeu|ultrapassou|acima da|sem espaco|estourada", _FULL),
@@ -102,11 +114,13 @@ PORTUGUESE = _in(
 
 JAPANESE = _in(
     "Japanese", _JAPANESE,
-    ("差出人|送信者|送信元|差出人アドレス ~ 存在しま|存在しない|不明|確認できま|認証", _UNAUTHENTICATED),
+    ("のみ|限り|だけ ~ 受信|送信|投稿|会員|メンバー|許可|受け", _POLICY),
+    ("会員|メンバー|登録 ~ のみ|だけ|限|ではありま", _POLICY),
+    ("差出人|送信者|送信元|差出人アドレス ~ 存在しま|存在しない|不明|確認できま|認証", _BLOCKED),
     ("送信数|送信制限|通数|短時間|大量|制限 ~ 超え|超過|多す|上限|送信|制限", _FAST),
     ("メッセージ|メール|サイズ|容量 ~ サイズ|大きす|サイズ超過|サイズを超え|最大サイズ", _LARGE),
     ("メールボックス|受信箱|容量|ディスク|受信トレイ|保存領域 ~ いっぱい|一杯|満杯|超え|超過|不足|オーバー|満了|あふれ", _FULL),
-    ("受信拒否|受信を拒否|受信者 ~ 拒否|設定|により", _POLICY),
+    ("受信拒否|受信を拒否|受信者|受取人 ~ 拒否|設定|により", _POLICY),
     ("送信者|送信元|サーバー|サーバ|アドレス ~ ブロック|拒否|ブラックリスト|迷惑", _BLOCKED),
     ("アカウント|メールボックス|ユーザー|ユーザ|メールアドレス|アドレス ~ 無効|停止|凍結|休止|利用停止|ロック|使われていま|使用されていま|解約", _DISABLED),
     ("ドメイン|ホスト ~ 存在しま|存在しない|見つかりま|不明|無効", _DOMAIN),
@@ -118,7 +132,9 @@ JAPANESE = _in(
 
 RUSSIAN = _in(
     "Russian", _RUSSIAN,
-    ("отправител* ~ не существует|не найден*|неизвест*|не провер*|недействител*|не подтвержд*", _UNAUTHENTICATED),
+    ("только ~ участник*|отправител*|подписчик*|член*|внутренн*|разреш*|авторизов*|сотрудник*|пользовател*", _POLICY),
+    ("получател*|адресат + заблокировал*|отклон*|не принимает|запретил*|отказал*|принимает только", _POLICY),
+    ("отправител* ~ не существует|не найден*|неизвест*|не провер*|недействител*|не подтвержд*", _BLOCKED),
     ("слишком много|превышен* лимит|превышен* количество|слишком часто|превышено число ~ писем|сообщен*|соединен*|получател*|отправк*|запросов|отправл*|подключен*", _FAST),
     ("письмо|сообщени*|размер ~ слишком больш*|слишком велик*|превышает|максимальн*", _LARGE),
     ("ящик*|почтовый ящик|квот*|мест*|хранилищ* ~ переполнен*|полон|превышен*|исчерпан*|заполнен*|недостаточно|нет места|закончилось", _FULL),
@@ -133,7 +149,9 @@ RUSSIAN = _in(
 
 POLISH = _in(
     "Polish", _POLISH,
-    ("nadawc* ~ nieznan*|nie istnieje|nieprawidlow*|niezweryfikowan*|nie zostal*|bledn*", _UNAUTHENTICATED),
+    ("tylko|wylacznie ~ czlonk*|nadawc*|subskrybent*|uprawnion*|wewnetrzn*|autoryzowan*|zaufan*|uzytkownik*", _POLICY),
+    ("odbiorca|adresat|uzytkownik + zablokowal*|odrzuca|nie przyjmuje|nie akceptuje|odrzucil*|blokuje", _POLICY),
+    ("nadawc* ~ nieznan*|nie istnieje|nieprawidlow*|niezweryfikowan*|nie zostal*|bledn*", _BLOCKED),
     ("zbyt wiele|za duzo|zbyt duzo|przekroczon* limit|zbyt szybko ~ wiadomosci|polaczen|odbiorcow|maili|wysyl*|wyslanych", _FAST),
     ("wiadomosc*|rozmiar|list ~ zbyt duza|zbyt duzy|za duza|za duzy|maksymaln*|przekracza*", _LARGE),
     ("skrzynk*|konto|kont*|limit|miejsc*|pojemnos* - pelna|przepelnion*|przekroczon*|zapelnion*|brak miejsca|wyczerpan*|pelne", _FULL),
@@ -148,7 +166,9 @@ POLISH = _in(
 
 CHINESE = _in(
     "Chinese", _CHINESE,
-    ("发件人|发信人|寄件者|寄件人|发信域名|寄件 ~ 不存在|无效|未通过|验证|認證|驗證|不明", _UNAUTHENTICATED),
+    ("仅|只|僅 ~ 成员|白名单|允许|接收|接受|内部|成員|白名單|接收", _POLICY),
+    ("收件人|收信人|用户|对方|收件者 ~ 拒收|拒绝接收|屏蔽|设置了|拒絕|已拒收|拒绝了", _POLICY),
+    ("发件人|发信人|寄件者|寄件人|发信域名|寄件 ~ 不存在|无效|未通过|验证|認證|驗證|不明", _BLOCKED),
     ("过多|太多|频繁|频率|頻率|频次|超过限制|超出限制|数量 ~ 连接|邮件|发送|发信|收件人|限制|郵件|发件|請稍後|超过", _FAST),
     ("邮件|信件|郵件|附件 ~ 过大|太大|大小超过|大小超出|超过大小|容量过大|大小限制|過大", _LARGE),
     ("邮箱|信箱|郵箱|空间|容量|配额|空間|配額 ~ 已满|已滿|满了|不足|超出|超过|超過|已用完|满|滿", _FULL),

@@ -41,7 +41,7 @@ VOCABULARY: Vocabulary = {
         "disabled|deactivated|de activated|inactive|suspended|locked|frozen|closed|terminated|"
         "discontinued|cancelled|canceled|not active|isnt active|no longer active|not activated|"
         "not enabled|no longer accept*|no longer receiv*|expired|dormant|archived|retired|on hold|"
-        "abandoned|not in use|obsolete|decommissioned|deprovisioned|blocked|unavailable permanently"
+        "abandoned|not in use|obsolete|decommissioned|deprovisioned"
     ),
     "full": (
         "full|overquota|over quota|over the quota|over its quota|over their quota|over disk quota|"
@@ -68,7 +68,7 @@ VOCABULARY: Vocabulary = {
     ),
     "rejected": (
         "rejected|blocked|denied|refused|banned|blacklisted|blocklisted|denylisted|not allowed|"
-        "not permitted|not accepted|not authorized|not authorised|unauthorized|not welcome|"
+        "not permitted|not accepted|not be accepted|not authorized|not authorised|unauthorized|not welcome|"
         "prohibited|forbidden|disallowed|isnt allowed|unacceptable|listed|black listed|"
         "block listed|reject|refuse|rejects|blocks|bans|not accept|untrusted|suspended"
     ),
