@@ -117,7 +117,7 @@ def _is_auto_reply(bounce: Bounce, recipient: BouncedRecipient) -> bool:
 
 @lru_cache(maxsize=4096)  # without addresses, the replies of hosts are few
 def _classify(facts: Facts) -> Classified:
-    decision = decide(facts, list(find(facts)))
+    decision = decide(facts, list(find(facts, words=1)))
     overruled = dict.fromkeys(f"{f.text} ({f.claim.reason})" for f in decision.overruled)
     if not overruled:
         return Classified(decision.reason, decision.text)

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from functools import lru_cache
+from itertools import islice
 from typing import NamedTuple
 
 from sesbounce.feedback.claims.claim import Claim, Level
@@ -58,12 +59,17 @@ class Finding(NamedTuple):
     text: str
 
 
-def find(facts: Facts) -> Iterator[Finding]:
-    """The claims that apply, the closest to the truth first; at least one."""
+def find(facts: Facts, words: int | None = None) -> Iterator[Finding]:
+    """The claims that apply, the closest to the truth first; at least one.
+
+    Args:
+        facts: what SES reports about the recipient.
+        words: how many of the claims that rest on words are looked for; None for all.
+    """
     statuses = statuses_of(facts)
     vague: list[Finding] = []
     yield from _by_name(Level.ACTION, facts.sub_type, f"subtype {facts.sub_type}")
-    for finding in _by_words(facts.reply):
+    for finding in islice(_by_words(facts.reply), words):
         if finding.claim.level is Level.VAGUE_WORDS:
             vague.append(finding)
         else:

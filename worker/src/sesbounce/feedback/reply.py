@@ -20,6 +20,7 @@ _EXPIRED = re.compile(
     r"^\s*(?:smtp;)?\s*5\d\d 4\.4\.7 message expired: unable to deliver in \d{1,9} minutes\.?\s*<?"
 )
 _REPLY_CODE = re.compile(r"\s*(?:[a-z0-9-]{1,20};)?[^\w\n]{0,5}([245]\d\d)(?![\d.])", re.ASCII)
+_CODE = re.compile(r"[245]\d\d(?:[ -]|$)", re.ASCII)
 # Where a further line or a further reply begins. What another host `said` is no further reply.
 _FURTHER = re.compile(
     r"(?:\n|\s[/|])\s*([245]\d\d)(?:[ -]+(?:#?[245]\.\d{1,3}\.\d{1,3}\b)?|$)"
@@ -28,12 +29,10 @@ _FURTHER = re.compile(
     re.ASCII,
 )
 
-_ADDRESS = re.compile(
-    r"""(?:"[^"\n]{0,100}"\s{0,5})?<[^<>\s]{0,320}>"""  # with a name before it: "Name" <address>
-    r"""|"[^"\n]{1,64}"@[^\s<>"'(),;:]{1,255}"""
-    r"""|[^\s<>"'(),;:\[\]=]{1,100}@[^\s<>"'(),;:\[\]]{1,255}"""
-)
-_URL = re.compile(r"\b(?:https?:/{0,2}|www\.)([^\s<>\"']{1,1000})")
+_BRACKETED = re.compile(r"""(?:"[^"\n]{0,100}"\s{0,5})?<[^<>\s]{0,320}>""")  # "Name" <address>
+_QUOTED = re.compile(r""""[^"\n]{1,64}"@[^\s<>"'(),;:]{1,255}""")
+_ADDRESS = re.compile(r"""[^\s<>"'(),;:\[\]=]{1,100}@[^\s<>"'(),;:\[\]]{1,255}""")
+_URL = re.compile(r"(?:https?:/{0,2}|www\.)[^\s<>\"']{1,1000}")
 _DOTTED = re.compile(r"\w[\w-]{0,63}(?:\.\w[\w-]{0,63}){1,20}")
 _STATUS = re.compile(r"[245]\.\d{1,3}\.\d{1,3}", re.ASCII)
 # Exchange writes the names of its classes: RESOLVER.ADR.RecipNotFound.
@@ -115,6 +114,8 @@ def spaced(text: str) -> str:
 
 def _first_reply(text: str, code: str) -> str:
     """The lines of the first reply, without the codes that begin its further lines."""
+    if not _CODE.search(text):
+        return text
     lines, begin = [], 0
     for further in _FURTHER.finditer(text):
         lines.append(text[begin : further.start()])
@@ -126,14 +127,25 @@ def _first_reply(text: str, code: str) -> str:
 
 
 def _words(text: str, word: re.Pattern[str], code: str) -> str:
-    if "@" in text or "<" in text:
-        text = _ADDRESS.sub(" @ ", text)
-    if "http" in text or "www." in text:
-        text = _URL.sub(_host, text)
-    if "." in text:
-        text = _DOTTED.sub(_undotted, text)
-    plain = text[:_LONGEST_WORDS].replace("'s ", " ").replace("'", "").replace("e-mail", "email")
-    return f" {code} {' '.join(word.findall(plain))} . "
+    if "<" in text:
+        text = _BRACKETED.sub(" @ ", text)
+    if '"@' in text:
+        text = _QUOTED.sub(" @ ", text)
+    if "." in text or "@" in text or "http" in text:
+        text = " " + " ".join([w if w.isalpha() else _plain(w) for w in text.split()])
+    text = text[:_LONGEST_WORDS].replace("'s ", " ").replace("'", "").replace("e-mail", "email")
+    return f" {code} {' '.join(word.findall(text))} . "
+
+
+def _plain(word: str) -> str:
+    """A word of a reply without an address, a URL or the name of a host in it."""
+    if "@" in word:
+        word = _ADDRESS.sub(" @ ", word)
+    if "http" in word or "www." in word:
+        word = _URL.sub(_host, word)
+    if "." in word[1:-1]:
+        word = _DOTTED.sub(_undotted, word)
+    return word
 
 
 def _host(found: re.Match[str]) -> str:
