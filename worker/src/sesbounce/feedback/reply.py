@@ -31,6 +31,8 @@ _FURTHER = re.compile(
 
 _BRACKETED = re.compile(r"""(?:"[^"\n]{0,100}"\s{0,5})?<[^<>\s]{0,320}>""")  # "Name" <address>
 _QUOTED = re.compile(r""""[^"\n]{1,64}"@[^\s<>"'(),;:]{1,255}""")
+# Two sentences without a blank between them.
+_NO_BLANK = re.compile(r"([a-z])\.([A-Z])")
 _ADDRESS = re.compile(r"""[^\s<>"'(),;:\[\]=]{1,100}@[^\s<>"'(),;:\[\]]{1,255}""")
 _URL = re.compile(r"(?:https?:/{0,2}|www\.)[^\s<>\"']{1,1000}")
 _DOTTED = re.compile(r"\w[\w-]{0,63}(?:\.\w[\w-]{0,63}){1,20}")
@@ -86,6 +88,8 @@ def read_reply(diagnostic: str | None) -> Reply:
     if not diagnostic:
         return _NOTHING
     text = diagnostic[:_LONGEST]
+    if _NO_BLANK.search(text):
+        text = _NO_BLANK.sub(r"\1. \2", text)
     ascii_only = text.isascii()
     text = text.lower() if ascii_only else folded(text)
     if "4.4.7" in text:
@@ -154,7 +158,7 @@ def _host(found: re.Match[str]) -> str:
 
 
 def _undotted(found: re.Match[str]) -> str:
-    """What stands for words with dots between them: a status, a host, or two sentences."""
+    """What stands for words with dots between them: a status, a host, or a name."""
     text = found[0]
     if _STATUS.fullmatch(text):
         return text
@@ -163,4 +167,4 @@ def _undotted(found: re.Match[str]) -> str:
     labels = text.split(".")
     if len(labels) >= _LABELS_OF_A_HOST or _TOP_LEVEL.fullmatch(labels[-1]) or text[0].isdigit():
         return _host(found)
-    return " . ".join(labels)
+    return f" @ {labels[-1]} "  # half an address, or the name of a file

@@ -65,7 +65,7 @@ GERMAN = _in(
 
 ITALIAN = _in(
     "Italian", _ITALIAN,
-    ("solo|soltanto|solamente|unicamente ~ membri|mittenti|iscritti|autorizzat*|intern*|accetta|utenti", _POLICY),
+    ("solo|soltanto|solamente|unicamente ~ membri|mittenti|iscritti|autorizzat*|interno|internos|interna|internas|interni|accetta|utenti", _POLICY),
     ("destinatario|utente + ha bloccato|ha rifiutato|ha scelto|rifiuta|blocca|non accetta", _POLICY),
     ("mittente ~ sconosciut*|inesistente|non valido|non esiste|non verificato|non trovato", _BLOCKED),
     ("troppi|troppe|limite di invio|limite orario ~ messaggi|email|connessioni|destinatari|superato|invii|mail", _FAST),
@@ -81,7 +81,7 @@ ITALIAN = _in(
 
 SPANISH = _in(
     "Spanish", _SPANISH,
-    ("solo|solamente|unicamente ~ miembros|remitentes|suscriptores|autorizad*|intern*|acepta|usuarios", _POLICY),
+    ("solo|solamente|unicamente ~ miembros|remitentes|suscriptores|autorizad*|interno|internos|interna|internas|interni|acepta|usuarios", _POLICY),
     ("destinatario|usuario + ha bloqueado|ha rechazado|ha elegido|rechaza|bloquea|no acepta|bloqueo", _POLICY),
     ("remitente ~ desconocid*|no existe|no valido|invalid*|no verificado|inexistente", _BLOCKED),
     ("demasiados|demasiadas|limite de envio ~ mensajes|correos|conexiones|destinatarios|envios|emails|superado", _FAST),
@@ -98,7 +98,7 @@ SPANISH = _in(
 
 PORTUGUESE = _in(
     "Portuguese", _PORTUGUESE,
-    ("somente|apenas|so ~ membros|remetentes|assinantes|autorizad*|intern*|aceita|usuarios", _POLICY),
+    ("somente|apenas|so ~ membros|remetentes|assinantes|autorizad*|interno|internos|interna|internas|interni|aceita|usuarios", _POLICY),
     ("destinatario|usuario + bloqueou|rejeita|recusa|nao aceita|bloqueia|recusou|optou", _POLICY),
     ("remetente ~ desconhecid*|nao existe|invalid*|inexistente|nao verificado", _BLOCKED),
     ("muitas|muitos|excesso de|limite de envio ~ mensagens|emails|conexoes|destinatarios|envios|excedido|mensagem", _FAST),
@@ -169,7 +169,7 @@ CHINESE = _in(
     ("仅|只|僅 ~ 成员|白名单|允许|接收|接受|内部|成員|白名單|接收", _POLICY),
     ("收件人|收信人|用户|对方|收件者 ~ 拒收|拒绝接收|屏蔽|设置了|拒絕|已拒收|拒绝了", _POLICY),
     ("发件人|发信人|寄件者|寄件人|发信域名|寄件 ~ 不存在|无效|未通过|验证|認證|驗證|不明", _BLOCKED),
-    ("过多|太多|频繁|频率|頻率|频次|超过限制|超出限制|数量 ~ 连接|邮件|发送|发信|收件人|限制|郵件|发件|請稍後|超过", _FAST),
+    ("过多|太多|频繁|频率|頻率|频次|超过限制|超出限制|数量 ~ 连接|邮件|发送|发信|收件人|限制|郵件|发件|過快|过快|过高|超过", _FAST),
     ("邮件|信件|郵件|附件 ~ 过大|太大|大小超过|大小超出|超过大小|容量过大|大小限制|過大", _LARGE),
     ("邮箱|信箱|郵箱|空间|容量|配额|空間|配額 ~ 已满|已滿|满了|不足|超出|超过|超過|已用完|满|滿", _FULL),
     ("发件人|发信人|寄件者|你的|您的|发信|服务器|域名|地址 ~ 拒绝|黑名单|黑名單|被封|信誉|封禁|被拒|封锁", _BLOCKED),
@@ -181,7 +181,14 @@ CHINESE = _in(
     ("稍后|暂时|稍後|暫時", _LATER),
 )
 
+# Before the rows about what has only passed.
+SOME_LANGUAGES = _in(
+    "many languages", _FRENCH,
+    ("temporairement|momentanement|voruebergehend*|vorubergehend*|temporaneamente|temporalmente|temporariamente|временно|tymczasowo|一時的|暂时|暫時", _LATER),
+)
+
 OTHER_LANGUAGES = (
+    *SOME_LANGUAGES,
     *FRENCH, *GERMAN, *ITALIAN, *SPANISH, *PORTUGUESE,
     *JAPANESE, *RUSSIAN, *POLISH, *CHINESE,
 )

@@ -25,10 +25,10 @@ VOCABULARY: Vocabulary = {
     ),
     "unknown": (
         "unknown|not known|isnt known|not found|notfound|not be found|not find|cant be found|"
-        "cannot find|wasnt found|couldnt be found|not located|not exist*|doesnt exist*|dont exist*|"
-        "didnt exist|nonexist*|non exist*|no longer exist*|no longer valid|no longer available|"
+        "cannot find|cannot be found|unable to find|could not find|unable to locate|cannot locate|wasnt found|couldnt be found|not located|not exist*|doesnt exist*|dont exist*|"
+        "didnt exist|dosnt exist|nonexist*|non exist*|no longer exist*|no longer valid|no longer available|"
         "no longer here|no longer with|no longer at|no longer work*|no longer employed|no longer on|"
-        "no longer in|no longer belong*|no longer used|invalid|not valid|isnt valid|not a valid|"
+        "no longer in|no longer belong*|no longer used|no longer hosted|no longer served|no longer handled|no longer a|invalid|not valid|isnt valid|not a valid|"
         "isnt a valid|not recognized|not recognised|unrecognized|unrecognised|not listed|not local|"
         "isnt local|unrouteable|unroutable|not routable|undeliverable|not deliverable|not hosted|"
         "not handled|not registered|unregistered|not a known|not a user|not a registered|not present|"
@@ -50,7 +50,7 @@ VOCABULARY: Vocabulary = {
         "exceed* their storage|exceed* allowed|exceed* its allowed|exceed* the maximum allowable|"
         "exceed* mailbox|exceed* disk|exceed* its limit|exceed* its size|exceed* their mailbox|"
         "out of storage|out of space|no space|no storage|not enough space|not enough storage|"
-        "insufficient space|insufficient storage|reached its storage|reached its quota|"
+        "insufficient space|insufficient disk|insufficient mailbox|not enough disk|size limit|insufficient storage|reached its storage|reached its quota|"
         "reached the quota|reached its limit|reached its maximum|storage limit|storage full|"
         "size limit exceeded|quota limit|quota reached|quotaexceededexception|mailboxfull|"
         "no room|too full|lacks space|run out of|over its limit|over the limit|over limit|"
@@ -59,7 +59,7 @@ VOCABULARY: Vocabulary = {
     "sender": (
         "sender|senders|from address|from addresses|mail from|mailfrom|from domain|return path|"
         "envelope from|envelope sender|originator|reverse path|your address|your email address|"
-        "your account|your mailbox|sending domain|sending address|your domain|header from|"
+        "your account|sending domain|sending address|your domain|header from|"
         "from header|sender domain|senderaddress|from field|author domain"
     ),
     "machine": (
