@@ -75,6 +75,7 @@ ITALIAN = _in(
     ("casella|utente|account|indirizzo|destinatario|lutente|lindirizzo|laccount - disabilitat*|sospes*|disattivat*|bloccat*|inattiv*|chius*|non attiv*|scadut*|cessat*", _DISABLED),
     ("dominio ~ inesistente|non esiste|sconosciuto|non trovato|non valido", _DOMAIN),
     ("utente|casella|indirizzo|destinatario|lutente|lindirizzo|account|mailbox|utenza ~ sconosciut*|inesistente|non esiste*|non trovat*|non valid*|non piu valid*|non presente|errato|non e valid*", _UNKNOWN),
+    ("nessun|nessuna + utente|casella|account|indirizzo|destinatario", _UNKNOWN),
     ("contenuto|indesiderat*", _CONTENT),
     ("riprovare|temporaneamente|riprova|temporaneo|piu tardi", _LATER),
 )

@@ -33,7 +33,7 @@ VOCABULARY: Vocabulary = {
         "isnt local|unrouteable|unroutable|not routable|undeliverable|not deliverable|not hosted|"
         "not handled|not registered|unregistered|not a known|not a user|not a registered|not present|"
         "not our|has moved|has left|left the|deleted|been removed|was removed|incorrect|misspelled|"
-        "mistyped|not in our|not in my|not served|nx|not a customer|not a real|not a local|not have"
+        "mistyped|not in our|not in my|not served|nx|not a customer|not a real|not a local|not an active|not email address*"
     ),
     "no": "no such|no|not a valid|not a known|unknown|invalid|bad|nonexistent|non existent|"
     "unrouteable|unroutable|undeliverable|unrecognized|illegal|wrong|incorrect|undefined",
