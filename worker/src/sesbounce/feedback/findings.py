@@ -7,8 +7,8 @@ from itertools import islice
 from typing import NamedTuple
 
 from sesbounce.feedback.claims.claim import Claim, Level
-from sesbounce.feedback.claims.codes import DELAYS
-from sesbounce.feedback.claims.table import CODES, WORDS
+from sesbounce.feedback.claims.codes import CODES, DELAYS
+from sesbounce.feedback.claims.table import WORDS
 from sesbounce.feedback.claims.vocabulary import VOCABULARY
 from sesbounce.feedback.phrases import Phrases
 from sesbounce.feedback.reply import Reply

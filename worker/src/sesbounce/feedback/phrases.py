@@ -13,8 +13,8 @@ accents, hyphens and apostrophes. Chinese and Japanese characters count as words
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
 
 from sesbounce.feedback.reply import folded, spaced
 
@@ -29,21 +29,37 @@ _OTHER_SUBJECT = "other subject"
 _KEY_LETTERS = 4
 
 
-class Phrase(NamedTuple):
-    """A compiled phrase.
+class Phrase:
+    """A phrase. Its pattern is compiled when a text is first compared with it.
 
     Attributes:
-        pattern: one group for each part.
         keys: for each part, the beginnings of words of which the text must hold one.
     """
 
-    pattern: re.Pattern[str]
-    keys: Sequence[frozenset[str]]
+    def __init__(self, text: str, vocabulary: Vocabulary) -> None:
+        first, *others = _JOINT.split(text)
+        self._joints = others[::2]
+        self._parts = [_alternatives(part, vocabulary) for part in (first, *others[1::2])]
+        self._other = vocabulary[_OTHER_SUBJECT] if "-" in self._joints else ""
+        self.keys = [frozenset(map(_key, part)) for part in self._parts]
 
     def find(self, words: str) -> str | None:
         """The words that match, ` … ` for those between; None if the phrase does not occur."""
-        found = self.pattern.search(words)
+        found = self._pattern.search(words)
         return " … ".join(found.groups()) if found else None
+
+    @cached_property
+    def _pattern(self) -> re.Pattern[str]:
+        pattern = f"(?<= ){_group(self._parts[0])}"
+        for joint, part in zip(self._joints, self._parts[1:], strict=True):
+            pattern += f"{self._gap(joint)} {_group(part)}"
+        return re.compile(f"{pattern}(?= )")
+
+    def _gap(self, joint: str) -> str:
+        if joint == "+":
+            return ""
+        other = f"(?!(?:{self._other}) )" if joint == "-" else ""
+        return f"(?: {other}{_WORD_BETWEEN}){{0,8}}"
 
 
 class Phrases:
@@ -53,7 +69,7 @@ class Phrases:
     """
 
     def __init__(self, texts: Iterable[str], vocabulary: Vocabulary) -> None:
-        self._phrases = [compile_phrase(text, vocabulary) for text in texts]
+        self._phrases = [Phrase(text, vocabulary) for text in texts]
         longest = max((len(phrase.keys) for phrase in self._phrases), default=0)
         self._having: list[dict[str, int]] = [defaultdict(int) for _ in range(longest)]
         self._shorter = [0] * longest
@@ -84,24 +100,6 @@ class Phrases:
                 some |= having[key]
             candidates &= some
         return max(candidates, 0)
-
-
-def compile_phrase(text: str, vocabulary: Vocabulary) -> Phrase:
-    """Compile a phrase."""
-    first, *others = _JOINT.split(text)
-    parts = [_alternatives(first, vocabulary)]
-    pattern = f"(?<= ){_group(parts[0])}"
-    for joint, part in zip(others[::2], others[1::2], strict=True):
-        parts.append(_alternatives(part, vocabulary))
-        pattern += f"{_gap(joint, vocabulary)} {_group(parts[-1])}"
-    return Phrase(re.compile(f"{pattern}(?= )"), [frozenset(map(_key, p)) for p in parts])
-
-
-def _gap(joint: str, vocabulary: Vocabulary) -> str:
-    if joint == "+":
-        return ""
-    other = f"(?!(?:{vocabulary[_OTHER_SUBJECT]}) )" if joint == "-" else ""
-    return f"(?: {other}{_WORD_BETWEEN}){{0,8}}"
 
 
 def _alternatives(part: str, vocabulary: Vocabulary) -> list[str]:

@@ -55,7 +55,9 @@ _WORD = re.compile(
     rf"[{_HAN_OR_KANA}]|[^\W\d_{_HAN_OR_KANA}][^\W{_HAN_OR_KANA}]*"
     r"|[245]\.\d{1,3}\.\d{1,3}|[@%.!?;]|(?<= ):"
 )
-_STROKES = str.maketrans({"ł": "l", "ø": "o", "đ": "d", "ı": "i", "’": "'", "‘": "'", "。": "."})
+_STROKES = str.maketrans(
+    {"ł": "l", "ø": "o", "đ": "d", "\u0131": "i"} | {"\u2018": "'", "\u2019": "'", "\u3002": "."}
+)
 
 
 class Reply(NamedTuple):

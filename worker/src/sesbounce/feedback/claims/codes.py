@@ -126,3 +126,13 @@ DELAYS = tuple(
         ("", Reason.UNDETERMINED),  # any other type, or none
     )
 )
+
+CODES: tuple[Claim, ...] = (
+    *ACTIONS,
+    *STATUSES,
+    *MESSAGES,
+    *REPLY_CODES,
+    *SUBJECTS,
+    *SUB_TYPES,
+    *TYPES,
+)

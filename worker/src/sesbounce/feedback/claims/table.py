@@ -4,29 +4,42 @@ One row is one claim. The first row of a level that matches counts; the order of
 that of `Level`.
 """
 
+from sesbounce.feedback.claims.about_message import MESSAGE, NOBODY, VAGUE
+from sesbounce.feedback.claims.about_recipient import RECIPIENT
+from sesbounce.feedback.claims.about_sender import SENDER_NAMED, SENDER_NOT_WELCOME
+from sesbounce.feedback.claims.by_ses import BY_SES
 from sesbounce.feedback.claims.claim import Claim
-from sesbounce.feedback.claims.codes import (
-    ACTIONS,
-    MESSAGES,
-    REPLY_CODES,
-    STATUSES,
-    SUB_TYPES,
-    SUBJECTS,
-    TYPES,
+from sesbounce.feedback.claims.codes import CODES
+from sesbounce.feedback.claims.eastern import CHINESE, JAPANESE, RUSSIAN
+from sesbounce.feedback.claims.western import (
+    FRENCH,
+    GERMAN,
+    ITALIAN,
+    POLISH,
+    PORTUGUESE,
+    SOME_LANGUAGES,
+    SPANISH,
 )
-from sesbounce.feedback.claims.languages import OTHER_LANGUAGES
-from sesbounce.feedback.claims.words import BY_SES, ENGLISH, VAGUE
 
-# The rows that rest on words, in the order in which they are compared.
-WORDS: tuple[Claim, ...] = (*BY_SES, *ENGLISH, *OTHER_LANGUAGES, *VAGUE)
-# All other rows.
-CODES: tuple[Claim, ...] = (
-    *ACTIONS,
-    *STATUSES,
-    *MESSAGES,
-    *REPLY_CODES,
-    *SUBJECTS,
-    *SUB_TYPES,
-    *TYPES,
+# The rows that rest on words, in the order in which they are compared: about the recipient, about
+# the sender, about the message.
+WORDS: tuple[Claim, ...] = (
+    *BY_SES,
+    *SENDER_NAMED,
+    *RECIPIENT,
+    *SENDER_NOT_WELCOME,
+    *MESSAGE,
+    *NOBODY,
+    *SOME_LANGUAGES,
+    *FRENCH,
+    *GERMAN,
+    *ITALIAN,
+    *SPANISH,
+    *PORTUGUESE,
+    *JAPANESE,
+    *RUSSIAN,
+    *POLISH,
+    *CHINESE,
+    *VAGUE,
 )
 CLAIMS: tuple[Claim, ...] = (*WORDS, *CODES)

@@ -1,0 +1,62 @@
+"""What hosts say about the message, about the way that it took, and about nobody, in English."""
+
+from sesbounce.feedback.claims.claim import Claim, Level
+from sesbounce.feedback.reason import Reason
+
+_POSTFIX = "https://www.postfix.org/access.5.html"
+_QMAIL = "https://cr.yp.to/qmail/guarantee.html"
+_RFC3463 = "https://www.rfc-editor.org/rfc/rfc3463#section-3"
+_RFC5321 = "https://www.rfc-editor.org/rfc/rfc5321#section-4.2.2"
+
+
+def _words(match: str, reason: Reason, host: str, source: str) -> Claim:
+    return Claim(Level.WORDS, match, reason, host, source)
+
+
+def _vague(match: str, reason: Reason, host: str, source: str) -> Claim:
+    return Claim(Level.VAGUE_WORDS, match, reason, host, source, clear=False)
+
+
+# fmt: off
+MESSAGE = (
+    _words("virus|viruses|malware|trojan|infected|phish*|spam*|antispam|recurrent pattern|"
+           "header error|bad header*|invalid header*|missing header*|duplicate header*|"
+           "line too long|line length|line limit|lines too long|junk|unsolicited|bulk|malicious|"
+           "spamassassin|ube|uce", Reason.CONTENT_REJECTED, "many", _RFC3463),
+    _words("{message} ~ content|contents|offensive|profanity|prohibited words|inappropriate|"
+           "malformed|rfc 5322|rfc5322|rfc 2822|rfc2822|non compliant|not compliant|compliant|"
+           "headers|header|url|urls|link|links|domain in the body",
+           Reason.CONTENT_REJECTED, "many", _RFC3463),
+    _words("content ~ {rejected}|filter|filtered|violation|policy|restrictions|security",
+           Reason.CONTENT_REJECTED, "many", _RFC3463),
+)
+
+NOBODY = (
+    _words("relay|relaying|relayed|rcpthosts|relays ~ denied|prohibited|not permitted|not allowed|"
+           "refused|rejected|%|@|for|access|mail|disallowed|not supported|from|through|here|that|"
+           "to", Reason.BLOCKED, "many", _POSTFIX),
+    _words("rcpthosts|not relay|unable to relay|cannot relay|not a relay|no relaying|no relay|"
+           "open relay|relay not|relay access", Reason.BLOCKED, "qmail", _QMAIL),
+    _words("temporary|temporarily|transient|try again|try later|retry|again later|please try|"
+           "later|timed out|timeout|time out|internal error|local error|system error|"
+           "local problem|server error|busy|unable to connect|could not connect|connection lost|"
+           "connection dropped|lost connection|config error|configuration error|cant create|"
+           "could not create|unable to create|connection reset|network error|network unreachable|"
+           "no route|out of memory|insufficient system|insufficient resources|system storage|"
+           "system resources|service unavailable|service not available|shutting down|maintenance",
+           Reason.TEMPORARY_FAILURE, "many", _RFC5321),
+)
+
+VAGUE = (
+    _vague("expired|delivery time|queue too long|in the queue|queue expired",
+           Reason.TEMPORARY_FAILURE, "many", _RFC3463),
+    _vague("mailbox unavailable|mailbox not available|mailbox is unavailable|unavailable mailbox|"
+           "account unavailable|user unavailable|recipient unavailable|address unavailable|"
+           "mailbox cannot be accessed|not accepting messages|not accepting mail",
+           Reason.NO_SUCH_MAILBOX, "many", _RFC5321),
+    _vague("address rejected|recipient rejected|recipients rejected|recipient refused|"
+           "recipient not accepted|recipient denied|user rejected|rejected recipient|"
+           "recipient not ok|recipient address rejected",
+           Reason.NO_SUCH_MAILBOX, "many", _RFC5321),
+)
+# fmt: on
