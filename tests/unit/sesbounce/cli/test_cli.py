@@ -63,7 +63,7 @@ class TestQuestions:
         result = sesbounce("why", "jane@example.com")
         assert result.exit_code == 0
         assert result.stdout.splitlines()[1:] == [
-            "2026-11-20 12:00:00Z  bounce: no_such_mailbox [status 5.1.1]",
+            '2026-11-20 12:00:00Z  bounce: no_such_mailbox [words "user … unknown"]',
             "    smtp; 550 5.1.1 user unknown",
             "    mail mail-1",
         ]

@@ -13,7 +13,7 @@ of the receiving host, exact codes, and SES's type at last. Two rules go beyond 
 from functools import lru_cache
 from typing import NamedTuple
 
-from sesbounce.feedback.claims.claim import Level
+from sesbounce.feedback.claims.claim import ANY_HOST, Claim, Level
 from sesbounce.feedback.findings import Facts, Finding, find, statuses_of
 from sesbounce.feedback.notification import Bounce, BouncedRecipient, Complaint, DeliveryDelay
 from sesbounce.feedback.reason import Effect, Reason
@@ -34,6 +34,8 @@ _PERSISTENT_TRANSIENT = 4
 # How SES labels a recipient is no contradiction where the effect is the same.
 _OF_SES = frozenset({Level.SUB_TYPE, Level.TYPE})
 _MOST_OVERRULED = 3
+_LONGEST_FIELD = 80
+_WORDS_OF_HOSTS = frozenset({Level.WORDS, Level.VAGUE_WORDS})
 
 
 class Classified(NamedTuple):
@@ -49,11 +51,13 @@ class Decision(NamedTuple):
     Attributes:
         reason: the reason.
         text: the evidence that decided.
+        believed: the claim that decided; None where a rule beyond the table decided.
         overruled: the claims that say otherwise.
     """
 
     reason: Reason
     text: str
+    believed: Finding | None
     overruled: list[Finding]
 
 
@@ -63,10 +67,10 @@ def classify_bounce(bounce: Bounce, recipient: BouncedRecipient) -> Classified:
         return Classified(Reason.AUTO_REPLY, "an answer, no delivery status")
     return _classify(
         Facts(
-            bounce.bounce_type,
-            bounce.bounce_sub_type,
-            recipient.status,
-            recipient.action,
+            _bounded(bounce.bounce_type),
+            _bounded(bounce.bounce_sub_type),
+            _bounded(recipient.status),
+            _bounded(recipient.action),
             read_reply(recipient.diagnostic_code),
         )
     )
@@ -75,9 +79,8 @@ def classify_bounce(bounce: Bounce, recipient: BouncedRecipient) -> Classified:
 def classify_delay(delay: DeliveryDelay, recipient: BouncedRecipient) -> Classified:
     """Classify one recipient of a delayed mail, which SES still tries to deliver."""
     reply = read_reply(recipient.diagnostic_code)
-    return _classify(
-        Facts(None, None, recipient.status, None, reply, delay.delay_type or "Undetermined")
-    )
+    delay_type = _bounded(delay.delay_type or "")
+    return _classify(Facts(None, None, _bounded(recipient.status), None, reply, delay_type))
 
 
 def classify_complaint(complaint: Complaint) -> Classified:
@@ -97,15 +100,20 @@ def decide(facts: Facts, findings: list[Finding]) -> Decision:
         facts: what SES reports about the recipient.
         findings: the claims, the closest to the truth first; at least one.
     """
-    first = findings[0]
-    reason, text = first.claim.reason, first.text
-    others = findings[1:]
-    if first.claim.level in _WORDS_OF_HOSTS:
-        text = f"{text} ({first.claim.host})"
+    first, *others = findings
+    reason = first.claim.reason
     if reason.effect is Effect.HARD and (objection := _objection(facts, first)):
-        reason, text, others = Reason.TEMPORARY_FAILURE, objection, findings
-    overruled = [f for f in others if f.text != text and _contradicts(f, reason)]
-    return Decision(reason, text, overruled)
+        reason = Reason.TEMPORARY_FAILURE
+        return Decision(reason, objection, None, _overruled(findings, reason, objection))
+    text = first.text
+    if first.claim.level in _WORDS_OF_HOSTS and first.claim.host != ANY_HOST:
+        text = f"{text} ({first.claim.host})"
+    return Decision(reason, text, first, _overruled(others, reason, text))
+
+
+def _bounded(text: str | None) -> str | None:
+    """A field of SES, which is a word or two, so that the cache stays small."""
+    return text[:_LONGEST_FIELD] if text else text
 
 
 def _is_auto_reply(bounce: Bounce, recipient: BouncedRecipient) -> bool:
@@ -141,11 +149,12 @@ def _objection(facts: Facts, finding: Finding) -> str | None:
     return None
 
 
-def _contradicts(finding: Finding, reason: Reason) -> bool:
-    found = finding.claim.reason
-    if finding.claim.level in _OF_SES:
-        return found.effect is not reason.effect
-    return found is not reason
+def _overruled(findings: list[Finding], reason: Reason, text: str) -> list[Finding]:
+    """The claims that contradict a reason; `text` is the evidence that decided."""
+    return [f for f in findings if f.text != text and _contradicts(f.claim, reason)]
 
 
-_WORDS_OF_HOSTS = frozenset({Level.WORDS, Level.VAGUE_WORDS})
+def _contradicts(claim: Claim, reason: Reason) -> bool:
+    if claim.level in _OF_SES:
+        return claim.reason.effect is not reason.effect
+    return claim.reason is not reason

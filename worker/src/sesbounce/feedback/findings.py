@@ -85,7 +85,7 @@ def find(facts: Facts, words: int | None = None) -> Iterator[Finding]:
     yield from _by_name(Level.SUB_TYPE, facts.sub_type, type_text)
     yield from vague
     if facts.delay is not None:
-        yield Finding(_DELAYS.get(facts.delay, _DELAYS[""]), f"type {facts.delay}")
+        yield Finding(_DELAYS.get(facts.delay, _DELAYS[""]), f"type {facts.delay or None}")
     else:
         any_type = _CODES[Level.TYPE, ""]
         yield Finding(_CODES.get((Level.TYPE, facts.type or ""), any_type), type_text)

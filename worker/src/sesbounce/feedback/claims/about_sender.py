@@ -11,6 +11,7 @@ _GMAIL = "https://support.google.com/a/answer/3726730"
 _MICROSOFT = "https://learn.microsoft.com/exchange/mail-flow-best-practices/non-delivery-reports-in-exchange-online/non-delivery-reports-in-exchange-online"
 _OUTLOOK = "https://sendersupport.olc.protection.outlook.com/pm/troubleshooting.aspx"
 _YAHOO = "https://senders.yahooinc.com/smtp-error-codes/"
+_SENDGRID = "https://www.twilio.com/docs/sendgrid/ui/sending-email/bounces"
 _GODADDY = "https://www.godaddy.com/help/fix-rejected-email-with-a-bounce-error-40685"
 _GMX = "https://postmaster.gmx.net/en/error-messages"
 _MIMECAST = "https://community.mimecast.com/s/article/email-security-cloud-gateway-mimecast-smtp-error-codes"
@@ -30,6 +31,8 @@ def _words(match: str, reason: Reason, host: str, source: str) -> Claim:
 
 # fmt: off
 SENDER_NAMED = (
+    # SendGrid's own words, about the domain of the recipient: `failed to get IPs from PTR record`.
+    _words("unable to get mx info", Reason.DOMAIN_NOT_FOUND, "SendGrid", _SENDGRID),
     _words("resolver rst + notauthorized*|authrequired|senderrestricted*|notauthenticated*|"
            "sendernotauthenticated*|restricted*",
            Reason.RECIPIENT_POLICY, "Microsoft", _MICROSOFT),
@@ -69,7 +72,9 @@ SENDER_NAMED = (
            "find your reverse|valid hostname|helo|ehlo|name lookup failed|ip lookup|"
            "relay host name|mismatches|unverifyable|unverifiable",
            Reason.SENDER_UNAUTHENTICATED, "many", _RFC7372),
-    _words("spoof*|forged|forgery|impersonat*", Reason.SENDER_UNAUTHENTICATED, "many", _RFC7372),
+    _words("is|be|looks|appears|message|mail|email|sender|address|header|from|suspected|possible|"
+           "likely|domain + spoof*|forged|forgery|impersonat*|a forgery|spoofed|to be forged",
+           Reason.SENDER_UNAUTHENTICATED, "many", _RFC7372),
     _words("{sender}|from ~ {unknown}|unresolvable|not be verified|not verified|verify failed|"
            "verification failed|verification error|not resolve*|no mx|null mx|not be resolved|"
            "must exist|must resolve|malformed|callout|bogus|empty|blank|missing|not be validated|"

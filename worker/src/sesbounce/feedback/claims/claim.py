@@ -6,6 +6,10 @@ from typing import NamedTuple
 from sesbounce.feedback.reason import Reason
 
 
+# Stands for the host of a row that many hosts write.
+ANY_HOST = "many"
+
+
 class Level(Enum):
     """The kind of evidence that a claim rests on; the first one is the closest to the truth."""
 
