@@ -41,7 +41,8 @@ def decode_(file: BinaryIO, explained: bool, as_json: bool) -> None:
             raise type(decoded)(problem, decoded.place)
         for problem in decoded.unread:
             click.echo(f"sesbounce: a recipient can't be read: {problem}", err=True)
-        for line in _explained(decoded, as_json) if explained else _meaning(decoded):
+        explaining = explained and decoded.events
+        for line in _explained(decoded, as_json) if explaining else _meaning(decoded):
             click.echo(line)
 
 

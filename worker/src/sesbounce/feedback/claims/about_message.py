@@ -24,7 +24,7 @@ MESSAGE = (
            "line too long|line length|line limit|lines too long|junk|unsolicited|bulk|malicious|"
            "spamassassin|ube|uce", Reason.CONTENT_REJECTED, "many", _RFC3463),
     _words("{message} ~ content|contents|offensive|profanity|prohibited words|inappropriate|"
-           "malformed|rfc 5322|rfc5322|rfc 2822|rfc2822|non compliant|not compliant|compliant|"
+           "malformed|rfc|rfc5322|rfc2822|non compliant|not compliant|compliant|"
            "headers|header|url|urls|link|links|domain in the body",
            Reason.CONTENT_REJECTED, "many", _RFC3463),
     _words("content ~ {rejected}|filter|filtered|violation|policy|restrictions|security",

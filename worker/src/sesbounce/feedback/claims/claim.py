@@ -5,7 +5,6 @@ from typing import NamedTuple
 
 from sesbounce.feedback.reason import Reason
 
-
 # Stands for the host of a row that many hosts write.
 ANY_HOST = "many"
 
