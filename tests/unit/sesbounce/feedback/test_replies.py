@@ -23,8 +23,10 @@ Row = dict[str, str]
 
 
 def table(file: Path) -> list[Row]:
-    with file.open(encoding="utf-8", newline="") as opened:
-        return list(csv.DictReader(opened, delimiter="\t", quoting=csv.QUOTE_NONE))
+    """The rows of a table; `\\n` stands for the end of a line."""
+    text = file.read_text(encoding="utf-8").splitlines()
+    rows = csv.DictReader(text, delimiter="\t", quoting=csv.QUOTE_NONE)
+    return [row | {"diagnostic": row["diagnostic"].replace("\\n", "\n")} for row in rows]
 
 
 REPLIES = [row for file in sorted(FOLDER.glob("*.tsv")) for row in table(file)]

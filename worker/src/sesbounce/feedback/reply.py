@@ -24,7 +24,7 @@ _CODE = re.compile(r"[245]\d\d(?:[ -]|$)", re.ASCII)
 # Where a further line or a further reply begins. What another host `said` is no further reply.
 _FURTHER = re.compile(
     r"(?:\n|\s[/|])\s*([245]\d\d)(?:[ -]+(?:#?[245]\.\d{1,3}\.\d{1,3}\b)?|$)"
-    r"|(?<!said)(?<!with)(?<!was)(?<!error)(?<!reply)(?<=[\w.)>\]])"
+    r"|(?<!said)(?<!with)(?<!was)(?<!error)(?<!reply)(?<=[\w.)\]])"
     r" +([245]\d\d)[ -]#?[245]\.\d{1,3}\.\d{1,3}\b",
     re.ASCII,
 )
@@ -32,7 +32,7 @@ _FURTHER = re.compile(
 _BRACKETED = re.compile(r"""(?:"[^"\n]{0,100}"\s{0,5})?<[^<>\s]{0,320}>""")  # "Name" <address>
 _QUOTED = re.compile(r""""[^"\n]{1,64}"@[^\s<>"'(),;:]{1,255}""")
 # Two sentences without a blank between them.
-_NO_BLANK = re.compile(r"([a-z])\.([A-Z])")
+_NO_BLANK = re.compile(r"\.(?<=[a-z]\.)(?=[A-Z])")
 _ADDRESS = re.compile(r"""[^\s<>"'(),;:\[\]=]{1,100}@[^\s<>"'(),;:\[\]]{1,255}""")
 _URL = re.compile(r"(?:https?:/{0,2}|www\.)[^\s<>\"']{1,1000}")
 _DOTTED = re.compile(r"\w[\w-]{0,63}(?:\.\w[\w-]{0,63}){1,20}")
@@ -90,8 +90,7 @@ def read_reply(diagnostic: str | None) -> Reply:
     if not diagnostic:
         return _NOTHING
     text = diagnostic[:_LONGEST]
-    if _NO_BLANK.search(text):
-        text = _NO_BLANK.sub(r"\1. \2", text)
+    text = _NO_BLANK.sub(". ", text)
     ascii_only = text.isascii()
     text = text.lower() if ascii_only else folded(text)
     if "4.4.7" in text:

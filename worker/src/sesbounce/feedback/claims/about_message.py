@@ -1,10 +1,9 @@
 """What hosts say about the message, about the way that it took, and about nobody, in English."""
 
-from sesbounce.feedback.claims.claim import Claim, Level
+from sesbounce.feedback.claims.claim import ANY_HOST, Claim, Level
 from sesbounce.feedback.reason import Reason
 
 _POSTFIX = "https://www.postfix.org/access.5.html"
-_QMAIL = "https://cr.yp.to/qmail/guarantee.html"
 _RFC3463 = "https://www.rfc-editor.org/rfc/rfc3463#section-3"
 _RFC5321 = "https://www.rfc-editor.org/rfc/rfc5321#section-4.2.2"
 
@@ -22,21 +21,17 @@ MESSAGE = (
     _words("virus|viruses|malware|trojan|infected|phish*|spam*|antispam|recurrent pattern|"
            "header error|bad header*|invalid header*|missing header*|duplicate header*|"
            "line too long|line length|line limit|lines too long|junk|unsolicited|bulk|malicious|"
-           "spamassassin|ube|uce", Reason.CONTENT_REJECTED, "many", _RFC3463),
+           "spamassassin|ube|uce", Reason.CONTENT_REJECTED, ANY_HOST, _RFC3463),
     _words("{message} ~ content|contents|offensive|profanity|prohibited words|inappropriate|"
            "malformed|rfc|rfc5322|rfc2822|non compliant|not compliant|compliant|"
            "headers|header|url|urls|link|links|domain in the body",
-           Reason.CONTENT_REJECTED, "many", _RFC3463),
-    _words("content ~ {rejected}|filter|filtered|violation|policy|restrictions|security",
-           Reason.CONTENT_REJECTED, "many", _RFC3463),
+           Reason.CONTENT_REJECTED, ANY_HOST, _RFC3463),
+    _words("content ~ {rejected}",
+           Reason.CONTENT_REJECTED, ANY_HOST, _RFC3463),
 )
 
 NOBODY = (
-    _words("relay|relaying|relayed|rcpthosts|relays ~ denied|prohibited|not permitted|not allowed|"
-           "refused|rejected|%|@|for|access|mail|disallowed|not supported|from|through|here|that|"
-           "to", Reason.BLOCKED, "many", _POSTFIX),
-    _words("rcpthosts|not relay|unable to relay|cannot relay|not a relay|no relaying|no relay|"
-           "open relay|relay not|relay access", Reason.BLOCKED, "qmail", _QMAIL),
+    _words("relay|relaying|relayed|relays|rcpthosts", Reason.BLOCKED, ANY_HOST, _POSTFIX),
     _words("temporary|temporarily|transient|try again|try later|retry|again later|please try|"
            "later|timed out|timeout|time out|internal error|local error|system error|"
            "local problem|server error|busy|unable to connect|could not connect|connection lost|"
@@ -44,19 +39,25 @@ NOBODY = (
            "could not create|unable to create|connection reset|network error|network unreachable|"
            "no route|out of memory|insufficient system|insufficient resources|system storage|"
            "system resources|service unavailable|service not available|shutting down|maintenance",
-           Reason.TEMPORARY_FAILURE, "many", _RFC5321),
+           Reason.TEMPORARY_FAILURE, ANY_HOST, _RFC5321),
 )
 
 VAGUE = (
-    _vague("expired|delivery time|queue too long|in the queue|queue expired",
-           Reason.TEMPORARY_FAILURE, "many", _RFC3463),
+    _vague("expired|delivery time|queue too long|in the queue|queue expired|5.4.7|max time|"
+           "maximum time",
+           Reason.TEMPORARY_FAILURE, ANY_HOST, _RFC3463),
     _vague("mailbox unavailable|mailbox not available|mailbox is unavailable|unavailable mailbox|"
            "account unavailable|user unavailable|recipient unavailable|address unavailable|"
            "mailbox cannot be accessed|not accepting messages|not accepting mail",
-           Reason.NO_SUCH_MAILBOX, "many", _RFC5321),
+           Reason.NO_SUCH_MAILBOX, ANY_HOST, _RFC5321),
+    _vague("ip|ips|your server|your network|your domain|your host|bounce attack*|dns mx|"
+           "resource record|submit messages|sending addresses",
+           Reason.SENDER_BLOCKED, ANY_HOST, _RFC5321),
+    _vague("message|mail|email|delivery|access|traffic ~ {rejected}",
+           Reason.BLOCKED, ANY_HOST, _RFC5321),
     _vague("address rejected|recipient rejected|recipients rejected|recipient refused|"
            "recipient not accepted|recipient denied|user rejected|rejected recipient|"
            "recipient not ok|recipient address rejected",
-           Reason.NO_SUCH_MAILBOX, "many", _RFC5321),
+           Reason.NO_SUCH_MAILBOX, ANY_HOST, _RFC5321),
 )
 # fmt: on

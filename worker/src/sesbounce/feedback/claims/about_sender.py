@@ -4,7 +4,7 @@ The rows of `SENDER_NAMED` also hold words about others, and so come before all 
 recipient: `too many unknown users` and `sender address rejected: user unknown`.
 """
 
-from sesbounce.feedback.claims.claim import Claim, Level
+from sesbounce.feedback.claims.claim import ANY_HOST, Claim, Level
 from sesbounce.feedback.reason import Reason
 
 _GMAIL = "https://support.google.com/a/answer/3726730"
@@ -18,6 +18,7 @@ _MIMECAST = "https://community.mimecast.com/s/article/email-security-cloud-gatew
 _ORANGE = "https://libsisimai.org/en/rhost/franceptt/"
 _POSTFIX = "https://www.postfix.org/access.5.html"
 _EXIM = "https://www.exim.org/exim-html-current/doc/html/spec_html/ch-access_control_lists.html"
+_QMAIL = "https://cr.yp.to/qmail/guarantee.html"
 _SPAMHAUS = "https://www.spamhaus.org/faqs/"
 _RFC3463 = "https://www.rfc-editor.org/rfc/rfc3463#section-3"
 _RFC5321 = "https://www.rfc-editor.org/rfc/rfc5321#section-4.2.2"
@@ -37,13 +38,13 @@ SENDER_NAMED = (
            "sendernotauthenticated*|restricted*",
            Reason.RECIPIENT_POLICY, "Microsoft", _MICROSOFT),
     _words("too many hops|hop count|maximum hop*|hops exceeded|too many received|loop|loops|"
-           "looping|looped|maillooped|mxloopback", Reason.ROUTING_LOOP, "many", _RFC3463),
+           "looping|looped|maillooped|mxloopback", Reason.ROUTING_LOOP, ANY_HOST, _RFC3463),
     _words("exceed*|reached|over ~ messages|message rate|recipients|rate|sending|connection|"
            "connections|daily|hourly ~ per|hour|day|minute|limit|limits|today|quota|allowed|"
            "receive|send|exceeded", Reason.RATE_LIMITED, "Microsoft", _MICROSOFT),
     _words("too many|to many|maximum number of|excessive|number of|volume of ~ messages|message|"
            "mails|emails|email|mail|recipients|recipient|connections|connection|sessions|requests|"
-           "invalid|unknown|bad|errors|concurrent|attempts|rcpt|users|addresses|smtp|deliveries|"
+           "invalid|unknown|bad|errors|concurrent|attempts|rcpt|users|addresses|bounces|smtp|deliveries|"
            "traffic", Reason.RATE_LIMITED, "GoDaddy", _GODADDY),
     _words("rate limit*|ratelimit*|throttl*|too fast|too quickly|too frequently|sending rate|"
            "message rate|rate of|rate exceeded|rate control|rate that|slow down|slower|"
@@ -52,14 +53,18 @@ SENDER_NAMED = (
            "frequency|too much mail from|too much email from|too much traffic|flood|flooding|"
            "high volume|unexpected volume|excessive volume|per hour|per minute|per connection|"
            "per session", Reason.RATE_LIMITED, "Yahoo", _YAHOO),
-    _words("{sender} - {full}", Reason.RATE_LIMITED, "many", _RFC5321),
+    _words("{sender} - {full}", Reason.RATE_LIMITED, ANY_HOST, _RFC5321),
     _words("invalid|bad|unknown|malformed|missing|illegal ~ from header|header from|from field|"
-           "from line|sender header|in from|in the from", Reason.SENDER_BLOCKED, "many", _EXIM),
+           "from line|sender header|in from|in the from", Reason.SENDER_BLOCKED, ANY_HOST, _EXIM),
     _words("{sender}|sender account|sending account|sending user ~ {disabled}|blocked",
-           Reason.SENDER_BLOCKED, "many", _EXIM),
+           Reason.SENDER_BLOCKED, ANY_HOST, _EXIM),
+    _words("cant find|cannot find|no valid|not find|cannot resolve|could not resolve|"
+           "unable to resolve ~ sender|sender domain|your domain",
+           Reason.SENDER_BLOCKED, "qmail", _QMAIL),
     _words("sender verify failed", Reason.SENDER_BLOCKED, "Exim", _EXIM),
-    _words("dmarc|spf|dkim|domainkeys|senderid|sender id|policy framework",
-           Reason.SENDER_UNAUTHENTICATED, "many", _RFC7372),
+    _words("dmarc|spf|dkim|domainkeys|senderid|sender id|policy framework|"
+           "antispoof*|anti spoofing|anti spoof",
+           Reason.SENDER_UNAUTHENTICATED, ANY_HOST, _RFC7372),
     _words("unauthenticated|not authenticated ~ sender|mail|email|message|it|messages|emails",
            Reason.SENDER_UNAUTHENTICATED, "Gmail", _GMAIL),
     _words("sender|mail|email|message|it|messages|emails|domain ~ unauthenticated|"
@@ -71,51 +76,56 @@ SENDER_NAMED = (
            "reverse mapping|reverse record|reverse ip|fcrdns|forward confirmed|find your hostname|"
            "find your reverse|valid hostname|helo|ehlo|name lookup failed|ip lookup|"
            "relay host name|mismatches|unverifyable|unverifiable",
-           Reason.SENDER_UNAUTHENTICATED, "many", _RFC7372),
+           Reason.SENDER_UNAUTHENTICATED, ANY_HOST, _RFC7372),
     _words("is|be|looks|appears|message|mail|email|sender|address|header|from|suspected|possible|"
            "likely|domain + spoof*|forged|forgery|impersonat*|a forgery|spoofed|to be forged",
-           Reason.SENDER_UNAUTHENTICATED, "many", _RFC7372),
+           Reason.SENDER_UNAUTHENTICATED, ANY_HOST, _RFC7372),
     _words("{sender}|from ~ {unknown}|unresolvable|not be verified|not verified|verify failed|"
            "verification failed|verification error|not resolve*|no mx|null mx|not be resolved|"
            "must exist|must resolve|malformed|callout|bogus|empty|blank|missing|not be validated|"
            "not owned", Reason.SENDER_BLOCKED, "Postfix, Exim", _EXIM),
     _words("invalid|unknown|bad|unresolvable|malformed|unverified|unroutable|unrouteable|"
-           "nonexistent|no such|blank + {sender}|from", Reason.SENDER_BLOCKED, "many", _EXIM),
+           "nonexistent|no such|blank + {sender}|from", Reason.SENDER_BLOCKED, ANY_HOST, _EXIM),
 )
 
 SENDER_NOT_WELCOME = (
     _words("message|mail|email|it ~ as spam|is spam|like spam|considered spam|spam content|"
-           "as junk|as bulk|as unsolicited|as virus", Reason.CONTENT_REJECTED, "many", _RFC3463),
+           "as junk|as bulk|as unsolicited|as virus", Reason.CONTENT_REJECTED, ANY_HOST, _RFC3463),
+    _words("content ~ filter|filtered|filtering|examination|inspection|violation|policy|policies|"
+           "restrictions|security", Reason.CONTENT_REJECTED, ANY_HOST, _RFC3463),
     _words("surbl|uribl|blacklisted url|blacklisted link|listed url|banned content|url in ~ "
            "message|body|mail|email|policy|rejected|blocked|listed|.",
-           Reason.CONTENT_REJECTED, "many", _RFC3463),
+           Reason.CONTENT_REJECTED, ANY_HOST, _RFC3463),
     _words("does not accept mail|does not accept email|doesnt accept mail|accepts no mail|"
            "accept no mail|no mail accepted|not accept any mail|not accept any email + .|nor|;|"
            "here|at|!", Reason.DOMAIN_NOT_FOUND, "RFC 7504", _RFC7504),
     _words("dnsbl|rbl|dnsrbl|spamhaus|spamcop|barracuda|barracudacentral|sorbs|uceprotect|abusix|"
            "senderscore|senderbase|block list|blocklist*|black list|blacklist*|deny list|"
            "denylist*|realtime blackhole|blackhole|sbl|xbl|pbl|backscatterer",
-           Reason.SENDER_BLOCKED, "many", _SPAMHAUS),
-    _words("reputation", Reason.SENDER_BLOCKED, "many", _OUTLOOK),
-    _words("{rejected} + see", Reason.SENDER_BLOCKED, "many", _POSTFIX),
+           Reason.SENDER_BLOCKED, ANY_HOST, _SPAMHAUS),
+    _words("reputation", Reason.SENDER_BLOCKED, ANY_HOST, _OUTLOOK),
+    _words("{rejected} + see", Reason.SENDER_BLOCKED, ANY_HOST, _POSTFIX),
     _words("{sender}|spammer|source|spammers ~ {rejected}|not pre approved|not approved|bad",
-           Reason.SENDER_BLOCKED, "many", _POSTFIX),
+           Reason.SENDER_BLOCKED, ANY_HOST, _POSTFIX),
     _words("your|our|this|the|from|sending|client|remote|source|originating + {machine}|mail ~ "
            "{rejected}|spam|abuse|abusive|complaints|suspicious|dynamic|residential",
-           Reason.SENDER_BLOCKED, "many", _OUTLOOK),
+           Reason.SENDER_BLOCKED, ANY_HOST, _OUTLOOK),
     _words("policy restrictions", Reason.SENDER_BLOCKED, "GMX, WEB.DE", _GMX),
     _words("policy|policies ~ reasons|reason|violation|rejection|restriction|rejected|denied|"
-           "blocked|refused|prohibits", Reason.BLOCKED, "many", _RFC3463),
+           "blocked|refused|prohibits", Reason.BLOCKED, ANY_HOST, _RFC3463),
     _words("rejected|denied|blocked|refused|accepted|prohibited|reject|violates|violation|due|"
            "because|prohibition|prohibited ~ policy|policies|security policy|administrative|"
            "administratively|organizational", Reason.BLOCKED, "Mimecast", _MIMECAST),
     _words("administrative prohibition|administratively|prohibited by administrator",
            Reason.BLOCKED, "Exim", _EXIM),
-    _words("client host|client|host|ip|ips|server|server access|connection|connections|% ~ "
-           "{rejected}", Reason.SENDER_BLOCKED, "many", _POSTFIX),
+    _words("client host|client|host|ip|ips|server|server access|connections|% ~ {rejected}",
+           Reason.SENDER_BLOCKED, ANY_HOST, _POSTFIX),
+    # Nothing answered: that is no word of a host about the sender.
+    _words("connection refused|socket error", Reason.TEMPORARY_FAILURE, ANY_HOST, _RFC5321),
+    _words("connection ~ {rejected}", Reason.SENDER_BLOCKED, ANY_HOST, _POSTFIX),
     _words("{rejected} ~ dnsbl|using %|in %|on %|at %|via %|ip|ips|network|your domain|"
            "your server|your host|your ip|spamming|abuse|your mail|your email",
-           Reason.SENDER_BLOCKED, "many", _POSTFIX),
+           Reason.SENDER_BLOCKED, ANY_HOST, _POSTFIX),
     _words("complaints|sending spam|sent spam|sending unsolicited|spam abuse|abuse detected|spams|"
            "for abuse|abusive|spammer|spammers|source of spam|unwanted messages|unwanted mail|"
            "smtp server of your|open proxy|allowed to connect|no access from|bad ip|"
