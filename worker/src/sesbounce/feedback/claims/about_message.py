@@ -22,12 +22,10 @@ MESSAGE = (
            "header error|bad header*|invalid header*|missing header*|duplicate header*|"
            "line too long|line length|line limit|lines too long|junk|unsolicited|bulk|malicious|"
            "spamassassin|ube|uce", Reason.CONTENT_REJECTED, ANY_HOST, _RFC3463),
-    _words("{message} ~ content|contents|offensive|profanity|prohibited words|inappropriate|"
-           "malformed|rfc|rfc5322|rfc2822|non compliant|not compliant|compliant|"
-           "headers|header|url|urls|link|links|domain in the body",
-           Reason.CONTENT_REJECTED, ANY_HOST, _RFC3463),
-    _words("content ~ {rejected}",
-           Reason.CONTENT_REJECTED, ANY_HOST, _RFC3463),
+    _words("{message} ~ content|contents|offensive|profanity|prohibited words|inappropriate|html|"
+           "malformed|rfc|rfc5322|rfc2822|non compliant|not compliant|compliant|headers|header|"
+           "url|urls|link|links|domain in the body", Reason.CONTENT_REJECTED, ANY_HOST, _RFC3463),
+    _words("content|html ~ {rejected}", Reason.CONTENT_REJECTED, ANY_HOST, _RFC3463),
 )
 
 NOBODY = (
@@ -44,8 +42,7 @@ NOBODY = (
 
 VAGUE = (
     _vague("expired|delivery time|queue too long|in the queue|queue expired|5.4.7|max time|"
-           "maximum time",
-           Reason.TEMPORARY_FAILURE, ANY_HOST, _RFC3463),
+           "maximum time", Reason.TEMPORARY_FAILURE, ANY_HOST, _RFC3463),
     _vague("mailbox unavailable|mailbox not available|mailbox is unavailable|unavailable mailbox|"
            "account unavailable|user unavailable|recipient unavailable|address unavailable|"
            "mailbox cannot be accessed|not accepting messages|not accepting mail",
@@ -53,8 +50,7 @@ VAGUE = (
     _vague("ip|ips|your server|your network|your domain|your host|bounce attack*|dns mx|"
            "resource record|submit messages|sending addresses",
            Reason.SENDER_BLOCKED, ANY_HOST, _RFC5321),
-    _vague("message|mail|email|delivery|access|traffic ~ {rejected}",
-           Reason.BLOCKED, ANY_HOST, _RFC5321),
+    _vague("message|mail|email|access|traffic ~ {rejected}", Reason.BLOCKED, ANY_HOST, _RFC5321),
     _vague("address rejected|recipient rejected|recipients rejected|recipient refused|"
            "recipient not accepted|recipient denied|user rejected|rejected recipient|"
            "recipient not ok|recipient address rejected",

@@ -35,8 +35,9 @@ RECIPIENT = (
            "full mailbox|mailfolder is full|folder is full|storage allocation|disk quota|"
            "disc quota|diskspace quota|userdisk quota|quota violation|quota usage|mail quota|"
            "mailbox quota|space has been used|space used up|not enough storage|enough space|"
-           "maximum allowed storage|disk space limit|mailbox size|storage limit|storage quota|"
-           "no space left|quotaexceededexception", Reason.MAILBOX_FULL, ANY_HOST, _RFC5321),
+           "maximum allowed storage|disk space limit|mailbox size|enough room|storage limit|"
+           "storage quota|no space left|quotaexceededexception",
+           Reason.MAILBOX_FULL, ANY_HOST, _RFC5321),
     _words("exceed*|reached|beyond|over ~ quota|allotted|mailbox|storage|disk space|mailbox limit",
            Reason.MAILBOX_FULL, ANY_HOST, _RFC5321),
     _words("mailbox|account|inbox|maildir ~ exceed*|reached|over ~ limit|limits|quota",
@@ -54,13 +55,14 @@ RECIPIENT = (
            "recipientnotfound", Reason.NO_SUCH_MAILBOX, "Microsoft", _MICROSOFT),
     _words("mailbox unavailable + s2017062302", Reason.NO_SUCH_MAILBOX, "Outlook.com", _OUTLOOK),
     _words("550|553 + : + user unknown", Reason.RECIPIENT_POLICY, "au (KDDI)", _KDDI),
-    _words("message|mail|email|size of|length of|attachment|attachments|data ~ size exceed*|"
-           "too large|too big|too long|size limit|exceed* ~ size|fixed|maximum|limit|length|bytes|"
-           "kb|mb", Reason.MESSAGE_TOO_LARGE, ANY_HOST, _RFC1870),
-    _words("message size|message length|mail size|email size|message exceeds|message is larger|"
-           "message larger|recipsizelimit|recipientsizelimit|sendsizelimit|maximum size|"
-           "size limit|size limits|size exceeds|file too large|too large|too big|larger than",
-           Reason.MESSAGE_TOO_LARGE, ANY_HOST, _RFC1870),
+    _words("message|mail|email|attachment|attachments|data|size|length ~ too large|too big|"
+           "too long|bigger than|larger than|longer than|over limit|over the limit|over the size|"
+           "size limit|too many bytes|oversize*", Reason.MESSAGE_TOO_LARGE, ANY_HOST, _RFC1870),
+    _words("message|mail|email|attachment|attachments|data|size|length ~ exceed* ~ size|fixed|"
+           "maximum|limit|length|bytes|kb|mb", Reason.MESSAGE_TOO_LARGE, ANY_HOST, _RFC1870),
+    _words("message size|message length|mail size|email size|recipsizelimit|recipientsizelimit|"
+           "sendsizelimit|maximum size|size limit|size limits|size exceeds|too large|too big|"
+           "too many bytes|larger than", Reason.MESSAGE_TOO_LARGE, ANY_HOST, _RFC1870),
     _words("attachment*|attached file|attached files|file type|file types|file extension|filetype|"
            "filename|exe|scr|vbs|docm|xlsm|executable|executables",
            Reason.ATTACHMENT_REJECTED, ANY_HOST, _GMAIL),
@@ -80,6 +82,9 @@ RECIPIENT = (
            "cannot resolve|not be resolved|no mail server|expired|not accept mail|"
            "not accept email|accepts no mail|not receive mail|not receive email|has no mx|no mx|"
            "not configured|suspended|disabled", Reason.DOMAIN_NOT_FOUND, ANY_HOST, _RFC7505),
+    _words("closed to|not open to|internal address|internal use|internal only|internal mail|"
+           "reachable from|from the internet|from the outside",
+           Reason.RECIPIENT_POLICY, "mailing lists", _MAILMAN),
     _words("account|mailbox|group|list + is|has been|was|currently|is currently + {disabled}",
            Reason.MAILBOX_DISABLED, ANY_HOST, _RFC3463),
     _words("{mailbox} - {unknown}", Reason.NO_SUCH_MAILBOX, ANY_HOST, _RFC5321),
@@ -91,10 +96,10 @@ RECIPIENT = (
            "mailbox|inbox", Reason.NO_SUCH_MAILBOX, "Yahoo", _YAHOO),
     _words("not our customer|recipient moved|user moved|no forwarding address|not our user|"
            "not a customer|not a user here|nobody here|no one here|nobody by that name|"
-           "no one by that name|left the company|left this company|no longer works here|"
-           "no longer works at|no longer with|not one of our|cant accept user|"
-           "isnt in my list of users|badrcptto|badrecipientto|validrcptto|suspend the service",
-           Reason.NO_SUCH_MAILBOX, ANY_HOST, _RFC5321),
+           "nobody of that name|no one by that name|left the company|left this company|"
+           "no longer works here|no longer works at|no longer with|not one of our|"
+           "cant accept user|isnt in my list of users|badrcptto|badrecipientto|validrcptto|"
+           "suspend the service", Reason.NO_SUCH_MAILBOX, ANY_HOST, _RFC5321),
     _words("email|mailbox name|recipients|login + not found|does not exist|doesnt exist|unknown|"
            "is invalid|is not valid|is unknown|is not found",
            Reason.NO_SUCH_MAILBOX, ANY_HOST, _RFC5321),
@@ -118,8 +123,8 @@ RECIPIENT = (
            "from authorized|from members|may|can|members|from internal|from known|contacts",
            Reason.RECIPIENT_POLICY, "mailing lists", _MAILMAN),
     _words("{box}|person|addressee ~ block|blocks|chosen to|chose|chooses|prefers|has blocked|"
-           "has rejected|has refused|has restricted|refuses|rejects|declined|declines ~ you|your|"
-           "messages|message|mail|sender|email|senders|emails",
+           "has rejected|has refused|has restricted|has filtered|refuses|rejects|declined|"
+           "declines ~ you|your|messages|message|mail|sender|email|senders|emails",
            Reason.RECIPIENT_POLICY, ANY_HOST, _RFC3463),
     _words("{rejected}|filtered|filter ~ by the recipient|by recipient|by the user|by user|"
            "by the addressee|by the recipients|by recipients|recipient preferences|user rules|"

@@ -44,15 +44,16 @@ SENDER_NAMED = (
            "receive|send|exceeded", Reason.RATE_LIMITED, "Microsoft", _MICROSOFT),
     _words("too many|to many|maximum number of|excessive|number of|volume of ~ messages|message|"
            "mails|emails|email|mail|recipients|recipient|connections|connection|sessions|requests|"
-           "invalid|unknown|bad|errors|concurrent|attempts|rcpt|users|addresses|bounces|smtp|deliveries|"
-           "traffic", Reason.RATE_LIMITED, "GoDaddy", _GODADDY),
+           "invalid|unknown|bad|errors|concurrent|attempts|rcpt|users|addresses|bounces|smtp|"
+           "deliveries|traffic", Reason.RATE_LIMITED, "GoDaddy", _GODADDY),
     _words("rate limit*|ratelimit*|throttl*|too fast|too quickly|too frequently|sending rate|"
            "message rate|rate of|rate exceeded|rate control|rate that|slow down|slower|"
            "connection limit|connection rate|sending limit|daily limit|recipient limit|"
            "recipients limit|message limit|messages limit|hourly limit|sending quota|daily quota|"
-           "frequency|too much mail from|too much email from|too much traffic|flood|flooding|"
-           "high volume|unexpected volume|excessive volume|per hour|per minute|per connection|"
-           "per session", Reason.RATE_LIMITED, "Yahoo", _YAHOO),
+           "hourly quota|mail volume|message volume|per day|frequency|too much mail from|"
+           "too much email from|too much traffic|flood|flooding|high volume|unexpected volume|"
+           "excessive volume|per hour|per minute|per connection|per session",
+           Reason.RATE_LIMITED, "Yahoo", _YAHOO),
     _words("{sender} - {full}", Reason.RATE_LIMITED, ANY_HOST, _RFC5321),
     _words("invalid|bad|unknown|malformed|missing|illegal ~ from header|header from|from field|"
            "from line|sender header|in from|in the from", Reason.SENDER_BLOCKED, ANY_HOST, _EXIM),
@@ -62,8 +63,8 @@ SENDER_NAMED = (
            "unable to resolve ~ sender|sender domain|your domain",
            Reason.SENDER_BLOCKED, "qmail", _QMAIL),
     _words("sender verify failed", Reason.SENDER_BLOCKED, "Exim", _EXIM),
-    _words("dmarc|spf|dkim|domainkeys|senderid|sender id|policy framework|"
-           "antispoof*|anti spoofing|anti spoof",
+    _words("dmarc|spf|dkim|domainkeys|senderid|sender id|policy framework|antispoof*|"
+           "anti spoofing|anti spoof|must be signed|not signed|unsigned",
            Reason.SENDER_UNAUTHENTICATED, ANY_HOST, _RFC7372),
     _words("unauthenticated|not authenticated ~ sender|mail|email|message|it|messages|emails",
            Reason.SENDER_UNAUTHENTICATED, "Gmail", _GMAIL),
@@ -127,10 +128,11 @@ SENDER_NOT_WELCOME = (
            "your server|your host|your ip|spamming|abuse|your mail|your email",
            Reason.SENDER_BLOCKED, ANY_HOST, _POSTFIX),
     _words("complaints|sending spam|sent spam|sending unsolicited|spam abuse|abuse detected|spams|"
-           "for abuse|abusive|spammer|spammers|source of spam|unwanted messages|unwanted mail|"
-           "smtp server of your|open proxy|allowed to connect|no access from|bad ip|"
-           "accepting mail from your|not allow connections|spam source|spam from|spamming|"
-           "dynamic ip|residential|banned|not welcome|permanently deferred",
+           "for abuse|abusive|spammer|spammers|source of spam|not receive mail from|"
+           "not accept mail from|not accept email from|accept mail from spammers|"
+           "unwanted messages|unwanted mail|smtp server of your|open proxy|allowed to connect|"
+           "no access from|bad ip|accepting mail from your|not allow connections|spam source|"
+           "spam from|spamming|dynamic ip|residential|banned|not welcome|permanently deferred",
            Reason.SENDER_BLOCKED, "Yahoo", _YAHOO),
     _words("likely ~ unsolicited|suspicious|spam", Reason.SENDER_BLOCKED, "Gmail", _GMAIL),
     _words("ofr_506|ofr_513|ouk_513|ofr006_102|ofr_999|lpn007_506",

@@ -28,7 +28,8 @@ VOCABULARY: Vocabulary = {
         "unknown|not known|isnt known|not found|notfound|not be found|not find|cant be found|"
         "cannot find|cannot be found|unable to find|could not find|unable to locate|"
         "cannot locate|wasnt found|couldnt be found|not located|not exist*|doesnt exist*|"
-        "dont exist*|didnt exist|dosnt exist|nonexist*|non exist*|no longer exist*|"
+        "dont exist*|didnt exist|never existed|not on this|can not locate|can not find|"
+        "can not be found|wrong|dosnt exist|nonexist*|non exist*|no longer exist*|"
         "no longer valid|no longer available|no longer here|no longer with|no longer at|"
         "no longer work*|no longer employed|no longer on|no longer in|no longer belong*|"
         "no longer used|no longer hosted|no longer served|no longer handled|no longer a|invalid|"
@@ -41,7 +42,8 @@ VOCABULARY: Vocabulary = {
         "not email address*"
     ),
     "no": (
-        "no such|no|not a valid|not a known|unknown|invalid|bad|nonexistent|non existent|"
+        "no such|can not locate|cannot locate|unable to locate|can not find|cannot find|"
+        "could not find|no|not a valid|not a known|unknown|invalid|bad|nonexistent|non existent|"
         "unrouteable|unroutable|undeliverable|unrecognized|illegal|wrong|incorrect|undefined"
     ),
     "disabled": (
@@ -51,19 +53,19 @@ VOCABULARY: Vocabulary = {
         "on hold|abandoned|not in use|obsolete|decommissioned|deprovisioned"
     ),
     "full": (
-        "full|overquota|over quota|over the quota|over its quota|over their quota|"
-        "over disk quota|quota exceeded|quota full|quota is full|exceed* quota|exceed* the quota|"
-        "exceed* its quota|exceed* their quota|exceed* storage|exceed* its storage|"
-        "exceed* the storage|exceed* their storage|exceed* allowed|exceed* its allowed|"
-        "exceed* the maximum allowable|exceed* mailbox|exceed* disk|exceed* its limit|"
-        "exceed* its size|exceed* their mailbox|out of storage|out of space|no space|no storage|"
-        "not enough space|not enough storage|insufficient space|insufficient disk|"
-        "insufficient mailbox|not enough disk|size limit|insufficient storage|"
-        "reached its storage|reached its quota|reached the quota|reached its limit|"
-        "reached its maximum|storage limit|storage full|size limit exceeded|quota limit|"
-        "quota reached|quotaexceededexception|mailboxfull|no room|too full|lacks space|"
-        "run out of|over its limit|over the limit|over limit|over the maximum|space exceeded|"
-        "storage exceeded|limit exceeded"
+        "full|exhausted|used up|any more mail|no more mail|enough room|overquota|over quota|"
+        "over the quota|over its quota|over their quota|over disk quota|quota exceeded|"
+        "quota full|quota is full|exceed* quota|exceed* the quota|exceed* its quota|"
+        "exceed* their quota|exceed* storage|exceed* its storage|exceed* the storage|"
+        "exceed* their storage|exceed* allowed|exceed* its allowed|exceed* the maximum allowable|"
+        "exceed* mailbox|exceed* disk|exceed* its limit|exceed* its size|exceed* their mailbox|"
+        "out of storage|out of space|no space|no storage|not enough space|not enough storage|"
+        "insufficient space|insufficient disk|insufficient mailbox|not enough disk|size limit|"
+        "insufficient storage|reached its storage|reached its quota|reached the quota|"
+        "reached its limit|reached its maximum|storage limit|storage full|size limit exceeded|"
+        "quota limit|quota reached|quotaexceededexception|mailboxfull|no room|too full|"
+        "lacks space|run out of|over its limit|over the limit|over limit|over the maximum|"
+        "space exceeded|storage exceeded|limit exceeded"
     ),
     "sender": (
         "sender|senders|from address|from addresses|mail from|mailfrom|from domain|return path|"
@@ -78,9 +80,9 @@ VOCABULARY: Vocabulary = {
     ),
     "rejected": (
         "rejected|blocked|denied|refused|banned|blacklisted|blocklisted|denylisted|not allowed|"
-        "not permitted|not accepted|not be accepted|not authorized|not authorised|unauthorized|"
-        "not welcome|prohibited|forbidden|disallowed|isnt allowed|unacceptable|listed|"
-        "black listed|block listed|reject|refuse|rejects|blocks|bans|not accept|untrusted|"
+        "not permitted|not trusted|not accepted|not be accepted|not authorized|not authorised|"
+        "unauthorized|not welcome|prohibited|forbidden|disallowed|isnt allowed|unacceptable|"
+        "listed|black listed|block listed|reject|refuse|rejects|blocks|bans|not accept|untrusted|"
         "suspended"
     ),
     "message": (
