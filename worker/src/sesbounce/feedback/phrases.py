@@ -16,7 +16,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 
-from sesbounce.feedback.reply import folded, spaced
+from sesbounce.feedback.reply import folded, spaced, unspaced
 
 Vocabulary = Mapping[str, str]
 
@@ -46,7 +46,7 @@ class Phrase:
     def find(self, words: str) -> str | None:
         """The words that match, ` … ` for those between; None if the phrase does not occur."""
         found = self._pattern.search(words)
-        return " … ".join(found.groups()) if found else None
+        return unspaced(" … ".join(found.groups())) if found else None
 
     @cached_property
     def _pattern(self) -> re.Pattern[str]:

@@ -51,6 +51,7 @@ _LABELS_OF_A_HOST = 3
 _ASCII_WORD = re.compile(r"[a-z][a-z0-9_]*|[245]\.\d{1,3}\.\d{1,3}|[@%.!?;]|(?<= ):", re.ASCII)
 _HAN_OR_KANA = r"\u3005-\u30ff\u3400-\u9fff\uf900-\ufaff"
 _HAN_OR_KANA_CHARACTER = re.compile(rf"[{_HAN_OR_KANA}]")
+_BETWEEN_CHARACTERS = re.compile(rf"(?<=[{_HAN_OR_KANA}]) (?=[{_HAN_OR_KANA}])")
 _WORD = re.compile(
     rf"[{_HAN_OR_KANA}]|[^\W\d_{_HAN_OR_KANA}][^\W{_HAN_OR_KANA}]*"
     r"|[245]\.\d{1,3}\.\d{1,3}|[@%.!?;]|(?<= ):"
@@ -58,6 +59,10 @@ _WORD = re.compile(
 _STROKES = str.maketrans(
     {"ł": "l", "ø": "o", "đ": "d", "\u0131": "i"} | {"\u2018": "'", "\u2019": "'", "\u3002": "."}
 )
+
+
+# Marks of Japanese that make another letter: か and が.
+_VOICED = "\u3099\u309a"
 
 
 class Reply(NamedTuple):
@@ -109,12 +114,18 @@ def folded(text: str) -> str:
     if text.isascii():
         return text.lower()
     decomposed = unicodedata.normalize("NFKD", text.casefold().translate(_STROKES))
-    return "".join(c for c in decomposed if not unicodedata.combining(c))
+    plain = "".join(c for c in decomposed if c in _VOICED or not unicodedata.combining(c))
+    return unicodedata.normalize("NFC", plain)
 
 
 def spaced(text: str) -> str:
     """A text with blanks around each Chinese and Japanese character."""
     return _HAN_OR_KANA_CHARACTER.sub(r" \g<0> ", text)
+
+
+def unspaced(text: str) -> str:
+    """The text that `spaced` has put the blanks into."""
+    return _BETWEEN_CHARACTERS.sub("", text)
 
 
 def _first_reply(text: str, code: str) -> str:

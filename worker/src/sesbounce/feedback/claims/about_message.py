@@ -18,10 +18,11 @@ def _vague(match: str, reason: Reason, host: str, source: str) -> Claim:
 
 # fmt: off
 MESSAGE = (
-    _words("virus|viruses|malware|trojan|infected|phish*|spam*|antispam|recurrent pattern|"
-           "header error|bad header*|invalid header*|missing header*|duplicate header*|"
-           "line too long|line length|line limit|lines too long|junk|unsolicited|bulk|malicious|"
-           "spamassassin|ube|uce", Reason.CONTENT_REJECTED, ANY_HOST, _RFC3463),
+    _words("virus|viruses|malware|trojan|infected|phish*|spam*|antispam|quarantine*|"
+           "recurrent pattern|header error|bad header*|invalid header*|missing header*|"
+           "duplicate header*|line too long|line length|line limit|lines too long|junk|"
+           "unsolicited|bulk|malicious|spamassassin|ube|uce",
+           Reason.CONTENT_REJECTED, ANY_HOST, _RFC3463),
     _words("{message} ~ content|contents|offensive|profanity|prohibited words|inappropriate|html|"
            "malformed|rfc|rfc5322|rfc2822|non compliant|not compliant|compliant|headers|header|"
            "url|urls|link|links|domain in the body", Reason.CONTENT_REJECTED, ANY_HOST, _RFC3463),
@@ -30,6 +31,8 @@ MESSAGE = (
 
 NOBODY = (
     _words("relay|relaying|relayed|relays|rcpthosts", Reason.BLOCKED, ANY_HOST, _POSTFIX),
+    _words("relais|relayage|relai|relay verweigert|reenvio|ретрансляц*|пересылк*|中继|中継|"
+           "przekazywani*", Reason.BLOCKED, "many languages", _POSTFIX),
     _words("temporary|temporarily|transient|try again|try later|retry|again later|please try|"
            "later|timed out|timeout|time out|internal error|local error|system error|"
            "local problem|server error|busy|unable to connect|could not connect|connection lost|"
@@ -45,8 +48,8 @@ VAGUE = (
            "maximum time", Reason.TEMPORARY_FAILURE, ANY_HOST, _RFC3463),
     _vague("mailbox unavailable|mailbox not available|mailbox is unavailable|unavailable mailbox|"
            "account unavailable|user unavailable|recipient unavailable|address unavailable|"
-           "mailbox cannot be accessed|not accepting messages|not accepting mail",
-           Reason.NO_SUCH_MAILBOX, ANY_HOST, _RFC5321),
+           "mailbox cannot be accessed|mailbox name not allowed|not accepting messages|"
+           "not accepting mail", Reason.NO_SUCH_MAILBOX, ANY_HOST, _RFC5321),
     _vague("ip|ips|your server|your network|your domain|your host|bounce attack*|dns mx|"
            "resource record|submit messages|sending addresses",
            Reason.SENDER_BLOCKED, ANY_HOST, _RFC5321),

@@ -82,9 +82,9 @@ RECIPIENT = (
            "cannot resolve|not be resolved|no mail server|expired|not accept mail|"
            "not accept email|accepts no mail|not receive mail|not receive email|has no mx|no mx|"
            "not configured|suspended|disabled", Reason.DOMAIN_NOT_FOUND, ANY_HOST, _RFC7505),
-    _words("closed to|not open to|internal address|internal use|internal only|internal mail|"
-           "reachable from|from the internet|from the outside",
-           Reason.RECIPIENT_POLICY, "mailing lists", _MAILMAN),
+    _words("closed to|not open to|no external|external mail|external senders|internal address|"
+           "internal use|internal only|internal mail|reachable from|from the internet|"
+           "from the outside", Reason.RECIPIENT_POLICY, "mailing lists", _MAILMAN),
     _words("account|mailbox|group|list + is|has been|was|currently|is currently + {disabled}",
            Reason.MAILBOX_DISABLED, ANY_HOST, _RFC3463),
     _words("{mailbox} - {unknown}", Reason.NO_SUCH_MAILBOX, ANY_HOST, _RFC5321),
@@ -111,6 +111,8 @@ RECIPIENT = (
     _words("accountdisabled*|mapiexceptionaccountdisabled",
            Reason.MAILBOX_DISABLED, "Microsoft", _MICROSOFT),
     # Who may write to this recipient.
+    _words("recipient|recipients|user|users|personal + block list|blocklist|black list|blacklist|"
+           "blocked senders|blocked list|deny list", Reason.RECIPIENT_POLICY, ANY_HOST, _RFC3463),
     _words("recipient address rejected access denied",
            Reason.RECIPIENT_POLICY, "Postfix", _POSTFIX),
     _words("members only|member only|subscribers only|closed list|closed mailing list|"

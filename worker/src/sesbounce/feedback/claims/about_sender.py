@@ -54,6 +54,8 @@ SENDER_NAMED = (
            "too much email from|too much traffic|flood|flooding|high volume|unexpected volume|"
            "excessive volume|per hour|per minute|per connection|per session",
            Reason.RATE_LIMITED, "Yahoo", _YAHOO),
+    _words("boucle|schleife|mailschleife|bucle|petla|зацикл*|циклич*|ループ|循环|循環",
+           Reason.ROUTING_LOOP, "many languages", _RFC3463),
     _words("{sender} - {full}", Reason.RATE_LIMITED, ANY_HOST, _RFC5321),
     _words("invalid|bad|unknown|malformed|missing|illegal ~ from header|header from|from field|"
            "from line|sender header|in from|in the from", Reason.SENDER_BLOCKED, ANY_HOST, _EXIM),

@@ -28,8 +28,6 @@ WORDS: tuple[Claim, ...] = (
     *SENDER_NAMED,
     *RECIPIENT,
     *SENDER_NOT_WELCOME,
-    *MESSAGE,
-    *NOBODY,
     *SOME_LANGUAGES,
     *FRENCH,
     *GERMAN,
@@ -40,6 +38,8 @@ WORDS: tuple[Claim, ...] = (
     *RUSSIAN,
     *POLISH,
     *CHINESE,
+    *MESSAGE,
+    *NOBODY,
     *VAGUE,
 )
 CLAIMS: tuple[Claim, ...] = (*WORDS, *CODES)

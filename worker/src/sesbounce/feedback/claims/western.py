@@ -68,7 +68,7 @@ FRENCH = _in(
          "correspondant ~ inconnu*|invalide*|nexiste*|introuvable*|inexistant*|incorrecte|errone*|"
          "existe pas|existe plus|non trouve*|pas trouve*|nest plus valide", _UNKNOWN),
     _row("inconnu a cette adresse|utilisateur inconnu|aucun utilisateur|aucune boite|aucun compte|"
-         "aucun destinataire", _UNKNOWN),
+         "aucun destinataire|pas dutilisateur|pas de boite|pas de compte|pas dadresse", _UNKNOWN),
     _row("indesirable*|pourriel*|contenu", _CONTENT),
     _row("essayer plus tard|reessayer|ulterieurement", _LATER),
 )
@@ -166,7 +166,7 @@ SPANISH = _in(
          "no se encuentra", _DOMAIN),
     _row("usuario|buzon|direccion|destinatario|cuenta|casilla|correo ~ desconocid*|no existe*|"
          "inexistente|no encontrad*|no valid*|invalid*|no es valid*|no se encuentra|"
-         "no esta registrad*|no se encontro|incorrect*|erronea", _UNKNOWN),
+         "no esta registrad*|no se encontro|no fue encontrad*|incorrect*|erronea", _UNKNOWN),
     _row("no existe|no existe el|no existe ese|no existe dicha|no existe la|no hay ningun + "
          "usuario|buzon|cuenta|direccion|persona|destinatario", _UNKNOWN),
     _row("contenido|no deseado", _CONTENT),
@@ -222,8 +222,8 @@ POLISH = _in(
     _row("uzytkownik*|skrzynk*|adres*|odbiorc*|konto|kont*|adresat* ~ nieznan*|nie istniej*|"
          "nie znalezion*|nieprawidlow*|nie odnalezion*|bledn*|nie zostal*|usuniet*|niepoprawn*",
          _UNKNOWN),
-    _row("nie ma takiego|brak takiego|nieznany|nie istnieje|nie ma|nieprawidlowy|niepoprawny + "
-         "uzytkownik*|adres*|kont*|odbiorc*|skrzynk*", _UNKNOWN),
+    _row("nie ma takiego|brak takiego|nieznany|nie istnieje|nie ma|nie znaleziono|nieprawidlowy|"
+         "niepoprawny + uzytkownik*|adres*|kont*|odbiorc*|skrzynk*", _UNKNOWN),
     _row("niechcian*|tresc*|wirus*", _CONTENT),
     _row("sprobuj ponownie|pozniej|chwilowo", _LATER),
 )
