@@ -94,12 +94,13 @@ RECIPIENT = (
            "virtual|or|with", Reason.NO_SUCH_MAILBOX, ANY_HOST, _RFC5321),
     _words("{mailbox} - doesnt have|does not have|no longer have|no longer has|has no ~ account|"
            "mailbox|inbox", Reason.NO_SUCH_MAILBOX, "Yahoo", _YAHOO),
-    _words("not our customer|recipient moved|user moved|no forwarding address|not our user|"
-           "not a customer|not a user here|nobody here|no one here|nobody by that name|"
-           "nobody of that name|no one by that name|left the company|left this company|"
-           "no longer works here|no longer works at|no longer with|not one of our|"
-           "cant accept user|isnt in my list of users|badrcptto|badrecipientto|validrcptto|"
-           "suspend the service", Reason.NO_SUCH_MAILBOX, ANY_HOST, _RFC5321),
+    _words("not our customer|not known here|not known at|recipient moved|user moved|"
+           "no forwarding address|not our user|not a customer|not a user here|nobody here|"
+           "no one here|nobody by that name|nobody of that name|no one by that name|"
+           "left the company|left this company|no longer works here|no longer works at|"
+           "no longer with|not one of our|cant accept user|isnt in my list of users|badrcptto|"
+           "badrecipientto|validrcptto|suspend the service",
+           Reason.NO_SUCH_MAILBOX, ANY_HOST, _RFC5321),
     _words("email|mailbox name|recipients|login + not found|does not exist|doesnt exist|unknown|"
            "is invalid|is not valid|is unknown|is not found",
            Reason.NO_SUCH_MAILBOX, ANY_HOST, _RFC5321),

@@ -130,7 +130,7 @@ SENDER_NOT_WELCOME = (
            "your server|your host|your ip|spamming|abuse|your mail|your email",
            Reason.SENDER_BLOCKED, ANY_HOST, _POSTFIX),
     _words("complaints|sending spam|sent spam|sending unsolicited|spam abuse|abuse detected|spams|"
-           "for abuse|abusive|spammer|spammers|source of spam|not receive mail from|"
+           "abuse from|for abuse|abusive|spammer|spammers|source of spam|not receive mail from|"
            "not accept mail from|not accept email from|accept mail from spammers|"
            "unwanted messages|unwanted mail|smtp server of your|open proxy|allowed to connect|"
            "no access from|bad ip|accepting mail from your|not allow connections|spam source|"
