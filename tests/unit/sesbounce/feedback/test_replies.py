@@ -161,6 +161,12 @@ def test_no_text_takes_long(text: str) -> None:
             "<452 4.2.2 Mailbox full>",
             Reason.MAILBOX_FULL,
         ),
+        (
+            "smtp; 5.1.0 - Unknown address error 550-'Service unavailable; Client host "
+            "[192.0.2.1] blocked using zen.spamhaus.org' (delivery attempts: 0)",
+            Reason.SENDER_BLOCKED,
+        ),
+        ("smtp; 5.1.0 - Unknown address error 550-'No such user'", Reason.NO_SUCH_MAILBOX),
         # addresses, quoted senders, URLs and hosts
         ("smtp; 550 5.1.1 <over.quota@spam.example>: rejected", Reason.NO_SUCH_MAILBOX),
         ('smtp; 550 5.1.1 "Spam Sender" <a@b.example> rejected', Reason.NO_SUCH_MAILBOX),

@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from sesbounce.feedback.claims.claim import ANY_HOST, Claim, Level
-from sesbounce.feedback.findings import Facts, Finding, find, statuses_of
+from sesbounce.feedback.findings import Facts, Finding, find, parse_status
 from sesbounce.feedback.notification import Bounce, BouncedRecipient, Complaint, DeliveryDelay
 from sesbounce.feedback.reason import Effect, Reason
 from sesbounce.feedback.reply import read_reply
@@ -29,8 +29,6 @@ _COMPLAINTS = {
 
 # RFC 3464, 2.3.3: actions that report no failure.
 _NO_FAILURE = frozenset({"delayed", "delivered", "relayed", "expanded"})
-# RFC 3463, 2: class 4.
-_PERSISTENT_TRANSIENT = 4
 # How SES labels a recipient is no contradiction where the effect is the same.
 _OF_SES = frozenset({Level.SUB_TYPE, Level.TYPE})
 _MOST_OVERRULED = 3
@@ -137,10 +135,10 @@ def _objection(facts: Facts, finding: Finding) -> str | None:
     """What speaks against a hard bounce; None if nothing does."""
     if (facts.action or "").lower() in _NO_FAILURE:
         return f"action {facts.action}"
-    for status in statuses_of(facts):
-        if status.status_class == _PERSISTENT_TRANSIENT:
+    for status in map(parse_status, (facts.status, *facts.reply.statuses[:1])):
+        if status and status.is_temporary:
             return f"status {status}"
-    if facts.reply.code.startswith(str(_PERSISTENT_TRANSIENT)):
+    if facts.reply.code.startswith("4"):
         return f"reply {facts.reply.code}"
     if facts.delay is not None:
         return f"type {facts.delay}"

@@ -18,6 +18,10 @@ from sesbounce.feedback.reply import Reply
 _LONGEST_STATUS = 80
 _STATUS = re.compile(r"\s*([245])\.(\d{1,4})\.(\d{1,4})(?!\S)", re.ASCII)
 
+# RFC 3463, 2.
+_SUCCESS = 2
+_PERSISTENT_TRANSIENT = 4
+
 _PHRASES = Phrases((claim.match for claim in WORDS), VOCABULARY)
 
 
@@ -30,6 +34,11 @@ class Status(NamedTuple):
 
     def __str__(self) -> str:
         return ".".join(map(str, self))
+
+    @property
+    def is_temporary(self) -> bool:
+        """Whether the mail may be delivered later: class 4."""
+        return self.status_class == _PERSISTENT_TRANSIENT
 
 
 class Facts(NamedTuple):
@@ -93,8 +102,8 @@ def find(facts: Facts, words: int | None = None) -> Iterator[Finding]:
 
 def statuses_of(facts: Facts) -> list[Status]:
     """The recipient's status code, then those that the reply quotes; only failures."""
-    texts = (facts.status, *facts.reply.statuses)
-    return list(dict.fromkeys(s for s in map(parse_status, texts) if s and s.status_class != 2))  # noqa: PLR2004  class 2 is a success
+    found = map(parse_status, (facts.status, *facts.reply.statuses))
+    return list(dict.fromkeys(s for s in found if s and s.status_class != _SUCCESS))
 
 
 def parse_status(status: str | None) -> Status | None:

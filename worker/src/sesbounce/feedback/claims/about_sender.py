@@ -14,11 +14,10 @@ _YAHOO = "https://senders.yahooinc.com/smtp-error-codes/"
 _SENDGRID = "https://www.twilio.com/docs/sendgrid/ui/sending-email/bounces"
 _GODADDY = "https://www.godaddy.com/help/fix-rejected-email-with-a-bounce-error-40685"
 _GMX = "https://postmaster.gmx.net/en/error-messages"
-_MIMECAST = "https://community.mimecast.com/s/article/email-security-cloud-gateway-mimecast-smtp-error-codes"
+_MIMECAST = "https://community.mimecast.com/docs/DOC-1369"
 _ORANGE = "https://libsisimai.org/en/rhost/franceptt/"
 _POSTFIX = "https://www.postfix.org/access.5.html"
 _EXIM = "https://www.exim.org/exim-html-current/doc/html/spec_html/ch-access_control_lists.html"
-_QMAIL = "https://cr.yp.to/qmail/guarantee.html"
 _SPAMHAUS = "https://www.spamhaus.org/faqs/"
 _RFC3463 = "https://www.rfc-editor.org/rfc/rfc3463#section-3"
 _RFC5321 = "https://www.rfc-editor.org/rfc/rfc5321#section-4.2.2"
@@ -63,7 +62,7 @@ SENDER_NAMED = (
            Reason.SENDER_BLOCKED, ANY_HOST, _EXIM),
     _words("cant find|cannot find|no valid|not find|cannot resolve|could not resolve|"
            "unable to resolve ~ sender|sender domain|your domain",
-           Reason.SENDER_BLOCKED, "qmail", _QMAIL),
+           Reason.SENDER_BLOCKED, "qmail", _RFC5321),
     _words("sender verify failed", Reason.SENDER_BLOCKED, "Exim", _EXIM),
     _words("dmarc|spf|dkim|domainkeys|senderid|sender id|policy framework|antispoof*|"
            "anti spoofing|anti spoof|must be signed|not signed|unsigned",

@@ -1,11 +1,13 @@
-"""What hosts say in Japanese, Russian and Chinese."""
+"""What hosts say in Japanese, Russian and Chinese.
+
+Where no page lists the replies in a language, the source is the RFC whose meanings they express.
+"""
 
 from sesbounce.feedback.claims.claim import Claim, Level
 from sesbounce.feedback.reason import Reason
 
-_JAPANESE = "https://libsisimai.org/ja/"
-_RUSSIAN = "https://yandex.ru/support/mail/web/letter/create.html"
-_CHINESE = "https://service.mail.qq.com/detail/122/53"
+_RFC3463 = "https://www.rfc-editor.org/rfc/rfc3463#section-3"
+_JAPANESE = "https://libsisimai.org/en/rhost/kddi/"
 
 _UNKNOWN = Reason.NO_SUCH_MAILBOX
 _DISABLED = Reason.MAILBOX_DISABLED
@@ -54,7 +56,7 @@ JAPANESE = _in(
 )
 
 RUSSIAN = _in(
-    "Russian", _RUSSIAN,
+    "Russian", _RFC3463,
     _row("только ~ участник*|отправител*|подписчик*|член*|внутренн*|разреш*|авторизов*|сотрудник*|"
          "пользовател*", _POLICY),
     _row("получател*|адресат + заблокировал*|отклон*|не принимает|запретил*|отказал*|"
@@ -82,7 +84,7 @@ RUSSIAN = _in(
 )
 
 CHINESE = _in(
-    "Chinese", _CHINESE,
+    "Chinese", _RFC3463,
     _row("仅|只|僅 ~ 成员|白名单|允许|接收|接受|内部|成員|白名單|接收", _POLICY),
     _row("收件人|收信人|用户|对方|收件者 ~ 拒收|拒绝接收|屏蔽|设置了|拒絕|已拒收|拒绝了", _POLICY),
     _row("发件人|发信人|寄件者|寄件人|发信域名|寄件 ~ 不存在|无效|未通过|验证|認證|驗證|不明",

@@ -1,17 +1,15 @@
 """What hosts say in French, German, Italian, Spanish, Portuguese and Polish.
 
 Many hosts write accented letters as plain ones, and German umlauts as two letters.
+Where no page lists the replies in a language, the source is the RFC whose meanings they express.
 """
 
 from sesbounce.feedback.claims.claim import Claim, Level
 from sesbounce.feedback.reason import Reason
 
+_RFC3463 = "https://www.rfc-editor.org/rfc/rfc3463#section-3"
 _FRENCH = "https://libsisimai.org/en/rhost/franceptt/"
-_GERMAN = "https://postmaster.t-online.de/"
-_ITALIAN = "https://assistenza.libero.it/postmaster/"
-_SPANISH = "https://ayuda.telefonica.net/correo/"
-_PORTUGUESE = "https://postmaster.uol.com.br/"
-_POLISH = "https://pomoc.wp.pl/"
+_GERMAN = "https://postmaster.gmx.net/en/error-messages"
 
 _UNKNOWN = Reason.NO_SUCH_MAILBOX
 _DISABLED = Reason.MAILBOX_DISABLED
@@ -115,7 +113,7 @@ GERMAN = _in(
 )
 
 ITALIAN = _in(
-    "Italian", _ITALIAN,
+    "Italian", _RFC3463,
     _row("solo|soltanto|solamente|unicamente ~ membri|mittenti|iscritti|autorizzat*|interno|"
          "internos|interna|internas|interni|accetta|utenti", _POLICY),
     _row("destinatario|utente + ha bloccato|ha rifiutato|ha scelto|rifiuta|blocca|non accetta",
@@ -143,7 +141,7 @@ ITALIAN = _in(
 )
 
 SPANISH = _in(
-    "Spanish", _SPANISH,
+    "Spanish", _RFC3463,
     _row("solo|solamente|unicamente ~ miembros|remitentes|suscriptores|autorizad*|interno|"
          "internos|interna|internas|interni|acepta|usuarios", _POLICY),
     _row("destinatario|usuario + ha bloqueado|ha rechazado|ha elegido|rechaza|bloquea|no acepta|"
@@ -174,7 +172,7 @@ SPANISH = _in(
 )
 
 PORTUGUESE = _in(
-    "Portuguese", _PORTUGUESE,
+    "Portuguese", _RFC3463,
     _row("somente|apenas|so ~ membros|remetentes|assinantes|autorizad*|interno|internos|interna|"
          "internas|interni|aceita|usuarios", _POLICY),
     _row("destinatario|usuario + bloqueou|rejeita|recusa|nao aceita|bloqueia|recusou|optou",
@@ -201,7 +199,7 @@ PORTUGUESE = _in(
 )
 
 POLISH = _in(
-    "Polish", _POLISH,
+    "Polish", _RFC3463,
     _row("tylko|wylacznie ~ czlonk*|nadawc*|subskrybent*|uprawnion*|wewnetrzn*|autoryzowan*|"
          "zaufan*|uzytkownik*", _POLICY),
     _row("odbiorca|adresat|uzytkownik + zablokowal*|odrzuca|nie przyjmuje|nie akceptuje|odrzucil*|"
