@@ -3,7 +3,7 @@
 Where no page lists the replies in a language, the source is the RFC whose meanings they express.
 """
 
-from sesbounce.feedback.claims.claim import Claim, Level
+from sesbounce.feedback.claims.claim import in_language
 from sesbounce.feedback.reason import Reason
 
 _RFC3463 = "https://www.rfc-editor.org/rfc/rfc3463#section-3"
@@ -21,16 +21,12 @@ _CONTENT = Reason.CONTENT_REJECTED
 _LATER = Reason.TEMPORARY_FAILURE
 
 
-def _in(language: str, source: str, *rows: tuple[str, Reason]) -> tuple[Claim, ...]:
-    return tuple(Claim(Level.WORDS, match, reason, language, source) for match, reason in rows)
-
-
 def _row(match: str, reason: Reason) -> tuple[str, Reason]:
     return match, reason
 
 
 # fmt: off
-JAPANESE = _in(
+JAPANESE = in_language(
     "Japanese", _JAPANESE,
     _row("のみ|限り|だけ ~ 受信|送信|投稿|会員|メンバー|許可|受け", _POLICY),
     _row("会員|メンバー|登録 ~ のみ|だけ|限|ではありま", _POLICY),
@@ -55,7 +51,7 @@ JAPANESE = _in(
     _row("しばらく|後ほど|時間をおいて|混み合", _LATER),
 )
 
-RUSSIAN = _in(
+RUSSIAN = in_language(
     "Russian", _RFC3463,
     _row("только ~ участник*|отправител*|подписчик*|член*|внутренн*|разреш*|авторизов*|сотрудник*|"
          "пользовател*", _POLICY),
@@ -83,7 +79,7 @@ RUSSIAN = _in(
     _row("попробуйте позже|временн*|повторите|позднее", _LATER),
 )
 
-CHINESE = _in(
+CHINESE = in_language(
     "Chinese", _RFC3463,
     _row("仅|只|僅 ~ 成员|白名单|允许|接收|接受|内部|成員|白名單|接收", _POLICY),
     _row("收件人|收信人|用户|对方|收件者 ~ 拒收|拒绝接收|屏蔽|设置了|拒絕|已拒收|拒绝了", _POLICY),

@@ -37,7 +37,7 @@ VOCABULARY: Vocabulary = {
         "unrecognized|unrecognised|not listed|not local|isnt local|unrouteable|unroutable|"
         "not routable|undeliverable|not deliverable|not hosted|not handled|not registered|"
         "unregistered|not a known|not a user|not a registered|not present|not our|has moved|"
-        "has left|left the|deleted|been removed|was removed|incorrect|misspelled|mistyped|"
+        "left the|left our|deleted|been removed|was removed|incorrect|misspelled|mistyped|"
         "not in our|not in my|not served|nx|not a customer|not a real|not a local|not an active|"
         "not email address*"
     ),

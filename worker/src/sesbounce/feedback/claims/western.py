@@ -4,7 +4,7 @@ Many hosts write accented letters as plain ones, and German umlauts as two lette
 Where no page lists the replies in a language, the source is the RFC whose meanings they express.
 """
 
-from sesbounce.feedback.claims.claim import Claim, Level
+from sesbounce.feedback.claims.claim import in_language
 from sesbounce.feedback.reason import Reason
 
 _RFC3463 = "https://www.rfc-editor.org/rfc/rfc3463#section-3"
@@ -23,23 +23,19 @@ _CONTENT = Reason.CONTENT_REJECTED
 _LATER = Reason.TEMPORARY_FAILURE
 
 
-def _in(language: str, source: str, *rows: tuple[str, Reason]) -> tuple[Claim, ...]:
-    return tuple(Claim(Level.WORDS, match, reason, language, source) for match, reason in rows)
-
-
 def _row(match: str, reason: Reason) -> tuple[str, Reason]:
     return match, reason
 
 
 # fmt: off
 # Before the rows about what has only passed.
-SOME_LANGUAGES = _in(
+SOME_LANGUAGES = in_language(
     "many languages", _FRENCH,
     _row("temporairement|momentanement|voruebergehend*|vorubergehend*|temporaneamente|"
          "temporalmente|temporariamente|временно|tymczasowo|一時的|暂时|暫時", _LATER),
 )
 
-FRENCH = _in(
+FRENCH = in_language(
     "French", _FRENCH,
     _row("seuls|seul|seulement|uniquement|que ~ membres|abonnes|autorise*|internes|accept*|"
          "expediteurs", _POLICY),
@@ -71,7 +67,7 @@ FRENCH = _in(
     _row("essayer plus tard|reessayer|ulterieurement", _LATER),
 )
 
-GERMAN = _in(
+GERMAN = in_language(
     "German", _GERMAN,
     _row("nur ~ mitglieder*|absender*|interne*|autorisiert*|berechtigt*|bekannte*|zugelassen*|"
          "registriert*", _POLICY),
@@ -112,7 +108,7 @@ GERMAN = _in(
          "zeitweise|temporar*", _LATER),
 )
 
-ITALIAN = _in(
+ITALIAN = in_language(
     "Italian", _RFC3463,
     _row("solo|soltanto|solamente|unicamente ~ membri|mittenti|iscritti|autorizzat*|interno|"
          "internos|interna|internas|interni|accetta|utenti", _POLICY),
@@ -140,7 +136,7 @@ ITALIAN = _in(
     _row("riprovare|riprova|temporaneo|piu tardi", _LATER),
 )
 
-SPANISH = _in(
+SPANISH = in_language(
     "Spanish", _RFC3463,
     _row("solo|solamente|unicamente ~ miembros|remitentes|suscriptores|autorizad*|interno|"
          "internos|interna|internas|interni|acepta|usuarios", _POLICY),
@@ -171,7 +167,7 @@ SPANISH = _in(
     _row("mas tarde|intentelo|reintente", _LATER),
 )
 
-PORTUGUESE = _in(
+PORTUGUESE = in_language(
     "Portuguese", _RFC3463,
     _row("somente|apenas|so ~ membros|remetentes|assinantes|autorizad*|interno|internos|interna|"
          "internas|interni|aceita|usuarios", _POLICY),
@@ -198,7 +194,7 @@ PORTUGUESE = _in(
     _row("tente novamente|mais tarde", _LATER),
 )
 
-POLISH = _in(
+POLISH = in_language(
     "Polish", _RFC3463,
     _row("tylko|wylacznie ~ czlonk*|nadawc*|subskrybent*|uprawnion*|wewnetrzn*|autoryzowan*|"
          "zaufan*|uzytkownik*", _POLICY),
