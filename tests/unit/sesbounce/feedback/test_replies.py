@@ -167,6 +167,7 @@ def test_no_text_takes_long(text: str) -> None:
             Reason.SENDER_BLOCKED,
         ),
         ("smtp; 5.1.0 - Unknown address error 550-'No such user'", Reason.NO_SUCH_MAILBOX),
+        ("smtp; 550 5.1.1 No (in reply to MAIL FROM command)", Reason.NO_SUCH_MAILBOX),
         # addresses, quoted senders, URLs and hosts
         ("smtp; 550 5.1.1 <over.quota@spam.example>: rejected", Reason.NO_SUCH_MAILBOX),
         ('smtp; 550 5.1.1 "Spam Sender" <a@b.example> rejected', Reason.NO_SUCH_MAILBOX),

@@ -17,6 +17,8 @@ _LONGEST_WORDS = 1500
 _LINE_BREAK = re.compile(r"<?cr><?lf>|<crlf>|\\r\\n|\\n|\r")
 # What a relay writes before the reply of the host: `5.1.0 - Unknown address error 550-'…'`.
 _OF_A_RELAY = re.compile(r"^\s*(?:smtp;)?\s*[45]\.\d\.\d - [a-z ]{1,60}(?=[245]\d\d-')")
+# What Postfix writes after the reply of the host.
+_IN_REPLY_TO = re.compile(r"\(in reply to [a-z ]{1,40}\)")
 # SES's own words, before the last reply of the host.
 _EXPIRED = re.compile(
     r"^\s*(?:smtp;)?\s*5\d\d 4\.4\.7 message expired: unable to deliver in \d{1,9} minutes\.?\s*<?"
@@ -102,6 +104,8 @@ def read_reply(diagnostic: str | None) -> Reply:
     text = text.lower() if ascii_only else folded(text)
     if "4.4.7" in text:
         text = _EXPIRED.sub("", text)
+    if "(in reply to" in text:
+        text = _IN_REPLY_TO.sub("", text)
     if "-'" in text:
         text = _OF_A_RELAY.sub("", text)
     if "\r" in text or "cr>" in text or "<crlf" in text or "\\n" in text:

@@ -52,7 +52,7 @@ SENDER_NAMED = (
           Reason.ROUTING_LOOP, "many languages", _RFC3463),
     words("{sender} - {full}", Reason.RATE_LIMITED, ANY_HOST, _RFC5321),
     words("invalid|bad|unknown|malformed|missing|illegal ~ from header|header from|from field|"
-          "from line|sender header|reply to|in from|in the from",
+          "from line|sender header|reply to header|in from|in the from",
           Reason.SENDER_BLOCKED, ANY_HOST, _EXIM),
     words("{sender}|sender account|sending account|sending user ~ {disabled}|blocked",
           Reason.SENDER_BLOCKED, ANY_HOST, _EXIM),
