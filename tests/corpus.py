@@ -39,3 +39,8 @@ def bodies(content: bytes) -> Iterator[str | bytes]:
         return
     for record in records:
         yield record["body"] if "body" in record else json.dumps(record["Sns"])
+
+
+def edge(name: str) -> bytes:
+    """A payload at the edge of what can be told, from `EDGE.tsv`."""
+    return (FOLDER / "edge" / name).read_bytes()

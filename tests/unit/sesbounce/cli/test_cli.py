@@ -15,7 +15,7 @@ from sesbounce.store.migrate import newest
 from sesbounce.store.strike_off import StrikeOff
 from sesbounce.worker.loop import LoopSettings
 from tests.stored import store
-from tests.support import AT, in_sns, mail, said
+from tests.support import AT, bounce, in_sns, mail, said
 
 README = Path(__file__).parents[4] / "README.md"
 
@@ -64,7 +64,7 @@ class TestQuestions:
         result = sesbounce("why", "jane@example.com")
         assert result.exit_code == 0
         assert result.stdout.splitlines()[1:] == [
-            "2026-11-20 12:00:00Z  bounce: no_such_mailbox [status 5.1.1]",
+            '2026-11-20 12:00:00Z  bounce: no_such_mailbox [words "user … unknown"]',
             "    smtp; 550 5.1.1 user unknown",
             "    mail mail-1",
             "    identity sender@example.com, region us-east-1",
@@ -350,6 +350,31 @@ def test_decode_says_what_a_message_without_recipients_is() -> None:
         "mail_id": None,
         "events": [],
     }
+
+
+def test_decode_explains_the_reason_of_each_event() -> None:
+    message = bounce(
+        "Permanent", "General", status="5.2.1", diagnosticCode="smtp; 550 5.2.1 User unknown"
+    )
+    result = sesbounce("decode", "--explain", stdin=in_sns(message))
+    assert result.exit_code == 0
+    first, because, words, status, _type = result.stdout.splitlines()
+    assert first == "jane@example.com: no_such_mailbox (hard)"
+    assert because == (
+        '    because of words "user … unknown"; overruled: status 5.2.1 (mailbox_disabled)'
+    )
+    assert words.startswith('  * words "user … unknown": no_such_mailbox (the receiving host')
+    assert status.startswith("    status 5.2.1: mailbox_disabled (an exact enhanced status code; ")
+    result = sesbounce("decode", "--explain", "--json", stdin=in_sns(message))
+    claims = json.loads(result.stdout)["claims"]
+    assert [claim["decided"] for claim in claims] == [True, False, False]
+    assert claims[1]["source"].startswith("https://")
+
+
+def test_decode_explains_no_message_without_recipients() -> None:
+    line = "Successfully validated SNS topic for Amazon SES event publishing."
+    result = sesbounce("decode", "--explain", stdin=in_sns(line))
+    assert json.loads(result.stdout)["events"] == []
 
 
 def test_decode_fails_with_place_and_fingerprint() -> None:

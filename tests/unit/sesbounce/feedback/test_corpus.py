@@ -6,7 +6,8 @@ from sesbounce.errors import MessageError
 from sesbounce.feedback.address import parse
 from sesbounce.feedback.decode import Decoded, decode
 from sesbounce.feedback.notification import Kind
-from tests.corpus import bodies, listed, needs_corpus, payload
+from sesbounce.feedback.reason import Effect, Reason
+from tests.corpus import bodies, edge, listed, needs_corpus, payload
 from tests.support import AT
 
 # The errors of broken payloads: an envelope that SNS never writes ("Messages"), a message without
@@ -66,3 +67,34 @@ def agrees(decoded: Decoded, row: dict[str, str]) -> None:
     assert [event.address for event in decoded.events] == recipients
     if decoded.kind is Kind.BOUNCE:
         assert {f"{f.type}/{f.sub_type}" for f in decoded.events} == {row["type"]}
+
+
+# The table writes `blocked` for all of these.
+POLICIES = {
+    Reason.BLOCKED,
+    Reason.SENDER_BLOCKED,
+    Reason.SENDER_UNAUTHENTICATED,
+    Reason.RECIPIENT_POLICY,
+}
+# The replies that plainly name the sender's fault.
+SENDERS_FAULTS = {
+    "551-rdns.json",
+    "gmx-policy.json",
+    "qq-dmarc.json",
+    "comcast-dmarc.json",
+    "orange-506.json",
+    "ironport-571.json",
+    "control-sender-verify-unrouteable.json",
+    "control-sender-domain-not-found.json",
+}
+
+
+@needs_corpus
+@pytest.mark.parametrize("row", listed("EDGE.tsv"), ids=lambda row: row["file"])
+def test_each_payload_at_the_edge_has_its_reason(row: dict[str, str]) -> None:
+    right = Reason(row["right_reason"])
+    for body in bodies(edge(row["file"])):
+        (event,) = decode(body, AT).events
+        assert event.reason in (POLICIES if right is Reason.BLOCKED else {right}), event.basis
+        if row["file"] in SENDERS_FAULTS:
+            assert event.effect is Effect.SENDER

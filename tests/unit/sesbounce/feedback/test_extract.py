@@ -28,7 +28,7 @@ def test_a_bounce_gives_the_event_of_its_recipient() -> None:
     assert event.source == "sender@example.com"
     assert (event.type, event.sub_type) == ("Permanent", "General")
     assert event.diagnostic == "smtp; 550 5.1.1 user unknown"
-    assert event.basis == "status 5.1.1"
+    assert event.basis == 'words "user … unknown"'
 
 
 def test_each_recipient_has_its_own_event() -> None:

@@ -15,7 +15,7 @@ from tests.support import AT, in_sns
 FIXTURES = Path(__file__).parents[3] / "fixtures"
 
 JANE, RICHARD = "jane@example.net", "richard@example.net"
-HARD, SOFT, NONE = Effect.HARD, Effect.SOFT, Effect.NONE
+HARD, SOFT, SENDER, NONE = Effect.HARD, Effect.SOFT, Effect.SENDER, Effect.NONE
 
 Meaning = tuple[Kind, list[tuple[str, Reason, Effect]]]
 
@@ -46,7 +46,7 @@ MEANINGS: dict[str, Meaning] = {
     ),
     "bounce-permanent-general-one-delayed": (
         Kind.BOUNCE,
-        [(JANE, Reason.PERMANENT_FAILURE, HARD), (RICHARD, Reason.TEMPORARY_FAILURE, SOFT)],
+        [(JANE, Reason.NO_SUCH_MAILBOX, HARD), (RICHARD, Reason.TEMPORARY_FAILURE, SOFT)],
     ),
     "bounce-permanent-noemail": bounce(Reason.NO_SUCH_MAILBOX, HARD),
     "bounce-permanent-suppressed": bounce(Reason.SUPPRESSED_GLOBALLY, Effect.NOT_ATTEMPTED),
@@ -64,10 +64,10 @@ MEANINGS: dict[str, Meaning] = {
     "bounce-transient-general-unknown-user": bounce(Reason.NO_SUCH_MAILBOX, HARD),
     "bounce-transient-general-auto-reply": bounce(Reason.AUTO_REPLY, NONE),
     "bounce-transient-mailboxfull": bounce(Reason.MAILBOX_FULL, SOFT),
-    "bounce-transient-messagetoolarge": bounce(Reason.MESSAGE_TOO_LARGE, NONE),
+    "bounce-transient-messagetoolarge": bounce(Reason.MESSAGE_TOO_LARGE, SENDER),
     "bounce-transient-customtimeoutexceeded": bounce(Reason.TIMEOUT, SOFT),
-    "bounce-transient-contentrejected": bounce(Reason.CONTENT_REJECTED, NONE),
-    "bounce-transient-attachmentrejected": bounce(Reason.ATTACHMENT_REJECTED, NONE),
+    "bounce-transient-contentrejected": bounce(Reason.CONTENT_REJECTED, SENDER),
+    "bounce-transient-attachmentrejected": bounce(Reason.ATTACHMENT_REJECTED, SENDER),
     "bounce-nobody": (Kind.BOUNCE, []),
     "complaint-abuse": complaint(Reason.COMPLAINT_ABUSE),
     "complaint-auth-failure": complaint(Reason.COMPLAINT_AUTH_FAILURE, NONE),
@@ -97,7 +97,7 @@ MEANINGS: dict[str, Meaning] = {
     "deliverydelay-mailboxfull": delay(Reason.MAILBOX_FULL),
     "deliverydelay-spamdetected": delay(Reason.RATE_LIMITED),
     "deliverydelay-recipientservererror": delay(Reason.TEMPORARY_FAILURE),
-    "deliverydelay-ipfailure": delay(Reason.BLOCKED),
+    "deliverydelay-ipfailure": delay(Reason.SENDER_BLOCKED),
     "deliverydelay-transientcommunicationfailure": delay(Reason.TEMPORARY_FAILURE),
     "deliverydelay-byoiphostnamelookupunavailable": delay(Reason.TEMPORARY_FAILURE),
     "deliverydelay-undetermined": delay(Reason.UNDETERMINED),

@@ -156,7 +156,7 @@ class TestFormats:
         assert [event.reason for event in found] == [
             Reason.NO_SUCH_MAILBOX,
             Reason.MAILBOX_FULL,
-            Reason.PERMANENT_FAILURE,
+            Reason.DOMAIN_NOT_FOUND,
         ]
         assert found[0].occurred_at == datetime(2015, 9, 30, 22, 12, 5, tzinfo=UTC)
         assert found[0].source == "import: sendgrid"
@@ -395,7 +395,7 @@ class TestImport:
         assert result.exit_code == 0
         assert result.stdout == (
             "Read sendgrid's bounces: 3 rows, 0 rejected.\n"
-            "Events by reason: 1 mailbox_full, 1 no_such_mailbox, 1 permanent_failure.\n"
+            "Events by reason: 1 domain_not_found, 1 mailbox_full, 1 no_such_mailbox.\n"
             "3 recorded, 0 known already; 2 addresses suppressed (1 row struck off), "
             "0 released (0 rows restored).\n"
         )

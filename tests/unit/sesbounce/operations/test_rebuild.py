@@ -218,7 +218,7 @@ class TestReclassify:
         )
         assert mailable(engine) == 1
         assert rows(engine, "SELECT reason, effect, basis FROM feedback_event") == [
-            ("mailbox_full", "soft", "status 4.2.2")
+            ("mailbox_full", "soft", 'words "recipient … full"')
         ]
         after = tables(engine)
         assert applied(Rebuild(store(engine), NOW, reclassify=True)) == []

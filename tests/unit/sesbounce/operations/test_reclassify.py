@@ -40,7 +40,7 @@ def event(**changes: object) -> Event:
         ({"kind": "complaint", "type": "not-spam"}, Reason.COMPLAINT_NOT_SPAM, Effect.NONE),
         ({"kind": "complaint", "type": "abuse"}, Reason.COMPLAINT_ABUSE, Effect.COMPLAINT),
         ({"kind": "delivery_delay", "status": "4.2.2"}, Reason.MAILBOX_FULL, Effect.NONE),
-        ({"kind": "delivery_delay", "type": "IPFailure"}, Reason.BLOCKED, Effect.NONE),
+        ({"kind": "delivery_delay", "type": "IPFailure"}, Reason.SENDER_BLOCKED, Effect.NONE),
     ],
 )
 def test_what_ses_published_is_classified_as_by_this_version(

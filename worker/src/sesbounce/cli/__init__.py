@@ -15,7 +15,7 @@ PLACES = {
     "allow": "sesbounce.cli.decide:allow",
     "check": "sesbounce.cli.ask:check",
     "db": "sesbounce.cli.database:db",
-    "decode": "sesbounce.cli.work:decode_",
+    "decode": "sesbounce.cli.decode:decode_",
     "export": "sesbounce.cli.transfer:export",
     "forget": "sesbounce.cli.forget:forget_",
     "health": "sesbounce.cli.health:health",

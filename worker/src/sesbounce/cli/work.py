@@ -1,21 +1,19 @@
-"""Runs the worker, and decodes single messages."""
+"""Runs the worker."""
 
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import BinaryIO
 
 import click
 
 from sesbounce.aws.sns_trust import Trust
 from sesbounce.aws.sqs import open_queue
-from sesbounce.cli.common import counted, now, open_store, to_json
+from sesbounce.cli.common import counted, now, open_store
 from sesbounce.cli.group import ERROR, exit_codes
-from sesbounce.errors import ConfigurationError, MessageError, SesBounceError
-from sesbounce.feedback.decode import Decoded, decode_all
+from sesbounce.errors import ConfigurationError, SesBounceError
 from sesbounce.outbound.relay import Relay
 from sesbounce.settings import Settings, load_settings
 from sesbounce.signals import end_at_once, signals
@@ -137,35 +135,6 @@ def _open_worker(
             # Nothing is lost: SQS redelivers every message that was not committed.
             overdue=lambda: os._exit(ERROR),
         )
-
-
-@click.command(
-    name="decode",
-    epilog=exit_codes({"2": "The message can't be decoded; standard error says why."}),
-)
-@click.argument("file", type=click.File("rb"), default="-")
-def decode_(file: BinaryIO) -> None:
-    """Decode a queue message into JSON, one line a recipient.
-
-    FILE holds the body of one SQS message; `-`, the default, reads standard input. The command
-    needs no database. Events keep the tags of the mail that SESBOUNCE_TAGS names.
-    """
-    for decoded in decode_all(file.read(), tags=tuple(load_settings().tags)):
-        if isinstance(decoded, MessageError):
-            problem = f"{decoded.problem}; fingerprint {decoded.fingerprint}"
-            raise type(decoded)(problem, decoded.place)
-        for problem in decoded.unread:
-            click.echo(f"sesbounce: a recipient can't be read: {problem}", err=True)
-        for line in _meaning(decoded):
-            click.echo(line)
-
-
-def _meaning(decoded: Decoded) -> Iterable[str]:
-    """One line a recipient; for a message about no recipient, one line about the message."""
-    if not decoded.events:
-        about = {"kind": decoded.kind, "type": decoded.type, "mail_id": decoded.mail_id}
-        return [to_json({**about, "events": []})]
-    return map(to_json, decoded.events)
 
 
 def _on_signals(stop: Callable[[], None], end: Callable[[int], None], settings: Settings) -> None:

@@ -1,0 +1,1 @@
+"""What the evidence of a bounce says: one table, row by row."""
