@@ -26,8 +26,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import msgspec
 import sqlalchemy as sa
+from msgspec.structs import asdict
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
@@ -122,7 +122,8 @@ def insert(engine: sa.Engine, told: Sequence[Decoded], size: int) -> None:
     statement = dialect.insert(event).on_conflict_do_nothing(index_elements=["dedupe_key"])
     for batch in batches(told, size):
         rows: list[dict[str, Any]] = [
-            msgspec.structs.asdict(event)
+            {name: value for name, value in asdict(event).items() if name != "attribution"}
+            | asdict(event.attribution)
             | {"message_digest": one.message.digest if one.message else "", "recorded_at": AT}
             for one in batch
             for event in one.events

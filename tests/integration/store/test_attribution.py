@@ -215,6 +215,22 @@ def test_why_shows_it(engine: sa.Engine) -> None:
 
 
 @pytest.mark.parametrize("at_once", [True, False])
+def test_what_contradicts_itself_ends_the_same_in_any_order(
+    engine: sa.Engine, at_once: bool
+) -> None:
+    """Servers sort texts by a language; Python and SQLite by the code of each character."""
+    both = [told("a@one.example", name, tags={"kind": name}) for name in ("a", "B")]
+    for messages in (both, both[::-1]):
+        store = stored.store(engine, StrikeOff())
+        for batch in [messages] if at_once else [[one] for one in messages]:
+            store.record(batch, AT)
+        kept = rows(engine, "SELECT configuration_set, tags FROM feedback_event")
+        assert kept == [("a", '{"kind":"a"}')]
+        with write(engine) as connection:
+            connection.exec_driver_sql("DELETE FROM feedback_event")
+
+
+@pytest.mark.parametrize("at_once", [True, False])
 @pytest.mark.parametrize("event_first", [True, False])
 def test_both_schemas_complete_each_other_in_any_order(
     engine: sa.Engine, at_once: bool, event_first: bool

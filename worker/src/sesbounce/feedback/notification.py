@@ -420,8 +420,8 @@ def read_notification(content: bytes, detail_type: str = "") -> Read:
     kind = notification.kind
     if kind is Kind.UNKNOWN and not notification.type:
         raise NotificationError("not a message of SES: no notificationType and no eventType")
-    if kind in _NEEDS:
-        name, key = _NEEDS[kind]
+    if needs := _NEEDS.get(kind):
+        name, key = needs
         if getattr(notification, name) is None:
             raise NotificationError(f"a {notification.type} without its object", f"$.{key}")
     return read

@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from sesbounce.store.columns import Words
 
 Row = Sequence[Any]
+_ConvertColumn = Callable[[Sequence[Any]], Iterable[Any]]
 KEYS_PER_QUERY = 1000
 
 
@@ -107,8 +108,8 @@ class Insert:
         # Inline: the statement does not return the autoincrement column's new values.
         sql = positional(statement.inline(), dialect).sql
         types = [self._table.c[name].type.dialect_impl(dialect) for name in self.columns]
-        converters: list[tuple[int, Callable[[Any], Any]]] = [
-            (place, convert)
+        converters: list[tuple[int, _ConvertColumn]] = [
+            (place, _of_column(kind, convert))
             for place, kind in enumerate(types)
             if (convert := kind.bind_processor(dialect))
         ]
@@ -156,6 +157,19 @@ class Insert:
         return statement.on_duplicate_key_update(values or {self._key: self._table.c[self._key]})
 
 
+def _of_column(kind: sa.types.TypeEngine[Any], convert: Callable[[Any], Any]) -> _ConvertColumn:
+    """A function that converts all values of a column."""
+
+    def each(values: Sequence[Any]) -> Iterable[Any]:
+        return map(convert, values)
+
+    def texts(values: Sequence[Any]) -> Iterable[Any]:
+        # Hardly any text holds what `Words` replaces. One search is cheaper than one for each.
+        return each(values) if "\0" in "".join(filter(None, values)) else values
+
+    return texts if isinstance(kind, Words) else each
+
+
 def _greater(
     old: sa.ColumnElement[Any], new: sa.ColumnElement[Any], dialect: str
 ) -> sa.ColumnElement[Any]:
@@ -171,19 +185,20 @@ class _Compiled(msgspec.Struct, frozen=True):
 
     Attributes:
         sql: the text, with placeholders by position.
-        converters: position and converter of each column whose values need a conversion.
+        converters: position and converter of each column whose values may need a conversion.
         by_column: whether the driver gets a list for each column instead of a tuple for each row.
     """
 
     sql: str
-    converters: list[tuple[int, Callable[[Any], Any]]]
+    converters: list[tuple[int, _ConvertColumn]]
     by_column: bool
 
     def parameters(self, rows: Sequence[Row]) -> Any:
         """Convert the rows to the parameters of the statement."""
-        columns: list[Iterable[Any]] = list(zip(*rows, strict=True))
+        values = list(zip(*rows, strict=True))
+        columns: list[Iterable[Any]] = [*values]
         for place, convert in self.converters:
-            columns[place] = map(convert, columns[place])
+            columns[place] = convert(values[place])
         return tuple(map(list, columns)) if self.by_column else list(zip(*columns, strict=True))
 
 
