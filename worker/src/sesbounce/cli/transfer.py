@@ -48,8 +48,9 @@ def export(format_name: str, output: Path, raw: bool, as_json: bool) -> None:
     """Write a list of every address that must not be mailed now.
 
     `sesbounce import` reads the formats csv and jsonl, and suppresses the same addresses. The
-    format ses leaves out people's decisions, opt-outs and suppressions that end, because SES has
-    no reason for them; standard error says how many. SES imports at most 100,000 lines a file.
+    format ses leaves out people's decisions, opt-outs, suppressions that end and those of one
+    stream, because SES has no reason for them; standard error says how many. SES imports at most
+    100,000 lines a file.
     """
     write = _WRITERS["jsonl" if as_json else format_name]
     if write is write_csv:

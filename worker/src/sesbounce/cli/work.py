@@ -124,6 +124,7 @@ def _open_worker(
         visibility_seconds=settings.visibility_seconds,
         shutdown_seconds=settings.shutdown_seconds,
         until_empty=until_empty,
+        stream_by=settings.streams,
     )
     with open_store(settings, migrate=migrate) as opened:
         yield Worker(
@@ -149,7 +150,7 @@ def decode_(file: BinaryIO) -> None:
     FILE holds the body of one SQS message; `-`, the default, reads standard input. The command
     needs no database.
     """
-    for decoded in decode_all(file.read()):
+    for decoded in decode_all(file.read(), stream_by=load_settings().streams):
         if isinstance(decoded, MessageError):
             problem = f"{decoded.problem}; fingerprint {decoded.fingerprint}"
             raise type(decoded)(problem, decoded.place)

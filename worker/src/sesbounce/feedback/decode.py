@@ -9,6 +9,7 @@ from sesbounce.feedback.envelope import CONFIRMATIONS, Envelope, Sns, open_envel
 from sesbounce.feedback.extract import events_of
 from sesbounce.feedback.notification import Kind, read_notification
 from sesbounce.feedback.recording import Message, Recording
+from sesbounce.feedback.stream import ONE_STREAM, StreamBy, stream_of
 from sesbounce.feedback.times import not_after, read_time
 
 
@@ -30,12 +31,15 @@ class Decoded(Recording, frozen=True, kw_only=True):
     unread: Sequence[str] = ()
 
 
-def decode(body: str | bytes, sent_at: datetime | None = None) -> Decoded:
+def decode(
+    body: str | bytes, sent_at: datetime | None = None, stream_by: StreamBy = ONE_STREAM
+) -> Decoded:
     """Decode the body of one SQS message that holds one message.
 
     Args:
         body: the body as SQS delivered it.
         sent_at: when it was sent to the queue, UTC. See `events_of` for what follows from it.
+        stream_by: what the stream of a mail is.
 
     Raises:
         EnvelopeError: the envelope is broken, or holds several messages.
@@ -44,10 +48,13 @@ def decode(body: str | bytes, sent_at: datetime | None = None) -> Decoded:
     envelope = open_envelope(body)
     if len(envelope.wrapped) > 1:
         raise EnvelopeError(f"the wrapper holds {len(envelope.wrapped)} messages", "$.Records")
-    return _decode(open_envelope(*envelope.wrapped) if envelope.wrapped else envelope, sent_at)
+    one = open_envelope(*envelope.wrapped) if envelope.wrapped else envelope
+    return _decode(one, sent_at, stream_by)
 
 
-def decode_all(body: str | bytes, sent_at: datetime | None = None) -> list[Decoded | MessageError]:
+def decode_all(
+    body: str | bytes, sent_at: datetime | None = None, stream_by: StreamBy = ONE_STREAM
+) -> list[Decoded | MessageError]:
     """Decode the body of one SQS message, which may hold several messages.
 
     Each message that can't be decoded is in the list as its error, with the exceptions that
@@ -56,19 +63,19 @@ def decode_all(body: str | bytes, sent_at: datetime | None = None) -> list[Decod
     try:
         envelope = open_envelope(body)
         if not envelope.wrapped:
-            return [_decode(envelope, sent_at)]
+            return [_decode(envelope, sent_at, stream_by)]
     except MessageError as error:
         return [error]
     results: list[Decoded | MessageError] = []
     for wrapped in envelope.wrapped:
         try:
-            results.append(_decode(open_envelope(wrapped), sent_at))
+            results.append(_decode(open_envelope(wrapped), sent_at, stream_by))
         except MessageError as error:
             results.append(error)
     return results
 
 
-def _decode(envelope: Envelope, sent_at: datetime | None) -> Decoded:
+def _decode(envelope: Envelope, sent_at: datetime | None, stream_by: StreamBy) -> Decoded:
     if envelope.wrapped:
         raise EnvelopeError("a wrapper within a wrapper", "$.Records")
     if envelope.sns and envelope.sns.type in CONFIRMATIONS:
@@ -81,8 +88,14 @@ def _decode(envelope: Envelope, sent_at: datetime | None) -> Decoded:
         if kind is Kind.SETUP
         else Message(digest(envelope.content, mail_id), kind, mail_id, envelope.content)
     )
+    topic_arn = envelope.sns.topic_arn if envelope.sns else None
     return Decoded(
-        events_of(notification, _received_at(envelope.published_at, sent_at), more=bool(unread)),
+        events_of(
+            notification,
+            _received_at(envelope.published_at, sent_at),
+            more=bool(unread),
+            stream=stream_of(stream_by, notification.mail, topic_arn),
+        ),
         message,
         kind=kind,
         type=notification.type or kind.value,

@@ -56,6 +56,8 @@ class Event(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=T
         feedback_id: the id that SES gave to the bounce or complaint.
         basis: the evidence that the reason rests on.
         dedupe_key: 64 hex digits, equal for equal events, however SES delivered them.
+        stream: the stream that the mail belongs to; None where it counts for all. See
+            `sesbounce.feedback.stream`.
     """
 
     kind: Kind
@@ -76,6 +78,7 @@ class Event(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=T
     feedback_id: str | None = None
     basis: str
     dedupe_key: str
+    stream: str | None = None
 
 
 class _When(NamedTuple):
@@ -92,6 +95,7 @@ class _EventBuilder(msgspec.Struct, frozen=True):
     mail: Mail
     received_at: datetime | None
     more: bool
+    stream: str | None
 
     def when(self, *timestamps: str | None) -> _When | None:
         """When it happened: the first of the timestamps, then the mail's, that can be read.
@@ -124,6 +128,7 @@ class _EventBuilder(msgspec.Struct, frozen=True):
             source=self.mail.source,
             basis=classified.basis,
             dedupe_key=self._dedupe_key(address.key, when.claimed, details),
+            stream=self.stream,
             **details,
         )
 
@@ -151,7 +156,11 @@ _REPEATABLE = frozenset({Kind.DELIVERY_DELAY, Kind.OPEN, Kind.CLICK, Kind.SUBSCR
 
 
 def events_of(
-    notification: Notification, received_at: datetime | None = None, *, more: bool = False
+    notification: Notification,
+    received_at: datetime | None = None,
+    *,
+    more: bool = False,
+    stream: str | None = None,
 ) -> list[Event]:
     """One `Event` for each recipient that the message names.
 
@@ -162,11 +171,12 @@ def events_of(
             (complaint, …) nor that of the mail. An event that claims to be more than a day later
             counts as of this time.
         more: whether the message names further recipients, which can't be read.
+        stream: the stream that the mail belongs to.
 
     Raises:
         NotificationError: there is no time that can be read.
     """
-    builder = _EventBuilder(notification.kind, notification.mail, received_at, more)
+    builder = _EventBuilder(notification.kind, notification.mail, received_at, more, stream)
     match notification.kind:
         case Kind.BOUNCE if notification.bounce:
             return _of_bounce(builder, notification.bounce)

@@ -149,6 +149,8 @@ def _take_over(
     rows = {row.address: row for row in connection.execute(query)}
     if not rows:
         return None
+    # `revise` writes the rows of streams under the newest hash.
+    connection.execute(sa.delete(schema.stream).where(schema.stream.c.address.in_(names)))
     kept, *rest = (name for name in names if name in rows)
     connection.execute(sa.delete(table).where(table.c.address.in_(rest)))
     connection.execute(
@@ -268,7 +270,7 @@ def _cut_rows(store: Store, mentions: Mentions, mentioning: set[str], now: datet
             _, changed = store.revise(
                 connection, present, lambda s: {k: mentions.cut_state(v) for k, v in s.items()}, now
             )
-        cut += len(changed)
+        cut += len({one.address for one in changed})
     return cut
 
 

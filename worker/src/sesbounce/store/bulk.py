@@ -57,6 +57,7 @@ class Insert:
         key: str,
         *,
         latest: str | None = None,
+        widest: str | None = None,
         replace: Sequence[str] = (),
         add: Sequence[str] = (),
     ) -> None:
@@ -66,6 +67,8 @@ class Insert:
             table: the table.
             key: a unique column.
             latest: a column of times; if the key exists, the row keeps the later of both times.
+            widest: beside `latest`, a column of texts; if the key exists, the row keeps the lower
+                of both texts, and null if either is null.
             replace: columns; if the key exists, the row gets the new values of these.
             add: columns of numbers; if the key exists, the new values are added to the row's.
         """
@@ -73,6 +76,7 @@ class Insert:
         self._table = table
         self._key = key
         self._latest = latest
+        self._widest = widest
         self._replace = replace
         self._add = add
         self._by_key = itemgetter(self.columns.index(key))
@@ -129,9 +133,10 @@ class Insert:
         # Only the dialect in use: to import all of them takes longer than many a command.
         statement: Any = import_module(f"sqlalchemy.dialects.{dialect.name}").insert(self._table)
         if self._latest:
-            column, later = self._table.c[self._latest], statement.excluded[self._latest]
+            kept = self._kept(statement.excluded, dialect)
+            changes = [self._table.c[name].is_distinct_from(value) for name, value in kept.items()]
             return statement.on_conflict_do_update(
-                index_elements=[self._key], set_={self._latest: later}, where=column < later
+                index_elements=[self._key], set_=kept, where=sa.or_(*changes)
             )
         if self._replace:
             return statement.on_conflict_do_update(
@@ -145,15 +150,27 @@ class Insert:
             )
         return statement.on_conflict_do_nothing(index_elements=[self._key])
 
+    def _kept(self, inserted: Any, dialect: sa.Dialect) -> dict[str, Any]:
+        """The values that a row keeps of its own and of those that are inserted once more."""
+        kept: dict[str, Any] = {}
+        if self._latest:
+            own, new = self._table.c[self._latest], inserted[self._latest]
+            kept[self._latest] = sa.case((own < new, new), else_=own)
+        if self._widest:
+            own, new = self._table.c[self._widest], inserted[self._widest]
+            # The same order as Python's, whatever the locale of the database.
+            binary = own.collate("C") if dialect.name == "postgresql" else own
+            # A comparison with null is not true: then the row keeps null.
+            kept[self._widest] = sa.case((binary <= new, own), (binary > new, new), else_=sa.null())
+        return kept
+
     def _on_mysql(self) -> sa.Insert:
         from sqlalchemy.dialects import mysql  # noqa: PLC0415  slow, and for it alone
 
         statement = mysql.insert(self._table)
         values: dict[str, Any] = {name: statement.inserted[name] for name in self._replace}
         values |= {name: self._table.c[name] + statement.inserted[name] for name in self._add}
-        if self._latest:
-            column = self._table.c[self._latest]
-            values[self._latest] = sa.func.greatest(column, statement.inserted[self._latest])
+        values |= self._kept(statement.inserted, mysql.dialect())
         # Not INSERT IGNORE, which would also cut values that do not fit their columns.
         return statement.on_duplicate_key_update(values or {self._key: self._table.c[self._key]})
 

@@ -35,6 +35,8 @@ class AddressRow(msgspec.Struct, frozen=True, gc=False):
         state: the evidence for the verdict.
         verdict: what follows from the state.
         struck_off: whether the sender's tables reflect a suppression.
+        streams: the verdicts of the streams in which the address is suppressed when it is not in
+            all.
         was_for_good: whether the suppression had no end before the row was changed.
         plain_address: the address behind the keyed hash of a forgotten one, if an event has just
             named it; it is for the sender's tables alone, and never stored.
@@ -46,25 +48,22 @@ class AddressRow(msgspec.Struct, frozen=True, gc=False):
     struck_off: bool = False
     was_for_good: bool = False
     plain_address: str = ""
+    streams: Mapping[str, Verdict] = {}
 
     @classmethod
     def of(cls, row: sa.Row[Any]) -> Self:
         """Make one of a row from the database with all columns of the table, in their order."""
         values: tuple[Any, ...] = tuple(row)
-        key, state, _, since, until, reason, kind, why, struck_off, _ = values
-        verdict = Verdict(
-            since=since,
-            until=until,
-            reason=reason and Reason(reason),
-            kind=kind and Kind(kind),
-            why=why,
-        )
-        return cls(key, _decode_state(state), verdict, struck_off)
+        key, state, _, _, _, _, _, _, struck_off, _ = values
+        return cls(key, _decode_state(state), _verdict(row), struck_off)
 
-    def changed(self, state: State, verdict: Verdict, plain_address: str) -> Self:
-        """The row with another state and verdict."""
+    def changed(
+        self, state: State, verdict: Verdict, streams: Mapping[str, Verdict], plain_address: str
+    ) -> Self:
+        """The row with another state and other verdicts."""
+        was_for_good = self.verdict.for_good
         return type(self)(
-            self.key, state, verdict, self.struck_off, self.verdict.for_good, plain_address
+            self.key, state, verdict, self.struck_off, was_for_good, plain_address, streams
         )
 
     @property
@@ -116,8 +115,18 @@ class AddressRow(msgspec.Struct, frozen=True, gc=False):
         )
 
 
+def _verdict(row: sa.Row[Any]) -> Verdict:
+    return Verdict(
+        since=row.suppressed_since,
+        until=row.suppressed_until,
+        reason=row.reason and Reason(row.reason),
+        kind=row.kind and Kind(row.kind),
+        why=row.why,
+    )
+
+
 _insert_messages = Insert(schema.message, "digest")
-_insert_events = Insert(schema.event, "dedupe_key", latest="occurred_at")
+_insert_events = Insert(schema.event, "dedupe_key", latest="occurred_at", widest="stream")
 _insert_addresses = Insert(schema.address, "address")
 # SQLite rewrites the indexes of all columns in the statement, whether their values change or not.
 # So a row whose verdict stays is saved by a statement without the verdict's columns.
@@ -128,11 +137,13 @@ _event_values = attrgetter(*_insert_events.columns[: len(Event.__struct_fields__
 
 _addresses = schema.address.c.address
 _find_events = Find(
-    sa.select(schema.event.c.dedupe_key, schema.event.c.occurred_at), schema.event.c.dedupe_key
+    sa.select(schema.event.c.dedupe_key, schema.event.c.occurred_at, schema.event.c.stream),
+    schema.event.c.dedupe_key,
 )
 _find_keys = Find(sa.select(_addresses), _addresses)
 _find_rows = Find(sa.select(schema.address), _addresses)
 _find_rows_and_lock = Find(sa.select(schema.address).with_for_update(), _addresses)
+_find_streams = Find(sa.select(schema.stream), schema.stream.c.address)
 _find_free_rows = Find(sa.select(schema.address).with_for_update(skip_locked=True), _addresses)
 
 
@@ -158,26 +169,38 @@ def insert_events(
     """Append the new events to the log; returns these.
 
     If an event arrives twice with different times, the log keeps the later time, as states do: so
-    states follow from the log, in whatever order the messages arrived.
+    states follow from the log, in whatever order the messages arrived. For the same reason an event
+    that arrives once without a stream has none in the log, and one with two has the first by name.
     """
     latest: dict[str, tuple[Event, str]] = {}
     for recording in recordings:
         digest = recording.message.digest if recording.message else ""
         for event in recording.events:
-            earlier = latest.get(event.dedupe_key)
-            if earlier is None or earlier[0].occurred_at < event.occurred_at:
-                latest[event.dedupe_key] = (event, digest)
-    known = dict(map(tuple, _find_events(connection, list(latest))))
+            latest[event.dedupe_key] = _joined(latest.get(event.dedupe_key), (event, digest))
+    known = {row.dedupe_key: row for row in _find_events(connection, list(latest))}
     new: list[Event] = []
     rows = []
     for key, (event, digest) in latest.items():
-        if key not in known:
+        row = known.get(key)
+        if row is None:
             new.append(event)
-        elif event.occurred_at <= known[key]:
+        elif event.occurred_at <= row.occurred_at and row.stream == event.stream:
             continue
         rows.append((*_event_values(event), "" if is_forgotten(event.address) else digest, now))
     _insert_events(connection, rows)
     return new
+
+
+def _joined(earlier: tuple[Event, str] | None, later: tuple[Event, str]) -> tuple[Event, str]:
+    """One event of two copies of the same, as the log keeps it, with its message's digest."""
+    if earlier is None:
+        return later
+    latest, digest = max(earlier, later, key=lambda copy: copy[0].occurred_at)
+    one, other = earlier[0].stream, later[0].stream
+    if one == other:
+        return latest, digest
+    stream = min(one, other) if one and other else None
+    return msgspec.structs.replace(latest, stream=stream), digest
 
 
 def lock_rows(connection: sa.Connection, keys: Sequence[str]) -> dict[str, AddressRow]:
@@ -204,7 +227,17 @@ def load_rows(
     """Read, and lock if wanted, the rows of these addresses; a missing row has an empty state."""
     find = _find_rows_and_lock if lock else _find_rows
     found = {row.address: AddressRow.of(row) for row in find(connection, keys)}
+    if in_streams := [key for key, row in found.items() if row.state.streams]:
+        found |= _with_streams(connection, [found[key] for key in in_streams])
     return {key: found.get(key) or AddressRow(key) for key in keys}
+
+
+def _with_streams(connection: sa.Connection, rows: Sequence[AddressRow]) -> dict[str, AddressRow]:
+    """Add the verdicts of streams to rows."""
+    streams: dict[str, dict[str, Verdict]] = {row.key: {} for row in rows}
+    for found in _find_streams(connection, sorted(streams)):
+        streams[found.address][found.stream] = _verdict(found)
+    return {row.key: msgspec.structs.replace(row, streams=streams[row.key]) for row in rows}
 
 
 def lock_free_rows(connection: sa.Connection, keys: Sequence[str]) -> list[AddressRow]:
@@ -235,6 +268,37 @@ def save_rows(
         (states if same and row.key not in struck_off else verdicts).append(values)
     _save_states(connection, states)
     _save_verdicts(connection, verdicts)
+
+
+def save_streams(
+    connection: sa.Connection, before: Mapping[str, AddressRow], rows: Iterable[AddressRow]
+) -> None:
+    """Save the verdicts of streams of locked rows.
+
+    Args:
+        connection: the caller's transaction.
+        before: the rows as they were, by key.
+        rows: the rows as they are now.
+    """
+    changed = [row for row in rows if row.streams != before[row.key].streams]
+    former = [row.key for row in changed if before[row.key].streams]
+    if former:
+        connection.execute(sa.delete(schema.stream).where(schema.stream.c.address.in_(former)))
+    values = [
+        {
+            "address": row.key,
+            "stream": stream,
+            "suppressed_since": verdict.since,
+            "suppressed_until": verdict.until,
+            "reason": verdict.reason,
+            "kind": verdict.kind,
+            "why": verdict.why,
+        }
+        for row in changed
+        for stream, verdict in row.streams.items()
+    ]
+    if values:
+        connection.execute(sa.insert(schema.stream), values)
 
 
 def mark_rows(connection: sa.Connection, struck_off: Mapping[str, bool]) -> None:

@@ -13,6 +13,7 @@ from sesbounce.backoff import pause
 from sesbounce.errors import CertificateError, MessageError, RowError, StoreError
 from sesbounce.feedback.decode import Decoded, decode_all
 from sesbounce.feedback.notification import Kind
+from sesbounce.feedback.stream import ONE_STREAM, StreamBy
 from sesbounce.store.result import Recorded
 from sesbounce.store.store import Store
 from sesbounce.telemetry.reports import BatchDone
@@ -78,6 +79,7 @@ class Handler:
         trust: Trust,
         now: Callable[[], datetime],
         wait_out: Callable[[StoreError, int], bool],
+        stream_by: StreamBy = ONE_STREAM,
     ) -> None:
         """Make a handler.
 
@@ -88,11 +90,13 @@ class Handler:
             wait_out: called when the database can't be used, with the error and the number of
                 failures in a row. It returns true when the handler should retry, and false
                 when the handler should give up.
+            stream_by: what the stream of a mail is.
         """
         self._store = store
         self._trust = trust
         self._now = now
         self._wait_out = wait_out
+        self._stream_by = stream_by
 
     def handle(self, batch: Sequence[InFlightMessage]) -> tuple[Outcome, BatchDone]:
         """Handle a batch: when this returns, the effect of `handled` messages is committed."""
@@ -121,7 +125,7 @@ class Handler:
         decoded: list[Decoded] = []
         errors: list[MessageError] = []
         try:
-            for part in decode_all(received.body, received.sent_at):
+            for part in decode_all(received.body, received.sent_at, self._stream_by):
                 if isinstance(part, MessageError):
                     errors.append(part)
                     continue

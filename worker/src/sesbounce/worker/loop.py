@@ -18,6 +18,7 @@ from sesbounce.aws.sns_trust import Trust
 from sesbounce.aws.sqs import MOST_AT_ONCE, Queue
 from sesbounce.backoff import pause
 from sesbounce.errors import StoreError
+from sesbounce.feedback.stream import ONE_STREAM, StreamBy
 from sesbounce.outbound.relay import Relay
 from sesbounce.store.result import Recorded
 from sesbounce.store.store import Store
@@ -58,6 +59,7 @@ class LoopSettings(msgspec.Struct, frozen=True):
         shutdown_seconds: the seconds from `stop` to the end of the loop, at most.
         until_empty: whether the loop ends when the queue is empty, and at the first failure of
             the queue or the database.
+        stream_by: what the stream of a mail is.
     """
 
     batch_size: int = 200
@@ -67,6 +69,7 @@ class LoopSettings(msgspec.Struct, frozen=True):
     visibility_seconds: int = 60
     shutdown_seconds: float = 25.0
     until_empty: bool = False
+    stream_by: StreamBy = ONE_STREAM
 
     @property
     def room(self) -> int:
@@ -146,7 +149,7 @@ class Worker:
         self._heartbeat = Heartbeat(
             queue, self._in_flight, report, loop_settings.visibility_seconds
         )
-        self._handler = Handler(store, trust, now, self._wait_out)
+        self._handler = Handler(store, trust, now, self._wait_out, loop_settings.stream_by)
 
     def stop(self) -> None:
         """Make `run` receive no more, finish the messages in flight, and return.
