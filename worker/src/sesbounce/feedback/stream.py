@@ -7,10 +7,12 @@ Source of the tags: https://docs.aws.amazon.com/ses/latest/dg/event-publishing-s
 """
 
 import re
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from sesbounce.errors import NotificationError
-from sesbounce.feedback.notification import Mail
+
+if TYPE_CHECKING:  # the columns of the database need this module, and no message
+    from sesbounce.feedback.notification import Mail
 
 # SES allows 256 characters for the value of a tag. What may be an address names a person, and not
 # a stream, and would outlive its erasure.
@@ -58,7 +60,7 @@ def read_stream_by(text: str) -> StreamBy:
     raise ValueError("the value should be none, configuration-set, tenant, topic or tag:NAME")
 
 
-def stream_of(by: StreamBy, mail: Mail, topic_arn: str | None) -> str | None:
+def stream_of(by: StreamBy, mail: "Mail", topic_arn: str | None) -> str | None:
     """The stream of a mail; None where it has none, or one whose name can't be used.
 
     Args:
@@ -80,7 +82,7 @@ def stream_name(text: str) -> str | None:
     return text if _NAME.fullmatch(text) else None
 
 
-def _tag(mail: Mail, name: str) -> str:
+def _tag(mail: "Mail", name: str) -> str:
     """The value of a tag; empty where it can't be read, which costs no event."""
     try:
         values = mail.read_tags().get(name, [])
