@@ -279,6 +279,32 @@ def test_an_export_reads_back_to_the_same_suppressions(engine: sa.Engine, writte
     assert sorted(found) == sorted(expected)
 
 
+def test_the_view_is_part_of_the_query_that_asks_it(engine: sa.Engine) -> None:
+    """No database makes a table of the whole view to answer for one address."""
+    migrate.upgrade(engine)
+    explain = "EXPLAIN QUERY PLAN" if engine.dialect.name == "sqlite" else "EXPLAIN"
+    missing = "NOT EXISTS (SELECT 1 FROM suppressed s WHERE s.address = lower(m.email))"
+    for query in (
+        "SELECT 1 FROM suppressed WHERE address = 'jane@example.com' AND stream IN ('', 'news')",
+        f"SELECT 1 FROM member m WHERE {missing}",
+    ):
+        plan = repr(rows(engine, f"{explain} {query}")).lower()
+        for word in ("derived", "materialize", "co-routine", "append", "union"):
+            assert word not in plan
+
+
+def test_a_suppression_in_all_streams_hides_those_of_one(engine: sa.Engine) -> None:
+    """The view has one row for an address that must not be mailed at all, until that ends."""
+    recording = store(engine)
+    recording.record([about(Scenario.COMPLAINT, day=-3001)], AT)
+    full = [about(Scenario.MAILBOX_FULL, "offers", day) for day in (-3000, -2999, -2998)]
+    recording.record(full, AT)
+    assert view(engine) == [(JANE, "news", "complaint_abuse")]
+    recording.record([about(Scenario.SUPPRESSIONLIST, "offers", 365 * 100)], AT)
+    assert [(address, stream) for address, stream, _ in view(engine)] == [(JANE, "")]
+    assert Lookup(engine).check(JANE, AT + DAY, "offers").may_mail is False
+
+
 class TestMigration:
     def test_the_view_gets_the_column_and_keeps_its_rows(self, engine: sa.Engine) -> None:
         recording = store(engine)

@@ -21,14 +21,26 @@ _Stream = sa.String(_LENGTH).with_variant(
     mysql.VARCHAR(_LENGTH, collation="utf8mb4_bin"), "mysql", "mariadb"
 )
 _NOW = {"sqlite": "CURRENT_TIMESTAMP", "postgresql": "now()", "mysql": "utc_timestamp(6)"}
-_COLUMNS = "SELECT address, reason, suppressed_since, suppressed_until, why"
-_SUPPRESSED = (
-    " WHERE suppressed_since IS NOT NULL AND (suppressed_until IS NULL OR suppressed_until > {now})"
+# As the view was before, and as it is now: one row for an address that is suppressed in all streams,
+# else one for each stream in which it is.
+_BEFORE = (
+    "SELECT address, reason, suppressed_since, suppressed_until, why FROM feedback_address"
+    " WHERE suppressed_since IS NOT NULL"
+    " AND (suppressed_until IS NULL OR suppressed_until > {now})"
 )
-_BEFORE = f"{_COLUMNS} FROM feedback_address{_SUPPRESSED}"
+# A join and no union: MariaDB would write the rows of a union to a temporary table for each query,
+# and the other databases would read all of them where a query needs a few.
 _AFTER = (
-    f"{_COLUMNS}, '' AS stream FROM feedback_address{_SUPPRESSED}"
-    f" UNION ALL {_COLUMNS}, stream FROM feedback_stream{_SUPPRESSED}"
+    "SELECT a.address, coalesce(s.reason, a.reason) AS reason,"
+    " coalesce(s.suppressed_since, a.suppressed_since) AS suppressed_since,"
+    " CASE WHEN s.stream IS NULL THEN a.suppressed_until ELSE s.suppressed_until END"
+    " AS suppressed_until,"
+    " coalesce(s.why, a.why) AS why, coalesce(s.stream, '') AS stream"
+    " FROM feedback_address a LEFT JOIN feedback_stream s ON s.address = a.address"
+    " AND (s.suppressed_until IS NULL OR s.suppressed_until > {now})"
+    " AND (a.suppressed_since IS NULL OR a.suppressed_until <= {now})"
+    " WHERE s.stream IS NOT NULL OR (a.suppressed_since IS NOT NULL"
+    " AND (a.suppressed_until IS NULL OR a.suppressed_until > {now}))"
 )
 
 
