@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from scripts.local.ses_messages import SCHEMAS, Scenario
 from sesbounce.feedback.decode import Decoded, decode
+from sesbounce.feedback.stream import read_stream_by
 from sesbounce.store.engine import open_database
 from sesbounce.store.strike_off import StrikeOff
 from tests import stored
@@ -17,16 +18,23 @@ from tests.support import AT, disposed, mail, said
 
 # Few mails, moments and spellings, so that events repeat and contradict each other.
 messages_of_ses = st.builds(
-    lambda scenario, schema, mail_id, recipient, hours: decode(
+    lambda scenario, schema, mail_id, recipient, hours, stream: decode(
         json.dumps(
-            said(scenario, mail(recipient, f"m{mail_id}"), schema, AT + timedelta(hours=hours))
-        )
+            said(
+                scenario,
+                mail(recipient, f"m{mail_id}", configuration_set=stream),
+                schema,
+                AT + timedelta(hours=hours),
+            )
+        ),
+        stream_by=read_stream_by("configuration-set"),
     ),
     st.sampled_from(Scenario),
     st.sampled_from(SCHEMAS),
     st.integers(0, 5),
     st.sampled_from(["jane@example.com", "Jane@Example.com", "JANE@example.com"]),
     st.integers(0, 24 * 40),
+    st.sampled_from(["news", "offers", "Reset"]),
 )
 
 
@@ -34,7 +42,8 @@ def tables_after(batches: list[list[Decoded]]) -> dict[str, list[Any]]:
     """What the database holds when these batches have been recorded one after the other."""
     queries = {
         "addresses": "SELECT * FROM feedback_address ORDER BY address",
-        "events": "SELECT dedupe_key, occurred_at FROM feedback_event ORDER BY dedupe_key",
+        "streams": "SELECT * FROM feedback_stream ORDER BY address, stream",
+        "events": "SELECT dedupe_key, occurred_at, stream FROM feedback_event ORDER BY dedupe_key",
         "messages": "SELECT digest FROM feedback_message ORDER BY digest",
     }
     with disposed(open_database("sqlite://")) as engine:

@@ -21,7 +21,7 @@ _Stream = sa.String(_LENGTH).with_variant(
     mysql.VARCHAR(_LENGTH, collation="utf8mb4_bin"), "mysql", "mariadb"
 )
 _NOW = {"sqlite": "CURRENT_TIMESTAMP", "postgresql": "now()", "mysql": "utc_timestamp(6)"}
-# As the view was before, and as it is now: one row for an address that is suppressed in all streams,
+# The view as it was, and as it is now: one row for an address that is suppressed in all streams,
 # else one for each stream in which it is.
 _BEFORE = (
     "SELECT address, reason, suppressed_since, suppressed_until, why FROM feedback_address"
