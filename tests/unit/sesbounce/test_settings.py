@@ -41,6 +41,7 @@ def test_the_environment_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
         ("STRIKES", "0", "greater than or equal to 1"),
         ("QUEUE_URL", "my-queue", "URL of the SQS queue"),
         ("POSSIBLE_COMPLAINT", "shout", "'strike', 'suppress' or 'ignore'"),
+        ("STREAM_BY", "list", "none, configuration-set, tenant, topic or tag:NAME.*into streams"),
     ],
 )
 def test_an_error_names_the_variable_and_what_it_should_be(

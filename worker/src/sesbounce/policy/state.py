@@ -133,9 +133,9 @@ class State(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 
 def learn(event: Event) -> State:
     """The state of an address of which this event is the only one."""
-    state = _learned(event)
-    limited = event.stream and event.effect in LIMITED_TO_STREAM
-    return _limited(state, event.stream) if event.stream and limited else state
+    if event.stream and event.effect in LIMITED_TO_STREAM:
+        return _limited(_learned(event), event.stream)
+    return _learned(event)
 
 
 def _learned(event: Event) -> State:

@@ -54,8 +54,8 @@ class AddressRow(msgspec.Struct, frozen=True, gc=False):
     def of(cls, row: sa.Row[Any]) -> Self:
         """Make one of a row from the database with all columns of the table, in their order."""
         values: tuple[Any, ...] = tuple(row)
-        key, state, _, _, _, _, _, _, struck_off, _ = values
-        return cls(key, _decode_state(state), _verdict(row), struck_off)
+        key, state, _, since, until, reason, kind, why, struck_off, _ = values
+        return cls(key, _decode_state(state), _verdict(since, until, reason, kind, why), struck_off)
 
     def changed(
         self, state: State, verdict: Verdict, streams: Mapping[str, Verdict], plain_address: str
@@ -115,13 +115,13 @@ class AddressRow(msgspec.Struct, frozen=True, gc=False):
         )
 
 
-def _verdict(row: sa.Row[Any]) -> Verdict:
+def _verdict(since: Any, until: Any, reason: Any, kind: Any, why: Any) -> Verdict:
     return Verdict(
-        since=row.suppressed_since,
-        until=row.suppressed_until,
-        reason=row.reason and Reason(row.reason),
-        kind=row.kind and Kind(row.kind),
-        why=row.why,
+        since=since,
+        until=until,
+        reason=reason and Reason(reason),
+        kind=kind and Kind(kind),
+        why=why,
     )
 
 
@@ -176,7 +176,8 @@ def insert_events(
     for recording in recordings:
         digest = recording.message.digest if recording.message else ""
         for event in recording.events:
-            latest[event.dedupe_key] = _joined(latest.get(event.dedupe_key), (event, digest))
+            copy, earlier = (event, digest), latest.get(event.dedupe_key)
+            latest[event.dedupe_key] = _joined(earlier, copy) if earlier else copy
     known = {row.dedupe_key: row for row in _find_events(connection, list(latest))}
     new: list[Event] = []
     rows = []
@@ -191,10 +192,8 @@ def insert_events(
     return new
 
 
-def _joined(earlier: tuple[Event, str] | None, later: tuple[Event, str]) -> tuple[Event, str]:
+def _joined(earlier: tuple[Event, str], later: tuple[Event, str]) -> tuple[Event, str]:
     """One event of two copies of the same, as the log keeps it, with its message's digest."""
-    if earlier is None:
-        return later
     latest, digest = max(earlier, later, key=lambda copy: copy[0].occurred_at)
     one, other = earlier[0].stream, later[0].stream
     if one == other:
@@ -236,7 +235,9 @@ def _with_streams(connection: sa.Connection, rows: Sequence[AddressRow]) -> dict
     """Add the verdicts of streams to rows."""
     streams: dict[str, dict[str, Verdict]] = {row.key: {} for row in rows}
     for found in _find_streams(connection, sorted(streams)):
-        streams[found.address][found.stream] = _verdict(found)
+        values: tuple[Any, ...] = tuple(found)
+        key, stream, *verdict = values
+        streams[key][stream] = _verdict(*verdict)
     return {row.key: msgspec.structs.replace(row, streams=streams[row.key]) for row in rows}
 
 
