@@ -60,7 +60,7 @@ def answers(
     settings = load_database_settings()
     engine = database if isinstance(database, sa.Engine) else _open(database or settings.url)
     lookup = Lookup(engine, settings.hash_keys)
-    return lookup.may_mail(_addresses(addresses), datetime.now(UTC), stream or None)
+    return lookup.may_mail(_addresses(addresses), datetime.now(UTC), stream)
 
 
 def close() -> None:

@@ -71,7 +71,7 @@ def check(  # noqa: PLR0913, PLR0917  one argument an option
     if column or encoding or output != Path("-"):
         raise click.UsageError("--column, --encoding and --output go with --file.")
     with asking() as lookup:
-        answer = lookup.check(address, now(), stream or None)
+        answer = lookup.check(address, now(), stream)
     click.echo(to_json(answer) if as_json else answer_line(answer))
     if not answer.may_mail:
         sys.exit(MAY_NOT)

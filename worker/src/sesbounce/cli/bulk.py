@@ -200,7 +200,7 @@ def _answers(
         problems.append(_problem(row, value, table))
         addresses.append(parse(escaped(value) if problems[-1] else value))
     keys = {address.key for address in addresses}
-    found = suppressed_among(engine, keys, at, hash_keys, stream or None)
+    found = suppressed_among(engine, keys, at, hash_keys, stream)
     return [
         Checked(address.original, address.key, False, None, problem)
         if problem

@@ -177,8 +177,8 @@ class Lookup:
     def _suppressed(self, table: sa.Table, now: datetime, wanted: Filter) -> list[Answer]:
         """The answers of one table, with those that the offset leaves out."""
         query = sa.select(table).where(schema.suppressed_at(now, table))
-        if table is schema.stream and wanted.stream:
-            query = query.where(table.c.stream == wanted.stream)
+        if table is schema.stream and (stream := (wanted.stream or "").strip()):
+            query = query.where(table.c.stream == stream)
         if wanted.reason:
             query = query.where(table.c.reason == wanted.reason)
         if wanted.domain:

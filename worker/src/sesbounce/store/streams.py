@@ -47,16 +47,17 @@ def limited_suppressions(
         keys: the keys of the addresses.
         now: the time.
         hash_keys: the keys of the hashes under which addresses may have been forgotten.
-        stream: only suppressions in this stream; None for those in any.
+        stream: only suppressions in this stream; None, or blanks, for those in any.
     """
     # Most databases have no streams. One query then saves one for each 1,000 addresses.
     if len(keys) > 1 and not any_limited(connection):
         return {}
+    wanted = (stream or "").strip()
     found: dict[str, list[StreamRow]] = {}
     names = names_of(keys, hash_keys)
     for row in _find(connection, sorted(names)):
         expired = row.suppressed_until is not None and row.suppressed_until <= now
-        if not expired and stream in {None, row.stream}:
+        if not expired and wanted in {"", row.stream}:
             one = msgspec.convert(row, StreamRow, from_attributes=True)
             found.setdefault(names[row.address], []).append(one)
     return {key: sorted(rows, key=_latest_first) for key, rows in found.items()}
