@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from scripts.local.ses_messages import SCHEMAS, Scenario, Schema
 from sesbounce.feedback.decode import Decoded, decode
+from sesbounce.feedback.stream import read_stream_by
 from sesbounce.store.engine import open_database
 from sesbounce.store.strike_off import StrikeOff
 from tests import stored
@@ -24,7 +25,7 @@ def message_of_ses(
     message = said(scenario, mail(recipient, f"m{mail_id}"), schema, AT + timedelta(hours=hours))
     if schema == "event":
         message["mail"]["tags"] |= tags
-    return decode(json.dumps(message), tags=TAGS)
+    return decode(json.dumps(message), tags=TAGS, stream_by=read_stream_by("configuration-set"))
 
 
 # Few mails, moments and spellings, so that events repeat and contradict each other.
@@ -37,7 +38,7 @@ messages_of_ses = st.builds(
     st.integers(0, 24 * 40),
     st.dictionaries(
         st.sampled_from(["campaign", "ses:configuration-set", "ses:tenant-name"]),
-        st.lists(st.sampled_from(["a", "B"]), max_size=1),
+        st.lists(st.sampled_from(["a", "B", "news"]), max_size=1),
     ),
 )
 
@@ -46,8 +47,9 @@ def tables_after(batches: list[list[Decoded]]) -> dict[str, list[Any]]:
     """What the database holds when these batches have been recorded one after the other."""
     queries = {
         "addresses": "SELECT * FROM feedback_address ORDER BY address",
+        "streams": "SELECT * FROM feedback_stream ORDER BY address, stream",
         "events": "SELECT dedupe_key, occurred_at, configuration_set, identity, region, tenant, "
-        "tags FROM feedback_event ORDER BY dedupe_key",
+        "tags, stream FROM feedback_event ORDER BY dedupe_key",
         "messages": "SELECT digest FROM feedback_message ORDER BY digest",
     }
     with disposed(open_database("sqlite://")) as engine:

@@ -44,6 +44,7 @@ def test_the_environment_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
         ("TAGS", "a,b c", "a name of a tag holds at most 256 letters, digits"),
         ("TAGS", "x" * 257, "a name of a tag holds at most 256 letters, digits"),
         ("TAGS", ",".join(f"t{n}" for n in range(11)), "there are more than 10 names"),
+        ("STREAM_BY", "list", "none, configuration-set, tenant, topic or tag:NAME.*into streams"),
     ],
 )
 def test_an_error_names_the_variable_and_what_it_should_be(

@@ -23,13 +23,20 @@ __all__ = ["Address", "Answer", "answers", "close", "may_mail", "parse"]
 _engines: dict[str, sa.Engine] = {}
 
 
-def may_mail(addresses: Iterable[str], database: str | sa.Engine | None = None) -> dict[str, bool]:
+def may_mail(
+    addresses: Iterable[str],
+    database: str | sa.Engine | None = None,
+    stream: str | None = None,
+) -> dict[str, bool]:
     """Whether each address may be mailed now, with one query for each 1,000 addresses.
 
     Args:
         addresses: in any spelling, with or without a display name.
         database: an engine, a database URL, or None for `SESBOUNCE_DATABASE_URL`. The connections
             to a URL stay open until `close`, or the end of the process.
+        stream: the stream of the mail, as `SESBOUNCE_STREAM_BY` says. An address may be mailed in
+            it if it is suppressed neither in all streams nor in this one. Without it, an address
+            that is suppressed in any stream may not be mailed.
 
     Returns:
         True or False by address, in the spelling that was given. A text that is not an address
@@ -40,14 +47,20 @@ def may_mail(addresses: Iterable[str], database: str | sa.Engine | None = None) 
         StoreError: the database can't answer.
         ConfigurationError: the text is not a database URL, or a setting is wrong or missing.
     """
-    return {address: answer.may_mail for address, answer in answers(addresses, database).items()}
+    found = answers(addresses, database, stream)
+    return {address: answer.may_mail for address, answer in found.items()}
 
 
-def answers(addresses: Iterable[str], database: str | sa.Engine | None = None) -> dict[str, Answer]:
+def answers(
+    addresses: Iterable[str],
+    database: str | sa.Engine | None = None,
+    stream: str | None = None,
+) -> dict[str, Answer]:
     """Answer as `may_mail` does, with the reason, the times and the verdict in one sentence."""
     settings = load_database_settings()
     engine = database if isinstance(database, sa.Engine) else _open(database or settings.url)
-    return Lookup(engine, settings.hash_keys).may_mail(_addresses(addresses), datetime.now(UTC))
+    lookup = Lookup(engine, settings.hash_keys)
+    return lookup.may_mail(_addresses(addresses), datetime.now(UTC), stream)
 
 
 def close() -> None:

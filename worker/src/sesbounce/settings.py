@@ -17,6 +17,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from sesbounce.database_settings import DEFAULT_URL, long_enough, split, with_password
 from sesbounce.errors import ConfigurationError
 from sesbounce.feedback.attribution import MOST_TAGS, TAG_NAME
+from sesbounce.feedback.stream import StreamBy, read_stream_by
 from sesbounce.policy.verdict import Policy
 from sesbounce.privacy.keyed_hash import HashKeys
 from sesbounce.variables import PREFIX, bare, check_names, is_service_url
@@ -192,6 +193,11 @@ class Settings(BaseSettings):
         description="what a complaint does to each recipient when it names several: `strike`, "
         "`suppress` or `ignore`",
     )
+    stream_by: str = Field(
+        default="none",
+        description="what divides your mail into streams, to which complaints and opt-outs are "
+        "limited: `none`, `configuration-set`, `tenant`, `topic` or `tag:NAME`",
+    )
     hash_key: Annotated[list[SecretStr], NoDecode] = Field(
         default=[],
         description="secret of at least 32 characters that keeps forgotten addresses suppressed; "
@@ -252,6 +258,12 @@ class Settings(BaseSettings):
             )
         return list(dict.fromkeys(value))
 
+    @field_validator("stream_by")
+    @classmethod
+    def _divides(cls, value: str) -> str:
+        read_stream_by(value)
+        return value
+
     @field_validator("webhook_secret")
     @classmethod
     def _is_long(cls, value: SecretStr | None) -> SecretStr | None:
@@ -310,6 +322,11 @@ class Settings(BaseSettings):
     def hash_keys(self) -> HashKeys:
         """The keys of the hashes that stand for forgotten addresses."""
         return HashKeys([key.get_secret_value() for key in self.hash_key])
+
+    @property
+    def streams(self) -> StreamBy:
+        """What the stream of a mail is."""
+        return read_stream_by(self.stream_by)
 
     @property
     def policy(self) -> Policy:

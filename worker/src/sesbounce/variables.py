@@ -35,6 +35,7 @@ SETTINGS = frozenset(
         "RESTORE_SQL",
         "SES_SUPPRESSION_LIST",
         "SHUTDOWN_SECONDS",
+        "STREAM_BY",
         "STRIKES",
         "STRIKE_OFF_DATABASE_URL",
         "STRIKE_OFF_SECONDS",

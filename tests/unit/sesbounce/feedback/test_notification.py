@@ -195,15 +195,13 @@ def test_setup_messages_are_known(content: bytes) -> None:
     assert decode_notification(content).kind is Kind.SETUP
 
 
-def test_headers_and_tags_are_read_on_demand() -> None:
+def test_headers_are_read_on_demand() -> None:
     mail = decode_notification(json.dumps(said(schema="event")).encode()).mail
     assert mail.read_headers()[2] == Header("Subject", "Hello")
     assert mail.read_common_headers().from_ == ["sender@example.com"]
     assert mail.read_common_headers().subject == "Hello"
-    assert mail.read_tags()["ses:configuration-set"] == ["sesbounce"]
     bare = Mail()
     assert (bare.read_headers(), bare.read_common_headers()) == ([], CommonHeaders())
-    assert bare.read_tags() == {}
 
 
 def test_broken_headers_do_not_lose_a_bounce() -> None:
@@ -214,7 +212,6 @@ def test_broken_headers_do_not_lose_a_bounce() -> None:
     for read, place in (
         (notification.mail.read_headers, "$.mail.headers[0].name"),
         (notification.mail.read_common_headers, "$.mail.commonHeaders"),
-        (notification.mail.read_tags, "$.mail.tags"),
     ):
         with pytest.raises(NotificationError) as caught:
             read()

@@ -19,13 +19,14 @@ from sesbounce.aws.depth import Depth
 from sesbounce.aws.sns_trust import Trust
 from sesbounce.aws.sqs import BatchFailures, Queue, Received
 from sesbounce.errors import QueueError, StoreError
+from sesbounce.feedback.stream import read_stream_by
 from sesbounce.outbound.relay import Relay
 from sesbounce.store.engine import write
 from sesbounce.telemetry.counts import Counts, count
 from sesbounce.telemetry.logs import set_up_logs
 from sesbounce.telemetry.reports import BatchDone, Report, Stalled
 from sesbounce.worker.loop import LoopSettings, Worker
-from tests.stored import store
+from tests.stored import rows, store
 from tests.support import AT, in_sns, mail, said, until
 
 
@@ -477,3 +478,13 @@ def test_logs_hold_no_address(engine: sa.Engine, capsys: pytest.CaptureFixture[s
     ):
         assert what in said_in_logs
     assert "jane" not in said_in_logs
+
+
+def test_the_worker_reads_the_stream_of_each_mail(engine: sa.Engine) -> None:
+    about = mail(configuration_set="news")
+    shelf = Shelf([in_sns(said(Scenario.COMPLAINT, about, "event"))])
+    by = read_stream_by("configuration-set")
+    settings = LoopSettings(pollers=1, until_empty=True, stream_by=by)
+    totals = make(engine, shelf, loop_settings=settings).run()
+    assert (totals.events, totals.suppressed) == (1, 0)
+    assert rows(engine, "SELECT address, stream FROM suppressed") == [("jane@example.com", "news")]

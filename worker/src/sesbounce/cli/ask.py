@@ -7,7 +7,7 @@ from typing import BinaryIO
 
 import click
 
-from sesbounce.cli.common import MAY_NOT, as_json, asking, now, print_each, raw, to_json
+from sesbounce.cli.common import MAY_NOT, as_json, asking, now, print_each, raw, stream, to_json
 from sesbounce.cli.group import PARTLY_DONE, exit_codes
 from sesbounce.cli.output import encoding_option, output_option
 from sesbounce.feedback.reason import Reason
@@ -37,6 +37,7 @@ from sesbounce.telemetry.visible import visible
     help="Column of the file that holds the addresses.  [default: the first, or the only one that "
     "holds addresses]",
 )
+@stream
 @encoding_option
 @output_option
 @raw
@@ -45,6 +46,7 @@ def check(  # noqa: PLR0913, PLR0917  one argument an option
     address: str | None,
     source: BinaryIO | None,
     column: str | None,
+    stream: str | None,
     encoding: str | None,
     output: Path,
     raw: bool,
@@ -61,7 +63,7 @@ def check(  # noqa: PLR0913, PLR0917  one argument an option
     if source is not None and address is None:
         from sesbounce.cli.bulk import check_file  # noqa: PLC0415  what one address does not need
 
-        if not check_file(source, output, as_json, column, encoding, raw=raw):
+        if not check_file(source, output, as_json, column, encoding, raw=raw, stream=stream):
             sys.exit(PARTLY_DONE)
         return
     if address is None or source is not None:
@@ -69,7 +71,7 @@ def check(  # noqa: PLR0913, PLR0917  one argument an option
     if column or encoding or output != Path("-"):
         raise click.UsageError("--column, --encoding and --output go with --file.")
     with asking() as lookup:
-        answer = lookup.check(address, now())
+        answer = lookup.check(address, now(), stream)
     click.echo(to_json(answer) if as_json else answer_line(answer))
     if not answer.may_mail:
         sys.exit(MAY_NOT)
@@ -82,13 +84,15 @@ def why(address: str, as_json: bool) -> None:
     """Print every event about ADDRESS, the oldest first.
 
     The events are what SES reported, what people decided with `suppress` and `allow`, and what
-    `import` recorded.
+    `import` recorded. The first lines are the verdict, and that of each stream in which the
+    address is suppressed when it is not in all.
     """
     with asking() as lookup:
         events = lookup.why(address)
-        answer = None if as_json else lookup.check(address, now())
-    if answer:
-        click.echo(answer_line(answer))
+        answers = [] if as_json else lookup.verdicts(address, now())
+    if answers:
+        for answer in answers:
+            click.echo(answer_line(answer))
         if not events:
             click.echo("No event is recorded about this address.")
     print_each(events, as_json, _event_line)
@@ -109,6 +113,12 @@ def why(address: str, as_json: bool) -> None:
     help="Print only addresses suppressed since this time, 2026-11-20 or 2026-11-20T12:30:00 "
     "(UTC).",
 )
+@click.option(
+    "--stream",
+    metavar="NAME",
+    help="Print only addresses that must not be mailed in this stream: those suppressed in it "
+    "alone, and those suppressed in all.",
+)
 @click.option("--limit", type=click.IntRange(min=1), help="Print at most this many addresses.")
 @click.option(
     "--offset",
@@ -117,19 +127,24 @@ def why(address: str, as_json: bool) -> None:
     help="Skip this many addresses, the latest ones.",
 )
 @as_json
-def list_(
+def list_(  # noqa: PLR0913, PLR0917  one argument an option
     reason: str | None,
     domain: str | None,
     since: datetime | None,
+    stream: str | None,
     limit: int | None,
     offset: int,
     as_json: bool,
 ) -> None:
-    """Print the addresses that must not be mailed now, the latest first."""
+    """Print the addresses that must not be mailed now, the latest first.
+
+    An address that is suppressed in some streams, and not in all, has a line for each of them.
+    """
     wanted = Filter(
         reason=reason,
         domain=domain,
         since=since and since.replace(tzinfo=UTC),
+        stream=stream,
         limit=limit,
         offset=offset,
     )
@@ -150,7 +165,8 @@ def answer_line(answer: Answer) -> str:
 def _event_line(event: EventRow) -> str:
     what = f"{event.occurred_at:%Y-%m-%d %H:%M:%S}Z  {event.kind}: {event.reason} [{event.basis}]"
     mail = event.mail_id and f"mail {event.mail_id}"
-    details = [d for d in (event.diagnostic, mail, _sent_by(event)) if d]
+    stream = event.stream and f"stream {event.stream}"
+    details = [d for d in (event.diagnostic, mail, _sent_by(event), stream) if d]
     return "\n    ".join(map(visible, [what, *details]))
 
 

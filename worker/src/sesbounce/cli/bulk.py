@@ -93,7 +93,7 @@ _TOO_MANY = "no answer: the row has more values than the first one"
 _UNREADABLE = {_NOT_TEXT, _NO_VALUE, _TOO_MANY}
 
 
-def check_file(
+def check_file(  # noqa: PLR0913  one argument an option
     source: BinaryIO,
     output: Path,
     as_json: bool,
@@ -101,6 +101,7 @@ def check_file(
     encoding: str | None = None,
     *,
     raw: bool = False,
+    stream: str | None = None,
 ) -> bool:
     """Check every address in a file.
 
@@ -115,6 +116,7 @@ def check_file(
         column: the name of the column that holds the addresses; None to find it.
         encoding: the encoding of the file; None for UTF-8, or what its byte order mark says.
         raw: whether to write cells that a spreadsheet program would run as formulas.
+        stream: the stream of the mail; None where suppressions in any stream count.
 
     Returns:
         Whether every row could be read. The others say no, for an address may be in them.
@@ -131,7 +133,7 @@ def check_file(
             lines_of(source, encoding, "surrogateescape") as lines,
             progress(source, "checking", text.isatty()) as advance,
         ):
-            for answers in _check(engine, lines, column, _writer(text, as_json, raw)):
+            for answers in _check(engine, lines, column, stream, _writer(text, as_json, raw)):
                 tally.add(answers)
                 advance(len(answers))
     except KeyboardInterrupt:
@@ -156,7 +158,11 @@ def check_file(
 
 
 def _check(
-    engine: sa.Engine, lines: Iterable[str], column: str | None, writer: "_Writer"
+    engine: sa.Engine,
+    lines: Iterable[str],
+    column: str | None,
+    stream: str | None,
+    writer: "_Writer",
 ) -> Iterator[list[Checked]]:
     """Check all rows, and write and return the answers of some of them at a time."""
     at = now()
@@ -167,7 +173,7 @@ def _check(
         write = writer(table.header)
         with _no_collection():
             while rows := list(islice(table.rows, _ROWS)):
-                answers = _answers(engine, rows, table, at, hash_keys)
+                answers = _answers(engine, rows, table, at, hash_keys, stream)
                 write(zip(rows, answers, strict=True))
                 yield answers
     except csv.Error as error:
@@ -183,6 +189,7 @@ def _answers(
     table: _Table,
     at: datetime,
     hash_keys: HashKeys,
+    stream: str | None,
 ) -> list[Checked]:
     """One answer a row; a text that is no address may not be mailed."""
     problems, addresses = [], []
@@ -192,7 +199,8 @@ def _answers(
         value = unguarded(value) if own else value
         problems.append(_problem(row, value, table))
         addresses.append(parse(escaped(value) if problems[-1] else value))
-    found = suppressed_among(engine, {address.key for address in addresses}, at, hash_keys)
+    keys = {address.key for address in addresses}
+    found = suppressed_among(engine, keys, at, hash_keys, stream)
     return [
         Checked(address.original, address.key, False, None, problem)
         if problem

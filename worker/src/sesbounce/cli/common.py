@@ -38,6 +38,12 @@ raw = click.option(
     help="Write CSV cells as they are. Without this option, an apostrophe stands before each cell "
     "that a spreadsheet program would run as a formula.",
 )
+stream = click.option(
+    "--stream",
+    metavar="NAME",
+    help="Stream of the mail, as SESBOUNCE_STREAM_BY divides it: suppressions in other streams "
+    "alone do not count.  [default: suppressions in any stream count]",
+)
 yes = click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 
 

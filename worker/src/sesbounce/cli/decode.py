@@ -36,7 +36,8 @@ def decode_(file: BinaryIO, explained: bool, as_json: bool) -> None:
     With --explain, the command prints how it found the reason of each event as text, or as JSON
     with --json.
     """
-    for decoded in decode_all(file.read(), tags=tuple(load_settings().tags)):
+    settings = load_settings()
+    for decoded in decode_all(file.read(), tags=tuple(settings.tags), stream_by=settings.streams):
         if isinstance(decoded, MessageError):
             problem = f"{decoded.problem}; fingerprint {decoded.fingerprint}"
             raise type(decoded)(problem, decoded.place)

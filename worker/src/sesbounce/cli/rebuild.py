@@ -114,8 +114,9 @@ def _store(settings: Settings, dry_run: bool) -> Iterator[Store]:
 
 
 def _line(change: Change) -> str:
+    stream = f" in the stream {visible(change.stream)}" if change.stream else ""
     return (
-        f"{visible(change.address)}: {_VERBS[change.change]}\n"
+        f"{visible(change.address)}{stream}: {_VERBS[change.change]}\n"
         f"    before: {visible(change.before.why)}\n"
         f"    after:  {visible(change.after.why)}"
     )

@@ -55,11 +55,13 @@ def export(format_name: str, wanted: EventFilter, output: Path, raw: bool, as_js
     """Write a list of every address that must not be mailed now.
 
     `sesbounce import` reads the formats csv and jsonl, and suppresses the same addresses. The
-    format ses leaves out people's decisions, opt-outs and suppressions that end, because SES has
-    no reason for them; standard error says how many. SES imports at most 100,000 lines a file.
+    format ses leaves out people's decisions, opt-outs, suppressions that end and those of one
+    stream, because SES has no reason for them; standard error says how many. SES imports at most
+    100,000 lines a file.
 
     The options that select mails look at the event on which the suppression rests (of strikes,
-    the last one). They find no event that `prune` has deleted.
+    the last one). They find no event that `prune` has deleted, and select no suppression of one
+    stream alone.
     """
     write = _WRITERS["jsonl" if as_json else format_name]
     if write is write_csv:

@@ -123,6 +123,7 @@ def _open_worker(
         shutdown_seconds=settings.shutdown_seconds,
         until_empty=until_empty,
         tags=tuple(settings.tags),
+        stream_by=settings.streams,
     )
     with open_store(settings, migrate=migrate) as opened:
         yield Worker(

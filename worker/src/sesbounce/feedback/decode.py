@@ -10,6 +10,7 @@ from sesbounce.feedback.envelope import CONFIRMATIONS, Envelope, Sns, open_envel
 from sesbounce.feedback.extract import events_of
 from sesbounce.feedback.notification import Kind, read_notification
 from sesbounce.feedback.recording import Message, Recording
+from sesbounce.feedback.stream import ONE_STREAM, StreamBy, stream_of
 from sesbounce.feedback.times import not_after, read_time
 
 
@@ -32,7 +33,11 @@ class Decoded(Recording, frozen=True, kw_only=True):
 
 
 def decode(
-    body: str | bytes, sent_at: datetime | None = None, *, tags: tuple[str, ...] = ()
+    body: str | bytes,
+    sent_at: datetime | None = None,
+    *,
+    tags: tuple[str, ...] = (),
+    stream_by: StreamBy = ONE_STREAM,
 ) -> Decoded:
     """Decode the body of one SQS message that holds one message.
 
@@ -40,6 +45,7 @@ def decode(
         body: the body as SQS delivered it.
         sent_at: when it was sent to the queue, UTC. See `events_of` for what follows from it.
         tags: the names of the tags that the events keep; see `attribution_of`.
+        stream_by: what the stream of a mail is.
 
     Raises:
         EnvelopeError: the envelope is broken, or holds several messages.
@@ -50,11 +56,15 @@ def decode(
         raise EnvelopeError(f"the wrapper holds {len(envelope.wrapped)} messages", "$.Records")
     if envelope.wrapped:
         envelope = open_envelope(*envelope.wrapped)
-    return _decode(envelope, sent_at, tags)
+    return _decode(envelope, sent_at, tags, stream_by)
 
 
 def decode_all(
-    body: str | bytes, sent_at: datetime | None = None, *, tags: tuple[str, ...] = ()
+    body: str | bytes,
+    sent_at: datetime | None = None,
+    *,
+    tags: tuple[str, ...] = (),
+    stream_by: StreamBy = ONE_STREAM,
 ) -> list[Decoded | MessageError]:
     """Decode the body of one SQS message, which may hold several messages.
 
@@ -64,19 +74,21 @@ def decode_all(
     try:
         envelope = open_envelope(body)
         if not envelope.wrapped:
-            return [_decode(envelope, sent_at, tags)]
+            return [_decode(envelope, sent_at, tags, stream_by)]
     except MessageError as error:
         return [error]
     results: list[Decoded | MessageError] = []
     for wrapped in envelope.wrapped:
         try:
-            results.append(_decode(open_envelope(wrapped), sent_at, tags))
+            results.append(_decode(open_envelope(wrapped), sent_at, tags, stream_by))
         except MessageError as error:
             results.append(error)
     return results
 
 
-def _decode(envelope: Envelope, sent_at: datetime | None, tags: tuple[str, ...]) -> Decoded:
+def _decode(
+    envelope: Envelope, sent_at: datetime | None, tags: tuple[str, ...], stream_by: StreamBy
+) -> Decoded:
     if envelope.wrapped:
         raise EnvelopeError("a wrapper within a wrapper", "$.Records")
     if envelope.sns and envelope.sns.type in CONFIRMATIONS:
@@ -89,15 +101,17 @@ def _decode(envelope: Envelope, sent_at: datetime | None, tags: tuple[str, ...])
         if kind is Kind.SETUP
         else Message(digest(envelope.content, mail_id), kind, mail_id, envelope.content)
     )
-    attribution = attribution_of(
-        notification.mail,
-        topic_arn=envelope.sns.topic_arn if envelope.sns else None,
-        region=envelope.region,
-        tags=tags,
-    )
+    topic_arn = envelope.sns.topic_arn if envelope.sns else None
+    mail, region = notification.mail, envelope.region
     received_at = _received_at(envelope.published_at, sent_at)
     return Decoded(
-        events_of(notification, received_at, more=bool(unread), attribution=attribution),
+        events_of(
+            notification,
+            received_at,
+            more=bool(unread),
+            attribution=attribution_of(mail, topic_arn=topic_arn, region=region, tags=tags),
+            stream=stream_of(stream_by, mail, topic_arn),
+        ),
         message,
         kind=kind,
         type=notification.type or kind.value,

@@ -58,6 +58,8 @@ class Event(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=T
         basis: the evidence that the reason rests on.
         dedupe_key: 64 hex digits, equal for equal events, however SES delivered them.
         attribution: by which part of the sender's set-up the mail was sent.
+        stream: the stream that the mail belongs to; None where it counts for all. See
+            `sesbounce.feedback.stream`.
     """
 
     kind: Kind
@@ -79,6 +81,7 @@ class Event(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=T
     basis: str
     dedupe_key: str
     attribution: Attribution = UNKNOWN
+    stream: str | None = None
 
 
 class _When(NamedTuple):
@@ -96,6 +99,7 @@ class _EventBuilder(msgspec.Struct, frozen=True):
     received_at: datetime | None
     more: bool
     attribution: Attribution
+    stream: str | None
 
     def when(self, *timestamps: str | None) -> _When | None:
         """When it happened: the first of the timestamps, then the mail's, that can be read.
@@ -129,6 +133,7 @@ class _EventBuilder(msgspec.Struct, frozen=True):
             basis=classified.basis,
             dedupe_key=self._dedupe_key(address.key, when.claimed, details),
             attribution=self.attribution,
+            stream=self.stream,
             **details,
         )
 
@@ -163,6 +168,7 @@ def events_of(
     *,
     more: bool = False,
     attribution: Attribution = UNKNOWN,
+    stream: str | None = None,
 ) -> list[Event]:
     """One `Event` for each recipient that the message names.
 
@@ -174,12 +180,13 @@ def events_of(
             counts as of this time.
         more: whether the message names further recipients, which can't be read.
         attribution: by which part of the sender's set-up the mail was sent.
+        stream: the stream that the mail belongs to.
 
     Raises:
         NotificationError: there is no time that can be read.
     """
     kind = notification.kind
-    builder = _EventBuilder(kind, notification.mail, received_at, more, attribution)
+    builder = _EventBuilder(kind, notification.mail, received_at, more, attribution, stream)
     match kind:
         case Kind.BOUNCE if notification.bounce:
             return _of_bounce(builder, notification.bounce)

@@ -123,9 +123,9 @@ def _read(kind: type[_H], raw: msgspec.Raw, place: str) -> _H | None:
 class Mail(_Ses, frozen=True):
     """The mail that the message is about.
 
-    `headers`, `common_headers` and `tags` are decoded only by their `read_…` methods: they are
-    most of the message's bytes, and no verdict depends on them. An error in them can't lose a
-    bounce.
+    `headers` and `common_headers` are decoded only by their `read_…` methods, and `tags` only by
+    `sesbounce.feedback.attribution`: they are most of the message's bytes, and no error in them
+    can lose a bounce.
     """
 
     message_id: str | None = None
@@ -157,14 +157,6 @@ class Mail(_Ses, frozen=True):
         """
         read = _read(CommonHeaders, self.common_headers, "$.mail.commonHeaders")
         return read or CommonHeaders()
-
-    def read_tags(self) -> dict[str, list[str]]:
-        """The tags of the mail, with SES's own (`ses:configuration-set`).
-
-        Raises:
-            NotificationError: they do not have the documented form.
-        """
-        return _read(dict[str, list[str]], self.tags, "$.mail.tags") or {}
 
 
 class BouncedRecipient(_Ses, frozen=True):

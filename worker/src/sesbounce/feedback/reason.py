@@ -26,6 +26,8 @@ class Effect(StrEnum):
 
 
 _NO_EVIDENCE = frozenset({Effect.SENDER, Effect.NONE})
+# What a person says about some mails, and not what is wrong with the mailbox.
+LIMITED_TO_STREAM = frozenset({Effect.COMPLAINT, Effect.CONSENT})
 
 
 class Reason(StrEnum):

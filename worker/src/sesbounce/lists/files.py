@@ -172,6 +172,7 @@ def event_of(
         entry.shared,
         entry.at and entry.at.isoformat(),
         address.key,
+        *([entry.stream] if entry.stream else []),
     ]
     return Event(
         kind=entry.kind,
@@ -186,6 +187,7 @@ def event_of(
         diagnostic=note or entry.text if manual else entry.text,
         basis=entry.basis if manual or not note else f"{entry.basis}; {note}",
         dedupe_key=hashlib.sha256(msgspec.json.encode(identity)).hexdigest(),
+        stream=entry.stream,
     )
 
 
@@ -216,14 +218,15 @@ def write_json_lines(rows: Iterable[Suppressed], output: TextIO) -> int:
 def write_ses(rows: Iterable[Suppressed], output: TextIO) -> int:
     """Write the CSV that SES's CreateImportJob reads; returns the number of rows left out.
 
-    SES has words only for hard bounces and complaints, and its suppressions have no end: all other
-    rows are left out. Its list is case-sensitive, and has no display names.
+    SES has words only for hard bounces and complaints, and its suppressions have no end and count
+    for all streams: all other rows are left out. Its list is case-sensitive, and has no display
+    names.
     """
     left_out = 0
     writer = csv.writer(output, lineterminator="\n")
     for row in rows:
         word = _SES_WORDS.get(row.reason.effect)
-        if word is None or row.until or not parse(row.address).parsed:
+        if word is None or row.until or row.stream or not parse(row.address).parsed:
             left_out += 1
         else:
             writer.writerow([_for_ses(row), word])

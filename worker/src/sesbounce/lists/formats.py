@@ -23,7 +23,8 @@ from sesbounce.errors import EntryError, NotificationError
 from sesbounce.feedback.address import parse
 from sesbounce.feedback.classify import classify_bounce
 from sesbounce.feedback.notification import Bounce, BouncedRecipient, Kind
-from sesbounce.feedback.reason import Effect, Reason
+from sesbounce.feedback.reason import LIMITED_TO_STREAM, Effect, Reason
+from sesbounce.feedback.stream import stream_name
 from sesbounce.feedback.times import parse_time
 
 Row = Mapping[str, str]
@@ -58,6 +59,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
         shared: whether another recipient of the same mail may have complained instead.
         status: the enhanced status code.
         text: the receiving host's reply, or a person's note.
+        stream: the stream to which a complaint or an opt-out is limited; None if it counts for all.
     """
 
     address: str
@@ -68,6 +70,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     shared: bool = False
     status: str | None = None
     text: str | None = None
+    stream: str | None = None
 
 
 class Format(NamedTuple):
@@ -115,10 +118,13 @@ def _own(row: Row, kind: ListKind) -> list[Entry]:
     del kind
     reason = _one_of(Reason, row.get("reason") or Reason.SUPPRESSED_BY_HAND, "reason")
     strikes = [text.strip() for text in row.get("strikes", "").split(";") if text.strip()]
+    stream = _stream(row.get("stream", ""))
     if strikes:
-        return [_own_strike(_original(row), text) for text in strikes]
+        return [_own_strike(_original(row), text, stream) for text in strikes]
     if reason.effect is Effect.DELIVERED or not reason.effect.is_evidence:
         raise EntryError(f"the reason {reason.value} suppresses nothing")
+    if stream and reason.effect not in LIMITED_TO_STREAM:
+        raise EntryError(f"the reason {reason.value} counts for all streams: leave out the stream")
     word = row.get("kind")
     event_kind = _one_of(Kind, word, "kind") if word else _kind_of(reason)
     if (event_kind is Kind.MANUAL) != (reason.effect is Effect.MANUAL):
@@ -130,8 +136,16 @@ def _own(row: Row, kind: ListKind) -> list[Entry]:
             reason=reason,
             basis="a list of sesbounce",
             at=moment(row.get("since", "")),
+            stream=stream,
         )
     ]
+
+
+def _stream(text: str) -> str | None:
+    stream = stream_name(text)
+    if text and not stream:
+        raise EntryError(f"{text!r} can't be the name of a stream")
+    return stream
 
 
 def _original(row: Row) -> str:
@@ -140,7 +154,7 @@ def _original(row: Row) -> str:
     return original if parse(original).key == parse(address).key else address
 
 
-def _own_strike(address: str, text: str) -> Entry:
+def _own_strike(address: str, text: str, stream: str | None) -> Entry:
     at, _, word = text.partition(" ")
     reason = _one_of(Reason, word.strip(), "reason")
     if reason.effect not in (Effect.SOFT, Effect.COMPLAINT):
@@ -152,6 +166,7 @@ def _own_strike(address: str, text: str) -> Entry:
         basis="a list of sesbounce: a strike",
         at=moment(at),
         shared=reason.effect is Effect.COMPLAINT,
+        stream=stream if reason.effect in LIMITED_TO_STREAM else None,
     )
 
 

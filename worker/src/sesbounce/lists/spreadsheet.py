@@ -12,6 +12,11 @@ from sesbounce.policy.suppressed import Suppressed
 
 # The apostrophes that a cell begins with itself count, so that `unguarded` gives the same cell.
 _FORMULA = re.compile(r"'*(?:\s*[=+@＝＋－＠-]|[\t\r\n])")  # noqa: RUF001
+# The columns of sesbounce's own CSV; earlier versions wrote none for the stream.
+_OWN = (
+    Suppressed.__struct_fields__,
+    tuple(name for name in Suppressed.__struct_fields__ if name != "stream"),
+)
 # `-5`, `+49 (30) 1234`: nothing in it could call a function.
 _NUMBER = re.compile(r"[+-][\d\s.,()/-]*")
 
@@ -30,6 +35,4 @@ def unguarded(cell: str) -> str:
 
 def is_own(header: Sequence[str] | None) -> bool:
     """Whether a header is the one of sesbounce's own CSV, whose cells are guarded."""
-    return header is not None and (
-        tuple(name.strip().casefold() for name in header) == Suppressed.__struct_fields__
-    )
+    return header is not None and tuple(name.strip().casefold() for name in header) in _OWN

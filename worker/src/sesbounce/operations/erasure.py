@@ -18,13 +18,14 @@ import sqlalchemy as sa
 from sesbounce.errors import ConfigurationError
 from sesbounce.feedback.address import Address
 from sesbounce.policy.state import State, merge
-from sesbounce.privacy.keyed_hash import Hash, HashKeys
+from sesbounce.privacy.keyed_hash import NO_KEYS, Hash, HashKeys
 from sesbounce.privacy.mentions import ATTRIBUTION_FIELDS, ERASED, TEXT_FIELDS, Mentions
 from sesbounce.privacy.pseudonymise import pseudonymise_event, pseudonymise_state
 from sesbounce.store import schema
 from sesbounce.store.forgotten import use_newest
 from sesbounce.store.rows import event_of
 from sesbounce.store.store import Store, retry_conflicts
+from sesbounce.store.streams import in_words, limited_suppressions
 
 _CHUNK = 500
 _HIDDEN = ("address", *TEXT_FIELDS, "dedupe_key")
@@ -37,7 +38,7 @@ class Erased(msgspec.Struct, frozen=True):
     Attributes:
         name: the keyed hash that stands for it now; None if it had neither a row nor events.
         events: how many events about it were hidden.
-        suppressed: whether it must not be mailed.
+        suppressed: whether it must not be mailed, at least in one stream.
         why: the verdict in one sentence.
     """
 
@@ -132,6 +133,10 @@ def _forget(
         suppressed = schema.suppressed_at(now).label("suppressed")
         query = sa.select(table.c.why, suppressed).where(table.c.address == newest.pseudonym)
         row = connection.execute(query).one()
+        limited = limited_suppressions(connection, [newest.pseudonym], now, NO_KEYS)
+    if limited and not row.suppressed:
+        why = in_words(limited[newest.pseudonym])
+        return Erased(newest.pseudonym, events, suppressed=True, why=why)
     return Erased(newest.pseudonym, events, suppressed=bool(row.suppressed), why=row.why)
 
 
@@ -150,6 +155,8 @@ def _take_over(
     rows = {row.address: row for row in connection.execute(query)}
     if not rows:
         return None
+    # `revise` writes the rows of streams under the newest hash.
+    connection.execute(sa.delete(schema.stream).where(schema.stream.c.address.in_(names)))
     kept, *rest = (name for name in names if name in rows)
     connection.execute(sa.delete(table).where(table.c.address.in_(rest)))
     connection.execute(
@@ -269,7 +276,7 @@ def _cut_rows(store: Store, mentions: Mentions, mentioning: set[str], now: datet
             _, changed = store.revise(
                 connection, present, lambda s: {k: mentions.cut_state(v) for k, v in s.items()}, now
             )
-        cut += len(changed)
+        cut += len({one.address for one in changed})
     return cut
 
 

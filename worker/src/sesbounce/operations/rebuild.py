@@ -46,12 +46,14 @@ class Change(msgspec.Struct, frozen=True):
             reason, or since or until another time.
         before: the verdict before the rebuild.
         after: the verdict after it.
+        stream: the only stream that the verdicts are about; empty where they count for all.
     """
 
     address: str
     change: Literal["suppressed", "released", "changed"]
     before: Verdict
     after: Verdict
+    stream: str = ""
 
 
 class Rebuilt(msgspec.Struct):
@@ -60,8 +62,8 @@ class Rebuilt(msgspec.Struct):
     Attributes:
         addresses: addresses with a row.
         events: events of the log that were replayed.
-        suppressed: addresses that become suppressed.
-        released: addresses that are released.
+        suppressed: addresses that become suppressed, and streams in which they do.
+        released: addresses that are released, and streams in which they are.
         changed: addresses that stay suppressed, but for another reason or time.
         reworded: addresses whose row changes otherwise: in its text, or in an expired suppression.
         reclassified: reclassified events, by `reason before -> reason after`.
@@ -230,7 +232,7 @@ class Rebuild:
             if change:
                 setattr(totals, change.change, getattr(totals, change.change) + 1)
                 yield change
-            else:
+            elif not one.stream:
                 totals.reworded += 1
 
 
@@ -251,10 +253,10 @@ def change_of(verdict: VerdictChange, now: datetime) -> Change | None:
     was, suppressed = before.suppressed_at(now), after.suppressed_at(now)
     if was != suppressed:
         change: Literal["suppressed", "released"] = "suppressed" if suppressed else "released"
-        return Change(verdict.address, change, before, after)
+        return Change(verdict.address, change, before, after, verdict.stream)
     decisive = [(v.reason, v.since, v.until) for v in (before, after)]
     if suppressed and decisive[0] != decisive[1]:
-        return Change(verdict.address, "changed", before, after)
+        return Change(verdict.address, "changed", before, after, verdict.stream)
     return None
 
 

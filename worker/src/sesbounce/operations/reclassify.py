@@ -17,7 +17,7 @@ from sesbounce.feedback.classify import (
 from sesbounce.feedback.extract import Event
 from sesbounce.feedback.notification import Bounce, BouncedRecipient, Complaint, DeliveryDelay, Kind
 from sesbounce.feedback.reason import Effect, Reason
-from sesbounce.policy.state import Evidence, State, hard_bounces
+from sesbounce.policy.state import Evidence, State, StreamState, hard_bounces, merge
 from sesbounce.privacy.keyed_hash import is_forgotten
 
 RECLASSIFIED_KINDS = (Kind.BOUNCE, Kind.COMPLAINT, Kind.DELIVERY_DELAY)
@@ -86,7 +86,23 @@ def unlearned(state: State, learned: State) -> State:
     strikes = tuple(s for s in state.strikes if not any(_same(s, old) for old in learned.strikes))
     hard = tuple(e for e in hard_bounces(state) if not _same(e, learned.hard))
     removed |= {"hard": hard[0] if hard else None, "earlier_hard": hard[1:]}
-    return msgspec.structs.replace(state, strikes=strikes, **removed)
+    streams = {
+        name: _unlearned_in_stream(known, learned.streams.get(name))
+        for name, known in state.streams.items()
+    }
+    without = msgspec.structs.replace(state, strikes=strikes, streams=streams, **removed)
+    return merge(without, without)  # without streams that hold nothing any more
+
+
+def _unlearned_in_stream(known: StreamState, learned: StreamState | None) -> StreamState:
+    if learned is None:
+        return known
+    names = ("complaint", "possible_complaint", "unsubscribed")
+    removed = {
+        n: None for n in names if (own := getattr(known, n)) and _same(own, getattr(learned, n))
+    }
+    strikes = tuple(s for s in known.strikes if not any(_same(s, old) for old in learned.strikes))
+    return msgspec.structs.replace(known, strikes=strikes, **removed)
 
 
 def _same(evidence: Evidence, other: Evidence | None) -> bool:

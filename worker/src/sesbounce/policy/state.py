@@ -7,9 +7,10 @@ associative and idempotent. The same events, in any order, any number of times a
 over workers, give the same state. No clock takes part.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -17,7 +18,7 @@ from sesbounce.feedback.address import without_display_name
 from sesbounce.feedback.extract import Event
 from sesbounce.feedback.notification import Kind
 from sesbounce.feedback.provider import provider_in
-from sesbounce.feedback.reason import Effect, Reason
+from sesbounce.feedback.reason import LIMITED_TO_STREAM, Effect, Reason
 
 # How much a state holds. Constants, not settings: two workers with different limits would not
 # merge to the same state. The newest ones of all serve to match a bounce with the delivery of the
@@ -26,6 +27,9 @@ from sesbounce.feedback.reason import Effect, Reason
 NEWEST_HELD = 16
 FAILING_DAYS_HELD = 64
 HARD_HOURS_HELD = 16
+# What exceeds these counts for all streams, so that nobody is mailed who has complained.
+STREAMS_HELD = 32
+STREAM_STRIKES_HELD = 64
 
 _T = TypeVar("_T", "Evidence", "Spelling")
 _DAY = len("2026-11-20")
@@ -74,6 +78,22 @@ class Spelling(msgspec.Struct, frozen=True, gc=False, order=True):
     text: str
 
 
+class StreamState(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """What is known of one address in one stream alone; see `sesbounce.feedback.stream`.
+
+    Attributes:
+        complaint: the latest complaint that names this address alone.
+        possible_complaint: the latest complaint that names other recipients too.
+        unsubscribed: the latest opt-out.
+        strikes: possible complaints, newest first.
+    """
+
+    complaint: Evidence | None = None
+    possible_complaint: Evidence | None = None
+    unsubscribed: Evidence | None = None
+    strikes: tuple[Evidence, ...] = ()
+
+
 class State(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """All that is known of one address.
 
@@ -91,6 +111,10 @@ class State(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
             (UTC), at most `FAILING_DAYS_HELD` days, and the newest `NEWEST_HELD` of all.
         manual: the latest manual decision.
         spelling: the latest spelling of the address that differs from its key.
+        streams: what is known in one stream alone, by its name, in the order of names. A complaint
+            or an opt-out is here only if it is later than the latest one that counts for all
+            streams. Of each, at most `STREAMS_HELD` streams are here, and at most
+            `STREAM_STRIKES_HELD` strikes; the older ones count for all streams.
     """
 
     hard: Evidence | None = None
@@ -104,10 +128,18 @@ class State(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     strikes: tuple[Evidence, ...] = ()
     manual: Evidence | None = None
     spelling: Spelling | None = None
+    streams: dict[str, StreamState] = {}  # msgspec makes a new one for each state
 
 
 def learn(event: Event) -> State:
     """The state of an address of which this event is the only one."""
+    if event.stream and event.effect in LIMITED_TO_STREAM:
+        return _limited(_learned(event), event.stream)
+    return _learned(event)
+
+
+def _learned(event: Event) -> State:
+    """The state that an event gives which counts for all streams."""
     at, evidence = event.occurred_at, _evidence(event)
     bare = _without_nul(without_display_name(event.original))
     spelling = Spelling(at, bare) if event.parsed and bare != event.address else None
@@ -145,6 +177,17 @@ def _evidence(event: Event) -> Evidence:
     )
 
 
+def _limited(state: State, stream: str) -> State:
+    """Limit the complaint or the opt-out of a state to a stream."""
+    limited = StreamState(
+        complaint=state.complaint,
+        possible_complaint=state.possible_complaint,
+        unsubscribed=state.unsubscribed,
+        strikes=state.strikes,
+    )
+    return State(spelling=state.spelling, streams={stream: limited})
+
+
 def _without_nul(text: str) -> str:
     """The text as the event log stores it, so that a replay of the log gives the same state."""
     return text.replace("\0", "\N{REPLACEMENT CHARACTER}")
@@ -153,7 +196,7 @@ def _without_nul(text: str) -> str:
 def merge(a: State, b: State) -> State:
     """Join two states of one address: the state that the events of both give together."""
     hard = _merged_hard(a, b)
-    return State(
+    merged = State(
         hard=hard[0] if hard else None,
         earlier_hard=tuple(hard[1:]),
         complaint=_latest(a.complaint, b.complaint),
@@ -166,6 +209,7 @@ def merge(a: State, b: State) -> State:
         manual=_latest(a.manual, b.manual),
         spelling=_latest(a.spelling, b.spelling),
     )
+    return _with_streams(merged, a, b) if a.streams or b.streams else merged
 
 
 def _latest(a: _T | None, b: _T | None) -> _T | None:
@@ -222,6 +266,78 @@ def _newest_of_each(newest_first: Iterable[Evidence], precision: int) -> list[Ev
     return list(held.values())
 
 
+def _with_streams(merged: State, a: State, b: State) -> State:
+    """Add the streams of two states to what they hold for all streams.
+
+    Of each kind of evidence, the streams' latest are sorted. From the 33rd on they count for all
+    streams, and so does each that is not later than what counts for all: a decision that lifts the
+    latter lifts it, too. A cut keeps the merge associative, as above: evidence that is cut from a
+    part has so many later ones in the whole as well.
+    """
+    for_all: dict[str, Evidence | None] = {}
+    streams: dict[str, dict[str, Any]] = defaultdict(dict)
+    for name in _LATEST_IN_STREAM:
+        for_all[name], latest = _latest_by_stream(name, merged, (a, b))
+        for stream, evidence in latest.items():
+            streams[stream][name] = evidence
+    held, rest = _newest_strikes(a, b)
+    for evidence, stream in held:
+        streams[stream]["strikes"] = (*streams[stream].get("strikes", ()), evidence)
+    return msgspec.structs.replace(
+        merged,
+        **for_all,
+        strikes=_newest_and_by_day(merged.strikes, rest),
+        streams={stream: StreamState(**streams[stream]) for stream in sorted(streams)},
+    )
+
+
+def _latest_by_stream(
+    name: str, merged: State, states: Iterable[State]
+) -> tuple[Evidence | None, Mapping[str, Evidence]]:
+    """The latest evidence of a kind that counts for all streams, and the later one of each stream.
+
+    Args:
+        name: the attribute that holds the kind of evidence, of a state and of a stream.
+        merged: the states together, without streams.
+        states: the states.
+    """
+    latest: dict[str, Evidence] = {}
+    for state in states:
+        for stream, known in state.streams.items():
+            if evidence := getattr(known, name):
+                latest[stream] = max(evidence, latest.get(stream, evidence))
+    newest_first = sorted(latest.values(), reverse=True)
+    for_all: Evidence | None = getattr(merged, name)
+    if newest_first[STREAMS_HELD:]:
+        for_all = _latest(for_all, newest_first[STREAMS_HELD])
+    return for_all, {s: e for s, e in latest.items() if for_all is None or e > for_all}
+
+
+def _newest_strikes(
+    a: State, b: State
+) -> tuple[Sequence[tuple[Evidence, str]], tuple[Evidence, ...]]:
+    """The newest strikes of all streams with the stream, newest first; and the other strikes."""
+    strikes = {
+        (evidence, stream)
+        for state in (a, b)
+        for stream, known in state.streams.items()
+        for evidence in known.strikes
+    }
+    newest_first = sorted(strikes, reverse=True)
+    held, rest = newest_first[:STREAM_STRIKES_HELD], newest_first[STREAM_STRIKES_HELD:]
+    return held, tuple(evidence for evidence, _ in rest)
+
+
+_LATEST_IN_STREAM = ("complaint", "possible_complaint", "unsubscribed")
+
+
+def in_stream(state: State, stream: str) -> State:
+    """The state of all that counts for one stream: what counts for all, and the stream's own."""
+    known = state.streams[stream]
+    own = State(**{name: getattr(known, name) for name in _LATEST_IN_STREAM}, strikes=known.strikes)
+    return merge(msgspec.structs.replace(state, streams={}), own)
+
+
 def hard_bounces(state: State) -> tuple[Evidence, ...]:
     """The hard bounces that a state holds, newest first."""
     return (state.hard, *state.earlier_hard) if state.hard else ()
@@ -235,8 +351,14 @@ def map_evidence(state: State, change: Callable[[Evidence], Evidence]) -> State:
         if isinstance(value := getattr(state, name), Evidence)
     }
     several = {name: tuple(map(change, getattr(state, name))) for name in _SEVERAL}
-    replaced = msgspec.structs.replace(state, **changed, **several)
+    streams = {name: _changed(known, change) for name, known in state.streams.items()}
+    replaced = msgspec.structs.replace(state, **changed, **several, streams=streams)
     return merge(replaced, replaced)
+
+
+def _changed(known: StreamState, change: Callable[[Evidence], Evidence]) -> StreamState:
+    changed = {n: change(one) for n in _LATEST_IN_STREAM if (one := getattr(known, n))}
+    return msgspec.structs.replace(known, **changed, strikes=tuple(map(change, known.strikes)))
 
 
 # The attributes of a state that hold several pieces of evidence.

@@ -19,6 +19,7 @@ class Suppressed(msgspec.Struct, frozen=True):
         since: when the suppression began, UTC.
         until: when it ends, UTC; None where it has no end.
         why: the verdict in one sentence.
+        stream: the stream to which the suppression is limited; empty if it counts for all.
         strikes: the strikes that a suppression with an end rests on, oldest first, each as
             `strike_text` writes it.
     """
@@ -30,6 +31,7 @@ class Suppressed(msgspec.Struct, frozen=True):
     since: datetime
     until: datetime | None
     why: str
+    stream: str = ""
     strikes: tuple[str, ...] = ()
 
 

@@ -5,7 +5,7 @@ without a clock, so that the stored verdict never depends on when it was compute
 `Verdict.suppressed_at` answers for a moment.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import chain
 from operator import attrgetter
@@ -16,7 +16,7 @@ import msgspec
 from sesbounce.feedback.notification import Kind
 from sesbounce.feedback.reason import Effect, Reason
 from sesbounce.policy.incident import Incident, covering
-from sesbounce.policy.state import Evidence, State, hard_bounces
+from sesbounce.policy.state import Evidence, State, hard_bounces, in_stream
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,7 +86,7 @@ class _Hard(NamedTuple):
 def judge(
     state: State, policy: Policy, incidents: Sequence[Incident] = (), address: str = ""
 ) -> Verdict:
-    """The verdict on the address whose state this is.
+    """The verdict on the address whose state this is, which counts for all streams.
 
     The latest manual decision holds until later evidence suppresses the address without an end.
     Such evidence comes before a suppression with an end, and a complaint before other evidence.
@@ -112,6 +112,36 @@ def judge(
     probation, strikes = _probation(_failing_days(state, hard.softened, policy), policy)
     timed = [v for v in (_not_attempted(state, policy), probation) if v]
     return max(timed, key=attrgetter("until"), default=_unsuppressed(strikes, policy))
+
+
+def judge_streams(
+    state: State, policy: Policy, incidents: Sequence[Incident] = (), address: str = ""
+) -> Mapping[str, Verdict]:
+    """The verdicts of those streams in which the address is suppressed when it is not in all.
+
+    Args: those of `judge`, which judges the evidence of a stream together with all that counts for
+        every stream.
+    """
+    if not state.streams:
+        return _NO_STREAMS
+    for_all = judge(state, policy, incidents, address)
+    verdicts = {
+        stream: judge(in_stream(state, stream), policy, incidents, address)
+        for stream in state.streams
+    }
+    return {stream: own for stream, own in verdicts.items() if _goes_beyond(own, for_all)}
+
+
+_NO_STREAMS: Mapping[str, Verdict] = {}
+
+
+def _goes_beyond(own: Verdict, for_all: Verdict) -> bool:
+    """Whether a suppression in one stream lasts longer than the one in all streams, if any."""
+    if own.since is None or for_all.for_good:
+        return False
+    if for_all.until is None or own.until is None:
+        return True
+    return own.until > for_all.until
 
 
 def _hard(state: State, incidents: Sequence[Incident], address: str) -> _Hard:

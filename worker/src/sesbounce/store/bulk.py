@@ -60,6 +60,7 @@ class Insert:
         key: str,
         *,
         greatest: Sequence[str] = (),
+        widest: str | None = None,
         replace: Sequence[str] = (),
         add: Sequence[str] = (),
     ) -> None:
@@ -70,6 +71,8 @@ class Insert:
             key: a unique column.
             greatest: columns; if the key exists, the row keeps the greater of both values in each
                 of these, and a value rather than none.
+            widest: a column of texts; if the key exists, the row keeps the lower of both texts,
+                and null if either is null.
             replace: columns; if the key exists, the row gets the new values of these.
             add: columns of numbers; if the key exists, the new values are added to the row's.
         """
@@ -77,6 +80,7 @@ class Insert:
         self._table = table
         self._key = key
         self._greatest = greatest
+        self._widest = widest
         self._replace = replace
         self._add = add
         self._by_key = itemgetter(self.columns.index(key))
@@ -146,6 +150,10 @@ class Insert:
             values[name] = _greater(self._table.c[name], inserted[name], dialect)
         for name in self._add:
             values[name] = self._table.c[name] + inserted[name]
+        if self._widest:
+            values[self._widest] = _lower(
+                self._table.c[self._widest], inserted[self._widest], dialect
+            )
         return values
 
     def _on_mysql(self) -> sa.Insert:
@@ -168,6 +176,13 @@ def _of_column(kind: sa.types.TypeEngine[Any], convert: Callable[[Any], Any]) ->
         return each(values) if "\0" in "".join(filter(None, values)) else values
 
     return texts if isinstance(kind, Words) else each
+
+
+def _lower(own: sa.Column[Any], new: sa.ColumnElement[Any], dialect: str) -> sa.ColumnElement[Any]:
+    """The lower of two texts; null if either is null, as a comparison with null is not true."""
+    # The same order as Python's, whatever the locale of the database.
+    binary = own.collate("C") if dialect == "postgresql" else own
+    return sa.case((binary <= new, own), (binary > new, new), else_=sa.null())
 
 
 def _greater(

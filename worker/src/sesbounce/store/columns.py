@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from sesbounce.feedback.address import MAX_LENGTH
+from sesbounce.feedback.stream import STREAM_LENGTH
 
 
 class UtcDateTime(sa.TypeDecorator[datetime]):
@@ -70,14 +71,22 @@ class Key(Words):
     """The key of an address, which each database compares byte by byte, whatever its collation."""
 
     cache_ok = True
+    longest = MAX_LENGTH
 
     def load_dialect_impl(self, dialect: sa.Dialect) -> Any:
         """The database's type."""
         if dialect.name == "mysql":
             from sqlalchemy.dialects import mysql  # noqa: PLC0415  slow, and for it alone
 
-            return dialect.type_descriptor(mysql.VARCHAR(MAX_LENGTH, collation="utf8mb4_bin"))
-        return dialect.type_descriptor(sa.String(MAX_LENGTH))
+            return dialect.type_descriptor(mysql.VARCHAR(self.longest, collation="utf8mb4_bin"))
+        return dialect.type_descriptor(sa.String(self.longest))
+
+
+class StreamName(Key):
+    """The name of a stream, which is compared in the same way."""
+
+    cache_ok = True
+    longest = STREAM_LENGTH
 
 
 class _Word(sa.TypeDecorator[str]):

@@ -1,6 +1,6 @@
 """Reads suppressed addresses and known events from the database in bulk."""
 
-from collections.abc import Generator, Iterable
+from collections.abc import Collection, Generator, Iterable
 from datetime import datetime
 from typing import Any
 
@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from sesbounce.feedback.notification import Kind
 from sesbounce.feedback.reason import Effect, Reason
-from sesbounce.policy.state import State
+from sesbounce.policy.state import State, in_stream
 from sesbounce.policy.suppressed import Suppressed, strike_text
 from sesbounce.privacy.keyed_hash import NO_KEYS, HashKeys, is_forgotten
 from sesbounce.store import schema
@@ -17,6 +17,7 @@ from sesbounce.store.addresses import FindAddresses
 from sesbounce.store.bulk import Find
 from sesbounce.store.deciding import ANY_EVENT, EventFilter
 from sesbounce.store.engine import answering
+from sesbounce.store.streams import in_words, limited_suppressions
 
 _ROWS_IN_MEMORY = 1000
 _decode_state = msgspec.json.Decoder(State).decode
@@ -27,7 +28,8 @@ def suppressed_rows(
 ) -> Generator[Suppressed]:
     """Yield the addresses that must not be mailed at this time, sorted; few are in memory at once.
 
-    Forgotten addresses are left out, because their hashes are of no use outside of the database.
+    Those that are suppressed in one stream alone come after all others. Forgotten addresses are
+    left out, because their hashes are of no use outside of the database.
 
     Args:
         engine: the database.
@@ -39,6 +41,13 @@ def suppressed_rows(
     """
     table = schema.address
     query = sa.select(table).where(schema.suppressed_at(now)).order_by(table.c.address)
+    limited = schema.stream
+    of_streams = (
+        sa.select(limited, table.c.original, table.c.state)
+        .join_from(limited, table, limited.c.address == table.c.address)
+        .where(schema.suppressed_at(now, limited))
+        .order_by(limited.c.address, limited.c.stream)
+    )
     with answering("the list was not read"), engine.connect() as connection:
         decided = wanted.decided(connection.dialect.name)
         if decided is not None:
@@ -46,12 +55,21 @@ def suppressed_rows(
         for row in connection.execution_options(yield_per=_ROWS_IN_MEMORY).execute(query):
             if not is_forgotten(row.address):
                 yield _suppressed(row)
+        for row in connection.execution_options(yield_per=_ROWS_IN_MEMORY).execute(of_streams):
+            if not is_forgotten(row.address):
+                yield _suppressed(row, row.stream)
 
 
 def suppressed_among(
-    engine: sa.Engine, keys: Iterable[str], now: datetime, hash_keys: HashKeys = NO_KEYS
+    engine: sa.Engine,
+    keys: Collection[str],
+    now: datetime,
+    hash_keys: HashKeys = NO_KEYS,
+    stream: str | None = None,
 ) -> dict[str, tuple[str, str]]:
     """The suppressed ones of these addresses at this time: reason and `why` by key.
+
+    A suppression in one stream counts if it is this stream, or none is given.
 
     Raises:
         StoreError: the database can't answer.
@@ -61,7 +79,9 @@ def suppressed_among(
     find = FindAddresses([table.c.reason, table.c.why], schema.suppressed_at(now))
     with answering("the addresses were not looked up"), engine.connect() as connection:
         found = find(connection, keys, hash_keys)
-        return {key: (row.reason, row.why) for key, row in found}
+        in_all = {key: (row.reason, row.why) for key, row in found}
+        limited = limited_suppressions(connection, keys, now, hash_keys, stream)
+    return {key: (rows[0].reason, in_words(rows)) for key, rows in limited.items()} | in_all
 
 
 def known_events(engine: sa.Engine, dedupe_keys: Iterable[str]) -> set[str]:
@@ -76,7 +96,7 @@ def known_events(engine: sa.Engine, dedupe_keys: Iterable[str]) -> set[str]:
         return {row.dedupe_key for row in find(connection, sorted(set(dedupe_keys)))}
 
 
-def _suppressed(row: sa.Row[Any]) -> Suppressed:
+def _suppressed(row: sa.Row[Any], stream: str = "") -> Suppressed:
     reason = Reason(row.reason)
     # A suppression with an end rests on strikes, unless SES did not attempt to send the mail.
     strikes = row.suppressed_until is not None and reason.effect is not Effect.NOT_ATTEMPTED
@@ -88,9 +108,12 @@ def _suppressed(row: sa.Row[Any]) -> Suppressed:
         since=row.suppressed_since,
         until=row.suppressed_until,
         why=row.why,
-        strikes=_strikes(row.state) if strikes else (),
+        stream=stream,
+        strikes=_strikes(row.state, stream) if strikes else (),
     )
 
 
-def _strikes(state: str) -> tuple[str, ...]:
-    return tuple(strike_text(s.at, s.reason) for s in reversed(_decode_state(state).strikes))
+def _strikes(text: str, stream: str) -> tuple[str, ...]:
+    state = _decode_state(text)
+    counting = in_stream(state, stream) if stream else state
+    return tuple(strike_text(s.at, s.reason) for s in reversed(counting.strikes))

@@ -1,7 +1,9 @@
 """Looks up in the database whether addresses may be mailed, and why not."""
 
-from collections.abc import Iterable, Iterator
+import heapq
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -14,6 +16,7 @@ from sesbounce.privacy.keyed_hash import NO_KEYS, HashKeys
 from sesbounce.store import schema
 from sesbounce.store.addresses import FindAddresses, names_of
 from sesbounce.store.engine import answering
+from sesbounce.store.streams import StreamRow, in_words, limited_suppressions
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -26,6 +29,8 @@ class Answer(msgspec.Struct, frozen=True):
         since: when the suppression began, UTC; None if it may be mailed.
         until: when the suppression ends, UTC; None if it has no end.
         why: the verdict in one sentence.
+        streams: the streams to which the suppression is limited, the latest one first; empty if it
+            counts for all, or the address may be mailed.
     """
 
     address: str
@@ -34,6 +39,7 @@ class Answer(msgspec.Struct, frozen=True):
     since: datetime | None
     until: datetime | None
     why: str
+    streams: tuple[str, ...] = ()
 
 
 class EventRow(msgspec.Struct, frozen=True):
@@ -49,6 +55,7 @@ class EventRow(msgspec.Struct, frozen=True):
     status: str | None
     diagnostic: str | None
     original: str
+    stream: str | None
     recorded_at: datetime
     configuration_set: str | None = None
     identity: str | None = None
@@ -64,6 +71,7 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
         reason: only addresses suppressed for this reason.
         domain: only addresses at this domain; in upper or lower case, as U-label or A-label.
         since: only addresses suppressed at or after this time.
+        stream: only suppressions that count for all streams, or for this one.
         limit: the maximum number of addresses.
         offset: how many of the latest to leave out.
     """
@@ -71,12 +79,12 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
     reason: str | None = None
     domain: str | None = None
     since: datetime | None = None
+    stream: str | None = None
     limit: int | None = None
     offset: int = 0
 
 
 _ALL = Filter()
-_NO_LIMIT = 2**62
 _columns = schema.address.c
 _find = FindAddresses(
     [_columns.suppressed_since, _columns.suppressed_until, _columns.reason, _columns.why]
@@ -94,14 +102,20 @@ class Lookup:
         self._engine = engine
         self._hash_keys = hash_keys
 
-    def check(self, address: str, now: datetime) -> Answer:
+    def check(self, address: str, now: datetime, stream: str | None = None) -> Answer:
         """Whether an address, in any spelling, may be mailed at this time.
+
+        Args:
+            address: the address.
+            now: the time.
+            stream: the stream of the mail; None where it is not known: then a suppression in any
+                stream counts.
 
         Raises:
             AddressError: the text is not an address, and no event is known about this text.
         """
         parsed = parse(address)
-        if answer := self._known([parsed.key], now).get(parsed.key):
+        if answer := self._known([parsed.key], now, stream).get(parsed.key):
             return answer
         if not parsed.parsed:
             raise AddressError(f"{address!r} is no address")
@@ -119,14 +133,34 @@ class Lookup:
         )
         return [_event_row(row._asdict()) for row in found]
 
-    def may_mail(self, addresses: Iterable[str], now: datetime) -> dict[str, Answer]:
+    def verdicts(self, address: str, now: datetime) -> list[Answer]:
+        """The answer that counts for all streams, and one for each stream that goes beyond it.
+
+        Raises:
+            AddressError: the text is not an address, and no event is known about this text.
+        """
+        found = self.check(address, now)
+        if not found.streams:
+            return [found]
+        key = found.address
+        with answering("the database can't answer"), self._engine.connect() as connection:
+            in_all = {
+                k: _answer(k, row, now) for k, row in _find(connection, [key], self._hash_keys)
+            }
+            limited = limited_suppressions(connection, [key], now, self._hash_keys)
+        return [*in_all.values(), *(_limited_answer(key, [row]) for row in limited.get(key, ()))]
+
+    def may_mail(
+        self, addresses: Iterable[str], now: datetime, stream: str | None = None
+    ) -> dict[str, Answer]:
         """Answer for each of the addresses, by the spelling that was given.
 
-        It takes one query for each 1,000 addresses. A text that is not an address may not be
-        mailed, unless events are known about this very text and do not suppress it.
+        `stream` is that of `check`. It takes one query for each 1,000 addresses, and a second one
+        if the database has streams. A text that is not an address may not be mailed, unless events
+        are known about this very text and do not suppress it.
         """
         parsed = {address: parse(address) for address in addresses}
-        known = self._known({address.key for address in parsed.values()}, now)
+        known = self._known({address.key for address in parsed.values()}, now, stream)
         return {
             spelling: known.get(address.key) or _unknown(address)
             for spelling, address in parsed.items()
@@ -135,11 +169,21 @@ class Lookup:
     def suppressed(self, now: datetime, wanted: Filter = _ALL) -> Iterator[Answer]:
         """The addresses that must not be mailed at this time, the latest suppression first.
 
+        An address that is suppressed in some streams, and not in all, comes once for each of them.
+
         Raises:
             AddressError: the filter's domain is not a domain.
         """
-        table = schema.address
-        query = sa.select(table).where(schema.suppressed_at(now))
+        found = [self._suppressed(schema.address, now, wanted)]
+        found.append(self._suppressed(schema.stream, now, wanted))
+        latest_first = heapq.merge(*found, key=lambda one: (-_timestamp(one), one.address))
+        return islice(latest_first, wanted.offset, wanted.limit and wanted.offset + wanted.limit)
+
+    def _suppressed(self, table: sa.Table, now: datetime, wanted: Filter) -> list[Answer]:
+        """The answers of one table, with those that the offset leaves out."""
+        query = sa.select(table).where(schema.suppressed_at(now, table))
+        if table is schema.stream and (stream := (wanted.stream or "").strip()):
+            query = query.where(table.c.stream == stream)
         if wanted.reason:
             query = query.where(table.c.reason == wanted.reason)
         if wanted.domain:
@@ -147,12 +191,11 @@ class Lookup:
         if wanted.since:
             query = query.where(table.c.suppressed_since >= wanted.since)
         query = query.order_by(table.c.suppressed_since.desc(), table.c.address)
-        if wanted.limit or wanted.offset:
-            # SQLite and MySQL accept an OFFSET only after a LIMIT.
-            query = query.limit(wanted.limit or _NO_LIMIT).offset(wanted.offset)
-        return (_answer(row.address, row, now) for row in self._all(query))
+        if wanted.limit:
+            query = query.limit(wanted.offset + wanted.limit)
+        return [_of_list(row, now) for row in self._all(query)]
 
-    def _known(self, keys: Iterable[str], now: datetime) -> dict[str, Answer]:
+    def _known(self, keys: Collection[str], now: datetime, stream: str | None) -> dict[str, Answer]:
         """The answer for each key that has a row."""
         known: dict[str, Answer] = {}
         with answering("the database can't answer"), self._engine.connect() as connection:
@@ -160,6 +203,10 @@ class Lookup:
                 # Of two rows, one under the key and one under its hash, a suppression decides.
                 if key not in known or known[key].may_mail:
                     known[key] = _answer(key, row, now)
+            free = [key for key, answer in known.items() if answer.may_mail]
+            if free:
+                limited = limited_suppressions(connection, free, now, self._hash_keys, stream)
+                known |= {key: _limited_answer(key, rows) for key, rows in limited.items()}
         return known
 
     def _all(self, query: sa.Select[Any]) -> list[sa.Row[Any]]:
@@ -193,3 +240,20 @@ def _answer(key: str, row: sa.Row[Any], now: datetime) -> Answer:
         return Answer(key, False, row.reason, verdict.since, verdict.until, row.why)
     why = f"no longer: {row.why}" if verdict.since else row.why
     return Answer(key, True, None, None, None, why)
+
+
+def _limited_answer(key: str, rows: Sequence[StreamRow]) -> Answer:
+    """The answer for an address that is suppressed in some streams, the latest one first."""
+    latest, streams = rows[0], tuple(row.stream for row in rows)
+    since, until = latest.suppressed_since, latest.suppressed_until
+    return Answer(key, False, latest.reason, since, until, in_words(rows), streams)
+
+
+def _of_list(row: sa.Row[Any], now: datetime) -> Answer:
+    if "stream" not in row._fields:
+        return _answer(row.address, row, now)
+    return _limited_answer(row.address, [msgspec.convert(row, StreamRow, from_attributes=True)])
+
+
+def _timestamp(answer: Answer) -> float:
+    return answer.since.timestamp() if answer.since else 0.0

@@ -36,6 +36,8 @@ class AddressRow(msgspec.Struct, frozen=True, gc=False):
         state: the evidence for the verdict.
         verdict: what follows from the state.
         struck_off: whether the sender's tables reflect a suppression.
+        streams: the verdicts of the streams in which the address is suppressed when it is not in
+            all.
         was_for_good: whether the suppression had no end before the row was changed.
         plain_address: the address behind the keyed hash of a forgotten one, if an event has just
             named it; it is for the sender's tables alone, and never stored.
@@ -47,25 +49,22 @@ class AddressRow(msgspec.Struct, frozen=True, gc=False):
     struck_off: bool = False
     was_for_good: bool = False
     plain_address: str = ""
+    streams: Mapping[str, Verdict] = {}
 
     @classmethod
     def of(cls, row: sa.Row[Any]) -> Self:
         """Make one of a row from the database with all columns of the table, in their order."""
         values: tuple[Any, ...] = tuple(row)
         key, state, _, since, until, reason, kind, why, struck_off, _ = values
-        verdict = Verdict(
-            since=since,
-            until=until,
-            reason=reason and Reason(reason),
-            kind=kind and Kind(kind),
-            why=why,
-        )
-        return cls(key, _decode_state(state), verdict, struck_off)
+        return cls(key, _decode_state(state), _verdict(since, until, reason, kind, why), struck_off)
 
-    def changed(self, state: State, verdict: Verdict, plain_address: str) -> Self:
-        """The row with another state and verdict."""
+    def changed(
+        self, state: State, verdict: Verdict, streams: Mapping[str, Verdict], plain_address: str
+    ) -> Self:
+        """The row with another state and other verdicts."""
+        was_for_good = self.verdict.for_good
         return type(self)(
-            self.key, state, verdict, self.struck_off, self.verdict.for_good, plain_address
+            self.key, state, verdict, self.struck_off, was_for_good, plain_address, streams
         )
 
     @property
@@ -126,7 +125,19 @@ _ATTRIBUTED = Attribution.__struct_fields__
 _insert_messages = Insert(schema.message, "digest")
 # What an event that arrives once more, perhaps in the other schema, may add to its row.
 _GREATEST = ("occurred_at", *_ATTRIBUTED)
-_insert_events = Insert(schema.event, "dedupe_key", greatest=_GREATEST)
+_insert_events = Insert(schema.event, "dedupe_key", greatest=_GREATEST, widest="stream")
+
+
+def _verdict(since: Any, until: Any, reason: Any, kind: Any, why: Any) -> Verdict:
+    return Verdict(
+        since=since,
+        until=until,
+        reason=reason and Reason(reason),
+        kind=kind and Kind(kind),
+        why=why,
+    )
+
+
 _insert_addresses = Insert(schema.address, "address")
 # SQLite rewrites the indexes of all columns in the statement, whether their values change or not.
 # So a row whose verdict stays is saved by a statement without the verdict's columns.
@@ -138,12 +149,13 @@ _greatest_values = _getter(_GREATEST)
 
 _addresses = schema.address.c.address
 _find_events = Find(
-    sa.select(schema.event.c.dedupe_key, *(schema.event.c[name] for name in _GREATEST)),
+    sa.select(*(schema.event.c[name] for name in ("dedupe_key", "stream", *_GREATEST))),
     schema.event.c.dedupe_key,
 )
 _find_keys = Find(sa.select(_addresses), _addresses)
 _find_rows = Find(sa.select(schema.address), _addresses)
 _find_rows_and_lock = Find(sa.select(schema.address).with_for_update(), _addresses)
+_find_streams = Find(sa.select(schema.stream), schema.stream.c.address)
 _find_free_rows = Find(sa.select(schema.address).with_for_update(skip_locked=True), _addresses)
 
 
@@ -170,7 +182,8 @@ def insert_events(
 
     If an event arrives twice with different times, the log keeps the later time, as states do: so
     states follow from the log, in whatever order the messages arrived. It keeps all that the
-    messages say about the attribution.
+    messages say about the attribution. An event that arrives once without a stream has none in the
+    log, and one with two has the first by name.
     """
     merged: dict[str, tuple[Event, str]] = {}
     for recording in recordings:
@@ -179,13 +192,15 @@ def insert_events(
             arrived = (event, digest)
             earlier = merged.get(event.dedupe_key)
             merged[event.dedupe_key] = _merged(earlier, arrived) if earlier else arrived
-    known = {row.dedupe_key: row[1:] for row in _find_events(connection, list(merged))}
+    known = {row.dedupe_key: row for row in _find_events(connection, list(merged))}
     new: list[Event] = []
     rows = []
     for key, (event, digest) in merged.items():
         if key not in known:
             new.append(event)
-        elif not _adds(_greatest_values(event), known[key]):
+        elif event.stream == known[key].stream and not _adds(
+            _greatest_values(event), known[key][2:]
+        ):
             continue
         rows.append((*_event_values(event), "" if is_forgotten(event.address) else digest, now))
     _insert_events(connection, rows)
@@ -204,9 +219,15 @@ def _merged(one: tuple[Event, str], other: tuple[Event, str]) -> tuple[Event, st
     """Merge two arrivals of one event: the later of them, with all of the attribution."""
     event, digest = other if one[0].occurred_at < other[0].occurred_at else one
     attribution = completed(one[0].attribution, other[0].attribution)
-    if attribution != event.attribution:
-        event = msgspec.structs.replace(event, attribution=attribution)
+    stream = _widest(one[0].stream, other[0].stream)
+    if (attribution, stream) != (event.attribution, event.stream):
+        event = msgspec.structs.replace(event, attribution=attribution, stream=stream)
     return event, digest
+
+
+def _widest(one: str | None, other: str | None) -> str | None:
+    """The stream of an event that arrived with both: none counts for all, and is wider than any."""
+    return min(one, other) if one and other else None
 
 
 def lock_rows(connection: sa.Connection, keys: Sequence[str]) -> dict[str, AddressRow]:
@@ -233,7 +254,19 @@ def load_rows(
     """Read, and lock if wanted, the rows of these addresses; a missing row has an empty state."""
     find = _find_rows_and_lock if lock else _find_rows
     found = {row.address: AddressRow.of(row) for row in find(connection, keys)}
+    if in_streams := [key for key, row in found.items() if row.state.streams]:
+        found |= _with_streams(connection, [found[key] for key in in_streams])
     return {key: found.get(key) or AddressRow(key) for key in keys}
+
+
+def _with_streams(connection: sa.Connection, rows: Sequence[AddressRow]) -> dict[str, AddressRow]:
+    """Add the verdicts of streams to rows."""
+    streams: dict[str, dict[str, Verdict]] = {row.key: {} for row in rows}
+    for found in _find_streams(connection, sorted(streams)):
+        values: tuple[Any, ...] = tuple(found)
+        key, stream, *verdict = values
+        streams[key][stream] = _verdict(*verdict)
+    return {row.key: msgspec.structs.replace(row, streams=streams[row.key]) for row in rows}
 
 
 def lock_free_rows(connection: sa.Connection, keys: Sequence[str]) -> list[AddressRow]:
@@ -264,6 +297,37 @@ def save_rows(
         (states if same and row.key not in struck_off else verdicts).append(values)
     _save_states(connection, states)
     _save_verdicts(connection, verdicts)
+
+
+def save_streams(
+    connection: sa.Connection, before: Mapping[str, AddressRow], rows: Iterable[AddressRow]
+) -> None:
+    """Save the verdicts of streams of locked rows.
+
+    Args:
+        connection: the caller's transaction.
+        before: the rows as they were, by key.
+        rows: the rows as they are now.
+    """
+    changed = [row for row in rows if row.streams != before[row.key].streams]
+    former = [row.key for row in changed if before[row.key].streams]
+    if former:
+        connection.execute(sa.delete(schema.stream).where(schema.stream.c.address.in_(former)))
+    values = [
+        {
+            "address": row.key,
+            "stream": stream,
+            "suppressed_since": verdict.since,
+            "suppressed_until": verdict.until,
+            "reason": verdict.reason,
+            "kind": verdict.kind,
+            "why": verdict.why,
+        }
+        for row in changed
+        for stream, verdict in row.streams.items()
+    ]
+    if values:
+        connection.execute(sa.insert(schema.stream), values)
 
 
 def mark_rows(connection: sa.Connection, struck_off: Mapping[str, bool]) -> None:

@@ -7,7 +7,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from sesbounce.store.columns import AutoId, Digest, Key, UtcDateTime, Word, Words
+from sesbounce.store.columns import AutoId, Digest, Key, StreamName, UtcDateTime, Word, Words
 
 metadata = sa.MetaData(
     naming_convention={
@@ -62,6 +62,7 @@ event = sa.Table(
     sa.Column("region", Words, comment="the AWS region of SES"),
     sa.Column("tenant", Words, comment="the sender's tenant"),
     sa.Column("tags", Words, comment="the chosen tags of the mail, JSON"),
+    sa.Column("stream", StreamName, comment="the stream of the mail; null: it counts for all"),
     sa.Column("message_digest", Digest, nullable=False),
     sa.Column("recorded_at", UtcDateTime, nullable=False),
     sa.Index(None, "address"),
@@ -100,6 +101,19 @@ address = sa.Table(
     comment="One row for each address: its state and its verdict.",
 )
 
+
+stream = sa.Table(
+    "feedback_stream",
+    metadata,
+    sa.Column("address", Key, primary_key=True),
+    sa.Column("stream", StreamName, primary_key=True),
+    sa.Column("suppressed_since", UtcDateTime, nullable=False),
+    sa.Column("suppressed_until", UtcDateTime, comment="null: the suppression has no end"),
+    sa.Column("reason", Word, nullable=False),
+    sa.Column("kind", Word, nullable=False),
+    sa.Column("why", Words, nullable=False),
+    comment="One row for each stream in which an address is suppressed when it is not in all.",
+)
 
 outbox = sa.Table(
     "feedback_outbox",
@@ -150,10 +164,10 @@ hour = sa.Table(
 )
 
 
-def suppressed_at(now: datetime) -> sa.ColumnElement[bool]:
-    """The condition that an address is suppressed at a time."""
-    until = address.c.suppressed_until
-    return address.c.suppressed_since.is_not(None) & (until.is_(None) | (until > now))
+def suppressed_at(now: datetime, table: sa.Table = address) -> sa.ColumnElement[bool]:
+    """The condition that an address is suppressed at a time; in one stream, in that table."""
+    until = table.c.suppressed_until
+    return table.c.suppressed_since.is_not(None) & (until.is_(None) | (until > now))
 
 
 # The view that senders query, which a migration creates. It leaves out expired suppressions.

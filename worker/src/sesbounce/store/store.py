@@ -20,7 +20,7 @@ from sesbounce.feedback.extract import Event
 from sesbounce.feedback.recording import Recording
 from sesbounce.policy.incident import Incident
 from sesbounce.policy.state import State, learn, merge
-from sesbounce.policy.verdict import Policy, Verdict, judge
+from sesbounce.policy.verdict import Policy, Verdict, judge, judge_streams
 from sesbounce.privacy.keyed_hash import NO_KEYS, HashKeys
 from sesbounce.store import forgotten
 from sesbounce.store.engine import translated, write
@@ -42,6 +42,7 @@ from sesbounce.store.rows import (
     lock_rows_to_save,
     mark_rows,
     save_rows,
+    save_streams,
 )
 from sesbounce.store.strike_off import StrikeOff
 
@@ -90,11 +91,19 @@ class _Round(msgspec.Struct):
 
 
 class VerdictChange(msgspec.Struct, frozen=True):
-    """The verdict of one address before and after a change of its row."""
+    """A verdict on one address before and after a change of its row.
+
+    Attributes:
+        address: the key of the address.
+        before: the verdict before.
+        after: the verdict after.
+        stream: the only stream that it is about; empty where it counts for all.
+    """
 
     address: str
     before: Verdict
     after: Verdict
+    stream: str = ""
 
 
 class Store:
@@ -360,8 +369,9 @@ class Store:
             state = merge(row.state, learned[key])
             if once_more or state != row.state:
                 hours.replace(key, row.state, state)
-                verdict = judged(key, state)
-                changed.append(row.changed(state, verdict, plain_addresses.get(key, "")))
+                verdict, streams = judged(key, state), judged.streams(key, state)
+                plain_address = plain_addresses.get(key, "")
+                changed.append(row.changed(state, verdict, streams, plain_address))
         recorded = self._change(connection, known, changed, now, seconds, once_more=once_more)
         hours.save(connection)
         return recorded
@@ -376,9 +386,11 @@ class Store:
         changed = []
         states = revision({key: row.state for key, row in known.items()})
         for key, state in sorted(states.items()):
-            before, verdict = known[key], judged(key, state)
-            if (state, verdict) != (before.state, before.verdict):
-                changed.append(before.changed(state, verdict, plain_addresses.get(key, "")))
+            before = known[key]
+            verdict, streams = judged(key, state), judged.streams(key, state)
+            if (state, verdict, streams) != (before.state, before.verdict, before.streams):
+                plain_address = plain_addresses.get(key, "")
+                changed.append(before.changed(state, verdict, streams, plain_address))
         return changed
 
     def _change(
@@ -407,6 +419,7 @@ class Store:
                 recorded.released += 1
         changes = self._propagator.changes(changed, now, newly_suppressed)
         save_rows(connection, known, changed, changes.struck_off)
+        save_streams(connection, known, changed)
         done = self._propagator.propagate(connection, changes, now, Budget(seconds))
         recorded.add(done.recorded)
         return recorded
@@ -431,6 +444,12 @@ class _Judge:
 
     def __call__(self, key: str, state: State) -> Verdict:
         return judge(state, self._policy, self._incidents if state.hard else (), key)
+
+    def streams(self, key: str, state: State) -> Mapping[str, Verdict]:
+        """The verdicts of those streams in which the address is suppressed beyond all streams."""
+        if not state.streams:
+            return {}
+        return judge_streams(state, self._policy, self._incidents if state.hard else (), key)
 
 
 def retry_conflicts(
@@ -476,4 +495,15 @@ def _watched() -> Iterator[None]:
 def _compared(
     known: Mapping[str, AddressRow], changed: Iterable[AddressRow]
 ) -> list[VerdictChange]:
-    return [VerdictChange(row.key, known[row.key].verdict, row.verdict) for row in changed]
+    """The changes of each row: the verdict for all streams, and those of streams that differ."""
+    changes = []
+    for row in changed:
+        before = known[row.key]
+        changes.append(VerdictChange(row.key, before.verdict, row.verdict))
+        changes += (
+            VerdictChange(row.key, was, now, stream)
+            for stream in sorted({*before.streams, *row.streams})
+            if (was := before.streams.get(stream, Verdict()))
+            != (now := row.streams.get(stream, Verdict()))
+        )
+    return changes

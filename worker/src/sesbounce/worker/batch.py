@@ -78,7 +78,7 @@ class Handler:
         trust: Trust,
         now: Callable[[], datetime],
         wait_out: Callable[[StoreError, int], bool],
-        tags: tuple[str, ...] = (),
+        decode_body: Callable[..., list[Decoded | MessageError]] = decode_all,
     ) -> None:
         """Make a handler.
 
@@ -89,13 +89,13 @@ class Handler:
             wait_out: called when the database can't be used, with the error and the number of
                 failures in a row. It returns true when the handler should retry, and false
                 when the handler should give up.
-            tags: the names of the tags of mails that events keep.
+            decode_body: decodes the body of a queue message that was sent at a time.
         """
         self._store = store
         self._trust = trust
         self._now = now
         self._wait_out = wait_out
-        self._tags = tags
+        self._decode_body = decode_body
 
     def handle(self, batch: Sequence[InFlightMessage]) -> tuple[Outcome, BatchDone]:
         """Handle a batch: when this returns, the effect of `handled` messages is committed."""
@@ -124,7 +124,7 @@ class Handler:
         decoded: list[Decoded] = []
         errors: list[MessageError] = []
         try:
-            for part in decode_all(received.body, received.sent_at, tags=self._tags):
+            for part in self._decode_body(received.body, received.sent_at):
                 if isinstance(part, MessageError):
                     errors.append(part)
                     continue

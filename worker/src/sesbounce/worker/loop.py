@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from queue import SimpleQueue
 
 import msgspec
@@ -18,6 +19,8 @@ from sesbounce.aws.sns_trust import Trust
 from sesbounce.aws.sqs import MOST_AT_ONCE, Queue
 from sesbounce.backoff import pause
 from sesbounce.errors import StoreError
+from sesbounce.feedback.decode import decode_all
+from sesbounce.feedback.stream import ONE_STREAM, StreamBy
 from sesbounce.outbound.relay import Relay
 from sesbounce.store.result import Recorded
 from sesbounce.store.store import Store
@@ -59,6 +62,7 @@ class LoopSettings(msgspec.Struct, frozen=True):
         until_empty: whether the loop ends when the queue is empty, and at the first failure of
             the queue or the database.
         tags: the names of the tags of mails that events keep.
+        stream_by: what the stream of a mail is.
     """
 
     batch_size: int = 200
@@ -69,6 +73,7 @@ class LoopSettings(msgspec.Struct, frozen=True):
     shutdown_seconds: float = 25.0
     until_empty: bool = False
     tags: tuple[str, ...] = ()
+    stream_by: StreamBy = ONE_STREAM
 
     @property
     def room(self) -> int:
@@ -148,7 +153,10 @@ class Worker:
         self._heartbeat = Heartbeat(
             queue, self._in_flight, report, loop_settings.visibility_seconds
         )
-        self._handler = Handler(store, trust, now, self._wait_out, loop_settings.tags)
+        decode_body = partial(
+            decode_all, tags=loop_settings.tags, stream_by=loop_settings.stream_by
+        )
+        self._handler = Handler(store, trust, now, self._wait_out, decode_body)
 
     def stop(self) -> None:
         """Make `run` receive no more, finish the messages in flight, and return.

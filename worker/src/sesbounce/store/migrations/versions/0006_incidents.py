@@ -6,8 +6,8 @@ It adds to the schema and changes nothing else.
 import sqlalchemy as sa
 from alembic import op
 
-from sesbounce.errors import StoreError
 from sesbounce.store.migrations.frozen import AutoId, Digest, Key, UtcDateTime, Word, Words
+from sesbounce.store.migrations.losses import refuse_loss
 
 revision = "0006"
 down_revision = "0005"
@@ -84,8 +84,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Back from it, unless an incident would be lost: its bounces would suppress for good."""
-    if op.get_bind().scalar(sa.text("SELECT count(*) FROM feedback_incident")):
-        raise StoreError("the database holds incidents, which the older version would lose")
+    refuse_loss(sa.select(sa.text("1 FROM feedback_incident")), "the table feedback_incident")
     op.drop_index(_INDEX, "feedback_address")
     op.drop_column("feedback_address", "hard_at")
     op.drop_table("feedback_hour")
