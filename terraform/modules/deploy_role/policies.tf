@@ -270,9 +270,15 @@ locals {
         Effect = "Allow"
         Action = [
           "ecs:RegisterTaskDefinition", "ecs:DeregisterTaskDefinition", "ecs:DescribeTaskDefinition",
-          "ecs:ListTasks", "ecs:DescribeTasks", "ecs:DescribeCapacityProviders",
+          "ecs:ListTasks", "ecs:DescribeCapacityProviders",
         ]
-        Resource = ["*"] # IAM has no resource type to deregister and describe them, nor for future tasks
+        Resource = ["*"] # IAM has no resource type to register, deregister, describe or list them
+      },
+      {
+        Sid      = "SeeTasks"
+        Effect   = "Allow"
+        Action   = ["ecs:DescribeTasks"]
+        Resource = ["arn:${local.partition}:ecs:${var.region}:${var.account_id}:task/${local.cluster_name}/*"]
       },
       {
         Sid    = "Logs"
