@@ -335,6 +335,9 @@ locals {
         Action   = ["application-autoscaling:DescribeScalableTargets", "application-autoscaling:DescribeScalingPolicies"]
         Resource = ["*"] # IAM has no resource type for these calls
       },
+    ]
+
+    network = [
       {
         Sid    = "SeeNetwork"
         Effect = "Allow"
