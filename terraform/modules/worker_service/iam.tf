@@ -1,5 +1,6 @@
 locals {
-  # Only tasks of this account and region may assume the roles.
+  # Only tasks of this account and region may assume the roles. AWS documents these keys for the first of
+  # the two roles: the README says how a first deployment shows whether the second gets them.
   trust = jsonencode({
     Version = "2012-10-17"
     Statement = [
