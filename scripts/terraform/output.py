@@ -20,7 +20,7 @@ _MOVE = (
 # What to do about the errors that are not the configuration's own: its words, our advice.
 ADVICE = (
     (
-        "any of the checksums",
+        "dependency-lock#checksum-verification",
         (
             "This copy of the provider is not the one that .terraform.lock.hcl names. If you trust "
             "the copy, run `terraform -chdir=terraform providers lock` with the option "

@@ -11,6 +11,7 @@ import hcl2
 import pytest
 from packaging.specifiers import SpecifierSet
 
+from scripts.terraform.output import advice
 from tests.terraform.conftest import SOURCE, Terraform
 
 LOCK = SOURCE / ".terraform.lock.hcl"
@@ -56,3 +57,17 @@ def test_the_tests_run_with_the_locked_provider(terraform: Terraform, lock: str)
     assert version in terraform("version").stdout
     # Terraform has not written what it found into its copy.
     assert (terraform.root / "terraform/.terraform.lock.hcl").read_text("utf-8") == lock
+
+
+def test_another_provider_than_the_locked_one_is_refused(terraform: Terraform, lock: str) -> None:
+    terraform.init(".")
+    folder = terraform.root / "terraform/locked"
+    folder.mkdir()
+    (folder / "versions.tf").write_text((SOURCE / "versions.tf").read_text("utf-8"))
+    # No digest is that of this machine's provider, whether it is unpacked or an archive.
+    others = re.sub(r"(h1:|zh:).{8}", r"\g<1>00000000", lock)
+    (folder / ".terraform.lock.hcl").write_text(others)
+    mirror = f"-plugin-dir={terraform.root / 'data' / 'providers'}"
+    done = terraform("init", "-no-color", mirror, folder="locked")
+    assert done.returncode != 0
+    assert advice(done.stderr).startswith("This copy of the provider is not the one")
