@@ -239,7 +239,7 @@ variable "permissions_boundary" {
 }
 
 variable "path" {
-  description = "IAM path of the roles, the policies and the user that Terraform creates, for example `/mail/`."
+  description = "IAM path of the roles, the policies and the user that Terraform creates, for example `/mail/`. Choose it before the first deployment: IAM cannot move them."
   type        = string
   default     = "/"
   nullable    = false

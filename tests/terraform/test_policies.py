@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from scripts.terraform.docs import parsed
 from sesbounce.doctor.iam import Request, allows
 from tests.terraform.conftest import SOURCE, Report, Terraform, assert_passed
 
@@ -845,6 +846,15 @@ def test_each_role_and_user_has_the_boundary_and_the_path(
         if resource["type"] in ("aws_iam_role", "aws_iam_user", "aws_iam_policy")
     }
     assert paths == {"/mail/"}
+
+
+def test_the_boundary_is_deleted_after_it_is_taken_off_the_roles() -> None:
+    """IAM refuses the other order, in which Terraform would do it; moto does not refuse."""
+    (boundary,) = (
+        entry['"aws_iam_policy"']['"boundary"']
+        for entry in parsed(SOURCE / "modules/deploy_role/boundary.tf")["resource"]
+    )
+    assert boundary["lifecycle"][0]["create_before_destroy"] is True
 
 
 OF_OUR_DATABASE = {"aws:ResourceTag/aws:rds:primaryDBInstanceArn": f"{RDS}:db:sesbounce"}

@@ -80,4 +80,10 @@ resource "aws_iam_policy" "boundary" {
   description = "What the roles of the stack ${var.name} can do at most."
   policy      = jsonencode({ Version = "2012-10-17", Statement = local.boundary })
   tags        = var.tags
+
+  lifecycle {
+    # IAM does not delete a policy that is a boundary. Without this, Terraform would try to delete it before
+    # it takes the boundary off the roles, when `github` or the boundary changes.
+    create_before_destroy = true
+  }
 }
