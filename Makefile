@@ -28,7 +28,7 @@ PYTHONS := 3.11 3.12 3.13
 
 .PHONY: help setup terraform environments demo demo-clean simulate deploy plan destroy outputs check-wiring \
         image test test-all test-unit test-versions test-local test-terraform bench bench-ask bench-decode bench-store fuzz \
-        lint lint-ruff lint-mypy lint-imports lint-checkov lint-rest format docs terraform-docs lock clean
+        lint lint-ruff lint-mypy lint-imports lint-checkov lint-rest format docs terraform-docs lock terraform-lock clean
 
 ##@ Set up
 help: ## prints this list
@@ -189,6 +189,13 @@ lock: ## pins the newest dependencies with their hashes
 	compile worker/pyproject.toml requirements-bench-worker.txt requirements-bench-worker.in; \
 	compile scripts/local/localstack-requirements.in scripts/local/localstack-requirements.txt; \
 	compile scripts/checkov-requirements.in scripts/checkov-requirements.txt
+
+# From the public registry: a mirror tells the checksums of its own platforms only.
+terraform-lock: terraform ## locks the newest provider that terraform/versions.tf allows, for all platforms
+	@export SESBOUNCE_TERRAFORM_MIRROR= TF_DATA_DIR=$(CURDIR)/.local/terraform-lock; \
+	$(PYTHON) -m scripts.terraform -chdir=terraform init -backend=false -upgrade && \
+	$(PYTHON) -m scripts.terraform -chdir=terraform providers lock \
+	    -platform=linux_amd64 -platform=linux_arm64 -platform=darwin_amd64 -platform=darwin_arm64
 
 clean: ## removes all that make made: .venv, .local and the caches
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m scripts.local.demo --clean; fi

@@ -16,6 +16,7 @@ The exceptions:
   x PlaceError               (scripts.deploy.deploy)
   x ReleaseError             (scripts.deploy.release)
   x RolloutError             (scripts.deploy.rollout)
+  x SchemaError              (scripts.terraform.schema)
   x SimulateError            (scripts.local.simulate)
   x TerraformError           (scripts.terraform.env)
     + FetchError             (scripts.terraform.fetch)

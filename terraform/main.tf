@@ -1,4 +1,7 @@
 locals {
+  # Without it, the role that deploys from GitHub could give the stack's other roles any right.
+  permissions_boundary = var.github == null ? var.permissions_boundary : one(module.deploy_role[*].boundary_arn)
+
   # Terraform creates a database unless the user names one; without a worker, nobody would use it.
   creates_database = var.worker != null && var.database_url_secret_arn == null
 
@@ -43,6 +46,9 @@ module "queue_consumer" {
   create_user        = var.create_consumer_user
   create_access_key  = var.create_consumer_access_key
   access_key_pgp_key = var.access_key_pgp_key
+
+  permissions_boundary = local.permissions_boundary
+  path                 = var.path
 }
 
 module "worker_service" {
@@ -87,6 +93,9 @@ module "worker_service" {
   max_tasks          = var.worker.max_tasks
   backlog_per_task   = var.worker.backlog_per_task
   log_retention_days = var.worker.log_retention_days
+
+  permissions_boundary = local.permissions_boundary
+  path                 = var.path
 }
 
 module "database" {
@@ -140,14 +149,25 @@ module "deploy_role" {
   source = "./modules/deploy_role"
   count  = var.github == null ? 0 : 1
 
-  name        = var.name
-  other_names = toset(compact([var.topic_name, var.queue_name]))
+  name         = var.name
+  topic_name   = var.topic_name
+  queue_name   = var.queue_name
+  cluster_name = try(element(split("/", var.worker.cluster_arn), 1), null)
 
   # The topic's ARN names the region and the account.
   region     = split(":", module.feedback_queue.topic_arn)[3]
   account_id = split(":", module.feedback_queue.topic_arn)[4]
 
+  permissions_boundary = var.permissions_boundary
+  path                 = var.path
+  repository_arn       = try(var.worker.repository_arn, null)
+  secret_arns          = compact(concat([var.database_url_secret_arn], try(values(var.worker.secrets), [])))
+  may_manage_user      = var.github.may_manage_user
+  may_manage_key       = var.github.may_manage_key
+
   repository        = var.github.repository
+  owner_id          = var.github.owner_id
+  repository_id     = var.github.repository_id
   branches          = var.github.branches
   environments      = var.github.environments
   oidc_provider_arn = var.github.oidc_provider_arn

@@ -229,3 +229,13 @@ output "deploy_role_policies" {
   description = "Policies of that role, in JSON, by part of the stack; null without one."
   value       = one(module.deploy_role[*].policies)
 }
+
+output "permissions_boundary" {
+  description = "ARN of the permissions boundary of the stack's roles and its user; null without one. Set it also on a role of yours that has the policy `consumer_policy_arn`, if GitHub deploys the stack."
+  value       = local.permissions_boundary
+}
+
+output "permissions_boundary_policy" {
+  description = "The boundary that Terraform creates, in JSON; null without one."
+  value       = one(module.deploy_role[*].boundary_policy)
+}

@@ -216,16 +216,33 @@ variable "access_key_pgp_key" {
 }
 
 variable "github" {
-  description = "GitHub repository (`OWNER/NAME`) whose workflows may deploy this stack by assuming a role, without keys; with null, Terraform creates no role. `branches`, `environments`: branches and GitHub environments whose workflows may assume the role. `oidc_provider_arn`: ARN of the account's OIDC provider for GitHub, if there is one. `state_bucket`, `state_key`: S3 bucket and key of Terraform's state."
+  description = "GitHub repository (`OWNER/NAME`) whose workflows may deploy this stack by assuming a role, without keys; with null, Terraform creates no role. `owner_id`, `repository_id`: the numbers of the repository and its owner, which the tokens of newer repositories contain. `branches`, `environments`: branches and GitHub environments whose workflows may assume the role. `may_manage_user`, `may_manage_key`: whether the role may also change the consumer's user with its access keys, and the stack's KMS key. `oidc_provider_arn`: ARN of the account's OIDC provider for GitHub, if there is one. `state_bucket`, `state_key`: S3 bucket and key of Terraform's state."
   type = object({
     repository        = string
+    owner_id          = optional(string)
+    repository_id     = optional(string)
     branches          = optional(set(string), ["main"])
     environments      = optional(set(string), [])
     oidc_provider_arn = optional(string)
     state_bucket      = optional(string)
     state_key         = optional(string, "sesbounce/terraform.tfstate")
+    may_manage_user   = optional(bool, false)
+    may_manage_key    = optional(bool, false)
   })
   default = null
+}
+
+variable "permissions_boundary" {
+  description = "ARN of the permissions boundary of each role and user that Terraform creates, for an account whose rules require one. With null and `github`, Terraform creates a boundary, `<name>-boundary`, which limits the stack's roles to the stack's own queues, secrets and log."
+  type        = string
+  default     = null
+}
+
+variable "path" {
+  description = "IAM path of the roles, the policies and the user that Terraform creates, for example `/mail/`. Choose it before the first deployment: IAM cannot move them."
+  type        = string
+  default     = "/"
+  nullable    = false
 }
 
 variable "tags" {

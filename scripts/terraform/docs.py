@@ -34,9 +34,9 @@ class DocsError(ScriptError):
 def blocks(folder: Path, kind: str) -> dict[str, dict[str, Any]]:
     """Return a folder's blocks of one kind, `variable` or `output`, by name in their order."""
     return {
-        name: {key: _plain(value) for key, value in block.items()}
-        for entry in _parsed(folder / f"{kind}s.tf")[kind]
-        for name, block in ((_plain(name), block) for name, block in entry.items())
+        name: {key: plain(value) for key, value in block.items()}
+        for entry in parsed(folder / f"{kind}s.tf")[kind]
+        for name, block in ((plain(name), block) for name, block in entry.items())
     }
 
 
@@ -55,12 +55,11 @@ def tables(folder: Path) -> str:
     outputs = [
         (f"`{name}`", output["description"]) for name, output in blocks(folder, "output").items()
     ]
-    resources = [(f"`{name}`",) for name in _resources(folder)]
     return "\n".join(
         _table(title, heads, rows)
         for title, heads, rows in (
             ("Requirements", ("Name", "Version"), list(_requirements(folder))),
-            ("Resources", ("Name",), resources),
+            ("Resources", ("Name",), [(f"`{name}`",) for name in resources(folder)]),
             ("Inputs", ("Name", "Description", "Type", "Default", "Required"), inputs),
             ("Outputs", ("Name", "Description"), outputs),
         )
@@ -82,47 +81,49 @@ def with_tables(readme: Path) -> str:
     return f"{before}{begin}{tables(readme.parent)}{end}{after}"
 
 
-def _requirements(folder: Path) -> Iterator[tuple[str, str]]:
-    (terraform,) = _parsed(folder / "versions.tf")["terraform"]
-    yield "terraform", _plain(terraform["required_version"])
-    for providers in terraform["required_providers"]:
-        for name, provider in providers.items():
-            if not name.startswith("__"):
-                version = {_plain(key): value for key, value in provider.items()}["version"]
-                yield name, _plain(version)
-
-
-def _resources(folder: Path) -> list[str]:
+def resources(folder: Path) -> list[str]:
+    """Return the addresses of a folder's resources and data sources, sorted."""
     found = set()
     for file in folder.glob("*.tf"):
         for kind, prefix in (("resource", ""), ("data", "data.")):
-            for entry in _parsed(file).get(kind, ()):
+            for entry in parsed(file).get(kind, ()):
                 for of_type, named in entry.items():
-                    found |= {f"{prefix}{_plain(of_type)}.{_plain(name)}" for name in named}
+                    found |= {f"{prefix}{plain(of_type)}.{plain(name)}" for name in named}
     return sorted(found)
+
+
+def parsed(file: Path) -> dict[str, Any]:
+    """Return a file's blocks by kind, as the parser gives them: see `plain`."""
+    with file.open(encoding="utf-8") as text:
+        content: dict[str, Any] = hcl2.load(text)
+    return content
+
+
+def plain(value: Any) -> Any:
+    """Remove the marks that the parser leaves on texts and expressions."""
+    if isinstance(value, list):
+        return [plain(item) for item in value]
+    if isinstance(value, str) and value.startswith('"'):
+        return json.loads(value)
+    if isinstance(value, str) and value.startswith("${"):
+        return re.sub(r"\s+", " ", value[2:-1])
+    return value
+
+
+def _requirements(folder: Path) -> Iterator[tuple[str, str]]:
+    (terraform,) = parsed(folder / "versions.tf")["terraform"]
+    yield "terraform", plain(terraform["required_version"])
+    for providers in terraform["required_providers"]:
+        for name, provider in providers.items():
+            if not name.startswith("__"):
+                version = {plain(key): value for key, value in provider.items()}["version"]
+                yield name, plain(version)
 
 
 def _table(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     lines = [heads, ["---"] * len(heads), *rows]
     body = "".join(f"| {' | '.join(line)} |\n" for line in lines)
     return f"## {title}\n\n{body}"
-
-
-def _parsed(file: Path) -> dict[str, Any]:
-    with file.open(encoding="utf-8") as text:
-        parsed: dict[str, Any] = hcl2.load(text)
-    return parsed
-
-
-def _plain(value: Any) -> Any:
-    """Remove the marks that the parser leaves on texts and expressions."""
-    if isinstance(value, list):
-        return [_plain(item) for item in value]
-    if isinstance(value, str) and value.startswith('"'):
-        return json.loads(value)
-    if isinstance(value, str) and value.startswith("${"):
-        return re.sub(r"\s+", " ", value[2:-1])
-    return value
 
 
 def main(arguments: Sequence[str] | None = None, documented: Sequence[Path] = DOCUMENTED) -> int:

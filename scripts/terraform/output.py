@@ -19,7 +19,15 @@ _MOVE = (
 
 # What to do about the errors that are not the configuration's own: its words, our advice.
 ADVICE = (
-    ("dependency lock file", "Run init; if it says the same, delete .terraform.lock.hcl first."),
+    (
+        "dependency-lock#checksum-verification",
+        (
+            "This copy of the provider is not the one that .terraform.lock.hcl names. If you trust "
+            "the copy, run `terraform -chdir=terraform providers lock` with the option "
+            "-fs-mirror=FOLDER for a mirror; otherwise fetch the provider from the registry."
+        ),
+    ),
+    ("dependency lock file", "Run init."),
     ("required plugins are not installed", "Run init first."),
     ("module not installed", "Run init first."),
     (

@@ -1,8 +1,8 @@
 """A Terraform configuration that is planned, applied and destroyed from Python.
 
 This is the only module that knows python-terraform. Terraform writes its state and its data
-where `Stack` says; in the configuration's own folder it leaves `.terraform.lock.hcl` alone,
-for which it offers no other place.
+where `Stack` says; in the configuration's own folder it writes only `.terraform.lock.hcl`,
+for which it offers no other place, and only where the provider is not locked for this machine.
 """
 
 import contextlib

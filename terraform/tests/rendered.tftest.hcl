@@ -1,5 +1,5 @@
 # Renders the policies; tests/terraform/test_policies.py reads them from `terraform test -json
-# -verbose`. Terraform reports the outputs of an applied run only, so both runs are applied, to the mock.
+# -verbose`. Terraform reports the outputs of an applied run only, so all runs are applied, to the mock.
 
 mock_provider "aws" {
   source = "./tests/mocks"
@@ -13,6 +13,11 @@ override_resource {
 override_resource {
   target = module.feedback_queue.aws_sqs_queue.subscription_dlq
   values = { arn = "arn:aws:sqs:eu-west-1:123456789012:sesbounce-feedback-subscription-dlq" }
+}
+
+override_resource {
+  target = module.deploy_role[0].aws_iam_policy.boundary[0]
+  values = { arn = "arn:aws:iam::123456789012:policy/sesbounce-boundary" }
 }
 
 run "full" {
@@ -36,7 +41,7 @@ run "full" {
     condition = alltrue([for policy in concat(
       [output.topic_policy, output.queue_policy, output.dlq_policy, output.subscription_dlq_policy, output.kms_key_policy],
       [output.consumer_policy, output.trust_policy, output.execution_policy, output.alarm_topic_policy, output.deploy_role_trust_policy],
-      values(output.deploy_role_policies),
+      [output.permissions_boundary_policy], values(output.deploy_role_policies),
     ) : can(jsondecode(policy).Statement)])
     error_message = "Each policy must be JSON with statements."
   }
@@ -54,5 +59,38 @@ run "least" {
   assert {
     condition     = can(jsondecode(output.consumer_policy).Statement) && can(jsondecode(output.execution_policy).Statement)
     error_message = "Each policy must be JSON with statements."
+  }
+}
+
+# An account whose rules require a boundary and a path, and a deploy role with all that it can have.
+run "managed" {
+  command = apply
+
+  variables {
+    identities                 = { "example.com" = {} }
+    topic_name                 = "SESBounce"
+    queue_name                 = "SESBounceSQS"
+    worker_image               = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/sesbounce@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+    worker                     = { min_tasks = 0, cluster_arn = "arn:aws:ecs:eu-west-1:123456789012:cluster/shared" }
+    create_kms_key             = true
+    create_consumer_user       = true
+    create_consumer_access_key = true
+    access_key_pgp_key         = "keybase:somebody"
+    monitoring                 = { alarm_emails = ["operator@example.com"] }
+    permissions_boundary       = "arn:aws:iam::123456789012:policy/developers"
+    path                       = "/mail/"
+    github = {
+      repository      = "acme/mail"
+      owner_id        = 123456
+      repository_id   = 456789
+      environments    = ["production"]
+      may_manage_user = true
+      may_manage_key  = true
+    }
+  }
+
+  assert {
+    condition     = output.permissions_boundary_policy == null && output.permissions_boundary == var.permissions_boundary
+    error_message = "A boundary that is given must be taken."
   }
 }

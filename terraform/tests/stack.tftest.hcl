@@ -278,9 +278,9 @@ run "github" {
 
   assert {
     condition = (
-      keys(output.deploy_role_policies) == ["database", "feedback", "rights", "state", "watch", "worker"]
+      keys(output.deploy_role_policies) == ["database", "feedback", "network", "rights", "state", "watch", "worker"]
       && contains(jsondecode(output.deploy_role_policies.feedback).Statement[0].Resource, "arn:aws:sns:eu-west-1:123456789012:SESBounce")
-      && contains(jsondecode(output.deploy_role_policies.feedback).Statement[2].Resource, "arn:aws:sqs:eu-west-1:123456789012:SESBounceSQS-*")
+      && contains(jsondecode(output.deploy_role_policies.feedback).Statement[2].Resource, "arn:aws:sqs:eu-west-1:123456789012:SESBounceSQS-dlq")
     )
     error_message = "The role must be about this stack, by all its names."
   }

@@ -47,7 +47,10 @@ class Terraform:
         if folder in self.ready:
             return
         arguments = ["init", "-backend=false", "-input=false", "-no-color"]
-        if folder != ".":
+        if folder == ".":
+            # With the locked provider and no other: where a registry answers, this checks the lock.
+            arguments.append("-lockfile=readonly")
+        else:
             self.init(".")
             arguments.append(f"-plugin-dir={self.root / 'data' / 'providers'}")
         done = self(*arguments, folder=folder)
@@ -79,7 +82,7 @@ def assert_passed(report: Report) -> None:
 @pytest.fixture(scope="session")
 def terraform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Terraform]:
     root = tmp_path_factory.mktemp("terraform")
-    left_by_users = shutil.ignore_patterns(".terraform*", "*.tfstate*", "*.tfvars")
+    left_by_users = shutil.ignore_patterns(".terraform", "*.tfstate*", "*.tfvars")
     shutil.copytree(SOURCE, root / "terraform", ignore=left_by_users)
     yield Terraform(root)
     # pytest keeps its folders, but the provider is large.

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from scripts.terraform.docs import parsed
 from sesbounce.doctor.iam import Request, allows
 from tests.terraform.conftest import SOURCE, Report, Terraform, assert_passed
 
@@ -71,11 +72,40 @@ def least(rendered: dict[str, dict[str, Any]]) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def deploy(full: dict[str, Any]) -> str:
-    """All that the deploy role may do, as one document."""
-    documents = [json.loads(policy) for policy in full["deploy_role_policies"].values()]
+def planned(report: Report) -> dict[str, list[dict[str, Any]]]:
+    """The resources of each run, by the run's name."""
+    return {
+        line["@testrun"]: list(_managed(line["test_state"]["root_module"]))
+        for line in report
+        if line["type"] == "test_state"
+    }
+
+
+def _managed(module: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield from (each for each in module.get("resources", ()) if each["mode"] == "managed")
+    for child in module.get("child_modules", ()):
+        yield from _managed(child)
+
+
+@pytest.fixture(scope="module")
+def deploy_of(rendered: dict[str, dict[str, Any]]) -> dict[str, str]:
+    """All that the deploy role may do, as one document, by the run's name."""
+    return {
+        run: _joined(outputs["deploy_role_policies"].values())
+        for run, outputs in rendered.items()
+        if "deploy_role_policies" in outputs  # Terraform leaves out what is null
+    }
+
+
+def _joined(policies: Iterable[str]) -> str:
+    documents = [json.loads(policy) for policy in policies]
     statements = [statement for document in documents for statement in document["Statement"]]
     return json.dumps({"Version": "2012-10-17", "Statement": statements})
+
+
+@pytest.fixture(scope="module")
+def deploy(deploy_of: dict[str, str]) -> str:
+    return deploy_of["full"]
 
 
 def test_they_are_rendered_without_a_complaint(report: Report) -> None:
@@ -344,6 +374,7 @@ def test_only_tasks_of_this_account_take_the_roles(
     ("subject", "audience", "allowed"),
     [
         ("repo:acme/mail:ref:refs/heads/main", "sts.amazonaws.com", True),
+        ("repo:acme@1/mail@2:ref:refs/heads/main", "sts.amazonaws.com", False),
         ("repo:acme/mail:ref:refs/heads/main2", "sts.amazonaws.com", False),
         ("repo:acme/mail:ref:refs/heads/feature", "sts.amazonaws.com", False),
         ("repo:acme/mail:pull_request", "sts.amazonaws.com", False),
@@ -358,144 +389,526 @@ def test_only_tasks_of_this_account_take_the_roles(
 def test_only_one_branch_deploys(
     full: dict[str, Any], subject: str | None, audience: str, *, allowed: bool
 ) -> None:
+    assert _is_trusted(full, subject, audience) is allowed
+
+
+@pytest.mark.parametrize(
+    ("subject", "allowed"),
+    [
+        # GitHub's tokens hold the numbers, or, in a repository from before, the names alone.
+        ("repo:acme@123456/mail@456789:environment:production", True),
+        ("repo:acme@123456/mail@456789:ref:refs/heads/main", True),
+        ("repo:acme/mail:environment:production", True),
+        ("repo:acme/mail:ref:refs/heads/main", True),
+        ("repo:acme@123456/mail@456789:environment:staging", False),
+        ("repo:acme@123456/mail@456789:ref:refs/heads/main2", False),
+        ("repo:acme@123456/mail@456789:pull_request", False),
+        ("repo:acme@999/mail@456789:ref:refs/heads/main", False),
+        ("repo:acme@123456/mail@999:ref:refs/heads/main", False),
+        ("repo:acme@123456/mail:ref:refs/heads/main", False),
+        ("repo:acme/mail@456789:ref:refs/heads/main", False),
+        ("repo:stranger@123456/mail@456789:ref:refs/heads/main", False),
+        ("repo:acme@/mail@:ref:refs/heads/main", False),
+        (None, False),
+    ],
+)
+def test_both_forms_of_the_subject_deploy(
+    rendered: dict[str, dict[str, Any]], subject: str | None, *, allowed: bool
+) -> None:
+    assert _is_trusted(rendered["managed"], subject, "sts.amazonaws.com") is allowed
+
+
+def _is_trusted(outputs: dict[str, Any], subject: str | None, audience: str) -> bool:
     host = "token.actions.githubusercontent.com"
     context = {f"{host}:aud": audience} | ({} if subject is None else {f"{host}:sub": subject})
     request = Request(
         action="sts:AssumeRoleWithWebIdentity", resource="role", principal=GITHUB, context=context
     )
-    assert allows(_with_resource(full["deploy_role_trust_policy"]), request) is allowed
+    return allows(_with_resource(outputs["deploy_role_trust_policy"]), request)
 
 
 # --- Who deploys --------------------------------------------------------------------------------
 
-OURS = {"aws:ResourceTag/Application": "sesbounce"}
-TO_BE_OURS = {"aws:RequestTag/Application": "sesbounce"}
 IAM = f"arn:aws:iam::{ACCOUNT}"
 EC2 = f"arn:aws:ec2:{REGION}"
 RDS = f"arn:aws:rds:{REGION}"
+ALARM = f"arn:aws:cloudwatch:{REGION}:alarm"
+TARGET = f"arn:aws:application-autoscaling:{REGION}:scalable-target/0ec5"
 ADMINISTRATOR = "arn:aws:iam::aws:policy/AdministratorAccess"
+TASK_ROLE = f"{IAM}:role/sesbounce-task"
+CONSUMER_POLICY = f"{IAM}:policy/sesbounce-consumer"
+BOUNDARY = f"{IAM}:policy/sesbounce-boundary"
+
+OURS = {"aws:ResourceTag/Application": "sesbounce"}
+TO_BE_OURS = {"aws:RequestTag/Application": "sesbounce"}
+WITHIN = {"iam:PermissionsBoundary": BOUNDARY}
+OWN_POLICY = {"iam:PolicyARN": CONSUMER_POLICY}
+ANY_POLICY = {"iam:PolicyARN": ADMINISTRATOR}
+FOR_TASKS = {"iam:PassedToService": "ecs-tasks.amazonaws.com"}
+
+Call = tuple[str, str, dict[str, str]]
+"""Action, resource and context."""
+
+DEPLOYING: list[Call] = [
+    ("sns:CreateTopic", TOPIC, {}),
+    ("sns:SetTopicAttributes", f"arn:aws:sns:{REGION}:sesbounce-alarms", {}),
+    ("sqs:CreateQueue", QUEUE, {}),
+    ("sqs:SetQueueAttributes", DLQ, {}),
+    ("sqs:SetQueueAttributes", SUBSCRIPTION_DLQ, {}),
+    ("ses:SetIdentityNotificationTopic", "*", {}),
+    ("ses:PutEmailIdentityFeedbackAttributes", IDENTITY, {}),
+    ("kms:GetKeyPolicy", KEY, OURS),
+    ("iam:CreateRole", TASK_ROLE, WITHIN),
+    ("iam:PutRolePolicy", f"{IAM}:role/sesbounce-execution", WITHIN),
+    ("iam:AttachRolePolicy", TASK_ROLE, WITHIN | OWN_POLICY),
+    ("iam:DetachRolePolicy", TASK_ROLE, WITHIN | OWN_POLICY),
+    ("iam:UpdateAssumeRolePolicy", TASK_ROLE, {}),
+    ("iam:TagRole", TASK_ROLE, TO_BE_OURS),
+    ("iam:DeleteRole", TASK_ROLE, {}),
+    ("iam:CreatePolicyVersion", CONSUMER_POLICY, {}),
+    ("iam:PassRole", TASK_ROLE, FOR_TASKS),
+    ("iam:GetRole", f"{IAM}:role/sesbounce-deploy", {}),
+    ("iam:GetPolicyVersion", BOUNDARY, {}),
+    ("iam:GetUser", f"{IAM}:user/sesbounce-consumer", {}),
+    ("ecr:PutImage", REPOSITORY, {}),
+    ("ecr:GetAuthorizationToken", "*", {}),
+    ("ecs:RegisterTaskDefinition", "*", {}),
+    ("ecs:UpdateService", f"arn:aws:ecs:{REGION}:service/sesbounce/sesbounce", {}),
+    ("application-autoscaling:RegisterScalableTarget", TARGET, TO_BE_OURS),
+    ("application-autoscaling:RegisterScalableTarget", TARGET, OURS),
+    ("application-autoscaling:PutScalingPolicy", TARGET, OURS),
+    ("application-autoscaling:TagResource", TARGET, TO_BE_OURS),
+    ("logs:CreateLogGroup", f"arn:aws:logs:{REGION}:log-group:/ecs/sesbounce", {}),
+    ("ec2:CreateSecurityGroup", f"{EC2}:vpc/vpc-1", {}),
+    ("ec2:CreateSecurityGroup", f"{EC2}:security-group/sg-1", TO_BE_OURS),
+    (
+        "ec2:CreateTags",
+        f"{EC2}:security-group/sg-1",
+        TO_BE_OURS | {"ec2:CreateAction": "CreateSecurityGroup"},
+    ),
+    (
+        "ec2:CreateTags",
+        f"{EC2}:security-group-rule/sgr-1",
+        TO_BE_OURS | {"ec2:CreateAction": "AuthorizeSecurityGroupEgress"},
+    ),
+    ("ec2:CreateTags", f"{EC2}:security-group/sg-1", OURS),
+    ("ec2:AuthorizeSecurityGroupIngress", f"{EC2}:security-group/sg-1", OURS),
+    ("ec2:AuthorizeSecurityGroupIngress", f"{EC2}:security-group-rule/*", TO_BE_OURS),
+    ("rds:CreateDBInstance", f"{RDS}:db:sesbounce", {}),
+    ("rds:CreateDBInstance", f"{RDS}:pg:default.postgres17", {}),
+    ("rds:CreateDBSnapshot", f"{RDS}:snapshot:sesbounce-final", {}),
+    ("cloudwatch:PutMetricAlarm", f"{ALARM}:sesbounce-dlq", {}),
+    (
+        "cloudwatch:PutMetricAlarm",
+        f"{ALARM}:TargetTracking-service/sesbounce/sesbounce-AlarmHigh-1",
+        {},
+    ),
+    ("cloudwatch:PutDashboard", f"arn:aws:cloudwatch::{ACCOUNT}:dashboard/sesbounce", {}),
+    ("s3:PutObject", "arn:aws:s3:::acme-state/sesbounce/terraform.tfstate", {}),
+    # the checks after a deployment
+    ("cloudwatch:GetMetricData", "*", {}),
+    ("ses:ListIdentities", "*", {}),
+    ("ses:GetAccount", "*", {}),
+    ("ecr:DescribeImages", REPOSITORY, {}),
+    ("ecs:DescribeTasks", f"arn:aws:ecs:{REGION}:task/sesbounce/1", {}),
+    ("s3:DeleteObject", "arn:aws:s3:::acme-state/sesbounce/terraform.tfstate.tflock", {}),
+]
 
 
-@pytest.mark.parametrize(
-    ("action", "resource", "context"),
-    [
-        ("sns:CreateTopic", TOPIC, {}),
-        ("sns:SetTopicAttributes", f"arn:aws:sns:{REGION}:sesbounce-alarms", {}),
-        ("sqs:CreateQueue", QUEUE, {}),
-        ("sqs:SetQueueAttributes", DLQ, {}),
-        ("ses:SetIdentityNotificationTopic", "*", {}),
-        ("ses:PutEmailIdentityFeedbackAttributes", IDENTITY, {}),
-        ("kms:CreateKey", "*", TO_BE_OURS),
-        ("kms:PutKeyPolicy", KEY, OURS),
-        ("iam:CreateRole", f"{IAM}:role/sesbounce-task", {}),
-        (
-            "iam:AttachRolePolicy",
-            f"{IAM}:role/sesbounce-task",
-            {"iam:PolicyARN": f"{IAM}:policy/sesbounce-consumer"},
-        ),
-        (
-            "iam:PassRole",
-            f"{IAM}:role/sesbounce-task",
-            {"iam:PassedToService": "ecs-tasks.amazonaws.com"},
-        ),
-        ("ecr:PutImage", REPOSITORY, {}),
-        ("ecr:GetAuthorizationToken", "*", {}),
-        ("ecs:RegisterTaskDefinition", "*", {}),
-        ("ecs:UpdateService", f"arn:aws:ecs:{REGION}:service/sesbounce/sesbounce", {}),
-        ("logs:CreateLogGroup", f"arn:aws:logs:{REGION}:log-group:/ecs/sesbounce", {}),
-        ("ec2:CreateSecurityGroup", f"{EC2}:vpc/vpc-1", {}),
-        ("ec2:CreateSecurityGroup", f"{EC2}:security-group/sg-1", TO_BE_OURS),
-        ("ec2:AuthorizeSecurityGroupIngress", f"{EC2}:security-group/sg-1", OURS),
-        ("ec2:AuthorizeSecurityGroupIngress", f"{EC2}:security-group-rule/*", TO_BE_OURS),
-        ("rds:CreateDBInstance", f"{RDS}:db:sesbounce", {}),
-        ("rds:CreateDBInstance", f"{RDS}:pg:default.postgres17", {}),
-        ("rds:CreateDBSnapshot", f"{RDS}:snapshot:sesbounce-final", {}),
-        ("cloudwatch:PutMetricAlarm", f"arn:aws:cloudwatch:{REGION}:alarm:sesbounce-dlq", {}),
-        ("cloudwatch:PutDashboard", f"arn:aws:cloudwatch::{ACCOUNT}:dashboard/sesbounce", {}),
-        ("s3:PutObject", "arn:aws:s3:::acme-state/sesbounce/terraform.tfstate", {}),
-        # the checks after a deployment
-        ("cloudwatch:GetMetricData", "*", {}),
-        ("ses:ListIdentities", "*", {}),
-        ("ses:GetAccount", "*", {}),
-        ("ecr:DescribeImages", REPOSITORY, {}),
-        ("ecs:DescribeTasks", f"arn:aws:ecs:{REGION}:task/sesbounce/1", {}),
-        ("s3:DeleteObject", "arn:aws:s3:::acme-state/sesbounce/terraform.tfstate.tflock", {}),
-    ],
-)
+@pytest.mark.parametrize(("action", "resource", "context"), DEPLOYING)
 def test_the_deploy_role_deploys(
     deploy: str, action: str, resource: str, context: dict[str, str]
 ) -> None:
     assert allows(deploy, Request(action=action, resource=resource, context=context))
 
 
+# The calls that create what has a name, and the ARN by the planned attributes.
+CREATED = {
+    "aws_cloudwatch_dashboard": (
+        "cloudwatch:PutDashboard",
+        f"arn:aws:cloudwatch::{ACCOUNT}:dashboard/{{dashboard_name}}",
+    ),
+    "aws_cloudwatch_log_group": (
+        "logs:CreateLogGroup",
+        f"arn:aws:logs:{REGION}:log-group:{{name}}",
+    ),
+    "aws_cloudwatch_metric_alarm": ("cloudwatch:PutMetricAlarm", f"{ALARM}:{{alarm_name}}"),
+    "aws_db_instance": ("rds:CreateDBInstance", f"{RDS}:db:{{identifier}}"),
+    "aws_db_subnet_group": ("rds:CreateDBSubnetGroup", f"{RDS}:subgrp:{{name}}"),
+    "aws_ecr_repository": (
+        "ecr:CreateRepository",
+        f"arn:aws:ecr:{REGION}:repository/{{name}}",
+    ),
+    "aws_ecs_cluster": ("ecs:CreateCluster", f"arn:aws:ecs:{REGION}:cluster/{{name}}"),
+    "aws_ecs_service": ("ecs:CreateService", "{cluster}/{name}"),
+    "aws_iam_policy": ("iam:CreatePolicy", f"{IAM}:policy{{path}}{{name}}"),
+    "aws_iam_role": ("iam:CreateRole", f"{IAM}:role{{path}}{{name}}"),
+    "aws_iam_user": ("iam:CreateUser", f"{IAM}:user{{path}}{{name}}"),
+    "aws_kms_alias": ("kms:CreateAlias", f"arn:aws:kms:{REGION}:{{name}}"),
+    "aws_sns_topic": ("sns:CreateTopic", f"arn:aws:sns:{REGION}:{{name}}"),
+    "aws_sqs_queue": ("sqs:CreateQueue", f"arn:aws:sqs:{REGION}:{{name}}"),
+}
+# What has no name of its own: it belongs to one of those, or bears the tag.
+NAMELESS = {
+    "aws_iam_access_key",
+    "aws_appautoscaling_policy",
+    "aws_appautoscaling_target",
+    "aws_ecr_lifecycle_policy",
+    "aws_ecs_cluster_capacity_providers",
+    "aws_ecs_task_definition",
+    "aws_iam_openid_connect_provider",
+    "aws_iam_role_policy",
+    "aws_iam_role_policy_attachment",
+    "aws_iam_user_policy_attachment",
+    "aws_kms_key",
+    "aws_kms_key_policy",
+    "aws_security_group",
+    "aws_ses_identity_notification_topic",
+    "aws_sns_topic_policy",
+    "aws_sns_topic_subscription",
+    "aws_vpc_security_group_egress_rule",
+    "aws_vpc_security_group_ingress_rule",
+}
+# Of the role itself: somebody with more rights makes these.
+OF_THE_ROLE = re.compile(r"/sesbounce-(deploy|deploy-\w+|boundary)$")
+
+
+# Of these it makes nothing without a switch.
+SWITCHED = {"iam:CreateUser", "kms:CreateAlias"}
+
+
+def created(resources: list[dict[str, Any]]) -> list[tuple[str, str]]:
+    """The call that creates each planned resource with a name, and its ARN."""
+    named = [
+        # A service's ARN is its cluster's, but for the kind.
+        (action, re.sub(r":cluster/(.*/)", r":service/\1", arn.format(**resource["values"])))
+        for resource in resources
+        if resource["type"] not in NAMELESS
+        for action, arn in [CREATED[resource["type"]]]
+    ]
+    return [(action, arn) for action, arn in named if not OF_THE_ROLE.search(arn)]
+
+
+@pytest.mark.parametrize("run", ["full", "managed"])
+def test_the_deploy_role_creates_whatever_is_planned_and_nothing_of_a_neighbour(
+    planned: dict[str, list[dict[str, Any]]], deploy_of: dict[str, str], run: str
+) -> None:
+    boundary = {"full": BOUNDARY, "managed": "arn:aws:iam::123456789012:policy/developers"}[run]
+    context = {"iam:PermissionsBoundary": boundary} | OURS
+    calls = created(planned[run])
+    assert len(calls) > 20
+    for action, arn in calls:
+        request = Request(action=action, resource=arn, context=context)
+        expected = run == "managed" or action not in SWITCHED
+        assert allows(deploy_of[run], request) is expected, (action, arn)
+        for other in neighbours(arn):
+            request = Request(action=action, resource=other, context=context)
+            assert not allows(deploy_of[run], request), (action, other)
+
+
+def neighbours(arn: str) -> set[str]:
+    """What another stack of the same prefix, another account or another region calls its own."""
+    _, _, _, region, account, name = arn.split(":", 5)
+    return {
+        arn.replace(name, changed)
+        for changed in (
+            re.sub(r"(?i)(sesbounce)(sqs)?", r"\1-prod\2", name),
+            re.sub(r"(?i)(sesbounce)(sqs)?", r"\1-prod\2", name, count=1),
+            f"{name}-prod",
+            f"{name}s",
+        )
+    } | {
+        arn.replace(account, OTHER_ACCOUNT),
+        *([arn.replace(region, "us-east-1")] if region else []),
+    }
+
+
 @pytest.mark.parametrize(
     ("action", "resource", "context"),
-    [
-        # the messages, the mail, the secrets
-        ("sqs:ReceiveMessage", QUEUE, {}),
-        ("sqs:SendMessage", QUEUE, {}),
-        ("sqs:PurgeQueue", QUEUE, {}),
-        ("sns:Publish", TOPIC, {}),
-        ("ses:SendEmail", IDENTITY, {}),
-        ("ses:PutSuppressedDestination", "*", {}),
-        ("secretsmanager:GetSecretValue", PASSWORD, {}),
-        ("kms:Decrypt", KEY, OURS),
-        # what belongs to others
-        ("sns:DeleteTopic", f"arn:aws:sns:{REGION}:orders", {}),
-        ("sqs:DeleteQueue", f"arn:aws:sqs:{REGION}:sesbounces", {}),
-        ("sqs:DeleteQueue", QUEUE.replace(ACCOUNT, OTHER_ACCOUNT), {}),
-        ("kms:CreateKey", "*", {}),
-        ("kms:ScheduleKeyDeletion", KEY, {}),
-        ("kms:ScheduleKeyDeletion", KEY, {"aws:ResourceTag/Application": "orders"}),
-        ("ecr:PutImage", f"arn:aws:ecr:{REGION}:repository/orders", {}),
-        ("ecs:UpdateService", f"arn:aws:ecs:{REGION}:service/shared/orders", {}),
-        ("ecs:DeleteCluster", f"arn:aws:ecs:{REGION}:cluster/shared", {}),
-        ("ec2:DeleteSecurityGroup", f"{EC2}:security-group/sg-1", {}),
-        ("ec2:CreateSecurityGroup", f"{EC2}:security-group/sg-1", {}),
-        ("ec2:AuthorizeSecurityGroupIngress", f"{EC2}:security-group/sg-1", TO_BE_OURS),
-        ("ec2:RunInstances", f"{EC2}:instance/i-1", {}),
-        ("rds:DeleteDBInstance", f"{RDS}:db:orders", {}),
-        ("rds:DeleteDBSnapshot", f"{RDS}:snapshot:sesbounce-final", {}),
-        ("logs:DeleteLogGroup", f"arn:aws:logs:{REGION}:log-group:/ecs/orders", {}),
-        ("cloudwatch:DeleteAlarms", f"arn:aws:cloudwatch:{REGION}:alarm:orders", {}),
-        ("s3:DeleteObject", "arn:aws:s3:::acme-state/sesbounce/terraform.tfstate", {}),
-        ("s3:GetObject", "arn:aws:s3:::acme-state/other/terraform.tfstate", {}),
-        # more rights
-        ("iam:CreateRole", f"{IAM}:role/admin", {}),
-        ("iam:CreateUser", f"{IAM}:user/admin", {}),
-        ("iam:AttachRolePolicy", f"{IAM}:role/sesbounce-task", {"iam:PolicyARN": ADMINISTRATOR}),
-        (
-            "iam:AttachUserPolicy",
-            f"{IAM}:user/sesbounce-consumer",
-            {"iam:PolicyARN": ADMINISTRATOR},
-        ),
-        (
-            "iam:PassRole",
-            f"{IAM}:role/sesbounce-task",
-            {"iam:PassedToService": "ec2.amazonaws.com"},
-        ),
-        ("iam:PassRole", f"{IAM}:role/admin", {"iam:PassedToService": "ecs-tasks.amazonaws.com"}),
-        ("iam:PutRolePolicy", f"{IAM}:role/sesbounce-deploy", {}),
-        ("iam:UpdateAssumeRolePolicy", f"{IAM}:role/sesbounce-deploy", {}),
-        (
-            "iam:AttachRolePolicy",
-            f"{IAM}:role/sesbounce-deploy",
-            {"iam:PolicyARN": f"{IAM}:policy/sesbounce-consumer"},
-        ),
-        ("iam:CreatePolicyVersion", f"{IAM}:policy/sesbounce-deploy-rights", {}),
-        (
-            "iam:PassRole",
-            f"{IAM}:role/sesbounce-deploy",
-            {"iam:PassedToService": "ecs-tasks.amazonaws.com"},
-        ),
-        ("iam:CreateOpenIDConnectProvider", f"{IAM}:oidc-provider/example.com", {}),
-        ("sts:AssumeRole", f"{IAM}:role/admin", {}),
-    ],
+    [call for call in DEPLOYING if "sesbounce" in f"{call[1]}{call[2]}"],
 )
+def test_another_stack_of_the_same_prefix_is_out_of_reach(
+    deploy: str, action: str, resource: str, context: dict[str, str]
+) -> None:
+    other = {key: value.replace("sesbounce", "sesbounce-prod") for key, value in context.items()}
+    there = resource.replace("sesbounce", "sesbounce-prod")
+    assert not allows(deploy, Request(action=action, resource=there, context=other))
+
+
+SECURITY_GROUP = f"{EC2}:security-group/sg-1"
+OTHERS = {"aws:ResourceTag/Application": "orders"}
+
+ATTACKS: list[Call] = [
+    # the messages, the mail, the secrets
+    ("sqs:ReceiveMessage", QUEUE, {}),
+    ("sqs:SendMessage", QUEUE, {}),
+    ("sqs:PurgeQueue", QUEUE, {}),
+    ("sns:Publish", TOPIC, {}),
+    ("ses:SendEmail", IDENTITY, {}),
+    ("ses:PutSuppressedDestination", "*", {}),
+    ("secretsmanager:GetSecretValue", PASSWORD, {}),
+    ("kms:Decrypt", KEY, OURS),
+    # what belongs to others
+    ("sns:DeleteTopic", f"arn:aws:sns:{REGION}:orders", {}),
+    ("sqs:DeleteQueue", f"arn:aws:sqs:{REGION}:sesbounces", {}),
+    ("sqs:DeleteQueue", QUEUE.replace(ACCOUNT, OTHER_ACCOUNT), {}),
+    ("ecr:PutImage", f"arn:aws:ecr:{REGION}:repository/orders", {}),
+    ("ecs:UpdateService", f"arn:aws:ecs:{REGION}:service/shared/orders", {}),
+    ("ecs:UpdateService", f"arn:aws:ecs:{REGION}:service/shared/sesbounce", {}),
+    ("ecs:DeleteCluster", f"arn:aws:ecs:{REGION}:cluster/shared", {}),
+    ("ecs:RunTask", f"arn:aws:ecs:{REGION}:task-definition/orders:1", {}),
+    ("lambda:UpdateFunctionCode", f"arn:aws:lambda:{REGION}:function:orders", {}),
+    ("application-autoscaling:RegisterScalableTarget", TARGET, OTHERS),
+    ("application-autoscaling:DeregisterScalableTarget", TARGET, OTHERS),
+    (
+        "application-autoscaling:PutScalingPolicy",
+        TARGET,
+        {"application-autoscaling:service-namespace": "dynamodb"},
+    ),
+    ("ec2:DeleteSecurityGroup", SECURITY_GROUP, {}),
+    ("ec2:DeleteSecurityGroup", SECURITY_GROUP, OTHERS),
+    ("ec2:CreateSecurityGroup", SECURITY_GROUP, {}),
+    ("ec2:AuthorizeSecurityGroupIngress", SECURITY_GROUP, TO_BE_OURS),
+    ("ec2:RunInstances", f"{EC2}:instance/i-1", {}),
+    ("rds:DeleteDBInstance", f"{RDS}:db:orders", {}),
+    ("rds:DeleteDBSnapshot", f"{RDS}:snapshot:sesbounce-final", {}),
+    ("logs:DeleteLogGroup", f"arn:aws:logs:{REGION}:log-group:/ecs/orders", {}),
+    ("cloudwatch:DeleteAlarms", f"{ALARM}:orders", {}),
+    ("cloudwatch:DeleteAlarms", f"{ALARM}:TargetTracking-service/shared/orders-AlarmHigh-1", {}),
+    ("s3:DeleteObject", "arn:aws:s3:::acme-state/sesbounce/terraform.tfstate", {}),
+    ("s3:GetObject", "arn:aws:s3:::acme-state/other/terraform.tfstate", {}),
+    ("s3:PutObject", "arn:aws:s3:::acme-state/sesbounce/terraform.tfstate2", {}),
+    # a tag that launders what belongs to others
+    ("ec2:CreateTags", SECURITY_GROUP, TO_BE_OURS),
+    ("ec2:CreateTags", SECURITY_GROUP, TO_BE_OURS | OTHERS),
+    ("ec2:CreateTags", SECURITY_GROUP, TO_BE_OURS | {"ec2:CreateAction": "RunInstances"}),
+    ("ec2:CreateTags", SECURITY_GROUP, {"ec2:CreateAction": "CreateSecurityGroup"}),
+    ("ec2:CreateTags", f"{EC2}:instance/i-1", TO_BE_OURS),
+    ("ec2:CreateTags", SECURITY_GROUP, OURS | {"aws:RequestTag/Application": "orders"}),
+    ("ec2:DeleteTags", SECURITY_GROUP, OTHERS),
+    ("application-autoscaling:TagResource", TARGET, TO_BE_OURS | OTHERS),
+    ("kms:TagResource", KEY, TO_BE_OURS),
+    ("kms:TagResource", KEY, TO_BE_OURS | OTHERS),
+    ("kms:CreateAlias", f"arn:aws:kms:{REGION}:alias/sesbounce-feedback", {}),
+    # keys
+    ("kms:CreateKey", "*", {}),
+    ("kms:CreateKey", "*", TO_BE_OURS),
+    ("kms:PutKeyPolicy", KEY, {}),
+    ("kms:PutKeyPolicy", KEY, OTHERS),
+    ("kms:PutKeyPolicy", KEY, OURS),
+    ("kms:ScheduleKeyDeletion", KEY, {}),
+    ("kms:ScheduleKeyDeletion", KEY, OTHERS),
+    ("kms:ScheduleKeyDeletion", KEY, OURS),
+    ("kms:CreateGrant", KEY, OURS),
+    # an administrator
+    ("iam:CreateRole", f"{IAM}:role/admin", WITHIN),
+    ("iam:CreateRole", f"{IAM}:role/sesbounce-admin", WITHIN),
+    ("iam:CreateRole", f"{IAM}:role/mail/sesbounce-task", WITHIN),
+    ("iam:CreateRole", TASK_ROLE, {}),
+    ("iam:CreateRole", TASK_ROLE, {"iam:PermissionsBoundary": ADMINISTRATOR}),
+    ("iam:CreateRole", TASK_ROLE, {"iam:PermissionsBoundary": f"{BOUNDARY}2"}),
+    ("iam:PutRolePolicy", TASK_ROLE, {}),
+    ("iam:PutRolePolicy", TASK_ROLE, {"iam:PermissionsBoundary": ADMINISTRATOR}),
+    ("iam:AttachRolePolicy", TASK_ROLE, OWN_POLICY),
+    ("iam:AttachRolePolicy", TASK_ROLE, WITHIN | ANY_POLICY),
+    ("iam:AttachRolePolicy", TASK_ROLE, OWN_POLICY | {"iam:PermissionsBoundary": ADMINISTRATOR}),
+    ("iam:AttachRolePolicy", f"{IAM}:role/admin", WITHIN | OWN_POLICY),
+    ("iam:CreatePolicy", f"{IAM}:policy/sesbounce-admin", {}),
+    ("iam:CreatePolicyVersion", f"{IAM}:policy/admin", {}),
+    ("iam:PutGroupPolicy", f"{IAM}:group/developers", {}),
+    ("iam:AddUserToGroup", f"{IAM}:group/administrators", {}),
+    ("iam:CreateInstanceProfile", f"{IAM}:instance-profile/sesbounce", {}),
+    ("iam:CreateOpenIDConnectProvider", f"{IAM}:oidc-provider/example.com", {}),
+    ("iam:UpdateOpenIDConnectProviderThumbprint", GITHUB[1], {}),
+    ("iam:AddClientIDToOpenIDConnectProvider", GITHUB[1], {}),
+    ("sts:AssumeRole", f"{IAM}:role/admin", {}),
+    ("sts:AssumeRole", TASK_ROLE, {}),
+    # the boundary
+    ("iam:DeleteRolePermissionsBoundary", TASK_ROLE, WITHIN),
+    ("iam:PutRolePermissionsBoundary", TASK_ROLE, WITHIN),
+    ("iam:PutRolePermissionsBoundary", TASK_ROLE, {"iam:PermissionsBoundary": ADMINISTRATOR}),
+    ("iam:CreatePolicyVersion", BOUNDARY, {}),
+    ("iam:SetDefaultPolicyVersion", BOUNDARY, {}),
+    ("iam:DeletePolicyVersion", BOUNDARY, {}),
+    ("iam:DeletePolicy", BOUNDARY, {}),
+    ("iam:CreatePolicy", BOUNDARY, {}),
+    # the role's own rights
+    ("iam:PutRolePolicy", f"{IAM}:role/sesbounce-deploy", WITHIN),
+    ("iam:CreateRole", f"{IAM}:role/sesbounce-deploy", WITHIN),
+    ("iam:DeleteRole", f"{IAM}:role/sesbounce-deploy", {}),
+    ("iam:UpdateAssumeRolePolicy", f"{IAM}:role/sesbounce-deploy", {}),
+    ("iam:AttachRolePolicy", f"{IAM}:role/sesbounce-deploy", WITHIN | OWN_POLICY),
+    ("iam:DeleteRolePermissionsBoundary", f"{IAM}:role/sesbounce-deploy", {}),
+    ("iam:CreatePolicyVersion", f"{IAM}:policy/sesbounce-deploy-rights", {}),
+    ("iam:SetDefaultPolicyVersion", f"{IAM}:policy/sesbounce-deploy-rights", {}),
+    # another role
+    ("iam:PassRole", TASK_ROLE, {}),
+    ("iam:PassRole", TASK_ROLE, {"iam:PassedToService": "ec2.amazonaws.com"}),
+    ("iam:PassRole", TASK_ROLE, {"iam:PassedToService": "lambda.amazonaws.com"}),
+    ("iam:PassRole", f"{IAM}:role/admin", FOR_TASKS),
+    ("iam:PassRole", f"{IAM}:role/sesbounce-deploy", FOR_TASKS),
+    ("iam:PassRole", TASK_ROLE.replace(ACCOUNT, OTHER_ACCOUNT), FOR_TASKS),
+    # an access key
+    ("iam:CreateUser", f"{IAM}:user/admin", WITHIN),
+    ("iam:CreateUser", f"{IAM}:user/sesbounce-consumer", WITHIN),
+    ("iam:CreateAccessKey", f"{IAM}:user/sesbounce-consumer", {}),
+    ("iam:CreateAccessKey", f"{IAM}:user/admin", {}),
+    ("iam:CreateLoginProfile", f"{IAM}:user/sesbounce-consumer", {}),
+    ("iam:AttachUserPolicy", f"{IAM}:user/sesbounce-consumer", WITHIN | OWN_POLICY),
+    ("iam:AttachUserPolicy", f"{IAM}:user/sesbounce-consumer", ANY_POLICY),
+]
+
+
+@pytest.mark.parametrize(("action", "resource", "context"), ATTACKS)
 def test_the_deploy_role_does_nothing_else(
     deploy: str, action: str, resource: str, context: dict[str, str]
 ) -> None:
     assert not allows(deploy, Request(action=action, resource=resource, context=context))
+
+
+DEVELOPERS = {"iam:PermissionsBoundary": f"{IAM}:policy/developers"}
+USER = f"{IAM}:user/mail/sesbounce-consumer"
+POLICY_BY_PATH = {"iam:PolicyARN": f"{IAM}:policy/mail/sesbounce-consumer"}
+
+
+@pytest.mark.parametrize(
+    ("action", "resource", "context", "allowed"),
+    [
+        ("iam:CreateRole", f"{IAM}:role/mail/sesbounce-task", DEVELOPERS, True),
+        ("iam:CreateRole", f"{IAM}:role/mail/sesbounce-task", WITHIN, False),
+        ("iam:CreateRole", TASK_ROLE, DEVELOPERS, False),
+        ("iam:PutRolePolicy", f"{IAM}:role/mail/sesbounce-deploy", DEVELOPERS, False),
+        ("iam:CreatePolicyVersion", f"{IAM}:policy/developers", {}, False),
+        ("iam:CreateUser", USER, DEVELOPERS, True),
+        ("iam:CreateUser", USER, {}, False),
+        ("iam:AttachUserPolicy", USER, DEVELOPERS | POLICY_BY_PATH, True),
+        ("iam:AttachUserPolicy", USER, POLICY_BY_PATH, False),
+        ("iam:AttachUserPolicy", USER, DEVELOPERS | ANY_POLICY, False),
+        ("iam:PutUserPolicy", USER, DEVELOPERS, False),
+        ("iam:DeleteUserPermissionsBoundary", USER, {}, False),
+        ("iam:CreateAccessKey", USER, {}, True),
+        ("iam:CreateAccessKey", f"{IAM}:user/sesbounce-consumer", {}, False),
+        ("iam:CreateAccessKey", f"{IAM}:user/mail/admin", {}, False),
+        ("kms:PutKeyPolicy", KEY, OURS, True),
+        ("kms:PutKeyPolicy", KEY, OTHERS, False),
+        ("kms:ScheduleKeyDeletion", KEY, OURS, True),
+        ("kms:TagResource", KEY, OURS | TO_BE_OURS, True),
+        ("kms:TagResource", KEY, TO_BE_OURS, False),
+        ("kms:TagResource", KEY, TO_BE_OURS | OTHERS, False),
+        ("kms:CreateKey", "*", TO_BE_OURS, False),
+        ("kms:CreateAlias", f"arn:aws:kms:{REGION}:alias/SESBounceSQS", {}, True),
+        ("kms:CreateAlias", f"arn:aws:kms:{REGION}:alias/orders", {}, False),
+        ("kms:CreateAlias", KEY, OTHERS, False),
+        ("ecs:UpdateService", f"arn:aws:ecs:{REGION}:service/shared/sesbounce", {}, True),
+        ("ecs:UpdateService", f"arn:aws:ecs:{REGION}:service/sesbounce/sesbounce", {}, False),
+        ("ecs:DeleteCluster", f"arn:aws:ecs:{REGION}:cluster/shared", {}, False),
+        ("sns:DeleteTopic", f"arn:aws:sns:{REGION}:SESBounce", {}, True),
+        ("sns:DeleteTopic", f"arn:aws:sns:{REGION}:SESBounce-other", {}, False),
+    ],
+)
+def test_the_switches_widen_the_deploy_role_within_the_boundary(
+    deploy_of: dict[str, str],
+    action: str,
+    resource: str,
+    context: dict[str, str],
+    *,
+    allowed: bool,
+) -> None:
+    request = Request(action=action, resource=resource, context=context)
+    assert allows(deploy_of["managed"], request) is allowed
+
+
+# --- What the stack's own roles can do at most --------------------------------------------------
+
+
+def test_each_role_and_user_has_the_boundary_and_the_path(
+    planned: dict[str, list[dict[str, Any]]],
+) -> None:
+    bounded = {
+        run: {
+            resource["values"]["name"]: resource["values"].get("permissions_boundary")
+            for resource in planned[run]
+            if resource["type"] in ("aws_iam_role", "aws_iam_user")
+        }
+        for run in ("full", "least", "managed")
+    }
+    own = {"sesbounce-task": BOUNDARY, "sesbounce-execution": BOUNDARY}
+    given = DEVELOPERS["iam:PermissionsBoundary"]
+    names = ("sesbounce-task", "sesbounce-execution", "sesbounce-deploy", "sesbounce-consumer")
+    assert bounded == {
+        "full": own | {"sesbounce-deploy": None},
+        "least": dict.fromkeys(own),
+        "managed": dict.fromkeys(names, given),
+    }
+    paths = {
+        resource["values"]["path"]
+        for resource in planned["managed"]
+        if resource["type"] in ("aws_iam_role", "aws_iam_user", "aws_iam_policy")
+    }
+    assert paths == {"/mail/"}
+
+
+def test_the_boundary_is_deleted_after_it_is_taken_off_the_roles() -> None:
+    """IAM refuses the other order, in which Terraform would do it; moto does not refuse."""
+    (boundary,) = (
+        entry['"aws_iam_policy"']['"boundary"']
+        for entry in parsed(SOURCE / "modules/deploy_role/boundary.tf")["resource"]
+    )
+    assert boundary["lifecycle"][0]["create_before_destroy"] is True
+
+
+OF_OUR_DATABASE = {"aws:ResourceTag/aws:rds:primaryDBInstanceArn": f"{RDS}:db:sesbounce"}
+THROUGH_SQS = {"kms:ViaService": "sqs.eu-west-1.amazonaws.com"}
+THROUGH_PARAMETERS = {"kms:ViaService": "ssm.eu-west-1.amazonaws.com"}
+BOUND_BY = {PASSWORD: OF_OUR_DATABASE, KEY: THROUGH_SQS, SECRETS_KEY: THROUGH_PARAMETERS}
+
+
+@pytest.mark.parametrize("policy", ["consumer_policy", "execution_policy"])
+def test_the_boundary_leaves_the_worker_all_that_it_needs(
+    full: dict[str, Any], policy: str
+) -> None:
+    for resource, actions in EXPECTED["full"][policy].items():
+        context = BOUND_BY.get(resource, {})
+        for action in actions:
+            request = Request(action=action, resource=resource, context=context)
+            assert allows(full["permissions_boundary_policy"], request), request
+
+
+@pytest.mark.parametrize(
+    ("action", "resource", "context"),
+    [
+        ("sqs:ReceiveMessage", f"arn:aws:sqs:{REGION}:orders", {}),
+        ("sqs:ReceiveMessage", f"arn:aws:sqs:{REGION}:sesbounce-prod-feedback", {}),
+        ("sqs:DeleteQueue", QUEUE, {}),
+        ("secretsmanager:GetSecretValue", f"arn:aws:secretsmanager:{REGION}:secret:orders-Ab", {}),
+        ("secretsmanager:GetSecretValue", PASSWORD, {}),
+        (
+            "secretsmanager:GetSecretValue",
+            PASSWORD,
+            {"aws:ResourceTag/aws:rds:primaryDBInstanceArn": f"{RDS}:db:orders"},
+        ),
+        ("ssm:GetParameters", f"arn:aws:ssm:{REGION}:parameter/orders/password", {}),
+        ("kms:Decrypt", KEY, {}),
+        ("kms:Decrypt", KEY, {"kms:ViaService": "s3.eu-west-1.amazonaws.com"}),
+        ("ecr:BatchGetImage", f"arn:aws:ecr:{REGION}:repository/orders", {}),
+        ("logs:PutLogEvents", f"arn:aws:logs:{REGION}:log-group:/ecs/orders:log-stream:1", {}),
+        ("s3:GetObject", "arn:aws:s3:::acme-state/sesbounce/terraform.tfstate", {}),
+        ("iam:CreateUser", f"{IAM}:user/admin", {}),
+        ("iam:PassRole", TASK_ROLE, FOR_TASKS),
+        ("sts:AssumeRole", f"{IAM}:role/admin", {}),
+        ("sns:Publish", TOPIC, {}),
+        ("ses:SendEmail", IDENTITY, {}),
+        ("ecs:UpdateService", f"arn:aws:ecs:{REGION}:service/sesbounce/sesbounce", {}),
+    ],
+)
+def test_whatever_policy_the_deploy_role_writes_the_boundary_stops(
+    full: dict[str, Any], action: str, resource: str, context: dict[str, str]
+) -> None:
+    """A role can do what its policies and its boundary both allow."""
+    request = Request(action=action, resource=resource, context=context)
+    everything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+    assert allows(json.dumps({"Version": "2012-10-17", "Statement": everything}), request)
+    assert not allows(full["permissions_boundary_policy"], request)
 
 
 # --- Wildcards ----------------------------------------------------------------------------------
@@ -518,7 +931,7 @@ def test_no_wildcard_resource_goes_without_a_reason() -> None:
 
 def test_no_wildcard_resource_hides_from_that_test(full: dict[str, Any], deploy: str) -> None:
     """All that come out are found in the sources, in the one way to write them."""
-    documents = [full["consumer_policy"], full["execution_policy"], full["kms_key_policy"], deploy]
+    documents = [*_of_full(full), deploy]
     rendered = [
         statement["Sid"]
         for document in documents
@@ -533,7 +946,7 @@ def test_no_wildcard_resource_hides_from_that_test(full: dict[str, Any], deploy:
 def test_no_action_is_a_wildcard_but_for_whom_the_key_belongs_to(
     full: dict[str, Any], deploy: str
 ) -> None:
-    documents = [full["consumer_policy"], full["execution_policy"], full["kms_key_policy"], deploy]
+    documents = [*_of_full(full), deploy]
     wild = {
         (statement["Sid"], action)
         for document in documents
@@ -558,6 +971,11 @@ def test_every_policy_has_the_current_version(rendered: dict[str, dict[str, Any]
     ]
     assert len(documents) > 10
     assert {json.loads(document)["Version"] for document in documents} == {"2012-10-17"}
+
+
+def _of_full(full: dict[str, Any]) -> list[str]:
+    names = ("consumer_policy", "execution_policy", "kms_key_policy", "permissions_boundary_policy")
+    return [full[name] for name in names]
 
 
 def _listed(value: Any) -> list[str]:

@@ -2,10 +2,15 @@
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+from ruamel.yaml import YAML
 
+from scripts.terraform import fetch
 from scripts.terraform.docs import blocks, main, tables
 from tests.terraform.conftest import FOLDERS, SOURCE, Terraform, assert_passed
 
@@ -91,6 +96,64 @@ def test_the_usages_are_valid(terraform: Terraform) -> None:
     assert result["valid"]
     done = terraform("fmt", "-check", "-diff", folder=folder.name)
     assert done.returncode == 0, done.stdout
+
+
+@pytest.fixture(scope="module")
+def workflow_text() -> str:
+    (text,) = re.findall(r"^```yaml\n(.*?)^```$", readme("deploy_role"), re.MULTILINE | re.DOTALL)
+    assert isinstance(text, str)
+    return text
+
+
+@pytest.fixture(scope="module")
+def workflow(workflow_text: str) -> dict[str, Any]:
+    loaded: dict[str, Any] = YAML(typ="safe").load(workflow_text)
+    return loaded
+
+
+@pytest.mark.parametrize(
+    "linter",
+    [
+        ("check-jsonschema", "--builtin-schema", "vendor.github-workflows"),
+        ("yamllint", "--strict", "-d", "{extends: default, rules: {line-length: {max: 100}}}"),
+    ],
+    ids=lambda linter: linter[0],
+)
+def test_the_workflow_is_valid(workflow_text: str, linter: tuple[str, ...], tmp_path: Path) -> None:
+    file = tmp_path / "deploy.yml"
+    file.write_text(workflow_text)
+    command = [str(Path(sys.executable).parent / linter[0]), *linter[1:], str(file)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_workflow_has_all_that_a_deployment_needs(workflow: dict[str, Any]) -> None:
+    assert workflow["permissions"] == {"id-token": "write", "contents": "read"}
+    (job,) = workflow["jobs"].values()
+    # The stack's image is for ARM64 unless the user says otherwise.
+    assert 'cpu_architecture     = optional(string, "ARM64")' in (
+        SOURCE / "variables.tf"
+    ).read_text("utf-8")
+    assert job["runs-on"].endswith("-arm")
+    used = {step["uses"].split("@")[0]: step.get("with", {}) for step in job["steps"][:-1]}
+    assert list(used) == [
+        "actions/checkout",
+        "actions/setup-python",
+        "hashicorp/setup-terraform",
+        "aws-actions/configure-aws-credentials",
+    ]
+    assert used["hashicorp/setup-terraform"] == {
+        "terraform_version": fetch.VERSION,
+        "terraform_wrapper": False,
+    }
+    assert job["steps"][-1] == {"run": "make deploy ENV=production ARGS=--yes"}
+
+
+def test_the_workflow_s_job_is_one_that_the_usage_trusts(workflow: dict[str, Any]) -> None:
+    (job,) = workflow["jobs"].values()
+    assert f'environments  = ["{job["environment"]}"]' in readme("deploy_role")
+    role = job["steps"][-2]["with"]["role-to-assume"]
+    assert role == "arn:aws:iam::123456789012:role/sesbounce-deploy"
 
 
 @pytest.mark.parametrize("name", EXAMPLES)

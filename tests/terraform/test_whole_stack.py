@@ -38,7 +38,7 @@ VARIABLES: dict[str, object] = {
     "worker": {"min_tasks": 0},
     "database": {"deletion_protection": False, "final_snapshot": False},
     "monitoring": {"alarm_emails": ["operator@example.com"]},
-    "github": {"repository": "acme/mail"},
+    "github": {"repository": "acme/mail", "may_manage_key": True},
 }
 WORKER = "module.worker_service[0]"
 
@@ -232,8 +232,12 @@ def test_destroy_leaves_nothing(destroyed: str, moto: Moto) -> None:
 
 # Whoever is known may ask who they are; no policy needs to say so.
 OPEN = {"sts:GetCallerIdentity"}
-# What somebody with more rights does once, before GitHub can deploy: the provider.
-BEFOREHAND = {"iam:CreateOpenIDConnectProvider", "iam:DeleteOpenIDConnectProvider"}
+# What somebody with more rights does once, before GitHub can deploy: the provider and the KMS key.
+BEFOREHAND = {
+    "iam:CreateOpenIDConnectProvider",
+    "iam:DeleteOpenIDConnectProvider",
+    "kms:CreateKey",
+}
 
 
 def test_the_deploy_role_may_do_all_that_terraform_did(destroyed: str, moto: Moto) -> None:

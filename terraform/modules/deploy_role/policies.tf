@@ -2,41 +2,54 @@
 # tags. Where IAM has no resource type for a call, the resource is "*", with the reason beside it.
 
 locals {
-  # ARNs of the stack's own resources, by kind: their names are the stack's name, alone or with a suffix
-  # after a hyphen.
-  arns = {
-    for kind, own in {
-      alarm     = { arn = "arn:${local.partition}:cloudwatch:${var.region}:${var.account_id}:alarm:%s", end = "-*" }
-      alias     = { arn = "arn:${local.partition}:kms:${var.region}:${var.account_id}:alias/%s", end = "-*" }
-      cluster   = { arn = "arn:${local.partition}:ecs:${var.region}:${var.account_id}:cluster/%s", end = "" }
-      dashboard = { arn = "arn:${local.partition}:cloudwatch::${var.account_id}:dashboard/%s", end = "" }
-      database  = { arn = "arn:${local.partition}:rds:${var.region}:${var.account_id}:db:%s", end = "" }
-      log_group = { arn = "arn:${local.partition}:logs:${var.region}:${var.account_id}:log-group:/ecs/%s", end = "" }
-      policy    = { arn = "arn:${local.partition}:iam::${var.account_id}:policy/%s", end = "-*" }
-      queue     = { arn = "arn:${local.partition}:sqs:${var.region}:${var.account_id}:%s", end = "-*" }
-      registry  = { arn = "arn:${local.partition}:ecr:${var.region}:${var.account_id}:repository/%s", end = "" }
-      role      = { arn = "arn:${local.partition}:iam::${var.account_id}:role/%s", end = "-*" }
-      service   = { arn = "arn:${local.partition}:ecs:${var.region}:${var.account_id}:service/*/%s", end = "" }
-      snapshot  = { arn = "arn:${local.partition}:rds:${var.region}:${var.account_id}:snapshot:%s", end = "-*" }
-      subnets   = { arn = "arn:${local.partition}:rds:${var.region}:${var.account_id}:subgrp:%s", end = "" }
-      task      = { arn = "arn:${local.partition}:ecs:${var.region}:${var.account_id}:task-definition/%s:*", end = "" }
-      topic     = { arn = "arn:${local.partition}:sns:${var.region}:${var.account_id}:%s", end = "-*" }
-      user      = { arn = "arn:${local.partition}:iam::${var.account_id}:user/%s", end = "-*" }
-      } : kind => concat(
-      [format(own.arn, "${var.name}${own.end}")],
-      # The topic and the queue may have other names, and the key's alias has the queue's name.
-      !contains(["alias", "queue", "topic"], kind) ? [] : flatten([
-        for name in sort(var.other_names) : [for end in ["", "-*"] : format(own.arn, "${name}${end}")]
-      ]),
-    )
-  }
-
+  iam = "arn:${local.partition}:iam::${var.account_id}"
   ec2 = "arn:${local.partition}:ec2:${var.region}:${var.account_id}"
   ses = "arn:${local.partition}:ses:${var.region}:${var.account_id}"
+
+  queue_name   = coalesce(var.queue_name, "${var.name}-feedback")
+  cluster_name = coalesce(var.cluster_name, var.name)
+
+  # ARNs of all that the stack can contain, by kind, each by its exact name: a pattern such as
+  # "sesbounce-*" would also match the stack "sesbounce-prod".
+  arns = {
+    for kind, own in {
+      alarm = { arn = "cloudwatch:${var.region}:${var.account_id}:alarm:%s", names = [
+        for alarm in [
+          "bounce-rate", "complaint-rate", "dlq", "failed", "no-task", "oldest-message", "sleep",
+          "statement-refusals", "subscription-dlq", "unhealthy", "wake",
+        ] : "${var.name}-${alarm}"
+      ] }
+      alias     = { arn = "kms:${var.region}:${var.account_id}:alias/%s", names = [local.queue_name] }
+      cluster   = { arn = "ecs:${var.region}:${var.account_id}:cluster/%s", names = [var.name] }
+      dashboard = { arn = "cloudwatch::${var.account_id}:dashboard/%s", names = [var.name] }
+      database  = { arn = "rds:${var.region}:${var.account_id}:db:%s", names = [var.name] }
+      log_group = { arn = "logs:${var.region}:${var.account_id}:log-group:/ecs/%s", names = [var.name] }
+      policy    = { arn = "iam::${var.account_id}:policy${var.path}%s", names = ["${var.name}-consumer"] }
+      queue     = { arn = "sqs:${var.region}:${var.account_id}:%s", names = [for end in ["", "-dlq", "-subscription-dlq"] : "${local.queue_name}${end}"] }
+      registry  = { arn = "ecr:${var.region}:${var.account_id}:repository/%s", names = [var.name] }
+      role      = { arn = "iam::${var.account_id}:role${var.path}%s", names = ["${var.name}-execution", "${var.name}-task"] }
+      service   = { arn = "ecs:${var.region}:${var.account_id}:service/%s", names = ["${local.cluster_name}/${var.name}"] }
+      snapshot  = { arn = "rds:${var.region}:${var.account_id}:snapshot:%s", names = ["${var.name}-final"] }
+      subnets   = { arn = "rds:${var.region}:${var.account_id}:subgrp:%s", names = [var.name] }
+      task      = { arn = "ecs:${var.region}:${var.account_id}:task-definition/%s:*", names = [var.name] }
+      topic     = { arn = "sns:${var.region}:${var.account_id}:%s", names = [coalesce(var.topic_name, "${var.name}-feedback"), "${var.name}-alarms"] }
+      user      = { arn = "iam::${var.account_id}:user${var.path}%s", names = ["${var.name}-consumer"] }
+    } : kind => [for name in own.names : format("arn:${local.partition}:${own.arn}", name)]
+  }
+
+  # Of the role itself: it can read them, and nobody but a person with more rights changes them.
+  own_role_arn    = "${local.iam}:role${var.path}${var.name}-deploy"
+  own_policy_arns = "${local.iam}:policy${var.path}${var.name}-deploy-*"
 
   # The stack's provider sets this tag on each resource that it creates.
   bears_tag = { StringEquals = { "aws:ResourceTag/Application" = var.name } }
   gets_tag  = { StringEquals = { "aws:RequestTag/Application" = var.name } }
+
+  # A resource of the stack may get further tags, but not the tag of another stack.
+  keeps_tag = merge(local.bears_tag, { StringEqualsIfExists = { "aws:RequestTag/Application" = var.name } })
+
+  # IAM knows the key for the calls that create a role or a user or change its policies.
+  has_boundary = { StringEquals = { "iam:PermissionsBoundary" = local.boundary_arn } }
 
   # IAM allows 6,144 characters in a policy and ten policies for a role.
   parts = {
@@ -90,28 +103,11 @@ locals {
         Resource = ["${local.ses}:identity/*", "${local.ses}:configuration-set/*"]
       },
       {
-        Sid       = "MakeKey"
+        Sid       = "SeeKey"
         Effect    = "Allow"
-        Action    = ["kms:CreateKey", "kms:TagResource"]
-        Resource  = ["*"] # a key has no ARN before KMS creates it
-        Condition = local.gets_tag
-      },
-      {
-        Sid    = "Key"
-        Effect = "Allow"
-        Action = [
-          "kms:DescribeKey", "kms:GetKeyPolicy", "kms:PutKeyPolicy", "kms:GetKeyRotationStatus",
-          "kms:EnableKeyRotation", "kms:ListResourceTags", "kms:UntagResource", "kms:UpdateKeyDescription",
-          "kms:ScheduleKeyDeletion", "kms:CreateAlias", "kms:DeleteAlias",
-        ]
+        Action    = ["kms:DescribeKey", "kms:GetKeyPolicy", "kms:GetKeyRotationStatus", "kms:ListResourceTags"]
         Resource  = ["arn:${local.partition}:kms:${var.region}:${var.account_id}:key/*"]
         Condition = local.bears_tag
-      },
-      {
-        Sid      = "KeyAlias"
-        Effect   = "Allow"
-        Action   = ["kms:CreateAlias", "kms:DeleteAlias"]
-        Resource = local.arns.alias
       },
       {
         Sid      = "FindKeyAlias"
@@ -121,46 +117,76 @@ locals {
       },
     ]
 
+    # The role never creates a key. To tag a key at its creation, KMS requires the right to tag every key
+    # of the account: with that right, the role could give any key the stack's tag and then take it over.
+    key = [for statement in [
+      {
+        Sid    = "Key"
+        Effect = "Allow"
+        Action = [
+          "kms:PutKeyPolicy", "kms:EnableKeyRotation", "kms:UpdateKeyDescription", "kms:ScheduleKeyDeletion",
+          "kms:TagResource", "kms:UntagResource", "kms:CreateAlias", "kms:UpdateAlias", "kms:DeleteAlias",
+        ]
+        Resource  = ["arn:${local.partition}:kms:${var.region}:${var.account_id}:key/*"]
+        Condition = local.keeps_tag
+      },
+      {
+        Sid      = "KeyAlias"
+        Effect   = "Allow"
+        Action   = ["kms:CreateAlias", "kms:UpdateAlias", "kms:DeleteAlias"]
+        Resource = local.arns.alias
+      },
+    ] : statement if var.may_manage_key]
+
     rights = [
+      {
+        Sid    = "SeeRights"
+        Effect = "Allow"
+        Action = [
+          "iam:GetRole", "iam:GetRolePolicy", "iam:ListRolePolicies", "iam:ListAttachedRolePolicies", "iam:ListInstanceProfilesForRole",
+          "iam:GetPolicy", "iam:GetPolicyVersion", "iam:ListPolicyVersions",
+          "iam:GetUser", "iam:ListAttachedUserPolicies", "iam:ListGroupsForUser", "iam:ListAccessKeys",
+          "iam:GetOpenIDConnectProvider",
+        ]
+        Resource = concat(
+          local.arns.role, local.arns.policy, local.arns.user,
+          [local.own_role_arn, local.own_policy_arns, local.boundary_arn, "${local.iam}:oidc-provider/${local.host}"],
+        )
+      },
+      {
+        Sid       = "RightsWithinTheBoundary"
+        Effect    = "Allow"
+        Action    = ["iam:CreateRole", "iam:PutRolePolicy", "iam:DeleteRolePolicy"]
+        Resource  = local.arns.role
+        Condition = local.has_boundary
+      },
+      {
+        Sid       = "OwnPolicyWithinTheBoundary"
+        Effect    = "Allow"
+        Action    = ["iam:AttachRolePolicy", "iam:DetachRolePolicy"]
+        Resource  = local.arns.role
+        Condition = merge(local.has_boundary, { ArnEquals = { "iam:PolicyARN" = local.arns.policy } })
+      },
       {
         Sid    = "Roles"
         Effect = "Allow"
         Action = [
-          "iam:CreateRole", "iam:DeleteRole", "iam:GetRole", "iam:UpdateRole", "iam:UpdateAssumeRolePolicy",
-          "iam:TagRole", "iam:UntagRole", "iam:ListRolePolicies", "iam:ListAttachedRolePolicies",
-          "iam:ListInstanceProfilesForRole", "iam:GetRolePolicy", "iam:PutRolePolicy", "iam:DeleteRolePolicy",
+          "iam:DeleteRole", "iam:UpdateRole", "iam:UpdateRoleDescription", "iam:UpdateAssumeRolePolicy",
+          "iam:TagRole", "iam:UntagRole",
         ]
         Resource = local.arns.role
-      },
-      {
-        Sid       = "OwnPoliciesOnly"
-        Effect    = "Allow"
-        Action    = ["iam:AttachRolePolicy", "iam:DetachRolePolicy", "iam:AttachUserPolicy", "iam:DetachUserPolicy"]
-        Resource  = concat(local.arns.role, local.arns.user)
-        Condition = { ArnLike = { "iam:PolicyARN" = local.arns.policy } }
       },
       {
         Sid    = "Policies"
         Effect = "Allow"
         Action = [
-          "iam:CreatePolicy", "iam:DeletePolicy", "iam:GetPolicy", "iam:GetPolicyVersion",
-          "iam:ListPolicyVersions", "iam:CreatePolicyVersion", "iam:DeletePolicyVersion",
+          "iam:CreatePolicy", "iam:DeletePolicy", "iam:CreatePolicyVersion", "iam:DeletePolicyVersion",
           "iam:TagPolicy", "iam:UntagPolicy",
         ]
         Resource = local.arns.policy
       },
       {
-        Sid    = "ConsumerUser"
-        Effect = "Allow"
-        Action = [
-          "iam:CreateUser", "iam:DeleteUser", "iam:GetUser", "iam:TagUser", "iam:UntagUser",
-          "iam:ListAttachedUserPolicies", "iam:ListGroupsForUser",
-          "iam:CreateAccessKey", "iam:DeleteAccessKey", "iam:ListAccessKeys",
-        ]
-        Resource = local.arns.user
-      },
-      {
-        Sid       = "HandRolesToTasks"
+        Sid       = "PassRolesToTasks"
         Effect    = "Allow"
         Action    = ["iam:PassRole"]
         Resource  = local.arns.role
@@ -170,29 +196,45 @@ locals {
         Sid       = "RolesOfServices"
         Effect    = "Allow"
         Action    = ["iam:CreateServiceLinkedRole"]
-        Resource  = ["arn:${local.partition}:iam::${var.account_id}:role/aws-service-role/*"]
+        Resource  = ["${local.iam}:role/aws-service-role/*"]
         Condition = { StringEquals = { "iam:AWSServiceName" = ["ecs.amazonaws.com", "ecs.application-autoscaling.amazonaws.com", "rds.amazonaws.com"] } }
       },
-      {
-        Sid      = "SeeOidcProvider"
-        Effect   = "Allow"
-        Action   = ["iam:GetOpenIDConnectProvider"]
-        Resource = ["arn:${local.partition}:iam::${var.account_id}:oidc-provider/${local.host}"]
-      },
+      # No statement above allows these. This one also holds if somebody attaches a wider policy to the role.
       {
         Sid    = "NotItsOwnRights"
         Effect = "Deny"
         Action = [
           "iam:UpdateAssumeRolePolicy", "iam:PutRolePolicy", "iam:DeleteRolePolicy", "iam:AttachRolePolicy",
           "iam:DetachRolePolicy", "iam:DeleteRole", "iam:UpdateRole", "iam:PassRole",
-          "iam:CreatePolicyVersion", "iam:DeletePolicyVersion", "iam:DeletePolicy",
+          "iam:PutRolePermissionsBoundary", "iam:DeleteRolePermissionsBoundary",
+          "iam:CreatePolicyVersion", "iam:SetDefaultPolicyVersion", "iam:DeletePolicyVersion", "iam:DeletePolicy",
         ]
-        Resource = [
-          "arn:${local.partition}:iam::${var.account_id}:role/${var.name}-deploy",
-          "arn:${local.partition}:iam::${var.account_id}:policy/${var.name}-deploy-*",
-        ]
+        Resource = [local.own_role_arn, local.own_policy_arns, local.boundary_arn]
       },
     ]
+
+    user = [for statement in [
+      {
+        Sid       = "UserWithinTheBoundary"
+        Effect    = "Allow"
+        Action    = ["iam:CreateUser"]
+        Resource  = local.arns.user
+        Condition = local.has_boundary
+      },
+      {
+        Sid       = "PolicyOfTheUserWithinTheBoundary"
+        Effect    = "Allow"
+        Action    = ["iam:AttachUserPolicy", "iam:DetachUserPolicy"]
+        Resource  = local.arns.user
+        Condition = merge(local.has_boundary, { ArnEquals = { "iam:PolicyARN" = local.arns.policy } })
+      },
+      {
+        Sid      = "User"
+        Effect   = "Allow"
+        Action   = ["iam:DeleteUser", "iam:TagUser", "iam:UntagUser", "iam:CreateAccessKey", "iam:DeleteAccessKey"]
+        Resource = local.arns.user
+      },
+    ] : statement if var.may_manage_user]
 
     worker = [
       {
@@ -228,9 +270,15 @@ locals {
         Effect = "Allow"
         Action = [
           "ecs:RegisterTaskDefinition", "ecs:DeregisterTaskDefinition", "ecs:DescribeTaskDefinition",
-          "ecs:ListTasks", "ecs:DescribeTasks", "ecs:DescribeCapacityProviders",
+          "ecs:ListTasks", "ecs:DescribeCapacityProviders",
         ]
-        Resource = ["*"] # IAM has no resource type to deregister and describe them, nor for future tasks
+        Resource = ["*"] # IAM has no resource type to register, deregister, describe or list them
+      },
+      {
+        Sid      = "SeeTasks"
+        Effect   = "Allow"
+        Action   = ["ecs:DescribeTasks"]
+        Resource = ["arn:${local.partition}:ecs:${var.region}:${var.account_id}:task/${local.cluster_name}/*"]
       },
       {
         Sid    = "Logs"
@@ -247,16 +295,39 @@ locals {
         Action   = ["logs:DescribeLogGroups"]
         Resource = ["*"] # Terraform finds a log group by listing all of them
       },
+      # The ARN of a scalable target is a random number, and a new one has no tag yet. So these two statements
+      # rule out the targets of other stacks and of other services, but not a service's target without tags.
       {
         Sid    = "Autoscaling"
         Effect = "Allow"
         Action = [
           "application-autoscaling:RegisterScalableTarget", "application-autoscaling:DeregisterScalableTarget",
           "application-autoscaling:PutScalingPolicy", "application-autoscaling:DeleteScalingPolicy",
+        ]
+        Resource = ["arn:${local.partition}:application-autoscaling:${var.region}:${var.account_id}:scalable-target/*"]
+        Condition = {
+          StringEqualsIfExists = {
+            "aws:ResourceTag/Application"                = var.name
+            "aws:RequestTag/Application"                 = var.name
+            "application-autoscaling:service-namespace"  = "ecs"
+            "application-autoscaling:scalable-dimension" = "ecs:service:DesiredCount"
+          }
+        }
+      },
+      {
+        Sid    = "TagsOfAutoscaling"
+        Effect = "Allow"
+        Action = [
           "application-autoscaling:TagResource", "application-autoscaling:UntagResource",
           "application-autoscaling:ListTagsForResource",
         ]
         Resource = ["arn:${local.partition}:application-autoscaling:${var.region}:${var.account_id}:scalable-target/*"]
+        Condition = {
+          StringEqualsIfExists = {
+            "aws:ResourceTag/Application" = var.name
+            "aws:RequestTag/Application"  = var.name
+          }
+        }
       },
       {
         Sid      = "SeeAutoscaling"
@@ -264,6 +335,9 @@ locals {
         Action   = ["application-autoscaling:DescribeScalableTargets", "application-autoscaling:DescribeScalingPolicies"]
         Resource = ["*"] # IAM has no resource type for these calls
       },
+    ]
+
+    network = [
       {
         Sid    = "SeeNetwork"
         Effect = "Allow"
@@ -282,9 +356,29 @@ locals {
       {
         Sid       = "MakeSecurityGroups"
         Effect    = "Allow"
-        Action    = ["ec2:CreateSecurityGroup", "ec2:CreateTags"]
-        Resource  = ["${local.ec2}:security-group/*", "${local.ec2}:security-group-rule/*"]
+        Action    = ["ec2:CreateSecurityGroup"]
+        Resource  = ["${local.ec2}:security-group/*"]
         Condition = local.gets_tag
+      },
+      # Without ec2:CreateAction, the role could give the stack's tag to any security group and then change it.
+      {
+        Sid      = "TagWhatItMakes"
+        Effect   = "Allow"
+        Action   = ["ec2:CreateTags"]
+        Resource = ["${local.ec2}:security-group/*", "${local.ec2}:security-group-rule/*"]
+        Condition = {
+          StringEquals = {
+            "aws:RequestTag/Application" = var.name
+            "ec2:CreateAction"           = ["CreateSecurityGroup", "AuthorizeSecurityGroupEgress", "AuthorizeSecurityGroupIngress"]
+          }
+        }
+      },
+      {
+        Sid       = "TagWhatItHasMade"
+        Effect    = "Allow"
+        Action    = ["ec2:CreateTags", "ec2:DeleteTags"]
+        Resource  = ["${local.ec2}:security-group/*", "${local.ec2}:security-group-rule/*"]
+        Condition = local.keeps_tag
       },
       {
         Sid       = "MakeSecurityGroupRules" # the next statement says in which groups
@@ -298,7 +392,7 @@ locals {
         Effect = "Allow"
         Action = [
           "ec2:DeleteSecurityGroup", "ec2:AuthorizeSecurityGroupEgress", "ec2:AuthorizeSecurityGroupIngress",
-          "ec2:RevokeSecurityGroupEgress", "ec2:RevokeSecurityGroupIngress", "ec2:ModifySecurityGroupRules", "ec2:DeleteTags",
+          "ec2:RevokeSecurityGroupEgress", "ec2:RevokeSecurityGroupIngress", "ec2:ModifySecurityGroupRules",
         ]
         Resource  = ["${local.ec2}:security-group/*", "${local.ec2}:security-group-rule/*"]
         Condition = local.bears_tag
@@ -345,7 +439,7 @@ locals {
           "cloudwatch:TagResource", "cloudwatch:UntagResource", "cloudwatch:ListTagsForResource",
         ]
         # Target tracking creates the alarms of the second kind.
-        Resource = concat(local.arns.alarm, ["arn:${local.partition}:cloudwatch:${var.region}:${var.account_id}:alarm:TargetTracking-service/*"])
+        Resource = concat(local.arns.alarm, ["arn:${local.partition}:cloudwatch:${var.region}:${var.account_id}:alarm:TargetTracking-service/${local.cluster_name}/${var.name}-Alarm*"])
       },
       {
         Sid      = "SeeMetrics" # the checks after a deployment read what SNS and the queues received

@@ -10,15 +10,36 @@ variable "name" {
   }
 }
 
-variable "other_names" {
-  description = "Names of the stack's topic and queue that do not begin with `name`, if there are any."
-  type        = set(string)
-  default     = []
-  nullable    = false
+variable "topic_name" {
+  description = "Name of the stack's topic; null derives it from `name`."
+  type        = string
+  default     = null
 
   validation {
-    condition     = alltrue([for name in var.other_names : can(regex("^[A-Za-z0-9_-]{1,256}$", name))])
-    error_message = "Each element of other_names must have 1 to 256 characters: letters, digits, hyphens and underscores."
+    condition     = var.topic_name == null || can(regex("^[A-Za-z0-9_-]{1,255}$", var.topic_name))
+    error_message = "topic_name must have 1 to 255 characters: letters, digits, hyphens and underscores."
+  }
+}
+
+variable "queue_name" {
+  description = "Name of the stack's queue; null derives it from `name`."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.queue_name == null || can(regex("^[A-Za-z0-9_-]{1,255}$", var.queue_name))
+    error_message = "queue_name must have 1 to 255 characters: letters, digits, hyphens and underscores."
+  }
+}
+
+variable "cluster_name" {
+  description = "Name of your own ECS cluster, if the stack's service is in one; null if the stack contains a cluster."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.cluster_name == null || can(regex("^[A-Za-z0-9_-]{1,255}$", var.cluster_name))
+    error_message = "cluster_name must have 1 to 255 characters: letters, digits, hyphens and underscores."
   }
 }
 
@@ -30,7 +51,34 @@ variable "repository" {
   validation {
     # With a wildcard or an empty owner, other people's workflows could assume the role.
     condition     = can(regex("^[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+$", var.repository))
-    error_message = "repository must be OWNER/NAME, without wildcards."
+    error_message = "repository must be OWNER/NAME, without wildcards; the numbers go into owner_id and repository_id."
+  }
+}
+
+variable "owner_id" {
+  description = "Number of the repository's owner at GitHub: `gh api repos/OWNER/NAME --jq .owner.id`. Set it together with `repository_id`."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.owner_id == null || can(regex("^[0-9]+$", var.owner_id))
+    error_message = "owner_id must be a number: gh api repos/OWNER/NAME --jq .owner.id"
+  }
+}
+
+variable "repository_id" {
+  description = "Number of the repository at GitHub: `gh api repos/OWNER/NAME --jq .id`. The tokens of repositories that were created after 15 July 2026 contain both numbers; AWS refuses such a token without them."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.repository_id == null || can(regex("^[0-9]+$", var.repository_id))
+    error_message = "repository_id must be a number: gh api repos/OWNER/NAME --jq .id"
+  }
+
+  validation {
+    condition     = (var.owner_id == null) == (var.repository_id == null)
+    error_message = "Set owner_id and repository_id together: GitHub's tokens contain both or neither."
   }
 }
 
@@ -117,6 +165,61 @@ variable "state_key" {
     condition     = can(regex("^[A-Za-z0-9._/-]+$", var.state_key))
     error_message = "state_key must be one key, without wildcards."
   }
+}
+
+variable "permissions_boundary" {
+  description = "ARN of the permissions boundary of the role, which the role must also set on each role and user of the stack. With null, Terraform creates a boundary for those, `<name>-boundary`."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.permissions_boundary == null || can(regex("^arn:[a-z-]+:iam::(\\d{12}|aws):policy/[A-Za-z0-9+=,.@_/-]+$", var.permissions_boundary))
+    error_message = "permissions_boundary must be the ARN of one IAM policy, without wildcards."
+  }
+}
+
+variable "path" {
+  description = "IAM path of the roles, the policies and the user of the stack."
+  type        = string
+  default     = "/"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^/([A-Za-z0-9+=,.@_-]+/)*$", var.path))
+    error_message = "path must begin and end with a slash, for example /mail/."
+  }
+}
+
+variable "repository_arn" {
+  description = "ARN of the ECR repository of the worker's image, if it is not the stack's own."
+  type        = string
+  default     = null
+}
+
+variable "secret_arns" {
+  description = "ARNs of the secrets and parameters that the worker may read, besides the password of the stack's own database. Only somebody with more rights than the role can extend this list."
+  type        = list(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for arn in var.secret_arns : can(regex("^arn:[^*?]+$", arn))])
+    error_message = "Each element of secret_arns must be the ARN of one secret or parameter, without wildcards."
+  }
+}
+
+variable "may_manage_user" {
+  description = "Whether the role may also create, change and delete the consumer's IAM user and its access keys. Everybody who can deploy can then get a key of that user."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
+variable "may_manage_key" {
+  description = "Whether the role may also change the stack's KMS key and schedule its deletion. The role can never create a key: somebody with more rights does that."
+  type        = bool
+  default     = false
+  nullable    = false
 }
 
 variable "tags" {

@@ -58,6 +58,7 @@ resource "aws_iam_policy" "this" {
   # checkov:skip=CKV_AWS_290: IAM has no resource type for the account's suppression list.
   # checkov:skip=CKV_AWS_355: as above.
   name        = var.name
+  path        = var.path
   description = "Consume one SQS queue, and nothing else that was not asked for."
   tags        = var.tags
 
@@ -71,8 +72,10 @@ resource "aws_iam_user" "this" {
   # checkov:skip=CKV_AWS_273: the user is optional and for a worker outside AWS; single sign-on is for people.
   count = var.create_user ? 1 : 0
 
-  name = var.name
-  tags = var.tags
+  name                 = var.name
+  path                 = var.path
+  permissions_boundary = var.permissions_boundary
+  tags                 = var.tags
 }
 
 resource "aws_iam_user_policy_attachment" "this" {

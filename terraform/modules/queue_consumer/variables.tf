@@ -94,6 +94,24 @@ variable "access_key_pgp_key" {
   default     = null
 }
 
+variable "permissions_boundary" {
+  description = "ARN of the permissions boundary of the user; null sets none."
+  type        = string
+  default     = null
+}
+
+variable "path" {
+  description = "IAM path of the policy and the user."
+  type        = string
+  default     = "/"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^/([A-Za-z0-9+=,.@_-]+/)*$", var.path))
+    error_message = "path must begin and end with a slash, for example /mail/."
+  }
+}
+
 variable "tags" {
   description = "Tags of the policy and the user."
   type        = map(string)

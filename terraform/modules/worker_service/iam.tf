@@ -1,5 +1,6 @@
 locals {
-  # Only tasks of this account and region may assume the roles.
+  # Only tasks of this account and region may assume the roles. AWS documents these keys for the first of
+  # the two roles: the README says how a first deployment shows whether the second gets them.
   trust = jsonencode({
     Version = "2012-10-17"
     Statement = [
@@ -26,8 +27,10 @@ locals {
 # The worker runs with this role.
 resource "aws_iam_role" "task" {
   name                 = "${var.name}-task"
+  path                 = var.path
   description          = "The worker consumes its queue with this role."
   assume_role_policy   = local.trust
+  permissions_boundary = var.permissions_boundary
   max_session_duration = 3600
   tags                 = var.tags
 }
@@ -42,8 +45,10 @@ resource "aws_iam_role_policy_attachment" "task" {
 # ECS starts the worker with this role.
 resource "aws_iam_role" "execution" {
   name                 = "${var.name}-execution"
+  path                 = var.path
   description          = "ECS fetches the worker's image and secrets and writes its log with this role."
   assume_role_policy   = local.trust
+  permissions_boundary = var.permissions_boundary
   max_session_duration = 3600
   tags                 = var.tags
 }

@@ -127,6 +127,10 @@ resource "aws_ecs_service" "this" {
   deployment_minimum_healthy_percent = 100
   deployment_maximum_percent         = 200
 
+  # Version 6 of the provider would default to ENABLED, and ECS would stop healthy tasks to spread them over
+  # the zones. While a zone fails, messages wait in the queue.
+  availability_zone_rebalancing = "DISABLED"
+
   deployment_circuit_breaker {
     enable   = true
     rollback = true

@@ -315,6 +315,24 @@ variable "log_retention_days" {
   }
 }
 
+variable "permissions_boundary" {
+  description = "ARN of the permissions boundary of both roles; null sets none."
+  type        = string
+  default     = null
+}
+
+variable "path" {
+  description = "IAM path of both roles."
+  type        = string
+  default     = "/"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^/([A-Za-z0-9+=,.@_-]+/)*$", var.path))
+    error_message = "path must begin and end with a slash, for example /mail/."
+  }
+}
+
 variable "tags" {
   description = "Tags of each resource that this module creates and AWS can tag."
   type        = map(string)

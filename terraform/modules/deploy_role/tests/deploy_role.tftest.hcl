@@ -45,7 +45,7 @@ run "by_default" {
 
   # The policies of the role.
   assert {
-    condition     = keys(output.policies) == ["database", "feedback", "rights", "watch", "worker"]
+    condition     = keys(output.policies) == ["database", "feedback", "network", "rights", "watch", "worker"]
     error_message = "There must be a policy for each part, and none for a state elsewhere."
   }
 
@@ -93,13 +93,18 @@ run "long_names" {
   command = plan
 
   variables {
-    name        = join("", [for _ in range(51) : "n"])
-    other_names = [join("", [for _ in range(80) : "t"]), join("", [for _ in range(63) : "q"])]
-    region      = "ap-southeast-1"
+    name            = join("", [for _ in range(51) : "n"])
+    topic_name      = join("", [for _ in range(80) : "t"])
+    queue_name      = join("", [for _ in range(63) : "q"])
+    cluster_name    = join("", [for _ in range(255) : "c"])
+    path            = "/a/path/of/some/length/"
+    region          = "ap-southeast-1"
+    may_manage_user = true
+    may_manage_key  = true
   }
 
   assert {
-    condition     = max([for policy in output.policies : length(policy)]...) <= 6144
+    condition     = max([for policy in concat(values(output.policies), [output.boundary_policy]) : length(policy)]...) <= 6144
     error_message = "IAM takes no policy of more than 6,144 characters: ${jsonencode({ for part, policy in output.policies : part => length(policy) })}"
   }
 }
@@ -125,15 +130,98 @@ run "other_names" {
   command = plan
 
   variables {
-    other_names = ["SESBounce"]
+    topic_name   = "SESBounce"
+    queue_name   = "SESBounceSQS"
+    cluster_name = "shared"
   }
 
   assert {
-    condition = jsondecode(output.policies.feedback).Statement[0].Resource == [
-      "arn:aws:sns:eu-west-1:123456789012:sesbounce-*",
-      "arn:aws:sns:eu-west-1:123456789012:SESBounce", "arn:aws:sns:eu-west-1:123456789012:SESBounce-*",
+    condition = (
+      jsondecode(output.policies.feedback).Statement[0].Resource == ["arn:aws:sns:eu-west-1:123456789012:SESBounce", "arn:aws:sns:eu-west-1:123456789012:sesbounce-alarms"]
+      && jsondecode(output.policies.feedback).Statement[2].Resource == [for end in ["", "-dlq", "-subscription-dlq"] : "arn:aws:sqs:eu-west-1:123456789012:SESBounceSQS${end}"]
+      && contains(jsondecode(output.policies.worker).Statement[2].Resource, "arn:aws:ecs:eu-west-1:123456789012:service/shared/sesbounce")
+    )
+    error_message = "What has another name must be the stack's own, too, by that name alone."
+  }
+}
+
+run "ids_of_the_repository" {
+  command = plan
+
+  variables {
+    owner_id      = 123456
+    repository_id = "456789"
+    environments  = ["production"]
+  }
+
+  assert {
+    condition = jsondecode(output.trust_policy).Statement[0].Condition.StringEquals["token.actions.githubusercontent.com:sub"] == [
+      "repo:acme/mail:ref:refs/heads/main", "repo:acme/mail:environment:production",
+      "repo:acme@123456/mail@456789:ref:refs/heads/main", "repo:acme@123456/mail@456789:environment:production",
     ]
-    error_message = "A topic of another name must be the stack's own, too."
+    error_message = "Both forms of the subject must be trusted: with the numbers and without."
+  }
+}
+
+run "boundary" {
+  command = plan
+
+  assert {
+    condition = (
+      aws_iam_policy.boundary[0].name == "sesbounce-boundary"
+      && output.boundary_policy == aws_iam_policy.boundary[0].policy
+      && aws_iam_role.this.permissions_boundary == null
+    )
+    error_message = "The stack's roles must have a boundary even where the account requires none."
+  }
+
+  assert {
+    condition     = !strcontains(output.boundary_policy, "GetParameters")
+    error_message = "Without secrets, the worker must not read any parameter."
+  }
+}
+
+run "boundary_that_exists" {
+  command = plan
+
+  variables {
+    permissions_boundary = "arn:aws:iam::123456789012:policy/developers"
+    path                 = "/mail/"
+    may_manage_user      = true
+    may_manage_key       = true
+  }
+
+  assert {
+    condition = (
+      length(aws_iam_policy.boundary) == 0
+      && output.boundary_arn == var.permissions_boundary
+      && aws_iam_role.this.permissions_boundary == var.permissions_boundary
+      && alltrue([for thing in concat([aws_iam_role.this], values(aws_iam_policy.this)) : thing.path == "/mail/"])
+    )
+    error_message = "The role must have the given boundary and path."
+  }
+
+  assert {
+    condition     = keys(output.policies) == ["database", "feedback", "key", "network", "rights", "user", "watch", "worker"]
+    error_message = "The switches must add their parts."
+  }
+}
+
+run "secrets" {
+  command = plan
+
+  variables {
+    secret_arns = [
+      "arn:aws:secretsmanager:eu-west-1:123456789012:secret:url-AbCdEf:url::",
+      "arn:aws:ssm:eu-west-1:123456789012:parameter/sesbounce/hash-key",
+    ]
+  }
+
+  assert {
+    condition = [for statement in jsondecode(output.boundary_policy).Statement : statement.Resource if statement.Sid == "Secrets"] == [
+      ["arn:aws:secretsmanager:eu-west-1:123456789012:secret:url-AbCdEf", "arn:aws:ssm:eu-west-1:123456789012:parameter/sesbounce/hash-key"],
+    ]
+    error_message = "The boundary must name each secret, without its key."
   }
 }
 
@@ -171,21 +259,33 @@ run "wildcards" {
   command = plan
 
   variables {
-    name         = "ses*"
-    other_names  = ["*"]
-    repository   = "acme/*"
-    branches     = ["*"]
-    state_bucket = "*"
-    state_key    = "*"
+    name                 = "ses*"
+    topic_name           = "*"
+    queue_name           = "*"
+    cluster_name         = "*"
+    repository           = "acme/*"
+    owner_id             = "*"
+    branches             = ["*"]
+    state_bucket         = "*"
+    state_key            = "*"
+    permissions_boundary = "arn:aws:iam::123456789012:policy/*"
+    path                 = "/*/"
+    secret_arns          = ["arn:aws:secretsmanager:eu-west-1:123456789012:secret:*"]
   }
 
   expect_failures = [
     var.name,
-    var.other_names,
+    var.topic_name,
+    var.queue_name,
+    var.cluster_name,
     var.repository,
+    var.owner_id,
     var.branches,
     var.state_bucket,
     var.state_key,
+    var.permissions_boundary,
+    var.path,
+    var.secret_arns,
   ]
 }
 
@@ -194,7 +294,8 @@ run "wrong_values" {
 
   variables {
     repository        = "mail" # no owner
-    branches          = []     # and no environment: nobody could take the role
+    repository_id     = "456789"
+    branches          = [] # and no environment: nobody could take the role
     oidc_provider_arn = "arn:aws:iam::123456789012:oidc-provider/example.com"
     region            = "eu-west"
     account_id        = "1234"
@@ -202,6 +303,7 @@ run "wrong_values" {
 
   expect_failures = [
     var.repository,
+    var.repository_id,
     var.branches,
     var.oidc_provider_arn,
     var.region,
@@ -213,9 +315,22 @@ run "more_wrong_values" {
   command = plan
 
   variables {
-    repository   = "/mail" # an empty owner
-    environments = ["*"]
+    repository    = "/mail" # an empty owner
+    owner_id      = "123456"
+    repository_id = "*"
+    environments  = ["*"]
+    path          = "mail"
   }
 
-  expect_failures = [var.repository, var.environments]
+  expect_failures = [var.repository, var.repository_id, var.environments, var.path]
+}
+
+run "numbers_in_the_name" {
+  command = plan
+
+  variables {
+    repository = "acme@123456/mail@456789"
+  }
+
+  expect_failures = [var.repository]
 }

@@ -120,6 +120,18 @@ run "user_without_key" {
     name        = "acme-consumer"
     create_user = true
     tags        = { Team = "mail" }
+
+    permissions_boundary = "arn:aws:iam::123456789012:policy/developers"
+    path                 = "/mail/"
+  }
+
+  assert {
+    condition = (
+      aws_iam_user.this[0].permissions_boundary == var.permissions_boundary
+      && aws_iam_user.this[0].path == "/mail/"
+      && aws_iam_policy.this.path == "/mail/"
+    )
+    error_message = "User and policy must have the path, and the user the boundary."
   }
 
   assert {
@@ -202,7 +214,8 @@ run "more_wrong_values" {
     queue_arn         = "https://sqs.eu-west-1.amazonaws.com/123456789012/sesbounce-feedback"
     create_user       = true
     create_access_key = true # not encrypted
+    path              = "/mail"
   }
 
-  expect_failures = [var.queue_arn, var.create_access_key]
+  expect_failures = [var.queue_arn, var.create_access_key, var.path]
 }

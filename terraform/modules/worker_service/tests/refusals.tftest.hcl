@@ -76,6 +76,7 @@ run "more_wrong_values" {
     shutdown_seconds = 111  # longer than Fargate waits
     min_tasks        = 0
     max_tasks        = 0
+    path             = "mail/"
   }
 
   expect_failures = [
@@ -88,6 +89,7 @@ run "more_wrong_values" {
     var.memory_mib,
     var.shutdown_seconds,
     var.max_tasks,
+    var.path,
   ]
 }
 

@@ -228,6 +228,16 @@ run "other_sizes" {
     processes          = 2
     shutdown_seconds   = 60
     log_retention_days = 365
+
+    permissions_boundary = "arn:aws:iam::123456789012:policy/developers"
+    path                 = "/mail/"
+  }
+
+  assert {
+    condition = alltrue([
+      for role in [aws_iam_role.task, aws_iam_role.execution] : role.path == "/mail/" && role.permissions_boundary == var.permissions_boundary
+    ])
+    error_message = "Both roles must have the boundary and the path."
   }
 
   assert {

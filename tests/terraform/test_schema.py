@@ -1,0 +1,201 @@
+"""The modules use only what versions 5 and 6 of the AWS provider have in common.
+
+The other tests run with the locked version, a 5.x. `provider_6.json` holds the arguments of a 6.x;
+`python -m scripts.terraform.schema` writes it.
+"""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scripts.terraform import schema
+from scripts.terraform.docs import parsed, plain
+from scripts.terraform.schema import Block
+from tests.terraform.conftest import SOURCE, Terraform
+
+WRITTEN: dict[str, Any] = json.loads(schema.SCHEMA.read_text("utf-8"))
+META = {"count", "for_each", "provider", "depends_on", "lifecycle", "dynamic"}
+
+Uses = dict[tuple[str, ...], str | None]
+"""The arguments that a resource sets, by the names of their blocks: the type, None without one."""
+
+
+def bodies() -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Each resource and data source: its place, its type and what it sets."""
+    for file in sorted(SOURCE.rglob("*.tf")):
+        for kind, prefix in (("resource", ""), ("data", "data.")):
+            for entry in parsed(file).get(kind, ()):
+                for of_type, named in entry.items():
+                    for name, body in named.items():
+                        place = f"{file.relative_to(SOURCE)}: {plain(name)}"
+                        yield place, prefix + plain(of_type), body
+
+
+BODIES = [each for each in bodies() if each[1].removeprefix("data.").startswith("aws_")]
+
+
+def uses(body: dict[str, Any], block: Block, path: tuple[str, ...] = ()) -> Uses:
+    """What a body sets, with the types that a provider declares."""
+    known = {name.removesuffix("!"): declared for name, declared in block.items()}
+    found: Uses = {}
+    for name, value in settings(body):
+        declared = known.get(name)
+        if not isinstance(declared, dict):
+            found[*path, name] = declared
+            continue
+        found[*path, name] = "block"
+        for inner in value if isinstance(value, list) else [value]:
+            found |= uses(inner, declared, (*path, name))
+    return found
+
+
+def settings(body: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Arguments and blocks of a body, those within `dynamic` as well."""
+    for name, value in body.items():
+        if name not in META and not name.startswith("__"):
+            yield name, value
+    for dynamic in body.get("dynamic", ()):
+        for name, block in dynamic.items():
+            yield plain(name), block["content"]
+
+
+def missing(body: dict[str, Any], block: Block) -> Iterator[str]:
+    """The required arguments that a body does not set."""
+    given = dict(settings(body))
+    for name, declared in block.items():
+        if name.endswith("!") and name.removesuffix("!") not in given:
+            yield name
+        if isinstance(declared, dict):
+            for inner in given.get(name.removesuffix("!"), ()):
+                yield from (f"{name}.{each}" for each in missing(inner, declared))
+
+
+@pytest.fixture(scope="module")
+def installed(terraform: Terraform) -> dict[str, Block]:
+    """The schema of the locked provider, in the form of the file."""
+    terraform.init(".")
+    done = terraform("providers", "schema", "-json")
+    (provider,) = json.loads(done.stdout)["provider_schemas"].values()
+    return {
+        prefix + name: declared(each["block"])
+        for prefix, kind in (("", "resource_schemas"), ("data.", "data_source_schemas"))
+        for name, each in provider[kind].items()
+    }
+
+
+def declared(block: dict[str, Any]) -> Block:
+    attributes = {
+        name: "deprecated" if each.get("deprecated") else type_of(each["type"])
+        for name, each in block.get("attributes", {}).items()
+    }
+    nested = {name: declared(each["block"]) for name, each in block.get("block_types", {}).items()}
+    return attributes | nested
+
+
+def type_of(stated: Any) -> str:
+    """The type as the file has it, which does not tell a set from a list."""
+    if isinstance(stated, str):
+        return stated
+    kind, of = stated
+    return f"{'map' if kind == 'map' else 'list'}({type_of(of) if kind != 'object' else ''})"
+
+
+def test_the_file_is_of_version_6_and_of_what_is_in_use() -> None:
+    assert WRITTEN["version"].startswith("6.")
+    assert WRITTEN["package"] == schema.PACKAGE
+    absent = schema.in_use() - WRITTEN["resources"].keys()
+    assert absent == set(), "run: python -m scripts.terraform.schema"
+    assert {of_type for _, of_type, _ in BODIES} == schema.in_use()
+
+
+@pytest.mark.parametrize(("place", "of_type", "body"), BODIES, ids=[each[0] for each in BODIES])
+def test_version_6_has_each_argument_and_requires_no_other(
+    place: str, of_type: str, body: dict[str, Any]
+) -> None:
+    block = WRITTEN["resources"][of_type]
+    assert [path for path, kind in uses(body, block).items() if kind is None] == [], place
+    assert list(missing(body, block)) == [], place
+
+
+def test_the_types_are_the_same_and_nothing_is_deprecated(installed: dict[str, Block]) -> None:
+    compared = 0
+    for place, of_type, body in BODIES:
+        in_6 = uses(body, WRITTEN["resources"][of_type])
+        assert uses(body, installed[of_type]) == in_6, (place, of_type)
+        compared += len(in_6)
+    assert compared > 250
+
+
+def test_what_version_6_lacks_would_be_found() -> None:
+    """The tests above rely on it."""
+    block = {"name!": "string", "setting": {"value!": "string"}}
+    body = {
+        "count": 1,
+        "gone": True,
+        "dynamic": [{'"setting"': {"for_each": [], "content": [{"old": 1, "__is_block__": True}]}}],
+    }
+    assert uses(body, block) == {
+        ("gone",): None,
+        ("setting",): "block",
+        ("setting", "old"): None,
+    }
+    assert list(missing(body, block)) == ["name!", "setting.value!"]
+
+
+DECLARATIONS = """\
+export interface ThingConfig extends cdktn.TerraformMetaArguments {
+    /**
+    * Docs at Terraform Registry: {@link https://registry.terraform.io/providers/hashicorp/aws/6.1.0/docs/resources/thing#its_name Thing#its_name}
+    *
+    * A remark.
+    */
+    readonly itsName: string;
+    /**
+    * Docs at Terraform Registry: {@link https://registry.terraform.io/providers/hashicorp/aws/6.1.0/docs/resources/thing#tags Thing#tags}
+    */
+    readonly tags?: {
+        [key: string]: string;
+    };
+    /**
+    * Docs at Terraform Registry: {@link https://registry.terraform.io/providers/hashicorp/aws/6.1.0/docs/resources/thing#part Thing#part}
+    */
+    readonly part?: ThingPart[] | cdktn.IResolvable;
+}
+export interface ThingPart {
+    /**
+    * Docs at Terraform Registry: {@link https://registry.terraform.io/providers/hashicorp/aws/6.1.0/docs/resources/thing#on Thing#on}
+    */
+    readonly on?: boolean | cdktn.IResolvable;
+}
+"""  # noqa: E501
+
+
+def test_the_declarations_of_a_resource_are_read() -> None:
+    assert schema.arguments(DECLARATIONS) == {
+        "its_name!": "string",
+        "tags": "map(string)",
+        "part": {"on": "bool"},
+    }
+    assert json.loads(schema.text({"aws_thing": DECLARATIONS})) == {
+        "package": schema.PACKAGE,
+        "version": "6.1.0",
+        "resources": {"aws_thing": schema.arguments(DECLARATIONS)},
+    }
+
+
+def test_an_unknown_type_is_an_error() -> None:
+    with pytest.raises(schema.SchemaError, match="unknown type 'symbol'"):
+        schema.arguments(DECLARATIONS.replace(": string;\n    /**", ": symbol;\n    /**", 1))
+
+
+def test_without_npm_nothing_is_written(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    before = schema.SCHEMA.read_bytes()
+    assert schema.main() == 1
+    assert capsys.readouterr().err == "schema: There is no npm on the PATH.\n"
+    assert schema.SCHEMA.read_bytes() == before
