@@ -20,7 +20,13 @@ def test_every_metric_of_the_dashboard_is_told() -> None:
 def test_every_metric_of_an_alarm_is_told() -> None:
     code = (MONITORING / "alarms.tf").read_text("utf-8")
     names = set(re.findall(r'merge\(local\.worker, \{ name = "(\w+)" \}\)', code))
-    assert names == {"Healthy", "Failed", "StatementsRejected"}
+    assert names == {
+        "Healthy",
+        "Failed",
+        "StatementsRejected",
+        "SuspectedIncidents",
+        "SenderFaults",
+    }
     assert names <= set(emf.UNITS)
 
 

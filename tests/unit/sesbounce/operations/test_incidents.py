@@ -54,7 +54,7 @@ class TestDetection:
         incidents = Incidents(store)
         assert not may_mail(engine, 3)
         swept = incidents.sweep(NOW)
-        assert swept.suspected == 1
+        assert swept.current == 1
         assert swept.recorded.released == 30
         assert [may_mail(engine, n) for n in (0, 29, 30, 39)] == [True, True, False, False]
         (row,) = incidents.all()
@@ -65,7 +65,7 @@ class TestDetection:
     def test_without_deliveries_it_only_warns(self, engine: sa.Engine, store: Store) -> None:
         record(store, Scenario.BOUNCE, HOUR, range(25))
         incidents = Incidents(store)
-        assert incidents.sweep(NOW).suspected == 1
+        assert incidents.sweep(NOW).current == 1
         (row,) = incidents.all()
         assert row.status is IncidentStatus.SUSPECTED
         assert not may_mail(engine, 3)
@@ -74,7 +74,7 @@ class TestDetection:
     def test_the_mode_decides(self, engine: sa.Engine, store: Store, mode: str) -> None:
         record(store, Scenario.SUCCESS, -5 * DAY, range(25))
         record(store, Scenario.BOUNCE, HOUR, range(25))
-        assert Incidents(store, mode).sweep(NOW).suspected == (mode == "warn")  # type: ignore[arg-type]
+        assert Incidents(store, mode).sweep(NOW).current == (mode == "warn")  # type: ignore[arg-type]
         assert not may_mail(engine, 3)
 
     def test_a_finding_that_later_counts_do_not_bear_out_is_withdrawn(
@@ -86,7 +86,7 @@ class TestDetection:
         incidents.sweep(NOW)
         assert may_mail(engine, 3)
         record(store, Scenario.BOUNCE, HOUR, range(100, 140))
-        assert incidents.sweep(NOW).suspected == 0
+        assert incidents.sweep(NOW).current == 0
         assert [row.status for row in incidents.all()] == [IncidentStatus.WITHDRAWN]
         assert not may_mail(engine, 3)
 
@@ -96,9 +96,9 @@ class TestDetection:
         incidents = Incidents(store)
         incidents.sweep(NOW)
         (row,) = incidents.all()
-        withdrawn = changed(row, NOW, status=IncidentStatus.WITHDRAWN, automatic=False)
+        withdrawn = changed(row, NOW, status=IncidentStatus.WITHDRAWN, decided_by="ann")
         assert len(list(incidents.preview(withdrawn))) == 25
-        incidents.save(withdrawn)
+        incidents.save(withdrawn, NOW, row)
         assert incidents.sweep(NOW).recorded.suppressed == 25
         assert not may_mail(engine, 3)
         assert len(incidents.all()) == 1
@@ -108,13 +108,13 @@ def test_a_person_opens_an_incident_afterwards(engine: sa.Engine, store: Store) 
     record(store, Scenario.SUCCESS, -5 * DAY, range(3))
     record(store, Scenario.BOUNCE, HOUR, range(4))
     incidents = Incidents(store)
-    row = new(OUTAGE, NOW, IncidentStatus.HELD, "ann", "status page")
+    row = new(OUTAGE, NOW, IncidentStatus.HELD, "status page", "ann")
     changes = list(incidents.preview(row))
     assert [(change.address, change.change) for change in changes] == [
         (f"user{n}@gmail.com", "released") for n in range(3)
     ]
     assert not may_mail(engine, 0)
-    row = incidents.save(row)
+    row = incidents.save(row, NOW)
     settled = list(incidents.settle(row, NOW))
     assert [one for _, ones in settled for one in ones] == changes
     assert [may_mail(engine, n) for n in range(4)] == [True, True, True, False]
@@ -122,7 +122,7 @@ def test_a_person_opens_an_incident_afterwards(engine: sa.Engine, store: Store) 
 
 def test_the_sweep_judges_once_more_after_some_minutes(store: Store) -> None:
     incidents = Incidents(store)
-    incidents.save(new(OUTAGE, NOW, IncidentStatus.HELD, "ann", ""))
+    incidents.save(new(OUTAGE, NOW, IncidentStatus.HELD, "", "ann"), NOW)
     for minutes, due in ((0, True), (1, True), (6, False)):
         incidents.sweep(NOW + minutes * timedelta(minutes=1))
         (row,) = incidents.all()

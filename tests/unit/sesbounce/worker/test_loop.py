@@ -19,6 +19,7 @@ from sesbounce.aws.depth import Depth
 from sesbounce.aws.sns_trust import Trust
 from sesbounce.aws.sqs import BatchFailures, Queue, Received
 from sesbounce.errors import QueueError, StoreError
+from sesbounce.operations.incidents import Incidents
 from sesbounce.outbound.relay import Relay
 from sesbounce.store.engine import write
 from sesbounce.telemetry.counts import Counts, count
@@ -79,13 +80,15 @@ class Working:
     ) -> None:
         self.reports: list[Report] = []
         self.overdue = threading.Event()
+        recording = store(engine)
         self.worker = Worker(
             queue,
-            store(engine),
+            recording,
             trust,
             Relay(engine, [], lambda: now),
             self.reports.append,
             loop_settings,
+            incidents=Incidents(recording),
             overdue=self.overdue.set,
             now=lambda: now,
         )

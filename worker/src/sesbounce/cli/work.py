@@ -16,6 +16,7 @@ from sesbounce.cli.common import counted, now, open_store, to_json
 from sesbounce.cli.group import ERROR, exit_codes
 from sesbounce.errors import ConfigurationError, MessageError, SesBounceError
 from sesbounce.feedback.decode import Decoded, decode_all
+from sesbounce.operations.incidents import Incidents
 from sesbounce.outbound.relay import Relay
 from sesbounce.settings import Settings, load_settings
 from sesbounce.signals import end_at_once, signals
@@ -133,6 +134,7 @@ def _open_worker(
             Relay(opened.engine, opened.targets, now),
             report,
             loop,
+            incidents=Incidents(opened.store, settings.incidents, settings.detection),
             # Nothing is lost: SQS redelivers every message that was not committed.
             overdue=lambda: os._exit(ERROR),
         )

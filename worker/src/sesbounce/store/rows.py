@@ -6,7 +6,7 @@ Each function works in the caller's transaction, with few statements, in the ord
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from operator import attrgetter
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import msgspec
 import sqlalchemy as sa
@@ -152,10 +152,22 @@ def insert_messages(
     )
 
 
+class Inserted(NamedTuple):
+    """What inserting events changed in the log.
+
+    Attributes:
+        new: events that the log did not hold.
+        later: events that the log held with an earlier time, and that time.
+    """
+
+    new: list[Event]
+    later: list[tuple[Event, datetime]]
+
+
 def insert_events(
     connection: sa.Connection, recordings: Iterable[Recording], now: datetime
-) -> list[Event]:
-    """Append the new events to the log; returns these.
+) -> Inserted:
+    """Append the new events to the log.
 
     If an event arrives twice with different times, the log keeps the later time, as states do: so
     states follow from the log, in whatever order the messages arrived.
@@ -168,16 +180,18 @@ def insert_events(
             if earlier is None or earlier[0].occurred_at < event.occurred_at:
                 latest[event.dedupe_key] = (event, digest)
     known = dict(map(tuple, _find_events(connection, list(latest))))
-    new: list[Event] = []
+    inserted = Inserted([], [])
     rows = []
     for key, (event, digest) in latest.items():
         if key not in known:
-            new.append(event)
+            inserted.new.append(event)
         elif event.occurred_at <= known[key]:
             continue
+        else:
+            inserted.later.append((event, known[key]))
         rows.append((*_event_values(event), "" if is_forgotten(event.address) else digest, now))
     _insert_events(connection, rows)
-    return new
+    return inserted
 
 
 def lock_rows(connection: sa.Connection, keys: Sequence[str]) -> dict[str, AddressRow]:

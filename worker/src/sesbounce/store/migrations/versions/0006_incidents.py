@@ -28,17 +28,13 @@ def upgrade() -> None:
         sa.Column("begins_at", UtcDateTime, nullable=False),
         sa.Column("ends_at", UtcDateTime, comment="null: it goes on"),
         sa.Column("status", Word, nullable=False),
-        sa.Column(
-            "automatic", sa.Boolean(), nullable=False, comment="whether the detection keeps it"
-        ),
         sa.Column("opened_by", Words, nullable=False),
+        sa.Column("decided_by", Words, comment="null: the detection keeps it up to date"),
         sa.Column("note", Words, nullable=False),
         sa.Column("changed_at", UtcDateTime, nullable=False),
         sa.Column(
             "settle_at", UtcDateTime, comment="when the sweep judges its addresses once more"
         ),
-        sa.Column("settle_from", UtcDateTime, nullable=False),
-        sa.Column("settle_until", UtcDateTime),
         sa.PrimaryKeyConstraint("id", name="pk_feedback_incident"),
         sa.UniqueConstraint("identity", name="uq_feedback_incident_identity"),
         comment="One row for each outage of a provider: its hard bounces are strikes.",
