@@ -258,7 +258,7 @@ class Incidents:
         """
         if after == before or not save_incident(connection, before, after):
             return None
-        return after if after.changed_at != before.changed_at else None
+        return after if msgspec.structs.replace(after, note=before.note) != before else None
 
     def _batches(self, row: IncidentRow) -> Iterator[tuple[sa.Connection, list[str]]]:
         """The addresses that have bounced hard since an incident began, a batch at a time."""

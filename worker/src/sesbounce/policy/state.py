@@ -22,10 +22,10 @@ from sesbounce.feedback.reason import Effect, Reason
 # How much a state holds. Constants, not settings: two workers with different limits would not
 # merge to the same state. The newest ones of all serve to match a bounce with the delivery of the
 # same mail; the days are enough that strikes in flight when a probation begins do not push out
-# the strikes that led to it; the hours are enough for bounces before, in and after an incident.
+# the strikes that led to it; the hours are those in which incidents are looked for, and two more.
 NEWEST_HELD = 16
 FAILING_DAYS_HELD = 64
-HARD_HOURS_HELD = 16
+HARD_HOURS_HELD = 50
 
 _T = TypeVar("_T", "Evidence", "Spelling")
 _DAY = len("2026-11-20")

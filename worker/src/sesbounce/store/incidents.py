@@ -160,8 +160,8 @@ def numbers(suspect: Suspect) -> str:
     """The numbers of a suspected incident, in words."""
     of = f" among {suspect.hard + suspect.delivered:,} mails" if suspect.delivered else ""
     return (
-        f"{suspect.hard:,} hard bounces{of}; "
-        f"{suspect.known:,} of the addresses had a delivery in the 90 days before"
+        f"{suspect.hard:,} hard bounces{of}, "
+        f"{suspect.known:,} of addresses with a delivery in the 90 days before"
     )
 
 
