@@ -119,18 +119,25 @@ def hard_cells(state: State, address: str) -> dict[Cell, HourCount]:
     They follow from the state alone. So the counts of all addresses stay right if each change of
     a state subtracts those of the state before and adds those of the state after.
     """
+    if not state.hard:
+        return {}
+    provider = provider_of(address)
+    delivered = _delivered_at(state)
     cells: dict[Cell, HourCount] = {}
-    bounces = newest_by_mail(hard_bounces(state))
-    if not bounces:
-        return cells
-    bounced = bounced_mails(state)
-    first = (state.first_delivery,) if state.first_delivery else ()
-    delivered = [d.at for d in (*first, *state.deliveries) if d.mail_id not in bounced]
-    for bounce in bounces:
-        cell = cell_of(bounce.at, bounce.provider or provider_of(address))
+    for bounce in newest_by_mail(hard_bounces(state)):
         known = any(bounce.at - _KNOWN_WITHIN <= at < bounce.at for at in delivered)
+        cell = cell_of(bounce.at, bounce.provider or provider)
         cells.setdefault(cell, HourCount(1, int(known)))
     return cells
+
+
+def _delivered_at(state: State) -> list[datetime]:
+    """The times of the deliveries that a state holds, without those of mails that bounced."""
+    if not state.first_delivery and not state.deliveries:
+        return []
+    bounced = bounced_mails(state)
+    first = (state.first_delivery,) if state.first_delivery else ()
+    return [one.at for one in (*first, *state.deliveries) if one.mail_id not in bounced]
 
 
 def suspects(

@@ -152,6 +152,8 @@ def _without_nul(text: str) -> str:
 
 def merge(a: State, b: State) -> State:
     """Join two states of one address: the state that the events of both give together."""
+    if a == _NOTHING:  # as of most addresses, before their first event
+        return b
     hard = _merged_hard(a, b)
     return State(
         hard=hard[0] if hard else None,
@@ -166,6 +168,9 @@ def merge(a: State, b: State) -> State:
         manual=_latest(a.manual, b.manual),
         spelling=_latest(a.spelling, b.spelling),
     )
+
+
+_NOTHING = State()
 
 
 def _latest(a: _T | None, b: _T | None) -> _T | None:

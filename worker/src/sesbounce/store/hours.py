@@ -31,8 +31,8 @@ from sesbounce.store.rows import Inserted
 
 # The baseline of the hours that are examined, and of the suspected hours before these.
 _KEPT = BASELINE + 2 * EXAMINED
-_FORMAT = "%Y-%m-%dT%H"
-_PROVIDER_AT = len("2026-11-20T12 ") + 1
+_HOUR_LENGTH = len("2026-11-20T12")
+_PROVIDER_AT = _HOUR_LENGTH + 2
 
 _table = schema.hour
 _add = Insert(_table, "cell", add=("hard", "known", "delivered"))
@@ -63,8 +63,6 @@ class HourCounts:
 
     def replace(self, address: str, before: State, after: State) -> None:
         """Count the hard bounces of a state instead of those of the state before."""
-        if not after.hard and not before.hard:
-            return
         if is_forgotten(address) or provider_of(address) == SIMULATOR:
             return
         for sign, state in ((-1, before), (1, after)):
@@ -117,7 +115,7 @@ def _since(moment: datetime) -> sa.Select[tuple[str, int, int, int]]:
 
 
 def _hour_name(moment: datetime) -> str:
-    return f"{moment.astimezone(UTC):{_FORMAT}}"
+    return moment.astimezone(UTC).isoformat()[:_HOUR_LENGTH]
 
 
 def _name(cell: Cell) -> str:

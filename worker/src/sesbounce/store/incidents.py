@@ -87,17 +87,17 @@ class IncidentRow(msgspec.Struct, frozen=True, kw_only=True):
 
 _insert = Insert(schema.incident, "identity")
 _table = schema.incident
+_ANY_HELD = "SELECT id FROM feedback_incident WHERE status = 'held' LIMIT 1"
 
 
 def held_incidents(connection: sa.Connection, *, without: int = 0) -> tuple[Incident, ...]:
     """The incidents that change verdicts, but for one, in the order of their numbers."""
-    columns = (_table.c.provider, _table.c.begins_at, _table.c.ends_at)
-    is_held = (_table.c.status == IncidentStatus.HELD) & (_table.c.id != without)
-    query = sa.select(*columns).where(is_held).order_by(_table.c.id)
-    return tuple(
-        Incident(provider=row.provider, begins=row.begins_at, ends=row.ends_at)
-        for row in connection.execute(query)
-    )
+    # Nearly each batch asks, and nearly always there is none: the driver says so fastest.
+    if not connection.exec_driver_sql(_ANY_HELD).first():
+        return ()
+    query = sa.select(_table).where(_table.c.status == IncidentStatus.HELD).order_by(_table.c.id)
+    rows = map(IncidentRow.of, connection.execute(query))
+    return tuple(row.incident for row in rows if row.id != without)
 
 
 def read_incidents(

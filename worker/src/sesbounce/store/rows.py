@@ -244,7 +244,7 @@ def save_rows(
     verdicts: list[Row] = []
     for row in rows:
         earlier = before[row.key]
-        same = (row.verdict, row.hard_at) == (earlier.verdict, earlier.hard_at)
+        same = row.verdict == earlier.verdict and row.hard_at == earlier.hard_at
         values = row.values(struck_off=struck_off.get(row.key, row.struck_off))
         (states if same and row.key not in struck_off else verdicts).append(values)
     _save_states(connection, states)

@@ -417,7 +417,8 @@ class Store:
         recorded.add(done.recorded)
         if hours:
             for row in changed:
-                hours.replace(row.key, known[row.key].state, row.state)
+                if row.state.hard or known[row.key].state.hard:
+                    hours.replace(row.key, known[row.key].state, row.state)
             hours.save(connection)
         return recorded
 
