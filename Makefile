@@ -27,7 +27,7 @@ UNIT_PROCESSES ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 PYTHONS := 3.11 3.12 3.13
 
 .PHONY: help setup terraform environments demo demo-clean simulate deploy plan destroy outputs check-wiring \
-        image test test-all test-unit test-versions test-local test-terraform bench bench-ask bench-decode bench-store fuzz \
+        image test test-all test-unit test-versions test-local test-terraform bench bench-ask bench-decode bench-outage bench-store fuzz \
         lint lint-ruff lint-mypy lint-imports lint-checkov lint-rest format docs terraform-docs lock terraform-lock clean
 
 ##@ Set up
@@ -134,6 +134,9 @@ bench-store: $(READY) ## measures recording by batch size, beside a bare insert
 
 bench-ask: $(READY) ## measures the CPU time of commands that only ask, beside the imports that they need
 	@$(BIN)/python -m tests.bench.bench_ask $(ARGS)
+
+bench-outage: $(READY) ## simulates the outage of a provider, in several orders on three databases, some minutes
+	@$(BIN)/python -m tests.bench.bench_outage $(ARGS)
 
 fuzz: $(BENCH_READY) ## fuzzes the decoder for a minute; ARGS="--seconds 600" for ten
 	@$(BIN)/python -m tests.fuzz.fuzz_decode $(ARGS)

@@ -140,6 +140,7 @@ module "monitoring" {
   watch_reputation       = var.monitoring.watch_reputation
   alarm_emails           = var.monitoring.alarm_emails
   oldest_message_seconds = var.monitoring.oldest_message_seconds
+  sender_faults          = var.monitoring.sender_faults
   bounce_rate            = var.monitoring.bounce_rate
   complaint_rate         = var.monitoring.complaint_rate
   dashboard              = var.monitoring.dashboard

@@ -174,6 +174,7 @@ variable "monitoring" {
     alarm_emails           = optional(set(string), [])
     watch_reputation       = optional(bool, true)
     oldest_message_seconds = optional(number, 900)
+    sender_faults          = optional(number, 100)
     bounce_rate            = optional(number, 0.04)
     complaint_rate         = optional(number, 0.0008)
     dashboard              = optional(bool, true)

@@ -26,7 +26,7 @@ from sesbounce.policy.verdict import Policy, judge, judge_streams
 MAILS = 60
 moments = st.integers(0, 100 * 4).map(lambda n: datetime.fromtimestamp(n * 86_400 / 4, UTC))
 # More hours than a state holds.
-hours = st.integers(0, 40).map(lambda n: datetime.fromtimestamp(n * 1_800, UTC))
+hours = st.integers(0, 120).map(lambda n: datetime.fromtimestamp(n * 1_800, UTC))
 
 
 def evidence(

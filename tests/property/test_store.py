@@ -11,7 +11,10 @@ from hypothesis import strategies as st
 from scripts.local.ses_messages import SCHEMAS, Scenario, Schema
 from sesbounce.feedback.decode import Decoded, decode
 from sesbounce.feedback.stream import read_stream_by
+from sesbounce.operations.incidents import Incidents, new
+from sesbounce.policy.incident import Incident
 from sesbounce.store.engine import open_database
+from sesbounce.store.incidents import IncidentStatus
 from sesbounce.store.strike_off import StrikeOff
 from tests import stored
 from tests.support import AT, disposed, mail, said
@@ -43,6 +46,22 @@ messages_of_ses = st.builds(
 )
 
 
+OUTAGES = st.lists(
+    st.builds(
+        lambda provider, begins, hours: Incident(
+            provider=provider,
+            begins=AT + timedelta(hours=begins),
+            ends=AT + timedelta(hours=begins + hours) if hours else None,
+        ),
+        st.sampled_from(["example.com", "google"]),
+        st.integers(0, 24 * 40),
+        st.sampled_from([0, 2, 24 * 10]),
+    ),
+    max_size=3,
+)
+SETTLED = AT + timedelta(days=100)
+
+
 def tables_after(batches: list[list[Decoded]]) -> dict[str, list[Any]]:
     """What the database holds when these batches have been recorded one after the other."""
     queries = {
@@ -51,13 +70,35 @@ def tables_after(batches: list[list[Decoded]]) -> dict[str, list[Any]]:
         "events": "SELECT dedupe_key, occurred_at, configuration_set, identity, region, tenant, "
         "tags, stream FROM feedback_event ORDER BY dedupe_key",
         "messages": "SELECT digest FROM feedback_message ORDER BY digest",
+        # A row of zeros only shows that there was a number before.
+        "hours": "SELECT * FROM feedback_hour WHERE hard <> 0 OR known <> 0 OR delivered <> 0 "
+        "ORDER BY cell",
     }
     with disposed(open_database("sqlite://")) as engine:
         store = stored.store(engine, StrikeOff())
         for number, batch in enumerate(batches):
             store.record(batch, AT + timedelta(days=number))
+        Incidents(store, "off").sweep(AT + timedelta(days=40))  # deletes old counts
         with engine.connect() as connection:
             return {name: list(connection.exec_driver_sql(sql)) for name, sql in queries.items()}
+
+
+def verdicts_after(steps: list[list[Decoded] | Incident]) -> list[Any]:
+    """The rows of addresses when batches were recorded and incidents opened in this order."""
+    with disposed(open_database("sqlite://")) as engine:
+        store = stored.store(engine, StrikeOff())
+        incidents = Incidents(store)
+        for number, step in enumerate(steps):
+            at = AT + timedelta(days=number)
+            if isinstance(step, Incident):
+                incidents.save(new(step, at, IncidentStatus.HELD, "", "ann"), at)
+            else:
+                store.record(step, at)
+        incidents.sweep(SETTLED)
+        with engine.connect() as connection:
+            return list(
+                connection.exec_driver_sql("SELECT * FROM feedback_address ORDER BY address")
+            )
 
 
 @settings(deadline=None, max_examples=60)
@@ -72,3 +113,22 @@ def test_any_order_repetition_and_batching_gives_the_same_tables(
     size = data.draw(st.integers(1, len(shuffled)))
     batches = [shuffled[i : i + size] for i in range(0, len(shuffled), size)]
     assert tables_after(batches) == tables_after([messages])
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    st.lists(messages_of_ses, min_size=1, max_size=25),
+    OUTAGES,
+    st.randoms(use_true_random=False),
+)
+def test_an_incident_may_be_opened_before_during_or_after_it(
+    messages: list[Decoded], outages: list[Incident], random: Random
+) -> None:
+    shuffled = messages + random.sample(messages, len(messages) // 2)
+    random.shuffle(shuffled)
+    steps: list[list[Decoded] | Incident] = [[message] for message in shuffled]
+    for outage in outages:
+        steps.insert(random.randint(0, len(steps)), outage)
+    expected = verdicts_after([*outages, messages])
+    assert verdicts_after(steps) == expected
+    assert verdicts_after([messages, *outages]) == expected

@@ -12,7 +12,7 @@ def test_every_metric_of_the_dashboard_is_told() -> None:
     code = (MONITORING / "dashboard.tf").read_text("utf-8")
     of_worker = [line for line in code.splitlines() if "sesbounce" in line or "Seconds" in line]
     names = {name for line in of_worker for name in re.findall(r'"([A-Z]\w+)\\?"', line)}
-    names -= {"Service", "Sum"}
+    names -= {"Service", "Sum", "Maximum"}
     assert len(names) >= 10
     assert names <= set(emf.UNITS)
 
@@ -20,7 +20,13 @@ def test_every_metric_of_the_dashboard_is_told() -> None:
 def test_every_metric_of_an_alarm_is_told() -> None:
     code = (MONITORING / "alarms.tf").read_text("utf-8")
     names = set(re.findall(r'merge\(local\.worker, \{ name = "(\w+)" \}\)', code))
-    assert names == {"Healthy", "Failed", "StatementsRejected"}
+    assert names == {
+        "Healthy",
+        "Failed",
+        "StatementsRejected",
+        "SuspectedIncidents",
+        "SenderFaults",
+    }
     assert names <= set(emf.UNITS)
 
 

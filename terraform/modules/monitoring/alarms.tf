@@ -53,6 +53,19 @@ locals {
       stat        = "Sum"
       periods     = 5
     }
+    suspected-incidents = {
+      watch       = var.watch_worker_metrics
+      description = "Hard bounces look like the outage of a mailbox provider, or an incident is still open. `sesbounce incident list` shows it; close or withdraw it (`sesbounce incident close`) when the outage is over, or was none."
+      metric      = merge(local.worker, { name = "SuspectedIncidents" })
+    }
+    sender-faults = {
+      watch       = var.watch_worker_metrics
+      description = "Receiving hosts reject mail because of the sender: its reputation, authentication, rate or content. The worker's log says why (SenderFaultReasons), and `sesbounce stats --by reason` counts the events. No address is suppressed for it: mend the cause."
+      metric      = merge(local.worker, { name = "SenderFaults" })
+      stat        = "Sum"
+      threshold   = var.sender_faults
+      seconds     = 3600
+    }
     bounce-rate = {
       watch       = var.watch_reputation
       description = "The account's bounce rate approaches 5 %; from 5 % on, SES reviews accounts. Stop sending to the addresses that bounce."

@@ -56,6 +56,14 @@ locals {
       metrics = [for name in ["Undecodable", "Failed", "StatementsRejected", "DeleteFailures"] : ["sesbounce", name, "Service", local.queue_name]]
     },
     {
+      title = "Rejected because of the sender, suspected incidents"
+      stat  = "Sum"
+      metrics = [
+        ["sesbounce", "SenderFaults", "Service", local.queue_name],
+        ["sesbounce", "SuspectedIncidents", "Service", local.queue_name, { stat = "Maximum" }],
+      ]
+    },
+    {
       title = "Reputation of the account, %"
       stat  = "Maximum"
       metrics = [

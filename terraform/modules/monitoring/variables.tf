@@ -81,6 +81,18 @@ variable "oldest_message_seconds" {
   }
 }
 
+variable "sender_faults" {
+  description = "Number of mails an hour that receiving hosts reject because of the sender, at which CloudWatch raises an alarm."
+  type        = number
+  default     = 100
+  nullable    = false
+
+  validation {
+    condition     = var.sender_faults >= 1
+    error_message = "sender_faults must be 1 or more."
+  }
+}
+
 variable "bounce_rate" {
   description = "Bounce rate of the account, as a fraction, at which CloudWatch raises an alarm. SES reviews accounts from 0.05 on and may pause their sending from 0.1 on."
   type        = number

@@ -12,6 +12,7 @@ RECORDED = Recorded(
     restored_rows=4,
     rejected={"no such column": 1, "locked": 2},
     kinds={"bounce": 2, "complaint": 1},
+    sender_faults={"rate_limited": 2, "sender_blocked": 1},
     reasons={"no_such_mailbox": 1, "complaint_abuse": 1},
 )
 BATCH = BatchDone(

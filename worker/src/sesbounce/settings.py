@@ -18,6 +18,7 @@ from sesbounce.database_settings import DEFAULT_URL, long_enough, split, with_pa
 from sesbounce.errors import ConfigurationError
 from sesbounce.feedback.attribution import MOST_TAGS, TAG_NAME
 from sesbounce.feedback.stream import StreamBy, read_stream_by
+from sesbounce.policy.outage import Detection
 from sesbounce.policy.verdict import Policy
 from sesbounce.privacy.keyed_hash import HashKeys
 from sesbounce.variables import PREFIX, bare, check_names, is_service_url
@@ -25,6 +26,7 @@ from sesbounce.variables import PREFIX, bare, check_names, is_service_url
 __all__ = ["PREFIX", "Settings", "load_settings"]
 
 _DEFAULT = Policy()
+_DETECTION = Detection()
 _WEBHOOK_SECRET_LENGTH = 16
 
 
@@ -198,6 +200,27 @@ class Settings(BaseSettings):
         description="what divides your mail into streams, to which complaints and opt-outs are "
         "limited: `none`, `configuration-set`, `tenant`, `topic` or `tag:NAME`",
     )
+    incidents: Literal["off", "warn", "hold"] = Field(
+        default="hold",
+        description="what the worker does when hard bounces show the outage of a provider: with "
+        "`hold` those of addresses with an earlier delivery count as strikes, with `warn` the "
+        "worker only reports it, with `off` it looks for none; without Delivery events, `hold` "
+        "does what `warn` does",
+    )
+    incident_addresses: int = Field(
+        default=_DETECTION.addresses,
+        ge=2,
+        le=1_000_000,
+        description="number of addresses at one provider that must bounce hard within an hour, "
+        "before the worker suspects an outage",
+    )
+    incident_times: float = Field(
+        default=_DETECTION.times,
+        gt=1,
+        le=1000,
+        description="factor by which hard bounces must be more frequent in that hour than in the "
+        "14 days before",
+    )
     hash_key: Annotated[list[SecretStr], NoDecode] = Field(
         default=[],
         description="secret of at least 32 characters that keeps forgotten addresses suppressed; "
@@ -327,6 +350,11 @@ class Settings(BaseSettings):
     def streams(self) -> StreamBy:
         """What the stream of a mail is."""
         return read_stream_by(self.stream_by)
+
+    @property
+    def detection(self) -> Detection:
+        """The thresholds for incidents that these settings describe."""
+        return Detection(addresses=self.incident_addresses, times=self.incident_times)
 
     @property
     def policy(self) -> Policy:

@@ -26,15 +26,17 @@ run "by_default" {
       [alarm.comparison_operator == "LessThanThreshold" ? "<" : ">=", alarm.threshold, alarm.evaluation_periods, alarm.period, alarm.treat_missing_data],
       alarm.dimensions == null ? [] : values(alarm.dimensions),
       )) } == {
-      dlq                = "sesbounce-dlq AWS/SQS ApproximateNumberOfMessagesVisible Maximum >= 1 1 60 notBreaching feedback-dlq"
-      subscription-dlq   = "sesbounce-subscription-dlq AWS/SQS ApproximateNumberOfMessagesVisible Maximum >= 1 1 60 notBreaching feedback-subscription-dlq"
-      oldest-message     = "sesbounce-oldest-message AWS/SQS ApproximateAgeOfOldestMessage Maximum >= 900 3 60 notBreaching feedback"
-      no-task            = "sesbounce-no-task AWS/ECS CPUUtilization SampleCount < 1 5 60 breaching cluster service"
-      unhealthy          = "sesbounce-unhealthy sesbounce Healthy Minimum < 1 5 60 notBreaching feedback"
-      failed             = "sesbounce-failed sesbounce Failed Sum >= 1 5 60 notBreaching feedback"
-      statement-refusals = "sesbounce-statement-refusals sesbounce StatementsRejected Sum >= 1 5 60 notBreaching feedback"
-      bounce-rate        = "sesbounce-bounce-rate AWS/SES Reputation.BounceRate Maximum >= 0.04 1 3600 ignore"
-      complaint-rate     = "sesbounce-complaint-rate AWS/SES Reputation.ComplaintRate Maximum >= 0.0008 1 3600 ignore"
+      dlq                 = "sesbounce-dlq AWS/SQS ApproximateNumberOfMessagesVisible Maximum >= 1 1 60 notBreaching feedback-dlq"
+      subscription-dlq    = "sesbounce-subscription-dlq AWS/SQS ApproximateNumberOfMessagesVisible Maximum >= 1 1 60 notBreaching feedback-subscription-dlq"
+      oldest-message      = "sesbounce-oldest-message AWS/SQS ApproximateAgeOfOldestMessage Maximum >= 900 3 60 notBreaching feedback"
+      no-task             = "sesbounce-no-task AWS/ECS CPUUtilization SampleCount < 1 5 60 breaching cluster service"
+      unhealthy           = "sesbounce-unhealthy sesbounce Healthy Minimum < 1 5 60 notBreaching feedback"
+      failed              = "sesbounce-failed sesbounce Failed Sum >= 1 5 60 notBreaching feedback"
+      statement-refusals  = "sesbounce-statement-refusals sesbounce StatementsRejected Sum >= 1 5 60 notBreaching feedback"
+      suspected-incidents = "sesbounce-suspected-incidents sesbounce SuspectedIncidents Maximum >= 1 1 60 notBreaching feedback"
+      sender-faults       = "sesbounce-sender-faults sesbounce SenderFaults Sum >= 100 1 3600 notBreaching feedback"
+      bounce-rate         = "sesbounce-bounce-rate AWS/SES Reputation.BounceRate Maximum >= 0.04 1 3600 ignore"
+      complaint-rate      = "sesbounce-complaint-rate AWS/SES Reputation.ComplaintRate Maximum >= 0.0008 1 3600 ignore"
     }
     error_message = "These must be the alarms."
   }
@@ -47,7 +49,7 @@ run "by_default" {
   }
 
   assert {
-    condition     = length(output.alarm_names) == 9
+    condition     = length(output.alarm_names) == 11
     error_message = "The output must tell the alarms."
   }
 
@@ -87,7 +89,7 @@ run "by_default" {
 
   # The dashboard.
   assert {
-    condition     = output.dashboard_name == "sesbounce" && length(jsondecode(output.dashboard).widgets) == 11
+    condition     = output.dashboard_name == "sesbounce" && length(jsondecode(output.dashboard).widgets) == 12
     error_message = "The dashboard must be there, with all its widgets."
   }
 
@@ -97,7 +99,7 @@ run "by_default" {
   }
 
   assert {
-    condition     = length(distinct([for widget in jsondecode(output.dashboard).widgets : "${widget.x} ${widget.y}"])) == 11
+    condition     = length(distinct([for widget in jsondecode(output.dashboard).widgets : "${widget.x} ${widget.y}"])) == 12
     error_message = "No widget may lie over another."
   }
 
@@ -115,6 +117,7 @@ run "other_thresholds" {
 
   variables {
     oldest_message_seconds = 120
+    sender_faults          = 5
     bounce_rate            = 0.02
     complaint_rate         = 0.0005
   }
@@ -122,6 +125,7 @@ run "other_thresholds" {
   assert {
     condition = (
       aws_cloudwatch_metric_alarm.this["oldest-message"].threshold == 120
+      && aws_cloudwatch_metric_alarm.this["sender-faults"].threshold == 5
       && aws_cloudwatch_metric_alarm.this["bounce-rate"].threshold == 0.02
       && aws_cloudwatch_metric_alarm.this["complaint-rate"].threshold == 0.0005
     )

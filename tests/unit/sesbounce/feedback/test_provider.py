@@ -1,6 +1,6 @@
 import pytest
 
-from sesbounce.feedback.provider import provider_in, provider_of
+from sesbounce.feedback.provider import provider_in, provider_named, provider_of
 
 
 @pytest.mark.parametrize(
@@ -32,3 +32,23 @@ def test_the_provider_of_an_address(address: str, provider: str) -> None:
 )
 def test_the_provider_that_a_reply_shows(reply: str | None, provider: str) -> None:
     assert provider_in(reply) == provider
+
+
+@pytest.mark.parametrize(
+    ("text", "provider"),
+    [
+        ("google", "google"),
+        (" Google ", "google"),
+        ("gmail.com", "gmail.com"),
+        ("@GMAIL.com", "gmail.com"),
+        ("bücher.example", "xn--bcher-kva.example"),
+        ("mail.ru", "mail.ru"),
+        ("gogle", None),
+        ("jane@gmail.com", None),
+        ("two words.com", None),
+        ("", None),
+        ("@", None),
+    ],
+)
+def test_the_provider_that_a_person_names(text: str, provider: str | None) -> None:
+    assert provider_named(text) == provider

@@ -113,7 +113,8 @@ def test_an_event_that_says_nothing_about_a_mailbox_leaves_no_address(engine: sa
     message = said()
     message["bounce"] |= {"bounceType": "Transient", "bounceSubType": "MessageTooLarge"}
     message["bounce"]["bouncedRecipients"] = [{"emailAddress": "jane@example.com"}]
-    assert store(engine).record([decode(json.dumps(message))], AT) == bounces()
+    recorded = store(engine).record([decode(json.dumps(message))] * 2, AT)
+    assert recorded == bounces(sender_faults={"message_too_large": 1}, duplicates=1)
     assert rows(engine, "SELECT * FROM feedback_address") == []
 
 

@@ -12,6 +12,8 @@ REASONS = {"no_such_mailbox": 1, "complaint_abuse": 1}
 OF_RECORDED = Counts(
     events=3,
     kinds=KINDS,
+    sender_faults=3,
+    fault_reasons={"rate_limited": 2, "sender_blocked": 1},
     duplicates=2,
     suppressed=2,
     reasons=REASONS,
@@ -21,7 +23,12 @@ OF_RECORDED = Counts(
     rejected=3,
 )
 # The totals of these fields are published as their shares.
-SHARES = {"undecodable": "fingerprints", "events": "kinds", "suppressed": "reasons"}
+SHARES = {
+    "undecodable": "fingerprints",
+    "events": "kinds",
+    "suppressed": "reasons",
+    "sender_faults": "fault_reasons",
+}
 
 
 @pytest.mark.parametrize(

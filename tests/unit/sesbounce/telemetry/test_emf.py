@@ -82,6 +82,7 @@ def test_a_minute_is_one_line_and_one_for_each_reason_and_kind() -> None:
     assert {name: whole[name] for name in names(whole)} == {
         "MessagesReceived": 10,
         "EventsRecorded": 6,
+        "SenderFaults": 6,
         "Duplicates": 4,
         "AddressesSuppressed": 4,
         "AddressesReleased": 2,
@@ -103,6 +104,7 @@ def test_a_minute_is_one_line_and_one_for_each_reason_and_kind() -> None:
         "Healthy": 1,
     }
     assert whole["UndecodableFingerprints"] == {"abc": 2, "def": 1}
+    assert whole["SenderFaultReasons"] == {"rate_limited": 4, "sender_blocked": 2}
     shares = [(line.get("Reason"), line.get("Kind"), names(line)) for line in rest]
     assert shares == [
         ("complaint_abuse", None, {"AddressesSuppressed"}),
@@ -124,10 +126,23 @@ def test_an_idle_minute_is_one_line_of_zeros() -> None:
         "Healthy": 1,
     }
     assert "UndecodableFingerprints" not in line
+    assert "SenderFaultReasons" not in line
 
 
 def test_every_metric_with_a_unit_has_a_value() -> None:
-    assert names(lines(BATCH, Depth(0, 0, 0))[0]) == set(UNITS)
+    swept = Swept(Recorded(), incidents=0)
+    assert names(lines(BATCH, Depth(0, 0, 0), swept)[0]) == set(UNITS)
+
+
+def test_the_number_of_incidents_holds_until_the_next_sweep() -> None:
+    tally = Tally("feedback")
+    # Two processes look at the same incidents; a sweep of the store says nothing about them.
+    for report in (Swept(Recorded(), incidents=2), Swept(Recorded(), incidents=2)):
+        tally.add(report)
+    tally.add(Swept(Recorded()))
+    for _ in range(2):
+        (line,) = tally.take(AT, healthy=True)
+        assert checked(line)["SuspectedIncidents"] == 2
 
 
 def test_a_worker_that_is_not_healthy_is_zero() -> None:

@@ -54,6 +54,7 @@ def test_what_was_recorded_is_counted_in_batches_and_sweeps(reports: tuple[Repor
     scraped = Scraped(*reports)
     assert scraped['sesbounce_events_recorded_total{kind="bounce"}'] == 2
     assert scraped['sesbounce_events_recorded_total{kind="complaint"}'] == 1
+    assert scraped['sesbounce_sender_faults_total{reason="rate_limited"}'] == 2
     assert scraped["sesbounce_duplicates_total"] == 2
     assert scraped['sesbounce_addresses_suppressed_total{reason="no_such_mailbox"}'] == 1
     assert scraped["sesbounce_addresses_released_total"] == 1
@@ -86,10 +87,17 @@ def test_gauges_show_the_last_value() -> None:
     assert scraped["sesbounce_last_poll_age_seconds"] == 400
 
 
+def test_incidents_are_those_of_the_last_sweep_and_are_not_added_up() -> None:
+    counted = [Swept(Recorded(), incidents=number) for number in (3, 2, 2)]
+    assert Scraped(*counted, Swept(Recorded()))["sesbounce_suspected_incidents"] == 2
+    assert Scraped()["sesbounce_suspected_incidents"] == 0
+
+
 def test_counters_by_kind_and_reason_exist_before_the_first_event() -> None:
     scraped = Scraped()
     assert scraped['sesbounce_events_recorded_total{kind="complaint"}'] == 0
     assert scraped['sesbounce_addresses_suppressed_total{reason="complaint_abuse"}'] == 0
+    assert scraped['sesbounce_sender_faults_total{reason="sender_blocked"}'] == 0
     assert 'reason="delivered"' not in scraped.text
 
 

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -20,11 +21,14 @@ from sesbounce.aws.sns_trust import Trust
 from sesbounce.aws.sqs import BatchFailures, Queue, Received
 from sesbounce.errors import QueueError, StoreError
 from sesbounce.feedback.stream import read_stream_by
+from sesbounce.operations.incidents import Incidents
 from sesbounce.outbound.relay import Relay
 from sesbounce.store.engine import write
+from sesbounce.store.store import Progress, Store
 from sesbounce.telemetry.counts import Counts, count
 from sesbounce.telemetry.logs import set_up_logs
-from sesbounce.telemetry.reports import BatchDone, Report, Stalled
+from sesbounce.telemetry.reports import BatchDone, Report, Stalled, Swept
+from sesbounce.worker import loop
 from sesbounce.worker.loop import LoopSettings, Worker
 from tests.stored import rows, store
 from tests.support import AT, in_sns, mail, said, until
@@ -80,13 +84,15 @@ class Working:
     ) -> None:
         self.reports: list[Report] = []
         self.overdue = threading.Event()
+        recording = store(engine)
         self.worker = Worker(
             queue,
-            store(engine),
+            recording,
             trust,
             Relay(engine, [], lambda: now),
             self.reports.append,
             loop_settings,
+            incidents=Incidents(recording),
             overdue=self.overdue.set,
             now=lambda: now,
         )
@@ -311,6 +317,64 @@ def test_a_row_that_is_rejected_does_not_hinder_the_others(engine: sa.Engine) ->
     totals = working.run()
     assert (totals.deleted, totals.failed, totals.suppressed) == (9, 1, 9)
     assert shelf.back == [(body(), 1)]
+
+
+def outage() -> list[str]:
+    """Deliveries to 30 addresses of a provider, and their hard bounces a day later."""
+    about = [mail(f"user{n}@gmail.com", f"-{n}") for n in range(30)]
+    told = [said(Scenario.SUCCESS, replace(m, message_id=f"d{m.message_id}")) for m in about]
+    told += [
+        said(Scenario.BOUNCE, replace(m, message_id=f"b{m.message_id}"), at=AT + timedelta(days=1))
+        for m in about
+    ]
+    return [in_sns(message) for message in told]
+
+
+def test_before_it_ends_it_looks_for_incidents_and_logs_what_it_finds(
+    engine: sa.Engine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    working = make(engine, Shelf(outage()), now=AT + timedelta(days=1))
+    set_up_logs("json")
+    totals = working.run()
+    assert (totals.suppressed, totals.released) == (30, 30)
+    looked = [swept.incidents for swept in working.of(Swept) if swept.incidents is not None]
+    assert looked[-1] == 1
+    text = "".join(capsys.readouterr())
+    (found,) = (line for line in map(json.loads, text.splitlines()) if line["event"] == "incident")
+    assert (found["level"], found["provider"], found["status"]) == ("warning", "google", "held")
+    assert (found["begins"], found["ends"]) == (
+        "2026-11-21T11:00:00+00:00",
+        "2026-11-21T14:00:00+00:00",
+    )
+    assert found["numbers"].startswith("30 hard bounces, 30 of addresses with")
+    assert "user" not in text
+
+
+def test_incidents_wait_until_the_sweep_of_the_store_has_ended(
+    engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    working = make(engine, Shelf([body()]))
+    progresses = [Progress(1, 3), Progress(1, 3), Progress(2, 3)]
+    unfinished = property(lambda _: progresses.pop(0) if progresses else None)
+    monkeypatch.setattr(Store, "progress", unfinished)
+    working.run()
+    assert [swept.incidents for swept in working.of(Swept)][:2] == [None, None]
+    assert working.of(Swept)[-1].incidents == 0
+
+
+def test_a_sweep_of_incidents_that_fails_is_retried(
+    engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "_SWEEP_RETRY_SECONDS", 0.01)
+    shelf = Shelf([])
+    working = make(engine, shelf, loop_settings=LoopSettings(pollers=1))
+    rename(engine, "feedback_hour", "gone")
+    thread = run(working)
+    until(lambda: len(working.of(Stalled)) >= 2)
+    rename(engine, "gone", "feedback_hour")
+    until(lambda: any(swept.incidents == 0 for swept in working.of(Swept)))
+    working.worker.stop()
+    thread.join()
 
 
 def rename(engine: sa.Engine, old: str, new: str) -> None:

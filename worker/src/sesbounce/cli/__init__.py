@@ -20,6 +20,7 @@ PLACES = {
     "forget": "sesbounce.cli.forget:forget_",
     "health": "sesbounce.cli.health:health",
     "import": "sesbounce.cli.transfer:import_",
+    "incident": "sesbounce.cli.incident:incident",
     "list": "sesbounce.cli.ask:list_",
     "outbox": "sesbounce.cli.outbox:outbox",
     "prune": "sesbounce.cli.tend:prune",

@@ -155,6 +155,22 @@ def open_store(settings: "Settings", *, migrate: bool = False) -> Iterator[Opene
         yield Opened(engine, store, targets)
 
 
+@contextmanager
+def open_store_or_preview(settings: "Settings", dry_run: bool) -> Iterator["Store"]:
+    """The store; for a dry run one that can't change anything."""
+    from sesbounce.store.migrate import ensure  # noqa: PLC0415
+    from sesbounce.store.store import Store  # noqa: PLC0415
+    from sesbounce.store.strike_off import StrikeOff  # noqa: PLC0415
+
+    if not dry_run:
+        with open_store(settings) as opened:
+            yield opened.store
+        return
+    with reading() as engine:
+        ensure(engine, migrate=False)
+        yield Store(engine, settings.policy, StrikeOff())
+
+
 def _demand_own(engine: sa.Engine, strike_off: "StrikeOff") -> None:
     """Create no schema in a database of somebody else.
 

@@ -15,7 +15,7 @@ from sesbounce.settings import load_settings
 
 _addresses = click.argument("addresses", nargs=-1, required=True, metavar="ADDRESS...")
 _note = click.option("--note", help="Reason for the decision; `why` shows it.")
-_by = click.option(
+by_option = click.option(
     "--by", metavar="NAME", help="Person who decides.  [default: the user who runs the command]"
 )
 
@@ -27,7 +27,7 @@ _by = click.option(
 )
 @_addresses
 @_note
-@_by
+@by_option
 @as_json
 def suppress(addresses: tuple[str, ...], note: str | None, by: str | None, as_json: bool) -> None:
     """Suppress each ADDRESS until somebody allows it.
@@ -45,7 +45,7 @@ def suppress(addresses: tuple[str, ...], note: str | None, by: str | None, as_js
 )
 @_addresses
 @_note
-@_by
+@by_option
 @as_json
 def allow(addresses: tuple[str, ...], note: str | None, by: str | None, as_json: bool) -> None:
     """Allow each ADDRESS, whatever is recorded against it so far.
@@ -57,7 +57,7 @@ def allow(addresses: tuple[str, ...], note: str | None, by: str | None, as_json:
     _record(Reason.ALLOWED_BY_HAND, addresses, note, by, as_json)
 
 
-def _user() -> str:
+def user() -> str:
     """The user's name, or the number of a user without a name, as containers have."""
     try:
         return getpass.getuser()
@@ -71,7 +71,7 @@ def _record(
     settings = load_settings()
     at = now()
     # All of them are read before one is recorded: a typing error changes nothing.
-    by = by or _user()
+    by = by or user()
     decisions = [decide(address, reason, at, by=by, note=note) for address in addresses]
     with open_store(settings) as opened:
         rejected = opened.store.record(decisions, at).rejected

@@ -1,20 +1,16 @@
 """Judges every address from the event log."""
 
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 import click
 
-from sesbounce.cli.common import as_json, counted, now, open_store, reading, to_json
+from sesbounce.cli.common import as_json, counted, now, open_store_or_preview, to_json
 from sesbounce.cli.group import PARTLY_DONE, InterruptedCommandError, exit_codes
 from sesbounce.cli.progress import reporting
 from sesbounce.operations.rebuild import Change, Rebuild, Rebuilt
 from sesbounce.settings import PREFIX, Settings, load_settings
-from sesbounce.store.migrate import ensure
-from sesbounce.store.store import Store
-from sesbounce.store.strike_off import StrikeOff
 from sesbounce.telemetry.visible import visible
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -72,7 +68,7 @@ def rebuild(dry_run: bool, reclassify: bool, as_json: bool, **numbers: Any) -> N
     """
     given = {name: value for name, value in numbers.items() if value is not None}
     settings = load_settings(**given)
-    with _store(settings, dry_run) as store:
+    with open_store_or_preview(settings, dry_run) as store:
         rebuilding = Rebuild(store, now(), reclassify=reclassify)
         try:
             with reporting(lambda: f"rebuilding: {_so_far(rebuilding.totals)}"):
@@ -99,18 +95,6 @@ def _how_far(totals: Rebuilt, dry_run: bool) -> str:
         f"{addresses}, whose verdicts are up to date. Run the same command to judge the others: it "
         "changes nothing about these"
     )
-
-
-@contextmanager
-def _store(settings: Settings, dry_run: bool) -> Iterator[Store]:
-    """The store; for a dry run one that can't change anything."""
-    if not dry_run:
-        with open_store(settings) as opened:
-            yield opened.store
-        return
-    with reading() as engine:
-        ensure(engine, migrate=False)
-        yield Store(engine, settings.policy, StrikeOff())
 
 
 def _line(change: Change) -> str:

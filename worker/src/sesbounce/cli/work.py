@@ -14,6 +14,7 @@ from sesbounce.aws.sqs import open_queue
 from sesbounce.cli.common import counted, now, open_store
 from sesbounce.cli.group import ERROR, exit_codes
 from sesbounce.errors import ConfigurationError, SesBounceError
+from sesbounce.operations.incidents import Incidents
 from sesbounce.outbound.relay import Relay
 from sesbounce.settings import Settings, load_settings
 from sesbounce.signals import end_at_once, signals
@@ -133,6 +134,7 @@ def _open_worker(
             Relay(opened.engine, opened.targets, now),
             report,
             loop,
+            incidents=Incidents(opened.store, settings.incidents, settings.detection),
             # Nothing is lost: SQS redelivers every message that was not committed.
             overdue=lambda: os._exit(ERROR),
         )

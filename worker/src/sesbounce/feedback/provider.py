@@ -6,7 +6,9 @@ the domains of companies whose mail it hosts, which only its replies show.
 
 from collections.abc import Mapping
 
-# The domains of providers that have several, or that host others' domains.
+from sesbounce.feedback.address import parse
+
+# The domains of large providers.
 _DOMAINS: Mapping[str, tuple[str, ...]] = {
     "google": ("gmail.com", "googlemail.com"),
     "microsoft": (
@@ -34,6 +36,32 @@ _DOMAINS: Mapping[str, tuple[str, ...]] = {
     "kddi": ("ezweb.ne.jp", "au.com"),
     "softbank": ("softbank.ne.jp", "i.softbank.jp", "vodafone.ne.jp"),
     "comcast": ("comcast.net", "xfinity.com"),
+    "telekom": ("t-online.de", "magenta.de"),
+    "freenet": ("freenet.de",),
+    "free": ("free.fr", "aliceadsl.fr"),
+    "sfr": ("sfr.fr", "neuf.fr", "cegetel.net", "club-internet.fr"),
+    "laposte": ("laposte.net",),
+    "libero": ("libero.it", "virgilio.it", "inwind.it", "iol.it"),
+    "tim": ("tim.it", "alice.it", "tin.it"),
+    "uol": ("uol.com.br", "bol.com.br"),
+    "terra": ("terra.com.br",),
+    "wirtualna-polska": ("wp.pl", "o2.pl"),
+    "onet": ("onet.pl", "op.pl", "poczta.onet.pl"),
+    "interia": ("interia.pl", "interia.eu"),
+    "seznam": ("seznam.cz", "email.cz"),
+    "naver": ("naver.com",),
+    "daum": ("daum.net", "hanmail.net"),
+    "rediff": ("rediffmail.com",),
+    "charter": ("charter.net", "spectrum.net", "rr.com"),
+    "cox": ("cox.net",),
+    "btinternet": ("btinternet.com", "btopenworld.com"),
+    "virgin": ("virginmedia.com", "ntlworld.com"),
+    "sky": ("sky.com",),
+    "bigpond": ("bigpond.com", "bigpond.net.au"),
+    "ziggo": ("ziggo.nl", "home.nl", "upcmail.nl"),
+    "bluewin": ("bluewin.ch",),
+    "telenet": ("telenet.be",),
+    "rambler": ("rambler.ru",),
 }
 _BY_DOMAIN = {domain: name for name, domains in _DOMAINS.items() for domain in domains}
 
@@ -45,7 +73,10 @@ _IN_REPLIES = (
     (".prod.outlook.com", "microsoft"),
     (".yahoodns.net", "yahoo"),
 )
+# Their deliveries are counted by hour; there are too many other domains.
 PROVIDERS = frozenset(_DOMAINS)
+# https://docs.aws.amazon.com/ses/latest/dg/send-an-email-from-console.html
+SIMULATOR = "simulator.amazonses.com"
 _LONGEST = 4000
 
 
@@ -57,6 +88,21 @@ def provider_of(address: str) -> str:
     """
     domain = address.rpartition("@")[2]
     return _BY_DOMAIN.get(domain, domain)
+
+
+def provider_named(text: str) -> str | None:
+    """The provider that a person names by its name or a domain; None if it is neither.
+
+    Args:
+        text: `google`, `gmail.com`, `@Gmail.com`, or the domain of a host that has no name here.
+    """
+    word = text.strip().lower()
+    if word in PROVIDERS:
+        return word
+    address = parse(f"x@{word.removeprefix('@')}")
+    local, _, domain = address.key.partition("@")
+    is_domain = address.parsed and local == "x" and "." in domain and "@" not in domain
+    return domain if is_domain else None
 
 
 def provider_in(reply: str | None) -> str:

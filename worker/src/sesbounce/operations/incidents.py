@@ -1,16 +1,16 @@
 """Opens, changes and detects incidents, and judges the addresses concerned once more.
 
 An incident is a row, and verdicts follow from the events and the incidents. So whoever changes an
-incident has to judge once more each address that bounced hard in its time. A transaction that
-records events reads the incidents when it begins: one that began before the change may commit
+incident has to judge once more each address that has bounced hard since it began. A transaction
+that records events reads the incidents when it begins: one that began before the change may commit
 after it. So the sweep judges the addresses once more, some minutes after each change.
 """
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 import sqlalchemy as sa
@@ -18,13 +18,15 @@ import sqlalchemy as sa
 from sesbounce.errors import IncidentError
 from sesbounce.operations.rebuild import Change, change_of
 from sesbounce.policy.incident import Incident
-from sesbounce.policy.outage import Detection, Suspect, suspects
-from sesbounce.policy.state import State
-from sesbounce.store.hours import EXAMINED, delete_old_hours, read_hours
+from sesbounce.policy.outage import EXAMINED, Detection, Suspect, hour_of
+from sesbounce.policy.state import State, hard_bounces
+from sesbounce.store.hours import delete_old_hours, find_suspects
 from sesbounce.store.incidents import (
+    BY_DETECTION,
     IncidentRow,
     IncidentStatus,
     addresses_with_hard_bounces,
+    count_current,
     held_incidents,
     insert_incident,
     numbers,
@@ -34,14 +36,15 @@ from sesbounce.store.incidents import (
     save_settled,
 )
 from sesbounce.store.result import Recorded
+from sesbounce.store.rows import load_rows
 from sesbounce.store.store import Store, VerdictChange, retry_conflicts
 
-BY_DETECTION = "sesbounce"
 # By then each transaction has ended that began before an incident was changed.
 _GRACE = timedelta(minutes=5)
 _BATCH = 500
 _SECONDS = 10.0
 Mode = Literal["off", "warn", "hold"]
+_Place = tuple[datetime, str]
 
 
 class Swept(NamedTuple):
@@ -49,11 +52,28 @@ class Swept(NamedTuple):
 
     Attributes:
         recorded: the verdicts that changed.
-        suspected: the incidents of the last two days that a person should look at.
+        current: how many incidents a person should look at.
+        changed: the incidents that the detection has found, changed or withdrawn.
+        ended: whether all addresses were judged; otherwise the next sweep goes on.
     """
 
     recorded: Recorded
-    suspected: int
+    current: int
+    changed: Sequence[IncidentRow]
+    ended: bool
+
+
+class Concerned(msgspec.Struct):
+    """How many addresses an incident concerns.
+
+    Attributes:
+        addresses: addresses with a hard bounce inside of it.
+        kept: those of them that are not suppressed because of it; before a person has opened a
+            suspected one, those that it would release.
+    """
+
+    addresses: int = 0
+    kept: int = 0
 
 
 class Incidents:
@@ -73,7 +93,7 @@ class Incidents:
         self._mode = mode
         self._detection = detection or Detection()
         # Where the sweep goes on, by the number of the incident and the time of its change.
-        self._after: dict[tuple[int, datetime], tuple[datetime, str]] = {}
+        self._after: dict[tuple[int, datetime], _Place] = {}
 
     def all(self) -> list[IncidentRow]:
         """All incidents, the latest first."""
@@ -90,37 +110,60 @@ class Incidents:
             row = read_incident(connection, number)
         if row is None:
             raise IncidentError(
-                f"there is no incident {number}: `sesbounce incident list` prints them"
+                f"there is no incident {number}: `sesbounce incident list --all` prints them"
             )
         return row
 
     def suspects(self, now: datetime) -> list[Suspect]:
         """What the detection finds in the last two days, the earliest first."""
         with self._store.reading("the counts by hour can't be read") as connection:
-            return self._suspects(connection, now)
+            return find_suspects(connection, self._detection, now)
 
     def preview(self, row: IncidentRow) -> Iterator[Change]:
         """Yield what saving a new or changed incident would change; this changes nothing."""
-        with self._store.reading("the incidents can't be read") as connection:
-            others = held_incidents(connection, without=row.id)
-        incidents = (*others, row.incident) if row.status is IncidentStatus.HELD else others
-        after: tuple[datetime, str] | None = None
-        while True:
-            with self._store.reading("the addresses can't be read") as connection:
-                found = self._concerned(connection, row, after)
-                keys = [key for _, key in found]
-                changes = self._store.preview(connection, keys, _unchanged, incidents)
-            yield from _changes(changes, row.changed_at)
-            if len(found) < _BATCH:
-                return
-            after = found[-1]
+        for connection, keys in self._batches(row):
+            yield from _changes(self._judged(connection, row, keys), row.changed_at)
 
-    def save(self, row: IncidentRow) -> IncidentRow:
-        """Save a new incident (number 0) or a changed one; `settle` then judges the addresses."""
+    def concerned(self, row: IncidentRow, now: datetime) -> Concerned:
+        """Count the addresses that an incident concerns."""
+        held = row.status is IncidentStatus.HELD
+        status = IncidentStatus.WITHDRAWN if held else IncidentStatus.HELD
+        otherwise = msgspec.structs.replace(row, status=status)
+        counted = Concerned()
+        for connection, keys in self._batches(row):
+            rows = load_rows(connection, sorted(keys), lock=False).values()
+            inside = [r.key for r in rows if _bounced_in(row.incident, r.key, r.state)]
+            counted.addresses += len(inside)
+            changes = _changes(self._judged(connection, otherwise, inside), now)
+            kept = "suppressed" if held else "released"
+            counted.kept += sum(1 for change in changes if change.change == kept)
+        return counted
+
+    def save(
+        self, row: IncidentRow, now: datetime, before: IncidentRow | None = None
+    ) -> IncidentRow:
+        """Save an incident; `settle` then judges the addresses.
+
+        Args:
+            row: the incident, new or changed.
+            now: the current time, UTC: a person may have taken long to confirm the change.
+            before: the incident as it was; None for a new one.
+
+        Returns:
+            The incident as it was saved, with its number.
+
+        Raises:
+            IncidentError: somebody else has changed it since `before` was read.
+        """
+        row = msgspec.structs.replace(row, changed_at=now, settle_at=row.settle_at and now)
         with self._store.writing("the incident was not saved") as connection:
-            if not row.id:
+            if before is None:
                 return insert_incident(connection, row)
-            save_incident(connection, row)
+            if not save_incident(connection, before, row):
+                raise IncidentError(
+                    f"somebody else has changed incident {row.id} just now; look at it "
+                    f"(`sesbounce incident show {row.id}`) and repeat the command"
+                )
             return row
 
     def settle(self, row: IncidentRow, now: datetime) -> Iterator[tuple[Recorded, list[Change]]]:
@@ -154,10 +197,9 @@ class Incidents:
         Raises:
             StoreError: the database can't be used.
         """
-        suspected = 0
-        if self._mode != "off":
-            suspected = retry_conflicts(partial(self._detect, now))
+        found = retry_conflicts(partial(self._detect, now))
         with self._store.reading("the incidents can't be read") as connection:
+            current = count_current(connection, now, now - EXAMINED)
             due = read_incidents(connection, due=now)
         recorded = Recorded()
         ends_at = time.monotonic() + _SECONDS
@@ -165,116 +207,149 @@ class Incidents:
             for done, _ in self.settle(row, now):
                 recorded.add(done)
                 if time.monotonic() >= ends_at:
-                    return Swept(recorded, suspected)
-        return Swept(recorded, suspected)
+                    return Swept(recorded, current, found, ended=False)
+        return Swept(recorded, current, found, ended=True)
 
-    def _suspects(self, connection: sa.Connection, now: datetime) -> list[Suspect]:
-        found = suspects(read_hours(connection, now), self._detection)
-        return [one for one in found if one.ends > now - EXAMINED]
-
-    def _detect(self, now: datetime) -> int:
-        """Let the automatic incidents be those that the counts show; returns how many are open."""
+    def _detect(self, now: datetime) -> list[IncidentRow]:
+        """Let the automatic incidents be those that the counts show; returns the changed ones."""
         with self._store.writing("the incidents were not saved") as connection:
             delete_old_hours(connection, now)
-            rows = read_incidents(connection, since=now - EXAMINED)
-            of_people = [row for row in rows if not row.automatic]
-            found = [
-                one
-                for one in self._suspects(connection, now)
-                if not any(_overlap(one, row) for row in of_people)
+            if self._mode == "off":
+                return []
+            rows = read_incidents(connection, since=now - 2 * EXAMINED)
+            decided = [row for row in rows if row.detected and not row.automatic]
+            automatic = {row.id: row for row in rows if row.automatic}
+            # The counts no longer show when an older one began.
+            begun_before = hour_of(now - EXAMINED)
+            changes = []
+            for one in find_suspects(connection, self._detection, now):
+                if any(_overlap(one, row) for row in decided):
+                    continue
+                row = _matching(one, automatic.values(), begun_before)
+                if row:
+                    del automatic[row.id]
+                changes.append(self._keep(connection, one, row, now))
+            changes += [
+                self._save(connection, row, changed(row, now, status=IncidentStatus.WITHDRAWN))
+                for row in automatic.values()
+                if row.begins_at >= begun_before
             ]
-            known = {(row.provider, row.begins_at): row for row in rows if row.automatic}
-            for one in found:
-                self._keep(connection, one, known.pop((one.provider, one.begins), None), now)
-            for row in known.values():
-                if row.status is not IncidentStatus.WITHDRAWN:
-                    save_incident(connection, changed(row, now, status=IncidentStatus.WITHDRAWN))
-        waiting = [row for row in of_people if row.status is IncidentStatus.SUSPECTED]
-        return len(found) + len(waiting)
+        return [change for change in changes if change]
 
     def _keep(
         self, connection: sa.Connection, found: Suspect, row: IncidentRow | None, now: datetime
-    ) -> None:
+    ) -> IncidentRow | None:
+        """Save what was found; returns the incident if it is new or has changed."""
         holds = self._mode == "hold" and found.known > 0
         status = IncidentStatus.HELD if holds else IncidentStatus.SUSPECTED
         note = numbers(found)
         if row is None:
             incident = Incident(provider=found.provider, begins=found.begins, ends=found.ends)
-            insert_incident(
-                connection, new(incident, now, status, BY_DETECTION, note, automatic=True)
-            )
-        elif (row.ends_at, row.status) != (found.ends, status):
-            save_incident(
-                connection, changed(row, now, ends_at=found.ends, status=status, note=note)
-            )
+            return insert_incident(connection, new(incident, now, status, note))
+        after = changed(row, now, ends_at=found.ends, status=status, note=note)
+        return self._save(connection, row, after)
+
+    def _save(
+        self, connection: sa.Connection, before: IncidentRow, after: IncidentRow
+    ) -> IncidentRow | None:
+        """Save a changed incident; returns it if more than its note has changed.
+
+        A person may have changed it meanwhile: then it stays, and the next sweep sees that.
+        """
+        if after == before or not save_incident(connection, before, after):
+            return None
+        return after if msgspec.structs.replace(after, note=before.note) != before else None
+
+    def _batches(self, row: IncidentRow) -> Iterator[tuple[sa.Connection, list[str]]]:
+        """The addresses that have bounced hard since an incident began, a batch at a time."""
+        after: _Place | None = None
+        while True:
+            with self._store.reading("the addresses can't be read") as connection:
+                found = addresses_with_hard_bounces(connection, row.begins_at, after, _BATCH)
+                yield connection, [key for _, key in found]
+            if len(found) < _BATCH:
+                return
+            after = found[-1]
+
+    def _judged(
+        self, connection: sa.Connection, row: IncidentRow, keys: Sequence[str]
+    ) -> list[VerdictChange]:
+        """The verdicts that would change if an incident were like this."""
+        others = held_incidents(connection, without=row.id)
+        incidents = (*others, row.held) if row.held else others
+        return self._store.preview(connection, keys, _unchanged, incidents)
 
     def _settle_some(
         self,
         row: IncidentRow,
-        after: tuple[datetime, str] | None,
+        after: _Place | None,
         now: datetime,
         *,
         run_statements: bool = True,
-    ) -> tuple[Recorded, tuple[datetime, str] | None, list[VerdictChange]]:
+    ) -> tuple[Recorded, _Place | None, list[VerdictChange]]:
         """Judge some addresses; returns also the last one of them, or None if there are no more."""
         with self._store.writing("the addresses were not judged") as connection:
-            found = self._concerned(connection, row, after)
+            found = addresses_with_hard_bounces(connection, row.begins_at, after, _BATCH)
             keys = [key for _, key in found]
             recorded, changes = self._store.revise(
                 connection, keys, _unchanged, now, run_statements=run_statements
             )
         return recorded, found[-1] if len(found) == _BATCH else None, changes
 
-    def _concerned(
-        self, connection: sa.Connection, row: IncidentRow, after: tuple[datetime, str] | None
-    ) -> list[tuple[datetime, str]]:
-        begins, ends = row.settle_from, row.settle_until
-        return addresses_with_hard_bounces(connection, begins, ends, after, _BATCH)
-
 
 def new(
-    incident: Incident,
-    now: datetime,
-    status: IncidentStatus,
-    opened_by: str,
-    note: str,
-    *,
-    automatic: bool = False,
+    incident: Incident, now: datetime, status: IncidentStatus, note: str, by: str | None = None
 ) -> IncidentRow:
-    """A new incident, which has no number yet."""
+    """A new incident, which has no number yet.
+
+    Args:
+        incident: its provider and time.
+        now: the current time, UTC.
+        status: what it does to verdicts.
+        note: the person's note, or the numbers of the detection.
+        by: the person who opens it; None for the detection.
+    """
     return IncidentRow(
         id=0,
         provider=incident.provider,
         begins_at=incident.begins,
         ends_at=incident.ends,
         status=status,
-        automatic=automatic,
-        opened_by=opened_by,
+        opened_by=by or BY_DETECTION,
+        decided_by=by,
         note=note,
         changed_at=now,
         settle_at=now if status is IncidentStatus.HELD else None,
-        settle_from=incident.begins,
-        settle_until=incident.ends,
     )
 
 
-def changed(row: IncidentRow, now: datetime, **changes: object) -> IncidentRow:
-    """A changed incident: the time of both versions is judged once more."""
+def changed(row: IncidentRow, now: datetime, **changes: Any) -> IncidentRow:
+    """A changed incident; its addresses are judged once more if it changes verdicts."""
     after = msgspec.structs.replace(row, **changes)
-    held = IncidentStatus.HELD in {row.status, after.status}
-    # Beside the present end, an earlier change may not be settled yet.
-    ends = (row.ends_at, after.ends_at, row.settle_until if row.settle_at else row.ends_at)
-    return msgspec.structs.replace(
-        after,
-        changed_at=now,
-        settle_at=now if held else row.settle_at,
-        settle_until=None if None in ends else max(end for end in ends if end),
-    )
+    if after == msgspec.structs.replace(row, note=after.note):
+        return after
+    settle_at = row.settle_at if after.held == row.held else now
+    return msgspec.structs.replace(after, changed_at=now, settle_at=settle_at)
+
+
+def _matching(
+    found: Suspect, rows: Iterable[IncidentRow], begun_before: datetime
+) -> IncidentRow | None:
+    """The row of what was found: of the same beginning, or an older one that goes on."""
+    for row in rows:
+        same = (row.provider, row.begins_at) == (found.provider, found.begins)
+        if same or (row.begins_at < begun_before and _overlap(found, row)):
+            return row
+    return None
 
 
 def _overlap(found: Suspect, row: IncidentRow) -> bool:
     ended_before = row.ends_at is not None and row.ends_at <= found.begins
     return row.provider == found.provider and not ended_before and row.begins_at < found.ends
+
+
+def _bounced_in(incident: Incident, address: str, state: State) -> bool:
+    return any(incident.covers(evidence, address) for evidence in hard_bounces(state))
 
 
 def _unchanged(states: Mapping[str, State]) -> Mapping[str, State]:

@@ -2,13 +2,13 @@
 
 The counts follow from the events alone, by the time at which they happened, so the outcome is the
 same in whatever order the messages arrive. The rules: an hour is suspected if at least
-`addresses` addresses bounced hard, and their share is `times` that of the 14 days before, and most
-of them had a delivery in the 90 days before. An incident is a run of suspected hours, and the hour
-before and after it. See `docs/incidents.md`.
+`addresses` addresses bounced hard, and hard bounces were `times` as frequent as in the 14 days
+before, and most of the addresses had a delivery in the 90 days before. An incident is a run of
+suspected hours, with the hour before it and the hour after it. See `docs/incidents.md`.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -19,7 +19,14 @@ from sesbounce.policy.verdict import bounced_mails, newest_by_mail
 
 HOUR = timedelta(hours=1)
 BASELINE = timedelta(days=14)
+# The hours in which incidents are looked for. A suspected hour is no part of the baseline of the
+# hours this long after it; what lasts longer becomes the baseline.
+EXAMINED = timedelta(days=2)
 _KNOWN_WITHIN = timedelta(days=90)
+# Added to each baseline, so that a provider with a short past is expected to have 1 % of hard
+# bounces: otherwise the first hard bounces ever would count as an outage.
+_PRIOR_HARD = 1
+_PRIOR_DELIVERED = 99
 
 
 class Cell(msgspec.Struct, frozen=True, order=True):
@@ -47,6 +54,11 @@ class HourCount(msgspec.Struct):
     known: int = 0
     delivered: int = 0
 
+    @property
+    def share(self) -> float | None:
+        """The share of hard bounces among the mails; None where no deliveries are counted."""
+        return self.hard / (self.hard + self.delivered) if self.delivered else None
+
     def add(self, other: "HourCount", sign: int = 1) -> None:
         """Add the numbers of another one, or subtract them."""
         self.hard += sign * other.hard
@@ -59,7 +71,7 @@ class Detection(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         addresses: the addresses that must have bounced hard within the hour.
-        times: how many times the share of hard bounces must exceed that of the days before.
+        times: how many times as frequent as in the days before hard bounces must be.
         known: the share of these addresses that must have had a delivery in the 90 days before.
     """
 
@@ -78,6 +90,8 @@ class Suspect(msgspec.Struct, frozen=True, kw_only=True):
         hard: addresses that bounced hard in the suspected hours.
         known: those of them that had a delivery in the 90 days before.
         delivered: deliveries in these hours; 0 where they are not counted.
+        share_before: the share of hard bounces in the 14 days before; None where no deliveries
+            are counted.
     """
 
     provider: str
@@ -86,11 +100,17 @@ class Suspect(msgspec.Struct, frozen=True, kw_only=True):
     hard: int
     known: int
     delivered: int
+    share_before: float | None = None
+
+
+def hour_of(moment: datetime) -> datetime:
+    """The beginning of the hour, UTC."""
+    return moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
 
 
 def cell_of(moment: datetime, provider: str) -> Cell:
     """The cell that an event of a provider belongs to."""
-    return Cell(moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0), provider)
+    return Cell(hour_of(moment), provider)
 
 
 def hard_cells(state: State, address: str) -> dict[Cell, HourCount]:
@@ -99,28 +119,38 @@ def hard_cells(state: State, address: str) -> dict[Cell, HourCount]:
     They follow from the state alone. So the counts of all addresses stay right if each change of
     a state subtracts those of the state before and adds those of the state after.
     """
+    if not state.hard:
+        return {}
+    provider = provider_of(address)
+    delivered = _delivered_at(state)
     cells: dict[Cell, HourCount] = {}
-    bounces = newest_by_mail(hard_bounces(state))
-    if not bounces:
-        return cells
-    bounced = bounced_mails(state)
-    first = (state.first_delivery,) if state.first_delivery else ()
-    delivered = [d.at for d in (*first, *state.deliveries) if d.mail_id not in bounced]
-    for bounce in bounces:
-        cell = cell_of(bounce.at, bounce.provider or provider_of(address))
+    for bounce in newest_by_mail(hard_bounces(state)):
         known = any(bounce.at - _KNOWN_WITHIN <= at < bounce.at for at in delivered)
+        cell = cell_of(bounce.at, bounce.provider or provider)
         cells.setdefault(cell, HourCount(1, int(known)))
     return cells
 
 
-def suspects(cells: Mapping[Cell, HourCount], detection: Detection) -> list[Suspect]:
+def _delivered_at(state: State) -> list[datetime]:
+    """The times of the deliveries that a state holds, without those of mails that bounced."""
+    if not state.first_delivery and not state.deliveries:
+        return []
+    bounced = bounced_mails(state)
+    first = (state.first_delivery,) if state.first_delivery else ()
+    return [one.at for one in (*first, *state.deliveries) if one.mail_id not in bounced]
+
+
+def suspects(
+    cells: Mapping[Cell, HourCount], detection: Detection, *, reports_deliveries: bool
+) -> list[Suspect]:
     """The suspected incidents, the earliest first.
 
     Args:
         cells: the counts of the hours to examine, and of the 14 days before them.
         detection: the thresholds.
+        reports_deliveries: whether SES reports deliveries. Otherwise no address can be shown to
+            have had one, and the numbers alone decide.
     """
-    reports_deliveries = any(count.delivered or count.known for count in cells.values())
     by_provider: dict[str, dict[datetime, HourCount]] = defaultdict(dict)
     for cell, count in cells.items():
         by_provider[cell.provider][cell.hour] = count
@@ -134,7 +164,7 @@ def suspects(cells: Mapping[Cell, HourCount], detection: Detection) -> list[Susp
 def _suspected_hours(
     hours: Mapping[datetime, HourCount], detection: Detection, *, reports_deliveries: bool
 ) -> list[datetime]:
-    """The suspected hours of a provider; they are no part of the share of later hours."""
+    """The suspected hours of a provider, in their order."""
     suspected: list[datetime] = []
     for hour in sorted(hours):
         count = hours[hour]
@@ -142,25 +172,42 @@ def _suspected_hours(
             continue
         if reports_deliveries and count.known < detection.known * count.hard:
             continue
-        before = HourCount()
-        for other, numbers in hours.items():
-            if hour - BASELINE <= other < hour and other not in suspected:
-                before.add(numbers)
-        if _exceeds(count, before, detection.times):
+        if _exceeds(count, _before(hour, hours, suspected), detection.times):
             suspected.append(hour)
     return suspected
 
 
-def _exceeds(count: HourCount, before: HourCount, times: float) -> bool:
-    """Whether an hour has so many times the hard bounces of the days before.
+def _before(
+    hour: datetime, hours: Mapping[datetime, HourCount], suspected: Collection[datetime] = ()
+) -> list[HourCount]:
+    """The counts of the 14 days before an hour, without those of suspected hours of late."""
+    return [
+        count
+        for other, count in hours.items()
+        if hour - BASELINE <= other < hour and not (other in suspected and hour - other <= EXAMINED)
+    ]
 
-    Shares of mails are compared where deliveries are counted, else the numbers in an hour.
+
+def _exceeds(count: HourCount, before: Collection[HourCount], times: float) -> bool:
+    """Whether hard bounces are so many times as frequent in an hour as before.
+
+    Where deliveries are counted, the number of hard bounces for each delivery is compared: a
+    share that is 20 % already could not grow tenfold. Elsewhere, the number of hard bounces in
+    an hour is compared with the average of the hours that had any.
     """
-    if count.delivered or before.delivered:
-        share = count.hard / (count.hard + count.delivered)
-        mails_before = before.hard + before.delivered
-        return not mails_before or share >= times * before.hard / mails_before
-    return count.hard >= times * before.hard / (BASELINE / HOUR)
+    total = _total(before)
+    if count.delivered or total.delivered:
+        expected = (total.hard + _PRIOR_HARD) / (total.delivered + _PRIOR_DELIVERED)
+        return count.hard >= times * expected * count.delivered
+    bouncing = sum(1 for one in before if one.hard)
+    return count.hard * max(bouncing, 1) >= times * total.hard
+
+
+def _total(counts: Iterable[HourCount]) -> HourCount:
+    total = HourCount()
+    for count in counts:
+        total.add(count)
+    return total
 
 
 def _runs(hours: Iterable[datetime]) -> Iterator[list[datetime]]:
@@ -176,9 +223,7 @@ def _runs(hours: Iterable[datetime]) -> Iterator[list[datetime]]:
 
 
 def _suspect(provider: str, run: list[datetime], hours: Mapping[datetime, HourCount]) -> Suspect:
-    total = HourCount()
-    for hour in run:
-        total.add(hours[hour])
+    total = _total(hours[hour] for hour in run)
     return Suspect(
         provider=provider,
         begins=run[0] - HOUR,
@@ -186,4 +231,5 @@ def _suspect(provider: str, run: list[datetime], hours: Mapping[datetime, HourCo
         hard=total.hard,
         known=total.known,
         delivered=total.delivered,
+        share_before=_total(_before(run[0], hours)).share,
     )

@@ -23,10 +23,10 @@ from sesbounce.feedback.reason import LIMITED_TO_STREAM, Effect, Reason
 # How much a state holds. Constants, not settings: two workers with different limits would not
 # merge to the same state. The newest ones of all serve to match a bounce with the delivery of the
 # same mail; the days are enough that strikes in flight when a probation begins do not push out
-# the strikes that led to it; the hours are enough for bounces before, in and after an incident.
+# the strikes that led to it; the hours are those in which incidents are looked for, and two more.
 NEWEST_HELD = 16
 FAILING_DAYS_HELD = 64
-HARD_HOURS_HELD = 16
+HARD_HOURS_HELD = 50
 # What exceeds these counts for all streams, so that nobody is mailed who has complained.
 STREAMS_HELD = 32
 STREAM_STRIKES_HELD = 64
@@ -195,6 +195,8 @@ def _without_nul(text: str) -> str:
 
 def merge(a: State, b: State) -> State:
     """Join two states of one address: the state that the events of both give together."""
+    if a == _NOTHING:  # as of most addresses, before their first event
+        return b
     hard = _merged_hard(a, b)
     merged = State(
         hard=hard[0] if hard else None,
@@ -210,6 +212,9 @@ def merge(a: State, b: State) -> State:
         spelling=_latest(a.spelling, b.spelling),
     )
     return _with_streams(merged, a, b) if a.streams or b.streams else merged
+
+
+_NOTHING = State()
 
 
 def _latest(a: _T | None, b: _T | None) -> _T | None:

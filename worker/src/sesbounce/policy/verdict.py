@@ -174,8 +174,10 @@ def bounced_mails(state: State) -> set[str]:
     return {evidence.mail_id for evidence in chain(state.strikes, hard_bounces(state))}
 
 
-def newest_by_mail(newest_first: Iterable[Evidence]) -> list[Evidence]:
+def newest_by_mail(newest_first: Sequence[Evidence]) -> Sequence[Evidence]:
     """The newest evidence of each mail: one mail is at most one strike."""
+    if len(newest_first) <= 1:
+        return newest_first
     by_mail: dict[str, Evidence] = {}
     for evidence in newest_first:
         by_mail.setdefault(evidence.mail_id, evidence)
@@ -229,15 +231,19 @@ def _unsuppressed(strikes: Sequence[Evidence], policy: Policy) -> Verdict:
     )
 
 
-def _failing_days(state: State, softened: Iterable[Evidence], policy: Policy) -> Sequence[Evidence]:
+def _failing_days(state: State, softened: Sequence[Evidence], policy: Policy) -> Sequence[Evidence]:
     """The strikes since the last delivery, oldest first: the latest failing mail of each day."""
-    counting = [s for s in state.strikes if _counts_as_strike(s, policy)]
-    newest_first = newest_by_mail(sorted([*counting, *softened], reverse=True))
-    bounced = bounced_mails(state)
-    delivered_at = max((d.at for d in state.deliveries if d.mail_id not in bounced), default=None)
+    newest_first = [s for s in state.strikes if _counts_as_strike(s, policy)]
+    if softened:
+        newest_first = sorted([*newest_first, *softened], reverse=True)
+    delivered_at = None
+    if state.deliveries:
+        bounced = bounced_mails(state)
+        delivered = (d.at for d in state.deliveries if d.mail_id not in bounced)
+        delivered_at = max(delivered, default=None)
     by_day = {
         evidence.at.astimezone(UTC).date(): evidence
-        for evidence in reversed(newest_first)
+        for evidence in reversed(newest_by_mail(newest_first))
         if delivered_at is None or evidence.at > delivered_at
     }
     return list(by_day.values())

@@ -1,27 +1,41 @@
 """Counts hard bounces and deliveries by provider and hour, in a small table.
 
-The detection of incidents reads it, so that it need not search the log.
+The detection of incidents reads it, so that it need not search the log. The hard bounces follow
+from the states, and the deliveries from the log.
 """
 
-from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import sqlalchemy as sa
 
 from sesbounce.feedback.extract import Event
-from sesbounce.feedback.provider import PROVIDERS, provider_of
+from sesbounce.feedback.provider import PROVIDERS, SIMULATOR, provider_of
 from sesbounce.feedback.reason import Effect
-from sesbounce.policy.outage import BASELINE, Cell, HourCount, cell_of, hard_cells
+from sesbounce.policy.outage import (
+    BASELINE,
+    EXAMINED,
+    Cell,
+    Detection,
+    HourCount,
+    Suspect,
+    cell_of,
+    hard_cells,
+    hour_of,
+    suspects,
+)
 from sesbounce.policy.state import State
+from sesbounce.privacy.keyed_hash import is_forgotten
 from sesbounce.store import schema
 from sesbounce.store.bulk import Insert
+from sesbounce.store.rows import Inserted
 
-# The detection looks at the hours of the last two days, and at the 14 days before each.
-EXAMINED = timedelta(days=2)
-KEPT = BASELINE + EXAMINED
-_FORMAT = "%Y-%m-%dT%H"
+# The baseline of the hours that are examined, and of the suspected hours before these.
+_KEPT = BASELINE + 2 * EXAMINED
+_HOUR_LENGTH = len("2026-11-20T12")
+_PROVIDER_AT = _HOUR_LENGTH + 2
 
-_add = Insert(schema.hour, "cell", add=("hard", "known", "delivered"))
+_table = schema.hour
+_add = Insert(_table, "cell", add=("hard", "known", "delivered"))
 
 
 class HourCounts:
@@ -29,26 +43,31 @@ class HourCounts:
 
     def __init__(self, now: datetime) -> None:
         """Count only what happened in the time for which the table is kept."""
-        self._since = now - KEPT
+        self._since = hour_of(now - _KEPT)
         self._cells: dict[Cell, HourCount] = {}
 
-    def add_deliveries(self, events: Iterable[Event]) -> None:
-        """Count the deliveries among new events; only those to providers with a name."""
-        delivered = HourCount(delivered=1)
-        for event in events:
-            if event.effect is Effect.DELIVERED and event.occurred_at >= self._since:
-                provider = provider_of(event.address)
-                if provider in PROVIDERS:
-                    self._add(cell_of(event.occurred_at, provider), delivered, 1)
+    def count_deliveries(self, inserted: Inserted) -> None:
+        """Count the deliveries that the log did not hold, or held with an earlier time."""
+        for event in inserted.new:
+            if event.effect is Effect.DELIVERED:
+                self._count_delivery(event, event.occurred_at, 1)
+        for event, earlier in inserted.later:
+            if event.effect is Effect.DELIVERED:
+                self._count_delivery(event, earlier, -1)
+                self._count_delivery(event, event.occurred_at, 1)
+
+    def _count_delivery(self, event: Event, at: datetime, number: int) -> None:
+        provider = provider_of(event.address)
+        if provider in PROVIDERS:
+            self._add(cell_of(at, provider), HourCount(delivered=number))
 
     def replace(self, address: str, before: State, after: State) -> None:
         """Count the hard bounces of a state instead of those of the state before."""
-        if not after.hard and not before.hard:
+        if is_forgotten(address) or provider_of(address) == SIMULATOR:
             return
         for sign, state in ((-1, before), (1, after)):
             for cell, count in hard_cells(state, address).items():
-                if cell.hour >= self._since:
-                    self._add(cell, count, sign)
+                self._add(cell, count, sign)
 
     def save(self, connection: sa.Connection) -> None:
         """Add the counts to the table, at the end of the transaction: others wait for the rows."""
@@ -61,30 +80,48 @@ class HourCounts:
             ),
         )
 
-    def _add(self, cell: Cell, count: HourCount, sign: int) -> None:
-        self._cells.setdefault(cell, HourCount()).add(count, sign)
+    def _add(self, cell: Cell, count: HourCount, sign: int = 1) -> None:
+        if cell.hour >= self._since:
+            self._cells.setdefault(cell, HourCount()).add(count, sign)
 
 
-def read_hours(connection: sa.Connection, now: datetime) -> Mapping[Cell, HourCount]:
-    """Read the counts that the detection needs at this time."""
-    table = schema.hour
-    query = sa.select(table).where(table.c.cell >= f"{now - KEPT:{_FORMAT}}")
-    return {
-        _cell(row.cell): HourCount(row.hard, row.known, row.delivered)
-        for row in connection.execute(query)
-    }
+def find_suspects(connection: sa.Connection, detection: Detection, now: datetime) -> list[Suspect]:
+    """The suspected incidents that have not ended two days ago, the earliest first."""
+    since = now - EXAMINED
+    # There may be many domains, but few with so many hard bounces.
+    many = _since(since).where(_table.c.hard >= detection.addresses)
+    providers = {_cell(row.cell).provider for row in connection.execute(many)}
+    if not providers:
+        return []
+    provider = sa.func.substr(_table.c.cell, _PROVIDER_AT)
+    cells = connection.execute(_since(now - _KEPT).where(provider.in_(sorted(providers))))
+    delivered = (_table.c.delivered > 0) | (_table.c.known > 0)
+    found = suspects(
+        {_cell(row.cell): HourCount(row.hard, row.known, row.delivered) for row in cells},
+        detection,
+        reports_deliveries=bool(connection.scalar(sa.select(sa.exists().where(delivered)))),
+    )
+    return [one for one in found if one.ends > since]
 
 
 def delete_old_hours(connection: sa.Connection, now: datetime) -> None:
-    """Delete the counts that the detection needs no more."""
-    table = schema.hour
-    connection.execute(sa.delete(table).where(table.c.cell < f"{now - KEPT:{_FORMAT}}"))
+    """Delete the counts that the detection no longer needs."""
+    connection.execute(sa.delete(_table).where(_table.c.cell < _hour_name(now - _KEPT)))
+
+
+def _since(moment: datetime) -> sa.Select[tuple[str, int, int, int]]:
+    """Select the counts of an hour and of all later ones."""
+    return sa.select(_table).where(_table.c.cell >= _hour_name(moment))
+
+
+def _hour_name(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat()[:_HOUR_LENGTH]
 
 
 def _name(cell: Cell) -> str:
-    return f"{cell.hour:{_FORMAT}} {cell.provider}"
+    return f"{_hour_name(cell.hour)} {cell.provider}"
 
 
 def _cell(name: str) -> Cell:
     hour, _, provider = name.partition(" ")
-    return Cell(datetime.strptime(hour, _FORMAT).replace(tzinfo=UTC), provider)
+    return Cell(datetime.fromisoformat(f"{hour}+00:00"), provider)

@@ -71,9 +71,14 @@ def downgrade(engine: sa.Engine, revision: str) -> None:
     """Migrate down to a version; `base` drops all of sesbounce's tables.
 
     Raises:
+        SchemaError: it would lose data.
         StoreError: the database can't be used, or rejected a statement.
     """
     with translated("the database can't be migrated"), _locked(engine) as connection:
+        found = _context(connection).get_current_revision()
+        for script in _scripts().iterate_revisions(found or "base", revision):
+            if refuse_losses := getattr(script.module, "refuse_losses", None):
+                refuse_losses(connection)
         command.downgrade(_config(connection), revision)
 
 

@@ -33,6 +33,7 @@ class Recorded(Numbers):
         pending: addresses whose statements have not run; the sweep runs them.
         rejected: addresses for which the database rejected a statement, by its error message.
         kinds: new events, by kind.
+        sender_faults: new events that show a fault of the sender, by reason.
         reasons: addresses that became suppressed, by reason.
     """
 
@@ -45,6 +46,7 @@ class Recorded(Numbers):
     pending: int = 0
     rejected: dict[str, int] = msgspec.field(default_factory=dict)
     kinds: dict[str, int] = msgspec.field(default_factory=dict)
+    sender_faults: dict[str, int] = msgspec.field(default_factory=dict)
     reasons: dict[str, int] = msgspec.field(default_factory=dict)
 
     def count_reason(self, reason: str | None) -> None:

@@ -6,7 +6,7 @@ Each function works in the caller's transaction, with few statements, in the ord
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from operator import attrgetter
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import msgspec
 import sqlalchemy as sa
@@ -175,10 +175,22 @@ def insert_messages(
     )
 
 
+class Inserted(NamedTuple):
+    """What inserting events changed in the log.
+
+    Attributes:
+        new: events that the log did not hold.
+        later: events that the log held with an earlier time, and that time.
+    """
+
+    new: list[Event]
+    later: list[tuple[Event, datetime]]
+
+
 def insert_events(
     connection: sa.Connection, recordings: Iterable[Recording], now: datetime
-) -> list[Event]:
-    """Append the new events to the log; returns these.
+) -> Inserted:
+    """Append the new events to the log.
 
     If an event arrives twice with different times, the log keeps the later time, as states do: so
     states follow from the log, in whatever order the messages arrived. It keeps all that the
@@ -193,18 +205,20 @@ def insert_events(
             earlier = merged.get(event.dedupe_key)
             merged[event.dedupe_key] = _merged(earlier, arrived) if earlier else arrived
     known = {row.dedupe_key: row for row in _find_events(connection, list(merged))}
-    new: list[Event] = []
+    inserted = Inserted([], [])
     rows = []
     for key, (event, digest) in merged.items():
         if key not in known:
-            new.append(event)
+            inserted.new.append(event)
         elif event.stream == known[key].stream and not _adds(
             _greatest_values(event), known[key][2:]
         ):
             continue
+        elif event.occurred_at > known[key].occurred_at:
+            inserted.later.append((event, known[key].occurred_at))
         rows.append((*_event_values(event), "" if is_forgotten(event.address) else digest, now))
     _insert_events(connection, rows)
-    return new
+    return inserted
 
 
 def _adds(values: Sequence[Any], known: Sequence[Any]) -> bool:
@@ -292,7 +306,7 @@ def save_rows(
     verdicts: list[Row] = []
     for row in rows:
         earlier = before[row.key]
-        same = (row.verdict, row.hard_at) == (earlier.verdict, earlier.hard_at)
+        same = row.verdict == earlier.verdict and row.hard_at == earlier.hard_at
         values = row.values(struck_off=struck_off.get(row.key, row.struck_off))
         (states if same and row.key not in struck_off else verdicts).append(values)
     _save_states(connection, states)

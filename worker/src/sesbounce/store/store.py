@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from sesbounce.backoff import pause
 from sesbounce.errors import ConflictError, TransactionEndedError
 from sesbounce.feedback.extract import Event
+from sesbounce.feedback.reason import Effect
 from sesbounce.feedback.recording import Recording
 from sesbounce.policy.incident import Incident
 from sesbounce.policy.state import State, learn, merge
@@ -239,7 +240,8 @@ class Store:
         known = lock_rows(connection, sorted(keys))
         changed = self._revised(_Judge(connection, self._policy), known, revision, plain_addresses)
         seconds = self._strike_off.seconds if run_statements else 0.0
-        return self._change(connection, known, changed, now, seconds), _compared(known, changed)
+        recorded = self._change(connection, known, changed, now, seconds, HourCounts(now))
+        return recorded, _compared(known, changed)
 
     def sweep(self, now: datetime) -> Recorded:
         """Propagate suppressions that have expired, and verdicts that are still pending.
@@ -322,14 +324,20 @@ class Store:
         with self.writing("the batch was not recorded") as connection:
             recordings, plain_addresses = forgotten.hide(connection, self._hash_keys, recordings)
             insert_messages(connection, recordings, now)
-            new = insert_events(connection, recordings, now)
+            inserted = insert_events(connection, recordings, now)
             events = [event for recording in recordings for event in recording.events]
             hours = HourCounts(now)
-            hours.add_deliveries(new)
+            hours.count_deliveries(inserted)
+            # A list that is imported says nothing about the present hour.
+            counted = hours if any(recording.message for recording in recordings) else None
             recorded = self._merge(
-                connection, events, plain_addresses, now, seconds, hours, once_more=once_more
+                connection, events, plain_addresses, now, seconds, counted, once_more=once_more
             )
+        new = inserted.new
         recorded.kinds = Counter(event.kind.value for event in new)
+        recorded.sender_faults = Counter(
+            event.reason.value for event in new if event.effect is Effect.SENDER
+        )
         recorded.events = len(new)
         recorded.duplicates = len(events) - recorded.events
         return recorded
@@ -341,7 +349,7 @@ class Store:
         plain_addresses: Mapping[str, str],
         now: datetime,
         seconds: float,
-        hours: HourCounts,
+        hours: HourCounts | None,
         *,
         once_more: bool,
     ) -> Recorded:
@@ -353,7 +361,7 @@ class Store:
             plain_addresses: the addresses behind the keyed hashes of forgotten ones, by hash.
             now: the time for which expiring suppressions are judged.
             seconds: the time for the sender's statements.
-            hours: the counts by hour, to which the changed states are added.
+            hours: the counts by hour; None where the events are not to be counted.
             once_more: propagate also the verdicts that have not changed, because a statement may
                 have committed a part of an earlier attempt.
         """
@@ -368,13 +376,10 @@ class Store:
         for key, row in known.items():
             state = merge(row.state, learned[key])
             if once_more or state != row.state:
-                hours.replace(key, row.state, state)
                 verdict, streams = judged(key, state), judged.streams(key, state)
                 plain_address = plain_addresses.get(key, "")
                 changed.append(row.changed(state, verdict, streams, plain_address))
-        recorded = self._change(connection, known, changed, now, seconds, once_more=once_more)
-        hours.save(connection)
-        return recorded
+        return self._change(connection, known, changed, now, seconds, hours, once_more=once_more)
 
     def _revised(
         self,
@@ -393,13 +398,14 @@ class Store:
                 changed.append(before.changed(state, verdict, streams, plain_address))
         return changed
 
-    def _change(
+    def _change(  # noqa: PLR0913  what one transaction needs
         self,
         connection: sa.Connection,
         known: Mapping[str, AddressRow],
         changed: Sequence[AddressRow],
         now: datetime,
         seconds: float,
+        hours: HourCounts | None,
         *,
         once_more: bool = False,
     ) -> Recorded:
@@ -422,6 +428,11 @@ class Store:
         save_streams(connection, known, changed)
         done = self._propagator.propagate(connection, changes, now, Budget(seconds))
         recorded.add(done.recorded)
+        if hours:
+            for row in changed:
+                if row.state.hard or known[row.key].state.hard:
+                    hours.replace(row.key, known[row.key].state, row.state)
+            hours.save(connection)
         return recorded
 
 

@@ -27,6 +27,8 @@ class Counts(Numbers, kw_only=True):
         delete_failures: messages that SQS did not delete or return, in spite of retries.
         events: events that were new.
         kinds: the same events, by kind.
+        sender_faults: events that were new and show a fault of the sender.
+        fault_reasons: the same events, by reason.
         duplicates: events that the database held already.
         suppressed: addresses that became suppressed.
         reasons: the same addresses, by reason.
@@ -48,6 +50,8 @@ class Counts(Numbers, kw_only=True):
     delete_failures: int = 0
     events: int = 0
     kinds: Shares = msgspec.field(default_factory=dict)
+    sender_faults: int = 0
+    fault_reasons: Shares = msgspec.field(default_factory=dict)
     duplicates: int = 0
     suppressed: int = 0
     reasons: Shares = msgspec.field(default_factory=dict)
@@ -87,6 +91,8 @@ def _count_recorded(recorded: Recorded) -> Counts:
     return Counts(
         events=recorded.events,
         kinds=recorded.kinds,
+        sender_faults=sum(recorded.sender_faults.values()),
+        fault_reasons=recorded.sender_faults,
         duplicates=recorded.duplicates,
         suppressed=recorded.suppressed,
         reasons=recorded.reasons,

@@ -16,7 +16,7 @@ import msgspec
 
 from sesbounce.aws.depth import Depth
 from sesbounce.telemetry.counts import Counts, count
-from sesbounce.telemetry.reports import BatchDone, Report
+from sesbounce.telemetry.reports import BatchDone, Report, Swept
 
 NAMESPACE = "sesbounce"
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_MetricDatum.html
@@ -25,6 +25,7 @@ Unit = Literal["Count", "Seconds", "None"]
 COUNTS: Mapping[str, str] = {
     "MessagesReceived": "received",
     "EventsRecorded": "events",
+    "SenderFaults": "sender_faults",
     "Duplicates": "duplicates",
     "AddressesSuppressed": "suppressed",
     "AddressesReleased": "released",
@@ -46,6 +47,7 @@ UNITS: Mapping[str, Unit] = {
     "CommitSeconds": "Seconds",
     "OldestMessageAge": "Seconds",
     "QueueDepth": "Count",
+    "SuspectedIncidents": "Count",
     "Healthy": "None",
 }
 _MOST_VALUES = 100
@@ -64,6 +66,8 @@ class Tally:
             service: the value of the dimension Service: the queue's name.
         """
         self._service = service
+        # It stays until the next sweep.
+        self._incidents: int | None = None
         self._clear()
 
     def _clear(self) -> None:
@@ -81,6 +85,8 @@ class Tally:
                 self._oldest = max(self._oldest, report.oldest_seconds)
             case Depth():
                 self._depth = report.total
+            case Swept(incidents=int(incidents)):
+                self._incidents = incidents
             case _:
                 pass
 
@@ -108,9 +114,15 @@ class Tally:
         values |= {"OldestMessageAge": self._oldest, "Healthy": int(healthy)}
         if self._depth is not None:
             values["QueueDepth"] = self._depth
+        if self._incidents is not None:
+            values["SuspectedIncidents"] = self._incidents
         values |= _durations(chunks[0]) if chunks else {}
         frequent = dict(Counter(counts.fingerprints).most_common(_MOST_FINGERPRINTS))
-        properties = {"UndecodableFingerprints": frequent} if frequent else {}
+        properties = {
+            "UndecodableFingerprints": frequent,
+            "SenderFaultReasons": counts.fault_reasons,
+        }
+        properties = {name: shares for name, shares in properties.items() if shares}
         yield self._line(at, values, {}, properties)
         for chunk in chunks[1:]:
             yield self._line(at, _durations(chunk), {})

@@ -15,7 +15,7 @@ from sesbounce.feedback.notification import Kind
 from sesbounce.feedback.reason import Effect, Reason
 from sesbounce.telemetry.counts import count
 from sesbounce.telemetry.health import Status
-from sesbounce.telemetry.reports import BatchDone, Report
+from sesbounce.telemetry.reports import BatchDone, Report, Swept
 
 # Each value of a label is a time series of its own, and there may be any number of fingerprints.
 MOST_FINGERPRINTS = 100
@@ -75,6 +75,12 @@ COUNTERS: Mapping[str, Published] = {
         "Events that were new, by kind.",
         "kind",
         tuple(kind for kind in Kind if kind not in {Kind.SETUP, Kind.UNKNOWN, Kind.MANUAL}),
+    ),
+    "fault_reasons": Published(
+        "sender_faults",
+        "Events that were new and show a fault of the sender, by reason.",
+        "reason",
+        tuple(reason for reason in Reason if reason.effect is Effect.SENDER),
     ),
     "duplicates": Published("duplicates", "Events that the database held already."),
     "reasons": Published(
@@ -161,6 +167,9 @@ class Metrics:
             case Depth():
                 for state in _STATES:
                     self._set_depth(state, getattr(report, state))
+            case Swept(incidents=int(incidents)):
+                # Each process counts the incidents of the same database.
+                self._incidents.set(incidents)
             case _:
                 pass
 
@@ -190,6 +199,11 @@ class Metrics:
             "sesbounce_queue_messages",
             "Messages in the queue, approximately, by state.",
             ["state"],
+            registry=self.registry,
+        )
+        self._incidents = Gauge(
+            "sesbounce_suspected_incidents",
+            "Incidents of providers that a person should look at.",
             registry=self.registry,
         )
         at_scrape: dict[str, tuple[str, Callable[[], float]]] = {

@@ -55,11 +55,14 @@ class Swept(msgspec.Struct, frozen=True):
         recorded: what the sweep did.
         done: if the sweep has not ended yet, for how many addresses the statements have run.
         total: if the sweep has not ended yet, how many addresses there were to begin with.
+        incidents: how many incidents a person should look at; None if the sweep did not look for
+            incidents.
     """
 
     recorded: Recorded
     done: int = 0
     total: int = 0
+    incidents: int | None = None
 
 
 class Acknowledged(msgspec.Struct, frozen=True):

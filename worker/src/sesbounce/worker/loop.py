@@ -21,6 +21,7 @@ from sesbounce.backoff import pause
 from sesbounce.errors import StoreError
 from sesbounce.feedback.decode import decode_all
 from sesbounce.feedback.stream import ONE_STREAM, StreamBy
+from sesbounce.operations.incidents import Incidents
 from sesbounce.outbound.relay import Relay
 from sesbounce.store.result import Recorded
 from sesbounce.store.store import Store
@@ -102,6 +103,7 @@ class Worker:
         report: Callable[[Report], None],
         loop_settings: LoopSettings,
         *,
+        incidents: Incidents,
         overdue: Callable[[], None],
         now: Callable[[], datetime] = _now,
     ) -> None:
@@ -114,12 +116,14 @@ class Worker:
             relay: delivers the outbox, in a thread for each target.
             report: takes the worker's reports; called by several threads.
             loop_settings: batch size, times and limits.
+            incidents: detects incidents, after each sweep of the store.
             overdue: called when the worker has not stopped in time; it has to end the process,
                 because the main thread hangs in a call.
             now: returns the time, UTC.
         """
         self._queue = queue
         self._store = store
+        self._incidents = incidents
         self._relay = relay
         self._report = report
         self._loop_settings = loop_settings
@@ -130,6 +134,7 @@ class Worker:
         self._ended = threading.Event()
         self._deadline = float("inf")
         self._sweep_at = 0.0
+        self._unswept = True
         self._threads = Threads()
         self._pollers = Threads()
         self._fetchers = Threads()
@@ -205,11 +210,15 @@ class Worker:
         if batch:
             self._handle(batch)
         elif loop_settings.until_empty and self._is_empty():
-            self.stop()
-            self._stopping.wait()
+            if self._unswept:
+                self._sweep_at = 0.0
+            else:
+                self.stop()
+                self._stopping.wait()
 
     def _handle(self, batch: Sequence[InFlightMessage]) -> None:
         outcome, done = self._handler.handle(batch)
+        self._unswept = True
         if done.recorded.pending:
             self._sweep_at = 0.0
         self._acknowledger.acknowledge(outcome.handled)
@@ -251,19 +260,42 @@ class Worker:
         if time.monotonic() < self._sweep_at:
             return
         try:
-            swept = self._store.sweep(self._now())
+            self._sweep_store()
+            if self._store.progress is None:
+                self._sweep_incidents()
         except StoreError as error:
             if self._loop_settings.until_empty:
                 raise
             self._sweep_at = time.monotonic() + _SWEEP_RETRY_SECONDS
             self._stalled("sweep not committed yet", error)
-            return
+
+    def _sweep_store(self) -> None:
+        swept = self._store.sweep(self._now())
         progress = self._store.progress
-        # A sweep whose time is spent goes on after the next batch.
-        self._sweep_at = time.monotonic() + (0.0 if progress else _SWEEP_SECONDS)
+        self._swept(swept, ended=progress is None)
         self._report(Swept(swept, *(progress or ())))
-        if swept != Recorded():
-            log.info("sweep", **_numbers(swept))
+
+    def _sweep_incidents(self) -> None:
+        swept = self._incidents.sweep(self._now())
+        self._swept(swept.recorded, ended=swept.ended)
+        self._report(Swept(swept.recorded, incidents=swept.current))
+        for row in swept.changed:
+            log.warning(
+                "incident",
+                number=row.id,
+                status=row.status.value,
+                provider=row.provider,
+                begins=row.begins_at.isoformat(),
+                ends=row.ends_at and row.ends_at.isoformat(),
+                numbers=row.note,
+            )
+
+    def _swept(self, recorded: Recorded, *, ended: bool) -> None:
+        # A sweep whose time is spent goes on after the next batch.
+        self._sweep_at = time.monotonic() + (_SWEEP_SECONDS if ended else 0.0)
+        self._unswept = not ended
+        if recorded != Recorded():
+            log.info("sweep", **_numbers(recorded))
 
     def _stalled(self, event: str, error: StoreError) -> None:
         log.error(event, problem=str(error))

@@ -30,11 +30,15 @@ def upgrade() -> None:
         op.add_column(_TABLE, sa.Column(name, Words, comment=comment))
 
 
-def downgrade() -> None:
-    """Drop the columns, unless an event has a value in one of them."""
+def refuse_losses(connection: sa.Connection) -> None:
+    """Refuse the downgrade while an event has a value in one of the columns."""
     columns = [sa.column(name, Words) for name in _COMMENTS]
     table = sa.table(_TABLE, *columns)
     known = sa.select(table).where(sa.or_(*(column.is_not(None) for column in columns)))
-    refuse_loss(known, f"the columns {', '.join(_COMMENTS)} of {_TABLE}")
+    refuse_loss(connection, known, f"the columns {', '.join(_COMMENTS)} of {_TABLE}")
+
+
+def downgrade() -> None:
+    """Drop the columns."""
     for name in reversed(_COMMENTS):
         op.drop_column(_TABLE, name)

@@ -28,17 +28,13 @@ def upgrade() -> None:
         sa.Column("begins_at", UtcDateTime, nullable=False),
         sa.Column("ends_at", UtcDateTime, comment="null: it goes on"),
         sa.Column("status", Word, nullable=False),
-        sa.Column(
-            "automatic", sa.Boolean(), nullable=False, comment="whether the detection keeps it"
-        ),
         sa.Column("opened_by", Words, nullable=False),
+        sa.Column("decided_by", Words, comment="null: the detection keeps it up to date"),
         sa.Column("note", Words, nullable=False),
         sa.Column("changed_at", UtcDateTime, nullable=False),
         sa.Column(
             "settle_at", UtcDateTime, comment="when the sweep judges its addresses once more"
         ),
-        sa.Column("settle_from", UtcDateTime, nullable=False),
-        sa.Column("settle_until", UtcDateTime),
         sa.PrimaryKeyConstraint("id", name="pk_feedback_incident"),
         sa.UniqueConstraint("identity", name="uq_feedback_incident_identity"),
         comment="One row for each outage of a provider: its hard bounces are strikes.",
@@ -82,9 +78,14 @@ def upgrade() -> None:
     )
 
 
+def refuse_losses(connection: sa.Connection) -> None:
+    """Refuse the downgrade while there are incidents: their bounces would suppress for good."""
+    table = sa.table("feedback_incident", sa.column("id", sa.BigInteger))
+    refuse_loss(connection, sa.select(table), "the table feedback_incident")
+
+
 def downgrade() -> None:
-    """Back from it, unless an incident would be lost: its bounces would suppress for good."""
-    refuse_loss(sa.select(sa.text("1 FROM feedback_incident")), "the table feedback_incident")
+    """Back from it."""
     op.drop_index(_INDEX, "feedback_address")
     op.drop_column("feedback_address", "hard_at")
     op.drop_table("feedback_hour")

@@ -8,8 +8,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import mysql
 
-from sesbounce.errors import StoreError
 from sesbounce.store.migrations.frozen import Key, UtcDateTime, Word, Words
+from sesbounce.store.migrations.losses import refuse_loss
 
 revision = "0007"
 down_revision = "0006"
@@ -69,18 +69,20 @@ def upgrade() -> None:
     op.execute(f"{create} suppressed AS {_AFTER.format(now=_NOW[dialect])}")
 
 
+def refuse_losses(connection: sa.Connection) -> None:
+    """Refuse the downgrade while an address has complaints or opt-outs of one stream."""
+    state = sa.column("state", sa.Text)
+    in_streams = (
+        sa.select(state)
+        .select_from(sa.table("feedback_address"))
+        .where(state.contains('"streams":{', autoescape=True))
+    )
+    refuse_loss(connection, in_streams, "the streams in the column state of feedback_address")
+
+
 def downgrade() -> None:
-    """Back from it, unless a suppression of one stream would be lost."""
-    connection = op.get_bind()
-    in_stream = sa.text(
-        "SELECT count(*) FROM feedback_address WHERE state LIKE :streams"
-    ).bindparams(streams='%"streams":{%')
-    if connection.scalar(in_stream):
-        raise StoreError(
-            "the database holds complaints or opt-outs of one stream, which the older version "
-            "would lose"
-        )
-    dialect = connection.dialect.name
+    """Back from it."""
+    dialect = op.get_bind().dialect.name
     if dialect != "mysql":  # PostgreSQL replaces a view only by one with more columns
         op.execute("DROP VIEW suppressed")
     create = "CREATE OR REPLACE VIEW" if dialect == "mysql" else "CREATE VIEW"
