@@ -44,7 +44,7 @@ def test_help_names_no_target_that_is_not(groups: dict[str, dict[str, str]]) -> 
     assert {target for lines in groups.values() for target in lines} == set(PHONY)
 
 
-NEED_TERRAFORM = ["demo", "plan", "deploy", "check-wiring", "destroy", "outputs"]
+NEED_TERRAFORM = ["demo", "plan", "deploy", "check-wiring", "destroy", "restart", "cli", "outputs"]
 NEED_TERRAFORM += ["test", "test-all", "test-local", "test-terraform"]
 
 
