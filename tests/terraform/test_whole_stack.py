@@ -19,8 +19,11 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import boto3
 import pytest
 
+from scripts.deploy.adoption import existing
+from scripts.deploy.losses import losses
 from scripts.terraform.env import terraform_env
 from scripts.terraform.plan import Change, Plan, read_plan
 from scripts.terraform.stack import Stack
@@ -224,6 +227,58 @@ def test_a_service_that_is_replaced_takes_its_scaling_along(
         f'{WORKER}.aws_appautoscaling_policy.step["sleep"]',
         f'{WORKER}.aws_appautoscaling_policy.step["wake"]',
     }
+
+
+def test_plans_that_lose_something_are_known(
+    rolled: tuple[Change, ...], deployed: Deployed
+) -> None:
+    """A renamed queue and a database of the user's own; then no worker."""
+    secret = "arn:aws:secretsmanager:us-east-1:123456789012:secret:url-AbCdEf"
+    renamed = deployed.stack(NEW, queue_name="renamed", database_url_secret_arn=secret).plan()
+    queues = {f"module.feedback_queue.aws_sqs_queue.{q}" for q in ("dlq", "subscription_dlq")}
+    queues.add("module.feedback_queue.aws_sqs_queue.this")
+    database = "module.database[0].aws_db_instance.this"
+    lost = losses(renamed)
+    assert {change.address for change in lost} == {
+        *queues,
+        "module.feedback_queue.aws_sns_topic_subscription.queue",
+        database,
+    }
+    assert {c.before["name"] for c in lost if c.address in queues} == {
+        "sesbounce-feedback",
+        "sesbounce-feedback-dlq",
+        "sesbounce-feedback-subscription-dlq",
+    }
+    gone = losses(deployed.stack(NEW, worker=None).plan())
+    assert {change.address for change in gone} == {database, f"{WORKER}.aws_ecs_service.this[0]"}
+
+
+def test_a_second_stack_of_the_name_would_take_over_the_first(
+    rolled: tuple[Change, ...],
+    deployed: Deployed,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name, value in deployed.moto.environment.items():
+        monkeypatch.setenv(name, value)
+    session = boto3.Session(region_name="us-east-1")
+    second = Deployed(deployed.terraform, deployed.moto, tmp_path)
+    second.stack(None).init()
+    found = existing(second.stack(None).plan(), session, "123456789012")
+    assert {each.id.rpartition("/")[2].rpartition(":")[2] for each in found} == {
+        "example.com",
+        "sesbounce",
+        "sesbounce-alarms",
+        "sesbounce-execution",
+        "sesbounce-feedback",
+        "sesbounce-feedback-dlq",
+        "sesbounce-feedback-subscription-dlq",
+        "sesbounce-deploy",
+        "sesbounce-task",
+    }
+    assert (
+        existing(second.stack(None, name="second", identities={}).plan(), session, "1" * 12) == []
+    )
 
 
 @pytest.fixture(scope="module")

@@ -59,5 +59,6 @@ def test_images_need_a_digest(name: str) -> None:
 def test_the_tag_stays_that_of_what_was_built(monkeypatch: pytest.MonkeyPatch) -> None:
     tags = iter(["sha-1", "sha-2"])
     monkeypatch.setattr("scripts.deploy.release.content_tag", lambda *_: next(tags))
+    monkeypatch.setattr("scripts.deploy.release.pinned", lambda base, _: base)
     sources = Sources("linux/arm64")
     assert (sources.tag, sources.tag) == ("sha-1", "sha-1")
