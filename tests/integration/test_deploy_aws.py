@@ -25,7 +25,7 @@ from scripts.local import localstack
 from scripts.local.localstack import CHECKOUT
 
 ACCOUNT = "123456789012"
-REPOSITORY = f"{ACCOUNT}.dkr.ecr.us-east-1.amazonaws.com/sesbounce"
+REPOSITORY = f"{ACCOUNT}.dkr.ecr.us-east-1.amazonaws.com/sesbounce-staging"
 SERVICE = "module.worker_service[0].aws_ecs_service.this[0]"
 TASK = "module.worker_service[0].aws_ecs_task_definition.this[0]"
 
@@ -214,8 +214,8 @@ def test_from_nothing_to_a_service(
     assert (code, err) == (0, "")
     assert engine.did() == ["build", "images", "tag", "push"]
     assert f"+ create  {SERVICE}" in changes(out)
-    assert "sesbounce is stable." in out
-    (pushed,) = account("ecr").describe_images(repositoryName="sesbounce")["imageDetails"]
+    assert "sesbounce-staging is stable." in out
+    (pushed,) = account("ecr").describe_images(repositoryName="sesbounce-staging")["imageDetails"]
     assert pushed["imageTags"] == [tag]
     image = f"{REPOSITORY}@{pushed['imageDigest']}"
     assert f"worker_image = {image}" in out
@@ -227,6 +227,10 @@ def test_from_nothing_to_a_service(
     assert code == 0
     assert out.startswith("No changes.\n")
     assert engine.did() == []
+
+    # New tasks, without any change.
+    code, out, err = run("restart")
+    assert (code, out, err) == (0, "sesbounce-staging is stable.\n", "")
 
     # An image of other sources rolls the service, and nothing else.
     other = ("--base", "docker.io/library/python:other")

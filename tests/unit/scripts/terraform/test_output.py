@@ -9,7 +9,7 @@ from scripts.terraform.output import advice
     ("words", "remedy"),
     [
         (
-            "creating RDS DB Instance (sesbounce): api error FreeTierRestrictionError: The specified "
+            "creating RDS DB Instance: api error FreeTierRestrictionError: The specified "
             "backup retention period exceeds the maximum available to free tier customers.",
             "set database = { backup_retention_days = 1 }",
         ),
