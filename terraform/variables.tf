@@ -5,7 +5,7 @@ variable "region" {
 }
 
 variable "name" {
-  description = "Prefix of the resources' names. The topic and the queue are called `<name>-feedback`, unless `topic_name` or `queue_name` is set."
+  description = "Prefix of the resources' names. The topic and the queue are called `<name>-feedback`, unless `topic_name` or `queue_name` is set. With `ENV=NAME`, `make deploy` uses `sesbounce-NAME` where you set nothing, and a stack that is deployed keeps its name."
   type        = string
   default     = "sesbounce"
   nullable    = false

@@ -1,4 +1,4 @@
-"""Runs one command of sesbounce in a task of its own, beside the worker's service.
+"""Runs a command, such as `sesbounce why`, in a task of its own, beside the worker's service.
 
 The task has the worker's image, settings, secrets, rights and network, so that the command reaches
 a database that nothing else can reach.
