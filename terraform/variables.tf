@@ -5,7 +5,7 @@ variable "region" {
 }
 
 variable "name" {
-  description = "Prefix of the resources' names. The topic and the queue are called `<name>-feedback`, unless `topic_name` or `queue_name` is set. With `ENV=NAME`, `make deploy` uses `sesbounce-NAME` where you set nothing, and a stack that is deployed keeps its name."
+  description = "Prefix of the resources' names. The topic and the queue are called `<name>-feedback`, unless `topic_name` or `queue_name` is set."
   type        = string
   default     = "sesbounce"
   nullable    = false
@@ -74,7 +74,7 @@ variable "raw_message_delivery" {
 }
 
 variable "visibility_timeout_seconds" {
-  description = "Number of seconds for which SQS hides a received message from other receivers. Set it to at least six times the time that a worker needs for a batch: 120 allows 20 seconds. The worker in ECS asks for the same time with each receive (`SESBOUNCE_VISIBILITY_SECONDS`). If a worker dies, SQS delivers its messages again after this time."
+  description = "Number of seconds for which SQS hides a received message from other receivers. Set it to at least six times the time that a worker needs for a batch: 120 allows 20 seconds. A worker asks for its own time with each receive, which counts more: the stack sets `SESBOUNCE_VISIBILITY_SECONDS` of its worker to this number. If a worker dies, SQS delivers its messages again after this time."
   type        = number
   default     = 120
   nullable    = false
