@@ -4,6 +4,7 @@ A stack refers to an image by its digest. Images of the same sources have the sa
 built and pushed once.
 """
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -49,7 +50,7 @@ class Sources:
     def _base(self) -> str:
         """The base with its digest, which is looked up once."""
         base = self.base or default_base()
-        return base if self.require_pinned else pinned(base, print)
+        return base if self.require_pinned else pinned(base, _warn)
 
     @cached_property
     def tag(self) -> str:
@@ -148,3 +149,7 @@ def forecast(outlook: Outlook, sources: Sources) -> str:
     if found != outlook.deployed:
         return f"deploy would roll the worker to the image {sources.tag}, {found}."
     return f"The worker runs the image of these sources: {sources.tag}."
+
+
+def _warn(warning: str) -> None:
+    print(f"deploy: {warning}", file=sys.stderr)
