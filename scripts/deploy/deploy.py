@@ -279,7 +279,7 @@ def _failed_deployment(run: Run) -> str | None:
 
 
 def _deployed_service(run: Run) -> tuple[Service, boto3.Session]:
-    wired = declared(run.stack.outputs(), run.stack.resources())
+    wired = declared(run.stack.outputs(), ())  # the outputs alone tell the service
     if wired.service is None:
         raise NoServiceError(NoServiceError.__doc__)
     return wired.service, aws.session(wired.region)
