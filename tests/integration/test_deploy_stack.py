@@ -115,6 +115,8 @@ def test_one_environment_from_plan_to_destroy(
     assert out.startswith("  ~ update  module.feedback_queue.aws_sqs_queue.this\n1 change.\n")
     assert run("check")[0] == 0
 
+    # SES has sent a message when it was connected to the topic.
+    account("sqs").purge_queue(QueueUrl=outputs["queue_url"])
     _harm_is_refused(run, directory, outputs)
     _messages_stop_destroy(run, account("sqs"), outputs)
     assert run("destroy", answer="")[0] == 4
