@@ -26,7 +26,7 @@ UNIT_PROCESSES ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 # The Pythons that README names.
 PYTHONS := 3.11 3.12 3.13
 
-.PHONY: help setup terraform environments demo demo-clean simulate deploy plan destroy outputs check-wiring \
+.PHONY: help setup terraform environments demo demo-clean simulate deploy plan destroy restart cli outputs check-wiring \
         image test test-all test-unit test-versions test-local test-terraform bench bench-ask bench-decode bench-outage bench-store fuzz \
         lint lint-ruff lint-mypy lint-imports lint-checkov lint-rest format docs terraform-docs lock terraform-lock clean
 
@@ -72,7 +72,13 @@ deploy: terraform $(READY) ## shows the plan, asks, and applies the stack to AWS
 check-wiring: terraform $(READY) ## checks that feedback reaches the deployed queue and its reader
 	@$(BIN)/python -m scripts.deploy.deploy check --env "$(ENV)" $(ARGS)
 
-destroy: terraform $(READY) ## asks, and removes the stack from AWS; ARGS=--yes for CI
+restart: terraform $(READY) ## starts new tasks of the worker, which read their secrets, and waits for them
+	@$(BIN)/python -m scripts.deploy.deploy restart --env "$(ENV)" $(ARGS)
+
+cli: terraform $(READY) ## runs a command in a task beside the worker: ARGS='why jane@example.com'
+	@$(BIN)/python -m scripts.deploy.deploy cli --env "$(ENV)" -- $(ARGS)
+
+destroy: terraform $(READY) ## asks, and removes the stack from AWS; ARGS="--yes --allow-loss all" for CI
 	@$(BIN)/python -m scripts.deploy.deploy destroy --env "$(ENV)" $(ARGS)
 
 outputs: terraform $(READY) ## prints the outputs of the deployed stack

@@ -3,7 +3,9 @@ locals {
   permissions_boundary = var.github == null ? var.permissions_boundary : one(module.deploy_role[*].boundary_arn)
 
   # Terraform creates a database unless the user names one; without a worker, nobody would use it.
-  creates_database = var.worker != null && var.database_url_secret_arn == null
+  creates_database = var.worker == null || var.database_url_secret_arn != null ? false : !contains(
+    concat(keys(var.worker.environment), keys(var.worker.secrets)), "SESBOUNCE_DATABASE_URL"
+  )
 
   database_environment = merge([for database in module.database : { SESBOUNCE_DATABASE_URL = database.url }]...)
   database_secrets = merge(
@@ -66,6 +68,8 @@ module "worker_service" {
   task_policy_arns = { consumer = module.queue_consumer.policy_arn }
 
   environment = merge(
+    # Without it, the worker asks for its own default with each receive, and the queue's has no effect.
+    { SESBOUNCE_VISIBILITY_SECONDS = tostring(var.visibility_timeout_seconds) },
     # Raw messages do not name their topic.
     var.raw_message_delivery ? {} : { SESBOUNCE_TOPIC_ARNS = module.feedback_queue.topic_arn },
     var.ses_suppression_list ? { SESBOUNCE_SES_SUPPRESSION_LIST = "true" } : {},

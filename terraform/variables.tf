@@ -74,7 +74,7 @@ variable "raw_message_delivery" {
 }
 
 variable "visibility_timeout_seconds" {
-  description = "Number of seconds for which SQS hides a received message from other receivers. Set it to at least six times the time that a worker needs for a batch: 120 allows 20 seconds. If a worker dies, SQS delivers its messages again after this time."
+  description = "Number of seconds for which SQS hides a received message from other receivers. Set it to at least six times the time that a worker needs for a batch: 120 allows 20 seconds. A worker asks for its own time with each receive, which counts more: the stack sets `SESBOUNCE_VISIBILITY_SECONDS` of its worker to this number. If a worker dies, SQS delivers its messages again after this time."
   type        = number
   default     = 120
   nullable    = false
@@ -145,13 +145,13 @@ variable "network" {
 }
 
 variable "database_url_secret_arn" {
-  description = "ARN of a secret in Secrets Manager that holds the whole `SESBOUNCE_DATABASE_URL` of your own database (`ARN:KEY::` for one key of a JSON secret). With null, Terraform creates a PostgreSQL in RDS for the worker."
+  description = "ARN of a secret in Secrets Manager that holds the whole `SESBOUNCE_DATABASE_URL` of your own database (`ARN:KEY::` for one key of a JSON secret). With null, Terraform creates a PostgreSQL in RDS for the worker, unless `worker.environment` or `worker.secrets` contains `SESBOUNCE_DATABASE_URL`."
   type        = string
   default     = null
 }
 
 variable "database" {
-  description = "The PostgreSQL in RDS, which Terraform creates if there is a worker and no `database_url_secret_arn`. The module `database` describes the attributes. Before you destroy the database, apply with `deletion_protection = false`."
+  description = "The PostgreSQL in RDS, which Terraform creates if there is a worker and you give it no URL of your own database. The module `database` describes the attributes. Before you destroy the database, apply with `deletion_protection = false`."
   type = object({
     engine_version            = optional(string, "17")
     instance_class            = optional(string, "db.t4g.micro")
@@ -247,8 +247,19 @@ variable "path" {
 }
 
 variable "tags" {
-  description = "Further tags of each resource; Terraform also sets `Application` and `ManagedBy`."
+  description = "Further tags of each resource; Terraform also sets `Application` and `ManagedBy`, unless you do. AWS ignores the case of a tag's key."
   type        = map(string)
   default     = {}
   nullable    = false
+
+  validation {
+    condition     = length(distinct([for key in keys(var.tags) : lower(key)])) == length(var.tags)
+    error_message = "tags must not contain two keys that differ only by their case: AWS rejects them."
+  }
+
+  validation {
+    # The role recognises the stack's resources by this tag.
+    condition     = var.github == null || alltrue([for key, value in var.tags : value == var.name if lower(key) == "application"])
+    error_message = "tags must not set Application to another value than name as long as github makes a role: the role may change only resources with Application = name."
+  }
 }

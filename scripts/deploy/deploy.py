@@ -7,10 +7,10 @@ the variables from `terraform/environments/NAME.tfvars`, and keeps a separate st
 """
 
 import argparse
+import functools
 import json
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,23 +18,22 @@ import boto3
 from botocore.exceptions import BotoCoreError
 
 from scripts import ScriptError
-from scripts.deploy import aws, destroy_guard, release, rollout
+from scripts.deploy import aws, guards, release, rollout, run_task
+from scripts.deploy.context import Ask, DeclinedError, Run
 from scripts.deploy.ecr import Repository
-from scripts.deploy.release import Outlook, ReleaseError, Sources
+from scripts.deploy.options import parser
+from scripts.deploy.release import Outlook, ReleaseError
 from scripts.image.container_engine import find_engine
 from scripts.terraform.env import terraform_env
-from scripts.terraform.environments import environment
+from scripts.terraform.environments import environment, has_variables
 from scripts.terraform.plan import Plan
 from scripts.terraform.stack import Stack
 from sesbounce.doctor import checks
-from sesbounce.doctor.declared import Wiring, declared
+from sesbounce.doctor.declared import Service, Wiring, declared
 from sesbounce.doctor.finding import Weight
-from sesbounce.errors import SesBounceError
+from sesbounce.errors import NothingDeployedError, SesBounceError
 
 TERRAFORM = Path(__file__).resolve().parents[2] / "terraform"
-
-Ask = Callable[[str], str]
-
 
 # As `sesbounce` exits where a person does not confirm.
 DECLINED = 4
@@ -44,21 +43,12 @@ class PlaceError(ScriptError):
     """The stack is in another account or region."""
 
 
-class DeclinedError(ScriptError):
-    """You declined: this plan is not applied."""
+class NoVariablesError(ScriptError):
+    """There is a stack, but no file of its variables."""
 
 
-@dataclass(frozen=True)
-class Run:
-    """One run of the command."""
-
-    stack: Stack
-    options: argparse.Namespace
-    ask: Ask
-
-    def sources(self, platform: str) -> Sources:
-        """The sources of the image for a platform."""
-        return Sources(platform, self.options.base, self.options.require_pinned)
+class NoServiceError(ScriptError):
+    """The stack has no worker in ECS: deploy one with make deploy."""
 
 
 def main(
@@ -67,7 +57,7 @@ def main(
     ask: Ask = input,
 ) -> int:
     """Run the command line; returns the exit code."""
-    options = _parser().parse_args(arguments)
+    options = parser(__doc__).parse_args(arguments)
     try:
         return _COMMANDS[options.command](_begin(options, directory, ask))
     except DeclinedError as error:
@@ -99,13 +89,28 @@ def _begin(options: argparse.Namespace, directory: Path, ask: Ask) -> Run:
     )
     account = None if options.command == "output" else aws.account(aws.region())
     stack.init(place.backend_config)
-    topic = stack.outputs().get("topic_arn")
+    outputs = stack.outputs()
+    if outputs and getattr(options, "yes", False) and not has_variables(directory, place):
+        raise NoVariablesError(
+            "There is a stack, but no file of its variables, so that its plan would remove what "
+            f"they name. With --yes, deploy needs one: {directory}/terraform.tfvars, which may be "
+            f"empty, or ENV=NAME and {directory}/environments/NAME.tfvars."
+        )
+    if name := _deployed_name(outputs) or place.stack_name:
+        stack.set_default("name", name)
+    topic = outputs.get("topic_arn")
     if account and topic and topic.split(":")[4] != account:
         raise PlaceError(
             f"The stack is in account {topic.split(':')[4]}, but the credentials are of {account}. "
             "Log in to that account, or choose another AWS_PROFILE or ENV."
         )
-    return Run(stack, options, ask)
+    return Run(stack, options, ask, account)
+
+
+def _deployed_name(outputs: Mapping[str, Any]) -> str | None:
+    """The name that a stack was deployed with; None before that."""
+    policy: str = outputs.get("consumer_policy_arn") or ""
+    return policy.rpartition("/")[2].removesuffix("-consumer") or None
 
 
 # --- The commands -------------------------------------------------------------------------------
@@ -116,6 +121,7 @@ def _plan(run: Run) -> int:
     image = _given_image(run) if _image_is_given(run) else deployed
     with run.stack.planned({release.VARIABLE: image}) as plan:
         _show(run, plan)
+        guards.forecast(run, plan)
     if not _image_is_given(run):
         outlook = release.outlook(plan, deployed)
         if outlook.platform:
@@ -124,6 +130,7 @@ def _plan(run: Run) -> int:
 
 
 def _apply(run: Run) -> int:
+    failed = _failed_deployment(run)
     if _image_is_given(run):
         _apply_with(run, _given_image(run))
     else:
@@ -132,7 +139,11 @@ def _apply(run: Run) -> int:
     wired = declared(run.stack.outputs(), run.stack.resources())
     session = aws.session(wired.region)
     if wired.service:
-        rollout.await_stable(session.client("ecs"), wired.service, print)
+        ecs = session.client("ecs")
+        if failed and failed == rollout.failed_deployment(ecs, wired.service):
+            print("The deployment before this one has failed, and nothing of it has changed.")
+            rollout.restart(ecs, wired.service)
+        rollout.await_stable(ecs, wired.service, print)
     return _print_findings(wired, session)
 
 
@@ -142,14 +153,29 @@ def _check(run: Run) -> int:
 
 
 def _destroy(run: Run) -> int:
-    destroy_guard.refuse_losses(run.stack, dead_letters_too=run.options.even_with_dead_letters)
     with run.stack.planned(destroy=True) as plan:
         _show(run, plan)
         if plan.empty:
             return 0
-        _agree(run, "Destroy the stack, its queues and their messages?")
+        guards.guard_destroy(run, plan)
+        run.agree("Destroy the stack, its queues and their messages?")
         run.stack.apply(plan=plan)
     return 0
+
+
+def _restart(run: Run) -> int:
+    service, session = _deployed_service(run)
+    ecs = session.client("ecs")
+    rollout.restart(ecs, service)
+    rollout.await_stable(ecs, service, print)
+    return 0
+
+
+def _cli(run: Run) -> int:
+    service, session = _deployed_service(run)
+    # What the command writes is alone on standard output.
+    say = functools.partial(print, file=sys.stderr)
+    return run_task.run(session, service, run.options.arguments, say)
 
 
 def _output(run: Run) -> int:
@@ -167,6 +193,8 @@ _COMMANDS: dict[str, Callable[[Run], int]] = {
     "check": _check,
     "destroy": _destroy,
     "output": _output,
+    "restart": _restart,
+    "cli": _cli,
 }
 
 
@@ -222,7 +250,8 @@ def _first_image(run: Run, plan: Plan, outlook: Outlook) -> str:
     find_engine()
     print("First, the changes that come before the worker's image, its repository among them:")
     _show(run, plan)
-    _agree(run, "Build the image and apply these changes?")
+    guards.guard(run, plan)
+    run.agree("Build the image and apply these changes?")
     # The build comes before any change, since it may well fail.
     sources = run.sources(str(outlook.platform))
     print(f"Building the image {sources.tag} for {sources.platform}.")
@@ -235,8 +264,25 @@ def _first_image(run: Run, plan: Plan, outlook: Outlook) -> str:
 def _carry_out(run: Run, plan: Plan) -> None:
     _show(run, plan)
     if not plan.empty:
-        _agree(run, "Apply these changes?")
+        guards.guard(run, plan)
+        run.agree("Apply these changes?")
         run.stack.apply(plan=plan)
+
+
+def _failed_deployment(run: Run) -> str | None:
+    """The deployment of the service that ECS has given up, before this run changes anything."""
+    try:
+        service, session = _deployed_service(run)
+    except (NoServiceError, NothingDeployedError):
+        return None
+    return rollout.failed_deployment(session.client("ecs"), service)
+
+
+def _deployed_service(run: Run) -> tuple[Service, boto3.Session]:
+    wired = declared(run.stack.outputs(), ())  # the outputs alone tell the service
+    if wired.service is None:
+        raise NoServiceError(NoServiceError.__doc__)
+    return wired.service, aws.session(wired.region)
 
 
 def _check_region(run: Run, plan: Plan) -> None:
@@ -275,73 +321,6 @@ def _show(run: Run, plan: Plan) -> None:
         print(run.stack.text(plan))
     else:
         print(plan)
-
-
-def _agree(run: Run, question: str) -> None:
-    if not run.options.yes and run.ask(f"{question} [y/N] ").strip().lower() not in ("y", "yes"):
-        raise DeclinedError(DeclinedError.__doc__)
-
-
-# --- The command line ---------------------------------------------------------------------------
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m scripts.deploy.deploy",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    everywhere = argparse.ArgumentParser(add_help=False)
-    everywhere.add_argument(
-        "--env", default="", metavar="NAME", help="the stack of terraform/environments/NAME.tfvars"
-    )
-    asks = argparse.ArgumentParser(add_help=False)
-    asks.add_argument("--yes", action="store_true", help="answer yes to every question")
-    details = argparse.ArgumentParser(add_help=False)
-    details.add_argument("--detailed", action="store_true", help="print the whole plan")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="command")
-
-    def add(name: str, help_: str, *parents: argparse.ArgumentParser) -> argparse.ArgumentParser:
-        return commands.add_parser(name, parents=[everywhere, *parents], help=help_)
-
-    add("plan", "show what apply would change", _image_options(), details)
-    add(
-        "apply",
-        "apply the changes; build and push the worker's image where it is missing",
-        _image_options(),
-        details,
-        asks,
-    )
-    add("check", "check that events reach the queue and that a worker reads it")
-    command = add("destroy", "destroy the stack", details, asks)
-    command.add_argument(
-        "--even-with-dead-letters",
-        action="store_true",
-        help="destroy dead-letter queues that hold messages too; the messages are lost",
-    )
-    command = add("output", "print the outputs")
-    command.add_argument(
-        "--json", action="store_true", help="print JSON, with the sensitive outputs"
-    )
-    return parser
-
-
-def _image_options() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(add_help=False)
-    which = parser.add_mutually_exclusive_group()
-    which.add_argument(
-        "--image", metavar="NAME@sha256:…", help="run this image instead of building one"
-    )
-    which.add_argument(
-        "--no-image", action="store_true", help="deploy no worker; a worker that runs is removed"
-    )
-    parser.add_argument("--base", metavar="IMAGE", help="the base image, NAME@sha256:…")
-    parser.add_argument(
-        "--require-pinned",
-        action="store_true",
-        help="refuse a base image without a digest",
-    )
-    return parser
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ A stack refers to an image by its digest. Images of the same sources have the sa
 built and pushed once.
 """
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,7 +12,15 @@ from functools import cached_property
 from scripts import ScriptError
 from scripts.deploy import ecr
 from scripts.deploy.ecr import Repository
-from scripts.image.build import Image, build, content_tag, is_pinned, push
+from scripts.image.build import (
+    Image,
+    build,
+    content_tag,
+    default_base,
+    is_pinned,
+    pinned,
+    push,
+)
 from scripts.terraform.plan import Plan
 
 VARIABLE = "worker_image"
@@ -38,13 +47,19 @@ class Sources:
     require_pinned: bool = False
 
     @cached_property
+    def _base(self) -> str:
+        """The base with its digest, which is looked up once."""
+        base = self.base or default_base()
+        return base if self.require_pinned else pinned(base, _warn)
+
+    @cached_property
     def tag(self) -> str:
         """The tag of their image. It stays the same while somebody edits the checkout."""
-        return content_tag(self.platform, self.base)
+        return content_tag(self.platform, self._base)
 
     def build(self) -> Image:
         """Build the image."""
-        return build(self.tag, self.platform, self.base, require_pinned=self.require_pinned)
+        return build(self.tag, self.platform, self._base, require_pinned=self.require_pinned)
 
 
 @dataclass(frozen=True)
@@ -134,3 +149,7 @@ def forecast(outlook: Outlook, sources: Sources) -> str:
     if found != outlook.deployed:
         return f"deploy would roll the worker to the image {sources.tag}, {found}."
     return f"The worker runs the image of these sources: {sources.tag}."
+
+
+def _warn(warning: str) -> None:
+    print(f"deploy: {warning}", file=sys.stderr)

@@ -1,18 +1,19 @@
 """Waits until ECS runs the deployed task definition, and reports why if it does not."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
 from scripts import ScriptError
+from scripts.deploy.stopped import advice, reasons, short
 from sesbounce.aws.clients import error_text
 from sesbounce.doctor.declared import Service
 
 if TYPE_CHECKING:
     from types_boto3_ecs.client import ECSClient
-    from types_boto3_ecs.type_defs import DeploymentTypeDef, ServiceTypeDef, TaskTypeDef
+    from types_boto3_ecs.type_defs import DeploymentTypeDef, ServiceTypeDef
 
 POLL_SECONDS = 10
 # The circuit breaker gives up after at least three tasks, and a task may take minutes to fail.
@@ -48,7 +49,7 @@ def await_stable(
     """
     said = ""
     for _ in range(max(1, int(patience_seconds / POLL_SECONDS))):
-        found = _describe(client, service)
+        found = describe(client, service)
         if given_up := _given_up(found, service):
             raise RolloutError(_report(client, service, found, given_up))
         line = _progress(found, service)
@@ -63,18 +64,57 @@ def await_stable(
     raise RolloutError(_report(client, service, found, late))
 
 
-def _describe(client: "ECSClient", service: Service) -> "ServiceTypeDef":
+def restart(client: "ECSClient", service: Service) -> None:
+    """Begin a new deployment of the service's task definition, whose tasks read their secrets.
+
+    Raises:
+        RolloutError: ECS rejects the call.
+    """
+    try:
+        client.update_service(
+            cluster=service.cluster,
+            service=service.name,
+            taskDefinition=service.task_definition,
+            forceNewDeployment=True,
+        )
+    except ClientError as error:
+        raise RolloutError(
+            f"ECS begins no new deployment of {service.name}: {error_text(error)}. This needs "
+            "ecs:UpdateService."
+        ) from error
+
+
+def failed_deployment(client: "ECSClient", service: Service) -> str | None:
+    """The id of the deployment that ECS has given up; None if there is none, or no service.
+
+    Raises:
+        RolloutError: ECS rejects the call.
+    """
+    found = _find(client, service)
+    ours = _deployment(found, service) if found else None
+    return ours["id"] if ours and ours.get("rolloutState") == "FAILED" else None
+
+
+def describe(client: "ECSClient", service: Service) -> "ServiceTypeDef":
+    """The service, as ECS describes it.
+
+    Raises:
+        RolloutError: ECS rejects the call, or there is no such service.
+    """
+    if found := _find(client, service):
+        return found
+    raise RolloutError(f"The service {service.name} no longer exists; run make deploy.")
+
+
+def _find(client: "ECSClient", service: Service) -> "ServiceTypeDef | None":
     try:
         answer = client.describe_services(cluster=service.cluster, services=[service.name])
     except ClientError as error:
         raise RolloutError(
             f"Can't read the state of {service.name} from ECS: {error_text(error)}. This needs "
-            "ecs:DescribeServices. The changes are applied."
+            "ecs:DescribeServices."
         ) from error
-    for found in answer["services"]:
-        if found["status"] == "ACTIVE":
-            return found
-    raise RolloutError(f"The service {service.name} no longer exists; run make deploy.")
+    return next((found for found in answer["services"] if found["status"] == "ACTIVE"), None)
 
 
 def _given_up(found: "ServiceTypeDef", service: Service) -> str | None:
@@ -82,11 +122,11 @@ def _given_up(found: "ServiceTypeDef", service: Service) -> str | None:
     ours = _deployment(found, service)
     if ours and ours.get("rolloutState") == "FAILED":
         reason = ours.get("rolloutStateReason", "").rstrip(".")
-        return f"ECS has given up on {_short(service.task_definition)}: {reason}"
+        return f"ECS has given up on {short(service.task_definition)}: {reason}"
     if found["taskDefinition"] != service.task_definition:
         return (
-            f"{service.name} runs {_short(found['taskDefinition'])} and not "
-            f"{_short(service.task_definition)}: ECS has rolled it back, or somebody else deployed"
+            f"{service.name} runs {short(found['taskDefinition'])} and not "
+            f"{short(service.task_definition)}: ECS has rolled it back, or somebody else deployed"
         )
     return None
 
@@ -95,7 +135,7 @@ def _progress(found: "ServiceTypeDef", service: Service) -> str | None:
     """What the rollout waits for; None when it is complete."""
     ours = _deployment(found, service)
     if ours is None:
-        return f"Waiting until ECS begins to deploy {_short(service.task_definition)}."
+        return f"Waiting until ECS begins to deploy {short(service.task_definition)}."
     if ours.get("rolloutState") == "COMPLETED":
         return None
     failed = ours.get("failedTasks", 0)
@@ -106,8 +146,9 @@ def _progress(found: "ServiceTypeDef", service: Service) -> str | None:
 
 
 def _deployment(found: "ServiceTypeDef", service: Service) -> "DeploymentTypeDef | None":
-    ours = (d for d in found["deployments"] if d["taskDefinition"] == service.task_definition)
-    return next(ours, None)
+    ours = [d for d in found["deployments"] if d["taskDefinition"] == service.task_definition]
+    # A new deployment of the same task definition is the primary one; the old one stays a while.
+    return max(ours, key=lambda d: d.get("status") == "PRIMARY", default=None)
 
 
 def _report(client: "ECSClient", service: Service, found: "ServiceTypeDef", what: str) -> str:
@@ -117,14 +158,16 @@ def _report(client: "ECSClient", service: Service, found: "ServiceTypeDef", what
     if not events:
         lines.append("  none")
     try:
-        lines += ["Tasks that stopped:", *(_stopped(client, service) or ["  none"])]
+        stopped = _stopped(client, service)
+        lines += ["Tasks that stopped:", *(stopped or ["  none"])]
+        lines += advice("\n".join([*events, *stopped]))
     except ClientError as error:
         lines.append(f"Why tasks stopped can't be read: {error_text(error)}.")
     return "\n".join(
         [
             *lines,
             f"The worker's log: aws logs tail {service.log_group} --since 1h",
-            "Fix the cause, and run make deploy.",
+            "Fix the cause, and run make deploy; if only a secret was wrong, make restart.",
         ]
     )
 
@@ -138,19 +181,4 @@ def _stopped(client: "ECSClient", service: Service) -> list[str]:
         return []
     tasks = client.describe_tasks(cluster=service.cluster, tasks=listed[:100])["tasks"]
     latest = sorted(tasks, key=lambda task: str(task.get("stoppedAt", "")), reverse=True)
-    return [f"  {reason}" for task in latest[:_TASKS] for reason in _reasons(task)]
-
-
-def _reasons(task: "TaskTypeDef") -> Iterator[str]:
-    yield f"{_short(task['taskArn'])}: {task.get('stoppedReason', 'no reason given')}"
-    for container in task.get("containers", []):
-        details = [
-            f"exit code {container['exitCode']}" if "exitCode" in container else "",
-            container.get("reason", ""),
-        ]
-        if any(details):
-            yield f"  {container['name']}: {', '.join(filter(None, details))}"
-
-
-def _short(arn: str) -> str:
-    return arn.rpartition("/")[2]
+    return [f"  {reason}" for task in latest[:_TASKS] for reason in reasons(task)]

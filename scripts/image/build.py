@@ -17,13 +17,14 @@ import shutil
 import sys
 import tempfile
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from scripts import ScriptError
-from scripts.image import pip_access
+from scripts.image import pip_access, registry
 from scripts.image.container_engine import Build, Credentials, Engine, find_engine
+from scripts.image.registry import RegistryError
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 NAME = "sesbounce"
@@ -114,7 +115,7 @@ def content_tag(
     """The tag of the image that would be built: `sha-` and 12 hexadecimal digits.
 
     It is a digest of the Dockerfile, all the files that it copies, the base's name and the
-    platform. A base without a digest may change while its name stays the same.
+    platform. A base without a digest may change while its name stays the same: see `pinned`.
     """
     digest = hashlib.sha256(f"{base or default_base(root)}\0{platform or ''}\0".encode())
     for path in (_DOCKERFILE, *context_files(root)):
@@ -151,6 +152,28 @@ def default_base(root: Path = CHECKOUT) -> str:
     if found is None:
         raise ImageError(f"{_DOCKERFILE} has no line `ARG PYTHON_IMAGE=NAME`; restore it")
     return found[1]
+
+
+def pinned(base: str, say: Callable[[str], None]) -> str:
+    """A base with the digest that it has at present, so that a newer base gives another tag.
+
+    Args:
+        base: the base image.
+        say: called with a warning where the registry does not tell the digest.
+
+    Returns:
+        `NAME:TAG@sha256:…`, or the base as it is, where the registry does not tell.
+    """
+    if is_pinned(base):
+        return base
+    try:
+        return f"{base}@{registry.digest(base)}"
+    except RegistryError as error:
+        say(
+            f"{error} The base {base} is a tag, whose image can change, and a newer one goes "
+            f"unnoticed. To name the digest yourself: --base {base}@sha256:…; see docs/image.md"
+        )
+        return base
 
 
 def is_pinned(base: str) -> bool:
@@ -219,13 +242,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
+    base = options.base or default_base()
+    if not getattr(options, "require_pinned", False):
+        base = pinned(base, lambda warning: print(f"image: {warning}", file=sys.stderr))
     if options.command == "tag":
-        print(content_tag(options.platform, options.base))
+        print(content_tag(options.platform, base))
         return 0
     credentials = None
     if options.command == "push" and options.username:
         credentials = Credentials(options.username, sys.stdin.readline().strip())
-    base = options.base or default_base()
     image = build(
         getattr(options, "tag", None),
         options.platform,
@@ -233,11 +258,6 @@ def _run(options: argparse.Namespace) -> int:
         require_pinned=options.require_pinned,
     )
     print(f"{image.name}  {image.id}  {image.size}")
-    if not is_pinned(base):
-        print(
-            f"image: the base {base} is a tag, whose image can change; see docs/image.md",
-            file=sys.stderr,
-        )
     if options.command == "push":
         print(push(image, options.repository, credentials))
     return 0

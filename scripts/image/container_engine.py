@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +25,14 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy")
 _ANSWER_SECONDS = 30.0
+
+_LAST_LINES = 50
+_FOREIGN_CPU = (
+    "This machine can't run programs of the image's CPU. Either build for this machine's: worker = "
+    '{ cpu_architecture = "X86_64" } in the variables of the stack ("ARM64" on an ARM machine), or '
+    "--platform of make image. Or let it emulate the other CPU: docker run --privileged --rm "
+    "tonistiigi/binfmt --install all (Debian and Ubuntu: apt install qemu-user-static)"
+)
 
 
 class EngineError(ScriptError):
@@ -90,7 +99,7 @@ class Engine:
                 *(f"--secret=id={name},src={path}" for name, path in build.secrets.items()),
                 *([f"--platform={build.platform}"] if build.platform else []),
             ]
-            self._run("build", *options, *self._own_options(build.created), str(build.context))
+            self._build([*options, *self._own_options(build.created), str(build.context)])
             return iid.read_text(encoding="ascii").strip()
 
     def size(self, name: str) -> str:
@@ -145,6 +154,27 @@ class Engine:
             if name.startswith(f"{repository}@"):
                 return name
         raise EngineError(f"`{self.program} push` recorded no digest in {repository}")
+
+    def _build(self, options: Sequence[str]) -> None:
+        """Run the build, pass its output on, and explain a failure that its last lines show."""
+        command = [self.program, "build", *options]
+        last: deque[str] = deque(maxlen=_LAST_LINES)
+        with subprocess.Popen(
+            command,
+            env=_environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+        ) as process:
+            for line in process.stdout or ():
+                sys.stderr.write(line)
+                last.append(line)
+        if process.returncode != 0:
+            what = f"`{self.program} build` failed; its output is above"
+            foreign = any("exec format error" in line.lower() for line in last)
+            raise EngineError(f"{what}. {_FOREIGN_CPU}" if foreign else what)
 
     def _run(self, *arguments: str) -> None:
         run = subprocess.run(

@@ -16,6 +16,8 @@ FOLDER = "environments"
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 _SHARED = ("terraform.tfvars", "terraform.tfvars.json")
+_FILES = (*_SHARED, "*.auto.tfvars", "*.auto.tfvars.json")
+_STACK = "sesbounce"
 
 
 class UnknownEnvironmentError(ScriptError):
@@ -39,6 +41,15 @@ class Environment:
     state: Path
     data_dir: Path
     backend_config: Path | None
+
+    @property
+    def stack_name(self) -> str | None:
+        """The default of the stack's variable `name`: two environments share no resource.
+
+        None where there is one stack: Terraform's own default.
+        """
+        words = re.findall("[a-z0-9]+", self.name.lower())
+        return "-".join([_STACK, *words]) if words else None
 
 
 def environment(directory: Path, name: str) -> Environment:
@@ -71,6 +82,12 @@ def environment(directory: Path, name: str) -> Environment:
         data_dir=folder / ".terraform" / name,
         backend_config=_only(sorted(folder.glob(f"{name}.*.tfbackend"))),
     )
+
+
+def has_variables(directory: Path, place: Environment) -> bool:
+    """Whether there is a file that gives an environment's variables."""
+    own = [file for pattern in _FILES for file in directory.glob(pattern)]
+    return bool(place.var_files or own)
 
 
 def _unknown(name: str, folder: Path) -> str:

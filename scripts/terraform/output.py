@@ -17,6 +17,13 @@ _MOVE = (
     "-migrate-state` with the same folder, TF_DATA_DIR and -backend-config."
 )
 
+_SERVICE_LINKED_ROLES = (
+    "The account has never used one of these services. Create their roles, and ignore the answer "
+    "that one has been taken: for service in ecs rds ecs.application-autoscaling; do aws iam "
+    "create-service-linked-role --aws-service-name $service.amazonaws.com; done. Then run the "
+    "same again."
+)
+
 # What to do about the errors that are not the configuration's own: its words, our advice.
 ADVICE = (
     (
@@ -71,6 +78,43 @@ ADVICE = (
     (
         "accessdenied",
         "These credentials lack the right that AWS names: use others, or have it granted.",
+    ),
+    (
+        "free tier",
+        (
+            "The account has AWS's free plan, which keeps backups of a database for a day at most: "
+            "set database = { backup_retention_days = 1 }, or upgrade the account's plan."
+        ),
+    ),
+    (
+        "service linked role",
+        _SERVICE_LINKED_ROLES,
+    ),
+    (
+        "service-linked role",
+        _SERVICE_LINKED_ROLES,
+    ),
+    (
+        "no matching ec2 vpc found",
+        (
+            "The region has no default VPC: name a VPC and its subnets in the variable network, or "
+            "make one: aws ec2 create-default-vpc."
+        ),
+    ),
+    (
+        "capacity provider",
+        (
+            "The cluster lacks the capacity providers of Fargate: aws ecs "
+            "put-cluster-capacity-providers --cluster NAME --capacity-providers FARGATE "
+            "FARGATE_SPOT --default-capacity-provider-strategy capacityProvider=FARGATE"
+        ),
+    ),
+    (
+        "tmpfs",
+        (
+            "Fargate of this region knows no tmpfs: remove the line tmpfs from "
+            "terraform/modules/worker_service/main.tf; the worker itself writes nothing to disk."
+        ),
     ),
     (
         "cannot delete protected db instance",

@@ -11,6 +11,7 @@ _SIGNS = {
     ("delete",): "- destroy",
     ("delete", "create"): "± replace",
     ("create", "delete"): "± replace",
+    ("import",): "= import ",
 }
 
 _OUTPUT = "output."
@@ -18,10 +19,29 @@ _OUTPUT = "output."
 
 @dataclass(frozen=True)
 class Change:
-    """One thing that a plan would change, such as `aws_sqs_queue.main`, `("update",)`."""
+    """One thing that a plan would change, such as `aws_sqs_queue.main`, `("update",)`.
+
+    Attributes:
+        kind: the type of the resource, such as `aws_sqs_queue`; empty for an output.
+        before: the resource's attributes; empty for one that is created.
+        after: what they would be; those that only the apply can tell are missing.
+    """
 
     address: str
     actions: tuple[str, ...]
+    kind: str = field(default="", compare=False)
+    before: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
+    after: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def deletes(self) -> bool:
+        """Whether the resource is deleted, for good or to be replaced."""
+        return "delete" in self.actions
+
+    @property
+    def creates(self) -> bool:
+        """Whether a resource is created, the first one or a replacement."""
+        return "create" in self.actions
 
     def __str__(self) -> str:
         return f"{_SIGNS.get(self.actions, '/'.join(self.actions))} {self.address}"
@@ -64,19 +84,32 @@ def _count(changes: int) -> str:
 
 def read_plan(shown: Mapping[str, Any], saved: Path) -> Plan:
     """Return the plan that Terraform shows as JSON."""
-    changed = [
-        *((change["address"], change["change"]) for change in shown.get("resource_changes", ())),
-        *((f"{_OUTPUT}{name}", change) for name, change in shown.get("output_changes", {}).items()),
+    changes = [
+        *(_resource_change(change) for change in shown.get("resource_changes", ())),
+        *(
+            Change(f"{_OUTPUT}{name}", tuple(change["actions"]))
+            for name, change in shown.get("output_changes", {}).items()
+        ),
     ]
     outputs = shown.get("planned_values", {}).get("outputs", {})
     return Plan(
-        changes=tuple(
-            Change(address, tuple(change["actions"]))
-            for address, change in changed
-            # Reading a data source changes nothing.
-            if change["actions"] not in (["no-op"], ["read"])
-        ),
+        # Reading a data source changes nothing.
+        changes=tuple(c for c in changes if c.actions not in (("no-op",), ("read",))),
         outputs={name: output["value"] for name, output in outputs.items() if "value" in output},
         variables={name: given.get("value") for name, given in shown.get("variables", {}).items()},
         saved=saved,
+    )
+
+
+def _resource_change(shown: Mapping[str, Any]) -> Change:
+    change = shown["change"]
+    actions = tuple(change["actions"])
+    if actions == ("no-op",) and change.get("importing"):
+        actions = ("import",)
+    return Change(
+        shown["address"],
+        actions,
+        kind=shown.get("type", ""),
+        before=change.get("before") or {},
+        after=change.get("after") or {},
     )

@@ -97,6 +97,10 @@ class Stack:
         )
         self._check_backend(backend_config)
 
+    def set_default(self, variable: str, value: str) -> None:
+        """Give a variable a default; TF_VAR_*, and every file of variables, count more."""
+        self._environment.setdefault(f"TF_VAR_{variable}", value)
+
     def plan(self) -> Plan:
         """Return what an apply would do."""
         with self.planned() as plan:

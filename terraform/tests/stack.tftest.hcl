@@ -105,6 +105,8 @@ run "what_the_worker_is_told" {
   variables {
     identities           = { "example.com" = {} }
     ses_suppression_list = true
+
+    visibility_timeout_seconds = 240
     worker_image         = "registry.example/sesbounce@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
     worker = {
       environment = { SESBOUNCE_STRIKES = "5" }
@@ -124,6 +126,7 @@ run "what_the_worker_is_told" {
       SESBOUNCE_SHUTDOWN_SECONDS     = "25"
       SESBOUNCE_STRIKES              = "5"
       SESBOUNCE_TOPIC_ARNS           = "arn:aws:sns:eu-west-1:123456789012:sesbounce-feedback"
+      SESBOUNCE_VISIBILITY_SECONDS   = "240"
     }
     error_message = "The worker must be told of its queue, its topic and its database, and what the user says."
   }
@@ -148,12 +151,18 @@ run "raw_messages_name_no_topic" {
   variables {
     identities           = { "example.com" = {} }
     raw_message_delivery = true
+    worker               = { environment = { SESBOUNCE_DATABASE_URL = "postgresql://app@db.internal/app" } }
     worker_image         = "registry.example/sesbounce@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
   }
 
   assert {
     condition     = !contains([for variable in jsondecode(module.worker_service[0].container_definitions)[0].environment : variable.name], "SESBOUNCE_TOPIC_ARNS")
     error_message = "A worker that believes named topics only would refuse every raw message."
+  }
+
+  assert {
+    condition     = output.database_identifier == null
+    error_message = "Beside a database given in worker.environment there must be no other."
   }
 }
 
@@ -163,7 +172,15 @@ run "without_metrics_of_the_worker" {
   variables {
     identities   = { "example.com" = {} }
     worker_image = "registry.example/sesbounce@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
-    worker       = { environment = { SESBOUNCE_EMF = "false" } }
+    worker = {
+      environment = { SESBOUNCE_EMF = "false" }
+      secrets     = { SESBOUNCE_DATABASE_URL = "arn:aws:ssm:eu-west-1:123456789012:parameter/sesbounce/url" }
+    }
+  }
+
+  assert {
+    condition     = output.database_identifier == null
+    error_message = "Beside a database given in worker.secrets there must be no other."
   }
 
   assert {
@@ -235,6 +252,12 @@ run "queue_only" {
     identities = { "example.com" = {} }
     worker     = null
     monitoring = null
+    tags       = { application = "mailer" }
+  }
+
+  assert {
+    condition     = local.default_tags == { ManagedBy = "Terraform" }
+    error_message = "A tag of the user must replace ours, whatever its case: AWS rejects both together."
   }
 
   assert {
@@ -318,4 +341,27 @@ run "name_with_underscore" {
   }
 
   expect_failures = [var.name, check.something_publishes]
+}
+
+run "tag_that_the_role_would_not_recognise" {
+  command = plan
+
+  variables {
+    configuration_sets = { newsletter = {} }
+    github             = { repository = "acme/mail" }
+    tags               = { application = "mailer" }
+  }
+
+  expect_failures = [var.tags]
+}
+
+run "tags_that_differ_by_their_case" {
+  command = plan
+
+  variables {
+    configuration_sets = { newsletter = {} }
+    tags               = { Team = "mail", team = "mail" }
+  }
+
+  expect_failures = [var.tags]
 }

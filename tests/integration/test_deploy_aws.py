@@ -21,11 +21,12 @@ import boto3
 import pytest
 
 from scripts.deploy import deploy, release
+from scripts.image import registry
 from scripts.local import localstack
 from scripts.local.localstack import CHECKOUT
 
 ACCOUNT = "123456789012"
-REPOSITORY = f"{ACCOUNT}.dkr.ecr.us-east-1.amazonaws.com/sesbounce"
+REPOSITORY = f"{ACCOUNT}.dkr.ecr.us-east-1.amazonaws.com/sesbounce-staging"
 SERVICE = "module.worker_service[0].aws_ecs_service.this[0]"
 TASK = "module.worker_service[0].aws_ecs_task_definition.this[0]"
 
@@ -123,6 +124,7 @@ class Engine:
     def __init__(self, folder: Path) -> None:
         folder.mkdir()
         self._calls = folder / "calls"
+        self.base = f"sha256:{'0' * 64}"  # that the registry tells of every base
         program = folder / "buildah"
         program.write_text(
             textwrap.dedent(ENGINE).format(python=sys.executable, calls=str(self._calls))
@@ -144,6 +146,7 @@ def engine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Engine:
     made = Engine(tmp_path / "bin")
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setenv("CONTAINER_ENGINE", "buildah")
+    monkeypatch.setattr(registry, "digest", lambda _: made.base)
     return made
 
 
@@ -214,8 +217,8 @@ def test_from_nothing_to_a_service(
     assert (code, err) == (0, "")
     assert engine.did() == ["build", "images", "tag", "push"]
     assert f"+ create  {SERVICE}" in changes(out)
-    assert "sesbounce is stable." in out
-    (pushed,) = account("ecr").describe_images(repositoryName="sesbounce")["imageDetails"]
+    assert "sesbounce-staging is stable." in out
+    (pushed,) = account("ecr").describe_images(repositoryName="sesbounce-staging")["imageDetails"]
     assert pushed["imageTags"] == [tag]
     image = f"{REPOSITORY}@{pushed['imageDigest']}"
     assert f"worker_image = {image}" in out
@@ -228,9 +231,13 @@ def test_from_nothing_to_a_service(
     assert out.startswith("No changes.\n")
     assert engine.did() == []
 
-    # An image of other sources rolls the service, and nothing else.
-    other = ("--base", "docker.io/library/python:other")
-    code, out, _ = run("apply", *other, "--yes")
+    # New tasks, without any change.
+    code, out, err = run("restart")
+    assert (code, out, err) == (0, "sesbounce-staging is stable.\n", "")
+
+    # A newer base, like other sources, rolls the service, and nothing else.
+    engine.base = f"sha256:{'1' * 64}"
+    code, out, _ = run("apply", "--yes")
     assert code == 0
     assert engine.did() == ["build", "images", "tag", "push"]
     assert changes(out) == {f"~ update  {SERVICE}", f"± replace {TASK}"}

@@ -33,6 +33,8 @@ use_lockfile   = true
 use_path_style = true
 """
 
+EVERYTHING = ("--yes", "--allow-loss", "all")
+
 Run = Callable[..., tuple[int, str, str]]
 
 
@@ -113,17 +115,46 @@ def test_one_environment_from_plan_to_destroy(
     assert out.startswith("  ~ update  module.feedback_queue.aws_sqs_queue.this\n1 change.\n")
     assert run("check")[0] == 0
 
-    account("sqs").send_message(QueueUrl=outputs["dlq_url"], MessageBody="x")
+    # SES has sent a message when it was connected to the topic.
+    account("sqs").purge_queue(QueueUrl=outputs["queue_url"])
+    _harm_is_refused(run, directory, outputs)
+    _messages_stop_destroy(run, account("sqs"), outputs)
+    assert run("destroy", answer="")[0] == 4
     code, _, err = run("destroy", "--yes")
     assert code == 1
-    assert f"1 message waits in {NAME}-feedback-dlq." in err
-    account("sqs").purge_queue(QueueUrl=outputs["dlq_url"])
-    assert run("destroy", answer="")[0] == 4
+    assert "--allow-loss all" in err
     assert len(queues()) == 3
-    code, out, _ = run("destroy", "--yes")
+    code, out, _ = run("destroy", *EVERYTHING)
     assert code == 0
     assert "- destroy module.feedback_queue.aws_sns_topic.this\n" in out
     assert queues() == []
+
+
+def _harm_is_refused(run: Run, directory: Path, outputs: Mapping[str, str]) -> None:
+    # A renamed queue; a plan without the variables of the stack would have one, too.
+    variables = directory / "environments/staging.tfvars"
+    variables.write_text(f'{VARIABLES}queue_name = "renamed"\n')
+    code, _, err = run("apply", "--yes")
+    assert code == 1
+    assert "± replace module.feedback_queue.aws_sqs_queue.this: its messages" in err
+    assert "--allow-loss aws_sns_topic_subscription --allow-loss aws_sqs_queue." in err
+    variables.write_text(VARIABLES)
+
+    # Another state would take over what this one has.
+    code, _, err = run("apply", "--yes", env="production")
+    assert code == 1
+    assert f"  aws_sns_topic {outputs['topic_arn']}\n" in err
+    assert f"  aws_sqs_queue {outputs['queue_url']}\n" in err
+
+
+def _messages_stop_destroy(run: Run, sqs: Any, outputs: Mapping[str, str]) -> None:
+    for name in ("dlq_url", "queue_url"):
+        url = outputs[name]
+        sqs.send_message(QueueUrl=url, MessageBody="x")
+        code, _, err = run("destroy", *EVERYTHING)
+        assert code == 1
+        assert f"1 message waits in {url.rpartition('/')[2]}." in err
+        sqs.purge_queue(QueueUrl=url)
 
 
 def test_without_environments_all_is_where_terraform_has_it(run: Run, directory: Path) -> None:
@@ -193,5 +224,5 @@ def test_help_tells_of_every_command(capsys: pytest.CaptureFixture[str]) -> None
     with pytest.raises(SystemExit):
         deploy.main(["--help"])
     said = capsys.readouterr().out
-    for command in ("plan", "apply", "check", "destroy", "output"):
+    for command in ("plan", "apply", "check", "destroy", "restart", "cli", "output"):
         assert f"\n    {command} " in said

@@ -15,6 +15,7 @@ from moto.applicationautoscaling.responses import ApplicationAutoScalingResponse
 from moto.core.responses import ActionResult, BaseResponse
 from moto.ec2.models.security_groups import SecurityGroupRule
 from moto.ecs.models import Service
+from moto.ecs.responses import EC2ContainerServiceResponse
 from moto.server import main
 from moto.sns.responses import SNSResponse
 from moto.sqs.models import Queue
@@ -81,6 +82,21 @@ def tell_that_services_stay_in_their_zones() -> None:
     patch(Service, "availability_zone_rebalancing", "DISABLED")
 
 
+def tell_the_capacity_providers_of_services() -> None:
+    """As they were set at the creation; moto keeps those of an update."""
+    create = EC2ContainerServiceResponse.create_service
+
+    def create_and_keep(self: EC2ContainerServiceResponse) -> ActionResult:
+        answer = create(self)
+        service = cast("dict[str, Any]", answer.result)["service"]
+        if strategy := self._get_param("capacityProviderStrategy"):
+            service.capacity_provider_strategy = strategy
+            service.launch_type = None
+        return answer
+
+    patch(EC2ContainerServiceResponse, "create_service", create_and_keep)
+
+
 def write_down_calls(file: Path) -> None:
     call = BaseResponse.call_action
 
@@ -105,5 +121,6 @@ if __name__ == "__main__":
     tell_how_topics_sign()
     tell_what_security_groups_are_let_in_for()
     tell_that_services_stay_in_their_zones()
+    tell_the_capacity_providers_of_services()
     write_down_calls(Path(calls_file))
     main(["--host", "127.0.0.1", "--port", port])

@@ -11,18 +11,21 @@ What moto cannot do, and what shows it instead (runs are those of terraform/modu
   event_types_of_sets.
 - require_tls and forward_feedback_by_email: it has neither call. Shown by the runs tls_of_sets and
   forwarding.
-- Fargate Spot: it does not read a service's capacity providers back. Shown by the run spot.
 - That anything runs, scales or raises an alarm: it runs nothing.
 """
 
 import json
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import boto3
 import pytest
 
+from scripts.deploy.adoption import existing
+from scripts.deploy.losses import losses
 from scripts.terraform.env import terraform_env
-from scripts.terraform.plan import Change
+from scripts.terraform.plan import Change, Plan, read_plan
 from scripts.terraform.stack import Stack
 from sesbounce.doctor.iam import Request, allows
 from tests.terraform.conftest import Terraform
@@ -41,6 +44,7 @@ VARIABLES: dict[str, object] = {
     "github": {"repository": "acme/mail", "may_manage_key": True},
 }
 WORKER = "module.worker_service[0]"
+DATABASE_AND_SNS = {"aws_db_instance", "aws_sns_topic_subscription"}
 
 
 @pytest.fixture(scope="module")
@@ -57,14 +61,35 @@ class Deployed:
         self.moto = moto
         self.folder = folder
 
-    def stack(self, image: str | None) -> Stack:
+    def stack(self, image: str | None, **variables: object) -> Stack:
         return Stack(
             self.terraform.root / "terraform",
             data_dir=self.folder / "data",
             state=self.folder / "terraform.tfstate",
-            variables=VARIABLES | ({} if image is None else {"worker_image": image}),
+            variables=VARIABLES | ({} if image is None else {"worker_image": image}) | variables,
             environment=terraform_env(self.moto.environment),
         )
+
+    def replacing(self, address: str) -> Plan:
+        """The plan that replaces one resource, and what depends on it."""
+        variables, saved = self.folder / "whole.tfvars.json", self.folder / "replacing.tfplan"
+        variables.write_text(json.dumps(VARIABLES | {"worker_image": NEW}))
+
+        def run(*command: str) -> str:
+            return subprocess.run(
+                [self.terraform.binary, *command],
+                cwd=self.terraform.root / "terraform",
+                env=terraform_env(self.moto.environment)
+                | {"TF_DATA_DIR": str(self.folder / "data")},
+                capture_output=True,
+                text=True,
+                check=True,
+            ).stdout
+
+        state = self.folder / "terraform.tfstate"
+        options = (f"-replace={address}", f"-var-file={variables}", f"-state={state}")
+        run("plan", *options, f"-out={saved}")
+        return read_plan(json.loads(run("show", "-json", str(saved))), saved)
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +137,8 @@ def test_the_worker_runs_as_told(deployed: Deployed, moto: Moto) -> None:
         cluster=outputs["cluster_name"], services=[outputs["service_name"]]
     )["services"]
     assert service["taskDefinition"] == outputs["task_definition_arn"]
-    assert service["launchType"] == "FARGATE"
+    (strategy,) = service["capacityProviderStrategy"]
+    assert strategy == {"capacityProvider": "FARGATE", "weight": 1}
     (target,) = moto.client("application-autoscaling").describe_scalable_targets(
         ServiceNamespace="ecs"
     )["ScalableTargets"]
@@ -179,6 +205,74 @@ def test_another_image_rolls_the_task_definition_alone(
     )["services"]
     assert service["taskDefinition"] == outputs["task_definition_arn"]
     assert deployed.stack(NEW).plan().empty
+
+
+def test_spot_changes_the_service_and_keeps_its_scaling(
+    rolled: tuple[Change, ...], deployed: Deployed
+) -> None:
+    plan = deployed.stack(NEW, worker={"min_tasks": 0, "use_spot": True}).plan()
+    assert plan.changes == (Change(f"{WORKER}.aws_ecs_service.this[0]", ("update",)),)
+
+
+def test_a_service_that_is_replaced_takes_its_scaling_along(
+    rolled: tuple[Change, ...], deployed: Deployed
+) -> None:
+    """AWS deletes the scaling target with the service; Terraform would not notice it."""
+    service = f"{WORKER}.aws_ecs_service.this[0]"
+    changes = {change.address: change.actions for change in deployed.replacing(service).changes}
+    replaced = {address for address, actions in changes.items() if "delete" in actions}
+    assert replaced == {
+        service,
+        f"{WORKER}.aws_appautoscaling_target.this[0]",
+        f"{WORKER}.aws_appautoscaling_policy.backlog[0]",
+        f'{WORKER}.aws_appautoscaling_policy.step["sleep"]',
+        f'{WORKER}.aws_appautoscaling_policy.step["wake"]',
+    }
+
+
+def test_what_a_renamed_queue_and_another_database_would_lose_is_known(
+    rolled: tuple[Change, ...], deployed: Deployed
+) -> None:
+    secret = "arn:aws:secretsmanager:us-east-1:123456789012:secret:url-AbCdEf"
+    plan = deployed.stack(NEW, queue_name="renamed", database_url_secret_arn=secret).plan()
+    assert {change.address for change in losses(plan)} == {
+        "module.feedback_queue.aws_sns_topic_subscription.queue",
+        "module.feedback_queue.aws_sqs_queue.dlq",
+        "module.feedback_queue.aws_sqs_queue.subscription_dlq",
+        "module.feedback_queue.aws_sqs_queue.this",
+        "module.database[0].aws_db_instance.this",
+    }
+    urls = {change.before["url"].rpartition("/")[2] for change in losses(plan, DATABASE_AND_SNS)}
+    assert urls == {
+        "sesbounce-feedback",
+        "sesbounce-feedback-dlq",
+        "sesbounce-feedback-subscription-dlq",
+    }
+
+
+def test_a_second_stack_of_the_name_would_take_over_the_first(
+    rolled: tuple[Change, ...],
+    deployed: Deployed,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name, value in deployed.moto.environment.items():
+        monkeypatch.setenv(name, value)
+    # The same providers, and a state of its own.
+    (tmp_path / "data").symlink_to(deployed.folder / "data")
+    second = Deployed(deployed.terraform, deployed.moto, tmp_path).stack(None)
+    found = existing(second.plan(), boto3.Session(region_name="us-east-1"), "123456789012")
+    assert {each.id.rpartition("/")[2].rpartition(":")[2] for each in found} == {
+        "example.com",
+        "sesbounce",
+        "sesbounce-alarms",
+        "sesbounce-deploy",
+        "sesbounce-execution",
+        "sesbounce-feedback",
+        "sesbounce-feedback-dlq",
+        "sesbounce-feedback-subscription-dlq",
+        "sesbounce-task",
+    }
 
 
 @pytest.fixture(scope="module")

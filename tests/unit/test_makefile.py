@@ -44,7 +44,7 @@ def test_help_names_no_target_that_is_not(groups: dict[str, dict[str, str]]) -> 
     assert {target for lines in groups.values() for target in lines} == set(PHONY)
 
 
-NEED_TERRAFORM = ["demo", "plan", "deploy", "check-wiring", "destroy", "outputs"]
+NEED_TERRAFORM = ["demo", "plan", "deploy", "check-wiring", "destroy", "restart", "cli", "outputs"]
 NEED_TERRAFORM += ["test", "test-all", "test-local", "test-terraform"]
 
 
@@ -52,3 +52,9 @@ NEED_TERRAFORM += ["test", "test-all", "test-local", "test-terraform"]
 def test_terraform_comes_before_all_that_is_installed(target: str) -> None:
     commands = make("--dry-run", "--always-make", target).splitlines()
     assert commands[0].endswith("-m scripts.terraform.fetch")
+
+
+def test_the_arguments_of_cli_stay_apart_as_they_were_quoted() -> None:
+    arguments = "suppress jane@example.com --note 'asked by phone'"
+    said = make("--dry-run", "cli", "ENV=staging", f"ARGS={arguments}")
+    assert said.endswith(f' cli --env "staging" -- {arguments}\n')

@@ -36,6 +36,11 @@ resource "aws_appautoscaling_target" "this" {
   min_capacity       = var.min_tasks
   max_capacity       = var.max_tasks
   tags               = var.tags
+
+  # AWS deletes the target together with its service, and the policies with the target.
+  lifecycle {
+    replace_triggered_by = [aws_ecs_service.this[0].id]
+  }
 }
 
 resource "aws_appautoscaling_policy" "backlog" {
@@ -108,6 +113,10 @@ resource "aws_appautoscaling_policy" "backlog" {
       }
     }
   }
+
+  lifecycle {
+    replace_triggered_by = [aws_ecs_service.this[0].id]
+  }
 }
 
 # Without a task, there is no backlog per task, so step scaling leads from none to one, and back.
@@ -129,6 +138,10 @@ resource "aws_appautoscaling_policy" "step" {
       metric_interval_lower_bound = 0
       scaling_adjustment          = each.value.adjustment.scaling_adjustment
     }
+  }
+
+  lifecycle {
+    replace_triggered_by = [aws_ecs_service.this[0].id]
   }
 }
 

@@ -120,7 +120,6 @@ resource "aws_ecs_service" "this" {
   cluster         = local.cluster_arn
   task_definition = aws_ecs_task_definition.this[0].arn
   desired_count   = var.min_tasks # the initial number: see ignore_changes
-  launch_type     = var.use_spot ? null : "FARGATE"
   propagate_tags  = "SERVICE"
   tags            = var.tags
 
@@ -136,13 +135,17 @@ resource "aws_ecs_service" "this" {
     rollback = true
   }
 
+  # ECS changes the strategy of a service only with a new deployment. Without a strategy (launch_type),
+  # and without this, Terraform would replace the service when use_spot changes.
+  force_new_deployment = true
+
   dynamic "capacity_provider_strategy" {
-    for_each = var.use_spot ? { FARGATE = 0, FARGATE_SPOT = 1 } : {}
+    for_each = var.use_spot ? { FARGATE = 0, FARGATE_SPOT = 1 } : { FARGATE = 1 }
 
     content {
       capacity_provider = capacity_provider_strategy.key
       weight            = capacity_provider_strategy.value
-      base              = capacity_provider_strategy.key == "FARGATE" ? var.on_demand_base : 0
+      base              = var.use_spot && capacity_provider_strategy.key == "FARGATE" ? var.on_demand_base : 0
     }
   }
 

@@ -127,7 +127,7 @@ variable "secrets_kms_key_arns" {
 }
 
 variable "cluster_arn" {
-  description = "ARN of an existing ECS cluster; with null, Terraform creates a cluster."
+  description = "ARN of an existing ECS cluster, which must have the capacity providers `FARGATE` and `FARGATE_SPOT`; with null, Terraform creates a cluster."
   type        = string
   default     = null
 

@@ -146,8 +146,8 @@ run "by_default" {
   assert {
     condition = (
       aws_ecs_service.this[0].cluster == "arn:aws:ecs:eu-west-1:123456789012:cluster/sesbounce"
-      && aws_ecs_service.this[0].launch_type == "FARGATE"
-      && length(aws_ecs_service.this[0].capacity_provider_strategy) == 0
+      && [for strategy in aws_ecs_service.this[0].capacity_provider_strategy : "${strategy.capacity_provider} ${strategy.base} ${strategy.weight}"] == ["FARGATE 0 1"]
+      && aws_ecs_service.this[0].force_new_deployment
       && aws_ecs_service.this[0].desired_count == 1
       && aws_ecs_service.this[0].deployment_circuit_breaker[0].enable
       && aws_ecs_service.this[0].deployment_circuit_breaker[0].rollback
@@ -458,6 +458,11 @@ run "spot" {
       FARGATE_SPOT = "0 1"
     }
     error_message = "All beyond the base must run on Spot."
+  }
+
+  assert {
+    condition     = aws_ecs_service.this[0].force_new_deployment
+    error_message = "A change of the strategy must not replace the service."
   }
 }
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from scripts.deploy import aws, deploy, ecr, release, rollout
+from scripts.deploy import adoption, aws, deploy, ecr, release, rollout, run_task
+from scripts.deploy.adoption import Existing
 from scripts.image import container_engine
 from scripts.image.build import Image
 from scripts.image.container_engine import Credentials, EngineError
@@ -35,7 +36,21 @@ WIRED = {
     "dlq_url": "https://sqs/feedback-dlq",
     "subscription_dlq_arn": arn("sqs", "feedback-subscription-dlq"),
     "subscription_dlq_url": "https://sqs/feedback-subscription-dlq",
+    "consumer_policy_arn": f"arn:aws:iam::{ACCOUNT}:policy/acme-consumer",
 }
+QUEUE = "module.feedback_queue.aws_sqs_queue.this"
+SERVICE = "module.worker_service[0].aws_ecs_service.this[0]"
+
+
+def deleted(address: str, kind: str, *more: str, **before: Any) -> Change:
+    return Change(address, ("delete", *more), kind, before)
+
+
+def queues_deleted() -> list[Change]:
+    return [
+        deleted(f"queue.{name}", "aws_sqs_queue", url=WIRED[name])
+        for name in ("queue_url", "dlq_url", "subscription_dlq_url")
+    ]
 
 
 @dataclass
@@ -51,6 +66,11 @@ class World:
     images: dict[str, str] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
     protected: bool = False
+    lost: list[Change] = field(default_factory=list)  # what a plan deletes
+    existing: list[Existing] = field(default_factory=list)  # what a plan would take over
+    waiting: dict[str, int] = field(default_factory=dict)  # messages by queue
+    failed: str | None = None  # the deployment that ECS has given up
+    name: str | None = None  # the default of the stack's name
     did: list[str] = field(default_factory=list)
 
     def deploy(self, image: str | None) -> None:
@@ -79,6 +99,7 @@ class World:
             changes.append(Change("module.feedback_queue", ("create",)))
         if self.state.get("worker_image") != (wanted if self.worker else None):
             changes.append(Change("module.worker_service", ("update",)))
+        changes += self.lost
         return Plan(tuple(changes), outputs, {"region": self.region, "worker": {}}, Path("saved"))
 
 
@@ -93,12 +114,15 @@ class FakeStack:
 
     def init(self, _: Path | None = None) -> None: ...
 
+    def set_default(self, variable: str, value: str) -> None:
+        assert variable == "name"
+        self.world.name = value
+
     def outputs(self, *, sensitive: bool = True) -> dict[str, Any]:
         return dict(self.world.state)
 
     def resources(self) -> list[tuple[str, dict[str, Any]]]:
-        database = {"identifier": "sesbounce", "deletion_protection": self.world.protected}
-        return [("aws_db_instance", database)]
+        return []
 
     @contextlib.contextmanager
     def planned(
@@ -106,7 +130,12 @@ class FakeStack:
     ) -> Iterator[Plan]:
         self._wanted = (variables or {}).get("worker_image")
         self._destroys = destroy
-        yield self.world.planned(self._wanted)
+        plan = self.world.planned(self._wanted)
+        if destroy:
+            database = {"identifier": "acme", "deletion_protection": self.world.protected}
+            gone = [deleted("database", "aws_db_instance", **database), *queues_deleted()]
+            plan = Plan(tuple(gone), plan.outputs, plan.variables, plan.saved)
+        yield plan
 
     def text(self, _: Plan) -> str:
         return "Terraform will perform the following actions"
@@ -120,6 +149,7 @@ class FakeStack:
             self.world.did.append(f"apply {short(self._wanted)}")
             self.world.deploy(self._wanted)
             self.world.pending = False
+            self.world.lost = []
 
 
 class FakeRepository:
@@ -160,21 +190,27 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr(deploy, "Stack", Stack)
     monkeypatch.setattr(aws, "account", lambda _: world.account)
     monkeypatch.setattr(release, "content_tag", lambda *_: TAG)
+    monkeypatch.setattr(release, "pinned", lambda base, _: base)
     monkeypatch.setattr(release, "build", build)
     monkeypatch.setattr(release, "push", push)
     monkeypatch.setattr(deploy, "find_engine", lambda: world.did.append("engine"))
     monkeypatch.setattr(ecr.Repository, "at", lambda _: FakeRepository(world))
     monkeypatch.setattr(rollout, "await_stable", lambda *_: world.did.append("wait"))
+    monkeypatch.setattr(rollout, "restart", lambda *_: world.did.append("restart"))
+    monkeypatch.setattr(rollout, "failed_deployment", lambda *_: world.failed)
+    monkeypatch.setattr(adoption, "existing", lambda *_: world.existing)
     monkeypatch.setattr(checks, "check", lambda *_: world.findings)
     monkeypatch.setattr(
-        "scripts.deploy.destroy_guard.waiting_dead_letters",
-        lambda *_: dict(world.state.get("dead", {})),
+        "scripts.deploy.destroy_guard.waiting_messages",
+        lambda _, urls: {url: count for url, count in world.waiting.items() if url in urls},
     )
     return world
 
 
 @pytest.fixture
 def run(world: World, tmp_path: Path) -> Callable[..., int]:
+    (tmp_path / "terraform.tfvars").touch()
+
     def run(*arguments: str, answers: str = "") -> int:
         left = iter(answers)
         code = deploy.main(arguments, tmp_path, lambda _: next(left))
@@ -425,36 +461,232 @@ def test_nothing_to_check(world: World, run: Run, capsys: pytest.CaptureFixture[
     assert "There is no stack" in capsys.readouterr().err
 
 
-def test_destroy_asks(world: World, run: Run) -> None:
+def test_destroy_asks_once_and_names_what_is_lost(
+    world: World, run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
     world.deploy(OLD)
     assert run("destroy", answers="n") == 4
     assert world.did == []
+    assert "- destroy database: the addresses and events in it\n" in capsys.readouterr().out
     assert run("destroy", answers="y") == 0
     assert world.did == ["destroy"]
 
 
-def test_dead_letters_stop_destroy(
+def test_destroy_in_ci_needs_a_word_more(
     world: World, run: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:
     world.deploy(OLD)
-    world.state["dead"] = {WIRED["dlq_url"]: 3, WIRED["subscription_dlq_url"]: 1}
     assert run("destroy", "--yes") == 1
+    assert "by its kind: --allow-loss all." in capsys.readouterr().err
+    assert run("destroy", "--yes", "--allow-loss", "aws_sqs_queue") == 1
+    assert world.did == []
+    assert run("destroy", "--yes", "--allow-loss", "all") == 0
+    assert world.did == ["destroy"]
+
+
+def test_messages_stop_destroy(world: World, run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    world.deploy(OLD)
+    world.waiting = {
+        WIRED["queue_url"]: 2,
+        WIRED["dlq_url"]: 3,
+        WIRED["subscription_dlq_url"]: 1,
+    }
+    assert run("destroy", "--yes", "--allow-loss", "all") == 1
     err, url = capsys.readouterr().err, WIRED["dlq_url"]
+    assert "2 messages wait in feedback. Let a worker handle them: sesbounce run --until" in err
     read = f"Read them: aws sqs receive-message --queue-url {url}"
     assert f"3 messages wait in feedback-dlq. {read}" in err
     assert f"aws sqs start-message-move-task --source-arn {WIRED['dlq_arn']}." in err
     assert "1 message waits in feedback-subscription-dlq." in err
     assert f"send each body to {WIRED['queue_url']}." in err
+    # Messages in the main queue are not dead letters.
+    assert run("destroy", "--yes", "--allow-loss", "all", "--even-with-dead-letters") == 1
+    assert "feedback-dlq" not in capsys.readouterr().err
     assert world.did == []
-    assert run("destroy", "--yes", "--even-with-dead-letters") == 0
+    assert run("destroy", "--yes", "--allow-loss", "all", "--allow-loss", "messages") == 0
     assert world.did == ["destroy"]
 
 
-def test_a_protected_database_stops_destroy(
-    world: World, run: Run, capsys: pytest.CaptureFixture[str]
+def test_dead_letters_alone_may_be_lost(world: World, run: Run) -> None:
+    world.deploy(OLD)
+    world.waiting = {WIRED["dlq_url"]: 3}
+    assert run("destroy", "--yes", "--allow-loss", "all", "--even-with-dead-letters") == 0
+    assert world.did == ["destroy"]
+
+
+@pytest.mark.parametrize("command", ["destroy", "apply"])
+def test_a_protected_database_stops_what_would_delete_it(
+    world: World, run: Run, capsys: pytest.CaptureFixture[str], command: str
 ) -> None:
     world.deploy(OLD)
     world.protected = True
-    assert run("destroy", "--yes", "--even-with-dead-letters") == 1
+    world.lost = [
+        deleted("database", "aws_db_instance", identifier="acme", deletion_protection=True)
+    ]
+    assert run(command, "--yes", "--allow-loss", "aws_db_instance") == 1
     assert "set database = { deletion_protection = false }" in capsys.readouterr().err
+    assert "destroy" not in world.did
+    assert "apply new" not in world.did
+
+
+# --- what a plan loses, or takes over ------------------------------------------------------------
+
+
+def test_what_an_apply_loses_is_asked_about(
+    world: World, run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world.deploy(OLD)
+    world.images[TAG] = OLD
+    world.lost = [deleted(QUEUE, "aws_sqs_queue", "create", url=WIRED["queue_url"])]
+    assert run("apply", answers="n") == 4
+    assert f"± replace {QUEUE}: its messages, and what" in capsys.readouterr().out
     assert world.did == []
+    assert run("apply", answers="yy") == 0
+    assert world.did == ["apply old", "wait"]
+
+
+@pytest.mark.parametrize("allowed", ["aws_sqs_queue", QUEUE])
+def test_what_an_apply_loses_is_refused_in_ci_unless_it_is_named(
+    world: World, run: Run, capsys: pytest.CaptureFixture[str], allowed: str
+) -> None:
+    world.deploy(OLD)
+    world.images[TAG] = OLD
+    world.lost = [deleted(QUEUE, "aws_sqs_queue", url=WIRED["queue_url"])]
+    for options in ([], ["--allow-loss", "aws_sns_topic"], ["--allow-loss", "all"]):
+        assert run("apply", "--yes", *options) == 1
+        assert "--allow-loss aws_sqs_queue. If you don't" in capsys.readouterr().err
+    assert world.did == []
+    assert run("apply", "--yes", "--allow-loss", allowed) == 0
+    assert world.did == ["apply old", "wait"]
+
+
+def test_a_queue_with_messages_is_not_replaced(
+    world: World, run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world.deploy(OLD)
+    world.images[TAG] = OLD
+    world.lost = [deleted(QUEUE, "aws_sqs_queue", "create", url=WIRED["queue_url"])]
+    world.waiting = {WIRED["queue_url"]: 1, WIRED["dlq_url"]: 1}
+    assert run("apply", "--yes", "--allow-loss", "aws_sqs_queue") == 1
+    err = capsys.readouterr().err
+    assert "1 message waits in feedback." in err
+    assert "feedback-dlq" not in err  # it stays
+    assert world.did == []
+
+
+def test_a_worker_goes_only_if_somebody_wants_that(
+    world: World, run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world.deploy(OLD)
+    world.worker = False
+    world.lost = [deleted(SERVICE, "aws_ecs_service")]
+    assert run("apply", "--yes") == 1
+    assert f"{SERVICE}: no worker reads the queue" in capsys.readouterr().err
+    assert run("apply", "--yes", "--no-image") == 0
+    assert world.did == ["apply nothing"]
+
+
+def test_what_exists_is_not_taken_over(
+    world: World, run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world.existing = [Existing(QUEUE, "aws_sqs_queue", "https://sqs/feedback")]
+    assert run("apply", "--yes", "--allow-loss", "aws_sqs_queue") == 1
+    err = capsys.readouterr().err
+    assert "the account has them already" in err
+    assert f'  import {{\n    to = {QUEUE}\n    id = "https://sqs/feedback"\n  }}\n' in err
+    assert world.did == ["engine"]
+    assert run("plan") == 0
+    assert "deploy would refuse this plan: Terraform would create" in capsys.readouterr().out
+
+
+def test_a_plan_shows_what_is_lost(
+    world: World, run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world.deploy(OLD)
+    world.lost = [deleted(QUEUE, "aws_sqs_queue", url=WIRED["queue_url"])]
+    assert run("plan") == 0
+    assert "This plan loses what no later plan can restore:\n" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", ["apply", "destroy"])
+def test_in_ci_a_stack_needs_a_file_of_variables(
+    world: World, run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    (tmp_path / "terraform.tfvars").unlink()
+    world.deploy(OLD)
+    assert run(command, "--yes", "--allow-loss", "all") == 1
+    assert f"deploy needs one: {tmp_path}/terraform.tfvars" in capsys.readouterr().err
+    assert world.did == []
+    (tmp_path / "all.auto.tfvars").touch()
+    assert run(command, "--yes", "--allow-loss", "all") == 0
+
+
+def test_a_first_deploy_needs_none(world: World, run: Run, tmp_path: Path) -> None:
+    (tmp_path / "terraform.tfvars").unlink()
+    assert run("apply", "--yes") == 0
+
+
+def test_a_stack_is_named_after_its_environment_and_keeps_its_name(
+    world: World, run: Run, tmp_path: Path
+) -> None:
+    (tmp_path / "terraform.tfvars").unlink()
+    (tmp_path / "environments").mkdir()
+    (tmp_path / "environments/Pre_Prod.tfvars").touch()
+    assert run("plan", "--env", "Pre_Prod") == 0
+    assert world.name == "sesbounce-pre-prod"
+    world.deploy(OLD)
+    assert run("plan", "--env", "Pre_Prod") == 0
+    assert world.name == "acme"
+
+
+# --- repair --------------------------------------------------------------------------------------
+
+
+def test_a_rollout_that_has_failed_is_repeated(
+    world: World, run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world.deploy(OLD)
+    world.images[TAG] = OLD
+    world.failed = "ecs-svc/1"
+    assert run("apply") == 0
+    assert world.did == ["restart", "wait"]
+    assert "The deployment before this one has failed" in capsys.readouterr().out
+
+
+def test_a_rollout_that_fails_now_is_not_repeated(
+    world: World, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.deploy(OLD)
+    world.failed = "ecs-svc/1"
+    deployments = iter(["ecs-svc/1", "ecs-svc/2"])
+    monkeypatch.setattr(rollout, "failed_deployment", lambda *_: next(deployments))
+    assert run("apply", "--yes") == 0
+    assert world.did == ["build", "push", "apply new", "wait"]
+
+
+def test_a_restart_waits(world: World, run: Run) -> None:
+    world.deploy(OLD)
+    assert run("restart") == 0
+    assert world.did == ["restart", "wait"]
+
+
+@pytest.mark.parametrize("command", [["restart"], ["cli", "--", "why", "jane@example.com"]])
+def test_without_a_service_there_is_nothing_to_run(
+    world: World, run: Run, capsys: pytest.CaptureFixture[str], command: list[str]
+) -> None:
+    world.deploy(None)
+    assert run(*command) == 1
+    assert "The stack has no worker in ECS" in capsys.readouterr().err
+
+
+def test_a_command_is_run_beside_the_worker_and_its_exit_code_passed_on(
+    world: World, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def task(_: object, service: Any, arguments: list[str], __: object) -> int:
+        world.did.append(f"{service.name}: {' '.join(arguments)}")
+        return 3
+
+    monkeypatch.setattr(run_task, "run", task)
+    world.deploy(OLD)
+    assert run("cli", "--", "check", "--", "jane@example.com") == 3
+    assert world.did == ["sesbounce: check -- jane@example.com"]

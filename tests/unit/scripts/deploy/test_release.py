@@ -5,6 +5,9 @@ import pytest
 
 from scripts.deploy import release
 from scripts.deploy.release import Outlook, ReleaseError, Sources
+from scripts.image import registry
+from scripts.image.build import content_tag
+from scripts.image.registry import RegistryError
 from scripts.terraform.plan import Plan
 
 URL = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/sesbounce"
@@ -59,5 +62,35 @@ def test_images_need_a_digest(name: str) -> None:
 def test_the_tag_stays_that_of_what_was_built(monkeypatch: pytest.MonkeyPatch) -> None:
     tags = iter(["sha-1", "sha-2"])
     monkeypatch.setattr("scripts.deploy.release.content_tag", lambda *_: next(tags))
+    monkeypatch.setattr("scripts.deploy.release.pinned", lambda base, _: base)
     sources = Sources("linux/arm64")
     assert (sources.tag, sources.tag) == ("sha-1", "sha-1")
+
+
+def test_the_base_is_the_one_that_the_registry_has(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    digest = f"sha256:{'b' * 64}"
+    bases: list[str | None] = []
+
+    def build(_: str, __: str, base: str | None, *, require_pinned: bool) -> None:
+        bases.append(base)
+
+    def silent(_: str) -> str:
+        raise RegistryError("The registry is silent.")
+
+    monkeypatch.setattr(release, "build", build)
+    monkeypatch.setattr(registry, "digest", lambda _: digest)
+    pinned = Sources("linux/arm64", "python:3.13")
+    assert pinned.tag == content_tag("linux/arm64", f"python:3.13@{digest}")
+    pinned.build()
+    monkeypatch.setattr(registry, "digest", silent)
+    for sources in (
+        Sources("linux/arm64", "python:3.13"),
+        Sources("linux/arm64", "python:3.13", require_pinned=True),
+    ):
+        assert sources.tag == content_tag("linux/arm64", "python:3.13")
+        sources.build()
+    assert bases == [f"python:3.13@{digest}", "python:3.13", "python:3.13"]
+    (warning,) = capsys.readouterr().err.splitlines()
+    assert warning.startswith("deploy: The registry is silent. The base python:3.13 is a tag")

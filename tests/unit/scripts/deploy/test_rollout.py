@@ -7,7 +7,7 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from scripts.deploy.rollout import RolloutError, await_stable
+from scripts.deploy.rollout import RolloutError, await_stable, failed_deployment, restart
 from sesbounce.doctor.declared import Service
 
 FAMILY = "arn:aws:ecs:eu-west-1:123456789012:task-definition/sesbounce"
@@ -127,7 +127,7 @@ def test_the_circuit_breaker_s_reasons_are_reported(ecs: Ecs) -> None:
         "    worker: exit code 1",
         "    other: CannotPullContainerError",
         "The worker's log: aws logs tail /ecs/sesbounce --since 1h",
-        "Fix the cause, and run make deploy.",
+        "Fix the cause, and run make deploy; if only a secret was wrong, make restart.",
     ]
 
 
@@ -157,3 +157,57 @@ def test_a_missing_permission_is_reported(ecs: Ecs) -> None:
     ecs.stub.add_client_error("describe_services", "AccessDeniedException", "not you")
     with pytest.raises(RolloutError, match="This needs ecs:DescribeServices"):
         ecs.wait()
+
+
+def test_what_to_do_about_known_reasons_is_said_once(ecs: Ecs) -> None:
+    failed = deployment(2, "FAILED", running=0)
+    ecs.answers(described(failed, events=[{"message": "dial tcp: i/o timeout"}] * 2))
+    ecs.lists_stopped(
+        {
+            "taskArn": f"{FAMILY}/abc",
+            "stoppedReason": "image Manifest does not contain descriptor matching platform",
+        }
+    )
+    with pytest.raises(RolloutError) as caught:
+        ecs.wait()
+    said = str(caught.value)
+    assert said.count("own subnets need a NAT gateway") == 1
+    assert said.count("set worker.cpu_architecture to that of the image") == 1
+
+
+def test_a_deployment_of_the_same_definition_replaces_one_that_failed(ecs: Ecs) -> None:
+    failed = deployment(2, "FAILED", status="ACTIVE")
+    ecs.answers(
+        described(failed, deployment(2, "IN_PROGRESS", status="PRIMARY")),
+        described(failed, deployment(2, "COMPLETED", status="PRIMARY")),
+    )
+    ecs.wait()
+    assert ecs.said[-1] == "sesbounce is stable."
+
+
+@pytest.mark.parametrize(
+    ("answer", "failed"),
+    [
+        (described(deployment(2, "FAILED", id="ecs-svc/1")), "ecs-svc/1"),
+        (described(deployment(2, "COMPLETED", id="ecs-svc/1")), None),
+        (described(deployment(1, "FAILED", id="ecs-svc/1")), None),
+        (described(status="INACTIVE"), None),
+    ],
+)
+def test_which_deployment_has_failed(ecs: Ecs, answer: dict[str, Any], failed: str | None) -> None:
+    ecs.answers(answer)
+    assert failed_deployment(ecs.client, SERVICE) == failed
+
+
+def test_a_restart_starts_tasks_of_the_declared_definition(ecs: Ecs) -> None:
+    wanted = {
+        "cluster": "cluster",
+        "service": "sesbounce",
+        "taskDefinition": f"{FAMILY}:2",
+        "forceNewDeployment": True,
+    }
+    ecs.stub.add_response("update_service", {}, wanted)
+    restart(ecs.client, SERVICE)
+    ecs.stub.add_client_error("update_service", "AccessDeniedException", "not you")
+    with pytest.raises(RolloutError, match=r"not you\. This needs ecs:UpdateService"):
+        restart(ecs.client, SERVICE)

@@ -21,6 +21,7 @@ from scripts.image.build import (
     push,
 )
 from scripts.image.container_engine import Build, Credentials, Engine, EngineError
+from scripts.image.registry import RegistryError
 from sesbounce.aws import clients as aws
 
 PINNED = f"docker.io/library/python@sha256:{'0' * 64}"
@@ -83,6 +84,20 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> Recording:
     Recording.files.clear()
     monkeypatch.setattr("scripts.image.build.find_engine", lambda: engine)
     return engine
+
+
+@pytest.fixture
+def registry(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """The digests that registries tell, by the name of the image."""
+    digests: dict[str, str] = {}
+
+    def digest(reference: str) -> str:
+        if reference not in digests:
+            raise RegistryError("The registry is silent.")
+        return digests[reference]
+
+    monkeypatch.setattr("scripts.image.registry.digest", digest)
+    return digests
 
 
 class TestContext:
@@ -190,10 +205,32 @@ def test_the_services_that_the_worker_calls_are_left_in_botocore() -> None:
     assert set(called) <= kept
 
 
+@pytest.mark.usefixtures("registry")
 class TestCommand:
     def test_the_tag(self, capsys: pytest.CaptureFixture[str]) -> None:
         assert main(["tag", "--platform", "linux/arm64"]) == 0
         assert capsys.readouterr().out == f"{content_tag('linux/arm64')}\n"
+
+    def test_a_newer_base_has_another_tag(
+        self, engine: Recording, registry: dict[str, str], capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        tags = []
+        for digit in "12":
+            registry[default_base()] = f"sha256:{digit * 64}"
+            assert main(["tag"]) == 0
+            assert main(["build"]) == 0
+            tags.append(capsys.readouterr().out.split()[0])
+            base = f"{default_base()}@sha256:{digit * 64}"
+            assert engine.builds[-1].arguments == {"PYTHON_IMAGE": base}
+            assert tags[-1] == content_tag(base=base)
+        assert tags[0] != tags[1]
+
+    def test_a_base_that_somebody_must_pin_is_not_pinned_for_them(
+        self, engine: Recording, registry: dict[str, str], capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        registry[default_base()] = f"sha256:{'1' * 64}"
+        assert main(["build", "--require-pinned"]) == 1
+        assert "is a tag, whose image can change. Add its digest" in capsys.readouterr().err
 
     def test_building_says_what_was_built(
         self, engine: Recording, capsys: pytest.CaptureFixture[str]
@@ -220,5 +257,5 @@ class TestCommand:
             raise EngineError("No container engine answers")
 
         monkeypatch.setattr("scripts.image.build.find_engine", none)
-        assert main(["build"]) == 1
+        assert main(["build", "--base", PINNED]) == 1
         assert capsys.readouterr().err == "image: No container engine answers\n"

@@ -155,6 +155,21 @@ class TestBuilding:
         with pytest.raises(EngineError, match="buildah build` failed"):
             stand.make("buildah", "exit 3").build(wanted(tmp_path))
 
+    @pytest.mark.parametrize(
+        "said", ["exec /bin/sh: exec format error", "exec container process: Exec format error"]
+    )
+    def test_programs_of_another_cpu_are_recognised(
+        self, stand: Stand, tmp_path: Path, capfd: pytest.CaptureFixture[str], said: str
+    ) -> None:
+        engine = stand.make("docker", f"echo {said!r} >&2\necho 'the last line'\nexit 1")
+        with pytest.raises(EngineError, match=r"cpu_architecture = .*tonistiigi/binfmt"):
+            engine.build(wanted(tmp_path, platform="linux/arm64"))
+        assert capfd.readouterr().err == f"{said}\nthe last line\n"
+
+    def test_other_failures_get_no_such_advice(self, stand: Stand, tmp_path: Path) -> None:
+        with pytest.raises(EngineError, match=r"its output is above$"):
+            stand.make("podman", "echo no space left on device; exit 1").build(wanted(tmp_path))
+
     def test_sizes_are_in_the_same_words(self, stand: Stand) -> None:
         assert stand.make("docker", "echo 214700000").size("sesbounce:one") == "215 MB"
         buildah = stand.make("buildah", """echo '[{"size": "215 MB"}]'""")

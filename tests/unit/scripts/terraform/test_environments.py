@@ -1,8 +1,13 @@
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from scripts.terraform.environments import UnknownEnvironmentError, environment
+from scripts.terraform.environments import (
+    UnknownEnvironmentError,
+    environment,
+    has_variables,
+)
 
 
 @pytest.fixture
@@ -63,3 +68,45 @@ def test_variables_of_another_stack_do_not_get_in(directory: Path, name: str) ->
     (directory / name).write_text("")
     with pytest.raises(UnknownEnvironmentError, match="what belongs to another stack"):
         environment(directory, "staging")
+
+
+@pytest.mark.parametrize(
+    ("name", "stack"),
+    [
+        ("staging", "sesbounce-staging"),
+        ("Pre_Prod-2", "sesbounce-pre-prod-2"),
+        ("a-_-b_", "sesbounce-a-b"),
+        ("", None),
+    ],
+)
+def test_each_has_a_name_of_its_own(directory: Path, name: str, stack: str | None) -> None:
+    (directory / f"environments/{name}.tfvars").touch()
+    assert environment(directory, name).stack_name == stack
+
+
+@pytest.mark.parametrize(
+    "file", ["terraform.tfvars", "terraform.tfvars.json", "all.auto.tfvars", "x.auto.tfvars.json"]
+)
+def test_files_of_variables_are_known(directory: Path, file: str) -> None:
+    place = environment(directory, "")
+    assert not has_variables(directory, place)
+    (directory / file).touch()
+    assert has_variables(directory, place)
+
+
+def test_an_environment_has_a_file_of_its_own(directory: Path) -> None:
+    assert has_variables(directory, environment(directory, "staging"))
+
+
+def test_only_files_of_environments_are_for_git() -> None:
+    """They are needed where nobody has them on the disk, in CI; a state never gets in."""
+    root = Path(__file__).parents[4]
+
+    def ignored(path: str) -> bool:
+        command = ["git", "check-ignore", "--quiet", "--no-index", path]
+        return subprocess.run(command, cwd=root, check=False).returncode == 0
+
+    assert not ignored("terraform/environments/staging.tfvars")
+    assert ignored("terraform/terraform.tfvars")
+    assert ignored("terraform/environments/staging.tfstate")
+    assert ignored("terraform/environments/.terraform/staging/terraform.tfstate")

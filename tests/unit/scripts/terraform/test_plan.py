@@ -65,3 +65,24 @@ def test_outputs_that_only_the_apply_can_tell_are_missing() -> None:
 def test_no_value_is_in_its_representation() -> None:
     plan = read(variables={"secret": {"value": "hush"}})
     assert "hush" not in repr(plan)
+
+
+def test_a_change_knows_what_it_changes() -> None:
+    shown = {"address": "aws_sqs_queue.main", "type": "aws_sqs_queue"}
+    before, after = {"name": "old"}, {"name": "new"}
+    change_ = {"actions": ["delete", "create"], "before": before, "after": after}
+    (found,) = read(resource_changes=[shown | {"change": change_}]).changes
+    assert (found.kind, found.before, found.after) == ("aws_sqs_queue", before, after)
+    assert (found.deletes, found.creates) == (True, True)
+    (created,) = read(
+        resource_changes=[shown | {"change": {"actions": ["create"], "before": None}}]
+    ).changes
+    assert (created.before, created.deletes, created.creates) == ({}, False, True)
+    assert "new" not in repr(found)
+
+
+def test_what_is_only_imported_is_a_change() -> None:
+    imported = change("aws_sqs_queue.main", "no-op")
+    imported["change"]["importing"] = {"id": "https://sqs/main"}
+    plan = read(resource_changes=[imported])
+    assert str(plan) == "  = import  aws_sqs_queue.main\n1 change."

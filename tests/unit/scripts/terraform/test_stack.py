@@ -183,6 +183,16 @@ def test_the_environment_is_the_given_one_and_python_keeps_its_own(
     assert not {"AWS_PROFILE", "TF_WORKSPACE", "TF_CLI_ARGS_apply"} & set(seen)
 
 
+def test_a_default_counts_less_than_what_anybody_has_set(
+    stack: Stack, terraform: FakeTerraform
+) -> None:
+    stack.set_default("name", "first")
+    stack.set_default("name", "second")
+    stack.apply()
+    # Terraform takes TF_VAR_* only where no file and no option gives the variable.
+    assert terraform.last()["environment"]["TF_VAR_name"] == "first"
+
+
 def test_state_and_data_lie_outside_the_configuration(
     stack: Stack, terraform: FakeTerraform, tmp_path: Path
 ) -> None:

@@ -1,7 +1,7 @@
 """Checks the queues: the topic may send to them, none holds dead letters, and a worker reads."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -85,9 +85,17 @@ def waiting_dead_letters(wiring: Wiring, session: boto3.Session) -> dict[str, in
 
     A queue that does not exist is left out.
     """
+    return waiting_messages(session, [wiring.dlq_url, wiring.subscription_dlq_url])
+
+
+def waiting_messages(session: boto3.Session, urls: Iterable[str]) -> dict[str, int]:
+    """The number of messages in each of these queues that is not empty, by the queue's URL.
+
+    Messages in flight and delayed ones count, too. A queue that does not exist is left out.
+    """
     client: SQSClient = session.client("sqs")
     found = {}
-    for url in (wiring.dlq_url, wiring.subscription_dlq_url):
+    for url in urls:
         try:
             attributes = _attributes(session, url)
         except client.exceptions.QueueDoesNotExist:
@@ -95,6 +103,13 @@ def waiting_dead_letters(wiring: Wiring, session: boto3.Session) -> dict[str, in
         counts = [n for name, n in attributes.items() if name.startswith(_COUNTS)]
         found[url] = sum(map(int, counts))
     return {url: waiting for url, waiting in found.items() if waiting}
+
+
+def how_to_handle(wiring: Wiring, url: str) -> str:
+    """What a person does with the messages that wait in a queue of the stack."""
+    if url == wiring.queue_url:
+        return "Let a worker handle them: sesbounce run --until-empty"
+    return how_to_redrive(wiring, url)
 
 
 def how_to_redrive(wiring: Wiring, url: str) -> str:

@@ -1,0 +1,157 @@
+"""Finds what a plan would take over: resources of the planned names that exist already.
+
+SNS, SQS, ECS and SES answer a request to create what exists as if they had created it. A second
+stack of the same name would so share the first one's queue, and later destroy it.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore.exceptions import ClientError
+
+from scripts import ScriptError
+from scripts.deploy.aws import AwsError
+from scripts.terraform.plan import Change, Plan
+from sesbounce.aws.clients import error_text
+
+if TYPE_CHECKING:
+    from types_boto3_ecs.client import ECSClient
+    from types_boto3_iam.client import IAMClient
+    from types_boto3_ses.client import SESClient
+    from types_boto3_sns.client import SNSClient
+    from types_boto3_sqs.client import SQSClient
+
+
+@dataclass(frozen=True)
+class Existing:
+    """A resource that the plan would create, although it exists.
+
+    Attributes:
+        address: where the configuration declares it.
+        kind: the type of the resource, such as `aws_sqs_queue`.
+        id: by which `import` knows it.
+    """
+
+    address: str
+    kind: str
+    id: str
+
+
+class AdoptionError(ScriptError):
+    """The account holds resources of the planned names that are not this stack's."""
+
+    def __init__(self, existing: Iterable[Existing]) -> None:
+        found = list(existing)
+        blocks = (
+            f'  import {{\n    to = {each.address}\n    id = "{each.id}"\n  }}' for each in found
+        )
+        what = (
+            "Terraform would create these resources, but the account has them already, from "
+            "another stack, another state or by hand:"
+        )
+        remedy = (
+            "If they are of another stack, choose another name: the variable name, or ENV. If "
+            "this stack is to take them over, or an apply was killed before it saved its state, "
+            "write this into terraform/imports.tf and run the same command:"
+        )
+        lines = [what, *(f"  {each.kind} {each.id}" for each in found), remedy, *blocks]
+        super().__init__("\n".join(lines))
+
+
+def existing(plan: Plan, session: boto3.Session, account: str) -> list[Existing]:
+    """The resources that a plan would create although the account has them.
+
+    Args:
+        plan: what an apply would do.
+        session: a session in the region of the stack.
+        account: the number of the account.
+
+    Raises:
+        AwsError: AWS rejects a question.
+    """
+    here = _Here(session, account)
+    found = []
+    for change in plan.changes:
+        name = _new_name(change)
+        if name is None:
+            continue
+        try:
+            id_ = _FIND[change.kind](here, name)
+        except ClientError as error:
+            raise AwsError(
+                f"Can't find out whether {name} exists before Terraform creates {change.address}: "
+                f"{error.operation_name}: {error_text(error)}. This needs the right to that call."
+            ) from error
+        if id_ is not None:
+            found.append(Existing(change.address, change.kind, id_))
+    return found
+
+
+def _new_name(change: Change) -> str | None:
+    """The name under which a change creates a resource, if there is none of that name yet."""
+    if not change.creates or change.kind not in _FIND:
+        return None
+    name = _name(change.after)
+    return None if name == _name(change.before) else name
+
+
+def _name(values: Mapping[str, Any]) -> str | None:
+    """The attribute that names a topic, a queue, a role, a cluster or an identity."""
+    names = ("name", "domain", "email", "email_identity")
+    return next((values[name] for name in names if values.get(name)), None)
+
+
+@dataclass(frozen=True)
+class _Here:
+    """The account and the region of the stack."""
+
+    session: boto3.Session
+    account: str
+
+    def topic(self, name: str) -> str | None:
+        region = self.session.region_name
+        partition = self.session.get_partition_for_region(region)
+        arn = f"arn:{partition}:sns:{region}:{self.account}:{name}"
+        client: SNSClient = self.session.client("sns")
+        try:
+            client.get_topic_attributes(TopicArn=arn)
+        except client.exceptions.NotFoundException:
+            return None
+        return arn
+
+    def queue(self, name: str) -> str | None:
+        client: SQSClient = self.session.client("sqs")
+        try:
+            return client.get_queue_url(QueueName=name)["QueueUrl"]
+        except client.exceptions.QueueDoesNotExist:
+            return None
+
+    def role(self, name: str) -> str | None:
+        client: IAMClient = self.session.client("iam")
+        try:
+            return client.get_role(RoleName=name)["Role"]["RoleName"]
+        except client.exceptions.NoSuchEntityException:
+            return None
+
+    def cluster(self, name: str) -> str | None:
+        client: ECSClient = self.session.client("ecs")
+        clusters = client.describe_clusters(clusters=[name])["clusters"]
+        return name if any(cluster["status"] == "ACTIVE" for cluster in clusters) else None
+
+    def identity(self, name: str) -> str | None:
+        client: SESClient = self.session.client("ses")
+        answer = client.get_identity_verification_attributes(Identities=[name])
+        return name if answer["VerificationAttributes"] else None
+
+
+_FIND: dict[str, Callable[[_Here, str], str | None]] = {
+    "aws_ecs_cluster": _Here.cluster,
+    "aws_iam_role": _Here.role,
+    "aws_ses_domain_identity": _Here.identity,
+    "aws_ses_email_identity": _Here.identity,
+    "aws_sesv2_email_identity": _Here.identity,
+    "aws_sns_topic": _Here.topic,
+    "aws_sqs_queue": _Here.queue,
+}
