@@ -27,6 +27,8 @@ COMMANDS = {
     "forget": ["forget", "--yes", ADDRESS],
     "import": ["import", "list.csv"],
     "import --dry-run": ["import", "list.csv", "--dry-run"],
+    "incident": ["incident", "list"],
+    "incident open": ["incident", "open", "google", "--from", "2026-11-20", "--yes"],
     "list": ["list"],
     "outbox": ["outbox"],
     "prune": ["prune", "--older-than", "1d", "--yes"],
