@@ -13,10 +13,13 @@ import sqlalchemy as sa
 from scripts.local.ses_messages import Scenario
 from sesbounce.errors import StoreError
 from sesbounce.feedback.decode import decode
+from sesbounce.operations.incidents import Incidents, new
 from sesbounce.operations.retention import prune
+from sesbounce.policy.incident import Incident
 from sesbounce.policy.verdict import Policy
 from sesbounce.store import migrate, outbox
 from sesbounce.store.engine import open_database, write
+from sesbounce.store.incidents import IncidentStatus
 from sesbounce.store.lookup import Lookup
 from sesbounce.store.outbox import Outbox
 from sesbounce.store.store import Store
@@ -68,6 +71,10 @@ def test_the_documented_grants_are_enough(
                 message = decode(json.dumps(said(Scenario.BOUNCE, mail())))
                 assert store.record([message], AT).struck_rows == 1
                 store.sweep(AT)
+                incidents = Incidents(store)
+                outage = Incident(provider="example.com", begins=AT)
+                incidents.save(new(outage, AT, IncidentStatus.HELD, "", "ann"), AT)
+                assert incidents.sweep(AT).current == 1
                 (entry,) = outbox.due(engine, "webhook", AT)
                 assert outbox.claim(engine, entry, AT)
                 outbox.remove(engine, entry, AT)

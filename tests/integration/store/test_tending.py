@@ -36,7 +36,7 @@ def engine(database_url: str) -> Iterator[sa.Engine]:
 
 @pytest.fixture
 def store(engine: sa.Engine) -> Store:
-    return stored.store(engine, StrikeOff())
+    return stored.store(engine, StrikeOff(), strikes=1)
 
 
 def told(scenario: Scenario, who: str, at: Any = AT, mail_id: str = "") -> Decoded:
