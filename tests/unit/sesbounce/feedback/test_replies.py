@@ -61,19 +61,17 @@ def test_a_reply_has_its_reason(row: Row) -> None:
     assert found.reason == row["reason"], found.basis
 
 
-@pytest.mark.parametrize("row", REPLIES, ids=lambda row: row["diagnostic"])
-def test_a_delayed_recipient_and_a_status_of_class_4_are_never_hard(row: Row) -> None:
-    delayed = classified(row | {"action": "delayed"})
-    temporary = classified(row | {"status": "4.0.0"})
-    assert Effect.HARD not in {delayed.reason.effect, temporary.reason.effect}
+@pytest.mark.parametrize("change", [{"action": "delayed"}, {"status": "4.0.0"}])
+def test_a_delayed_recipient_and_a_status_of_class_4_are_never_hard(change: Row) -> None:
+    changed = [row | change for row in REPLIES]
+    assert [row for row in changed if classified(row).reason.effect is Effect.HARD] == []
 
 
-@pytest.mark.parametrize("row", REPLIES, ids=lambda row: row["diagnostic"])
-def test_a_basis_is_short_and_holds_no_address(row: Row) -> None:
-    basis = classified(row).basis
-    assert 0 < len(basis) <= 400
-    assert "@example" not in basis
-    assert "jane" not in basis.lower()
+def test_a_basis_is_short_and_holds_no_address() -> None:
+    found = {classified(row).basis for row in REPLIES}
+    assert "" not in found
+    assert [basis for basis in found if len(basis) > 400] == []
+    assert [basis for basis in found if "@example" in basis or "jane" in basis.lower()] == []
 
 
 def test_each_row_is_needed_by_a_reply() -> None:

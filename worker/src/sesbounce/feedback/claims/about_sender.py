@@ -59,7 +59,9 @@ SENDER_NAMED = (
     words("cant find|cannot find|no valid|not find|cannot resolve|could not resolve|"
           "unable to resolve ~ sender|sender domain|your domain",
           Reason.SENDER_BLOCKED, "qmail", _RFC5321),
-    words("sender verify failed", Reason.SENDER_BLOCKED, "Exim", _EXIM),
+    words("sender verify failed|badmailfrom", Reason.SENDER_BLOCKED, "Exim, qmail", _EXIM),
+    words("not verify|cannot verify|cant verify|couldnt verify|unable to verify|failed to verify ~ "
+          "{sender}", Reason.SENDER_BLOCKED, ANY_HOST, _EXIM),
     words("dmarc|spf|dkim|domainkeys|senderid|sender id|policy framework|antispoof*|anti spoofing|"
           "anti spoof|must be signed|not signed|unsigned",
           Reason.SENDER_UNAUTHENTICATED, ANY_HOST, _RFC7372),
@@ -79,8 +81,9 @@ SENDER_NAMED = (
           "likely|domain + spoof*|forged|forgery|impersonat*|a forgery|spoofed|to be forged",
           Reason.SENDER_UNAUTHENTICATED, ANY_HOST, _RFC7372),
     words("{sender}|from ~ {unknown}|unresolvable|not be verified|not verified|verify failed|"
-          "verification failed|verification error|not resolve*|no mx|null mx|not be resolved|"
-          "must exist|must resolve|malformed|callout|bogus|empty|blank|missing|not be validated|"
+          "verification failed|verification error|not resolve*|not in dns|dns error|no dns|no mx|"
+          "null mx|not be resolved|must exist|must resolve|malformed|callout|bogus|empty|blank|"
+          "missing|not be validated|"
           "not owned", Reason.SENDER_BLOCKED, "Postfix, Exim", _EXIM),
     words("invalid|unknown|bad|unresolvable|malformed|unverified|unroutable|unrouteable|"
           "nonexistent|no such|blank + {sender}|from", Reason.SENDER_BLOCKED, ANY_HOST, _EXIM),
@@ -97,11 +100,14 @@ SENDER_NOT_WELCOME = (
     words("does not accept mail|does not accept email|doesnt accept mail|accepts no mail|"
           "accept no mail|no mail accepted|not accept any mail|not accept any email + .|nor|;|"
           "here|at|!", Reason.DOMAIN_NOT_FOUND, "RFC 7504", _RFC7504),
+    words("banned|forbidden|prohibited|blocked|disallowed ~ word|words|phrase|phrases|keyword|"
+          "keywords|subject", Reason.CONTENT_REJECTED, ANY_HOST, _RFC3463),
     words("dnsbl|rbl|dnsrbl|spamhaus|spamcop|barracuda|barracudacentral|sorbs|uceprotect|abusix|"
           "senderscore|senderbase|block list|blocklist*|black list|blacklist*|deny list|denylist*|"
           "realtime blackhole|blackhole|sbl|xbl|pbl|backscatterer",
           Reason.SENDER_BLOCKED, ANY_HOST, _SPAMHAUS),
-    words("reputation", Reason.SENDER_BLOCKED, ANY_HOST, _OUTLOOK),
+    words("reputation|spam statistics|spam source|spam sender|sending spam|source of spam",
+          Reason.SENDER_BLOCKED, ANY_HOST, _OUTLOOK),
     words("{rejected} + see", Reason.SENDER_BLOCKED, ANY_HOST, _POSTFIX),
     words("{sender}|spammer|source|spammers ~ {rejected}|not pre approved|not approved|bad",
           Reason.SENDER_BLOCKED, ANY_HOST, _POSTFIX),
@@ -116,7 +122,7 @@ SENDER_NOT_WELCOME = (
           "administratively|organizational", Reason.BLOCKED, "Mimecast", _MIMECAST),
     words("administrative prohibition|administratively|prohibited by administrator",
           Reason.BLOCKED, "Exim", _EXIM),
-    words("client host|client|host|ip|ips|server|server access|connections|% ~ {rejected}",
+    words("client host|client|host|ip|ips|your server|server access|connections|% ~ {rejected}",
           Reason.SENDER_BLOCKED, ANY_HOST, _POSTFIX),
     # Nothing answered: that is no word of a host about the sender.
     words("connection refused|socket error", Reason.TEMPORARY_FAILURE, ANY_HOST, _RFC5321),

@@ -174,8 +174,8 @@ PORTUGUESE = in_language(
     _row("destinatario|usuario + bloqueou|rejeita|recusa|nao aceita|bloqueia|recusou|optou",
          _POLICY),
     _row("remetente ~ desconhecid*|nao existe|invalid*|inexistente|nao verificado", _BLOCKED),
-    _row("muitas|muitos|excesso de|limite de envio ~ mensagens|emails|conexoes|destinatarios|"
-         "envios|excedido|mensagem", _FAST),
+    _row("muitas|muitos|excesso de|limite de envio|limite de mensagens ~ mensagens|emails|conexoes|"
+         "destinatarios|envios|excedido|mensagem", _FAST),
     _row("mensagem|tamanho|email ~ muito grande|tamanho maximo|excede o tamanho|muito extensa|"
          "grande demais|maximo permitido", _LARGE),
     _row("caixa|caixa postal|quota|cota|espaco|conta|destinatario|armazenamento|mailbox - cheia|"
