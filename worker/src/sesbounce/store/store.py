@@ -437,7 +437,10 @@ class Store:
 
 
 class _Judge:
-    """Judges states under a policy and the incidents, which it reads when it needs them."""
+    """Judges states under a policy and the incidents, which it reads when it needs them.
+
+    An incident changes the verdict on an address only if it has bounced hard and had a delivery.
+    """
 
     def __init__(
         self,
@@ -450,17 +453,20 @@ class _Judge:
         self._given = incidents
 
     @cached_property
-    def _incidents(self) -> Sequence[Incident]:
+    def _held(self) -> Sequence[Incident]:
         return held_incidents(self._connection) if self._given is None else self._given
 
+    def _incidents(self, state: State) -> Sequence[Incident]:
+        return self._held if state.hard and (state.first_delivery or state.deliveries) else ()
+
     def __call__(self, key: str, state: State) -> Verdict:
-        return judge(state, self._policy, self._incidents if state.hard else (), key)
+        return judge(state, self._policy, self._incidents(state), key)
 
     def streams(self, key: str, state: State) -> Mapping[str, Verdict]:
         """The verdicts of those streams in which the address is suppressed beyond all streams."""
         if not state.streams:
             return {}
-        return judge_streams(state, self._policy, self._incidents if state.hard else (), key)
+        return judge_streams(state, self._policy, self._incidents(state), key)
 
 
 def retry_conflicts(
