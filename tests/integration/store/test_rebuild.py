@@ -115,7 +115,7 @@ def test_another_policy_is_applied_to_all_and_taken_back(
     monkeypatch.setattr(rebuild_module, "_BATCH", 7)
     recording = store(engine)
     recording.record(decoded(messages(400, 1)), NOW)
-    recording.record([jane(Scenario.MAILBOX_FULL, 58 + n / 2) for n in range(3)], NOW)
+    recording.record([jane(Scenario.MAILBOX_FULL, 57 + n) for n in range(3)], NOW)
     before = addresses(engine)
     lenient = store(engine, strikes=5)
     expected = [(c.address, c.change) for c in Rebuild(lenient, NOW).preview()]
