@@ -163,8 +163,8 @@ class Settings(BaseSettings):
         default=_DEFAULT.window.days,
         ge=1,
         le=365,
-        description="number of days within which the strikes must fall, and after a probation the "
-        "one that begins the next",
+        description="number of days within which the strikes must fall; one strike within as many "
+        "days after a probation begins the next one",
     )
     probation_days: int = Field(
         default=_DEFAULT.probation.days,

@@ -134,7 +134,7 @@ class TestIncident:
     def test_a_person_confirms_the_exact_numbers(self, engine: sa.Engine) -> None:
         declined = sesbounce(*GOOGLE, stdin="n\n")
         assert declined.exit_code == 4
-        assert "until somebody closes it, held: 25 addresses to be released" in declined.stderr
+        assert "Z until somebody closes it, open: 25 addresses to be released" in declined.stderr
         assert suppressed(engine) == LIVE + DEAD
         assert sesbounce(*GOOGLE, stdin="").exit_code == 4
         assert sesbounce(*GOOGLE, stdin="y\n").exit_code == 0

@@ -33,8 +33,8 @@ def decode_(file: BinaryIO, explained: bool, as_json: bool) -> None:
     FILE holds the body of one SQS message; `-`, the default, reads standard input. The command
     needs no database. Events keep the tags of the mail that SESBOUNCE_TAGS names.
 
-    With --explain, the command prints how it found the reason of each event as text, or as JSON
-    with --json.
+    With --explain, the command prints, as text or with --json as JSON, how sesbounce has found the
+    reason of each event.
     """
     settings = load_settings()
     for decoded in decode_all(file.read(), tags=tuple(settings.tags), stream_by=settings.streams):

@@ -361,12 +361,11 @@ def _change_line(change: Change) -> str:
 
 
 def _summary(row: IncidentRow, totals: Counter[str]) -> str:
-    until = _time(row.ends_at) if row.ends_at else "until somebody closes it"
+    until = f"to {_time(row.ends_at)}" if row.ends_at else "until somebody closes it"
     name = f"Incident {row.id}" if row.id else "A new incident"
-    state = "withdrawn" if row.status is IncidentStatus.WITHDRAWN else "held"
     return (
-        f"{name} of {visible(row.provider)}, {_time(row.begins_at)} to {until}, {state}: "
-        f"{_difference(totals)}."
+        f"{name} of {visible(row.provider)}, {_time(row.begins_at)} {until}, "
+        f"{row.state_at(now())}: {_difference(totals)}."
     )
 
 

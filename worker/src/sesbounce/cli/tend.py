@@ -70,10 +70,10 @@ def stats(
 ) -> None:
     """Count bounces, complaints and deliveries.
 
-    A hard bounce is permanent, a soft bounce may pass. Of the bounces under `sender` you or the
-    mail are at fault (reputation, DMARC, rate, size, content): they need your attention. Other
-    bounces say nothing new about the mailbox. The column `sender` is printed only where there is
-    such a bounce. The rates are shares of the mails that were delivered or bounced, and are printed
+    A hard bounce is permanent, a soft bounce may pass. The column `sender` counts the bounces that
+    you or your mail caused (reputation, DMARC, rate, size, content), which need your attention; it
+    is printed only where there is such a bounce. Other bounces say nothing new about the mailbox.
+    The rates are shares of the mails that were delivered or bounced, and are printed
     only where SES reports deliveries. Rates leave out mail to SES's mailbox simulator and
     imported events.
     """
