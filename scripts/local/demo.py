@@ -45,7 +45,7 @@ MEMBERS = [
     ("Tim Full", "tim.full@example.net", Scenario.MAILBOX_FULL, 2),
     ("Joy Fine", "joy.fine@example.com", Scenario.SUCCESS, 1),
 ]
-"""Name, address, what happens to mail to it, number of mails."""
+"""Name, address, what happens to mail to it, number of mails: one a day, the last one today."""
 
 console = Console(highlight=False)
 
@@ -181,7 +181,11 @@ def send_mail(environment: Mapping[str, str], topic_arn: str) -> None:
         region_name=environment["AWS_REGION"],
     )
     endpoint = environment["AWS_ENDPOINT_URL"]
-    targets = [Target(email, scenario) for _, email, scenario, n in MEMBERS for _ in range(n)]
+    targets = [
+        Target(email, scenario, days_ago)
+        for _, email, scenario, mails in MEMBERS
+        for days_ago in reversed(range(mails))
+    ]
     sent = send(session.client("ses", endpoint_url=endpoint), SENDER, targets)
     published = act_as_ses(session.client("sns", endpoint_url=endpoint), topic_arn, sent)
     say(f"{len(sent)} mails sent, {published} messages published: each event in both schemas")

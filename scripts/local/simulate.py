@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import boto3
@@ -54,10 +54,11 @@ class SimulateError(ScriptError):
 
 @dataclass(frozen=True)
 class Target:
-    """A recipient, and what happens to mail to it."""
+    """A recipient, what happens to mail to it, and how many days ago it was sent."""
 
     address: str
     scenario: Scenario
+    days_ago: int = 0
 
 
 def parse_target(text: str) -> Target:
@@ -87,7 +88,7 @@ def send(ses: "SESClient", source: str, targets: Iterable[Target]) -> list[tuple
     """
     sent = []
     for target in targets:
-        sent_at = datetime.now(UTC)
+        sent_at = datetime.now(UTC) - timedelta(days=target.days_ago)
         try:
             answer = ses.send_email(
                 Source=source,
@@ -120,7 +121,8 @@ def act_as_ses(
     """
     published = 0
     for (target, mail), schema in itertools.product(sent, schemas):
-        for message in ses_messages.messages(target.scenario, mail, datetime.now(UTC), schema):
+        at = datetime.now(UTC) - timedelta(days=target.days_ago)
+        for message in ses_messages.messages(target.scenario, mail, at, schema):
             try:
                 sns.publish(TopicArn=topic_arn, Message=json.dumps(message))
             except (ClientError, BotoCoreError) as error:

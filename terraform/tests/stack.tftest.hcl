@@ -107,7 +107,7 @@ run "what_the_worker_is_told" {
     ses_suppression_list = true
 
     visibility_timeout_seconds = 240
-    worker_image         = "registry.example/sesbounce@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+    worker_image               = "registry.example/sesbounce@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
     worker = {
       environment = { SESBOUNCE_STRIKES = "5" }
       secrets     = { SESBOUNCE_HASH_KEY = "arn:aws:ssm:eu-west-1:123456789012:parameter/sesbounce/hash-key" }

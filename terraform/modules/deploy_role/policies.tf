@@ -15,8 +15,9 @@ locals {
     for kind, own in {
       alarm = { arn = "cloudwatch:${var.region}:${var.account_id}:alarm:%s", names = [
         for alarm in [
-          "bounce-rate", "complaint-rate", "dlq", "failed", "no-task", "oldest-message", "sleep",
-          "statement-refusals", "subscription-dlq", "unhealthy", "wake",
+          "bounce-rate", "complaint-rate", "dlq", "failed", "no-task", "oldest-message",
+          "sender-faults", "sleep", "statement-refusals", "subscription-dlq", "suspected-incidents",
+          "unhealthy", "wake",
         ] : "${var.name}-${alarm}"
       ] }
       alias     = { arn = "kms:${var.region}:${var.account_id}:alias/%s", names = [local.queue_name] }
