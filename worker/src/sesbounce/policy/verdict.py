@@ -16,7 +16,7 @@ import msgspec
 from sesbounce.feedback.notification import Kind
 from sesbounce.feedback.reason import Effect, Reason
 from sesbounce.policy.incident import Incident, covering
-from sesbounce.policy.state import Evidence, State, hard_bounces, in_stream
+from sesbounce.policy.state import Delivered, Evidence, State, hard_bounces, in_stream
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
@@ -159,19 +159,19 @@ def _hard(state: State, incidents: Sequence[Incident], address: str) -> _Hard:
 
 def _delivered_before(state: State, bounce: Evidence) -> bool:
     """Whether a mail that did not bounce was delivered to the address before this bounce."""
-    bounced = bounced_mails(state)
-    first = (state.first_delivery,) if state.first_delivery else ()
-    return any(
-        one.at < bounce.at and one.mail_id not in bounced for one in (*first, *state.deliveries)
-    )
+    return any(one.at < bounce.at for one in arrived(state))
 
 
-def bounced_mails(state: State) -> set[str]:
-    """The mails that bounced, of those that the state holds.
+def arrived(state: State) -> list[Delivered]:
+    """The deliveries that the state holds of mails that did not bounce, the latest first.
 
     Some hosts accept a mail and send it back later: the delivery of such a mail proves nothing.
     """
-    return {evidence.mail_id for evidence in chain(state.strikes, hard_bounces(state))}
+    if not state.first_delivery and not state.deliveries:
+        return []
+    bounced = {evidence.mail_id for evidence in chain(state.strikes, hard_bounces(state))}
+    first = (state.first_delivery,) if state.first_delivery else ()
+    return [one for one in (*state.deliveries, *first) if one.mail_id not in bounced]
 
 
 def newest_by_mail(newest_first: Sequence[Evidence]) -> Sequence[Evidence]:
@@ -236,11 +236,7 @@ def _failing_days(state: State, softened: Sequence[Evidence], policy: Policy) ->
     newest_first = [s for s in state.strikes if _counts_as_strike(s, policy)]
     if softened:
         newest_first = sorted([*newest_first, *softened], reverse=True)
-    delivered_at = None
-    if state.deliveries:
-        bounced = bounced_mails(state)
-        delivered = (d.at for d in state.deliveries if d.mail_id not in bounced)
-        delivered_at = max(delivered, default=None)
+    delivered_at = next((one.at for one in arrived(state)), None)
     by_day = {
         evidence.at.astimezone(UTC).date(): evidence
         for evidence in reversed(newest_by_mail(newest_first))
