@@ -4,6 +4,7 @@ from functools import reduce
 import pytest
 
 from sesbounce.feedback.reason import Reason
+from sesbounce.policy.merge import merge
 from sesbounce.policy.outage import (
     Cell,
     Detection,
@@ -13,7 +14,7 @@ from sesbounce.policy.outage import (
     hour_of,
     suspects,
 )
-from sesbounce.policy.state import NEWEST_HELD, Delivered, Evidence, State, merge
+from sesbounce.policy.state import NEWEST_HELD, Delivered, Evidence, State
 from tests.support import AT
 
 HOUR = timedelta(hours=1)

@@ -8,15 +8,8 @@ from sesbounce.feedback.extract import Event
 from sesbounce.feedback.notification import Kind
 from sesbounce.feedback.reason import Reason
 from sesbounce.operations.reclassify import unlearned
-from sesbounce.policy.state import (
-    STREAM_STRIKES_HELD,
-    STREAMS_HELD,
-    State,
-    StreamState,
-    in_stream,
-    learn,
-    merge,
-)
+from sesbounce.policy.merge import in_stream, learn, merge
+from sesbounce.policy.state import STREAM_STRIKES_HELD, STREAMS_HELD, State, StreamState
 from sesbounce.policy.verdict import Policy, judge, judge_streams
 from tests.support import AT
 

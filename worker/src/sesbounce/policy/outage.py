@@ -14,8 +14,15 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 
 from sesbounce.feedback.provider import provider_of
-from sesbounce.policy.state import NEWEST_HELD, Delivered, Evidence, State, hard_bounces
-from sesbounce.policy.verdict import arrived, newest_by_mail
+from sesbounce.policy.state import (
+    NEWEST_HELD,
+    Delivered,
+    Evidence,
+    State,
+    arrived,
+    hard_bounces,
+    newest_by_mail,
+)
 
 HOUR = timedelta(hours=1)
 BASELINE = timedelta(days=14)

@@ -20,7 +20,8 @@ from sesbounce.feedback.extract import Event
 from sesbounce.feedback.reason import Effect
 from sesbounce.feedback.recording import Recording
 from sesbounce.policy.incident import Incident
-from sesbounce.policy.state import State, learn, merge
+from sesbounce.policy.merge import learn, merge
+from sesbounce.policy.state import State
 from sesbounce.policy.verdict import Policy, Verdict, judge, judge_streams
 from sesbounce.privacy.keyed_hash import NO_KEYS, HashKeys
 from sesbounce.store import forgotten
