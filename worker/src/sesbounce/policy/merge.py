@@ -115,7 +115,7 @@ def merge(a: State, b: State) -> State:
         unsubscribed=_latest(a.unsubscribed, b.unsubscribed),
         first_delivery=_earliest(a.first_delivery, b.first_delivery),
         deliveries=_newest_by_mail(a.deliveries + b.deliveries),
-        strikes=_newest_and_by_day(a.strikes, b.strikes),
+        strikes=_merged_strikes(a.strikes, b.strikes),
         manual=_latest(a.manual, b.manual),
         spelling=_latest(a.spelling, b.spelling),
     )
@@ -147,11 +147,13 @@ def _newest_by_mail(deliveries: tuple[Delivered, ...]) -> tuple[Delivered, ...]:
     return tuple(sorted(by_mail.values(), reverse=True)[:NEWEST_HELD])
 
 
-def _newest_and_by_day(a: tuple[Evidence, ...], b: tuple[Evidence, ...]) -> tuple[Evidence, ...]:
+def _merged_strikes(a: tuple[Evidence, ...], b: tuple[Evidence, ...]) -> tuple[Evidence, ...]:
+    return _newest_and_by_day((*a, *b)) if a and b else a or b
+
+
+def _newest_and_by_day(strikes: Iterable[Evidence]) -> tuple[Evidence, ...]:
     """The newest strikes, and the newest one of each of the newest days, newest first."""
-    if not (a and b):
-        return a or b
-    newest_first = sorted({*a, *b}, reverse=True)
+    newest_first = sorted({*strikes}, reverse=True)
     if len(newest_first) <= NEWEST_HELD:
         return tuple(newest_first)
     days = _newest_of_each(newest_first, _DAY)[:FAILING_DAYS_HELD]
@@ -199,7 +201,7 @@ def _with_streams(merged: State, a: State, b: State) -> State:
     return msgspec.structs.replace(
         merged,
         **for_all,
-        strikes=_newest_and_by_day(merged.strikes, rest),
+        strikes=_newest_and_by_day((*merged.strikes, *rest)),
         streams={stream: StreamState(**streams[stream]) for stream in sorted(streams)},
     )
 
