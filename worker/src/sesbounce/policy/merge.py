@@ -48,9 +48,7 @@ def learn(event: Event) -> State:
 
 def _learned(event: Event) -> State:
     """The state that an event gives which counts for all streams."""
-    at, evidence = event.occurred_at, _evidence(event)
-    bare = _without_nul(without_display_name(event.original))
-    spelling = Spelling(at, bare) if event.parsed and bare != event.address else None
+    at, evidence, spelling = event.occurred_at, _evidence(event), _spelling(event)
     match event.effect:
         case Effect.HARD:
             return State(hard=evidence, spelling=spelling)
@@ -71,6 +69,14 @@ def _learned(event: Event) -> State:
             return State(manual=evidence, spelling=spelling)
         case Effect.SENDER | Effect.NONE:
             return State()
+
+
+def _spelling(event: Event) -> Spelling | None:
+    """The spelling of the address, if it differs from its key."""
+    if not event.parsed or event.original == event.address:
+        return None
+    bare = _without_nul(without_display_name(event.original))
+    return Spelling(event.occurred_at, bare) if bare != event.address else None
 
 
 def _evidence(event: Event) -> Evidence:

@@ -50,7 +50,7 @@ class Evidence(msgspec.Struct, frozen=True, gc=False, order=True, omit_defaults=
     def describe(self) -> str:
         """`mailbox full (4.2.2), 2026-11-20`; a manual decision shows its note for the status."""
         detail = self.status or self.note
-        return f"{self.reason.label}{f' ({detail})' if detail else ''}, {self.at:%Y-%m-%d}"
+        return f"{self.reason.label}{f' ({detail})' if detail else ''}, {self.at.date()}"
 
 
 class Delivered(msgspec.Struct, frozen=True, gc=False, order=True):
