@@ -18,7 +18,8 @@ with atheris.instrument_imports(include=["sesbounce"]):
     from sesbounce.feedback.decode import Decoded, decode_all
     from sesbounce.feedback.extract import Event
     from sesbounce.policy.verdict import Policy, judge
-from sesbounce.policy.state import State, learn, merge
+from sesbounce.policy.merge import learn, merge
+from sesbounce.policy.state import State
 from tests.fuzz import trees
 from tests.fuzz.seeds import seeds
 from tests.support import AT

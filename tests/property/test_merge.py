@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from sesbounce.feedback.notification import Kind
 from sesbounce.feedback.reason import Effect, Reason
+from sesbounce.policy.merge import merge
 from sesbounce.policy.state import (
     NEWEST_HELD,
     STREAM_STRIKES_HELD,
@@ -18,7 +19,6 @@ from sesbounce.policy.state import (
     Spelling,
     State,
     StreamState,
-    merge,
 )
 from sesbounce.policy.verdict import Policy, judge, judge_streams
 

@@ -16,7 +16,7 @@ from sesbounce.errors import StoreError
 from sesbounce.feedback.decode import decode
 from sesbounce.feedback.recording import Recording
 from sesbounce.policy.verdict import Policy
-from sesbounce.store import store as store_module
+from sesbounce.store import slow
 from sesbounce.store.engine import open_database, write
 from sesbounce.store.result import Recorded
 from sesbounce.store.statements import Parameters
@@ -382,7 +382,7 @@ def test_the_limits_end_with_the_statements(server_database_url: str) -> None:
 def test_a_transaction_that_waits_is_logged(
     server_database_url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(store_module, "_SLOW_SECONDS", 0.5)
+    monkeypatch.setattr(slow, "_SLOW_SECONDS", 0.5)
     with prepared(server_database_url) as engine:
         recording = store(engine)
         recording.record([bounced(BAD)], AT)

@@ -16,8 +16,9 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from sesbounce.database_settings import DEFAULT_URL, long_enough, split, with_password
 from sesbounce.errors import ConfigurationError
-from sesbounce.feedback.attribution import MOST_TAGS, TAG_NAME
+from sesbounce.feedback.attribution import MOST_TAGS
 from sesbounce.feedback.stream import StreamBy, read_stream_by
+from sesbounce.feedback.tags import TAG_NAME
 from sesbounce.policy.outage import Detection
 from sesbounce.policy.verdict import Policy
 from sesbounce.privacy.keyed_hash import HashKeys

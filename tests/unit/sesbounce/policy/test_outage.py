@@ -1,8 +1,10 @@
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import reduce
 
 import pytest
 
 from sesbounce.feedback.reason import Reason
+from sesbounce.policy.merge import merge
 from sesbounce.policy.outage import (
     Cell,
     Detection,
@@ -12,7 +14,7 @@ from sesbounce.policy.outage import (
     hour_of,
     suspects,
 )
-from sesbounce.policy.state import Delivered, Evidence, State
+from sesbounce.policy.state import NEWEST_HELD, Delivered, Evidence, State
 from tests.support import AT
 
 HOUR = timedelta(hours=1)
@@ -116,6 +118,20 @@ def hard(at: timedelta, mail_id: str, provider: str = "") -> Evidence:
 )
 def test_an_address_counts_once_an_hour(delivered: tuple[Delivered, ...], known: int) -> None:
     state = State(hard=hard(HOUR / 4, "m1"), deliveries=delivered)
+    assert hard_cells(state, "jane@gmail.com") == {Cell(hour_of(AT), "google"): HourCount(1, known)}
+
+
+@pytest.mark.parametrize(
+    ("first", "known"),
+    [(AT - 400 * DAY, 1), (AT + HOUR, 0)],  # the first mail ever came after the bounce
+)
+def test_many_later_deliveries_do_not_make_an_address_unknown(first: datetime, known: int) -> None:
+    bounced = State(hard=hard(HOUR / 4, "m1"))
+    times = [first, *(AT + n * HOUR for n in range(1, NEWEST_HELD + 2))]
+    delivered = [Delivered(at, f"m{n}") for n, at in enumerate(times, start=2)]
+    states = [State(first_delivery=one, deliveries=(one,)) for one in delivered]
+    state = reduce(merge, states, bounced)
+    assert state == reduce(merge, reversed(states), bounced)
     assert hard_cells(state, "jane@gmail.com") == {Cell(hour_of(AT), "google"): HourCount(1, known)}
 
 

@@ -8,14 +8,13 @@ from sesbounce.feedback.extract import Event
 from sesbounce.feedback.notification import Kind
 from sesbounce.feedback.reason import Reason
 from sesbounce.operations.reclassify import unlearned
+from sesbounce.policy.merge import in_stream, learn, merge
 from sesbounce.policy.state import (
+    NEWEST_HELD,
     STREAM_STRIKES_HELD,
     STREAMS_HELD,
     State,
     StreamState,
-    in_stream,
-    learn,
-    merge,
 )
 from sesbounce.policy.verdict import Policy, judge, judge_streams
 from tests.support import AT
@@ -104,6 +103,17 @@ def test_no_strike_of_a_stream_is_lost() -> None:
     assert sorted(strike.at for strike in (*limited, *state.strikes)) == [
         AT + n * DAY for n in range(number)
     ]
+
+
+def test_strikes_beyond_the_limit_are_the_same_however_they_are_split() -> None:
+    number = STREAM_STRIKES_HELD + NEWEST_HELD + 5
+    complaints = [
+        event(Reason.COMPLAINT_ABUSE, f"s{n % 3}", n / 1000, shared=True) for n in range(number)
+    ]
+    one_by_one = state_of(*complaints)
+    in_halves = merge(state_of(*complaints[::2]), state_of(*complaints[1::2]))
+    assert one_by_one == in_halves == merge(in_halves, in_halves)
+    assert len(in_halves.strikes) == NEWEST_HELD  # all of them are of one day
 
 
 def test_the_verdict_of_a_stream_rests_on_all_that_counts_for_it() -> None:

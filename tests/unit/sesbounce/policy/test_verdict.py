@@ -9,7 +9,8 @@ from sesbounce.feedback.decode import decode
 from sesbounce.feedback.extract import Event
 from sesbounce.feedback.manual import decide
 from sesbounce.feedback.reason import Reason
-from sesbounce.policy.state import State, learn, merge
+from sesbounce.policy.merge import learn, merge
+from sesbounce.policy.state import State
 from sesbounce.policy.verdict import Policy, Verdict, judge
 from tests.support import AT, bounce, in_sns, mail, said
 

@@ -9,7 +9,8 @@ from sesbounce.feedback.attribution import UNKNOWN, Attribution
 from sesbounce.feedback.decode import decode
 from sesbounce.feedback.manual import decide
 from sesbounce.feedback.reason import Reason
-from sesbounce.policy.state import State, learn, merge
+from sesbounce.policy.merge import learn, merge
+from sesbounce.policy.state import State
 from sesbounce.privacy.keyed_hash import HashKeys, is_forgotten
 from sesbounce.privacy.pseudonymise import (
     pseudonymise_event,

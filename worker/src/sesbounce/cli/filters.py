@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from sesbounce.feedback.attribution import TAG_NAME
+from sesbounce.feedback.tags import TAG_NAME
 from sesbounce.store.deciding import EventFilter
 
 _Command = Callable[..., Any]

@@ -7,9 +7,7 @@ sender's headers say the same, if SES is configured to include them.
 Nothing here costs an event: what can't be read, or is longer than SES allows, counts as absent.
 
 Sources: https://docs.aws.amazon.com/ses/latest/dg/event-publishing-retrieving-sns-contents.html,
-https://docs.aws.amazon.com/ses/latest/dg/sending-email-suppression-list-tenant-level.html,
-https://docs.aws.amazon.com/ses/latest/dg/event-publishing-send-email.html,
-https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_MessageTag.html
+https://docs.aws.amazon.com/ses/latest/dg/sending-email-suppression-list-tenant-level.html
 """
 
 import re
@@ -22,18 +20,16 @@ import msgspec
 
 from sesbounce.errors import NotificationError
 from sesbounce.feedback.notification import Mail
+from sesbounce.feedback.tags import CONFIGURATION_SET, TAG_LENGTH, TENANT
 
-# SES allows 256 characters for the name and for the value of a tag, and 320 for an address.
-TAG_NAME = re.compile(r"[A-Za-z0-9_:.-]{1,256}")
 MOST_TAGS = 10
-_VALUE = re.compile("[ -~]{1,256}")
+_VALUE = re.compile(rf"[ -~]{{1,{TAG_LENGTH}}}")
+# SES allows 320 characters for an address.
 _IDENTITY = re.compile("[ -~]{1,320}")
 _REGION = re.compile("[a-z]{2,8}(?:-[a-z0-9]{1,16}){1,4}")
-_CONFIGURATION_SET = "ses:configuration-set"
-_TENANT = "ses:tenant-name"
-_OWN = (_CONFIGURATION_SET, _TENANT)
+_OWN = (CONFIGURATION_SET, TENANT)
 # The header that says the same as a tag of SES; the names of headers are in lower case here.
-_HEADERS = {"x-ses-configuration-set": _CONFIGURATION_SET, "x-ses-tenant": _TENANT}
+_HEADERS = {"x-ses-configuration-set": CONFIGURATION_SET, "x-ses-tenant": TENANT}
 _TAGS_HEADER = "x-ses-message-tags"
 # Most mails have no such header. A search for their names is cheaper than reading all headers.
 _IN_HEADERS = re.compile(rb"-[Ss][Ee][Ss]-")
@@ -120,10 +116,10 @@ def _attribution(
     values = {name: _value(tags[name]) for name in (*_OWN, *names) if name in tags}
     chosen = {name: value for name in names if (value := values.get(name))}
     return Attribution(
-        configuration_set=values.get(_CONFIGURATION_SET),
+        configuration_set=values.get(CONFIGURATION_SET),
         identity=arn.identity,
         region=arn.region or _read_arn(topic).region or _region(region),
-        tenant=values.get(_TENANT),
+        tenant=values.get(TENANT),
         tags=msgspec.json.encode(chosen).decode() if chosen else None,
     )
 

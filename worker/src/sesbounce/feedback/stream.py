@@ -2,25 +2,18 @@
 
 A complaint or an opt-out of one stream (the newsletter) must not block the mails of another (the
 password reset). A setting says what the stream of a mail is. A mail without one counts for all.
-
-Source of the tags: https://docs.aws.amazon.com/ses/latest/dg/event-publishing-send-email.html
 """
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-if TYPE_CHECKING:  # the columns of the database need this module, and no message
-    from sesbounce.feedback.notification import Mail
+from sesbounce.feedback.attribution import attribution_of, read_tags
+from sesbounce.feedback.notification import Mail
+from sesbounce.feedback.tags import CONFIGURATION_SET, TAG_LENGTH, TAG_NAME, TENANT
 
-# SES allows 256 characters for the value of a tag. What may be an address names a person, and not
-# a stream, and would outlive its erasure.
-STREAM_LENGTH = 256
-_NAME = re.compile(rf"[!-?A-~](?:[ -?A-~]{{0,{STREAM_LENGTH - 2}}}[!-?A-~])?")
-_TAG = re.compile(r"[A-Za-z0-9_:.-]{1,256}")
-_TAGS_OF_SES = {
-    "configuration-set": "ses:configuration-set",
-    "tenant": "ses:tenant-name",
-}
+# What may be an address names a person, and not a stream, and would outlive its erasure.
+_NAME = re.compile(rf"[!-?A-~](?:[ -?A-~]{{0,{TAG_LENGTH - 2}}}[!-?A-~])?")
+_TAGS_OF_SES = {"configuration-set": CONFIGURATION_SET, "tenant": TENANT}
 
 
 class StreamBy(NamedTuple):
@@ -53,12 +46,12 @@ def read_stream_by(text: str) -> StreamBy:
             return StreamBy(topic=True)
         case "configuration-set" | "tenant" if not tag:
             return StreamBy(_TAGS_OF_SES[word])
-        case "tag" if _TAG.fullmatch(tag):
+        case "tag" if TAG_NAME.fullmatch(tag):
             return StreamBy(tag)
     raise ValueError("the value should be none, configuration-set, tenant, topic or tag:NAME")
 
 
-def stream_of(by: StreamBy, mail: "Mail", topic_arn: str | None) -> str | None:
+def stream_of(by: StreamBy, mail: Mail, topic_arn: str | None) -> str | None:
     """The stream of a mail; None where it has none, or one whose name can't be used.
 
     Args:
@@ -80,12 +73,7 @@ def stream_name(text: str) -> str | None:
     return text if _NAME.fullmatch(text) else None
 
 
-def _tag(mail: "Mail", name: str) -> str:
+def _tag(mail: Mail, name: str) -> str:
     """The value of a tag; empty where it can't be read, which costs no event."""
-    from sesbounce.feedback.attribution import (  # noqa: PLC0415  the columns need no message
-        attribution_of,
-        read_tags,
-    )
-
     tags = read_tags(attribution_of(mail, tags=(name,)).tags)
     return tags.get(name, "") if tags else ""

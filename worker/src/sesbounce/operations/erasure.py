@@ -17,7 +17,8 @@ import sqlalchemy as sa
 
 from sesbounce.errors import ConfigurationError
 from sesbounce.feedback.address import Address
-from sesbounce.policy.state import State, merge
+from sesbounce.policy.merge import merge
+from sesbounce.policy.state import State
 from sesbounce.privacy.keyed_hash import NO_KEYS, Hash, HashKeys
 from sesbounce.privacy.mentions import ATTRIBUTION_FIELDS, ERASED, TEXT_FIELDS, Mentions
 from sesbounce.privacy.pseudonymise import pseudonymise_event, pseudonymise_state

@@ -179,12 +179,17 @@ class Incidents:
                 partial(self._settle_some, row, after, now),
                 partial(self._settle_some, row, after, now, run_statements=False),
             )
-            if last:
+            # Saved before the caller gets the changes, as it may stop there.
+            if last is None:
+                self._after.pop(version, None)
+                self._save_settled(row, now)
+            else:
                 self._after[version] = after = last
             yield done, list(_changes(changes, now))
             if last is None:
-                break
-        self._after.pop(version, None)
+                return
+
+    def _save_settled(self, row: IncidentRow, now: datetime) -> None:
         settled_for_good = row.changed_at + _GRACE
         with self._store.writing("the incident was not saved") as connection:
             save_settled(connection, row, settled_for_good if now < settled_for_good else None)

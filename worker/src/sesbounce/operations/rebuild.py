@@ -24,7 +24,8 @@ from sesbounce.feedback.extract import Event
 from sesbounce.feedback.notification import Bounce, Kind, decode_notification
 from sesbounce.feedback.reason import Effect
 from sesbounce.operations.reclassify import RECLASSIFIED_KINDS, reclassified, unlearned
-from sesbounce.policy.state import State, learn, merge
+from sesbounce.policy.merge import learn, merge
+from sesbounce.policy.state import State
 from sesbounce.policy.verdict import Verdict
 from sesbounce.store import schema
 from sesbounce.store.addresses import HASH_KEYS

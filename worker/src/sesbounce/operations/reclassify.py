@@ -17,7 +17,8 @@ from sesbounce.feedback.classify import (
 from sesbounce.feedback.extract import Event
 from sesbounce.feedback.notification import Bounce, BouncedRecipient, Complaint, DeliveryDelay, Kind
 from sesbounce.feedback.reason import Effect, Reason
-from sesbounce.policy.state import Evidence, State, StreamState, hard_bounces, merge
+from sesbounce.policy.merge import merge
+from sesbounce.policy.state import LATEST_IN_STREAM, Evidence, State, StreamState, hard_bounces
 from sesbounce.privacy.keyed_hash import is_forgotten
 
 RECLASSIFIED_KINDS = (Kind.BOUNCE, Kind.COMPLAINT, Kind.DELIVERY_DELAY)
@@ -97,9 +98,10 @@ def unlearned(state: State, learned: State) -> State:
 def _unlearned_in_stream(known: StreamState, learned: StreamState | None) -> StreamState:
     if learned is None:
         return known
-    names = ("complaint", "possible_complaint", "unsubscribed")
     removed = {
-        n: None for n in names if (own := getattr(known, n)) and _same(own, getattr(learned, n))
+        name: None
+        for name in LATEST_IN_STREAM
+        if (own := getattr(known, name)) and _same(own, getattr(learned, name))
     }
     strikes = tuple(s for s in known.strikes if not any(_same(s, old) for old in learned.strikes))
     return msgspec.structs.replace(known, strikes=strikes, **removed)

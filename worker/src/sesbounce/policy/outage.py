@@ -14,8 +14,15 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 
 from sesbounce.feedback.provider import provider_of
-from sesbounce.policy.state import State, hard_bounces
-from sesbounce.policy.verdict import bounced_mails, newest_by_mail
+from sesbounce.policy.state import (
+    NEWEST_HELD,
+    Delivered,
+    Evidence,
+    State,
+    arrived,
+    hard_bounces,
+    newest_by_mail,
+)
 
 HOUR = timedelta(hours=1)
 BASELINE = timedelta(days=14)
@@ -122,22 +129,24 @@ def hard_cells(state: State, address: str) -> dict[Cell, HourCount]:
     if not state.hard:
         return {}
     provider = provider_of(address)
-    delivered = _delivered_at(state)
+    delivered = arrived(state)
     cells: dict[Cell, HourCount] = {}
     for bounce in newest_by_mail(hard_bounces(state)):
-        known = any(bounce.at - _KNOWN_WITHIN <= at < bounce.at for at in delivered)
         cell = cell_of(bounce.at, bounce.provider or provider)
-        cells.setdefault(cell, HourCount(1, int(known)))
+        cells.setdefault(cell, HourCount(1, int(_is_known(state, delivered, bounce))))
     return cells
 
 
-def _delivered_at(state: State) -> list[datetime]:
-    """The times of the deliveries that a state holds, without those of mails that bounced."""
-    if not state.first_delivery and not state.deliveries:
-        return []
-    bounced = bounced_mails(state)
-    first = (state.first_delivery,) if state.first_delivery else ()
-    return [one.at for one in (*first, *state.deliveries) if one.mail_id not in bounced]
+def _is_known(state: State, delivered: Iterable[Delivered], bounce: Evidence) -> bool:
+    """Whether an address had a delivery in the 90 days before a hard bounce.
+
+    A state holds the newest deliveries. Where all of these are later than the bounce, any earlier
+    delivery counts: otherwise an address that gets many mails after an outage would be unknown
+    then, and the incident would be withdrawn.
+    """
+    cut = len(state.deliveries) == NEWEST_HELD and state.deliveries[-1].at >= bounce.at
+    since = None if cut else bounce.at - _KNOWN_WITHIN
+    return any(one.at < bounce.at and (since is None or since <= one.at) for one in delivered)
 
 
 def suspects(

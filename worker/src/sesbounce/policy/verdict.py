@@ -7,7 +7,6 @@ without a clock, so that the stored verdict never depends on when it was compute
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from itertools import chain
 from operator import attrgetter
 from typing import Literal, NamedTuple
 
@@ -16,7 +15,8 @@ import msgspec
 from sesbounce.feedback.notification import Kind
 from sesbounce.feedback.reason import Effect, Reason
 from sesbounce.policy.incident import Incident, covering
-from sesbounce.policy.state import Evidence, State, hard_bounces, in_stream
+from sesbounce.policy.merge import in_stream
+from sesbounce.policy.state import Evidence, State, arrived, hard_bounces, newest_by_mail
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
@@ -159,29 +159,7 @@ def _hard(state: State, incidents: Sequence[Incident], address: str) -> _Hard:
 
 def _delivered_before(state: State, bounce: Evidence) -> bool:
     """Whether a mail that did not bounce was delivered to the address before this bounce."""
-    bounced = bounced_mails(state)
-    first = (state.first_delivery,) if state.first_delivery else ()
-    return any(
-        one.at < bounce.at and one.mail_id not in bounced for one in (*first, *state.deliveries)
-    )
-
-
-def bounced_mails(state: State) -> set[str]:
-    """The mails that bounced, of those that the state holds.
-
-    Some hosts accept a mail and send it back later: the delivery of such a mail proves nothing.
-    """
-    return {evidence.mail_id for evidence in chain(state.strikes, hard_bounces(state))}
-
-
-def newest_by_mail(newest_first: Sequence[Evidence]) -> Sequence[Evidence]:
-    """The newest evidence of each mail: one mail is at most one strike."""
-    if len(newest_first) <= 1:
-        return newest_first
-    by_mail: dict[str, Evidence] = {}
-    for evidence in newest_first:
-        by_mail.setdefault(evidence.mail_id, evidence)
-    return list(by_mail.values())
+    return any(one.at < bounce.at for one in arrived(state))
 
 
 def _endless(state: State, hard: Evidence | None, policy: Policy) -> Iterator[tuple[Evidence, str]]:
@@ -236,11 +214,9 @@ def _failing_days(state: State, softened: Sequence[Evidence], policy: Policy) ->
     newest_first = [s for s in state.strikes if _counts_as_strike(s, policy)]
     if softened:
         newest_first = sorted([*newest_first, *softened], reverse=True)
-    delivered_at = None
-    if state.deliveries:
-        bounced = bounced_mails(state)
-        delivered = (d.at for d in state.deliveries if d.mail_id not in bounced)
-        delivered_at = max(delivered, default=None)
+    if not newest_first:  # as of most addresses
+        return ()
+    delivered_at = next((one.at for one in arrived(state)), None)
     by_day = {
         evidence.at.astimezone(UTC).date(): evidence
         for evidence in reversed(newest_by_mail(newest_first))

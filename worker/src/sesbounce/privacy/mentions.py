@@ -13,7 +13,8 @@ from sesbounce.feedback.address import parse
 from sesbounce.feedback.attribution import Attribution, read_tags
 from sesbounce.feedback.extract import Event
 from sesbounce.feedback.invisible import without_invisible
-from sesbounce.policy.state import Evidence, Spelling, State, map_evidence
+from sesbounce.policy.merge import map_evidence
+from sesbounce.policy.state import Evidence, Spelling, State
 
 ERASED = "[forgotten]"
 

@@ -11,7 +11,8 @@ import msgspec
 
 from sesbounce.feedback.extract import Event
 from sesbounce.feedback.recording import Recording
-from sesbounce.policy.state import Delivered, Evidence, State, map_evidence
+from sesbounce.policy.merge import map_evidence
+from sesbounce.policy.state import Delivered, Evidence, State
 from sesbounce.privacy.keyed_hash import Hash
 from sesbounce.privacy.mentions import ERASED, Mentions
 

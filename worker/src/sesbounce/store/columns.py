@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from sesbounce.feedback.address import MAX_LENGTH
-from sesbounce.feedback.stream import STREAM_LENGTH
+from sesbounce.feedback.tags import TAG_LENGTH
 
 
 class UtcDateTime(sa.TypeDecorator[datetime]):
@@ -86,7 +86,7 @@ class StreamName(Key):
     """The name of a stream, which is compared in the same way."""
 
     cache_ok = True
-    longest = STREAM_LENGTH
+    longest = TAG_LENGTH
 
 
 class _Word(sa.TypeDecorator[str]):

@@ -192,10 +192,13 @@ def addresses_with_hard_bounces(
         limit: the maximum number of addresses.
     """
     hard_at, key = schema.address.c.hard_at, schema.address.c.address
-    query = sa.select(hard_at, key).where(hard_at >= since).order_by(hard_at, key).limit(limit)
+    query = sa.select(hard_at, key).order_by(hard_at, key).limit(limit)
     if after:
+        # The first condition lets the index begin at the place, the second one leaves it out.
         at, last = after
-        query = query.where((hard_at > at) | ((hard_at == at) & (key > last)))
+        query = query.where(hard_at >= at, (hard_at > at) | (key > last))
+    else:
+        query = query.where(hard_at >= since)
     return [(row.hard_at, row.address) for row in connection.execute(query)]
 
 

@@ -9,7 +9,8 @@ import sqlalchemy as sa
 
 from sesbounce.feedback.notification import Kind
 from sesbounce.feedback.reason import Effect, Reason
-from sesbounce.policy.state import State, in_stream
+from sesbounce.policy.merge import in_stream
+from sesbounce.policy.state import State
 from sesbounce.policy.suppressed import Suppressed, strike_text
 from sesbounce.privacy.keyed_hash import NO_KEYS, HashKeys, is_forgotten
 from sesbounce.store import schema

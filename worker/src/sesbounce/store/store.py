@@ -1,7 +1,6 @@
 """Records batches of events: log, state, verdict and strike-off in one transaction."""
 
 import logging
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -20,7 +19,8 @@ from sesbounce.feedback.extract import Event
 from sesbounce.feedback.reason import Effect
 from sesbounce.feedback.recording import Recording
 from sesbounce.policy.incident import Incident
-from sesbounce.policy.state import State, learn, merge
+from sesbounce.policy.merge import learn, merge
+from sesbounce.policy.state import State
 from sesbounce.policy.verdict import Policy, Verdict, judge, judge_streams
 from sesbounce.privacy.keyed_hash import NO_KEYS, HashKeys
 from sesbounce.store import forgotten
@@ -45,6 +45,7 @@ from sesbounce.store.rows import (
     save_rows,
     save_streams,
 )
+from sesbounce.store.slow import watched
 from sesbounce.store.strike_off import StrikeOff
 
 _T = TypeVar("_T")
@@ -54,7 +55,6 @@ _PAUSE_SECONDS = 0.05
 _LONGEST_PAUSE_SECONDS = 0.2
 _SWEPT_AT_ONCE = 1000
 _SWEEP_GROWTH = 4
-_SLOW_SECONDS = 10.0
 # Maps the states of addresses to their new states.
 Revision = Callable[[Mapping[str, State]], Mapping[str, State]]
 NO_ADDRESSES: Mapping[str, str] = {}
@@ -189,7 +189,7 @@ class Store:
             problem: what was not done; it begins the error message if the block fails.
             exclusive: let no other transaction write at all in the meantime.
         """
-        with translated(problem), _watched(), write(self._engine) as connection:
+        with translated(problem), watched(), write(self._engine) as connection:
             if self._hash_keys:
                 forgotten.lock(connection, self._hash_keys, exclusive=exclusive)
             yield connection
@@ -490,23 +490,6 @@ def retry_conflicts(
         except ConflictError:
             time.sleep(pause(failures, _PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS))
     return (without_statements or work)()
-
-
-@contextmanager
-def _watched() -> Iterator[None]:
-    """Log when the block, a transaction, takes long: it may wait for another client's lock."""
-    began = time.monotonic()
-    text = "a transaction takes more than %.0f seconds: another client may hold a lock on its rows"
-    watch = threading.Timer(_SLOW_SECONDS, log.warning, [text, _SLOW_SECONDS])
-    watch.daemon = True
-    watch.start()
-    try:
-        yield
-    finally:
-        watch.cancel()
-        seconds = time.monotonic() - began
-        if seconds >= _SLOW_SECONDS:
-            log.warning("a transaction took %.1f seconds", seconds)
 
 
 def _compared(

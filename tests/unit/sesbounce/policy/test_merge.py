@@ -4,14 +4,13 @@ from datetime import timedelta
 
 from scripts.local.ses_messages import Scenario
 from sesbounce.feedback.decode import decode
+from sesbounce.policy.merge import learn, merge
 from sesbounce.policy.state import (
     FAILING_DAYS_HELD,
     HARD_HOURS_HELD,
     NEWEST_HELD,
     State,
     hard_bounces,
-    learn,
-    merge,
 )
 from tests.support import AT, mail, said
 
