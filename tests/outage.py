@@ -141,7 +141,7 @@ def tables(engine: sa.Engine) -> Tables:
                     connection,
                     # What is withdrawn tells of findings on the way.
                     sa.select(incident.provider, incident.begins_at, incident.ends_at).where(
-                        incident.status == "held"
+                        incident.status == "confirmed"
                     ),
                 )
             ),

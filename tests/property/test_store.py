@@ -91,7 +91,7 @@ def verdicts_after(steps: list[list[Decoded] | Incident]) -> list[Any]:
         for number, step in enumerate(steps):
             at = AT + timedelta(days=number)
             if isinstance(step, Incident):
-                incidents.save(new(step, at, IncidentStatus.HELD, "", "ann"), at)
+                incidents.save(new(step, at, IncidentStatus.CONFIRMED, "", "ann"), at)
             else:
                 store.record(step, at)
         incidents.sweep(SETTLED)

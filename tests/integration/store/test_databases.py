@@ -462,7 +462,7 @@ class TestMigrations:
         assert rows(engine, query) == [("jane@gmail.com",)]
         incidents = Incidents(store(engine))
         outage = Incident(provider="google", begins=AT - DAY, ends=AT + DAY)
-        saved = incidents.save(new(outage, AT, IncidentStatus.HELD, "", "ann"), AT)
+        saved = incidents.save(new(outage, AT, IncidentStatus.CONFIRMED, "", "ann"), AT)
         (change,) = incidents.preview(saved)
         assert (change.address, change.change) == ("jane@gmail.com", "released")
         with pytest.raises(

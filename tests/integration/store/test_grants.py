@@ -73,7 +73,7 @@ def test_the_documented_grants_are_enough(
                 store.sweep(AT)
                 incidents = Incidents(store)
                 outage = Incident(provider="example.com", begins=AT)
-                incidents.save(new(outage, AT, IncidentStatus.HELD, "", "ann"), AT)
+                incidents.save(new(outage, AT, IncidentStatus.CONFIRMED, "", "ann"), AT)
                 assert incidents.sweep(AT).current == 1
                 (entry,) = outbox.due(engine, "webhook", AT)
                 assert outbox.claim(engine, entry, AT)

@@ -62,7 +62,7 @@ class TestDetection:
         assert swept.recorded.released == 30
         assert [may_mail(engine, n) for n in (0, 29, 30, 39)] == [True, True, False, False]
         (row,) = incidents.all()
-        assert (row.provider, row.status) == ("google", IncidentStatus.HELD)
+        assert (row.provider, row.status) == ("google", IncidentStatus.CONFIRMED)
         assert (row.begins_at, row.ends_at) == (AT, AT + 3 * HOUR)
         assert incidents.sweep(NOW).recorded.released == 0
 
@@ -140,7 +140,11 @@ class TestDetection:
         incidents = Incidents(store)
         incidents.save(
             new(
-                Incident(provider="google", begins=AT - 30 * DAY), NOW, IncidentStatus.HELD, "", "a"
+                Incident(provider="google", begins=AT - 30 * DAY),
+                NOW,
+                IncidentStatus.CONFIRMED,
+                "",
+                "a",
             ),
             NOW,
         )
@@ -189,14 +193,14 @@ def test_an_address_that_bounced_in_two_incidents_is_released_by_the_earlier_one
     earlier = Incident(provider="google", begins=AT, ends=AT + 2 * HOUR)
     incidents = Incidents(store)
     for incident, released in ((later, False), (earlier, True)):
-        row = incidents.save(new(incident, NOW, IncidentStatus.HELD, "", "ann"), NOW)
+        row = incidents.save(new(incident, NOW, IncidentStatus.CONFIRMED, "", "ann"), NOW)
         assert len(list(incidents.settle(row, NOW))) == 1
         assert may_mail(engine, 1) is released
 
 
 def test_a_change_of_somebody_else_is_not_overwritten(store: Store) -> None:
     incidents = Incidents(store)
-    row = incidents.save(new(OUTAGE, NOW, IncidentStatus.HELD, "", "ann"), NOW)
+    row = incidents.save(new(OUTAGE, NOW, IncidentStatus.CONFIRMED, "", "ann"), NOW)
     incidents.save(changed(row, NOW + HOUR, ends_at=NOW, note="over"), NOW + HOUR, row)
     with pytest.raises(IncidentError, match="somebody else has changed incident 1"):
         incidents.save(changed(row, NOW, status=IncidentStatus.WITHDRAWN), NOW, row)
@@ -208,7 +212,7 @@ def test_it_concerns_the_addresses_that_bounced_in_it(store: Store) -> None:
     record(store, Scenario.BOUNCE, HOUR, range(5))
     record(store, Scenario.BOUNCE, 2.5 * HOUR, range(5, 7))
     incidents = Incidents(store)
-    row = new(OUTAGE, NOW, IncidentStatus.HELD, "", "ann")
+    row = new(OUTAGE, NOW, IncidentStatus.CONFIRMED, "", "ann")
     proposed = msgspec.structs.replace(row, status=IncidentStatus.SUSPECTED)
     assert incidents.concerned(proposed, NOW) == Concerned(5, 3)
     row = incidents.save(row, NOW)
@@ -224,7 +228,7 @@ def test_a_sweep_whose_time_is_spent_goes_on(
     record(store, Scenario.SUCCESS, -5 * DAY, range(5))
     record(store, Scenario.BOUNCE, HOUR, range(5))
     incidents = Incidents(store)
-    incidents.save(new(OUTAGE, NOW, IncidentStatus.HELD, "", "ann"), NOW)
+    incidents.save(new(OUTAGE, NOW, IncidentStatus.CONFIRMED, "", "ann"), NOW)
     swept = [incidents.sweep(NOW) for _ in range(4)]
     assert [(s.recorded.released, s.ended) for s in swept] == [
         (2, False),
@@ -239,7 +243,7 @@ def test_a_person_opens_an_incident_afterwards(engine: sa.Engine, store: Store) 
     record(store, Scenario.SUCCESS, -5 * DAY, range(3))
     record(store, Scenario.BOUNCE, HOUR, range(4))
     incidents = Incidents(store)
-    row = new(OUTAGE, NOW, IncidentStatus.HELD, "status page", "ann")
+    row = new(OUTAGE, NOW, IncidentStatus.CONFIRMED, "status page", "ann")
     changes = list(incidents.preview(row))
     assert [(change.address, change.change) for change in changes] == [
         (f"user{n}@gmail.com", "released") for n in range(3)
@@ -253,7 +257,7 @@ def test_a_person_opens_an_incident_afterwards(engine: sa.Engine, store: Store) 
 
 def test_the_sweep_judges_once_more_after_some_minutes(store: Store) -> None:
     incidents = Incidents(store)
-    incidents.save(new(OUTAGE, NOW, IncidentStatus.HELD, "", "ann"), NOW)
+    incidents.save(new(OUTAGE, NOW, IncidentStatus.CONFIRMED, "", "ann"), NOW)
     for minutes, due in ((0, True), (1, True), (6, False)):
         incidents.sweep(NOW + minutes * timedelta(minutes=1))
         (row,) = incidents.all()

@@ -12,7 +12,6 @@ from msgspec.structs import asdict
 
 from sesbounce.cli.common import (
     as_json,
-    counted,
     now,
     open_store_or_preview,
     print_each,
@@ -21,15 +20,25 @@ from sesbounce.cli.common import (
 )
 from sesbounce.cli.decide import by_option, user
 from sesbounce.cli.group import PARTLY_DONE, InterruptedCommandError, confirm, exit_codes
+from sesbounce.cli.incident_text import (
+    Shown,
+    change_line,
+    counted_addresses,
+    difference,
+    in_minutes,
+    incident_line,
+    saved,
+    so_far,
+    summary,
+    suspect_line,
+)
 from sesbounce.cli.progress import reporting
 from sesbounce.errors import IncidentError
 from sesbounce.feedback.provider import PROVIDERS, provider_named
 from sesbounce.operations.incidents import Incidents, changed, new
-from sesbounce.operations.rebuild import Change
 from sesbounce.policy.incident import Incident
-from sesbounce.policy.outage import Suspect
 from sesbounce.settings import load_settings
-from sesbounce.store.incidents import IncidentRow, IncidentStatus, numbers
+from sesbounce.store.incidents import IncidentRow, IncidentStatus
 from sesbounce.store.result import Recorded
 from sesbounce.telemetry.visible import visible
 
@@ -68,30 +77,6 @@ def _deciding(command: _F) -> _F:
     return command
 
 
-class Shown(msgspec.Struct, frozen=True, kw_only=True, rename={"begins": "from", "ends": "until"}):
-    """An incident as the commands print it.
-
-    Attributes:
-        number: the number by which people name it.
-        provider: the provider, or the domain.
-        begins: when it began, UTC.
-        ends: when it ended, UTC; None while it goes on.
-        state: suspected, open, closed or withdrawn.
-        opened_by: the person who opened it; `sesbounce` for the detection.
-        decided_by: the person who last decided about it; None if nobody has.
-        note: the person's note, or the numbers of the detection.
-    """
-
-    number: int
-    provider: str
-    begins: datetime
-    ends: datetime | None
-    state: str
-    opened_by: str
-    decided_by: str | None
-    note: str
-
-
 @click.group()
 def incident() -> None:
     """Handle outages of mailbox providers.
@@ -109,10 +94,10 @@ def list_(all_: bool, as_json: bool) -> None:
     """Print the incidents, the latest first."""
     with open_store_or_preview(load_settings(), dry_run=True) as store:
         rows = Incidents(store).all()
-    shown = [_shown(r) for r in rows if all_ or r.status is not IncidentStatus.WITHDRAWN]
+    shown = [Shown.of(r) for r in rows if all_ or r.status is not IncidentStatus.WITHDRAWN]
     if not shown and not as_json:
         click.echo("There is no incident.")
-    print_each(shown, as_json, _line)
+    print_each(shown, as_json, incident_line)
 
 
 @incident.command(epilog=exit_codes())
@@ -127,7 +112,7 @@ def suspect(as_json: bool) -> None:
         found = Incidents(store, detection=settings.detection).suspects(now())
     if not found and not as_json:
         click.echo("The counts of the last two days show no outage.")
-    print_each(found, as_json, _suspect_line)
+    print_each(found, as_json, suspect_line)
 
 
 @incident.command(epilog=exit_codes())
@@ -140,13 +125,13 @@ def show(number: int, as_json: bool) -> None:
         row = incidents.get(number)
         concerned = incidents.concerned(row, now())
     if as_json:
-        click.echo(to_json({**msgspec.to_builtins(_shown(row)), **asdict(concerned)}))
+        click.echo(to_json({**msgspec.to_builtins(Shown.of(row)), **asdict(concerned)}))
         return
-    click.echo(_line(_shown(row)))
-    keeps = "keeps" if row.held else "would keep"
+    click.echo(incident_line(Shown.of(row)))
+    keeps = "keeps" if row.confirmed else "would keep"
     click.echo(
-        f"It concerns {_addresses(concerned.addresses)}, and {keeps} {concerned.kept:,} of them "
-        "from suppression."
+        f"It concerns {counted_addresses(concerned.addresses)}, and {keeps} "
+        f"{concerned.kept:,} of them from suppression."
     )
 
 
@@ -183,13 +168,13 @@ def open_(
         if begins:
             raise click.UsageError("--from goes with a provider or a domain, not with a NUMBER.")
         before = _incident(int(target))
-        if before.status is IncidentStatus.HELD:
+        if before.status is IncidentStatus.CONFIRMED:
             raise IncidentError(
                 f"incident {before.id} is {before.state_at(at)} and not withdrawn: its hard "
                 "bounces count as strikes already; `close --until` changes its end"
             )
         given = _given(ends_at=ends, note=note)
-        after = changed(before, at, status=IncidentStatus.HELD, decided_by=by, **given)
+        after = changed(before, at, status=IncidentStatus.CONFIRMED, decided_by=by, **given)
         _decide(after, before, **options)
         return
     if not begins:
@@ -201,7 +186,7 @@ def open_(
             + ", ".join(sorted(PROVIDERS))
         )
     one = Incident(provider=provider, begins=begins.replace(tzinfo=UTC), ends=ends)
-    _decide(new(one, at, IncidentStatus.HELD, note or "", by), None, **options)
+    _decide(new(one, at, IncidentStatus.CONFIRMED, note or "", by), None, **options)
 
 
 @incident.command(epilog=exit_codes(_DECIDING))
@@ -233,7 +218,7 @@ def close(
     changes: dict[str, Any] = {"decided_by": by or user(), **_given(note=note)}
     if withdraw:
         changes["status"] = IncidentStatus.WITHDRAWN
-    elif before.status is IncidentStatus.HELD:
+    elif before.status is IncidentStatus.CONFIRMED:
         changes["ends_at"] = ends or min(before.ends_at or at, at)
     else:
         raise IncidentError(
@@ -260,8 +245,8 @@ def _decide(
     """Print what a decision changes, ask the person, save it, and judge the addresses."""
     if row.ends_at and row.ends_at <= row.begins_at:
         raise IncidentError(
-            f"the incident would end at {_time(row.ends_at)}, and begins at "
-            f"{_time(row.begins_at)}: give a later --until"
+            f"the incident would end at {in_minutes(row.ends_at)}, and begins at "
+            f"{in_minutes(row.begins_at)}: give a later --until"
         )
     done = Recorded()
     with open_store_or_preview(load_settings(), dry_run) as store:
@@ -269,20 +254,20 @@ def _decide(
         totals = _preview(incidents, row, as_json=as_json, all_lines=all_lines)
         if not dry_run:
             if not yes:
-                confirm(f"{_summary(row, totals)} Save it?")
+                confirm(f"{summary(row, totals, now())} Save it?")
             row = incidents.save(row, now(), before)
             done = _settle(incidents, row)
     if as_json:
         result = {"dry_run": dry_run, "totals": totals, "rejected": done.rejected}
-        click.echo(to_json({"incident": _shown(row), **result}))
+        click.echo(to_json({"incident": Shown.of(row), **result}))
     else:
         click.echo(
-            f"{_summary(row, totals)} Nothing was changed." if dry_run else _saved(row, done)
+            f"{summary(row, totals, now())} Nothing was changed." if dry_run else saved(row, done)
         )
     for problem, addresses in sorted(done.rejected.items()):
         click.echo(
-            f"sesbounce: your database rejected a statement for {_addresses(addresses)}; the "
-            f"worker retries it: {visible(problem)}",
+            f"sesbounce: your database rejected a statement for {counted_addresses(addresses)}; "
+            f"the worker retries it: {visible(problem)}",
             err=True,
         )
     if done.rejected:
@@ -294,13 +279,13 @@ def _preview(
 ) -> Counter[str]:
     """Print what saving an incident would change, and count it."""
     totals: Counter[str] = Counter(released=0, suppressed=0, changed=0)
-    with reporting(lambda: f"comparing: {_difference(totals)}"):
+    with reporting(lambda: f"comparing: {difference(totals)}"):
         for change in incidents.preview(row):
             totals[change.change] += 1
             if as_json:
                 click.echo(to_json(change))
             elif all_lines or totals.total() <= _LINES:
-                click.echo(_change_line(change))
+                click.echo(change_line(change))
     if not as_json and not all_lines and totals.total() > _LINES:
         click.echo(f"… and {totals.total() - _LINES:,} more; --all prints them.")
     return totals
@@ -317,83 +302,10 @@ def _settle(incidents: Incidents, row: IncidentRow) -> Recorded:
                 done.add(recorded)
     except KeyboardInterrupt:
         raise InterruptedCommandError(
-            f"interrupted; incident {row.id} is saved ({_so_far(done)}), and the worker judges the "
+            f"interrupted; incident {row.id} is saved ({so_far(done)}), and the worker judges the "
             "other addresses"
         ) from None
     return done
-
-
-def _shown(row: IncidentRow) -> Shown:
-    return Shown(
-        number=row.id,
-        provider=row.provider,
-        begins=row.begins_at,
-        ends=row.ends_at,
-        state=row.state_at(now()),
-        opened_by=row.opened_by,
-        decided_by=row.decided_by,
-        note=row.note,
-    )
-
-
-def _line(one: Shown) -> str:
-    until = _time(one.ends) if one.ends else "now"
-    by = one.decided_by or one.opened_by
-    note = f": {visible(one.note)}" if one.note else ""
-    return (
-        f"{one.number}  {visible(one.provider)}  {_time(one.begins)} to {until}  {one.state}, "
-        f"by {visible(by)}{note}"
-    )
-
-
-def _suspect_line(found: Suspect) -> str:
-    before = "" if found.share_before is None else f"; {found.share_before:.2%} before"
-    return (
-        f"{visible(found.provider)}  {_time(found.begins)} to {_time(found.ends)}  "
-        f"{numbers(found)}{before}"
-    )
-
-
-def _change_line(change: Change) -> str:
-    before, after = visible(change.before.why), visible(change.after.why)
-    verb = "changed" if change.change == "changed" else f"to be {change.change}"
-    return f"{visible(change.address)}: {verb} ({before} -> {after})"
-
-
-def _summary(row: IncidentRow, totals: Counter[str]) -> str:
-    until = f"to {_time(row.ends_at)}" if row.ends_at else "until somebody closes it"
-    name = f"Incident {row.id}" if row.id else "A new incident"
-    return (
-        f"{name} of {visible(row.provider)}, {_time(row.begins_at)} {until}, "
-        f"{row.state_at(now())}: {_difference(totals)}."
-    )
-
-
-def _difference(totals: Counter[str]) -> str:
-    return (
-        f"{_addresses(totals['released'])} to be released, {totals['suppressed']:,} to be "
-        f"suppressed, {totals['changed']:,} suppressed for another reason or time"
-    )
-
-
-def _saved(row: IncidentRow, done: Recorded) -> str:
-    return (
-        f"Incident {row.id} is saved: {_addresses(done.released)} released "
-        f"({counted(done.restored_rows, 'row')} restored), {done.suppressed:,} suppressed "
-        f"({counted(done.struck_rows, 'row')} struck off)."
-    )
-
-
-def _so_far(done: Recorded) -> str:
-    return f"{_addresses(done.released)} released, {done.suppressed:,} suppressed"
-
-
-def _addresses(number: int) -> str:
-    return counted(number, "address", "addresses")
-
-
-def _time(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%d %H:%M}Z"
 
 
 def _given(**values: Any) -> dict[str, Any]:

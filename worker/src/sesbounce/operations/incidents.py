@@ -26,8 +26,8 @@ from sesbounce.store.incidents import (
     IncidentRow,
     IncidentStatus,
     addresses_with_hard_bounces,
+    confirmed_incidents,
     count_current,
-    held_incidents,
     insert_incident,
     numbers,
     read_incident,
@@ -126,8 +126,8 @@ class Incidents:
 
     def concerned(self, row: IncidentRow, now: datetime) -> Concerned:
         """Count the addresses that an incident concerns."""
-        held = row.status is IncidentStatus.HELD
-        status = IncidentStatus.WITHDRAWN if held else IncidentStatus.HELD
+        confirmed = row.status is IncidentStatus.CONFIRMED
+        status = IncidentStatus.WITHDRAWN if confirmed else IncidentStatus.CONFIRMED
         otherwise = msgspec.structs.replace(row, status=status)
         counted = Concerned()
         for connection, keys in self._batches(row):
@@ -135,7 +135,7 @@ class Incidents:
             inside = [r.key for r in rows if _bounced_in(row.incident, r.key, r.state)]
             counted.addresses += len(inside)
             changes = _changes(self._judged(connection, otherwise, inside), now)
-            kept = "suppressed" if held else "released"
+            kept = "suppressed" if confirmed else "released"
             counted.kept += sum(1 for change in changes if change.change == kept)
         return counted
 
@@ -246,7 +246,7 @@ class Incidents:
     ) -> IncidentRow | None:
         """Save what was found; returns the incident if it is new or has changed."""
         holds = self._mode == "hold" and found.known > 0
-        status = IncidentStatus.HELD if holds else IncidentStatus.SUSPECTED
+        status = IncidentStatus.CONFIRMED if holds else IncidentStatus.SUSPECTED
         note = numbers(found)
         if row is None:
             incident = Incident(provider=found.provider, begins=found.begins, ends=found.ends)
@@ -280,8 +280,8 @@ class Incidents:
         self, connection: sa.Connection, row: IncidentRow, keys: Sequence[str]
     ) -> list[VerdictChange]:
         """The verdicts that would change if an incident were like this."""
-        others = held_incidents(connection, without=row.id)
-        incidents = (*others, row.held) if row.held else others
+        others = confirmed_incidents(connection, without=row.id)
+        incidents = (*others, row.confirmed) if row.confirmed else others
         return self._store.preview(connection, keys, _unchanged, incidents)
 
     def _settle_some(
@@ -324,7 +324,7 @@ def new(
         decided_by=by,
         note=note,
         changed_at=now,
-        settle_at=now if status is IncidentStatus.HELD else None,
+        settle_at=now if status is IncidentStatus.CONFIRMED else None,
     )
 
 
@@ -333,7 +333,7 @@ def changed(row: IncidentRow, now: datetime, **changes: Any) -> IncidentRow:
     after = msgspec.structs.replace(row, **changes)
     if after == msgspec.structs.replace(row, note=after.note):
         return after
-    settle_at = row.settle_at if after.held == row.held else now
+    settle_at = row.settle_at if after.confirmed == row.confirmed else now
     return msgspec.structs.replace(after, changed_at=now, settle_at=settle_at)
 
 

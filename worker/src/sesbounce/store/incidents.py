@@ -18,7 +18,7 @@ class IncidentStatus(StrEnum):
     """What an incident does to verdicts."""
 
     SUSPECTED = "suspected"  # nothing: a person has to open it
-    HELD = "held"  # its hard bounces are strikes
+    CONFIRMED = "confirmed"  # its hard bounces are strikes
     WITHDRAWN = "withdrawn"  # nothing any more
 
 
@@ -64,9 +64,9 @@ class IncidentRow(msgspec.Struct, frozen=True, kw_only=True):
         return Incident(provider=self.provider, begins=self.begins_at, ends=self.ends_at)
 
     @property
-    def held(self) -> Incident | None:
+    def confirmed(self) -> Incident | None:
         """The incident, if it changes verdicts."""
-        return self.incident if self.status is IncidentStatus.HELD else None
+        return self.incident if self.status is IncidentStatus.CONFIRMED else None
 
     @property
     def detected(self) -> bool:
@@ -80,22 +80,24 @@ class IncidentRow(msgspec.Struct, frozen=True, kw_only=True):
 
     def state_at(self, now: datetime) -> str:
         """The state for people: suspected, open, closed or withdrawn."""
-        if self.status is not IncidentStatus.HELD:
+        if self.status is not IncidentStatus.CONFIRMED:
             return self.status.value
         return "closed" if self.ends_at and self.ends_at <= now else "open"
 
 
 _insert = Insert(schema.incident, "identity")
 _table = schema.incident
-_ANY_HELD = "SELECT id FROM feedback_incident WHERE status = 'held' LIMIT 1"
+_ANY_CONFIRMED = "SELECT id FROM feedback_incident WHERE status = 'confirmed' LIMIT 1"
 
 
-def held_incidents(connection: sa.Connection, *, without: int = 0) -> tuple[Incident, ...]:
+def confirmed_incidents(connection: sa.Connection, *, without: int = 0) -> tuple[Incident, ...]:
     """The incidents that change verdicts, but for one, in the order of their numbers."""
     # Nearly each batch asks, and nearly always there is none: the driver says so fastest.
-    if not connection.exec_driver_sql(_ANY_HELD).first():
+    if not connection.exec_driver_sql(_ANY_CONFIRMED).first():
         return ()
-    query = sa.select(_table).where(_table.c.status == IncidentStatus.HELD).order_by(_table.c.id)
+    query = (
+        sa.select(_table).where(_table.c.status == IncidentStatus.CONFIRMED).order_by(_table.c.id)
+    )
     rows = map(IncidentRow.of, connection.execute(query))
     return tuple(row.incident for row in rows if row.id != without)
 

@@ -26,7 +26,7 @@ from sesbounce.privacy.keyed_hash import NO_KEYS, HashKeys
 from sesbounce.store import forgotten
 from sesbounce.store.engine import translated, write
 from sesbounce.store.hours import HourCounts
-from sesbounce.store.incidents import held_incidents
+from sesbounce.store.incidents import confirmed_incidents
 from sesbounce.store.limits import Budget
 from sesbounce.store.migrate import ensure
 from sesbounce.store.outbox import Outbox
@@ -454,7 +454,7 @@ class _Judge:
 
     @cached_property
     def _held(self) -> Sequence[Incident]:
-        return held_incidents(self._connection) if self._given is None else self._given
+        return confirmed_incidents(self._connection) if self._given is None else self._given
 
     def _incidents(self, state: State) -> Sequence[Incident]:
         return self._held if state.hard and (state.first_delivery or state.deliveries) else ()
