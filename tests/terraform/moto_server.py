@@ -11,7 +11,10 @@ import sys
 from pathlib import Path
 from typing import Any, cast
 
+from moto.applicationautoscaling.exceptions import AWSValidationException
+from moto.applicationautoscaling.models import ApplicationAutoscalingBackend
 from moto.applicationautoscaling.responses import ApplicationAutoScalingResponse
+from moto.core.exceptions import JsonRESTError
 from moto.core.responses import ActionResult, BaseResponse
 from moto.ec2.models.security_groups import SecurityGroupRule
 from moto.ecs.models import Service
@@ -97,6 +100,19 @@ def tell_the_capacity_providers_of_services() -> None:
     patch(EC2ContainerServiceResponse, "create_service", create_and_keep)
 
 
+def tell_that_a_policy_is_gone() -> None:
+    """In AWS's words: Terraform repeats a call whose answer got lost, and knows these words."""
+    delete = ApplicationAutoscalingBackend.delete_scaling_policy
+
+    def delete_once(self: ApplicationAutoscalingBackend, **policy: str) -> None:
+        try:
+            delete(self, **policy)
+        except AWSValidationException as error:
+            raise JsonRESTError("ObjectNotFoundException", error.message) from error
+
+    patch(ApplicationAutoscalingBackend, "delete_scaling_policy", delete_once)
+
+
 def write_down_calls(file: Path) -> None:
     call = BaseResponse.call_action
 
@@ -122,5 +138,6 @@ if __name__ == "__main__":
     tell_what_security_groups_are_let_in_for()
     tell_that_services_stay_in_their_zones()
     tell_the_capacity_providers_of_services()
+    tell_that_a_policy_is_gone()
     write_down_calls(Path(calls_file))
     main(["--host", "127.0.0.1", "--port", port])
