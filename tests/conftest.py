@@ -58,8 +58,8 @@ GROUPS = {
     "localstack": ("integration/test_localstack.py",),
     "faults": ("integration/faults",),
     "terraform": ("terraform",),
-    # The longest of the unit tests.
-    "streams": ("unit/sesbounce/cli/test_streams.py",),
+    # The longest of the others.
+    "streams": ("acceptance/test_streams.py",),
     "unverified": ("unit/sesbounce/worker/test_unverified.py",),
     "webhook": ("unit/sesbounce/outbound/test_webhook.py",),
 }

@@ -48,11 +48,11 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def environment(filled: Path, url: str) -> dict[str, str]:
-    shutil.copy(filled, url.removeprefix("sqlite:///"))
+def environment(filled: Path, tmp_path: Path) -> dict[str, str]:
+    file = shutil.copy(filled, tmp_path / "sesbounce.sqlite3")
     # What Python does not buffer can't fail at its end.
     inherited = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
-    return {**inherited, "SESBOUNCE_DATABASE_URL": url}
+    return {**inherited, "SESBOUNCE_DATABASE_URL": f"sqlite:///{file}"}
 
 
 @pytest.fixture
@@ -246,8 +246,9 @@ class TestCtrlC:
         return process.wait(60), process.stderr.read()
 
     def test_an_import_says_how_far_it_got_and_goes_on(
-        self, environment: dict[str, str], url: str, tmp_path: Path
+        self, environment: dict[str, str], tmp_path: Path
     ) -> None:
+        url = environment["SESBOUNCE_DATABASE_URL"]
         rows = "".join(f"{n}-{'y' * 9}@example.com,unsubscribed\n" for n in range(1700))
         text = f"address,reason\n{rows}"
         command = ["import", "--at", "2026-01-01"]
