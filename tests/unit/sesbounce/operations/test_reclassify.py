@@ -91,3 +91,6 @@ def test_only_the_event_s_own_evidence_is_removed() -> None:
     kept = Evidence(AT, Reason.PERMANENT_FAILURE, "m")
     assert unlearned(msgspec.structs.replace(rest, hard=kept), learned) == rest
     assert unlearned(rest, State(strikes=(strike, later))).strikes == (other_mail,)
+    # The event arrived with an earlier time as well, and the log has the later one.
+    twice = msgspec.structs.replace(rest, hard=later, earlier_hard=(wrong,))
+    assert unlearned(twice, State(hard=later)) == rest

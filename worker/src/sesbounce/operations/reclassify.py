@@ -72,7 +72,7 @@ def unlearned(state: State, learned: State) -> State:
     """Remove from a state what it has learned from an event that was classified wrongly.
 
     Merging only ever adds evidence, so a wrong hard bounce would stay for good. Evidence with the
-    same time, mail and reason is the event's own; all other evidence stays.
+    same mail and reason, and no later time, is the event's own; all other evidence stays.
 
     Args:
         state: the state of the address.
@@ -108,5 +108,10 @@ def _unlearned_in_stream(known: StreamState, learned: StreamState | None) -> Str
 
 
 def _same(evidence: Evidence, other: Evidence | None) -> bool:
-    identity = (evidence.at, evidence.mail_id, evidence.reason)
-    return other is not None and identity == (other.at, other.mail_id, other.reason)
+    """Whether the evidence is that of an event, or of its arrival with an earlier time.
+
+    The log keeps only the latest time of an event, and a state may hold several.
+    """
+    if other is None or evidence.at > other.at:
+        return False
+    return (evidence.mail_id, evidence.reason) == (other.mail_id, other.reason)
