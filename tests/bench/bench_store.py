@@ -15,6 +15,7 @@ no design can save in which an address has a row that changes with each event ab
 
 import argparse
 import dataclasses
+import gc
 import json
 import random
 import statistics
@@ -293,6 +294,8 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory() as folder:
         engine = prepare(f"sqlite:///{folder}/bench.sqlite3")
+        messages(200, 0)
+        gc.freeze()  # as `sesbounce run` does
         measure("SQLite", engine, options.rounds, console)
         engine.dispose()
     with postgresql_url() as url:

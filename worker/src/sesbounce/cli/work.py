@@ -1,5 +1,6 @@
 """Runs the worker."""
 
+import gc
 import os
 import signal
 import sys
@@ -127,6 +128,9 @@ def _open_worker(
         stream_by=settings.streams,
     )
     with open_store(settings, migrate=migrate) as opened:
+        # What is loaded by now stays: the garbage collector need not look through it with each
+        # batch.
+        gc.freeze()
         yield Worker(
             open_queue(settings.queue_url, settings.wait_seconds, loop.connections),
             opened.store,
