@@ -83,7 +83,13 @@ def classify_delay(delay: DeliveryDelay, recipient: BouncedRecipient) -> Classif
 
 def classify_complaint(complaint: Complaint) -> Classified:
     """Classify a complaint by its feedback type (RFC 5965, section 7.3), which may be absent."""
-    sub_type, feedback_type = complaint.complaint_sub_type, complaint.complaint_feedback_type
+    return _classify_complaint(
+        _bounded(complaint.complaint_sub_type), _bounded(complaint.complaint_feedback_type)
+    )
+
+
+@lru_cache(maxsize=256)
+def _classify_complaint(sub_type: str | None, feedback_type: str | None) -> Classified:
     first = next(find(Facts(None, sub_type, None, None, read_reply(None))))
     if first.claim.level is Level.ACTION:
         return Classified(first.claim.reason, first.text)

@@ -167,7 +167,7 @@ def _plain(word: str) -> str:
         word = _ADDRESS.sub(" @ ", word)
     if "http" in word or "www." in word:
         word = _URL.sub(_host, word)
-    if "." in word[1:-1]:
+    if "." in word[1:-1] and not _STATUS.fullmatch(word):
         word = _DOTTED.sub(_undotted, word)
     return word
 
