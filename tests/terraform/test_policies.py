@@ -1,4 +1,4 @@
-"""Who may do what, asked of the policies that Terraform renders.
+"""Asks the policies that Terraform renders what each principal may do.
 
 `full` is the stack with all that can be switched on, `least` with nothing but the least.
 """

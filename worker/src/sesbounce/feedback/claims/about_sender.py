@@ -83,8 +83,7 @@ SENDER_NAMED = (
     words("{sender}|from ~ {unknown}|unresolvable|not be verified|not verified|verify failed|"
           "verification failed|verification error|not resolve*|not in dns|dns error|no dns|no mx|"
           "null mx|not be resolved|must exist|must resolve|malformed|callout|bogus|empty|blank|"
-          "missing|not be validated|"
-          "not owned", Reason.SENDER_BLOCKED, "Postfix, Exim", _EXIM),
+          "missing|not be validated|not owned", Reason.SENDER_BLOCKED, "Postfix, Exim", _EXIM),
     words("invalid|unknown|bad|unresolvable|malformed|unverified|unroutable|unrouteable|"
           "nonexistent|no such|blank + {sender}|from", Reason.SENDER_BLOCKED, ANY_HOST, _EXIM),
 )

@@ -48,8 +48,3 @@ class Claim(NamedTuple):
 def words(match: str, reason: Reason, host: str, source: str) -> Claim:
     """A row that rests on clear words of a host."""
     return Claim(Level.WORDS, match, reason, host, source)
-
-
-def in_language(language: str, source: str, *rows: tuple[str, Reason]) -> tuple[Claim, ...]:
-    """The rows of a language."""
-    return tuple(words(match, reason, language, source) for match, reason in rows)
