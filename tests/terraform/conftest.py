@@ -1,15 +1,18 @@
 """Terraform's own checks, run once a session on a copy: the source tree stays clean."""
 
+import functools
 import json
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from scripts.terraform.env import terraform_binary, terraform_env
+from tests.provider import installed_provider, running_provider
 
 SOURCE = Path(__file__).parents[2] / "terraform"
 # The stack and each module of it: whatever says which versions it needs.
@@ -24,6 +27,7 @@ class Terraform:
 
     Each worker of pytest-xdist has a copy of its own. The provider is in none of them: Terraform
     links every folder to the mirror or, where there is no mirror, to what the stack has fetched.
+    What is no `init` attaches to one provider that runs.
     """
 
     def __init__(self, root: Path) -> None:
@@ -31,16 +35,30 @@ class Terraform:
         self.env = terraform_env()
         self.binary = str(terraform_binary())
         self.ready: set[str] = set()
+        self.running = ExitStack()
 
     def __call__(self, *arguments: str, folder: str = ".") -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [self.binary, *arguments],
             cwd=self.root / "terraform" / folder,
-            env={**self.env, "TF_DATA_DIR": str(self.root / "data" / folder)},
+            env={
+                **(self.env if arguments[0] == "init" else self.attached),
+                "TF_DATA_DIR": str(self.root / "data" / folder),
+            },
             capture_output=True,
             text=True,
             check=False,
         )
+
+    @functools.cached_property
+    def provider(self) -> Path:
+        """The provider's program."""
+        self.init(".")
+        return installed_provider(self.root / "data")
+
+    @functools.cached_property
+    def attached(self) -> Mapping[str, str]:
+        return self.running.enter_context(running_provider(self.provider, self.env))
 
     def init(self, folder: str) -> None:
         """Make a folder ready, once; only the stack gets the provider from outside."""
@@ -84,6 +102,8 @@ def terraform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Terraform]:
     root = tmp_path_factory.mktemp("terraform")
     left_by_users = shutil.ignore_patterns(".terraform", "*.tfstate*", "*.tfvars")
     shutil.copytree(SOURCE, root / "terraform", ignore=left_by_users)
-    yield Terraform(root)
+    terraform = Terraform(root)
+    with terraform.running:
+        yield terraform
     # pytest keeps its folders, but the provider is large.
     shutil.rmtree(root / "data", ignore_errors=True)
