@@ -9,14 +9,18 @@ tests share one only where both are the same, and where Terraform runs once at a
 """
 
 import re
+import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-VARIABLE = "TF_REATTACH_PROVIDERS"
+from scripts.local.localstack import CHECKOUT
+from scripts.terraform.env import terraform_binary, terraform_env
 
-_ATTACH = re.compile(rf"{VARIABLE}='(.+)'")
+ATTACH_VARIABLE = "TF_REATTACH_PROVIDERS"
+
+_ATTACH = re.compile(rf"{ATTACH_VARIABLE}='(.+)'")
 
 
 def installed_provider(data_dir: Path) -> Path:
@@ -24,6 +28,20 @@ def installed_provider(data_dir: Path) -> Path:
     found = data_dir.glob("providers/registry.terraform.io/hashicorp/aws/*/*/*provider-aws_*")
     (binary,) = found
     return binary
+
+
+def install_provider(folder: Path) -> Path:
+    """Have `terraform init` put the locked provider into an empty folder."""
+    for name in ("versions.tf", ".terraform.lock.hcl"):
+        shutil.copy(CHECKOUT / "terraform" / name, folder)
+    subprocess.run(
+        [terraform_binary(), "init", "-lockfile=readonly"],
+        cwd=folder,
+        env=terraform_env(),
+        capture_output=True,
+        check=True,
+    )
+    return installed_provider(folder / ".terraform")
 
 
 @contextmanager
@@ -37,9 +55,11 @@ def running_provider(binary: Path, environment: Mapping[str, str]) -> Iterator[d
     Yields:
         `environment`, in which Terraform attaches to the provider.
     """
+    # It refuses to be configured a second time with certificates; on the loopback it needs none.
+    own = {name: value for name, value in environment.items() if name != "AWS_CA_BUNDLE"}
     with subprocess.Popen(
         [binary, "-debug"],
-        env=dict(environment),
+        env=own,
         stdout=subprocess.PIPE,
         # Under a debugger it logs each step.
         stderr=subprocess.DEVNULL,
@@ -48,6 +68,6 @@ def running_provider(binary: Path, environment: Mapping[str, str]) -> Iterator[d
         assert provider.stdout
         try:
             (attach,) = next(filter(None, map(_ATTACH.search, provider.stdout))).groups()
-            yield {**environment, VARIABLE: attach}
+            yield {**environment, ATTACH_VARIABLE: attach}
         finally:
             provider.terminate()

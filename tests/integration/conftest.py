@@ -1,7 +1,7 @@
 """One LocalStack and one applied stack for all the tests here: Terraform takes a minute."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +14,7 @@ from scripts.local import localstack
 from scripts.local.localstack import CHECKOUT, LocalStack
 from scripts.terraform.env import terraform_env
 from scripts.terraform.stack import Stack
+from tests.provider import ATTACH_VARIABLE, install_provider, running_provider
 
 if TYPE_CHECKING:
     from types_boto3_sqs.client import SQSClient
@@ -65,6 +66,22 @@ def session(aws: LocalStack) -> Iterator[Any]:
 def environment(aws: LocalStack) -> Mapping[str, str]:
     """A process's whole environment, in which AWS is LocalStack."""
     return localstack.environment(aws.endpoint)
+
+
+@pytest.fixture(scope="session")
+def provider(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The program of Terraform's provider."""
+    return install_provider(tmp_path_factory.mktemp("provider"))
+
+
+@pytest.fixture
+def attached(
+    provider: Path, account: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
+    """Terraform attaches to a provider for the account of the test's own fixture."""
+    with running_provider(provider, os.environ) as environment:
+        monkeypatch.setenv(ATTACH_VARIABLE, environment[ATTACH_VARIABLE])
+        yield
 
 
 @dataclass(frozen=True)

@@ -200,6 +200,7 @@ def changes(out: str) -> set[str]:
     return {line for line in lines if not line.startswith("outputs: ")}
 
 
+@pytest.mark.usefixtures("attached")
 def test_from_nothing_to_a_service(
     run: Deploy, engine: Engine, account: Callable[[str], Any], directory: Path
 ) -> None:

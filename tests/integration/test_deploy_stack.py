@@ -77,6 +77,7 @@ def run(directory: Path, capsys: pytest.CaptureFixture[str]) -> Run:
     return run
 
 
+@pytest.mark.usefixtures("attached")
 def test_one_environment_from_plan_to_destroy(
     run: Run, directory: Path, account: Callable[[str], Any]
 ) -> None:

@@ -16,7 +16,7 @@ What moto cannot do, and what shows it instead (runs are those of terraform/modu
 
 import json
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import boto3
@@ -28,6 +28,7 @@ from scripts.terraform.env import terraform_env
 from scripts.terraform.plan import Change, Plan, read_plan
 from scripts.terraform.stack import Stack
 from sesbounce.doctor.iam import Request, allows
+from tests.provider import running_provider
 from tests.terraform.conftest import Terraform
 from tests.terraform.moto import Moto, running_moto
 
@@ -56,9 +57,9 @@ def moto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Moto]:
 class Deployed:
     """The stack in moto, as `make deploy` handles it."""
 
-    def __init__(self, terraform: Terraform, moto: Moto, folder: Path) -> None:
+    def __init__(self, terraform: Terraform, environment: Mapping[str, str], folder: Path) -> None:
         self.terraform = terraform
-        self.moto = moto
+        self.environment = environment
         self.folder = folder
 
     def stack(self, image: str | None, **variables: object) -> Stack:
@@ -67,7 +68,7 @@ class Deployed:
             data_dir=self.folder / "data",
             state=self.folder / "terraform.tfstate",
             variables=VARIABLES | ({} if image is None else {"worker_image": image}) | variables,
-            environment=terraform_env(self.moto.environment),
+            environment=self.environment,
         )
 
     def replacing(self, address: str) -> Plan:
@@ -79,8 +80,7 @@ class Deployed:
             return subprocess.run(
                 [self.terraform.binary, *command],
                 cwd=self.terraform.root / "terraform",
-                env=terraform_env(self.moto.environment)
-                | {"TF_DATA_DIR": str(self.folder / "data")},
+                env={**self.environment, "TF_DATA_DIR": str(self.folder / "data")},
                 capture_output=True,
                 text=True,
                 check=True,
@@ -93,11 +93,20 @@ class Deployed:
 
 
 @pytest.fixture(scope="module")
+def environment(terraform: Terraform, moto: Moto) -> Iterator[Mapping[str, str]]:
+    """Terraform's environment, in which a provider for moto runs."""
+    with running_provider(terraform.provider, terraform_env(moto.environment)) as attached:
+        yield attached
+
+
+@pytest.fixture(scope="module")
 def before_the_image(
-    terraform: Terraform, moto: Moto, tmp_path_factory: pytest.TempPathFactory
+    terraform: Terraform,
+    environment: Mapping[str, str],
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Deployed:
     """The stack when there is no image yet."""
-    deployed = Deployed(terraform, moto, tmp_path_factory.mktemp("whole"))
+    deployed = Deployed(terraform, environment, tmp_path_factory.mktemp("whole"))
     stack = deployed.stack(None)
     stack.init()
     stack.apply()
@@ -256,11 +265,11 @@ def test_a_second_stack_of_the_name_would_take_over_the_first(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    for name, value in deployed.moto.environment.items():
+    for name, value in deployed.environment.items():
         monkeypatch.setenv(name, value)
     # The same providers, and a state of its own.
     (tmp_path / "data").symlink_to(deployed.folder / "data")
-    second = Deployed(deployed.terraform, deployed.moto, tmp_path).stack(None)
+    second = Deployed(deployed.terraform, deployed.environment, tmp_path).stack(None)
     found = existing(second.plan(), boto3.Session(region_name="us-east-1"), "123456789012")
     assert {each.id.rpartition("/")[2].rpartition(":")[2] for each in found} == {
         "example.com",
