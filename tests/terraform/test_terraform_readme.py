@@ -164,7 +164,10 @@ def test_each_example_is_linked(name: str) -> None:
 
 @pytest.mark.parametrize("name", MODULES)
 def test_every_module_is_used_by_the_stack(name: str) -> None:
-    assert f'"./modules/{name}"' in (SOURCE / "main.tf").read_text("utf-8")
+    """By the stack itself, or by a module that it uses."""
+    by_stack = f'"./modules/{name}"' in (SOURCE / "main.tf").read_text("utf-8")
+    code = "".join(file.read_text("utf-8") for file in SOURCE.glob("modules/*/main.tf"))
+    assert by_stack or f'"../{name}"' in code
 
 
 def test_the_stack_passes_the_feedback_queue_on_as_it_is() -> None:
@@ -233,9 +236,11 @@ def test_the_example_names_every_variable_of_the_stack() -> None:
 def test_the_example_is_taken_with_all_that_is_commented_out(terraform: Terraform) -> None:
     """Planned without AWS: Terraform drops attributes that it doesn't know without a word."""
     example = (SOURCE / "terraform.tfvars.example").read_text("utf-8")
-    # Prose begins with a capital letter; code doesn't. A key is made or given, not both.
+    # Prose begins with a capital letter; code doesn't. A topic, a queue or a key is made or given.
     code = re.sub(r"^( *)# (?=[a-z\"} ])", r"\1", example, flags=re.MULTILINE)
-    code = re.sub(r"^kms_key_arn .*\n", "", code, flags=re.MULTILINE)
+    code = re.sub(
+        r"^(existing_topic_arn|existing_queue|kms_key_arn) .*\n", "", code, flags=re.MULTILINE
+    )
     test = terraform.root / "terraform/tests/example.tftest.hcl"
     test.write_text(f"{EXAMPLE_RUN}\nvariables {{\n{code}}}\n")
     try:

@@ -6,7 +6,7 @@ locals {
 
   # Without these statements, SES and SNS lose messages and report no error. "IfExists", because not
   # every call that one service makes for another names its source; if it does, the source must be ours.
-  kms_key_statements = [
+  kms_key_statements = concat([
     {
       Sid       = "SesPublishesToTheEncryptedTopic"
       Effect    = "Allow"
@@ -15,7 +15,7 @@ locals {
       Resource  = "*" # in a key's policy, "*" means this key
       Condition = {
         StringEqualsIfExists = { "aws:SourceAccount" = local.here.account_id }
-        ArnLikeIfExists      = { "aws:SourceArn" = local.ses_sources }
+        ArnLikeIfExists      = { "aws:SourceArn" = module.topic.ses_sources }
       }
     },
     {
@@ -25,18 +25,30 @@ locals {
       Action    = ["kms:GenerateDataKey*", "kms:Decrypt"]
       Resource  = "*" # in a key's policy, "*" means this key
       Condition = {
-        StringEqualsIfExists = { "aws:SourceAccount" = local.here.account_id }
-        ArnEqualsIfExists    = { "aws:SourceArn" = aws_sns_topic.this.arn }
+        StringEqualsIfExists = { "aws:SourceAccount" = split(":", module.topic.topic_arn)[4] }
+        ArnEqualsIfExists    = { "aws:SourceArn" = module.topic.topic_arn }
       }
     },
-  ]
+    ], length(var.extra_topic_arns) == 0 ? [] : [
+    {
+      Sid       = "SnsSendsFromTheExtraTopics"
+      Effect    = "Allow"
+      Principal = { Service = local.extra_senders }
+      Action    = ["kms:GenerateDataKey*", "kms:Decrypt"]
+      Resource  = "*" # in a key's policy, "*" means this key
+      Condition = {
+        StringEqualsIfExists = { "aws:SourceAccount" = local.extra_account_ids }
+        ArnEqualsIfExists    = { "aws:SourceArn" = local.extra_topic_arns }
+      }
+    },
+  ])
 }
 
 resource "aws_kms_key" "this" {
   # checkov:skip=CKV2_AWS_64: the policy is a separate resource, below: it names the topic, which needs the key.
   count = var.create_kms_key ? 1 : 0
 
-  description             = "Encrypts the feedback of SES: topic ${local.topic_name}, queue ${local.queue_name}"
+  description             = "Encrypts the feedback of SES: topic ${coalesce(var.topic_name, "${var.name}-feedback")}, queue ${local.queue_name}"
   enable_key_rotation     = true
   deletion_window_in_days = 30
   tags                    = var.tags

@@ -49,13 +49,13 @@ resource "aws_ses_identity_notification_topic" "this" {
 
   identity                 = each.value.identity
   notification_type        = each.value.type
-  topic_arn                = aws_sns_topic.this.arn
+  topic_arn                = local.topic_arn
   include_original_headers = var.identities[each.value.identity].include_original_headers
 
   depends_on = [
     aws_ses_domain_identity.this,
     aws_ses_email_identity.this,
-    aws_kms_key_policy.this,
+    var.publish_after,
     aws_sns_topic_policy.this,
     aws_sns_topic_subscription.queue,
   ]
@@ -95,11 +95,11 @@ resource "aws_ses_event_destination" "this" {
   matching_types         = [for type, name in local.event_names : name if contains(each.value, type)]
 
   sns_destination {
-    topic_arn = aws_sns_topic.this.arn
+    topic_arn = local.topic_arn
   }
 
   depends_on = [
-    aws_kms_key_policy.this,
+    var.publish_after,
     aws_ses_configuration_set.this,
     aws_sns_topic_policy.this,
     aws_sns_topic_subscription.queue,
@@ -117,12 +117,12 @@ resource "aws_sesv2_configuration_set_event_destination" "this" {
     matching_event_types = [for type, name in local.event_names_v2 : name if contains(each.value, type)]
 
     sns_destination {
-      topic_arn = aws_sns_topic.this.arn
+      topic_arn = local.topic_arn
     }
   }
 
   depends_on = [
-    aws_kms_key_policy.this,
+    var.publish_after,
     aws_ses_configuration_set.this,
     aws_sns_topic_policy.this,
     aws_sns_topic_subscription.queue,
