@@ -17,8 +17,9 @@ import sqlalchemy as sa
 
 from scripts.local.ses_messages import Scenario
 from sesbounce.aws.depth import Depth
+from sesbounce.aws.received import Received
 from sesbounce.aws.sns_trust import Trust
-from sesbounce.aws.sqs import BatchFailures, Queue, Received
+from sesbounce.aws.sqs import BatchFailures, Queue
 from sesbounce.errors import QueueError, StoreError
 from sesbounce.feedback.stream import read_stream_by
 from sesbounce.operations.incidents import Incidents

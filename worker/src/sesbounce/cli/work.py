@@ -12,9 +12,10 @@ import click
 
 from sesbounce.aws.sns_trust import Trust
 from sesbounce.aws.sqs import open_queue
-from sesbounce.cli.common import counted, now, open_store
+from sesbounce.cli.common import counted, now
 from sesbounce.cli.group import ERROR, exit_codes
 from sesbounce.errors import ConfigurationError, SesBounceError
+from sesbounce.opening import open_store
 from sesbounce.operations.incidents import Incidents
 from sesbounce.outbound.relay import Relay
 from sesbounce.settings import Settings, load_settings

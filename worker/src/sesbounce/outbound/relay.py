@@ -113,6 +113,19 @@ class Relay:
             self._deliver_due(target, stopping, done)
         return done
 
+    def drain(self, stopping: Callable[[], bool]) -> None:
+        """Deliver until no target accepts any more entries, target after target.
+
+        Args:
+            stopping: called before each entry; if it returns true, the rest waits in the outbox.
+
+        Raises:
+            StoreError: the database can't be used.
+        """
+        for target in self._targets:
+            while self._round(target, stopping).delivered and not stopping():
+                pass
+
     def _deliver_due(self, target: Target, stopping: Callable[[], bool], done: Deliveries) -> None:
         with translated("the outbox can't be used"):
             for row in outbox.due(self._engine, target.name, self._now()):

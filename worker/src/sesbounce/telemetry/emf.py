@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -147,6 +148,11 @@ class Tally:
         }
         about = {"_aws": {"Timestamp": at, "CloudWatchMetrics": [directive]}}
         return msgspec.json.encode({**about, **dimensions, **values, **(properties or {})}).decode()
+
+
+def service_of(queue_url: str) -> str:
+    """The value of the dimension Service: the queue's name."""
+    return urlsplit(queue_url).path.rpartition("/")[2] or NAMESPACE
 
 
 def _durations(chunk: list[tuple[float, float]]) -> dict[str, list[float]]:

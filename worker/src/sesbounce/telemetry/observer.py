@@ -7,13 +7,12 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from typing import TextIO
-from urllib.parse import urlsplit
 
 import structlog
 
 from sesbounce.settings import Settings
 from sesbounce.telemetry.counts import Counts, count
-from sesbounce.telemetry.emf import NAMESPACE, Tally
+from sesbounce.telemetry.emf import Tally, service_of
 from sesbounce.telemetry.endpoint import make_app, serving
 from sesbounce.telemetry.health import Health, Status
 from sesbounce.telemetry.metrics import Metrics
@@ -113,7 +112,7 @@ def observing(
         ConfigurationError: the endpoint can't listen on the port.
     """
     health = Health(clock(), settings.wait_seconds, settings.processes)
-    tally = Tally(_service(settings.queue_url or "")) if settings.emf else None
+    tally = Tally(service_of(settings.queue_url or "")) if settings.emf else None
     observer = Observer(health, tally, clock)
     with ExitStack() as stack:
         if settings.metrics_port:
@@ -167,8 +166,3 @@ class _Printer:
             if str(error) != self._problem:
                 self._problem = str(error)
                 log.error("metrics not printed", problem=self._problem)  # noqa: TRY400  it says all
-
-
-def _service(queue_url: str) -> str:
-    """The queue's name."""
-    return urlsplit(queue_url).path.rpartition("/")[2] or NAMESPACE
