@@ -2,8 +2,12 @@ locals {
   # Without it, the role that deploys from GitHub could give the stack's other roles any right.
   permissions_boundary = var.github == null ? var.permissions_boundary : one(module.deploy_role[*].boundary_arn)
 
+  # A task on Fargate, in a service or by a schedule.
+  runs_on_ecs = var.worker == null ? false : contains(["service", "scheduled"], var.worker.mode)
+  schedule    = try(var.worker.mode, null) == "scheduled" ? var.worker.schedule : null
+
   # Terraform creates a database unless the user names one; without a worker, nobody would use it.
-  creates_database = var.worker == null || var.database_url_secret_arn != null ? false : !contains(
+  creates_database = !local.runs_on_ecs || var.database_url_secret_arn != null ? false : !contains(
     concat(keys(var.worker.environment), keys(var.worker.secrets)), "SESBOUNCE_DATABASE_URL"
   )
 
@@ -55,10 +59,11 @@ module "queue_consumer" {
 
 module "worker_service" {
   source = "./modules/worker_service"
-  count  = var.worker == null ? 0 : 1
+  count  = local.runs_on_ecs ? 1 : 0
 
-  name  = var.name
-  image = var.worker_image
+  name     = var.name
+  image    = var.worker_image
+  schedule = local.schedule
 
   create_repository = var.worker.create_repository
   repository_arn    = var.worker.repository_arn
@@ -134,7 +139,7 @@ module "monitoring" {
   subscription_dlq_arn = module.feedback_queue.subscription_dlq_arn
 
   # Without an image, there is no service to watch.
-  worker = var.worker == null || var.worker_image == null ? null : {
+  worker = !local.runs_on_ecs || var.worker_image == null ? null : {
     cluster_name = module.worker_service[0].cluster_name
     service_name = module.worker_service[0].service_name
     min_tasks    = var.worker.min_tasks

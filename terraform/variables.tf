@@ -107,8 +107,10 @@ variable "worker_image" {
 }
 
 variable "worker" {
-  description = "The worker on Fargate; with null, Terraform creates no worker and no database. `environment`: settings of the worker, for example `SESBOUNCE_STRIKE_OFF_SQL`. `secrets`: settings that are secret, each by the ARN of a secret or parameter. `min_tasks` 0 stops the worker while the queue is empty. The module `worker_service` describes the other attributes."
+  description = "The worker; with null, Terraform creates no worker and no database. `mode`: `service` keeps a task running on Fargate; `scheduled` starts a task by `schedule`, a `rate(…)` or `cron(…)` of EventBridge Scheduler, which handles the waiting messages and ends; `lambda` runs a function when messages arrive. `use_spot`: null means Spot in the mode `scheduled` only. `environment`: settings of the worker, for example `SESBOUNCE_STRIKE_OFF_SQL`. `secrets`: settings that are secret, each by the ARN of a secret or parameter. `min_tasks` 0 stops the worker while the queue is empty. The module `worker_service` describes the other attributes."
   type = object({
+    mode                 = optional(string, "service")
+    schedule             = optional(string, "rate(15 minutes)")
     environment          = optional(map(string), {})
     secrets              = optional(map(string), {})
     secrets_kms_key_arns = optional(list(string), [])
@@ -120,7 +122,7 @@ variable "worker" {
     memory_mib           = optional(number, 512)
     processes            = optional(number, 1)
     shutdown_seconds     = optional(number, 25)
-    use_spot             = optional(bool, false)
+    use_spot             = optional(bool)
     on_demand_base       = optional(number, 0)
     egress_tcp_ports     = optional(set(number), [443, 5432])
     create_repository    = optional(bool, true)
@@ -130,6 +132,21 @@ variable "worker" {
     log_retention_days   = optional(number, 30)
   })
   default = {}
+
+  validation {
+    condition     = var.worker == null ? true : contains(["service", "scheduled", "lambda"], var.worker.mode)
+    error_message = "worker.mode must be service, scheduled or lambda."
+  }
+
+  validation {
+    # From five minutes to a day.
+    condition = var.worker == null ? true : (
+      can(regex("^cron\\([^ ()]+( [^ ()]+){5}\\)$", var.worker.schedule))
+      || can(regex("^rate\\(([5-9]|[1-9]\\d|[1-9]\\d\\d|1[0-3]\\d\\d|14[0-3]\\d|1440) minutes\\)$", var.worker.schedule))
+      || can(regex("^rate\\((1 hour|([2-9]|1\\d|2[0-4]) hours|1 day)\\)$", var.worker.schedule))
+    )
+    error_message = "worker.schedule must be a rate from five minutes to one day, such as rate(15 minutes), rate(1 hour) or rate(1 day), or a cron(…) with six fields. For less than five minutes, the mode service costs less."
+  }
 }
 
 variable "network" {

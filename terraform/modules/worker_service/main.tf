@@ -2,8 +2,11 @@ locals {
   # The log group's ARN names partition, region and account; this needs no data source.
   here = regex("^arn:(?P<partition>[^:]+):logs:(?P<region>[^:]+):(?P<account_id>[^:]+):", aws_cloudwatch_log_group.this.arn)
 
-  # Without an image, there is no service.
-  services = var.image == null ? 0 : 1
+  # Without an image, nothing runs.
+  tasks    = var.image == null ? 0 : 1
+  services = var.schedule == null ? local.tasks : 0
+
+  use_spot = coalesce(var.use_spot, var.schedule != null)
 
   cluster_name = element(split("/", local.cluster_arn), 1)
   cluster_arn  = var.cluster_arn == null ? one(aws_ecs_cluster.this[*].arn) : var.cluster_arn
@@ -47,7 +50,7 @@ resource "aws_ecs_cluster_capacity_providers" "this" {
 }
 
 resource "aws_ecs_task_definition" "this" {
-  count = local.services
+  count = local.tasks
 
   family                   = var.name
   requires_compatibilities = ["FARGATE"]
@@ -140,12 +143,12 @@ resource "aws_ecs_service" "this" {
   force_new_deployment = true
 
   dynamic "capacity_provider_strategy" {
-    for_each = var.use_spot ? { FARGATE = 0, FARGATE_SPOT = 1 } : { FARGATE = 1 }
+    for_each = local.use_spot ? { FARGATE = 0, FARGATE_SPOT = 1 } : { FARGATE = 1 }
 
     content {
       capacity_provider = capacity_provider_strategy.key
       weight            = capacity_provider_strategy.value
-      base              = var.use_spot && capacity_provider_strategy.key == "FARGATE" ? var.on_demand_base : 0
+      base              = local.use_spot && capacity_provider_strategy.key == "FARGATE" ? var.on_demand_base : 0
     }
   }
 
