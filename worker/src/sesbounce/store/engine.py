@@ -27,7 +27,8 @@ _OPTIONS: dict[str, Any] = {"hide_parameters": True}
 _ISOLATION: dict[str, Any] = {"isolation_level": "READ COMMITTED"}
 # A NAT gateway drops an idle connection after 350 seconds, without a word to this end, where a
 # statement would wait for its answer for minutes.
-_ALONE: dict[str, Any] = {"pool_size": 1, "max_overflow": 0, "pool_recycle": 240}
+# The second connection holds MySQL's lock during a migration, and is closed then.
+_ALONE: dict[str, Any] = {"pool_size": 1, "max_overflow": 1, "pool_recycle": 240}
 # The database's own numbers for what no statement can be blamed for. PostgreSQL: read-only,
 # shutdown, crash, starting up, I/O error (and all of class 53, insufficient resources).
 # https://www.postgresql.org/docs/current/errcodes-appendix.html
@@ -67,7 +68,7 @@ def open_database(
         read_only: neither create an SQLite file nor change its settings.
         create: whether to create an SQLite file that does not exist.
         alone: whether one thread uses a server's database, with pauses of minutes or hours, as a
-            function in AWS Lambda does: then there is one connection, and none that was idle long.
+            function in AWS Lambda does: then it keeps one connection, and none that was idle long.
         variable: the setting that holds the URL, for error messages.
 
     Raises:
