@@ -139,12 +139,13 @@ module "monitoring" {
   subscription_dlq_arn = module.feedback_queue.subscription_dlq_arn
 
   # Without an image, there is no service to watch.
-  worker = !local.runs_on_ecs || var.worker_image == null ? null : {
+  worker = !local.runs_on_ecs || local.schedule != null || var.worker_image == null ? null : {
     cluster_name = module.worker_service[0].cluster_name
     service_name = module.worker_service[0].service_name
     min_tasks    = var.worker.min_tasks
   }
 
+  run_interval_seconds   = var.worker_image == null ? null : one(module.worker_service[*].run_interval_seconds)
   watch_worker_metrics   = var.worker == null ? false : var.worker_image != null && lookup(var.worker.environment, "SESBOUNCE_EMF", "true") == "true"
   watch_reputation       = var.monitoring.watch_reputation
   alarm_emails           = var.monitoring.alarm_emails

@@ -155,6 +155,21 @@ output "service_name" {
   value       = one(module.worker_service[*].service_name)
 }
 
+output "schedule_arn" {
+  description = "ARN of the schedule that starts the worker; null without one."
+  value       = one(module.worker_service[*].schedule_arn)
+}
+
+output "schedule_policy" {
+  description = "Policy of the role with which EventBridge Scheduler starts the worker, in JSON; null without a schedule."
+  value       = one(module.worker_service[*].schedule_policy)
+}
+
+output "schedule_trust_policy" {
+  description = "Trust policy of that role, in JSON; null without a schedule."
+  value       = one(module.worker_service[*].schedule_trust_policy)
+}
+
 output "task_definition_arn" {
   description = "ARN of the worker's task definition; null without an image."
   value       = one(module.worker_service[*].task_definition_arn)

@@ -190,7 +190,7 @@ variable "monitoring" {
   type = object({
     alarm_emails           = optional(set(string), [])
     watch_reputation       = optional(bool, true)
-    oldest_message_seconds = optional(number, 900)
+    oldest_message_seconds = optional(number)
     sender_faults          = optional(number, 100)
     bounce_rate            = optional(number, 0.04)
     complaint_rate         = optional(number, 0.0008)

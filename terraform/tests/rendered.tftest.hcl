@@ -20,6 +20,16 @@ override_resource {
   values = { arn = "arn:aws:iam::123456789012:policy/sesbounce-boundary" }
 }
 
+override_resource {
+  target = module.worker_service[0].aws_iam_role.task
+  values = { arn = "arn:aws:iam::123456789012:role/sesbounce-task" }
+}
+
+override_resource {
+  target = module.worker_service[0].aws_iam_role.execution
+  values = { arn = "arn:aws:iam::123456789012:role/sesbounce-execution" }
+}
+
 run "full" {
   command = apply
 
@@ -92,5 +102,23 @@ run "managed" {
   assert {
     condition     = output.permissions_boundary_policy == null && output.permissions_boundary == var.permissions_boundary
     error_message = "A boundary that is given must be taken."
+  }
+}
+
+# A worker that a schedule starts.
+run "scheduled" {
+  command = apply
+
+  variables {
+    identities   = { "example.com" = {} }
+    worker_image = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/sesbounce@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+    worker       = { mode = "scheduled" }
+    monitoring   = { alarm_emails = ["operator@example.com"] }
+    github       = { repository = "acme/mail" }
+  }
+
+  assert {
+    condition     = can(jsondecode(output.schedule_policy).Statement) && can(jsondecode(output.schedule_trust_policy).Statement)
+    error_message = "Each policy must be JSON with statements."
   }
 }

@@ -34,6 +34,7 @@ SECRETS_KEY = f"arn:aws:kms:{REGION}:key/5678"
 SNS = ("Service", "sns.amazonaws.com")
 SES = ("Service", "ses.amazonaws.com")
 TASKS = ("Service", "ecs-tasks.amazonaws.com")
+SCHEDULER = ("Service", "scheduler.amazonaws.com")
 SOMEBODY = ("AWS", OTHER_ACCOUNT)
 GITHUB = (
     "Federated",
@@ -370,6 +371,31 @@ def test_only_tasks_of_this_account_take_the_roles(
     assert allows(_with_resource(full["trust_policy"]), request) is allowed
 
 
+GROUP = f"arn:aws:scheduler:{REGION}:schedule-group/sesbounce"
+
+
+@pytest.mark.parametrize(
+    ("changed", "allowed"),
+    [
+        ({}, True),
+        ({"source": f"{GROUP}-prod"}, False),
+        ({"source": f"arn:aws:scheduler:{REGION}:schedule-group/default"}, False),
+        ({"source": None}, False),
+        ({"account": OTHER_ACCOUNT}, False),
+        ({"principal": TASKS}, False),
+        ({"principal": ("Service", "events.amazonaws.com")}, False),
+        ({"principal": SOMEBODY}, False),
+    ],
+)
+def test_only_the_schedule_of_this_stack_takes_its_role(
+    rendered: dict[str, dict[str, Any]], changed: dict[str, Any], *, allowed: bool
+) -> None:
+    asked = {"action": "sts:AssumeRole", "principal": SCHEDULER, "source": GROUP}
+    request = _assume(**(asked | changed))
+    trust = rendered["scheduled"]["schedule_trust_policy"]
+    assert allows(_with_resource(trust), request) is allowed
+
+
 @pytest.mark.parametrize(
     ("subject", "audience", "allowed"),
     [
@@ -445,6 +471,13 @@ WITHIN = {"iam:PermissionsBoundary": BOUNDARY}
 OWN_POLICY = {"iam:PolicyARN": CONSUMER_POLICY}
 ANY_POLICY = {"iam:PolicyARN": ADMINISTRATOR}
 FOR_TASKS = {"iam:PassedToService": "ecs-tasks.amazonaws.com"}
+FOR_SCHEDULES = {"iam:PassedToService": "scheduler.amazonaws.com"}
+EXECUTION_ROLE = f"{IAM}:role/sesbounce-execution"
+SCHEDULE_ROLE = f"{IAM}:role/sesbounce-schedule"
+TASK_DEFINITION = f"arn:aws:ecs:{REGION}:task-definition/sesbounce:7"
+TASK = f"arn:aws:ecs:{REGION}:task/sesbounce/1"
+IN_CLUSTER = {"ecs:cluster": f"arn:aws:ecs:{REGION}:cluster/sesbounce"}
+AT_ITS_START = {"ecs:CreateAction": "RunTask"}
 
 Call = tuple[str, str, dict[str, str]]
 """Action, resource and context."""
@@ -467,6 +500,9 @@ DEPLOYING: list[Call] = [
     ("iam:DeleteRole", TASK_ROLE, {}),
     ("iam:CreatePolicyVersion", CONSUMER_POLICY, {}),
     ("iam:PassRole", TASK_ROLE, FOR_TASKS),
+    ("iam:CreateRole", SCHEDULE_ROLE, WITHIN),
+    ("iam:PutRolePolicy", SCHEDULE_ROLE, WITHIN),
+    ("iam:PassRole", SCHEDULE_ROLE, FOR_SCHEDULES),
     ("iam:GetRole", f"{IAM}:role/sesbounce-deploy", {}),
     ("iam:GetPolicyVersion", BOUNDARY, {}),
     ("iam:GetUser", f"{IAM}:user/sesbounce-consumer", {}),
@@ -474,6 +510,13 @@ DEPLOYING: list[Call] = [
     ("ecr:GetAuthorizationToken", "*", {}),
     ("ecs:RegisterTaskDefinition", "*", {}),
     ("ecs:UpdateService", f"arn:aws:ecs:{REGION}:service/sesbounce/sesbounce", {}),
+    ("scheduler:CreateSchedule", f"arn:aws:scheduler:{REGION}:schedule/sesbounce/sesbounce", {}),
+    ("scheduler:CreateScheduleGroup", GROUP, {}),
+    ("scheduler:TagResource", GROUP, {}),
+    # the tasks of deploy, restart and cli
+    ("ecs:RunTask", TASK_DEFINITION, IN_CLUSTER),
+    ("ecs:TagResource", TASK, AT_ITS_START | TO_BE_OURS),
+    ("ecs:StopTask", TASK, OURS),
     ("application-autoscaling:RegisterScalableTarget", TARGET, TO_BE_OURS),
     ("application-autoscaling:RegisterScalableTarget", TARGET, OURS),
     ("application-autoscaling:PutScalingPolicy", TARGET, OURS),
@@ -545,6 +588,14 @@ CREATED = {
     "aws_iam_role": ("iam:CreateRole", f"{IAM}:role{{path}}{{name}}"),
     "aws_iam_user": ("iam:CreateUser", f"{IAM}:user{{path}}{{name}}"),
     "aws_kms_alias": ("kms:CreateAlias", f"arn:aws:kms:{REGION}:{{name}}"),
+    "aws_scheduler_schedule": (
+        "scheduler:CreateSchedule",
+        f"arn:aws:scheduler:{REGION}:schedule/{{group_name}}/{{name}}",
+    ),
+    "aws_scheduler_schedule_group": (
+        "scheduler:CreateScheduleGroup",
+        f"arn:aws:scheduler:{REGION}:schedule-group/{{name}}",
+    ),
     "aws_sns_topic": ("sns:CreateTopic", f"arn:aws:sns:{REGION}:{{name}}"),
     "aws_sqs_queue": ("sqs:CreateQueue", f"arn:aws:sqs:{REGION}:{{name}}"),
 }
@@ -589,11 +640,11 @@ def created(resources: list[dict[str, Any]]) -> list[tuple[str, str]]:
     return [(action, arn) for action, arn in named if not OF_THE_ROLE.search(arn)]
 
 
-@pytest.mark.parametrize("run", ["full", "managed"])
+@pytest.mark.parametrize("run", ["full", "managed", "scheduled"])
 def test_the_deploy_role_creates_whatever_is_planned_and_nothing_of_a_neighbour(
     planned: dict[str, list[dict[str, Any]]], deploy_of: dict[str, str], run: str
 ) -> None:
-    boundary = {"full": BOUNDARY, "managed": "arn:aws:iam::123456789012:policy/developers"}[run]
+    boundary = f"{IAM}:policy/developers" if run == "managed" else BOUNDARY
     context = {"iam:PermissionsBoundary": boundary} | OURS
     calls = created(planned[run])
     assert len(calls) > 20
@@ -656,7 +707,17 @@ ATTACKS: list[Call] = [
     ("ecs:UpdateService", f"arn:aws:ecs:{REGION}:service/shared/orders", {}),
     ("ecs:UpdateService", f"arn:aws:ecs:{REGION}:service/shared/sesbounce", {}),
     ("ecs:DeleteCluster", f"arn:aws:ecs:{REGION}:cluster/shared", {}),
-    ("ecs:RunTask", f"arn:aws:ecs:{REGION}:task-definition/orders:1", {}),
+    ("ecs:RunTask", f"arn:aws:ecs:{REGION}:task-definition/orders:1", IN_CLUSTER),
+    ("ecs:RunTask", TASK_DEFINITION, {}),
+    ("ecs:RunTask", TASK_DEFINITION, {"ecs:cluster": f"arn:aws:ecs:{REGION}:cluster/shared"}),
+    ("ecs:StopTask", TASK, {}),
+    ("ecs:StopTask", TASK, OTHERS),
+    ("ecs:StopTask", f"arn:aws:ecs:{REGION}:task/shared/1", OURS),
+    ("ecs:TagResource", TASK, TO_BE_OURS),
+    ("ecs:TagResource", TASK, AT_ITS_START | {"aws:RequestTag/Application": "orders"}),
+    ("scheduler:UpdateSchedule", f"arn:aws:scheduler:{REGION}:schedule/default/orders", {}),
+    ("scheduler:CreateSchedule", f"arn:aws:scheduler:{REGION}:schedule/default/sesbounce", {}),
+    ("scheduler:DeleteScheduleGroup", f"arn:aws:scheduler:{REGION}:schedule-group/default", {}),
     ("lambda:UpdateFunctionCode", f"arn:aws:lambda:{REGION}:function:orders", {}),
     ("application-autoscaling:RegisterScalableTarget", TARGET, OTHERS),
     ("application-autoscaling:DeregisterScalableTarget", TARGET, OTHERS),
@@ -745,7 +806,10 @@ ATTACKS: list[Call] = [
     ("iam:PassRole", TASK_ROLE, {}),
     ("iam:PassRole", TASK_ROLE, {"iam:PassedToService": "ec2.amazonaws.com"}),
     ("iam:PassRole", TASK_ROLE, {"iam:PassedToService": "lambda.amazonaws.com"}),
+    ("iam:PassRole", TASK_ROLE, FOR_SCHEDULES),
+    ("iam:PassRole", SCHEDULE_ROLE, FOR_TASKS),
     ("iam:PassRole", f"{IAM}:role/admin", FOR_TASKS),
+    ("iam:PassRole", f"{IAM}:role/admin", FOR_SCHEDULES),
     ("iam:PassRole", f"{IAM}:role/sesbounce-deploy", FOR_TASKS),
     ("iam:PassRole", TASK_ROLE.replace(ACCOUNT, OTHER_ACCOUNT), FOR_TASKS),
     # an access key
@@ -830,7 +894,7 @@ def test_each_role_and_user_has_the_boundary_and_the_path(
             for resource in planned[run]
             if resource["type"] in ("aws_iam_role", "aws_iam_user")
         }
-        for run in ("full", "least", "managed")
+        for run in ("full", "least", "managed", "scheduled")
     }
     own = {"sesbounce-task": BOUNDARY, "sesbounce-execution": BOUNDARY}
     given = DEVELOPERS["iam:PermissionsBoundary"]
@@ -839,6 +903,7 @@ def test_each_role_and_user_has_the_boundary_and_the_path(
         "full": own | {"sesbounce-deploy": None},
         "least": dict.fromkeys(own),
         "managed": dict.fromkeys(names, given),
+        "scheduled": own | {"sesbounce-deploy": None, "sesbounce-schedule": BOUNDARY},
     }
     paths = {
         resource["values"]["path"]
@@ -861,6 +926,59 @@ OF_OUR_DATABASE = {"aws:ResourceTag/aws:rds:primaryDBInstanceArn": f"{RDS}:db:se
 THROUGH_SQS = {"kms:ViaService": "sqs.eu-west-1.amazonaws.com"}
 THROUGH_PARAMETERS = {"kms:ViaService": "ssm.eu-west-1.amazonaws.com"}
 BOUND_BY = {PASSWORD: OF_OUR_DATABASE, KEY: THROUGH_SQS, SECRETS_KEY: THROUGH_PARAMETERS}
+
+
+SCHEDULE = {"aws:PrincipalArn": SCHEDULE_ROLE}
+# The calls of a schedule, and the same with one thing wrong.
+STARTING: list[Call] = [
+    ("ecs:RunTask", TASK_DEFINITION, IN_CLUSTER),
+    ("ecs:TagResource", TASK, AT_ITS_START),
+    ("iam:PassRole", TASK_ROLE, FOR_TASKS),
+    ("iam:PassRole", EXECUTION_ROLE, FOR_TASKS),
+]
+NOT_STARTING: list[Call] = [
+    ("ecs:RunTask", TASK_DEFINITION, {}),
+    ("ecs:RunTask", TASK_DEFINITION, {"ecs:cluster": f"arn:aws:ecs:{REGION}:cluster/shared"}),
+    ("ecs:RunTask", TASK_DEFINITION.replace("sesbounce", "sesbounce-prod"), IN_CLUSTER),
+    ("ecs:RunTask", TASK_DEFINITION.replace(ACCOUNT, OTHER_ACCOUNT), IN_CLUSTER),
+    ("ecs:StopTask", TASK, OURS),
+    ("ecs:TagResource", TASK, {}),
+    ("ecs:TagResource", TASK, {"ecs:CreateAction": "StartTask"}),
+    ("ecs:UpdateService", f"arn:aws:ecs:{REGION}:service/sesbounce/sesbounce", {}),
+    ("iam:PassRole", TASK_ROLE, {}),
+    ("iam:PassRole", TASK_ROLE, {"iam:PassedToService": "lambda.amazonaws.com"}),
+    ("iam:PassRole", SCHEDULE_ROLE, FOR_TASKS),
+    ("iam:PassRole", f"{IAM}:role/sesbounce-deploy", FOR_TASKS),
+    ("iam:PassRole", f"{IAM}:role/admin", FOR_TASKS),
+    ("sqs:ReceiveMessage", QUEUE, {}),
+]
+
+
+@pytest.mark.parametrize("calls", [STARTING, NOT_STARTING])
+def test_a_schedule_starts_this_worker_and_nothing_else(
+    rendered: dict[str, dict[str, Any]], calls: list[Call]
+) -> None:
+    outputs = rendered["scheduled"]
+    for action, resource, context in calls:
+        request = Request(action=action, resource=resource, context=context | SCHEDULE)
+        allowed = [
+            allows(outputs[name], request)
+            for name in ("schedule_policy", "permissions_boundary_policy")
+        ]
+        assert all(allowed) is (calls is STARTING), request
+
+
+@pytest.mark.parametrize(("action", "resource", "context"), STARTING)
+@pytest.mark.parametrize("principal", [{}, {"aws:PrincipalArn": TASK_ROLE}])
+def test_the_boundary_lets_no_other_role_start_tasks(
+    full: dict[str, Any],
+    action: str,
+    resource: str,
+    context: dict[str, str],
+    principal: dict[str, str],
+) -> None:
+    request = Request(action=action, resource=resource, context=context | principal)
+    assert not allows(full["permissions_boundary_policy"], request)
 
 
 @pytest.mark.parametrize("policy", ["consumer_policy", "execution_policy"])

@@ -15,7 +15,7 @@ locals {
     for kind, own in {
       alarm = { arn = "cloudwatch:${var.region}:${var.account_id}:alarm:%s", names = [
         for alarm in [
-          "bounce-rate", "complaint-rate", "dlq", "failed", "no-task", "oldest-message",
+          "bounce-rate", "complaint-rate", "dlq", "failed", "no-run", "no-task", "oldest-message",
           "sender-faults", "sleep", "statement-refusals", "subscription-dlq", "suspected-incidents",
           "unhealthy", "wake",
         ] : "${var.name}-${alarm}"
@@ -28,7 +28,8 @@ locals {
       policy    = { arn = "iam::${var.account_id}:policy${var.path}%s", names = ["${var.name}-consumer"] }
       queue     = { arn = "sqs:${var.region}:${var.account_id}:%s", names = [for end in ["", "-dlq", "-subscription-dlq"] : "${local.queue_name}${end}"] }
       registry  = { arn = "ecr:${var.region}:${var.account_id}:repository/%s", names = [var.name] }
-      role      = { arn = "iam::${var.account_id}:role${var.path}%s", names = ["${var.name}-execution", "${var.name}-task"] }
+      role      = { arn = "iam::${var.account_id}:role${var.path}%s", names = ["${var.name}-execution", "${var.name}-schedule", "${var.name}-task"] }
+      schedule  = { arn = "scheduler:${var.region}:${var.account_id}:%s", names = ["schedule/${var.name}/${var.name}", "schedule-group/${var.name}"] }
       service   = { arn = "ecs:${var.region}:${var.account_id}:service/%s", names = ["${local.cluster_name}/${var.name}"] }
       snapshot  = { arn = "rds:${var.region}:${var.account_id}:snapshot:%s", names = ["${var.name}-final"] }
       subnets   = { arn = "rds:${var.region}:${var.account_id}:subgrp:%s", names = [var.name] }
@@ -37,6 +38,15 @@ locals {
       user      = { arn = "iam::${var.account_id}:user${var.path}%s", names = ["${var.name}-consumer"] }
     } : kind => [for name in own.names : format("arn:${local.partition}:${own.arn}", name)]
   }
+
+  # The roles with which a task runs, and the one with which Scheduler starts it.
+  task_role_arns    = [for arn in local.arns.role : arn if !endswith(arn, "-schedule")]
+  schedule_role_arn = "${local.iam}:role${var.path}${var.name}-schedule"
+  is_the_schedule   = { "aws:PrincipalArn" = local.schedule_role_arn }
+
+  # The tasks of the worker, and the cluster that they may run in.
+  task_arns      = ["arn:${local.partition}:ecs:${var.region}:${var.account_id}:task/${local.cluster_name}/*"]
+  in_the_cluster = { ArnEquals = { "ecs:cluster" = "arn:${local.partition}:ecs:${var.region}:${var.account_id}:cluster/${local.cluster_name}" } }
 
   # Of the role itself: it can read them, and nobody but a person with more rights changes them.
   own_role_arn    = "${local.iam}:role${var.path}${var.name}-deploy"
@@ -190,8 +200,15 @@ locals {
         Sid       = "PassRolesToTasks"
         Effect    = "Allow"
         Action    = ["iam:PassRole"]
-        Resource  = local.arns.role
+        Resource  = local.task_role_arns
         Condition = { StringEquals = { "iam:PassedToService" = "ecs-tasks.amazonaws.com" } }
+      },
+      {
+        Sid       = "PassRoleToTheSchedule"
+        Effect    = "Allow"
+        Action    = ["iam:PassRole"]
+        Resource  = [local.schedule_role_arn]
+        Condition = { StringEquals = { "iam:PassedToService" = "scheduler.amazonaws.com" } }
       },
       {
         Sid       = "RolesOfServices"
@@ -279,7 +296,7 @@ locals {
         Sid      = "SeeTasks"
         Effect   = "Allow"
         Action   = ["ecs:DescribeTasks"]
-        Resource = ["arn:${local.partition}:ecs:${var.region}:${var.account_id}:task/${local.cluster_name}/*"]
+        Resource = local.task_arns
       },
       {
         Sid    = "Logs"
@@ -335,6 +352,41 @@ locals {
         Effect   = "Allow"
         Action   = ["application-autoscaling:DescribeScalableTargets", "application-autoscaling:DescribeScalingPolicies"]
         Resource = ["*"] # IAM has no resource type for these calls
+      },
+    ]
+
+    # A worker that a schedule starts, and the tasks that `make deploy`, `restart` and `cli` start.
+    runs = [
+      {
+        Sid    = "Schedule"
+        Effect = "Allow"
+        Action = [
+          "scheduler:CreateSchedule", "scheduler:UpdateSchedule", "scheduler:DeleteSchedule", "scheduler:GetSchedule",
+          "scheduler:CreateScheduleGroup", "scheduler:DeleteScheduleGroup", "scheduler:GetScheduleGroup",
+          "scheduler:TagResource", "scheduler:UntagResource", "scheduler:ListTagsForResource",
+        ]
+        Resource = local.arns.schedule
+      },
+      {
+        Sid       = "RunTheWorker"
+        Effect    = "Allow"
+        Action    = ["ecs:RunTask"]
+        Resource  = local.arns.task
+        Condition = local.in_the_cluster
+      },
+      {
+        Sid       = "TagTheTask" # ECS asks for it where a task gets the tags of its definition
+        Effect    = "Allow"
+        Action    = ["ecs:TagResource"]
+        Resource  = local.task_arns
+        Condition = { StringEquals = merge({ "ecs:CreateAction" = "RunTask" }, local.gets_tag.StringEquals) }
+      },
+      {
+        Sid       = "StopTheTask" # when somebody interrupts the command that waits for it
+        Effect    = "Allow"
+        Action    = ["ecs:StopTask"]
+        Resource  = local.task_arns
+        Condition = local.bears_tag
       },
     ]
 

@@ -53,6 +53,14 @@ mock_resource "aws_ecs_task_definition" {
   defaults = { arn = "arn:aws:ecs:eu-west-1:123456789012:task-definition/sesbounce:1" }
 }
 
+mock_resource "aws_scheduler_schedule_group" {
+  defaults = { arn = "arn:aws:scheduler:eu-west-1:123456789012:schedule-group/sesbounce" }
+}
+
+mock_resource "aws_scheduler_schedule" {
+  defaults = { arn = "arn:aws:scheduler:eu-west-1:123456789012:schedule/sesbounce/sesbounce" }
+}
+
 mock_resource "aws_db_instance" {
   defaults = {
     address            = "sesbounce.abc.eu-west-1.rds.amazonaws.com"

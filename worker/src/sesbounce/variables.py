@@ -18,6 +18,7 @@ SETTINGS = frozenset(
         "DATABASE_PASSWORD",
         "DATABASE_URL",
         "EMF",
+        "EMF_METRICS",
         "HASH_KEY",
         "INCIDENTS",
         "INCIDENT_ADDRESSES",

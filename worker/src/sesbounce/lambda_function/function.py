@@ -21,7 +21,7 @@ from sesbounce.opening import open_store
 from sesbounce.operations.incidents import Incidents
 from sesbounce.outbound.relay import Relay
 from sesbounce.settings import Settings
-from sesbounce.telemetry.emf import Tally, service_of
+from sesbounce.telemetry.emf import make_tally
 from sesbounce.telemetry.logs import set_up_logs
 from sesbounce.telemetry.reports import Acknowledged, BatchDone, Polled, Report, Stalled
 from sesbounce.worker.batch import Handler, Outcome, log_batch
@@ -183,6 +183,8 @@ class Function:
     @contextmanager
     def _printing(self, settings: Settings) -> Iterator[None]:
         """Print the metrics of an invocation at its end, where the settings say so."""
+        # A tally of its own: what another environment has found since is not known here.
+        tally = make_tally(settings) if settings.emf else None
         self._reports.clear()
         try:
             yield
@@ -190,9 +192,7 @@ class Function:
             self._reports.append(Stalled("database", str(error)))
             raise
         finally:
-            if settings.emf:
-                # A tally of its own: what another environment has found since is not known here.
-                tally = Tally(service_of(settings.queue_url or ""))
+            if tally:
                 for report in self._reports:
                     tally.add(report)
                 healthy = not any(isinstance(report, Stalled) for report in self._reports)

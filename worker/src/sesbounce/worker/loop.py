@@ -60,8 +60,9 @@ class LoopSettings(msgspec.Struct, frozen=True):
         wait_seconds: how long one receive waits for messages.
         visibility_seconds: how long a message stays invisible to others unless extended.
         shutdown_seconds: the seconds from `stop` to the end of the loop, at most.
-        until_empty: whether the loop ends when the queue is empty, and at the first failure of
-            the queue or the database.
+        until_empty: whether the loop ends when the queue is empty, the sweep is done and each
+            due entry of the outbox was tried; and at the first failure of the queue or the
+            database.
         tags: the names of the tags of mails that events keep.
         stream_by: what the stream of a mail is.
     """
@@ -134,6 +135,8 @@ class Worker:
         self._deadline = float("inf")
         self._sweep_at = 0.0
         self._unswept = True
+        # When the latest commit ended that may have added entries to the outbox.
+        self._committed_at = 0.0
         self._threads = Threads()
         self._pollers = Threads()
         self._fetchers = Threads()
@@ -211,12 +214,13 @@ class Worker:
         elif loop_settings.until_empty and self._is_empty():
             if self._unswept:
                 self._sweep_at = 0.0
-            else:
+            elif self._relay.has_tried_since(self._committed_at):
                 self.stop()
                 self._stopping.wait()
 
     def _handle(self, batch: Sequence[InFlightMessage]) -> None:
         outcome, done = self._handler.handle(batch)
+        self._committed_at = time.monotonic()
         self._unswept = True
         if done.recorded.pending:
             self._sweep_at = 0.0
@@ -254,7 +258,8 @@ class Worker:
         try:
             ended = self._sweeper.sweep()
             # A sweep whose time is spent goes on after the next batch.
-            self._sweep_at = time.monotonic() + (_SWEEP_SECONDS if ended else 0.0)
+            self._committed_at = time.monotonic()
+            self._sweep_at = self._committed_at + (_SWEEP_SECONDS if ended else 0.0)
             self._unswept = not ended
         except StoreError as error:
             if self._loop_settings.until_empty:
