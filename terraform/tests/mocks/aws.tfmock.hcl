@@ -79,3 +79,7 @@ mock_data "aws_vpc" {
 mock_data "aws_subnets" {
   defaults = { ids = ["subnet-a", "subnet-b"] }
 }
+
+mock_resource "aws_lambda_function" {
+  defaults = { arn = "arn:aws:lambda:eu-west-1:123456789012:function:sesbounce" }
+}
