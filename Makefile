@@ -72,7 +72,7 @@ deploy: terraform $(READY) ## shows the plan, asks, and applies the stack to AWS
 check-wiring: terraform $(READY) ## checks that feedback reaches the deployed queue and its reader
 	@$(BIN)/python -m scripts.deploy.deploy check --env "$(ENV)" $(ARGS)
 
-restart: terraform $(READY) ## starts new tasks of the worker, which read their secrets, and waits for them
+restart: terraform $(READY) ## starts new tasks of the worker, or a run of its schedule, and waits for them
 	@$(BIN)/python -m scripts.deploy.deploy restart --env "$(ENV)" $(ARGS)
 
 cli: terraform $(READY) ## runs a command in a task beside the worker: ARGS='why jane@example.com'
