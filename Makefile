@@ -75,7 +75,7 @@ deploy: terraform $(READY) ## shows the plan, asks, and applies the stack to AWS
 check-wiring: terraform $(READY) ## checks that feedback reaches the deployed queue and its reader
 	@$(BIN)/python -m scripts.deploy.deploy check --env "$(ENV)" $(ARGS)
 
-restart: terraform $(READY) ## makes the worker read its secrets: new tasks, or a new configuration of the function
+restart: terraform $(READY) ## starts new tasks, a run of the schedule, or new environments of the function, and waits
 	@$(BIN)/python -m scripts.deploy.deploy restart --env "$(ENV)" $(ARGS)
 
 cli: terraform $(READY) ## runs a command in a task beside the worker: ARGS='why jane@example.com'

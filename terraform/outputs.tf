@@ -160,6 +160,11 @@ output "schedule_arn" {
   value       = one(module.worker_service[*].schedule_arn)
 }
 
+output "run_interval_seconds" {
+  description = "Number of seconds between two runs of the schedule, a day for a `cron(…)`; null without a schedule."
+  value       = one(module.worker_service[*].run_interval_seconds)
+}
+
 output "schedule_policy" {
   description = "Policy of the role with which EventBridge Scheduler starts the worker, in JSON; null without a schedule."
   value       = one(module.worker_service[*].schedule_policy)

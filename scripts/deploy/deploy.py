@@ -18,7 +18,7 @@ import boto3
 from botocore.exceptions import BotoCoreError
 
 from scripts import ScriptError
-from scripts.deploy import aws, guards, release, rollout, run_task
+from scripts.deploy import aws, guards, release, rollout, run_task, runs
 from scripts.deploy.context import Ask, DeclinedError, Run
 from scripts.deploy.ecr import Repository
 from scripts.deploy.options import parser
@@ -29,7 +29,7 @@ from scripts.terraform.environments import environment, has_variables
 from scripts.terraform.plan import Plan
 from scripts.terraform.stack import Stack
 from sesbounce.doctor import checks
-from sesbounce.doctor.declared import Service, Wiring, declared
+from sesbounce.doctor.declared import Wiring, declared
 from sesbounce.doctor.finding import Weight
 from sesbounce.errors import NothingDeployedError, SesBounceError
 
@@ -144,6 +144,8 @@ def _apply(run: Run) -> int:
             print("The deployment before this one has failed, and nothing of it has changed.")
             rollout.restart(ecs, wired.service)
         rollout.await_stable(ecs, wired.service, print)
+    if wired.schedule:
+        runs.run_now(session, wired.schedule, print)
     return _print_findings(wired, session)
 
 
@@ -164,18 +166,26 @@ def _destroy(run: Run) -> int:
 
 
 def _restart(run: Run) -> int:
-    service, session = _deployed_service(run)
-    ecs = session.client("ecs")
-    rollout.restart(ecs, service)
-    rollout.await_stable(ecs, service, print)
+    wired, session = _deployed_worker(run)
+    if wired.service:
+        ecs = session.client("ecs")
+        rollout.restart(ecs, wired.service)
+        rollout.await_stable(ecs, wired.service, print)
+    if wired.schedule:
+        runs.run_now(session, wired.schedule, print)
     return 0
 
 
 def _cli(run: Run) -> int:
-    service, session = _deployed_service(run)
+    wired, session = _deployed_worker(run)
     # What the command writes is alone on standard output.
     say = functools.partial(print, file=sys.stderr)
-    return run_task.run(session, service, run.options.arguments, say)
+    if wired.schedule:
+        place = runs.beside(session, wired.schedule)
+        return run_task.run(session, wired.schedule, run.options.arguments, say, place=place)
+    assert wired.service  # noqa: S101  there is a worker
+    place = rollout.placement(session.client("ecs"), wired.service)
+    return run_task.run(session, wired.service, run.options.arguments, say, place=place)
 
 
 def _output(run: Run) -> int:
@@ -272,17 +282,20 @@ def _carry_out(run: Run, plan: Plan) -> None:
 def _failed_deployment(run: Run) -> str | None:
     """The deployment of the service that ECS has given up, before this run changes anything."""
     try:
-        service, session = _deployed_service(run)
+        wired, session = _deployed_worker(run)
     except (NoServiceError, NothingDeployedError):
         return None
-    return rollout.failed_deployment(session.client("ecs"), service)
-
-
-def _deployed_service(run: Run) -> tuple[Service, boto3.Session]:
-    wired = declared(run.stack.outputs(), ())  # the outputs alone tell the service
     if wired.service is None:
+        return None
+    return rollout.failed_deployment(session.client("ecs"), wired.service)
+
+
+def _deployed_worker(run: Run) -> tuple[Wiring, boto3.Session]:
+    """The wiring of a stack whose worker has a service or a schedule."""
+    wired = declared(run.stack.outputs(), ())  # the outputs alone tell them
+    if wired.service is None and wired.schedule is None:
         raise NoServiceError(NoServiceError.__doc__)
-    return wired.service, aws.session(wired.region)
+    return wired, aws.session(wired.region)
 
 
 def _check_region(run: Run, plan: Plan) -> None:

@@ -145,6 +145,36 @@ run "what_the_worker_is_told" {
   }
 }
 
+run "scheduled" {
+  command = plan
+
+  variables {
+    identities              = { "example.com" = {} }
+    worker_image            = "registry.example/sesbounce@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+    worker                  = { mode = "scheduled", schedule = "rate(1 hour)" }
+    database_url_secret_arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:url-AbCdEf"
+  }
+
+  assert {
+    condition     = output.service_name == null && endswith(output.schedule_arn, ":schedule/sesbounce/sesbounce") && output.run_interval_seconds == 3600
+    error_message = "There must be a schedule in place of a service."
+  }
+
+  assert {
+    condition     = output.alarm_names == toset([for name in ["dlq", "subscription-dlq", "oldest-message", "no-run", "failed", "statement-refusals", "suspected-incidents", "sender-faults", "bounce-rate", "complaint-rate"] : "sesbounce-${name}"])
+    error_message = "Runs must be watched, and no tasks."
+  }
+
+  # An alarm on a metric that the worker does not publish would never be raised, or always.
+  assert {
+    condition = length(setsubtract(
+      module.monitoring[0].worker_metrics,
+      split(",", { for variable in jsondecode(module.worker_service[0].container_definitions)[0].environment : variable.name => variable.value }["SESBOUNCE_EMF_METRICS"])
+    )) == 0
+    error_message = "Runs must publish what the alarms watch."
+  }
+}
+
 run "raw_messages_name_no_topic" {
   command = plan
 
@@ -341,6 +371,28 @@ run "name_with_underscore" {
   }
 
   expect_failures = [var.name, check.something_publishes]
+}
+
+run "mode_that_there_is_not" {
+  command = plan
+
+  variables {
+    configuration_sets = { newsletter = {} }
+    worker             = { mode = "cron" }
+  }
+
+  expect_failures = [var.worker]
+}
+
+run "schedule_too_often" {
+  command = plan
+
+  variables {
+    configuration_sets = { newsletter = {} }
+    worker             = { mode = "scheduled", schedule = "rate(4 minutes)" }
+  }
+
+  expect_failures = [var.worker]
 }
 
 run "tag_that_the_role_would_not_recognise" {

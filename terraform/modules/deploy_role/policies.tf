@@ -368,6 +368,12 @@ locals {
         Resource = local.arns.schedule
       },
       {
+        Sid      = "SeeCluster" # the check of the schedule, also in a cluster of the user
+        Effect   = "Allow"
+        Action   = ["ecs:DescribeClusters"]
+        Resource = values(local.in_the_cluster.ArnEquals)
+      },
+      {
         Sid       = "RunTheWorker"
         Effect    = "Allow"
         Action    = ["ecs:RunTask"]

@@ -106,8 +106,8 @@ resource "aws_iam_role_policy" "function" {
 }
 
 # Scheduler calls the function with this role.
-resource "aws_iam_role" "schedule" {
-  name                 = "${var.name}-schedule"
+resource "aws_iam_role" "sweep" {
+  name                 = "${var.name}-sweep"
   path                 = var.path
   description          = "EventBridge Scheduler calls the function with this role."
   permissions_boundary = var.permissions_boundary
@@ -125,7 +125,7 @@ resource "aws_iam_role" "schedule" {
         Condition = {
           StringEquals = {
             "aws:SourceAccount" = local.here.account_id
-            "aws:SourceArn"     = "arn:${local.here.partition}:scheduler:${local.here.region}:${local.here.account_id}:schedule-group/${var.name}"
+            "aws:SourceArn"     = "arn:${local.here.partition}:scheduler:${local.here.region}:${local.here.account_id}:schedule-group/${var.name}-sweep"
           }
         }
       },
@@ -133,9 +133,9 @@ resource "aws_iam_role" "schedule" {
   })
 }
 
-resource "aws_iam_role_policy" "schedule" {
+resource "aws_iam_role_policy" "sweep" {
   name = "sweep"
-  role = aws_iam_role.schedule.name
+  role = aws_iam_role.sweep.name
 
   policy = jsonencode({
     Version = "2012-10-17"

@@ -1,7 +1,7 @@
 resource "aws_security_group" "this" {
   count = var.vpc_id == null ? 0 : 1
 
-  name        = "${var.name}-worker"
+  name        = "${var.name}-function"
   description = "The function: it reaches out, nothing reaches it."
   vpc_id      = var.vpc_id
   tags        = var.tags

@@ -33,19 +33,19 @@ output "function_policy" {
   value       = aws_iam_role_policy.function.policy
 }
 
-output "schedule_arn" {
+output "sweep_arn" {
   description = "ARN of the schedule that sweeps; null without a package."
-  value       = one(aws_scheduler_schedule.this[*].arn)
+  value       = one(aws_scheduler_schedule.sweep[*].arn)
 }
 
-output "schedule_policy" {
+output "sweep_policy" {
   description = "Policy of the role with which EventBridge Scheduler calls the function, in JSON."
-  value       = aws_iam_role_policy.schedule.policy
+  value       = aws_iam_role_policy.sweep.policy
 }
 
-output "schedule_trust_policy" {
+output "sweep_trust_policy" {
   description = "Trust policy of that role, in JSON."
-  value       = aws_iam_role.schedule.assume_role_policy
+  value       = aws_iam_role.sweep.assume_role_policy
 }
 
 output "log_group_name" {

@@ -5,7 +5,7 @@ variable "name" {
   nullable    = false
 
   validation {
-    # A role's name ends in "-function" or "-schedule", and IAM allows 64 characters.
+    # A role's name ends in "-function", and IAM allows 64 characters.
     condition     = can(regex("^[A-Za-z0-9]([A-Za-z0-9_-]{0,53}[A-Za-z0-9])?$", var.name))
     error_message = "name must have 1 to 55 characters: letters, digits, hyphens and underscores. It must begin and end with a letter or digit."
   }

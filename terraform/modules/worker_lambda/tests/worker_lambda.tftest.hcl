@@ -56,8 +56,8 @@ run "by_default" {
 
   assert {
     condition = (
-      aws_scheduler_schedule.this[0].schedule_expression == "rate(1 hour)"
-      && jsondecode(aws_scheduler_schedule.this[0].target[0].input) == { sesbounce = "sweep" }
+      aws_scheduler_schedule.sweep[0].schedule_expression == "rate(1 hour)"
+      && jsondecode(aws_scheduler_schedule.sweep[0].target[0].input) == { sesbounce = "sweep" }
     )
     error_message = "The function must sweep every hour."
   }
@@ -65,7 +65,7 @@ run "by_default" {
   assert {
     condition = (
       aws_iam_role.function.name == "sesbounce-function"
-      && aws_iam_role.schedule.name == "sesbounce-schedule"
+      && aws_iam_role.sweep.name == "sesbounce-sweep"
       && aws_cloudwatch_log_group.this.name == "/aws/lambda/sesbounce"
       && aws_lambda_function.this[0].logging_config[0].log_group == "/aws/lambda/sesbounce"
       && aws_cloudwatch_log_group.this.retention_in_days == 30
@@ -127,7 +127,7 @@ run "in_a_vpc" {
 
   assert {
     condition = alltrue([
-      for role in [aws_iam_role.function, aws_iam_role.schedule] : role.path == "/mail/" && role.permissions_boundary == var.permissions_boundary
+      for role in [aws_iam_role.function, aws_iam_role.sweep] : role.path == "/mail/" && role.permissions_boundary == var.permissions_boundary
     ])
     error_message = "Both roles must have the path and the boundary."
   }
@@ -141,7 +141,7 @@ run "without_a_package" {
   }
 
   assert {
-    condition     = output.function_name == null && output.event_source_mapping_id == null && output.schedule_arn == null && output.architecture == "arm64"
+    condition     = output.function_name == null && output.event_source_mapping_id == null && output.sweep_arn == null && output.architecture == "arm64"
     error_message = "Without a package, nothing must run."
   }
 }

@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
-from scripts.deploy import adoption, aws, deploy, ecr, release, rollout, run_task
+from scripts.deploy import adoption, aws, deploy, ecr, release, rollout, run_task, runs
 from scripts.deploy.adoption import Existing
+from scripts.deploy.run_task import Placement
+from scripts.deploy.runs import RunError
 from scripts.image import container_engine
 from scripts.image.build import Image
 from scripts.image.container_engine import Credentials, EngineError
@@ -38,6 +40,7 @@ WIRED = {
     "subscription_dlq_url": "https://sqs/feedback-subscription-dlq",
     "consumer_policy_arn": f"arn:aws:iam::{ACCOUNT}:policy/acme-consumer",
 }
+SCHEDULE = arn("scheduler", "schedule/acme/sesbounce")
 QUEUE = "module.feedback_queue.aws_sqs_queue.this"
 SERVICE = "module.worker_service[0].aws_ecs_service.this[0]"
 
@@ -60,6 +63,7 @@ class World:
     worker: bool = True
     repository: bool = True  # whether the stack has one at all
     state: dict[str, Any] = field(default_factory=dict)  # the outputs, once there is a stack
+    scheduled: bool = False  # whether a schedule starts the worker, in place of a service
     pending: bool = False  # whether something but the image differs
     region: str = "eu-west-1"
     account: str = ACCOUNT
@@ -80,7 +84,9 @@ class World:
             "repository_url": REPOSITORY if self.worker and self.repository else None,
             "worker_image": image if service else None,
             "worker_platform": "linux/arm64" if self.worker else None,
-            "service_name": "sesbounce" if service else None,
+            "service_name": "sesbounce" if service and not self.scheduled else None,
+            "schedule_arn": SCHEDULE if service and self.scheduled else None,
+            "run_interval_seconds": 900 if self.scheduled else None,
             "cluster_name": "sesbounce",
             "task_definition_arn": "task:1",
             "log_group_name": "/ecs/sesbounce",
@@ -198,6 +204,11 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr(rollout, "await_stable", lambda *_: world.did.append("wait"))
     monkeypatch.setattr(rollout, "restart", lambda *_: world.did.append("restart"))
     monkeypatch.setattr(rollout, "failed_deployment", lambda *_: world.failed)
+    monkeypatch.setattr(rollout, "placement", lambda *_: Placement("beside the service"))
+    monkeypatch.setattr(
+        runs, "run_now", lambda _, schedule, __: world.did.append(f"run {schedule.name}")
+    )
+    monkeypatch.setattr(runs, "beside", lambda *_: Placement("beside the schedule"))
     monkeypatch.setattr(adoption, "existing", lambda *_: world.existing)
     monkeypatch.setattr(checks, "check", lambda *_: world.findings)
     monkeypatch.setattr(
@@ -679,14 +690,46 @@ def test_without_a_service_there_is_nothing_to_run(
     assert "The stack has no worker in ECS" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("mode", ["service", "schedule"])
 def test_a_command_is_run_beside_the_worker_and_its_exit_code_passed_on(
-    world: World, run: Run, monkeypatch: pytest.MonkeyPatch
+    world: World, run: Run, monkeypatch: pytest.MonkeyPatch, mode: str
 ) -> None:
-    def task(_: object, service: Any, arguments: list[str], __: object) -> int:
-        world.did.append(f"{service.name}: {' '.join(arguments)}")
+    def task(_: object, worker: Any, arguments: list[str], __: object, place: Placement) -> int:
+        world.did.append(f"{worker.name}, {place.network}: {' '.join(arguments)}")
         return 3
 
     monkeypatch.setattr(run_task, "run", task)
+    world.scheduled = mode == "schedule"
     world.deploy(OLD)
     assert run("cli", "--", "check", "--", "jane@example.com") == 3
-    assert world.did == ["sesbounce: check -- jane@example.com"]
+    assert world.did == [f"sesbounce, beside the {mode}: check -- jane@example.com"]
+
+
+# --- a worker that a schedule starts -------------------------------------------------------------
+
+
+def test_a_deployment_shows_that_a_run_works(world: World, run: Run) -> None:
+    world.scheduled = True
+    world.deploy(OLD)
+    assert run("apply", "--yes") == 0
+    assert world.did == ["build", "push", "apply new", "run sesbounce"]
+
+
+def test_a_deployment_whose_run_fails_fails(
+    world: World, run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*_: object) -> None:
+        raise RunError("The run has ended with exit code 2")
+
+    monkeypatch.setattr(runs, "run_now", fail)
+    world.scheduled = True
+    world.deploy(OLD)
+    assert run("apply", "--yes") == 1
+    assert "exit code 2" in capsys.readouterr().err
+
+
+def test_a_restart_starts_a_run(world: World, run: Run) -> None:
+    world.scheduled = True
+    world.deploy(OLD)
+    assert run("restart") == 0
+    assert world.did == ["run sesbounce"]

@@ -11,7 +11,7 @@ import boto3
 from botocore.exceptions import ClientError
 
 from sesbounce.aws.clients import error_text
-from sesbounce.doctor import alarms, queues, service, ses, topic
+from sesbounce.doctor import alarms, queues, schedule, service, ses, topic
 from sesbounce.doctor.declared import Wiring
 from sesbounce.doctor.finding import Finding, broken, hint
 from sesbounce.errors import UnknownPolicyError
@@ -31,6 +31,7 @@ CHECKS: dict[str, Check] = {
     "the dead letters": queues.dead_letters,
     "the backlog": queues.backlog,
     "the worker's service": service.service,
+    "the worker's schedule": schedule.schedule,
     "the alarms": alarms.alarms,
 }
 
@@ -42,6 +43,8 @@ _GONE = {
     "ConfigurationSetDoesNotExistException",
     "NotFoundException",
     "ClusterNotFoundException",
+    "NoSuchEntity",
+    "ResourceNotFoundException",
 }
 
 

@@ -15,13 +15,30 @@ Resources = Iterable[tuple[str, Mapping[str, Any]]]
 
 
 @dataclass(frozen=True)
-class Service:
-    """The worker's service in ECS."""
+class Tasks:
+    """What starts the worker's tasks in ECS, by its name, and the tasks themselves."""
 
     cluster: str
     name: str
     task_definition: str
     log_group: str
+
+
+class Service(Tasks):
+    """The worker's service, which keeps tasks running."""
+
+
+@dataclass(frozen=True)
+class Schedule(Tasks):
+    """The worker's schedule, which starts tasks that end.
+
+    Attributes:
+        group: the name of the group that it is in.
+        interval_seconds: the seconds between two runs.
+    """
+
+    group: str
+    interval_seconds: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +51,8 @@ class Wiring:
             `event_type` spells them.
         raw: whether the queue receives messages without an SNS envelope.
         needs_envelope: whether the worker rejects those.
-        service: None where the worker does not run in ECS.
+        service: None where no service keeps the worker running.
+        schedule: None where no schedule starts the worker.
         alarm_topic_arn: None without monitoring.
     """
 
@@ -51,6 +69,7 @@ class Wiring:
     raw: bool = False
     needs_envelope: bool = False
     service: Service | None = None
+    schedule: Schedule | None = None
     alarm_topic_arn: str | None = None
 
     @property
@@ -108,6 +127,7 @@ def declared(outputs: Mapping[str, Any], resources: Resources) -> Wiring:
         ),
         needs_envelope=any(map(_needs_envelope, by_type["aws_ecs_task_definition"])),
         service=_service(outputs),
+        schedule=_schedule(outputs),
         alarm_topic_arn=outputs.get("alarm_topic_arn"),
     )
 
@@ -151,4 +171,18 @@ def _service(outputs: Mapping[str, Any]) -> Service | None:
         outputs["service_name"],
         outputs["task_definition_arn"],
         outputs["log_group_name"],
+    )
+
+
+def _schedule(outputs: Mapping[str, Any]) -> Schedule | None:
+    if not outputs.get("schedule_arn"):
+        return None
+    _, group, name = outputs["schedule_arn"].split("/")
+    return Schedule(
+        outputs["cluster_name"],
+        name,
+        outputs["task_definition_arn"],
+        outputs["log_group_name"],
+        group,
+        outputs["run_interval_seconds"],
     )
