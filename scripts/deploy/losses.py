@@ -32,7 +32,9 @@ _LOST = {
 }
 
 # What starts a worker. Its replacement loses nothing, and worker.mode replaces one by another.
-READERS = frozenset({"aws_ecs_service", "aws_scheduler_schedule"})
+READERS = frozenset(
+    {"aws_ecs_service", "aws_lambda_event_source_mapping", "aws_scheduler_schedule"}
+)
 _NO_READER = "no worker reads the queue"
 
 

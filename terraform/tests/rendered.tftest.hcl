@@ -122,3 +122,27 @@ run "scheduled" {
     error_message = "Each policy must be JSON with statements."
   }
 }
+
+# A worker that the queue calls, in a VPC.
+run "lambda" {
+  command = apply
+
+  variables {
+    identities              = { "example.com" = {} }
+    worker_package          = "versions.tf" # any file: nothing is uploaded
+    database_url_secret_arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:mail-url-AbCdEf:url::"
+    create_kms_key          = true
+    ses_suppression_list    = true
+    worker                  = { mode = "lambda" }
+    network                 = { vpc_id = "vpc-1", worker_subnet_ids = ["subnet-a"] }
+    monitoring              = { alarm_emails = ["operator@example.com"] }
+    github                  = { repository = "acme/mail" }
+  }
+
+  assert {
+    condition = alltrue([for policy in [
+      output.function_policy, output.function_trust_policy, output.sweep_policy, output.sweep_trust_policy,
+    ] : can(jsondecode(policy).Statement)])
+    error_message = "Each policy must be JSON with statements."
+  }
+}

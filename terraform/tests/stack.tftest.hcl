@@ -417,3 +417,92 @@ run "tags_that_differ_by_their_case" {
 
   expect_failures = [var.tags]
 }
+
+run "lambda" {
+  command = plan
+
+  variables {
+    identities              = { "example.com" = {} }
+    worker_package          = "versions.tf" # any file: nothing is uploaded
+    database_url_secret_arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:mail-url-AbCdEf"
+    worker = {
+      mode        = "lambda"
+      environment = { SESBOUNCE_STRIKES = "5" }
+      secrets     = { SESBOUNCE_HASH_KEY = "arn:aws:ssm:eu-west-1:123456789012:parameter/sesbounce/hash-key" }
+    }
+  }
+
+  assert {
+    condition = (
+      output.function_name == "sesbounce" && output.function_architecture == "arm64" && output.log_group_name == "/aws/lambda/sesbounce"
+      && output.cluster_name == null && output.repository_url == null && output.worker_platform == null && output.database_identifier == null
+    )
+    error_message = "There must be a function, and nothing in ECS and RDS."
+  }
+
+  assert {
+    condition     = local.visibility_timeout_seconds == 365 && module.worker_lambda[0].timeout_seconds == 60
+    error_message = "The queue must hide messages for six times the function's timeout, and while Lambda gathers a batch."
+  }
+
+  assert {
+    condition = {
+      for name, value in module.worker_lambda[0].environment : name => value if !contains(["SESBOUNCE_EMF_METRICS", "SESBOUNCE_QUEUE_URL"], name)
+      } == {
+      SESBOUNCE_EMF        = "true"
+      SESBOUNCE_LOG_FORMAT = "json"
+      SESBOUNCE_STRIKES    = "5"
+      SESBOUNCE_TOPIC_ARNS = output.topic_arn
+      SESBOUNCE_SECRETS = jsonencode({
+        SESBOUNCE_DATABASE_URL = var.database_url_secret_arn
+        SESBOUNCE_HASH_KEY     = "arn:aws:ssm:eu-west-1:123456789012:parameter/sesbounce/hash-key"
+      })
+    }
+    error_message = "The function must know its settings, and its secrets by their ARNs."
+  }
+
+  assert {
+    condition = (
+      setsubtract(output.alarm_names, [for alarm in ["dlq", "subscription-dlq", "oldest-message", "bounce-rate", "complaint-rate"] : "sesbounce-${alarm}"])
+      == toset([for alarm in ["function-errors", "function-throttles", "failed", "statement-refusals", "suspected-incidents", "sender-faults"] : "sesbounce-${alarm}"])
+    )
+    error_message = "Alarms must watch the function, and no task."
+  }
+}
+
+run "lambda_before_there_is_a_package" {
+  command = plan
+
+  variables {
+    identities              = { "example.com" = {} }
+    database_url_secret_arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:mail-url-AbCdEf"
+    worker                  = { mode = "lambda" }
+  }
+
+  assert {
+    condition     = output.function_name == null && output.event_source_mapping_id == null && output.function_architecture == "arm64" && !contains(output.alarm_names, "sesbounce-function-errors")
+    error_message = "All must be there but the function."
+  }
+}
+
+run "lambda_without_time" {
+  command = plan
+
+  variables {
+    database_url_secret_arn    = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:mail-url-AbCdEf"
+    worker                     = { mode = "lambda" }
+    visibility_timeout_seconds = 364
+  }
+
+  expect_failures = [var.visibility_timeout_seconds]
+}
+
+run "lambda_without_a_database" {
+  command = plan
+
+  variables {
+    worker = { mode = "lambda" }
+  }
+
+  expect_failures = [var.worker]
+}

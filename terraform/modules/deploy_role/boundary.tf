@@ -65,6 +65,24 @@ locals {
         Resource  = local.task_role_arns
         Condition = { StringEquals = { "iam:PassedToService" = "ecs-tasks.amazonaws.com" }, ArnEquals = local.is_the_schedule }
       },
+      # For the role of the schedule that sweeps, and for the function's role in a VPC.
+      {
+        Sid       = "CallTheFunction"
+        Effect    = "Allow"
+        Action    = ["lambda:InvokeFunction"]
+        Resource  = local.arns.function
+        Condition = { ArnEquals = { "aws:PrincipalArn" = local.roles.sweep } }
+      },
+      {
+        Sid    = "JoinTheVpc"
+        Effect = "Allow"
+        Action = [
+          "ec2:CreateNetworkInterface", "ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets", "ec2:DeleteNetworkInterface",
+          "ec2:AssignPrivateIpAddresses", "ec2:UnassignPrivateIpAddresses",
+        ]
+        Resource  = ["*"] # Lambda demands it so
+        Condition = { ArnEquals = { "aws:PrincipalArn" = local.roles.function } }
+      },
       {
         Sid       = "PasswordOfTheDatabase"
         Effect    = "Allow"

@@ -5,8 +5,9 @@ locals {
   # A worker reports every minute, or at the end of each run. The starts of runs vary a little, so that
   # some intervals hold the ends of two runs, and others none.
   scheduled    = var.run_interval_seconds != null
-  every        = local.scheduled ? var.run_interval_seconds : 60
-  persistently = local.scheduled ? { seconds = local.every, periods = 3, datapoints = 2 } : { seconds = 60, periods = 5, datapoints = null }
+  function     = var.function_name != null
+  every        = local.scheduled ? var.run_interval_seconds : local.function ? 3600 : 60 # a function sweeps every hour
+  persistently = local.scheduled || local.function ? { seconds = local.every, periods = 3, datapoints = 2 } : { seconds = 60, periods = 5, datapoints = null }
   oldest       = local.scheduled ? 900 + 2 * local.every : 900
 
   # An alarm takes from `default`, below, each attribute that it does not set.
@@ -20,7 +21,7 @@ locals {
       metric      = { namespace = "AWS/SQS", name = "ApproximateNumberOfMessagesVisible", dimensions = { QueueName = local.subscription_dlq_name } }
     }
     oldest-message = {
-      description = "Messages wait too long in the queue. Check that the worker runs, and whether its log reports errors; if it is too slow, ${local.scheduled ? "let it run more often (worker.schedule)" : "raise max_tasks"}."
+      description = "Messages wait too long in the queue. Check that the worker runs, and whether its log reports errors; if it is too slow, ${local.scheduled ? "let it run more often (worker.schedule)" : local.function ? "raise worker.function.maximum_concurrency" : "raise max_tasks"}."
       metric      = { namespace = "AWS/SQS", name = "ApproximateAgeOfOldestMessage", dimensions = { QueueName = local.queue_name } }
       threshold   = coalesce(var.oldest_message_seconds, local.oldest)
       periods     = 3
@@ -48,8 +49,26 @@ locals {
       periods     = 3
       missing     = "breaching"
     }
+    function-errors = {
+      watch       = local.function
+      description = "Invocations of the function fail: its settings, its secrets or its database are wrong, or it takes too long. Its log says why. Messages wait in the queue meanwhile, and get into the dead-letter queue after some receives."
+      metric      = { namespace = "AWS/Lambda", name = "Errors", dimensions = { FunctionName = var.function_name } }
+      stat        = "Sum"
+      seconds     = 300
+      periods     = 3
+      datapoints  = 2
+    }
+    function-throttles = {
+      watch       = local.function
+      description = "Lambda does not start the function: the concurrency of the account or of the function (worker.function.reserved_concurrency) is used up."
+      metric      = { namespace = "AWS/Lambda", name = "Throttles", dimensions = { FunctionName = var.function_name } }
+      stat        = "Sum"
+      seconds     = 300
+      periods     = 3
+      datapoints  = 2
+    }
     unhealthy = {
-      watch       = var.watch_worker_metrics && !local.scheduled # a run ends at the first failure
+      watch       = var.watch_worker_metrics && !local.scheduled && !local.function # a run or an invocation ends at the first failure
       description = "The worker cannot reach its queue or its database. Its log says which of them, and why."
       metric      = merge(local.worker, { name = "Healthy" })
       stat        = "Minimum"
@@ -64,7 +83,7 @@ locals {
     })
     statement-refusals = merge(local.persistently, {
       watch       = var.watch_worker_metrics
-      description = "The database rejects the strike-off or restore statement. The worker's log says why; the worker retries ${local.scheduled ? "at each run" : "every minute"}."
+      description = "The database rejects the strike-off or restore statement. The worker's log says why; the worker retries ${local.scheduled ? "at each run" : local.function ? "at each sweep" : "every minute"}."
       metric      = merge(local.worker, { name = "StatementsRejected" })
       stat        = "Sum"
     })
@@ -73,7 +92,7 @@ locals {
       description = "Hard bounces look like the outage of a mailbox provider, or an incident is still open. `sesbounce incident list` shows it; close or withdraw it (`sesbounce incident close`) when the outage is over, or was none."
       metric      = merge(local.worker, { name = "SuspectedIncidents" })
       seconds     = local.every
-      missing     = local.scheduled ? "ignore" : "notBreaching" # the last run's answer holds until the next run
+      missing     = local.scheduled || local.function ? "ignore" : "notBreaching" # the last run's answer holds until the next run
     }
     sender-faults = {
       watch       = var.watch_worker_metrics

@@ -43,6 +43,17 @@ variable "worker" {
   default = null
 }
 
+variable "function_name" {
+  description = "Name of the function in AWS Lambda that the alarms watch; null for a worker elsewhere."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.function_name == null || var.worker == null && var.run_interval_seconds == null
+    error_message = "A worker is a function (function_name), has a service (worker) or has a schedule (run_interval_seconds)."
+  }
+}
+
 variable "run_interval_seconds" {
   description = "Number of seconds between two runs of a worker that a schedule starts; null for a worker that runs all the time. With it, an alarm watches that runs end well, and the others fit the interval."
   type        = number

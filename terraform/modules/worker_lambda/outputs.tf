@@ -57,3 +57,13 @@ output "security_group_id" {
   description = "ID of the function's security group, which the database must let connect; null outside a VPC."
   value       = one(aws_security_group.this[*].id)
 }
+
+output "environment" {
+  description = "Environment variables of the function: its settings, and the ARNs of its secrets."
+  value       = local.environment
+}
+
+output "timeout_seconds" {
+  description = "Number of seconds after which Lambda ends an invocation."
+  value       = var.timeout_seconds
+}
