@@ -474,6 +474,12 @@ FOR_TASKS = {"iam:PassedToService": "ecs-tasks.amazonaws.com"}
 FOR_SCHEDULES = {"iam:PassedToService": "scheduler.amazonaws.com"}
 EXECUTION_ROLE = f"{IAM}:role/sesbounce-execution"
 SCHEDULE_ROLE = f"{IAM}:role/sesbounce-schedule"
+FUNCTION_ROLE = f"{IAM}:role/sesbounce-function"
+SWEEP_ROLE = f"{IAM}:role/sesbounce-sweep"
+FUNCTION = f"arn:aws:lambda:{REGION}:function:sesbounce"
+MAPPING = f"arn:aws:lambda:{REGION}:event-source-mapping:14e0db71"
+FOR_LAMBDA = {"iam:PassedToService": "lambda.amazonaws.com"}
+OF_OURS = {"lambda:FunctionArn": FUNCTION}
 TASK_DEFINITION = f"arn:aws:ecs:{REGION}:task-definition/sesbounce:7"
 TASK = f"arn:aws:ecs:{REGION}:task/sesbounce/1"
 IN_CLUSTER = {"ecs:cluster": f"arn:aws:ecs:{REGION}:cluster/sesbounce"}
@@ -513,6 +519,16 @@ DEPLOYING: list[Call] = [
     ("scheduler:CreateSchedule", f"arn:aws:scheduler:{REGION}:schedule/sesbounce/sesbounce", {}),
     ("scheduler:CreateScheduleGroup", GROUP, {}),
     ("scheduler:TagResource", GROUP, {}),
+    ("iam:PassRole", FUNCTION_ROLE, FOR_LAMBDA),
+    ("iam:PassRole", SWEEP_ROLE, FOR_SCHEDULES),
+    ("lambda:CreateFunction", FUNCTION, {}),
+    ("lambda:UpdateFunctionCode", FUNCTION, {}),
+    ("lambda:UpdateFunctionConfiguration", FUNCTION, {}),
+    ("lambda:CreateEventSourceMapping", "*", OF_OURS),
+    ("lambda:UpdateEventSourceMapping", MAPPING, OF_OURS),
+    ("lambda:GetEventSourceMapping", MAPPING, OF_OURS),
+    ("lambda:TagResource", MAPPING, TO_BE_OURS),
+    ("logs:CreateLogGroup", f"arn:aws:logs:{REGION}:log-group:/aws/lambda/sesbounce", {}),
     # the tasks of deploy, restart and cli
     ("ecs:RunTask", TASK_DEFINITION, IN_CLUSTER),
     ("ecs:TagResource", TASK, AT_ITS_START | TO_BE_OURS),
@@ -588,6 +604,10 @@ CREATED = {
     "aws_iam_role": ("iam:CreateRole", f"{IAM}:role{{path}}{{name}}"),
     "aws_iam_user": ("iam:CreateUser", f"{IAM}:user{{path}}{{name}}"),
     "aws_kms_alias": ("kms:CreateAlias", f"arn:aws:kms:{REGION}:{{name}}"),
+    "aws_lambda_function": (
+        "lambda:CreateFunction",
+        f"arn:aws:lambda:{REGION}:function:{{function_name}}",
+    ),
     "aws_scheduler_schedule": (
         "scheduler:CreateSchedule",
         f"arn:aws:scheduler:{REGION}:schedule/{{group_name}}/{{name}}",
@@ -613,6 +633,7 @@ NAMELESS = {
     "aws_iam_user_policy_attachment",
     "aws_kms_key",
     "aws_kms_key_policy",
+    "aws_lambda_event_source_mapping",
     "aws_security_group",
     "aws_ses_identity_notification_topic",
     "aws_sns_topic_policy",
@@ -640,7 +661,7 @@ def created(resources: list[dict[str, Any]]) -> list[tuple[str, str]]:
     return [(action, arn) for action, arn in named if not OF_THE_ROLE.search(arn)]
 
 
-@pytest.mark.parametrize("run", ["full", "managed", "scheduled"])
+@pytest.mark.parametrize("run", ["full", "managed", "scheduled", "lambda"])
 def test_the_deploy_role_creates_whatever_is_planned_and_nothing_of_a_neighbour(
     planned: dict[str, list[dict[str, Any]]], deploy_of: dict[str, str], run: str
 ) -> None:
@@ -719,6 +740,15 @@ ATTACKS: list[Call] = [
     ("scheduler:CreateSchedule", f"arn:aws:scheduler:{REGION}:schedule/default/sesbounce", {}),
     ("scheduler:DeleteScheduleGroup", f"arn:aws:scheduler:{REGION}:schedule-group/default", {}),
     ("lambda:UpdateFunctionCode", f"arn:aws:lambda:{REGION}:function:orders", {}),
+    ("lambda:InvokeFunction", FUNCTION, {}),
+    ("lambda:AddPermission", FUNCTION, {}),
+    ("lambda:CreateFunctionUrlConfig", FUNCTION, {}),
+    ("lambda:CreateEventSourceMapping", "*", {}),
+    ("lambda:CreateEventSourceMapping", "*", {"lambda:FunctionArn": f"{FUNCTION}-prod"}),
+    ("lambda:DeleteEventSourceMapping", MAPPING, {}),
+    ("lambda:DeleteEventSourceMapping", MAPPING, {"lambda:FunctionArn": f"{FUNCTION}-prod"}),
+    ("lambda:TagResource", MAPPING, {"aws:RequestTag/Application": "orders"}),
+    ("lambda:TagResource", MAPPING, TO_BE_OURS | OTHERS),
     ("application-autoscaling:RegisterScalableTarget", TARGET, OTHERS),
     ("application-autoscaling:DeregisterScalableTarget", TARGET, OTHERS),
     (
@@ -808,8 +838,11 @@ ATTACKS: list[Call] = [
     ("iam:PassRole", TASK_ROLE, {"iam:PassedToService": "lambda.amazonaws.com"}),
     ("iam:PassRole", TASK_ROLE, FOR_SCHEDULES),
     ("iam:PassRole", SCHEDULE_ROLE, FOR_TASKS),
+    ("iam:PassRole", FUNCTION_ROLE, FOR_TASKS),
+    ("iam:PassRole", SWEEP_ROLE, FOR_LAMBDA),
     ("iam:PassRole", f"{IAM}:role/admin", FOR_TASKS),
     ("iam:PassRole", f"{IAM}:role/admin", FOR_SCHEDULES),
+    ("iam:PassRole", f"{IAM}:role/admin", FOR_LAMBDA),
     ("iam:PassRole", f"{IAM}:role/sesbounce-deploy", FOR_TASKS),
     ("iam:PassRole", TASK_ROLE.replace(ACCOUNT, OTHER_ACCOUNT), FOR_TASKS),
     # an access key
@@ -894,7 +927,7 @@ def test_each_role_and_user_has_the_boundary_and_the_path(
             for resource in planned[run]
             if resource["type"] in ("aws_iam_role", "aws_iam_user")
         }
-        for run in ("full", "least", "managed", "scheduled")
+        for run in ("full", "least", "managed", "scheduled", "lambda")
     }
     own = {"sesbounce-task": BOUNDARY, "sesbounce-execution": BOUNDARY}
     given = DEVELOPERS["iam:PermissionsBoundary"]
@@ -904,6 +937,11 @@ def test_each_role_and_user_has_the_boundary_and_the_path(
         "least": dict.fromkeys(own),
         "managed": dict.fromkeys(names, given),
         "scheduled": own | {"sesbounce-deploy": None, "sesbounce-schedule": BOUNDARY},
+        "lambda": {
+            "sesbounce-deploy": None,
+            "sesbounce-function": BOUNDARY,
+            "sesbounce-sweep": BOUNDARY,
+        },
     }
     paths = {
         resource["values"]["path"]
@@ -981,6 +1019,114 @@ def test_the_boundary_lets_no_other_role_start_tasks(
     assert not allows(full["permissions_boundary_policy"], request)
 
 
+URL = f"arn:aws:secretsmanager:{REGION}:secret:mail-url-AbCdEf"
+FUNCTION_LOG = (
+    f"arn:aws:logs:{REGION}:log-group:/aws/lambda/sesbounce:log-stream:2026/11/26/[$LATEST]1"
+)
+BY_THE_CODE = {"lambda:SourceFunctionArn": FUNCTION}
+INTERFACES = (
+    "ec2:CreateNetworkInterface",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSubnets",
+    "ec2:DeleteNetworkInterface",
+    "ec2:AssignPrivateIpAddresses",
+    "ec2:UnassignPrivateIpAddresses",
+)
+# What Lambda itself does with the function's role, and what the function's code does.
+FUNCTIONING: list[Call] = [
+    *((action, QUEUE, {}) for action in sorted(CONSUME)),
+    *((action, "*", {}) for action in INTERFACES),
+    ("kms:Decrypt", KEY, {"kms:ViaService": "sqs.eu-west-1.amazonaws.com"}),
+    ("logs:PutLogEvents", FUNCTION_LOG, BY_THE_CODE),
+    ("secretsmanager:GetSecretValue", URL, BY_THE_CODE),
+    ("ses:PutSuppressedDestination", "*", BY_THE_CODE),
+]
+NOT_FUNCTIONING: list[Call] = [
+    *((action, QUEUE, BY_THE_CODE) for action in sorted(CONSUME)),
+    *((action, "*", BY_THE_CODE) for action in INTERFACES),
+    *((action, QUEUE, {}) for action in sorted(TEMPTING - {"kms:Encrypt"})),
+    ("sqs:ReceiveMessage", DLQ, {}),
+    ("sqs:SendMessage", QUEUE, {}),
+    ("secretsmanager:GetSecretValue", PASSWORD, BY_THE_CODE),
+    ("secretsmanager:GetSecretValue", f"{URL}2", BY_THE_CODE),
+    ("ssm:GetParameters", HASH_KEY, BY_THE_CODE),
+    ("logs:PutLogEvents", FUNCTION_LOG.replace("/sesbounce:", "/orders:"), BY_THE_CODE),
+    ("logs:CreateLogGroup", FUNCTION_LOG, {}),
+    ("lambda:InvokeFunction", FUNCTION, BY_THE_CODE),
+    ("kms:Decrypt", SECRETS_KEY, BY_THE_CODE),
+    ("ec2:RunInstances", "*", {}),
+]
+
+
+@pytest.mark.parametrize("calls", [FUNCTIONING, NOT_FUNCTIONING])
+def test_lambda_reads_the_queue_and_the_function_itself_can_not(
+    rendered: dict[str, dict[str, Any]], calls: list[Call]
+) -> None:
+    outputs = rendered["lambda"]
+    # Under a mock all logs have one ARN.
+    of_function = outputs["function_policy"].replace("/ecs/sesbounce", "/aws/lambda/sesbounce")
+    role = _joined([of_function, outputs["consumer_policy"]])
+    for action, resource, context in calls:
+        request = Request(
+            action=action,
+            resource=resource,
+            context=context | {"aws:PrincipalArn": FUNCTION_ROLE},
+        )
+        allowed = [allows(each, request) for each in (role, outputs["permissions_boundary_policy"])]
+        assert all(allowed) is (calls is FUNCTIONING), (request, allowed)
+
+
+@pytest.mark.parametrize(
+    ("action", "resource", "principal", "allowed"),
+    [
+        ("lambda:InvokeFunction", FUNCTION, SWEEP_ROLE, True),
+        ("lambda:InvokeFunction", f"{FUNCTION}-prod", SWEEP_ROLE, False),
+        ("lambda:InvokeFunction", FUNCTION, FUNCTION_ROLE, False),
+        ("lambda:UpdateFunctionCode", FUNCTION, SWEEP_ROLE, False),
+        ("sqs:ReceiveMessage", QUEUE, SWEEP_ROLE, False),
+        ("ec2:CreateNetworkInterface", "*", SWEEP_ROLE, False),
+    ],
+)
+def test_the_sweep_calls_this_function_and_does_nothing_else(
+    rendered: dict[str, dict[str, Any]],
+    action: str,
+    resource: str,
+    principal: str,
+    *,
+    allowed: bool,
+) -> None:
+    outputs = rendered["lambda"]
+    request = Request(action=action, resource=resource, context={"aws:PrincipalArn": principal})
+    both = (outputs["sweep_policy"], outputs["permissions_boundary_policy"])
+    assert all(allows(policy, request) for policy in both) is allowed
+
+
+@pytest.mark.parametrize(
+    ("name", "principal", "source", "account", "allowed"),
+    [
+        ("function_trust_policy", "lambda", None, ACCOUNT, True),
+        ("function_trust_policy", "lambda", None, OTHER_ACCOUNT, False),
+        ("function_trust_policy", "ecs-tasks", None, ACCOUNT, False),
+        ("sweep_trust_policy", "scheduler", f"{GROUP}-sweep", ACCOUNT, True),
+        ("sweep_trust_policy", "scheduler", GROUP, ACCOUNT, False),
+        ("sweep_trust_policy", "scheduler", f"{GROUP}-sweep", OTHER_ACCOUNT, False),
+        ("sweep_trust_policy", "lambda", f"{GROUP}-sweep", ACCOUNT, False),
+    ],
+)
+def test_only_lambda_and_the_sweep_s_schedule_take_their_roles(
+    rendered: dict[str, dict[str, Any]],
+    name: str,
+    principal: str,
+    source: str | None,
+    account: str,
+    *,
+    allowed: bool,
+) -> None:
+    service = ("Service", f"{principal}.amazonaws.com")
+    asked = _assume(action="sts:AssumeRole", principal=service, source=source, account=account)
+    assert allows(_with_resource(rendered["lambda"][name]), asked) is allowed
+
+
 @pytest.mark.parametrize("policy", ["consumer_policy", "execution_policy"])
 def test_the_boundary_leaves_the_worker_all_that_it_needs(
     full: dict[str, Any], policy: str
@@ -1047,9 +1193,11 @@ def test_no_wildcard_resource_goes_without_a_reason() -> None:
     assert [place for place, rest in found.items() if not re.search(r"# \w.{15,}", rest)] == []
 
 
-def test_no_wildcard_resource_hides_from_that_test(full: dict[str, Any], deploy: str) -> None:
+def test_no_wildcard_resource_hides_from_that_test(
+    rendered: dict[str, dict[str, Any]], full: dict[str, Any], deploy: str
+) -> None:
     """All that come out are found in the sources, in the one way to write them."""
-    documents = [*_of_full(full), deploy]
+    documents = [*_of_full(full), deploy, rendered["lambda"]["function_policy"]]
     rendered = [
         statement["Sid"]
         for document in documents

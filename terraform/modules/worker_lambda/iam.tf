@@ -65,7 +65,7 @@ resource "aws_iam_role_policy" "function" {
           Sid       = "OnlyLambdaItself"
           Effect    = "Deny"
           Action    = concat(["sqs:*"], local.network_actions)
-          Resource  = ["*"]
+          Resource  = ["*"] # it denies, so the wider the better
           Condition = { ArnEquals = { "lambda:SourceFunctionArn" = local.function_arn } }
         },
       ],
