@@ -10,6 +10,7 @@ The exceptions:
   x DestroyError             (scripts.deploy.destroy_guard)
   x DocsError                (scripts.terraform.docs)
   x EngineError              (scripts.image.container_engine)
+  x FunctionError            (scripts.deploy.function)
   x ImageError               (scripts.image.build)
   x LocalStackError          (scripts.local.localstack_shared)
     + DockerError            (scripts.local.localstack_container)

@@ -524,6 +524,7 @@ DEPLOYING: list[Call] = [
     ("lambda:CreateFunction", FUNCTION, {}),
     ("lambda:UpdateFunctionCode", FUNCTION, {}),
     ("lambda:UpdateFunctionConfiguration", FUNCTION, {}),
+    ("lambda:InvokeFunction", FUNCTION, {}),  # a sweep after a deployment
     ("lambda:CreateEventSourceMapping", "*", OF_OURS),
     ("lambda:UpdateEventSourceMapping", MAPPING, OF_OURS),
     ("lambda:GetEventSourceMapping", MAPPING, OF_OURS),
@@ -740,7 +741,7 @@ ATTACKS: list[Call] = [
     ("scheduler:CreateSchedule", f"arn:aws:scheduler:{REGION}:schedule/default/sesbounce", {}),
     ("scheduler:DeleteScheduleGroup", f"arn:aws:scheduler:{REGION}:schedule-group/default", {}),
     ("lambda:UpdateFunctionCode", f"arn:aws:lambda:{REGION}:function:orders", {}),
-    ("lambda:InvokeFunction", FUNCTION, {}),
+    ("lambda:InvokeFunction", f"{FUNCTION}-prod", {}),
     ("lambda:AddPermission", FUNCTION, {}),
     ("lambda:CreateFunctionUrlConfig", FUNCTION, {}),
     ("lambda:CreateEventSourceMapping", "*", {}),
@@ -1198,7 +1199,7 @@ def test_no_wildcard_resource_hides_from_that_test(
 ) -> None:
     """All that come out are found in the sources, in the one way to write them."""
     documents = [*_of_full(full), deploy, rendered["lambda"]["function_policy"]]
-    rendered = [
+    found = [
         statement["Sid"]
         for document in documents
         for statement in json.loads(document)["Statement"]
@@ -1206,7 +1207,7 @@ def test_no_wildcard_resource_hides_from_that_test(
         if statement["Resource"] in ("*", ["*"])
     ]
     written = [place for place, _ in stars() if not place.startswith("examples/")]
-    assert len(rendered) == len(written)
+    assert len(found) == len(written)
 
 
 def test_no_action_is_a_wildcard_but_for_whom_the_key_belongs_to(

@@ -11,8 +11,8 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from sesbounce.doctor import alarms, checks, keys, queues, schedule, service, ses, topic
-from sesbounce.doctor.declared import Schedule, Service, Wiring, declared
+from sesbounce.doctor import alarms, checks, function, keys, queues, schedule, service, ses, topic
+from sesbounce.doctor.declared import Function, Schedule, Service, Wiring, declared
 from sesbounce.doctor.finding import Finding, Weight, broken
 from sesbounce.errors import NothingDeployedError
 
@@ -457,9 +457,86 @@ def test_a_schedule_that_somebody_has_deleted_is_broken(
     assert finding.weight is Weight.BROKEN
 
 
+FUNCTION: dict[str, Any] = {
+    "function_name": "acme",
+    "event_source_mapping_id": "14e0db71-5d35-4eb5-b481-8945cf9d10c2",
+}
+FUNCTION_ARN = arn("lambda", "function:acme")
+
+
+def test_a_function_is_read_from_the_outputs() -> None:
+    variables = [{"variables": {"SESBOUNCE_TOPIC_ARNS": TOPIC}}]
+    state = [("aws_lambda_function", {"environment": variables})]
+    wired = declared(OUTPUTS | FUNCTION, state)
+    assert wired.function == Function("acme", "14e0db71-5d35-4eb5-b481-8945cf9d10c2")
+    assert wired.needs_envelope
+    assert not declared(OUTPUTS | FUNCTION, []).needs_envelope
+
+
+@pytest.mark.parametrize(
+    ("configuration", "mapping", "found"),
+    [
+        ({}, {}, []),
+        ({"State": "Inactive", "StateReason": "idle"}, {"State": "Updating"}, []),
+        (
+            {"State": "Failed", "StateReason": "the role is gone"},
+            {},
+            [("broken", "the function acme is Failed: the role is gone")],
+        ),
+        (
+            {"LastUpdateStatus": "Failed", "LastUpdateStatusReason": "no space"},
+            {},
+            [("broken", "the last update of acme has failed: no space")],
+        ),
+        (
+            {},
+            {"State": "Disabled", "StateTransitionReason": "USER_INITIATED"},
+            [("broken", "the event source mapping of the queue is Disabled: USER_INITIATED")],
+        ),
+        (
+            {},
+            {"FunctionResponseTypes": []},
+            [("broken", "the event source mapping lacks ReportBatchItemFailures")],
+        ),
+        (
+            {},
+            {"EventSourceArn": arn("sqs", "other")},
+            [("broken", "the event source mapping joins another queue or another function")],
+        ),
+    ],
+)
+def test_the_function_is_active_and_the_queue_calls_it(
+    answers: Any,
+    configuration: dict[str, Any],
+    mapping: dict[str, Any],
+    found: list[tuple[str, str]],
+) -> None:
+    healthy = {"FunctionArn": FUNCTION_ARN, "State": "Active", "LastUpdateStatus": "Successful"}
+    enabled = {
+        "State": "Enabled",
+        "EventSourceArn": OUTPUTS["queue_arn"],
+        "FunctionArn": FUNCTION_ARN,
+        "FunctionResponseTypes": ["ReportBatchItemFailures"],
+    }
+    answers.to("lambda", "get_function_configuration", healthy | configuration)
+    answers.to("lambda", "get_event_source_mapping", enabled | mapping)
+    wired = declared(OUTPUTS | FUNCTION, [])
+    assert texts(function.function(wired, answers)) == found
+
+
+def test_a_function_that_somebody_has_deleted_is_broken(
+    answers: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    only(monkeypatch, the_function=function.function)
+    answers.refuses("lambda", "get_function_configuration", "ResourceNotFoundException")
+    (finding,) = checks.check(declared(OUTPUTS | FUNCTION, []), answers)
+    assert finding.weight is Weight.BROKEN
+
+
 def test_a_worker_outside_ecs_is_not_checked(answers: Any) -> None:
     assert texts(service.service(WIRING, answers)) == []
     assert texts(schedule.schedule(WIRING, answers)) == []
+    assert texts(function.function(WIRING, answers)) == []
 
 
 @pytest.mark.parametrize(

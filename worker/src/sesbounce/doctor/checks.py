@@ -11,7 +11,7 @@ import boto3
 from botocore.exceptions import ClientError
 
 from sesbounce.aws.clients import error_text
-from sesbounce.doctor import alarms, queues, schedule, service, ses, topic
+from sesbounce.doctor import alarms, function, queues, schedule, service, ses, topic
 from sesbounce.doctor.declared import Wiring
 from sesbounce.doctor.finding import Finding, broken, hint
 from sesbounce.errors import UnknownPolicyError
@@ -32,6 +32,7 @@ CHECKS: dict[str, Check] = {
     "the backlog": queues.backlog,
     "the worker's service": service.service,
     "the worker's schedule": schedule.schedule,
+    "the worker's function": function.function,
     "the alarms": alarms.alarms,
 }
 

@@ -41,6 +41,19 @@ class Schedule(Tasks):
     interval_seconds: int
 
 
+@dataclass(frozen=True)
+class Function:
+    """The worker's function in AWS Lambda.
+
+    Attributes:
+        name: its name.
+        event_source_mapping: the id of what gives it the messages of the queue.
+    """
+
+    name: str
+    event_source_mapping: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class Wiring:
     """The wiring that Terraform declares.
@@ -53,6 +66,7 @@ class Wiring:
         needs_envelope: whether the worker rejects those.
         service: None where no service keeps the worker running.
         schedule: None where no schedule starts the worker.
+        function: None where the worker is no function.
         alarm_topic_arn: None without monitoring.
     """
 
@@ -70,6 +84,7 @@ class Wiring:
     needs_envelope: bool = False
     service: Service | None = None
     schedule: Schedule | None = None
+    function: Function | None = None
     alarm_topic_arn: str | None = None
 
     @property
@@ -125,9 +140,11 @@ def declared(outputs: Mapping[str, Any], resources: Resources) -> Wiring:
             for values in by_type["aws_sns_topic_subscription"]
             if values["arn"] == outputs["subscription_arn"]
         ),
-        needs_envelope=any(map(_needs_envelope, by_type["aws_ecs_task_definition"])),
+        needs_envelope=any(map(_needs_envelope, by_type["aws_ecs_task_definition"]))
+        or any(map(_function_needs_envelope, by_type["aws_lambda_function"])),
         service=_service(outputs),
         schedule=_schedule(outputs),
+        function=_function(outputs),
         alarm_topic_arn=outputs.get("alarm_topic_arn"),
     )
 
@@ -163,6 +180,10 @@ def _needs_envelope(task: Mapping[str, Any]) -> bool:
     return bool(_NEED_ENVELOPE & {setting["name"] for setting in container["environment"]})
 
 
+def _function_needs_envelope(function: Mapping[str, Any]) -> bool:
+    return any(_NEED_ENVELOPE & set(each["variables"]) for each in function["environment"])
+
+
 def _service(outputs: Mapping[str, Any]) -> Service | None:
     if not outputs.get("service_name"):
         return None
@@ -186,3 +207,9 @@ def _schedule(outputs: Mapping[str, Any]) -> Schedule | None:
         group,
         outputs["run_interval_seconds"],
     )
+
+
+def _function(outputs: Mapping[str, Any]) -> Function | None:
+    if not outputs.get("function_name"):
+        return None
+    return Function(outputs["function_name"], outputs["event_source_mapping_id"])
