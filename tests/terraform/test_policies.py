@@ -513,6 +513,10 @@ DEPLOYING: list[Call] = [
     ("scheduler:CreateSchedule", f"arn:aws:scheduler:{REGION}:schedule/sesbounce/sesbounce", {}),
     ("scheduler:CreateScheduleGroup", GROUP, {}),
     ("scheduler:TagResource", GROUP, {}),
+    # the check of the schedule
+    ("scheduler:GetSchedule", f"arn:aws:scheduler:{REGION}:schedule/sesbounce/sesbounce", {}),
+    ("ecs:DescribeClusters", f"arn:aws:ecs:{REGION}:cluster/sesbounce", {}),
+    ("iam:GetRole", SCHEDULE_ROLE, {}),
     # the tasks of deploy, restart and cli
     ("ecs:RunTask", TASK_DEFINITION, IN_CLUSTER),
     ("ecs:TagResource", TASK, AT_ITS_START | TO_BE_OURS),
