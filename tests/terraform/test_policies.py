@@ -530,6 +530,10 @@ DEPLOYING: list[Call] = [
     ("lambda:GetEventSourceMapping", MAPPING, OF_OURS),
     ("lambda:TagResource", MAPPING, TO_BE_OURS),
     ("logs:CreateLogGroup", f"arn:aws:logs:{REGION}:log-group:/aws/lambda/sesbounce", {}),
+    # the check of the schedule
+    ("scheduler:GetSchedule", f"arn:aws:scheduler:{REGION}:schedule/sesbounce/sesbounce", {}),
+    ("ecs:DescribeClusters", f"arn:aws:ecs:{REGION}:cluster/sesbounce", {}),
+    ("iam:GetRole", SCHEDULE_ROLE, {}),
     # the tasks of deploy, restart and cli
     ("ecs:RunTask", TASK_DEFINITION, IN_CLUSTER),
     ("ecs:TagResource", TASK, AT_ITS_START | TO_BE_OURS),
