@@ -27,7 +27,7 @@ UNIT_PROCESSES ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 PYTHONS := 3.11 3.12 3.13
 
 .PHONY: help setup terraform environments demo demo-clean simulate deploy plan destroy restart cli outputs check-wiring \
-        image test test-all test-unit test-versions test-local test-terraform bench bench-ask bench-decode bench-outage bench-store fuzz \
+        image package test test-all test-unit test-versions test-local test-terraform bench bench-ask bench-decode bench-outage bench-store fuzz \
         lint lint-ruff lint-mypy lint-imports lint-checkov lint-rest format docs terraform-docs lock terraform-lock clean
 
 ##@ Set up
@@ -63,6 +63,9 @@ simulate: $(READY) ## sends mail to the mailbox simulator of SES; ARGS="--help" 
 image: $(READY) ## builds the container image of the worker; ARGS="--help" lists the options
 	@$(BIN)/python -m scripts.image.build build $(ARGS)
 
+package: $(READY) ## builds the zip file of the worker for AWS Lambda; ARGS="--help" lists the options
+	@$(BIN)/python -m scripts.package.build $(ARGS)
+
 plan: terraform $(READY) ## shows what deploy would change in AWS; ENV=name chooses a stack of its own
 	@$(BIN)/python -m scripts.deploy.deploy plan --env "$(ENV)" $(ARGS)
 
@@ -72,7 +75,7 @@ deploy: terraform $(READY) ## shows the plan, asks, and applies the stack to AWS
 check-wiring: terraform $(READY) ## checks that feedback reaches the deployed queue and its reader
 	@$(BIN)/python -m scripts.deploy.deploy check --env "$(ENV)" $(ARGS)
 
-restart: terraform $(READY) ## starts new tasks of the worker, which read their secrets, and waits for them
+restart: terraform $(READY) ## starts new tasks, a run of the schedule, or new environments of the function, and waits
 	@$(BIN)/python -m scripts.deploy.deploy restart --env "$(ENV)" $(ARGS)
 
 cli: terraform $(READY) ## runs a command in a task beside the worker: ARGS='why jane@example.com'

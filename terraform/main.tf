@@ -2,12 +2,31 @@ locals {
   # Without it, the role that deploys from GitHub could give the stack's other roles any right.
   permissions_boundary = var.github == null ? var.permissions_boundary : one(module.deploy_role[*].boundary_arn)
 
+  # A task on Fargate, in a service or by a schedule.
+  runs_on_ecs = var.worker == null ? false : contains(["service", "scheduled"], var.worker.mode)
+  schedule    = try(var.worker.mode, null) == "scheduled" ? var.worker.schedule : null
+
+  # A function in AWS Lambda, with a database of the user's own.
+  runs_on_lambda = try(var.worker.mode, null) == "lambda"
+
+  # Six times the timeout of a function and the time for which Lambda gathers messages.
+  visibility_timeout_seconds = coalesce(
+    var.visibility_timeout_seconds,
+    local.runs_on_lambda ? try(6 * var.worker.function.timeout_seconds + var.worker.function.batching_window_seconds, null) : 120,
+  )
+
   # Terraform creates a database unless the user names one; without a worker, nobody would use it.
-  creates_database = var.worker == null || var.database_url_secret_arn != null ? false : !contains(
+  creates_database = !local.runs_on_ecs || var.database_url_secret_arn != null ? false : !contains(
     concat(keys(var.worker.environment), keys(var.worker.secrets)), "SESBOUNCE_DATABASE_URL"
   )
 
   dlq_arns = [module.feedback_queue.dlq_arn, module.feedback_queue.subscription_dlq_arn]
+
+  worker_settings = merge(
+    # Raw messages do not name their topic.
+    var.raw_message_delivery ? {} : { SESBOUNCE_TOPIC_ARNS = join(",", concat([module.feedback_queue.topic_arn], module.feedback_queue.extra_topic_arns)) },
+    var.ses_suppression_list ? { SESBOUNCE_SES_SUPPRESSION_LIST = "true" } : {},
+  )
 
   database_environment = merge([for database in module.database : { SESBOUNCE_DATABASE_URL = database.url }]...)
   database_secrets = merge(
@@ -33,7 +52,7 @@ module "feedback_queue" {
   notification_emails = var.notification_emails
 
   raw_message_delivery       = var.raw_message_delivery
-  visibility_timeout_seconds = var.visibility_timeout_seconds
+  visibility_timeout_seconds = local.visibility_timeout_seconds
   max_receive_count          = var.max_receive_count
 
   create_kms_key = var.create_kms_key
@@ -61,10 +80,11 @@ module "queue_consumer" {
 
 module "worker_service" {
   source = "./modules/worker_service"
-  count  = var.worker == null ? 0 : 1
+  count  = local.runs_on_ecs ? 1 : 0
 
-  name  = var.name
-  image = var.worker_image
+  name     = var.name
+  image    = var.worker_image
+  schedule = local.schedule
 
   create_repository = var.worker.create_repository
   repository_arn    = var.worker.repository_arn
@@ -75,10 +95,8 @@ module "worker_service" {
 
   environment = merge(
     # Without it, the worker asks for its own default with each receive, and the queue's has no effect.
-    { SESBOUNCE_VISIBILITY_SECONDS = tostring(var.visibility_timeout_seconds) },
-    # Raw messages do not name their topic.
-    var.raw_message_delivery ? {} : { SESBOUNCE_TOPIC_ARNS = join(",", concat([module.feedback_queue.topic_arn], module.feedback_queue.extra_topic_arns)) },
-    var.ses_suppression_list ? { SESBOUNCE_SES_SUPPRESSION_LIST = "true" } : {},
+    { SESBOUNCE_VISIBILITY_SECONDS = tostring(local.visibility_timeout_seconds) },
+    local.worker_settings,
     local.database_environment,
     var.worker.environment,
   )
@@ -102,6 +120,42 @@ module "worker_service" {
   min_tasks          = var.worker.min_tasks
   max_tasks          = var.worker.max_tasks
   backlog_per_task   = var.worker.backlog_per_task
+  log_retention_days = var.worker.log_retention_days
+
+  permissions_boundary = local.permissions_boundary
+  path                 = var.path
+}
+
+module "worker_lambda" {
+  source = "./modules/worker_lambda"
+  count  = local.runs_on_lambda ? 1 : 0
+
+  name    = var.name
+  package = var.worker_package
+
+  queue_arn                  = module.feedback_queue.queue_arn
+  queue_url                  = module.feedback_queue.queue_url
+  visibility_timeout_seconds = local.visibility_timeout_seconds
+  policy_arns                = { consumer = module.queue_consumer.policy_arn }
+
+  environment          = merge(local.worker_settings, var.worker.environment)
+  secrets              = merge(local.database_secrets, var.worker.secrets)
+  secrets_kms_key_arns = var.worker.secrets_kms_key_arns
+
+  architecture            = var.worker.cpu_architecture == "ARM64" ? "arm64" : "x86_64"
+  memory_mib              = var.worker.function.memory_mib
+  timeout_seconds         = var.worker.function.timeout_seconds
+  batch_size              = var.worker.function.batch_size
+  batching_window_seconds = var.worker.function.batching_window_seconds
+  maximum_concurrency     = var.worker.function.maximum_concurrency
+  reserved_concurrency    = var.worker.function.reserved_concurrency
+  sweep_schedule          = var.worker.function.sweep_schedule
+
+  vpc_id           = var.network.vpc_id
+  subnet_ids       = coalesce(var.network.worker_subnet_ids, [])
+  ipv6             = var.worker.function.ipv6
+  egress_tcp_ports = var.worker.egress_tcp_ports
+
   log_retention_days = var.worker.log_retention_days
 
   permissions_boundary = local.permissions_boundary
@@ -141,13 +195,15 @@ module "monitoring" {
   subscription_dlq_arn = module.feedback_queue.subscription_dlq_arn
 
   # Without an image, there is no service to watch.
-  worker = var.worker == null || var.worker_image == null ? null : {
+  worker = !local.runs_on_ecs || local.schedule != null || var.worker_image == null ? null : {
     cluster_name = module.worker_service[0].cluster_name
     service_name = module.worker_service[0].service_name
     min_tasks    = var.worker.min_tasks
   }
 
-  watch_worker_metrics   = var.worker == null ? false : var.worker_image != null && lookup(var.worker.environment, "SESBOUNCE_EMF", "true") == "true"
+  function_name          = one(module.worker_lambda[*].function_name)
+  run_interval_seconds   = var.worker_image == null ? null : one(module.worker_service[*].run_interval_seconds)
+  watch_worker_metrics   = var.worker == null ? false : (local.runs_on_lambda ? var.worker_package : var.worker_image) != null && lookup(var.worker.environment, "SESBOUNCE_EMF", "true") == "true"
   watch_reputation       = var.monitoring.watch_reputation
   alarm_emails           = var.monitoring.alarm_emails
   oldest_message_seconds = var.monitoring.oldest_message_seconds

@@ -170,6 +170,61 @@ output "service_name" {
   value       = one(module.worker_service[*].service_name)
 }
 
+output "schedule_arn" {
+  description = "ARN of the schedule that starts the worker; null without one."
+  value       = one(module.worker_service[*].schedule_arn)
+}
+
+output "run_interval_seconds" {
+  description = "Number of seconds between two runs of the schedule, a day for a `cron(…)`; null without a schedule."
+  value       = one(module.worker_service[*].run_interval_seconds)
+}
+
+output "schedule_policy" {
+  description = "Policy of the role with which EventBridge Scheduler starts the worker, in JSON; null without a schedule."
+  value       = one(module.worker_service[*].schedule_policy)
+}
+
+output "schedule_trust_policy" {
+  description = "Trust policy of that role, in JSON; null without a schedule."
+  value       = one(module.worker_service[*].schedule_trust_policy)
+}
+
+output "function_name" {
+  description = "Name of the worker's function in AWS Lambda; null without one."
+  value       = one(module.worker_lambda[*].function_name)
+}
+
+output "function_architecture" {
+  description = "Architecture that the function's package must be built for, `arm64` or `x86_64`; null unless `worker.mode` is `lambda`."
+  value       = one(module.worker_lambda[*].architecture)
+}
+
+output "event_source_mapping_id" {
+  description = "ID of the event source mapping, which gives the function the messages of the queue; null without a function."
+  value       = one(module.worker_lambda[*].event_source_mapping_id)
+}
+
+output "function_policy" {
+  description = "Policy of the function's role beside that of the consumer, in JSON; null without a function."
+  value       = one(module.worker_lambda[*].function_policy)
+}
+
+output "function_trust_policy" {
+  description = "Trust policy of the function's role, in JSON; null without a function."
+  value       = one(module.worker_lambda[*].trust_policy)
+}
+
+output "sweep_policy" {
+  description = "Policy of the role with which EventBridge Scheduler calls the function, in JSON; null without a function."
+  value       = one(module.worker_lambda[*].sweep_policy)
+}
+
+output "sweep_trust_policy" {
+  description = "Trust policy of that role, in JSON; null without a function."
+  value       = one(module.worker_lambda[*].sweep_trust_policy)
+}
+
 output "task_definition_arn" {
   description = "ARN of the worker's task definition; null without an image."
   value       = one(module.worker_service[*].task_definition_arn)
@@ -177,7 +232,7 @@ output "task_definition_arn" {
 
 output "task_role_arn" {
   description = "ARN of the worker's role; null without a worker."
-  value       = one(module.worker_service[*].task_role_arn)
+  value       = one(concat(module.worker_service[*].task_role_arn, module.worker_lambda[*].role_arn))
 }
 
 output "trust_policy" {
@@ -192,7 +247,7 @@ output "execution_policy" {
 
 output "log_group_name" {
   description = "Name of the worker's log group; null without a worker."
-  value       = one(module.worker_service[*].log_group_name)
+  value       = one(concat(module.worker_service[*].log_group_name, module.worker_lambda[*].log_group_name))
 }
 
 output "database_identifier" {

@@ -98,10 +98,16 @@ variable "raw_message_delivery" {
 }
 
 variable "visibility_timeout_seconds" {
-  description = "Number of seconds for which SQS hides a received message from other receivers. Set it to at least six times the time that a worker needs for a batch: 120 allows 20 seconds. A worker asks for its own time with each receive, which counts more: the stack sets `SESBOUNCE_VISIBILITY_SECONDS` of its worker to this number. If a worker dies, SQS delivers its messages again after this time."
+  description = "Number of seconds for which SQS hides a received message from other receivers. Set it to at least six times the time that a worker needs for a batch: 120 allows 20 seconds. A worker asks for its own time with each receive, which counts more: the stack sets `SESBOUNCE_VISIBILITY_SECONDS` of its worker to this number. If a worker dies, SQS delivers its messages again after this time. Null means 120, and with `worker.mode = \"lambda\"` six times the function's timeout, as AWS demands."
   type        = number
-  default     = 120
-  nullable    = false
+  default     = null
+
+  validation {
+    condition = var.visibility_timeout_seconds == null || try(var.worker.mode, null) != "lambda" ? true : (
+      var.visibility_timeout_seconds >= 6 * var.worker.function.timeout_seconds + var.worker.function.batching_window_seconds
+    )
+    error_message = "visibility_timeout_seconds must be at least six times worker.function.timeout_seconds, plus worker.function.batching_window_seconds. Null takes that."
+  }
 }
 
 variable "max_receive_count" {
@@ -130,9 +136,17 @@ variable "worker_image" {
   default     = null
 }
 
+variable "worker_package" {
+  description = "Path of the zip file with which AWS Lambda runs the worker, for `worker.mode = \"lambda\"`. `make deploy` builds the file and sets this variable. With null, Terraform creates everything except the function and what calls it."
+  type        = string
+  default     = null
+}
+
 variable "worker" {
-  description = "The worker on Fargate; with null, Terraform creates no worker and no database. `environment`: settings of the worker, for example `SESBOUNCE_STRIKE_OFF_SQL`. `secrets`: settings that are secret, each by the ARN of a secret or parameter. `min_tasks` 0 stops the worker while the queue is empty. The module `worker_service` describes the other attributes."
+  description = "The worker; with null, Terraform creates no worker and no database. `mode`: `service` keeps a task running on Fargate; `scheduled` starts a task by `schedule`, a `rate(…)` or `cron(…)` of EventBridge Scheduler, which handles the waiting messages and ends; `lambda` runs a function in AWS Lambda when messages arrive, which needs a database of your own (`database_url_secret_arn`); `function` is for it alone, and the module `worker_lambda` describes its attributes. `use_spot`: null means Spot in the mode `scheduled` only. `environment`: settings of the worker, for example `SESBOUNCE_STRIKE_OFF_SQL`. `secrets`: settings that are secret, each by the ARN of a secret or parameter. `min_tasks` 0 stops the worker while the queue is empty. The module `worker_service` describes the other attributes."
   type = object({
+    mode                 = optional(string, "service")
+    schedule             = optional(string, "rate(15 minutes)")
     environment          = optional(map(string), {})
     secrets              = optional(map(string), {})
     secrets_kms_key_arns = optional(list(string), [])
@@ -144,7 +158,7 @@ variable "worker" {
     memory_mib           = optional(number, 512)
     processes            = optional(number, 1)
     shutdown_seconds     = optional(number, 25)
-    use_spot             = optional(bool, false)
+    use_spot             = optional(bool)
     on_demand_base       = optional(number, 0)
     egress_tcp_ports     = optional(set(number), [443, 5432])
     create_repository    = optional(bool, true)
@@ -152,8 +166,40 @@ variable "worker" {
     cluster_arn          = optional(string)
     container_insights   = optional(bool, false)
     log_retention_days   = optional(number, 30)
+    function = optional(object({
+      memory_mib              = optional(number, 256)
+      timeout_seconds         = optional(number, 60)
+      batch_size              = optional(number, 100)
+      batching_window_seconds = optional(number, 5)
+      maximum_concurrency     = optional(number, 2)
+      reserved_concurrency    = optional(number)
+      sweep_schedule          = optional(string, "rate(1 hour)")
+      ipv6                    = optional(bool, false)
+    }), {})
   })
   default = {}
+
+  validation {
+    condition     = var.worker == null ? true : contains(["service", "scheduled", "lambda"], var.worker.mode)
+    error_message = "worker.mode must be service, scheduled or lambda."
+  }
+
+  validation {
+    condition = try(var.worker.mode, null) != "lambda" || var.database_url_secret_arn != null || contains(
+      try(concat(keys(var.worker.environment), keys(var.worker.secrets)), []), "SESBOUNCE_DATABASE_URL"
+    )
+    error_message = "worker.mode = \"lambda\" needs a database of your own: set database_url_secret_arn. Terraform creates a database only for a worker in ECS."
+  }
+
+  validation {
+    # From five minutes to a day.
+    condition = var.worker == null ? true : (
+      can(regex("^cron\\([^ ()]+( [^ ()]+){5}\\)$", var.worker.schedule))
+      || can(regex("^rate\\(([5-9]|[1-9]\\d|[1-9]\\d\\d|1[0-3]\\d\\d|14[0-3]\\d|1440) minutes\\)$", var.worker.schedule))
+      || can(regex("^rate\\((1 hour|([2-9]|1\\d|2[0-4]) hours|1 day)\\)$", var.worker.schedule))
+    )
+    error_message = "worker.schedule must be a rate from five minutes to one day, such as rate(15 minutes), rate(1 hour) or rate(1 day), or a cron(…) with six fields. For less than five minutes, the mode service costs less."
+  }
 }
 
 variable "network" {
@@ -197,7 +243,7 @@ variable "monitoring" {
   type = object({
     alarm_emails           = optional(set(string), [])
     watch_reputation       = optional(bool, true)
-    oldest_message_seconds = optional(number, 900)
+    oldest_message_seconds = optional(number)
     sender_faults          = optional(number, 100)
     bounce_rate            = optional(number, 0.04)
     complaint_rate         = optional(number, 0.0008)

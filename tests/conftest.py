@@ -41,6 +41,7 @@ GROUPS = {
         "integration/test_path.py",
         "integration/test_scripts.py",
         "integration/test_signatures.py",
+        "integration/test_secrets.py",
     ),
     "image": ("integration/test_image.py",),
     "deploy to AWS": ("integration/test_deploy_aws.py",),

@@ -9,8 +9,10 @@ the variables from `terraform/environments/NAME.tfvars`, and keeps a separate st
 import argparse
 import functools
 import json
+import shlex
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,7 @@ import boto3
 from botocore.exceptions import BotoCoreError
 
 from scripts import ScriptError
-from scripts.deploy import aws, guards, release, rollout, run_task
+from scripts.deploy import aws, function, guards, release, rollout, run_task, runs
 from scripts.deploy.context import Ask, DeclinedError, Run
 from scripts.deploy.ecr import Repository
 from scripts.deploy.options import parser
@@ -29,7 +31,7 @@ from scripts.terraform.environments import environment, has_variables
 from scripts.terraform.plan import Plan
 from scripts.terraform.stack import Stack
 from sesbounce.doctor import checks
-from sesbounce.doctor.declared import Service, Wiring, declared
+from sesbounce.doctor.declared import Wiring, declared
 from sesbounce.doctor.finding import Weight
 from sesbounce.errors import NothingDeployedError, SesBounceError
 
@@ -48,7 +50,7 @@ class NoVariablesError(ScriptError):
 
 
 class NoServiceError(ScriptError):
-    """The stack has no worker in ECS: deploy one with make deploy."""
+    """The stack has no worker: deploy one with make deploy."""
 
 
 def main(
@@ -119,7 +121,7 @@ def _deployed_name(outputs: Mapping[str, Any]) -> str | None:
 def _plan(run: Run) -> int:
     deployed = run.stack.outputs().get(release.VARIABLE)
     image = _given_image(run) if _image_is_given(run) else deployed
-    with run.stack.planned({release.VARIABLE: image}) as plan:
+    with _planned(run, image) as plan:
         _show(run, plan)
         guards.forecast(run, plan)
     if not _image_is_given(run):
@@ -144,6 +146,10 @@ def _apply(run: Run) -> int:
             print("The deployment before this one has failed, and nothing of it has changed.")
             rollout.restart(ecs, wired.service)
         rollout.await_stable(ecs, wired.service, print)
+    if wired.schedule:
+        runs.run_now(session, wired.schedule, print)
+    if wired.function:
+        function.sweep_now(session, wired.function, print)
     return _print_findings(wired, session)
 
 
@@ -164,18 +170,35 @@ def _destroy(run: Run) -> int:
 
 
 def _restart(run: Run) -> int:
-    service, session = _deployed_service(run)
-    ecs = session.client("ecs")
-    rollout.restart(ecs, service)
-    rollout.await_stable(ecs, service, print)
+    wired, session = _deployed_worker(run)
+    if wired.service:
+        ecs = session.client("ecs")
+        rollout.restart(ecs, wired.service)
+        rollout.await_stable(ecs, wired.service, print)
+    if wired.schedule:
+        runs.run_now(session, wired.schedule, print)
+    if wired.function:
+        function.restart(session, wired.function, print)
+        function.sweep_now(session, wired.function, print)
     return 0
 
 
 def _cli(run: Run) -> int:
-    service, session = _deployed_service(run)
+    wired, session = _deployed_worker(run)
+    if wired.function:
+        raise NoServiceError(
+            "The worker is a function, and a command needs a task in ECS. Run it on a machine that "
+            "reaches the database: SESBOUNCE_DATABASE_URL=… .venv/bin/sesbounce "
+            + shlex.join(run.options.arguments)
+        )
     # What the command writes is alone on standard output.
     say = functools.partial(print, file=sys.stderr)
-    return run_task.run(session, service, run.options.arguments, say)
+    if wired.schedule:
+        place = runs.beside(session, wired.schedule)
+        return run_task.run(session, wired.schedule, run.options.arguments, say, place=place)
+    assert wired.service  # noqa: S101  there is a worker
+    place = rollout.placement(session.client("ecs"), wired.service)
+    return run_task.run(session, wired.service, run.options.arguments, say, place=place)
 
 
 def _output(run: Run) -> int:
@@ -209,15 +232,27 @@ def _given_image(run: Run) -> str | None:
     return None if run.options.no_image else release.by_digest(run.options.image)
 
 
-def _apply_with(run: Run, image: str | None) -> None:
+@contextmanager
+def _planned(run: Run, image: str | None) -> Iterator[Plan]:
+    """A plan with an image; for a worker in AWS Lambda, with the package of these sources."""
     with run.stack.planned({release.VARIABLE: image}) as plan:
+        package = None if run.options.no_image else function.package(plan, TERRAFORM, print)
+        if package is None:
+            yield plan
+            return
+    with run.stack.planned({release.VARIABLE: image, function.VARIABLE: package}) as plan:
+        yield plan
+
+
+def _apply_with(run: Run, image: str | None) -> None:
+    with _planned(run, image) as plan:
         _carry_out(run, plan)
 
 
 def _apply_with_own_image(run: Run) -> None:
     """Apply with the image of these sources, if the stack has a worker."""
     deployed = run.stack.outputs().get(release.VARIABLE)
-    with run.stack.planned({release.VARIABLE: deployed}) as plan:
+    with _planned(run, deployed) as plan:
         _check_region(run, plan)
         outlook = release.outlook(plan, deployed)
         image: str | None
@@ -272,17 +307,20 @@ def _carry_out(run: Run, plan: Plan) -> None:
 def _failed_deployment(run: Run) -> str | None:
     """The deployment of the service that ECS has given up, before this run changes anything."""
     try:
-        service, session = _deployed_service(run)
+        wired, session = _deployed_worker(run)
     except (NoServiceError, NothingDeployedError):
         return None
-    return rollout.failed_deployment(session.client("ecs"), service)
-
-
-def _deployed_service(run: Run) -> tuple[Service, boto3.Session]:
-    wired = declared(run.stack.outputs(), ())  # the outputs alone tell the service
     if wired.service is None:
+        return None
+    return rollout.failed_deployment(session.client("ecs"), wired.service)
+
+
+def _deployed_worker(run: Run) -> tuple[Wiring, boto3.Session]:
+    """The wiring of a stack whose worker has a service or a schedule, or is a function."""
+    wired = declared(run.stack.outputs(), ())  # the outputs alone tell them
+    if not (wired.service or wired.schedule or wired.function):
         raise NoServiceError(NoServiceError.__doc__)
-    return wired.service, aws.session(wired.region)
+    return wired, aws.session(wired.region)
 
 
 def _check_region(run: Run, plan: Plan) -> None:

@@ -31,8 +31,11 @@ _LOST = {
     "aws_sqs_queue": "its messages, and what the topic sends to it",
 }
 
-# Their replacement loses nothing.
-_LOST_FOR_GOOD = {"aws_ecs_service": "no worker reads the queue"}
+# What starts a worker. Its replacement loses nothing, and worker.mode replaces one by another.
+READERS = frozenset(
+    {"aws_ecs_service", "aws_lambda_event_source_mapping", "aws_scheduler_schedule"}
+)
+_NO_READER = "no worker reads the queue"
 
 
 class LossError(ScriptError):
@@ -57,6 +60,7 @@ def losses(plan: Plan, allowed: Collection[str] = ()) -> tuple[Change, ...]:
     """
     if EVERYTHING in allowed:
         return ()
+    allowed = {*allowed, *(READERS if any(map(_starts_worker, plan.changes)) else ())}
     return tuple(
         change
         for change in plan.changes
@@ -70,9 +74,13 @@ def describe(lost: Iterable[Change]) -> str:
     return "\n".join(["This plan loses what no later plan can restore:", *lines])
 
 
+def _starts_worker(change: Change) -> bool:
+    return change.creates and change.kind in READERS
+
+
 def _lost(change: Change) -> str | None:
     if not change.deletes:
         return None
-    if not change.creates and change.kind in _LOST_FOR_GOOD:
-        return _LOST_FOR_GOOD[change.kind]
+    if change.kind in READERS:
+        return _NO_READER if not change.creates else None
     return _LOST.get(change.kind)

@@ -47,7 +47,10 @@ def parser(description: str | None) -> argparse.ArgumentParser:
         action="store_true",
         help="destroy dead-letter queues that hold messages too; the messages are lost",
     )
-    add("restart", "start new tasks of the worker, which read their secrets; wait for them")
+    add(
+        "restart",
+        "let the worker read its secrets: new tasks, a run of its schedule, a new function",
+    )
     command = add("cli", "run a command, such as why, in a task of its own, and print its log")
     command.add_argument("arguments", nargs="+", metavar="ARGUMENT", help="such as: why ADDRESS")
     command = add("output", "print the outputs")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from scripts import ScriptError
+from scripts.deploy.run_task import Placement
 from scripts.deploy.stopped import advice, reasons, short
 from sesbounce.aws.clients import error_text
 from sesbounce.doctor.declared import Service
@@ -104,6 +105,15 @@ def describe(client: "ECSClient", service: Service) -> "ServiceTypeDef":
     if found := _find(client, service):
         return found
     raise RolloutError(f"The service {service.name} no longer exists; run make deploy.")
+
+
+def placement(client: "ECSClient", service: Service) -> Placement:
+    """Where a task beside the service's runs: in its network, on demand.
+
+    Raises:
+        RolloutError: ECS rejects the call, or there is no such service.
+    """
+    return Placement(describe(client, service)["networkConfiguration"])
 
 
 def _find(client: "ECSClient", service: Service) -> "ServiceTypeDef | None":

@@ -1,11 +1,11 @@
-"""Runs a command, such as `sesbounce why`, in a task of its own, beside the worker's service.
+"""Runs a command, such as `sesbounce why`, in a task of its own, beside the worker.
 
 The task has the worker's image, settings, secrets, rights and network, so that the command reaches
 a database that nothing else can reach.
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -13,10 +13,9 @@ import boto3
 from botocore.exceptions import ClientError
 
 from scripts import ScriptError
-from scripts.deploy import rollout
 from scripts.deploy.stopped import advice, reasons, short
 from sesbounce.aws.clients import error_text
-from sesbounce.doctor.declared import Service
+from sesbounce.doctor.declared import Tasks
 
 if TYPE_CHECKING:
     from types_boto3_ecs.client import ECSClient
@@ -27,29 +26,52 @@ POLL_SECONDS = 2
 _LAST_LINES_POLLS = 3
 _STARTED_BY = "sesbounce-cli"
 _CONTAINER = "worker"
+_ON_DEMAND = {"launchType": "FARGATE"}
 
 
 class TaskError(ScriptError):
     """ECS did not start the task, or the task ended before the command did."""
 
 
-def run(
+@dataclass(frozen=True)
+class Placement:
+    """Where a task runs.
+
+    Attributes:
+        network: its network, as RunTask takes it.
+        capacity: its strategy of capacity providers, as RunTask takes it; empty: Fargate, on
+            demand.
+    """
+
+    network: Any
+    capacity: Sequence[Mapping[str, Any]] = ()
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The arguments of RunTask."""
+        how = {"capacityProviderStrategy": self.capacity} if self.capacity else _ON_DEMAND
+        return {"networkConfiguration": self.network, **how}
+
+
+def run(  # noqa: PLR0913  what runs, where, and what takes its lines
     session: boto3.Session,
-    service: Service,
+    worker: Tasks,
     arguments: Sequence[str],
     say: Callable[[str], None],
     log: Callable[[str], None] = print,
     *,
+    place: Placement,
     sleep: Callable[[float], None] = time.sleep,
 ) -> int:
     """Run a command of sesbounce, and wait for its end.
 
     Args:
         session: a session in the region of the stack.
-        service: the worker's service, whose task definition and network the task gets.
+        worker: the worker, whose task definition the task gets.
         arguments: the command and its arguments, such as `why jane@example.com`.
         say: called with a line of progress.
         log: called with each line that the command writes.
+        place: where the task runs.
         sleep: called with the seconds between two calls of ECS.
 
     Returns:
@@ -57,17 +79,16 @@ def run(
 
     Raises:
         TaskError: ECS can't start the task, or the task ends without an exit code.
-        RolloutError: there is no such service.
     """
     ecs: ECSClient = session.client("ecs")
     try:
-        arn = _start(ecs, service, arguments)
+        arn = _start(ecs, worker, arguments, place)
         say(f"Fargate starts the task {short(arn)}, which takes about a minute.")
-        lines = _Log(session.client("logs"), service.log_group, f"worker/worker/{short(arn)}")
+        lines = _Log(session.client("logs"), worker.log_group, f"worker/worker/{short(arn)}")
         try:
-            task = _follow(ecs, service, arn, lines, log, sleep)
+            task = _follow(ecs, worker, arn, lines, log, sleep)
         except KeyboardInterrupt:
-            ecs.stop_task(cluster=service.cluster, task=arn, reason="interrupted")
+            ecs.stop_task(cluster=worker.cluster, task=arn, reason="interrupted")
             raise
     except ClientError as error:
         raise TaskError(
@@ -82,27 +103,25 @@ def run(
     return container["exitCode"]
 
 
-def _start(ecs: "ECSClient", service: Service, arguments: Sequence[str]) -> str:
+def _start(ecs: "ECSClient", worker: Tasks, arguments: Sequence[str], place: Placement) -> str:
     """Start the task; returns its ARN."""
-    network = rollout.describe(ecs, service)["networkConfiguration"]
     answer = ecs.run_task(
-        cluster=service.cluster,
-        taskDefinition=service.task_definition,
-        launchType="FARGATE",
-        networkConfiguration=network,
+        cluster=worker.cluster,
+        taskDefinition=worker.task_definition,
         overrides={"containerOverrides": [{"name": _CONTAINER, "command": list(arguments)}]},
         startedBy=_STARTED_BY,
         propagateTags="TASK_DEFINITION",
+        **place.arguments,
     )
     if not answer["tasks"]:
         why = "; ".join(failure.get("reason", "no reason given") for failure in answer["failures"])
-        raise TaskError(f"ECS starts no task of {short(service.task_definition)}: {why}")
+        raise TaskError(f"ECS starts no task of {short(worker.task_definition)}: {why}")
     return answer["tasks"][0]["taskArn"]
 
 
 def _follow(
     ecs: "ECSClient",
-    service: Service,
+    worker: Tasks,
     arn: str,
     lines: "_Log",
     log: Callable[[str], None],
@@ -111,7 +130,7 @@ def _follow(
     """Pass on the lines of the log until the task has stopped, and its last lines after that."""
     polls_left = _LAST_LINES_POLLS
     while True:
-        (task,) = ecs.describe_tasks(cluster=service.cluster, tasks=[arn])["tasks"]
+        (task,) = ecs.describe_tasks(cluster=worker.cluster, tasks=[arn])["tasks"]
         polls_left -= task["lastStatus"] == "STOPPED"
         for line in lines.new():
             log(line)

@@ -20,6 +20,16 @@ override_resource {
   values = { arn = "arn:aws:iam::123456789012:policy/sesbounce-boundary" }
 }
 
+override_resource {
+  target = module.worker_service[0].aws_iam_role.task
+  values = { arn = "arn:aws:iam::123456789012:role/sesbounce-task" }
+}
+
+override_resource {
+  target = module.worker_service[0].aws_iam_role.execution
+  values = { arn = "arn:aws:iam::123456789012:role/sesbounce-execution" }
+}
+
 run "full" {
   command = apply
 
@@ -93,5 +103,47 @@ run "managed" {
   assert {
     condition     = output.permissions_boundary_policy == null && output.permissions_boundary == var.permissions_boundary
     error_message = "A boundary that is given must be taken."
+  }
+}
+
+# A worker that a schedule starts.
+run "scheduled" {
+  command = apply
+
+  variables {
+    identities   = { "example.com" = {} }
+    worker_image = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/sesbounce@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+    worker       = { mode = "scheduled" }
+    monitoring   = { alarm_emails = ["operator@example.com"] }
+    github       = { repository = "acme/mail" }
+  }
+
+  assert {
+    condition     = can(jsondecode(output.schedule_policy).Statement) && can(jsondecode(output.schedule_trust_policy).Statement)
+    error_message = "Each policy must be JSON with statements."
+  }
+}
+
+# A worker that the queue calls, in a VPC.
+run "lambda" {
+  command = apply
+
+  variables {
+    identities              = { "example.com" = {} }
+    worker_package          = "versions.tf" # any file: nothing is uploaded
+    database_url_secret_arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:mail-url-AbCdEf:url::"
+    create_kms_key          = true
+    ses_suppression_list    = true
+    worker                  = { mode = "lambda" }
+    network                 = { vpc_id = "vpc-1", worker_subnet_ids = ["subnet-a"] }
+    monitoring              = { alarm_emails = ["operator@example.com"] }
+    github                  = { repository = "acme/mail" }
+  }
+
+  assert {
+    condition = alltrue([for policy in [
+      output.function_policy, output.function_trust_policy, output.sweep_policy, output.sweep_trust_policy,
+    ] : can(jsondecode(policy).Statement)])
+    error_message = "Each policy must be JSON with statements."
   }
 }

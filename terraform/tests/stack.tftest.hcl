@@ -226,6 +226,36 @@ run "topic_and_queue_that_exist" {
   }
 }
 
+run "scheduled" {
+  command = plan
+
+  variables {
+    identities              = { "example.com" = {} }
+    worker_image            = "registry.example/sesbounce@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+    worker                  = { mode = "scheduled", schedule = "rate(1 hour)" }
+    database_url_secret_arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:url-AbCdEf"
+  }
+
+  assert {
+    condition     = output.service_name == null && endswith(output.schedule_arn, ":schedule/sesbounce/sesbounce") && output.run_interval_seconds == 3600
+    error_message = "There must be a schedule in place of a service."
+  }
+
+  assert {
+    condition     = output.alarm_names == toset([for name in ["dlq", "subscription-dlq", "oldest-message", "no-run", "failed", "statement-refusals", "suspected-incidents", "sender-faults", "bounce-rate", "complaint-rate"] : "sesbounce-${name}"])
+    error_message = "Runs must be watched, and no tasks."
+  }
+
+  # An alarm on a metric that the worker does not publish would never be raised, or always.
+  assert {
+    condition = length(setsubtract(
+      module.monitoring[0].worker_metrics,
+      split(",", { for variable in jsondecode(module.worker_service[0].container_definitions)[0].environment : variable.name => variable.value }["SESBOUNCE_EMF_METRICS"])
+    )) == 0
+    error_message = "Runs must publish what the alarms watch."
+  }
+}
+
 run "raw_messages_name_no_topic" {
   command = plan
 
@@ -382,7 +412,7 @@ run "github" {
 
   assert {
     condition = (
-      keys(output.deploy_role_policies) == ["database", "feedback", "network", "rights", "state", "watch", "worker"]
+      keys(output.deploy_role_policies) == ["database", "feedback", "network", "rights", "runs", "state", "watch", "worker"]
       && contains(jsondecode(output.deploy_role_policies.feedback).Statement[0].Resource, "arn:aws:sns:eu-west-1:123456789012:SESBounce")
       && contains(jsondecode(output.deploy_role_policies.feedback).Statement[2].Resource, "arn:aws:sqs:eu-west-1:123456789012:SESBounceSQS-dlq")
     )
@@ -424,6 +454,28 @@ run "name_with_underscore" {
   expect_failures = [var.name, check.something_publishes]
 }
 
+run "mode_that_there_is_not" {
+  command = plan
+
+  variables {
+    configuration_sets = { newsletter = {} }
+    worker             = { mode = "cron" }
+  }
+
+  expect_failures = [var.worker]
+}
+
+run "schedule_too_often" {
+  command = plan
+
+  variables {
+    configuration_sets = { newsletter = {} }
+    worker             = { mode = "scheduled", schedule = "rate(4 minutes)" }
+  }
+
+  expect_failures = [var.worker]
+}
+
 run "tag_that_the_role_would_not_recognise" {
   command = plan
 
@@ -445,4 +497,93 @@ run "tags_that_differ_by_their_case" {
   }
 
   expect_failures = [var.tags]
+}
+
+run "lambda" {
+  command = plan
+
+  variables {
+    identities              = { "example.com" = {} }
+    worker_package          = "versions.tf" # any file: nothing is uploaded
+    database_url_secret_arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:mail-url-AbCdEf"
+    worker = {
+      mode        = "lambda"
+      environment = { SESBOUNCE_STRIKES = "5" }
+      secrets     = { SESBOUNCE_HASH_KEY = "arn:aws:ssm:eu-west-1:123456789012:parameter/sesbounce/hash-key" }
+    }
+  }
+
+  assert {
+    condition = (
+      output.function_name == "sesbounce" && output.function_architecture == "arm64" && output.log_group_name == "/aws/lambda/sesbounce"
+      && output.cluster_name == null && output.repository_url == null && output.worker_platform == null && output.database_identifier == null
+    )
+    error_message = "There must be a function, and nothing in ECS and RDS."
+  }
+
+  assert {
+    condition     = local.visibility_timeout_seconds == 365 && module.worker_lambda[0].timeout_seconds == 60
+    error_message = "The queue must hide messages for six times the function's timeout, and while Lambda gathers a batch."
+  }
+
+  assert {
+    condition = {
+      for name, value in module.worker_lambda[0].environment : name => value if !contains(["SESBOUNCE_EMF_METRICS", "SESBOUNCE_QUEUE_URL"], name)
+      } == {
+      SESBOUNCE_EMF        = "true"
+      SESBOUNCE_LOG_FORMAT = "json"
+      SESBOUNCE_STRIKES    = "5"
+      SESBOUNCE_TOPIC_ARNS = output.topic_arn
+      SESBOUNCE_SECRETS = jsonencode({
+        SESBOUNCE_DATABASE_URL = var.database_url_secret_arn
+        SESBOUNCE_HASH_KEY     = "arn:aws:ssm:eu-west-1:123456789012:parameter/sesbounce/hash-key"
+      })
+    }
+    error_message = "The function must know its settings, and its secrets by their ARNs."
+  }
+
+  assert {
+    condition = (
+      setsubtract(output.alarm_names, [for alarm in ["dlq", "subscription-dlq", "oldest-message", "bounce-rate", "complaint-rate"] : "sesbounce-${alarm}"])
+      == toset([for alarm in ["function-errors", "function-throttles", "failed", "statement-refusals", "suspected-incidents", "sender-faults"] : "sesbounce-${alarm}"])
+    )
+    error_message = "Alarms must watch the function, and no task."
+  }
+}
+
+run "lambda_before_there_is_a_package" {
+  command = plan
+
+  variables {
+    identities              = { "example.com" = {} }
+    database_url_secret_arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:mail-url-AbCdEf"
+    worker                  = { mode = "lambda" }
+  }
+
+  assert {
+    condition     = output.function_name == null && output.event_source_mapping_id == null && output.function_architecture == "arm64" && !contains(output.alarm_names, "sesbounce-function-errors")
+    error_message = "All must be there but the function."
+  }
+}
+
+run "lambda_without_time" {
+  command = plan
+
+  variables {
+    database_url_secret_arn    = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:mail-url-AbCdEf"
+    worker                     = { mode = "lambda" }
+    visibility_timeout_seconds = 364
+  }
+
+  expect_failures = [var.visibility_timeout_seconds]
+}
+
+run "lambda_without_a_database" {
+  command = plan
+
+  variables {
+    worker = { mode = "lambda" }
+  }
+
+  expect_failures = [var.worker]
 }

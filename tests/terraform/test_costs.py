@@ -4,8 +4,15 @@ import re
 from math import prod
 from pathlib import Path
 
+import pytest
+
+from scripts.terraform.docs import parsed, plain
+from sesbounce.telemetry.emf import UNITS
+from tests.terraform.conftest import SOURCE
+
 COSTS = (Path(__file__).parents[2] / "docs/costs.md").read_text("utf-8")
-SCENARIOS = 5
+DEFAULT = "The stack as it is by default"
+OWN_DATABASE = "With a database of your own"
 TIMES = " \N{MULTIPLICATION SIGN} "
 
 
@@ -29,26 +36,52 @@ def difference(term: str) -> float:
     return float(first) - float(second or 0)
 
 
-def table() -> dict[str, list[float]]:
-    _head, _rule, *body = rows("The stack as it is by default")
+def table(heading: str) -> dict[str, list[float]]:
+    _head, _rule, *body = rows(heading)
     return {name: [amount(cell) for cell in cells] for name, *cells in body}
 
 
-def test_each_row_and_the_sums_are_right() -> None:
-    sums = table()
+@pytest.mark.parametrize(("heading", "scenarios"), [(OWN_DATABASE, 3), (DEFAULT, 5)])
+def test_each_row_and_the_sums_are_right(heading: str, scenarios: int) -> None:
+    sums = table(heading)
     total = sums.pop("Sum, USD a month")
-    assert len(sums) > 10
-    for scenario in range(SCENARIOS):
+    assert len(sums) >= 10
+    for scenario in range(scenarios):
         assert abs(sum(row[scenario] for row in sums.values()) - total[scenario]) < 0.0001
 
 
+def test_a_small_sender_with_a_database_pays_a_dollar() -> None:
+    assert rows(OWN_DATABASE)[0][1] == "`scheduled`"
+    assert table(OWN_DATABASE)["Sum, USD a month"][0] < 1.05
+
+
+def test_the_hours_of_the_runs_are_those_of_a_minute_every_quarter_of_an_hour() -> None:
+    runs = 730 * 4
+    assert f"{runs:,} a month" in COSTS
+    (hours,) = {float(found) for found in re.findall(rf"\| (\d+\.\d+){TIMES}0\.", COSTS)}
+    assert abs(hours - runs / 60) < 0.005
+
+
+def test_the_metrics_of_a_run_are_as_many_as_are_free() -> None:
+    (local,) = parsed(SOURCE / "modules/worker_service/schedule.tf")["locals"]
+    names = {plain(name) for name in local["run_metrics"]}
+    assert len(names) == 10
+    assert names <= UNITS.keys()
+
+
 def test_what_is_saved_is_what_the_rows_say() -> None:
-    idle = {name: row[0] for name, row in table().items()}
+    idle = {name: row[0] for name, row in table(DEFAULT).items()}
+    run = {name: row[0] for name, row in table(OWN_DATABASE).items()}
     saved = {row[0]: row[1] for row in rows("Less")[2:]}
     task = idle["Fargate, ARM, ¼ vCPU"] + idle["Fargate, ARM, ½ GB"]
     rds = idle["RDS, instance"] + idle["RDS, disk"]
     expected = {
         "database_url_secret_arn": rds,
+        'mode = "scheduled"': sum(
+            value - run.get(name, 0)
+            for name, value in idle.items()
+            if name.startswith(("Fargate", "Public", "CloudWatch"))
+        ),
         "min_tasks = 0": task + idle["Public IPv4 address"],
         "use_spot": task * 0.7,
         "worker = null": idle["Sum, USD a month"],

@@ -22,6 +22,7 @@ def test_every_metric_of_an_alarm_is_told() -> None:
     names = set(re.findall(r'merge\(local\.worker, \{ name = "(\w+)" \}\)', code))
     assert names == {
         "Healthy",
+        "RunsSucceeded",
         "Failed",
         "StatementsRejected",
         "SuspectedIncidents",

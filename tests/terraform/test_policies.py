@@ -36,6 +36,7 @@ SECRETS_KEY = f"arn:aws:kms:{REGION}:key/5678"
 SNS = ("Service", "sns.amazonaws.com")
 SES = ("Service", "ses.amazonaws.com")
 TASKS = ("Service", "ecs-tasks.amazonaws.com")
+SCHEDULER = ("Service", "scheduler.amazonaws.com")
 SOMEBODY = ("AWS", OTHER_ACCOUNT)
 # In a region that accounts opt in to, SNS has another name for what it sends elsewhere.
 OPT_IN_SNS = ("Service", "sns.eu-south-1.amazonaws.com")
@@ -419,6 +420,31 @@ def test_only_tasks_of_this_account_take_the_roles(
     assert allows(_with_resource(full["trust_policy"]), request) is allowed
 
 
+GROUP = f"arn:aws:scheduler:{REGION}:schedule-group/sesbounce"
+
+
+@pytest.mark.parametrize(
+    ("changed", "allowed"),
+    [
+        ({}, True),
+        ({"source": f"{GROUP}-prod"}, False),
+        ({"source": f"arn:aws:scheduler:{REGION}:schedule-group/default"}, False),
+        ({"source": None}, False),
+        ({"account": OTHER_ACCOUNT}, False),
+        ({"principal": TASKS}, False),
+        ({"principal": ("Service", "events.amazonaws.com")}, False),
+        ({"principal": SOMEBODY}, False),
+    ],
+)
+def test_only_the_schedule_of_this_stack_takes_its_role(
+    rendered: dict[str, dict[str, Any]], changed: dict[str, Any], *, allowed: bool
+) -> None:
+    asked = {"action": "sts:AssumeRole", "principal": SCHEDULER, "source": GROUP}
+    request = _assume(**(asked | changed))
+    trust = rendered["scheduled"]["schedule_trust_policy"]
+    assert allows(_with_resource(trust), request) is allowed
+
+
 @pytest.mark.parametrize(
     ("subject", "audience", "allowed"),
     [
@@ -494,6 +520,19 @@ WITHIN = {"iam:PermissionsBoundary": BOUNDARY}
 OWN_POLICY = {"iam:PolicyARN": CONSUMER_POLICY}
 ANY_POLICY = {"iam:PolicyARN": ADMINISTRATOR}
 FOR_TASKS = {"iam:PassedToService": "ecs-tasks.amazonaws.com"}
+FOR_SCHEDULES = {"iam:PassedToService": "scheduler.amazonaws.com"}
+EXECUTION_ROLE = f"{IAM}:role/sesbounce-execution"
+SCHEDULE_ROLE = f"{IAM}:role/sesbounce-schedule"
+FUNCTION_ROLE = f"{IAM}:role/sesbounce-function"
+SWEEP_ROLE = f"{IAM}:role/sesbounce-sweep"
+FUNCTION = f"arn:aws:lambda:{REGION}:function:sesbounce"
+MAPPING = f"arn:aws:lambda:{REGION}:event-source-mapping:14e0db71"
+FOR_LAMBDA = {"iam:PassedToService": "lambda.amazonaws.com"}
+OF_OURS = {"lambda:FunctionArn": FUNCTION}
+TASK_DEFINITION = f"arn:aws:ecs:{REGION}:task-definition/sesbounce:7"
+TASK = f"arn:aws:ecs:{REGION}:task/sesbounce/1"
+IN_CLUSTER = {"ecs:cluster": f"arn:aws:ecs:{REGION}:cluster/sesbounce"}
+AT_ITS_START = {"ecs:CreateAction": "RunTask"}
 
 Call = tuple[str, str, dict[str, str]]
 """Action, resource and context."""
@@ -516,6 +555,9 @@ DEPLOYING: list[Call] = [
     ("iam:DeleteRole", TASK_ROLE, {}),
     ("iam:CreatePolicyVersion", CONSUMER_POLICY, {}),
     ("iam:PassRole", TASK_ROLE, FOR_TASKS),
+    ("iam:CreateRole", SCHEDULE_ROLE, WITHIN),
+    ("iam:PutRolePolicy", SCHEDULE_ROLE, WITHIN),
+    ("iam:PassRole", SCHEDULE_ROLE, FOR_SCHEDULES),
     ("iam:GetRole", f"{IAM}:role/sesbounce-deploy", {}),
     ("iam:GetPolicyVersion", BOUNDARY, {}),
     ("iam:GetUser", f"{IAM}:user/sesbounce-consumer", {}),
@@ -523,6 +565,28 @@ DEPLOYING: list[Call] = [
     ("ecr:GetAuthorizationToken", "*", {}),
     ("ecs:RegisterTaskDefinition", "*", {}),
     ("ecs:UpdateService", f"arn:aws:ecs:{REGION}:service/sesbounce/sesbounce", {}),
+    ("scheduler:CreateSchedule", f"arn:aws:scheduler:{REGION}:schedule/sesbounce/sesbounce", {}),
+    ("scheduler:CreateScheduleGroup", GROUP, {}),
+    ("scheduler:TagResource", GROUP, {}),
+    ("iam:PassRole", FUNCTION_ROLE, FOR_LAMBDA),
+    ("iam:PassRole", SWEEP_ROLE, FOR_SCHEDULES),
+    ("lambda:CreateFunction", FUNCTION, {}),
+    ("lambda:UpdateFunctionCode", FUNCTION, {}),
+    ("lambda:UpdateFunctionConfiguration", FUNCTION, {}),
+    ("lambda:InvokeFunction", FUNCTION, {}),  # a sweep after a deployment
+    ("lambda:CreateEventSourceMapping", "*", OF_OURS),
+    ("lambda:UpdateEventSourceMapping", MAPPING, OF_OURS),
+    ("lambda:GetEventSourceMapping", MAPPING, OF_OURS),
+    ("lambda:TagResource", MAPPING, TO_BE_OURS),
+    ("logs:CreateLogGroup", f"arn:aws:logs:{REGION}:log-group:/aws/lambda/sesbounce", {}),
+    # the check of the schedule
+    ("scheduler:GetSchedule", f"arn:aws:scheduler:{REGION}:schedule/sesbounce/sesbounce", {}),
+    ("ecs:DescribeClusters", f"arn:aws:ecs:{REGION}:cluster/sesbounce", {}),
+    ("iam:GetRole", SCHEDULE_ROLE, {}),
+    # the tasks of deploy, restart and cli
+    ("ecs:RunTask", TASK_DEFINITION, IN_CLUSTER),
+    ("ecs:TagResource", TASK, AT_ITS_START | TO_BE_OURS),
+    ("ecs:StopTask", TASK, OURS),
     ("application-autoscaling:RegisterScalableTarget", TARGET, TO_BE_OURS),
     ("application-autoscaling:RegisterScalableTarget", TARGET, OURS),
     ("application-autoscaling:PutScalingPolicy", TARGET, OURS),
@@ -594,6 +658,18 @@ CREATED = {
     "aws_iam_role": ("iam:CreateRole", f"{IAM}:role{{path}}{{name}}"),
     "aws_iam_user": ("iam:CreateUser", f"{IAM}:user{{path}}{{name}}"),
     "aws_kms_alias": ("kms:CreateAlias", f"arn:aws:kms:{REGION}:{{name}}"),
+    "aws_lambda_function": (
+        "lambda:CreateFunction",
+        f"arn:aws:lambda:{REGION}:function:{{function_name}}",
+    ),
+    "aws_scheduler_schedule": (
+        "scheduler:CreateSchedule",
+        f"arn:aws:scheduler:{REGION}:schedule/{{group_name}}/{{name}}",
+    ),
+    "aws_scheduler_schedule_group": (
+        "scheduler:CreateScheduleGroup",
+        f"arn:aws:scheduler:{REGION}:schedule-group/{{name}}",
+    ),
     "aws_sns_topic": ("sns:CreateTopic", f"arn:aws:sns:{REGION}:{{name}}"),
     "aws_sqs_queue": ("sqs:CreateQueue", f"arn:aws:sqs:{REGION}:{{name}}"),
 }
@@ -611,6 +687,7 @@ NAMELESS = {
     "aws_iam_user_policy_attachment",
     "aws_kms_key",
     "aws_kms_key_policy",
+    "aws_lambda_event_source_mapping",
     "aws_security_group",
     "aws_ses_identity_notification_topic",
     "aws_sns_topic_policy",
@@ -638,11 +715,11 @@ def created(resources: list[dict[str, Any]]) -> list[tuple[str, str]]:
     return [(action, arn) for action, arn in named if not OF_THE_ROLE.search(arn)]
 
 
-@pytest.mark.parametrize("run", ["full", "managed"])
+@pytest.mark.parametrize("run", ["full", "managed", "scheduled", "lambda"])
 def test_the_deploy_role_creates_whatever_is_planned_and_nothing_of_a_neighbour(
     planned: dict[str, list[dict[str, Any]]], deploy_of: dict[str, str], run: str
 ) -> None:
-    boundary = {"full": BOUNDARY, "managed": "arn:aws:iam::123456789012:policy/developers"}[run]
+    boundary = f"{IAM}:policy/developers" if run == "managed" else BOUNDARY
     context = {"iam:PermissionsBoundary": boundary} | OURS
     calls = created(planned[run])
     assert len(calls) > 20
@@ -705,8 +782,27 @@ ATTACKS: list[Call] = [
     ("ecs:UpdateService", f"arn:aws:ecs:{REGION}:service/shared/orders", {}),
     ("ecs:UpdateService", f"arn:aws:ecs:{REGION}:service/shared/sesbounce", {}),
     ("ecs:DeleteCluster", f"arn:aws:ecs:{REGION}:cluster/shared", {}),
-    ("ecs:RunTask", f"arn:aws:ecs:{REGION}:task-definition/orders:1", {}),
+    ("ecs:RunTask", f"arn:aws:ecs:{REGION}:task-definition/orders:1", IN_CLUSTER),
+    ("ecs:RunTask", TASK_DEFINITION, {}),
+    ("ecs:RunTask", TASK_DEFINITION, {"ecs:cluster": f"arn:aws:ecs:{REGION}:cluster/shared"}),
+    ("ecs:StopTask", TASK, {}),
+    ("ecs:StopTask", TASK, OTHERS),
+    ("ecs:StopTask", f"arn:aws:ecs:{REGION}:task/shared/1", OURS),
+    ("ecs:TagResource", TASK, TO_BE_OURS),
+    ("ecs:TagResource", TASK, AT_ITS_START | {"aws:RequestTag/Application": "orders"}),
+    ("scheduler:UpdateSchedule", f"arn:aws:scheduler:{REGION}:schedule/default/orders", {}),
+    ("scheduler:CreateSchedule", f"arn:aws:scheduler:{REGION}:schedule/default/sesbounce", {}),
+    ("scheduler:DeleteScheduleGroup", f"arn:aws:scheduler:{REGION}:schedule-group/default", {}),
     ("lambda:UpdateFunctionCode", f"arn:aws:lambda:{REGION}:function:orders", {}),
+    ("lambda:InvokeFunction", f"{FUNCTION}-prod", {}),
+    ("lambda:AddPermission", FUNCTION, {}),
+    ("lambda:CreateFunctionUrlConfig", FUNCTION, {}),
+    ("lambda:CreateEventSourceMapping", "*", {}),
+    ("lambda:CreateEventSourceMapping", "*", {"lambda:FunctionArn": f"{FUNCTION}-prod"}),
+    ("lambda:DeleteEventSourceMapping", MAPPING, {}),
+    ("lambda:DeleteEventSourceMapping", MAPPING, {"lambda:FunctionArn": f"{FUNCTION}-prod"}),
+    ("lambda:TagResource", MAPPING, {"aws:RequestTag/Application": "orders"}),
+    ("lambda:TagResource", MAPPING, TO_BE_OURS | OTHERS),
     ("application-autoscaling:RegisterScalableTarget", TARGET, OTHERS),
     ("application-autoscaling:DeregisterScalableTarget", TARGET, OTHERS),
     (
@@ -794,7 +890,13 @@ ATTACKS: list[Call] = [
     ("iam:PassRole", TASK_ROLE, {}),
     ("iam:PassRole", TASK_ROLE, {"iam:PassedToService": "ec2.amazonaws.com"}),
     ("iam:PassRole", TASK_ROLE, {"iam:PassedToService": "lambda.amazonaws.com"}),
+    ("iam:PassRole", TASK_ROLE, FOR_SCHEDULES),
+    ("iam:PassRole", SCHEDULE_ROLE, FOR_TASKS),
+    ("iam:PassRole", FUNCTION_ROLE, FOR_TASKS),
+    ("iam:PassRole", SWEEP_ROLE, FOR_LAMBDA),
     ("iam:PassRole", f"{IAM}:role/admin", FOR_TASKS),
+    ("iam:PassRole", f"{IAM}:role/admin", FOR_SCHEDULES),
+    ("iam:PassRole", f"{IAM}:role/admin", FOR_LAMBDA),
     ("iam:PassRole", f"{IAM}:role/sesbounce-deploy", FOR_TASKS),
     ("iam:PassRole", TASK_ROLE.replace(ACCOUNT, OTHER_ACCOUNT), FOR_TASKS),
     # an access key
@@ -879,7 +981,7 @@ def test_each_role_and_user_has_the_boundary_and_the_path(
             for resource in planned[run]
             if resource["type"] in ("aws_iam_role", "aws_iam_user")
         }
-        for run in ("full", "least", "managed")
+        for run in ("full", "least", "managed", "scheduled", "lambda")
     }
     own = {"sesbounce-task": BOUNDARY, "sesbounce-execution": BOUNDARY}
     given = DEVELOPERS["iam:PermissionsBoundary"]
@@ -888,6 +990,12 @@ def test_each_role_and_user_has_the_boundary_and_the_path(
         "full": own | {"sesbounce-deploy": None},
         "least": dict.fromkeys(own),
         "managed": dict.fromkeys(names, given),
+        "scheduled": own | {"sesbounce-deploy": None, "sesbounce-schedule": BOUNDARY},
+        "lambda": {
+            "sesbounce-deploy": None,
+            "sesbounce-function": BOUNDARY,
+            "sesbounce-sweep": BOUNDARY,
+        },
     }
     paths = {
         resource["values"]["path"]
@@ -910,6 +1018,167 @@ OF_OUR_DATABASE = {"aws:ResourceTag/aws:rds:primaryDBInstanceArn": f"{RDS}:db:se
 THROUGH_SQS = {"kms:ViaService": "sqs.eu-west-1.amazonaws.com"}
 THROUGH_PARAMETERS = {"kms:ViaService": "ssm.eu-west-1.amazonaws.com"}
 BOUND_BY = {PASSWORD: OF_OUR_DATABASE, KEY: THROUGH_SQS, SECRETS_KEY: THROUGH_PARAMETERS}
+
+
+SCHEDULE = {"aws:PrincipalArn": SCHEDULE_ROLE}
+# The calls of a schedule, and the same with one thing wrong.
+STARTING: list[Call] = [
+    ("ecs:RunTask", TASK_DEFINITION, IN_CLUSTER),
+    ("ecs:TagResource", TASK, AT_ITS_START),
+    ("iam:PassRole", TASK_ROLE, FOR_TASKS),
+    ("iam:PassRole", EXECUTION_ROLE, FOR_TASKS),
+]
+NOT_STARTING: list[Call] = [
+    ("ecs:RunTask", TASK_DEFINITION, {}),
+    ("ecs:RunTask", TASK_DEFINITION, {"ecs:cluster": f"arn:aws:ecs:{REGION}:cluster/shared"}),
+    ("ecs:RunTask", TASK_DEFINITION.replace("sesbounce", "sesbounce-prod"), IN_CLUSTER),
+    ("ecs:RunTask", TASK_DEFINITION.replace(ACCOUNT, OTHER_ACCOUNT), IN_CLUSTER),
+    ("ecs:StopTask", TASK, OURS),
+    ("ecs:TagResource", TASK, {}),
+    ("ecs:TagResource", TASK, {"ecs:CreateAction": "StartTask"}),
+    ("ecs:UpdateService", f"arn:aws:ecs:{REGION}:service/sesbounce/sesbounce", {}),
+    ("iam:PassRole", TASK_ROLE, {}),
+    ("iam:PassRole", TASK_ROLE, {"iam:PassedToService": "lambda.amazonaws.com"}),
+    ("iam:PassRole", SCHEDULE_ROLE, FOR_TASKS),
+    ("iam:PassRole", f"{IAM}:role/sesbounce-deploy", FOR_TASKS),
+    ("iam:PassRole", f"{IAM}:role/admin", FOR_TASKS),
+    ("sqs:ReceiveMessage", QUEUE, {}),
+]
+
+
+@pytest.mark.parametrize("calls", [STARTING, NOT_STARTING])
+def test_a_schedule_starts_this_worker_and_nothing_else(
+    rendered: dict[str, dict[str, Any]], calls: list[Call]
+) -> None:
+    outputs = rendered["scheduled"]
+    for action, resource, context in calls:
+        request = Request(action=action, resource=resource, context=context | SCHEDULE)
+        allowed = [
+            allows(outputs[name], request)
+            for name in ("schedule_policy", "permissions_boundary_policy")
+        ]
+        assert all(allowed) is (calls is STARTING), request
+
+
+@pytest.mark.parametrize(("action", "resource", "context"), STARTING)
+@pytest.mark.parametrize("principal", [{}, {"aws:PrincipalArn": TASK_ROLE}])
+def test_the_boundary_lets_no_other_role_start_tasks(
+    full: dict[str, Any],
+    action: str,
+    resource: str,
+    context: dict[str, str],
+    principal: dict[str, str],
+) -> None:
+    request = Request(action=action, resource=resource, context=context | principal)
+    assert not allows(full["permissions_boundary_policy"], request)
+
+
+URL = f"arn:aws:secretsmanager:{REGION}:secret:mail-url-AbCdEf"
+FUNCTION_LOG = (
+    f"arn:aws:logs:{REGION}:log-group:/aws/lambda/sesbounce:log-stream:2026/11/26/[$LATEST]1"
+)
+BY_THE_CODE = {"lambda:SourceFunctionArn": FUNCTION}
+INTERFACES = (
+    "ec2:CreateNetworkInterface",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSubnets",
+    "ec2:DeleteNetworkInterface",
+    "ec2:AssignPrivateIpAddresses",
+    "ec2:UnassignPrivateIpAddresses",
+)
+# What Lambda itself does with the function's role, and what the function's code does.
+FUNCTIONING: list[Call] = [
+    *((action, QUEUE, {}) for action in sorted(CONSUME)),
+    *((action, "*", {}) for action in INTERFACES),
+    ("kms:Decrypt", KEY, {"kms:ViaService": "sqs.eu-west-1.amazonaws.com"}),
+    ("logs:PutLogEvents", FUNCTION_LOG, BY_THE_CODE),
+    ("secretsmanager:GetSecretValue", URL, BY_THE_CODE),
+    ("ses:PutSuppressedDestination", "*", BY_THE_CODE),
+]
+NOT_FUNCTIONING: list[Call] = [
+    *((action, QUEUE, BY_THE_CODE) for action in sorted(CONSUME)),
+    *((action, "*", BY_THE_CODE) for action in INTERFACES),
+    *((action, QUEUE, {}) for action in sorted(TEMPTING - {"kms:Encrypt"})),
+    ("sqs:ReceiveMessage", DLQ, {}),
+    ("sqs:SendMessage", QUEUE, {}),
+    ("secretsmanager:GetSecretValue", PASSWORD, BY_THE_CODE),
+    ("secretsmanager:GetSecretValue", f"{URL}2", BY_THE_CODE),
+    ("ssm:GetParameters", HASH_KEY, BY_THE_CODE),
+    ("logs:PutLogEvents", FUNCTION_LOG.replace("/sesbounce:", "/orders:"), BY_THE_CODE),
+    ("logs:CreateLogGroup", FUNCTION_LOG, {}),
+    ("lambda:InvokeFunction", FUNCTION, BY_THE_CODE),
+    ("kms:Decrypt", SECRETS_KEY, BY_THE_CODE),
+    ("ec2:RunInstances", "*", {}),
+]
+
+
+@pytest.mark.parametrize("calls", [FUNCTIONING, NOT_FUNCTIONING])
+def test_lambda_reads_the_queue_and_the_function_itself_can_not(
+    rendered: dict[str, dict[str, Any]], calls: list[Call]
+) -> None:
+    outputs = rendered["lambda"]
+    # Under a mock all logs have one ARN.
+    of_function = outputs["function_policy"].replace("/ecs/sesbounce", "/aws/lambda/sesbounce")
+    role = _joined([of_function, outputs["consumer_policy"]])
+    for action, resource, context in calls:
+        request = Request(
+            action=action,
+            resource=resource,
+            context=context | {"aws:PrincipalArn": FUNCTION_ROLE},
+        )
+        allowed = [allows(each, request) for each in (role, outputs["permissions_boundary_policy"])]
+        assert all(allowed) is (calls is FUNCTIONING), (request, allowed)
+
+
+@pytest.mark.parametrize(
+    ("action", "resource", "principal", "allowed"),
+    [
+        ("lambda:InvokeFunction", FUNCTION, SWEEP_ROLE, True),
+        ("lambda:InvokeFunction", f"{FUNCTION}-prod", SWEEP_ROLE, False),
+        ("lambda:InvokeFunction", FUNCTION, FUNCTION_ROLE, False),
+        ("lambda:UpdateFunctionCode", FUNCTION, SWEEP_ROLE, False),
+        ("sqs:ReceiveMessage", QUEUE, SWEEP_ROLE, False),
+        ("ec2:CreateNetworkInterface", "*", SWEEP_ROLE, False),
+    ],
+)
+def test_the_sweep_calls_this_function_and_does_nothing_else(
+    rendered: dict[str, dict[str, Any]],
+    action: str,
+    resource: str,
+    principal: str,
+    *,
+    allowed: bool,
+) -> None:
+    outputs = rendered["lambda"]
+    request = Request(action=action, resource=resource, context={"aws:PrincipalArn": principal})
+    both = (outputs["sweep_policy"], outputs["permissions_boundary_policy"])
+    assert all(allows(policy, request) for policy in both) is allowed
+
+
+@pytest.mark.parametrize(
+    ("name", "principal", "source", "account", "allowed"),
+    [
+        ("function_trust_policy", "lambda", None, ACCOUNT, True),
+        ("function_trust_policy", "lambda", None, OTHER_ACCOUNT, False),
+        ("function_trust_policy", "ecs-tasks", None, ACCOUNT, False),
+        ("sweep_trust_policy", "scheduler", f"{GROUP}-sweep", ACCOUNT, True),
+        ("sweep_trust_policy", "scheduler", GROUP, ACCOUNT, False),
+        ("sweep_trust_policy", "scheduler", f"{GROUP}-sweep", OTHER_ACCOUNT, False),
+        ("sweep_trust_policy", "lambda", f"{GROUP}-sweep", ACCOUNT, False),
+    ],
+)
+def test_only_lambda_and_the_sweep_s_schedule_take_their_roles(
+    rendered: dict[str, dict[str, Any]],
+    name: str,
+    principal: str,
+    source: str | None,
+    account: str,
+    *,
+    allowed: bool,
+) -> None:
+    service = ("Service", f"{principal}.amazonaws.com")
+    asked = _assume(action="sts:AssumeRole", principal=service, source=source, account=account)
+    assert allows(_with_resource(rendered["lambda"][name]), asked) is allowed
 
 
 @pytest.mark.parametrize("policy", ["consumer_policy", "execution_policy"])
@@ -978,10 +1247,12 @@ def test_no_wildcard_resource_goes_without_a_reason() -> None:
     assert [place for place, rest in found.items() if not re.search(r"# \w.{15,}", rest)] == []
 
 
-def test_no_wildcard_resource_hides_from_that_test(full: dict[str, Any], deploy: str) -> None:
+def test_no_wildcard_resource_hides_from_that_test(
+    rendered: dict[str, dict[str, Any]], full: dict[str, Any], deploy: str
+) -> None:
     """All that come out are found in the sources, in the one way to write them."""
-    documents = [*_of_full(full), deploy]
-    rendered = [
+    documents = [*_of_full(full), deploy, rendered["lambda"]["function_policy"]]
+    found = [
         statement["Sid"]
         for document in documents
         for statement in json.loads(document)["Statement"]
@@ -989,7 +1260,7 @@ def test_no_wildcard_resource_hides_from_that_test(full: dict[str, Any], deploy:
         if statement["Resource"] in ("*", ["*"])
     ]
     written = [place for place, _ in stars() if not place.startswith("examples/")]
-    assert len(rendered) == len(written)
+    assert len(found) == len(written)
 
 
 def test_no_action_is_a_wildcard_but_for_whom_the_key_belongs_to(

@@ -18,6 +18,7 @@ import json
 import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import boto3
 import pytest
@@ -27,7 +28,9 @@ from scripts.deploy.losses import losses
 from scripts.terraform.env import terraform_env
 from scripts.terraform.plan import Change, Plan, read_plan
 from scripts.terraform.stack import Stack
+from sesbounce.doctor.declared import declared
 from sesbounce.doctor.iam import Request, allows
+from sesbounce.doctor.schedule import schedule
 from tests.provider import running_provider
 from tests.terraform.conftest import Terraform
 from tests.terraform.moto import Moto, running_moto
@@ -310,8 +313,55 @@ def test_a_second_stack_of_the_name_would_take_over_the_first(
     }
 
 
+SCHEDULED: dict[str, Any] = {"worker": {"mode": "scheduled"}}
+
+
 @pytest.fixture(scope="module")
-def destroyed(deployed: Deployed, rolled: tuple[Change, ...]) -> str:
+def scheduled(rolled: tuple[Change, ...], deployed: Deployed) -> Plan:
+    """The plan that replaces the service by a schedule; it is applied."""
+    stack = deployed.stack(NEW, **SCHEDULED)
+    with stack.planned() as plan:
+        stack.apply(plan=plan)
+    return plan
+
+
+def test_a_schedule_replaces_the_service_and_nothing_else_is_lost(scheduled: Plan) -> None:
+    assert losses(scheduled) == ()
+    deleted = {change.kind for change in scheduled.changes if change.deletes}
+    assert deleted == {
+        "aws_appautoscaling_policy",
+        "aws_appautoscaling_target",
+        "aws_cloudwatch_metric_alarm",
+        "aws_ecs_service",
+        "aws_ecs_task_definition",
+    }
+
+
+def test_the_schedule_starts_the_worker_as_told(
+    scheduled: Plan, deployed: Deployed, moto: Moto
+) -> None:
+    outputs = deployed.stack(NEW, **SCHEDULED).outputs()
+    (service,) = moto.client("ecs").describe_services(
+        cluster=outputs["cluster_name"], services=["sesbounce"]
+    )["services"]
+    assert service["status"] == "INACTIVE"
+    found = moto.client("scheduler").get_schedule(GroupName="sesbounce", Name="sesbounce")
+    assert (found["State"], found["ScheduleExpression"]) == ("ENABLED", "rate(15 minutes)")
+    assert found["Arn"] == outputs["schedule_arn"]
+    target = found["Target"]
+    assert target["EcsParameters"]["TaskDefinitionArn"] == outputs["task_definition_arn"]
+    (override,) = json.loads(target["Input"])["containerOverrides"]
+    assert override == {
+        "name": "worker",
+        "command": ["run", "--until-empty", "--at-most", "900"],
+    }
+    session: Any = moto  # of a session, the check asks for clients alone
+    assert list(schedule(declared(outputs, []), session)) == []
+    assert deployed.stack(NEW, **SCHEDULED).plan().empty
+
+
+@pytest.fixture(scope="module")
+def destroyed(deployed: Deployed, scheduled: Plan) -> str:
     """The stack is gone; what the deploy role might have done, as one document."""
     policies = deployed.stack(NEW).outputs()["deploy_role_policies"]
     deployed.stack(NEW).destroy()
@@ -350,6 +400,7 @@ def test_destroy_leaves_nothing(destroyed: str, moto: Moto) -> None:
         "scalable targets": moto.client("application-autoscaling").describe_scalable_targets(
             ServiceNamespace="ecs"
         )["ScalableTargets"],
+        "schedules": moto.client("scheduler").list_schedules()["Schedules"],
         "security groups": [group for group in groups if group["GroupName"] != "default"],
         "roles": iam.list_roles()["Roles"],
         "policies": iam.list_policies(Scope="Local")["Policies"],

@@ -20,7 +20,7 @@ from sesbounce.settings import PREFIX, Settings
 from sesbounce.store.engine import open_database
 from sesbounce.store.statements import Parameters
 from sesbounce.store.strike_off import StrikeOff
-from sesbounce.variables import OTHER_VARIABLES
+from sesbounce.variables import OTHER_VARIABLES, SECRETS
 from tests import stored
 from tests.stored import make_members
 from tests.support import AT, said
@@ -50,7 +50,7 @@ TEXTS += [
 CONTEXTS = {context.command_path: context for context in docs.contexts()}
 TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
 VARIABLES = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
-VARIABLES |= OTHER_VARIABLES
+VARIABLES |= OTHER_VARIABLES | {SECRETS}
 
 
 def rows(text: str) -> dict[str, list[str]]:

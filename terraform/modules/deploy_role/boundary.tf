@@ -43,6 +43,46 @@ locals {
         Action   = ["ecr:BatchCheckLayerAvailability", "ecr:GetDownloadUrlForLayer", "ecr:BatchGetImage"]
         Resource = concat(local.arns.registry, compact([var.repository_arn]))
       },
+      # These three are for the role of a schedule alone, which starts the worker.
+      {
+        Sid       = "RunTheWorker"
+        Effect    = "Allow"
+        Action    = ["ecs:RunTask"]
+        Resource  = local.arns.task
+        Condition = { ArnEquals = merge(local.in_the_cluster.ArnEquals, local.is_the_schedule) }
+      },
+      {
+        Sid       = "TagTheTask"
+        Effect    = "Allow"
+        Action    = ["ecs:TagResource"]
+        Resource  = local.task_arns
+        Condition = { StringEquals = { "ecs:CreateAction" = "RunTask" }, ArnEquals = local.is_the_schedule }
+      },
+      {
+        Sid       = "PassTheRolesOfTheWorker"
+        Effect    = "Allow"
+        Action    = ["iam:PassRole"]
+        Resource  = local.task_role_arns
+        Condition = { StringEquals = { "iam:PassedToService" = "ecs-tasks.amazonaws.com" }, ArnEquals = local.is_the_schedule }
+      },
+      # For the role of the schedule that sweeps, and for the function's role in a VPC.
+      {
+        Sid       = "CallTheFunction"
+        Effect    = "Allow"
+        Action    = ["lambda:InvokeFunction"]
+        Resource  = local.arns.function
+        Condition = { ArnEquals = { "aws:PrincipalArn" = local.roles.sweep } }
+      },
+      {
+        Sid    = "JoinTheVpc"
+        Effect = "Allow"
+        Action = [
+          "ec2:CreateNetworkInterface", "ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets", "ec2:DeleteNetworkInterface",
+          "ec2:AssignPrivateIpAddresses", "ec2:UnassignPrivateIpAddresses",
+        ]
+        Resource  = ["*"] # Lambda demands it so
+        Condition = { ArnEquals = { "aws:PrincipalArn" = local.roles.function } }
+      },
       {
         Sid       = "PasswordOfTheDatabase"
         Effect    = "Allow"

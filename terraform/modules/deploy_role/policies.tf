@@ -17,7 +17,7 @@ locals {
     for kind, own in {
       alarm = { arn = "cloudwatch:${var.region}:${var.account_id}:alarm:%s", names = [
         for alarm in [
-          "bounce-rate", "complaint-rate", "dlq", "failed", "no-task", "oldest-message",
+          "bounce-rate", "complaint-rate", "dlq", "failed", "function-errors", "function-throttles", "no-run", "no-task", "oldest-message",
           "sender-faults", "sleep", "statement-refusals", "subscription-dlq", "suspected-incidents",
           "unhealthy", "wake",
         ] : "${var.name}-${alarm}"
@@ -26,11 +26,13 @@ locals {
       cluster   = { arn = "ecs:${var.region}:${var.account_id}:cluster/%s", names = [var.name] }
       dashboard = { arn = "cloudwatch::${var.account_id}:dashboard/%s", names = [var.name] }
       database  = { arn = "rds:${var.region}:${var.account_id}:db:%s", names = [var.name] }
-      log_group = { arn = "logs:${var.region}:${var.account_id}:log-group:/ecs/%s", names = [var.name] }
+      function  = { arn = "lambda:${var.region}:${var.account_id}:function:%s", names = [var.name] }
+      log_group = { arn = "logs:${var.region}:${var.account_id}:log-group:/%s", names = ["aws/lambda/${var.name}", "ecs/${var.name}"] }
       policy    = { arn = "iam::${var.account_id}:policy${var.path}%s", names = ["${var.name}-consumer"] }
       queue     = { arn = "sqs:${var.region}:${var.account_id}:%s", names = [for end in ["", "-dlq", "-subscription-dlq"] : "${local.queue_name}${end}" if !contains(local.existing_queue_names, "${local.queue_name}${end}")] }
       registry  = { arn = "ecr:${var.region}:${var.account_id}:repository/%s", names = [var.name] }
-      role      = { arn = "iam::${var.account_id}:role${var.path}%s", names = ["${var.name}-execution", "${var.name}-task"] }
+      role      = { arn = "iam::${var.account_id}:role${var.path}%s", names = [for end in ["execution", "function", "schedule", "sweep", "task"] : "${var.name}-${end}"] }
+      schedule  = { arn = "scheduler:${var.region}:${var.account_id}:%s", names = flatten([for name in [var.name, "${var.name}-sweep"] : ["schedule/${name}/${name}", "schedule-group/${name}"]]) }
       service   = { arn = "ecs:${var.region}:${var.account_id}:service/%s", names = ["${local.cluster_name}/${var.name}"] }
       snapshot  = { arn = "rds:${var.region}:${var.account_id}:snapshot:%s", names = ["${var.name}-final"] }
       subnets   = { arn = "rds:${var.region}:${var.account_id}:subgrp:%s", names = [var.name] }
@@ -39,6 +41,15 @@ locals {
       user      = { arn = "iam::${var.account_id}:user${var.path}%s", names = ["${var.name}-consumer"] }
     } : kind => [for name in own.names : format("arn:${local.partition}:${own.arn}", name)]
   }
+
+  # The roles with which a task or a function runs, and those with which Scheduler starts them.
+  roles           = { for arn in local.arns.role : trimprefix(element(reverse(split("/", arn)), 0), "${var.name}-") => arn }
+  task_role_arns  = [local.roles.execution, local.roles.task]
+  is_the_schedule = { "aws:PrincipalArn" = local.roles.schedule }
+
+  # The tasks of the worker, and the cluster that they may run in.
+  task_arns      = ["arn:${local.partition}:ecs:${var.region}:${var.account_id}:task/${local.cluster_name}/*"]
+  in_the_cluster = { ArnEquals = { "ecs:cluster" = "arn:${local.partition}:ecs:${var.region}:${var.account_id}:cluster/${local.cluster_name}" } }
 
   # Of the role itself: it can read them, and nobody but a person with more rights changes them.
   own_role_arn    = "${local.iam}:role${var.path}${var.name}-deploy"
@@ -204,13 +215,6 @@ locals {
         Resource = local.arns.policy
       },
       {
-        Sid       = "PassRolesToTasks"
-        Effect    = "Allow"
-        Action    = ["iam:PassRole"]
-        Resource  = local.arns.role
-        Condition = { StringEquals = { "iam:PassedToService" = "ecs-tasks.amazonaws.com" } }
-      },
-      {
         Sid       = "RolesOfServices"
         Effect    = "Allow"
         Action    = ["iam:CreateServiceLinkedRole"]
@@ -296,7 +300,7 @@ locals {
         Sid      = "SeeTasks"
         Effect   = "Allow"
         Action   = ["ecs:DescribeTasks"]
-        Resource = ["arn:${local.partition}:ecs:${var.region}:${var.account_id}:task/${local.cluster_name}/*"]
+        Resource = local.task_arns
       },
       {
         Sid    = "Logs"
@@ -352,6 +356,101 @@ locals {
         Effect   = "Allow"
         Action   = ["application-autoscaling:DescribeScalableTargets", "application-autoscaling:DescribeScalingPolicies"]
         Resource = ["*"] # IAM has no resource type for these calls
+      },
+    ]
+
+    # A worker that a schedule or the queue starts, and the tasks that `make deploy`, `restart` and `cli` start.
+    runs = [
+      {
+        Sid       = "PassRolesToTasks"
+        Effect    = "Allow"
+        Action    = ["iam:PassRole"]
+        Resource  = local.task_role_arns
+        Condition = { StringEquals = { "iam:PassedToService" = "ecs-tasks.amazonaws.com" } }
+      },
+      {
+        Sid       = "PassRoleToTheFunction"
+        Effect    = "Allow"
+        Action    = ["iam:PassRole"]
+        Resource  = [local.roles.function]
+        Condition = { StringEquals = { "iam:PassedToService" = "lambda.amazonaws.com" } }
+      },
+      {
+        Sid       = "PassRolesToSchedules"
+        Effect    = "Allow"
+        Action    = ["iam:PassRole"]
+        Resource  = [local.roles.schedule, local.roles.sweep]
+        Condition = { StringEquals = { "iam:PassedToService" = "scheduler.amazonaws.com" } }
+      },
+      {
+        Sid    = "Schedule"
+        Effect = "Allow"
+        Action = [
+          "scheduler:CreateSchedule", "scheduler:UpdateSchedule", "scheduler:DeleteSchedule", "scheduler:GetSchedule",
+          "scheduler:CreateScheduleGroup", "scheduler:DeleteScheduleGroup", "scheduler:GetScheduleGroup",
+          "scheduler:TagResource", "scheduler:UntagResource", "scheduler:ListTagsForResource",
+        ]
+        Resource = local.arns.schedule
+      },
+      {
+        Sid      = "SeeCluster" # the check of the schedule, also in a cluster of the user
+        Effect   = "Allow"
+        Action   = ["ecs:DescribeClusters"]
+        Resource = values(local.in_the_cluster.ArnEquals)
+      },
+      {
+        Sid       = "RunTheWorker"
+        Effect    = "Allow"
+        Action    = ["ecs:RunTask"]
+        Resource  = local.arns.task
+        Condition = local.in_the_cluster
+      },
+      {
+        Sid       = "TagTheTask" # ECS asks for it where a task gets the tags of its definition
+        Effect    = "Allow"
+        Action    = ["ecs:TagResource"]
+        Resource  = local.task_arns
+        Condition = { StringEquals = merge({ "ecs:CreateAction" = "RunTask" }, local.gets_tag.StringEquals) }
+      },
+      {
+        Sid    = "Function"
+        Effect = "Allow"
+        Action = [
+          "lambda:CreateFunction", "lambda:DeleteFunction", "lambda:GetFunction", "lambda:GetFunctionCodeSigningConfig",
+          "lambda:GetFunctionConfiguration", "lambda:ListVersionsByFunction", "lambda:UpdateFunctionCode", "lambda:UpdateFunctionConfiguration",
+          "lambda:InvokeFunction", "lambda:GetFunctionConcurrency", "lambda:PutFunctionConcurrency", "lambda:DeleteFunctionConcurrency",
+          "lambda:TagResource", "lambda:UntagResource", "lambda:ListTags",
+        ]
+        Resource = local.arns.function
+      },
+      {
+        Sid    = "GiveTheFunctionMessages"
+        Effect = "Allow"
+        Action = [
+          "lambda:CreateEventSourceMapping", "lambda:UpdateEventSourceMapping", "lambda:DeleteEventSourceMapping",
+          "lambda:GetEventSourceMapping",
+        ]
+        Resource  = ["*"] # the ARN of a mapping is a random number; the condition says whose mapping it may be
+        Condition = { ArnEquals = { "lambda:FunctionArn" = local.arns.function } }
+      },
+      {
+        Sid      = "TagsOfTheMapping"
+        Effect   = "Allow"
+        Action   = ["lambda:TagResource", "lambda:UntagResource", "lambda:ListTags"]
+        Resource = ["arn:${local.partition}:lambda:${var.region}:${var.account_id}:event-source-mapping:*"]
+        Condition = {
+          StringEqualsIfExists = {
+            "aws:ResourceTag/Application" = var.name
+            "aws:RequestTag/Application"  = var.name
+          }
+        }
+      },
+      {
+        Sid       = "StopTheTask" # when somebody interrupts the command that waits for it
+        Effect    = "Allow"
+        Action    = ["ecs:StopTask"]
+        Resource  = local.task_arns
+        Condition = local.bears_tag
       },
     ]
 

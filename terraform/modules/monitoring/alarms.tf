@@ -2,6 +2,14 @@ locals {
   worker       = { namespace = "sesbounce", dimensions = { Service = local.queue_name } }
   always_tasks = var.worker == null ? false : var.worker.min_tasks > 0
 
+  # A worker reports every minute, or at the end of each run. The starts of runs vary a little, so that
+  # some intervals hold the ends of two runs, and others none.
+  scheduled    = var.run_interval_seconds != null
+  function     = var.function_name != null
+  every        = local.scheduled ? var.run_interval_seconds : local.function ? 3600 : 60 # a function sweeps every hour
+  persistently = local.scheduled || local.function ? { seconds = local.every, periods = 3, datapoints = 2 } : { seconds = 60, periods = 5, datapoints = null }
+  oldest       = local.scheduled ? 900 + 2 * local.every : 900
+
   # An alarm takes from `default`, below, each attribute that it does not set.
   candidates = {
     dlq = {
@@ -14,9 +22,9 @@ locals {
       metric      = { namespace = "AWS/SQS", name = "ApproximateNumberOfMessagesVisible", dimensions = { QueueName = local.subscription_dlq_name } }
     }
     oldest-message = {
-      description = "Messages wait too long in the queue. Check that the worker runs, and whether its log reports errors; if it is too slow, raise max_tasks."
+      description = "Messages wait too long in the queue. Check that the worker runs, and whether its log reports errors; if it is too slow, ${local.scheduled ? "let it run more often (worker.schedule)" : local.function ? "raise worker.function.maximum_concurrency" : "raise max_tasks"}."
       metric      = { namespace = "AWS/SQS", name = "ApproximateAgeOfOldestMessage", dimensions = { QueueName = local.queue_name } }
-      threshold   = var.oldest_message_seconds
+      threshold   = coalesce(var.oldest_message_seconds, local.oldest)
       periods     = 3
     }
     no-task = {
@@ -32,32 +40,60 @@ locals {
       periods = 5
       missing = "breaching"
     }
+    no-run = {
+      watch       = local.scheduled && var.watch_worker_metrics
+      description = "No run of the worker has ended well for three intervals of its schedule. `make check-wiring` checks the schedule, and `make restart` starts a run now and shows how it ends; the log has the runs before."
+      metric      = merge(local.worker, { name = "RunsSucceeded" })
+      stat        = "Sum"
+      below       = true
+      seconds     = local.every
+      periods     = 3
+      missing     = "breaching"
+    }
+    function-errors = {
+      watch       = local.function
+      description = "Invocations of the function fail: its settings, its secrets or its database are wrong, or it takes too long. Its log says why. Messages wait in the queue meanwhile, and get into the dead-letter queue after some receives."
+      metric      = { namespace = "AWS/Lambda", name = "Errors", dimensions = { FunctionName = var.function_name } }
+      stat        = "Sum"
+      seconds     = 300
+      periods     = 3
+      datapoints  = 2
+    }
+    function-throttles = {
+      watch       = local.function
+      description = "Lambda does not start the function: the concurrency of the account or of the function (worker.function.reserved_concurrency) is used up."
+      metric      = { namespace = "AWS/Lambda", name = "Throttles", dimensions = { FunctionName = var.function_name } }
+      stat        = "Sum"
+      seconds     = 300
+      periods     = 3
+      datapoints  = 2
+    }
     unhealthy = {
-      watch       = var.watch_worker_metrics
+      watch       = var.watch_worker_metrics && !local.scheduled && !local.function # a run or an invocation ends at the first failure
       description = "The worker cannot reach its queue or its database. Its log says which of them, and why."
       metric      = merge(local.worker, { name = "Healthy" })
       stat        = "Minimum"
       below       = true
       periods     = 5
     }
-    failed = {
+    failed = merge(local.persistently, {
       watch       = var.watch_worker_metrics
       description = "The worker could not record messages. It returns them to the queue, and SQS moves those that fail repeatedly to the dead-letter queue. The worker's log says why."
       metric      = merge(local.worker, { name = "Failed" })
       stat        = "Sum"
-      periods     = 5
-    }
-    statement-refusals = {
+    })
+    statement-refusals = merge(local.persistently, {
       watch       = var.watch_worker_metrics
-      description = "The database rejects the strike-off or restore statement. The worker's log says why; the worker retries every minute."
+      description = "The database rejects the strike-off or restore statement. The worker's log says why; the worker retries ${local.scheduled ? "at each run" : local.function ? "at each sweep" : "every minute"}."
       metric      = merge(local.worker, { name = "StatementsRejected" })
       stat        = "Sum"
-      periods     = 5
-    }
+    })
     suspected-incidents = {
       watch       = var.watch_worker_metrics
       description = "Hard bounces look like the outage of a mailbox provider, or an incident is still open. `sesbounce incident list` shows it; close or withdraw it (`sesbounce incident close`) when the outage is over, or was none."
       metric      = merge(local.worker, { name = "SuspectedIncidents" })
+      seconds     = local.every
+      missing     = local.scheduled || local.function ? "ignore" : "notBreaching" # the last run's answer holds until the next run
     }
     sender-faults = {
       watch       = var.watch_worker_metrics
@@ -65,7 +101,7 @@ locals {
       metric      = merge(local.worker, { name = "SenderFaults" })
       stat        = "Sum"
       threshold   = var.sender_faults
-      seconds     = 3600
+      seconds     = max(local.every, 3600)
     }
     bounce-rate = {
       watch       = var.watch_reputation
@@ -84,7 +120,7 @@ locals {
       missing     = "ignore"
     }
   }
-  default = { stat = "Maximum", threshold = 1, below = false, periods = 1, seconds = 60, missing = "notBreaching" }
+  default = { stat = "Maximum", threshold = 1, below = false, periods = 1, datapoints = null, seconds = 60, missing = "notBreaching" }
 
   alarms = { for name, alarm in local.candidates : name => merge(local.default, alarm) if try(alarm.watch, true) }
 }
@@ -100,6 +136,7 @@ resource "aws_cloudwatch_metric_alarm" "this" {
   statistic           = each.value.stat
   period              = each.value.seconds
   evaluation_periods  = each.value.periods
+  datapoints_to_alarm = each.value.datapoints
   comparison_operator = each.value.below ? "LessThanThreshold" : "GreaterThanOrEqualToThreshold"
   threshold           = each.value.threshold
   treat_missing_data  = each.value.missing

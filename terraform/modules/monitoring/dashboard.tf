@@ -4,14 +4,16 @@ locals {
 
   region = element(split(":", var.queue_arn), 3)
 
-  # The dashboard shows two widgets in each row, in this order.
+  # The dashboard shows two widgets in each row, in this order. The runs of a schedule and a function publish few metrics.
   widgets = [for widget in [
     {
+      shown   = !local.scheduled && !local.function
       title   = "Events by kind"
       stat    = "Sum"
       metrics = [[{ expression = "SEARCH('{sesbounce,Service,Kind} MetricName=\"EventsRecorded\" Service=\"${local.queue_name}\"', 'Sum', 300)", label = "" }]]
     },
     {
+      shown   = !local.scheduled && !local.function
       title   = "Suppressed addresses by reason"
       stat    = "Sum"
       metrics = [[{ expression = "SEARCH('{sesbounce,Service,Reason} MetricName=\"AddressesSuppressed\" Service=\"${local.queue_name}\"', 'Sum', 300)", label = "" }]]
@@ -37,6 +39,7 @@ locals {
       metrics = [for name in ["MessagesReceived", "EventsRecorded", "Duplicates"] : ["sesbounce", name, "Service", local.queue_name]]
     },
     {
+      shown = !local.scheduled && !local.function
       title = "Seconds per batch and per commit"
       stat  = "p50"
       metrics = flatten([
@@ -72,6 +75,27 @@ locals {
         ["AWS/SES", "Reputation.BounceRate", { id = "bounces", visible = false }],
         ["AWS/SES", "Reputation.ComplaintRate", { id = "complaints", visible = false }],
       ]
+    },
+    {
+      shown   = local.scheduled
+      title   = "Runs that have ended well"
+      stat    = "Sum"
+      seconds = local.every
+      metrics = [["sesbounce", "RunsSucceeded", "Service", local.queue_name]]
+    },
+    {
+      shown = local.function
+      title = "Invocations of the function"
+      stat  = "Sum"
+      metrics = [
+        for name in ["Invocations", "Errors", "Throttles"] : ["AWS/Lambda", name, "FunctionName", var.function_name]
+      ]
+    },
+    {
+      shown   = local.function
+      title   = "Duration of an invocation, milliseconds"
+      stat    = "p99"
+      metrics = [["AWS/Lambda", "Duration", "FunctionName", var.function_name]]
     },
     {
       shown   = var.worker != null

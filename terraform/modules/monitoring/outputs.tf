@@ -13,6 +13,11 @@ output "alarm_names" {
   value       = toset([for alarm in aws_cloudwatch_metric_alarm.this : alarm.alarm_name])
 }
 
+output "worker_metrics" {
+  description = "Names of the worker's metrics that the alarms watch."
+  value       = toset([for alarm in aws_cloudwatch_metric_alarm.this : alarm.metric_name if alarm.namespace == local.worker.namespace])
+}
+
 output "dashboard_name" {
   description = "Name of the dashboard; null without one."
   value       = one(aws_cloudwatch_dashboard.this[*].dashboard_name)

@@ -55,6 +55,33 @@ variable "worker" {
   default = null
 }
 
+variable "function_name" {
+  description = "Name of the function in AWS Lambda that the alarms watch; null for a worker elsewhere."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.function_name == null || var.worker == null && var.run_interval_seconds == null
+    error_message = "A worker is a function (function_name), has a service (worker) or has a schedule (run_interval_seconds)."
+  }
+}
+
+variable "run_interval_seconds" {
+  description = "Number of seconds between two runs of a worker that a schedule starts; null for a worker that runs all the time. With it, an alarm watches that runs end well, and the others fit the interval."
+  type        = number
+  default     = null
+
+  validation {
+    condition     = var.run_interval_seconds == null ? true : var.run_interval_seconds >= 60 && var.run_interval_seconds <= 86400 && var.run_interval_seconds % 60 == 0
+    error_message = "run_interval_seconds must be a multiple of 60, from 60 to 86400."
+  }
+
+  validation {
+    condition     = var.run_interval_seconds == null || var.worker == null
+    error_message = "A worker has a service (worker) or a schedule (run_interval_seconds), not both."
+  }
+}
+
 variable "watch_worker_metrics" {
   description = "Whether alarms watch the worker's health and errors. The worker must write these metrics to CloudWatch Logs (`SESBOUNCE_EMF=true`)."
   type        = bool
@@ -82,13 +109,12 @@ variable "alarm_emails" {
 }
 
 variable "oldest_message_seconds" {
-  description = "Age of the oldest waiting message, in seconds, at which CloudWatch raises an alarm."
+  description = "Age of the oldest waiting message, in seconds, at which CloudWatch raises an alarm. Null means 900, and with `run_interval_seconds` two intervals more: messages wait for the next run."
   type        = number
-  default     = 900
-  nullable    = false
+  default     = null
 
   validation {
-    condition     = var.oldest_message_seconds >= 60
+    condition     = var.oldest_message_seconds == null ? true : var.oldest_message_seconds >= 60
     error_message = "oldest_message_seconds must be 60 or more."
   }
 }

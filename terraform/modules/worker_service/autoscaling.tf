@@ -12,15 +12,16 @@ locals {
       description = "Messages wait and no worker receives them: start a worker."
       adjustment  = { adjustment_type = "ChangeInCapacity", scaling_adjustment = 1, cooldown_seconds = 180 }
       # Each poll of a worker counts in `received` or `empty`. A metric of ECS cannot replace them: it has
-      # no value without a task.
-      expression         = "IF(visible > 0 AND received + empty < 1, 1, 0)"
+      # no value without a task. Nor have these two on a queue that nobody polls: an expression with a
+      # missing operand has no value, and the alarm would never wake the worker.
+      expression         = "IF(FILL(visible, 0) > 0 AND FILL(received, 0) + FILL(empty, 0) < 1, 1, 0)"
       evaluation_minutes = 1
       metrics            = { visible = "ApproximateNumberOfMessagesVisible", received = "NumberOfMessagesReceived", empty = "NumberOfEmptyReceives" }
     }
     sleep = {
       description        = "The queue has been empty for a quarter of an hour: stop the worker."
       adjustment         = { adjustment_type = "ExactCapacity", scaling_adjustment = 0, cooldown_seconds = 60 }
-      expression         = "IF(visible + in_flight + delayed < 1, 1, 0)"
+      expression         = "IF(FILL(visible, 0) + FILL(in_flight, 0) + FILL(delayed, 0) < 1, 1, 0)"
       evaluation_minutes = 15
       metrics            = { visible = "ApproximateNumberOfMessagesVisible", in_flight = "ApproximateNumberOfMessagesNotVisible", delayed = "ApproximateNumberOfMessagesDelayed" }
     }

@@ -2,20 +2,49 @@ locals {
   # The log group's ARN names partition, region and account; this needs no data source.
   here = regex("^arn:(?P<partition>[^:]+):logs:(?P<region>[^:]+):(?P<account_id>[^:]+):", aws_cloudwatch_log_group.this.arn)
 
-  # Without an image, there is no service.
-  services = var.image == null ? 0 : 1
+  # Without an image, nothing runs.
+  tasks    = var.image == null ? 0 : 1
+  services = var.schedule == null ? local.tasks : 0
 
+  use_spot = coalesce(var.use_spot, var.schedule != null)
+
+  ecs          = "arn:${local.here.partition}:ecs:${local.here.region}:${local.here.account_id}"
   cluster_name = element(split("/", local.cluster_arn), 1)
   cluster_arn  = var.cluster_arn == null ? one(aws_ecs_cluster.this[*].arn) : var.cluster_arn
 
-  environment = merge({
-    SESBOUNCE_QUEUE_URL        = var.queue_url
-    SESBOUNCE_METRICS_PORT     = "9464" # on the task's loopback interface, for its health check
-    SESBOUNCE_EMF              = "true"
-    SESBOUNCE_LOG_FORMAT       = "json"
-    SESBOUNCE_PROCESSES        = tostring(var.processes)
-    SESBOUNCE_SHUTDOWN_SECONDS = tostring(var.shutdown_seconds)
-  }, var.environment)
+  environment = merge(
+    {
+      SESBOUNCE_QUEUE_URL        = var.queue_url
+      SESBOUNCE_EMF              = "true"
+      SESBOUNCE_LOG_FORMAT       = "json"
+      SESBOUNCE_PROCESSES        = tostring(var.processes)
+      SESBOUNCE_SHUTDOWN_SECONDS = tostring(var.shutdown_seconds)
+    },
+    # On the task's loopback interface, for its health check.
+    var.schedule == null ? { SESBOUNCE_METRICS_PORT = "9464" } : {},
+    var.schedule == null ? {} : { SESBOUNCE_EMF_METRICS = join(",", local.run_metrics) },
+    var.environment,
+  )
+
+  # ECS acts on the health of a service's tasks only.
+  health_check = var.schedule != null ? {} : {
+    healthCheck = {
+      command     = ["CMD", "sesbounce", "health"]
+      interval    = 30
+      timeout     = 10
+      retries     = 3
+      startPeriod = 120 # the worker may have to migrate the database's schema first
+    }
+  }
+
+  capacity = local.use_spot ? {
+    FARGATE      = { weight = 0, base = var.on_demand_base }
+    FARGATE_SPOT = { weight = 1, base = 0 }
+    } : {
+    FARGATE = { weight = 1, base = 0 }
+  }
+
+  assign_public_ip = coalesce(var.assign_public_ip, var.subnet_ids == null)
 }
 
 resource "aws_cloudwatch_log_group" "this" {
@@ -47,7 +76,7 @@ resource "aws_ecs_cluster_capacity_providers" "this" {
 }
 
 resource "aws_ecs_task_definition" "this" {
-  count = local.services
+  count = local.tasks
 
   family                   = var.name
   requires_compatibilities = ["FARGATE"]
@@ -64,7 +93,7 @@ resource "aws_ecs_task_definition" "this" {
   }
 
   container_definitions = jsonencode([
-    {
+    merge(local.health_check, {
       name                   = "worker"
       image                  = var.image
       essential              = true
@@ -80,14 +109,6 @@ resource "aws_ecs_task_definition" "this" {
 
       environment = [for name, value in local.environment : { name = name, value = value }]
       secrets     = [for name, arn in var.secrets : { name = name, valueFrom = arn }]
-
-      healthCheck = {
-        command     = ["CMD", "sesbounce", "health"]
-        interval    = 30
-        timeout     = 10
-        retries     = 3
-        startPeriod = 120 # the worker may have to migrate the database's schema first
-      }
 
       # ECS sends SIGKILL only after the worker's own time limit.
       stopTimeout = var.shutdown_seconds + 10
@@ -108,8 +129,15 @@ resource "aws_ecs_task_definition" "this" {
       portMappings   = []
       systemControls = []
       volumesFrom    = []
-    },
+    }),
   ])
+
+  lifecycle {
+    precondition {
+      condition     = contains(keys(local.environment), "SESBOUNCE_DATABASE_URL") || contains(keys(var.secrets), "SESBOUNCE_DATABASE_URL")
+      error_message = "The worker needs a database: set SESBOUNCE_DATABASE_URL in environment (without a password) or in secrets. Without it, the worker would write to a SQLite file, which ECS deletes with the task."
+    }
+  }
 }
 
 resource "aws_ecs_service" "this" {
@@ -140,30 +168,25 @@ resource "aws_ecs_service" "this" {
   force_new_deployment = true
 
   dynamic "capacity_provider_strategy" {
-    for_each = var.use_spot ? { FARGATE = 0, FARGATE_SPOT = 1 } : { FARGATE = 1 }
+    for_each = local.capacity
 
     content {
       capacity_provider = capacity_provider_strategy.key
-      weight            = capacity_provider_strategy.value
-      base              = var.use_spot && capacity_provider_strategy.key == "FARGATE" ? var.on_demand_base : 0
+      weight            = capacity_provider_strategy.value.weight
+      base              = capacity_provider_strategy.value.base
     }
   }
 
   network_configuration {
     subnets          = local.subnet_ids
     security_groups  = [aws_security_group.this.id]
-    assign_public_ip = coalesce(var.assign_public_ip, var.subnet_ids == null)
+    assign_public_ip = local.assign_public_ip
   }
 
   lifecycle {
     # Application Auto Scaling keeps the number between min_tasks and max_tasks, also when they
     # change and when they are equal: an apply must not reset its decision.
     ignore_changes = [desired_count]
-
-    precondition {
-      condition     = contains(keys(local.environment), "SESBOUNCE_DATABASE_URL") || contains(keys(var.secrets), "SESBOUNCE_DATABASE_URL")
-      error_message = "The worker needs a database: set SESBOUNCE_DATABASE_URL in environment (without a password) or in secrets. Without it, the worker would write to a SQLite file, which ECS deletes with the task."
-    }
   }
 
   # A task that starts before it has its rights fails, and the deployment with it.

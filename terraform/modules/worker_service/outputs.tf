@@ -28,6 +28,26 @@ output "service_name" {
   value       = one(aws_ecs_service.this[*].name)
 }
 
+output "schedule_arn" {
+  description = "ARN of the schedule that starts the worker; null without one."
+  value       = one(aws_scheduler_schedule.this[*].arn)
+}
+
+output "schedule_policy" {
+  description = "Policy of the role with which EventBridge Scheduler starts the worker, in JSON; null without a schedule."
+  value       = one(aws_iam_role_policy.schedule[*].policy)
+}
+
+output "schedule_trust_policy" {
+  description = "Trust policy of that role, in JSON; null without a schedule."
+  value       = one(aws_iam_role.schedule[*].assume_role_policy)
+}
+
+output "run_interval_seconds" {
+  description = "Number of seconds between two runs of the schedule, a day for a `cron(…)`; null without a schedule."
+  value       = var.schedule == null ? null : local.run_interval_seconds
+}
+
 output "task_definition_arn" {
   description = "ARN of the task definition; null without an image."
   value       = one(aws_ecs_task_definition.this[*].arn)

@@ -184,6 +184,17 @@ variable "egress_tcp_ports" {
   }
 }
 
+variable "schedule" {
+  description = "Expression of EventBridge Scheduler, `rate(…)` or `cron(…)`, by which a task starts, handles the waiting messages and ends; with null, a service keeps tasks running. With a schedule, `min_tasks`, `max_tasks` and `backlog_per_task` have no effect."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.schedule == null || can(regex("^(rate|cron)\\([^()]+\\)$", var.schedule))
+    error_message = "schedule must be a rate(…) or a cron(…) of EventBridge Scheduler, such as rate(15 minutes)."
+  }
+}
+
 variable "cpu_architecture" {
   description = "CPU architecture that the image is built for: `ARM64`, which costs 20 % less, or `X86_64`."
   type        = string
@@ -249,10 +260,9 @@ variable "shutdown_seconds" {
 }
 
 variable "use_spot" {
-  description = "Whether ECS runs the tasks beyond `on_demand_base` on Fargate Spot, which costs up to 70 % less. AWS may stop such a task with two minutes' notice: the worker finishes or returns its messages, and none is lost."
+  description = "Whether ECS runs the tasks beyond `on_demand_base` on Fargate Spot, which costs up to 70 % less. AWS may stop such a task with two minutes' notice: the worker finishes or returns its messages, and none is lost. Null means Spot with a `schedule`, whose next run continues, and no Spot in a service."
   type        = bool
-  default     = false
-  nullable    = false
+  default     = null
 }
 
 variable "on_demand_base" {

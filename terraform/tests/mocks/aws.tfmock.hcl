@@ -57,6 +57,14 @@ mock_resource "aws_ecs_task_definition" {
   defaults = { arn = "arn:aws:ecs:eu-west-1:123456789012:task-definition/sesbounce:1" }
 }
 
+mock_resource "aws_scheduler_schedule_group" {
+  defaults = { arn = "arn:aws:scheduler:eu-west-1:123456789012:schedule-group/sesbounce" }
+}
+
+mock_resource "aws_scheduler_schedule" {
+  defaults = { arn = "arn:aws:scheduler:eu-west-1:123456789012:schedule/sesbounce/sesbounce" }
+}
+
 mock_resource "aws_db_instance" {
   defaults = {
     address            = "sesbounce.abc.eu-west-1.rds.amazonaws.com"
@@ -74,4 +82,8 @@ mock_data "aws_vpc" {
 
 mock_data "aws_subnets" {
   defaults = { ids = ["subnet-a", "subnet-b"] }
+}
+
+mock_resource "aws_lambda_function" {
+  defaults = { arn = "arn:aws:lambda:eu-west-1:123456789012:function:sesbounce" }
 }

@@ -16,6 +16,8 @@
   x DeliveryError           an outbox entry could not be delivered to its target
   x QueueError              SQS rejected a call or can't be reached
   x SesError                SES rejected a call or can't be reached
+  x SecretError             a secret can't be read from AWS
+  x InvocationError         AWS Lambda called the function with an event that it does not know
   x ProcessError            one of several worker processes has failed
   x AddressError            the text is no e-mail address
   x ListError               a list can't be read
@@ -152,6 +154,14 @@ class SesError(SesBounceError):
     def __init__(self, problem: str, *, wrong_token: bool = False) -> None:
         super().__init__(problem)
         self.wrong_token = wrong_token
+
+
+class SecretError(SesBounceError):
+    """A secret can't be read from Secrets Manager or from the Parameter Store."""
+
+
+class InvocationError(SesBounceError):
+    """AWS Lambda called the function with an event that it does not know."""
 
 
 class ProcessError(SesBounceError):

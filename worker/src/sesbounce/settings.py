@@ -153,6 +153,11 @@ class Settings(BaseSettings):
         default=False,
         description="whether the worker prints lines from which CloudWatch makes metrics (EMF)",
     )
+    emf_metrics: Annotated[list[str], NoDecode] = Field(
+        default=[],
+        description="names of the metrics that CloudWatch makes from these lines, separated by "
+        "commas; empty means all, and those by reason and kind",
+    )
     strikes: int = Field(
         default=_DEFAULT.strikes,
         ge=1,
@@ -245,7 +250,7 @@ class Settings(BaseSettings):
             if not isinstance(value, str) or value.strip()
         }
 
-    @field_validator("topic_arns", "hash_key", "tags", mode="before")
+    @field_validator("topic_arns", "hash_key", "tags", "emf_metrics", mode="before")
     @classmethod
     def _split(cls, value: str | list[str]) -> list[str]:
         return split(value) if isinstance(value, str) else value

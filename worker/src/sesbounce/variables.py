@@ -18,6 +18,7 @@ SETTINGS = frozenset(
         "DATABASE_PASSWORD",
         "DATABASE_URL",
         "EMF",
+        "EMF_METRICS",
         "HASH_KEY",
         "INCIDENTS",
         "INCIDENT_ADDRESSES",
@@ -56,6 +57,10 @@ SETTINGS = frozenset(
 )
 # Variables with the prefix that are for the make targets and scripts, not for the command.
 OTHER_VARIABLES = frozenset({"SESBOUNCE_TERRAFORM_MIRROR", "SESBOUNCE_TERRAFORM_RELEASES"})
+# Read by the function in AWS Lambda alone: elsewhere, what starts the worker reads its secrets.
+SECRETS = f"{PREFIX}SECRETS"
+# Lambda sets it. https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
+_IN_LAMBDA = "AWS_LAMBDA_FUNCTION_NAME"
 _RENAMED = {f"{PREFIX}REFUSAL_DAYS": f"{PREFIX}NOT_ATTEMPTED_DAYS"}
 # Kubernetes tells each pod about a service called `sesbounce` or `sesbounce-metrics` by variables
 # with the same prefix, which end in SERVICE_HOST, or in PORT with a value such as tcp://10.0.0.1:90.
@@ -105,6 +110,10 @@ def _unknown(environment: Mapping[str, str]) -> Iterable[str]:
     """A sentence for each variable that looks like a setting and is none."""
     for name, value in sorted(environment.items()):
         if name in SETTINGS | OTHER_VARIABLES or not _looks_like_ours(name):
+            continue
+        if name == SECRETS:
+            if _IN_LAMBDA not in environment:
+                yield f"only the function in AWS Lambda reads {name}: set its settings themselves"
             continue
         if _SERVICE_NAME.fullmatch(name) or (name.endswith("_PORT") and is_service_url(value)):
             continue

@@ -45,7 +45,7 @@ run "by_default" {
 
   # The policies of the role.
   assert {
-    condition     = keys(output.policies) == ["database", "feedback", "network", "rights", "watch", "worker"]
+    condition     = keys(output.policies) == ["database", "feedback", "network", "rights", "runs", "watch", "worker"]
     error_message = "There must be a policy for each part, and none for a state elsewhere."
   }
 
@@ -202,7 +202,7 @@ run "boundary_that_exists" {
   }
 
   assert {
-    condition     = keys(output.policies) == ["database", "feedback", "key", "network", "rights", "user", "watch", "worker"]
+    condition     = keys(output.policies) == ["database", "feedback", "key", "network", "rights", "runs", "user", "watch", "worker"]
     error_message = "The switches must add their parts."
   }
 }

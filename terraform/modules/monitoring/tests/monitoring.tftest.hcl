@@ -166,6 +166,44 @@ run "worker_that_sleeps" {
   }
 }
 
+run "worker_by_a_schedule" {
+  command = plan
+
+  variables {
+    worker               = null
+    run_interval_seconds = 7200
+  }
+
+  assert {
+    condition = { for name, alarm in aws_cloudwatch_metric_alarm.this : name => join(" ", concat(
+      [alarm.metric_name, alarm.statistic, alarm.comparison_operator == "LessThanThreshold" ? "<" : ">=", alarm.threshold],
+      [alarm.datapoints_to_alarm == null ? alarm.evaluation_periods : alarm.datapoints_to_alarm, alarm.evaluation_periods, alarm.period, alarm.treat_missing_data],
+      )) if !startswith(alarm.namespace, "AWS/SES") && !strcontains(name, "dlq") } == {
+      oldest-message      = "ApproximateAgeOfOldestMessage Maximum >= 15300 3 3 60 notBreaching"
+      no-run              = "RunsSucceeded Sum < 1 3 3 7200 breaching"
+      failed              = "Failed Sum >= 1 2 3 7200 notBreaching"
+      statement-refusals  = "StatementsRejected Sum >= 1 2 3 7200 notBreaching"
+      suspected-incidents = "SuspectedIncidents Maximum >= 1 1 1 7200 ignore"
+      sender-faults       = "SenderFaults Sum >= 100 1 1 7200 notBreaching"
+    }
+    error_message = "The alarms must fit the interval."
+  }
+
+  # What CloudWatch makes free of charge.
+  assert {
+    condition     = length(aws_cloudwatch_metric_alarm.this) == 10
+    error_message = "There must be no more than ten alarms."
+  }
+
+  assert {
+    condition = (
+      strcontains(output.dashboard, "RunsSucceeded")
+      && alltrue([for absent in ["AWS/ECS", "BatchSeconds", "SEARCH"] : !strcontains(output.dashboard, absent)])
+    )
+    error_message = "The dashboard must show the runs, and only metrics that runs publish."
+  }
+}
+
 run "people" {
   command = plan
 
@@ -251,6 +289,7 @@ run "wrong_values" {
     queue_arn              = "arn:aws:sqs:eu-west-1:123456789012:*"
     alarm_emails           = ["operator"]
     oldest_message_seconds = 59
+    run_interval_seconds   = 90
     bounce_rate            = 5   # in percent
     complaint_rate         = 0.1 # in percent
   }
@@ -260,6 +299,7 @@ run "wrong_values" {
     var.queue_arn,
     var.alarm_emails,
     var.oldest_message_seconds,
+    var.run_interval_seconds,
     var.bounce_rate,
     var.complaint_rate,
   ]
@@ -269,10 +309,11 @@ run "no_rates" {
   command = plan
 
   variables {
-    bounce_rate    = 0
-    complaint_rate = 0
-    dlq_arn        = null # and watch_dlq is true
+    run_interval_seconds = 900 # beside a service
+    bounce_rate          = 0
+    complaint_rate       = 0
+    dlq_arn              = null # and watch_dlq is true
   }
 
-  expect_failures = [var.bounce_rate, var.complaint_rate, var.watch_dlq]
+  expect_failures = [var.bounce_rate, var.complaint_rate, var.run_interval_seconds, var.watch_dlq]
 }

@@ -73,7 +73,8 @@ run "more_wrong_values" {
     egress_tcp_ports = [443, 65536]
     cpu_units        = 1024
     memory_mib       = 1024 # too little for that
-    shutdown_seconds = 111  # longer than Fargate waits
+    schedule         = "every 15 minutes"
+    shutdown_seconds = 111 # longer than Fargate waits
     min_tasks        = 0
     max_tasks        = 0
     path             = "mail/"
@@ -87,6 +88,7 @@ run "more_wrong_values" {
     var.subnet_ids,
     var.egress_tcp_ports,
     var.memory_mib,
+    var.schedule,
     var.shutdown_seconds,
     var.max_tasks,
     var.path,
@@ -187,5 +189,5 @@ run "no_database" {
     environment = {}
   }
 
-  expect_failures = [aws_ecs_service.this]
+  expect_failures = [aws_ecs_task_definition.this]
 }

@@ -466,6 +466,173 @@ run "spot" {
   }
 }
 
+run "scheduled" {
+  command = plan
+
+  variables {
+    schedule = "rate(15 minutes)"
+    tags     = { Team = "mail" }
+  }
+
+  assert {
+    condition = (
+      length(aws_ecs_service.this) + length(aws_appautoscaling_target.this) + length(aws_appautoscaling_policy.backlog)
+      + length(aws_appautoscaling_policy.step) + length(aws_cloudwatch_metric_alarm.step) == 0
+      && output.service_name == null
+    )
+    error_message = "Nothing may keep a task running."
+  }
+
+  assert {
+    condition = (
+      aws_scheduler_schedule_group.this[0].name == "sesbounce"
+      && aws_scheduler_schedule.this[0].name == "sesbounce"
+      && aws_scheduler_schedule.this[0].group_name == "sesbounce"
+      && aws_scheduler_schedule.this[0].schedule_expression == "rate(15 minutes)"
+      && aws_scheduler_schedule.this[0].flexible_time_window[0].mode == "OFF"
+      && aws_iam_role.schedule[0].name == "sesbounce-schedule"
+    )
+    error_message = "The schedule must have the stack's name and the given expression."
+  }
+
+  # The run.
+  assert {
+    condition = (
+      aws_scheduler_schedule.this[0].target[0].arn == "arn:aws:ecs:eu-west-1:123456789012:cluster/sesbounce"
+      && jsondecode(aws_scheduler_schedule.this[0].target[0].input) == {
+        containerOverrides = [{ name = "worker", command = ["run", "--until-empty", "--at-most", "900"] }]
+      }
+    )
+    error_message = "A run must end when the queue is empty, and before the next run."
+  }
+
+  assert {
+    condition = alltrue([for ecs in aws_scheduler_schedule.this[0].target[0].ecs_parameters : alltrue([
+      ecs.task_definition_arn == "arn:aws:ecs:eu-west-1:123456789012:task-definition/sesbounce:1",
+      ecs.task_count == 1,
+      ecs.launch_type == null,
+      { for strategy in ecs.capacity_provider_strategy : strategy.capacity_provider => "${strategy.base} ${strategy.weight}" } == { FARGATE = "0 0", FARGATE_SPOT = "0 1" },
+      ecs.network_configuration[0].subnets == toset(["subnet-a", "subnet-b"]),
+      ecs.network_configuration[0].assign_public_ip,
+      ecs.propagate_tags == "TASK_DEFINITION",
+    ])])
+    error_message = "A run must be one task on Spot, in the network of the worker."
+  }
+
+  assert {
+    condition = (
+      aws_scheduler_schedule.this[0].target[0].retry_policy[0].maximum_event_age_in_seconds == 900
+      && aws_scheduler_schedule.this[0].target[0].retry_policy[0].maximum_retry_attempts == 10
+      && output.run_interval_seconds == 900
+    )
+    error_message = "A start that fails must be retried until the next run."
+  }
+
+  # Without a service, ECS acts on no health check, and the metrics that cost nothing are enough.
+  assert {
+    condition = (
+      !can(jsondecode(output.container_definitions)[0].healthCheck)
+      && { for variable in jsondecode(output.container_definitions)[0].environment : variable.name => variable.value } == {
+        SESBOUNCE_DATABASE_URL     = "postgresql://sesbounce@db.example:5432/sesbounce?sslmode=require"
+        SESBOUNCE_EMF              = "true"
+        SESBOUNCE_EMF_METRICS      = "RunsSucceeded,Failed,StatementsRejected,SuspectedIncidents,SenderFaults,MessagesReceived,EventsRecorded,AddressesSuppressed,AddressesReleased,Undecodable"
+        SESBOUNCE_LOG_FORMAT       = "json"
+        SESBOUNCE_PROCESSES        = "1"
+        SESBOUNCE_QUEUE_URL        = "https://sqs.eu-west-1.amazonaws.com/123456789012/sesbounce-feedback"
+        SESBOUNCE_SHUTDOWN_SECONDS = "25"
+      }
+    )
+    error_message = "The container of a run needs no health check and no port."
+  }
+
+  # The role of the schedule.
+  assert {
+    condition = jsondecode(output.schedule_trust_policy).Statement == [{
+      Sid       = "ScheduleOfThisStack"
+      Effect    = "Allow"
+      Principal = { Service = "scheduler.amazonaws.com" }
+      Action    = "sts:AssumeRole"
+      Condition = { StringEquals = {
+        "aws:SourceAccount" = "123456789012"
+        "aws:SourceArn"     = "arn:aws:scheduler:eu-west-1:123456789012:schedule-group/sesbounce"
+      } }
+    }]
+    error_message = "Only this stack's schedule may take the role."
+  }
+
+  assert {
+    condition = jsondecode(output.schedule_policy) == {
+      Version = "2012-10-17"
+      Statement = [
+        {
+          Sid       = "RunTheWorker"
+          Effect    = "Allow"
+          Action    = ["ecs:RunTask"]
+          Resource  = ["arn:aws:ecs:eu-west-1:123456789012:task-definition/sesbounce:*"]
+          Condition = { ArnEquals = { "ecs:cluster" = "arn:aws:ecs:eu-west-1:123456789012:cluster/sesbounce" } }
+        },
+        {
+          Sid       = "TagTheTask"
+          Effect    = "Allow"
+          Action    = ["ecs:TagResource"]
+          Resource  = ["arn:aws:ecs:eu-west-1:123456789012:task/sesbounce/*"]
+          Condition = { StringEquals = { "ecs:CreateAction" = "RunTask" } }
+        },
+        {
+          Sid       = "PassTheRolesOfTheWorker"
+          Effect    = "Allow"
+          Action    = ["iam:PassRole"]
+          Resource  = ["arn:aws:iam::123456789012:role/sesbounce-task", "arn:aws:iam::123456789012:role/sesbounce-execution"]
+          Condition = { StringEquals = { "iam:PassedToService" = "ecs-tasks.amazonaws.com" } }
+        },
+      ]
+    }
+    error_message = "The schedule may start this worker in this cluster, and nothing else."
+  }
+
+  assert {
+    condition     = aws_scheduler_schedule_group.this[0].tags == tomap({ Team = "mail" }) && aws_iam_role.schedule[0].tags == tomap({ Team = "mail" })
+    error_message = "What can be tagged must be tagged."
+  }
+
+  override_resource {
+    override_during = plan
+    target          = aws_iam_role.task
+    values          = { arn = "arn:aws:iam::123456789012:role/sesbounce-task" }
+  }
+
+  override_resource {
+    override_during = plan
+    target          = aws_iam_role.execution
+    values          = { arn = "arn:aws:iam::123456789012:role/sesbounce-execution" }
+  }
+}
+
+run "scheduled_by_a_cron_on_demand" {
+  command = plan
+
+  variables {
+    schedule             = "cron(0 8-18 ? * MON-FRI *)"
+    use_spot             = false
+    permissions_boundary = "arn:aws:iam::123456789012:policy/developers"
+    path                 = "/mail/"
+  }
+
+  assert {
+    condition = (
+      [for strategy in tolist(aws_scheduler_schedule.this[0].target[0].ecs_parameters)[0].capacity_provider_strategy : strategy.capacity_provider] == ["FARGATE"]
+      && jsondecode(aws_scheduler_schedule.this[0].target[0].input).containerOverrides[0].command == ["run", "--until-empty", "--at-most", "3600"]
+      && output.run_interval_seconds == 86400
+    )
+    error_message = "A cron must be taken to run once a day, for an hour at most."
+  }
+
+  assert {
+    condition     = aws_iam_role.schedule[0].path == "/mail/" && aws_iam_role.schedule[0].permissions_boundary == var.permissions_boundary
+    error_message = "The role of the schedule must have the boundary and the path."
+  }
+}
+
 run "cluster_that_exists" {
   command = plan
 
@@ -543,8 +710,8 @@ run "down_to_nothing" {
 
   assert {
     condition = { for name, alarm in aws_cloudwatch_metric_alarm.step : name => "${alarm.evaluation_periods} ${alarm.comparison_operator} ${alarm.threshold} ${join("", [for query in alarm.metric_query : query.expression == null ? "" : query.expression])}" } == {
-      wake  = "1 GreaterThanOrEqualToThreshold 1 IF(visible > 0 AND received + empty < 1, 1, 0)"
-      sleep = "15 GreaterThanOrEqualToThreshold 1 IF(visible + in_flight + delayed < 1, 1, 0)"
+      wake  = "1 GreaterThanOrEqualToThreshold 1 IF(FILL(visible, 0) > 0 AND FILL(received, 0) + FILL(empty, 0) < 1, 1, 0)"
+      sleep = "15 GreaterThanOrEqualToThreshold 1 IF(FILL(visible, 0) + FILL(in_flight, 0) + FILL(delayed, 0) < 1, 1, 0)"
     }
     error_message = "It must wake when messages wait and nobody receives, and sleep when there are none."
   }
@@ -592,7 +759,7 @@ run "without_an_image" {
   }
 
   assert {
-    condition     = output.repository_url == "123456789012.dkr.ecr.eu-west-1.amazonaws.com/sesbounce" && output.image == null && output.service_name == null && output.task_definition_arn == null
+    condition     = output.schedule_arn == null && output.run_interval_seconds == null && output.repository_url == "123456789012.dkr.ecr.eu-west-1.amazonaws.com/sesbounce" && output.image == null && output.service_name == null && output.task_definition_arn == null
     error_message = "The repository must be there before the image."
   }
 }

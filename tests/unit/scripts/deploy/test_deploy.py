@@ -1,6 +1,7 @@
 """What deploy does and in which order, with a stack that only records its calls."""
 
 import contextlib
+import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,11 +9,15 @@ from typing import Any
 
 import pytest
 
-from scripts.deploy import adoption, aws, deploy, ecr, release, rollout, run_task
+from scripts.deploy import adoption, aws, deploy, ecr, function, release, rollout, run_task, runs
 from scripts.deploy.adoption import Existing
+from scripts.deploy.function import FunctionError
+from scripts.deploy.run_task import Placement
+from scripts.deploy.runs import RunError
 from scripts.image import container_engine
 from scripts.image.build import Image
 from scripts.image.container_engine import Credentials, EngineError
+from scripts.package.build import Package
 from scripts.terraform.plan import Change, Plan
 from sesbounce.doctor import checks
 from sesbounce.doctor.finding import Finding, broken, hint
@@ -38,6 +43,7 @@ WIRED = {
     "subscription_dlq_url": "https://sqs/feedback-subscription-dlq",
     "consumer_policy_arn": f"arn:aws:iam::{ACCOUNT}:policy/acme-consumer",
 }
+SCHEDULE = arn("scheduler", "schedule/acme/sesbounce")
 QUEUE = "module.feedback_queue.aws_sqs_queue.this"
 SERVICE = "module.worker_service[0].aws_ecs_service.this[0]"
 
@@ -60,6 +66,8 @@ class World:
     worker: bool = True
     repository: bool = True  # whether the stack has one at all
     state: dict[str, Any] = field(default_factory=dict)  # the outputs, once there is a stack
+    scheduled: bool = False  # whether a schedule starts the worker, in place of a service
+    function: bool = False  # whether AWS Lambda runs it
     pending: bool = False  # whether something but the image differs
     region: str = "eu-west-1"
     account: str = ACCOUNT
@@ -73,23 +81,33 @@ class World:
     name: str | None = None  # the default of the stack's name
     did: list[str] = field(default_factory=list)
 
-    def deploy(self, image: str | None) -> None:
+    def deploy(self, image: str | None, package: str | None = None) -> None:
         """As it is after an apply."""
-        service = self.worker and image
+        service = self.worker and image and not self.function
         self.state = WIRED | {
-            "repository_url": REPOSITORY if self.worker and self.repository else None,
+            "repository_url": REPOSITORY if self.on_ecs and self.repository else None,
             "worker_image": image if service else None,
-            "worker_platform": "linux/arm64" if self.worker else None,
-            "service_name": "sesbounce" if service else None,
+            "worker_platform": "linux/arm64" if self.on_ecs else None,
+            "function_name": "sesbounce" if package else None,
+            "event_source_mapping_id": "14e0db71" if package else None,
+            "function_architecture": "arm64" if self.function else None,
+            "service_name": "sesbounce" if service and not self.scheduled else None,
+            "schedule_arn": SCHEDULE if service and self.scheduled else None,
+            "run_interval_seconds": 900 if self.scheduled else None,
             "cluster_name": "sesbounce",
             "task_definition_arn": "task:1",
             "log_group_name": "/ecs/sesbounce",
         }
 
+    @property
+    def on_ecs(self) -> bool:
+        return self.worker and not self.function
+
     def planned(self, wanted: str | None) -> Plan:
-        has_repository = self.worker and self.repository
+        has_repository = self.on_ecs and self.repository
         known = bool(self.state) and self.state["repository_url"] is not None
-        outputs: dict[str, Any] = {"worker_platform": "linux/arm64" if self.worker else None}
+        outputs: dict[str, Any] = {"worker_platform": "linux/arm64" if self.on_ecs else None}
+        outputs["function_architecture"] = "arm64" if self.function else None
         if not has_repository:
             outputs["repository_url"] = None
         elif known:
@@ -97,7 +115,7 @@ class World:
         changes = []
         if not self.state or self.pending:
             changes.append(Change("module.feedback_queue", ("create",)))
-        if self.state.get("worker_image") != (wanted if self.worker else None):
+        if self.state.get("worker_image") != (wanted if self.on_ecs else None):
             changes.append(Change("module.worker_service", ("update",)))
         changes += self.lost
         return Plan(tuple(changes), outputs, {"region": self.region, "worker": {}}, Path("saved"))
@@ -110,6 +128,7 @@ class FakeStack:
 
     def __init__(self, *_: object, **__: object) -> None:
         self._wanted: str | None = None
+        self._package: str | None = None
         self._destroys = False
 
     def init(self, _: Path | None = None) -> None: ...
@@ -129,6 +148,7 @@ class FakeStack:
         self, variables: Mapping[str, Any] | None = None, *, destroy: bool = False
     ) -> Iterator[Plan]:
         self._wanted = (variables or {}).get("worker_image")
+        self._package = (variables or {}).get("worker_package")
         self._destroys = destroy
         plan = self.world.planned(self._wanted)
         if destroy:
@@ -146,8 +166,8 @@ class FakeStack:
             self.world.did.append("destroy")
             self.world.state = {}
         else:
-            self.world.did.append(f"apply {short(self._wanted)}")
-            self.world.deploy(self._wanted)
+            self.world.did.append(f"apply {self._package or short(self._wanted)}")
+            self.world.deploy(self._wanted, self._package)
             self.world.pending = False
             self.world.lost = []
 
@@ -184,6 +204,10 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
         world.images[TAG] = NEW
         return NEW
 
+    def pack(_: str) -> Package:
+        world.did.append("pack")
+        return Package(Path(__file__), TAG)
+
     class Stack(FakeStack): ...
 
     Stack.world = world
@@ -198,6 +222,14 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr(rollout, "await_stable", lambda *_: world.did.append("wait"))
     monkeypatch.setattr(rollout, "restart", lambda *_: world.did.append("restart"))
     monkeypatch.setattr(rollout, "failed_deployment", lambda *_: world.failed)
+    monkeypatch.setattr(rollout, "placement", lambda *_: Placement("beside the service"))
+    monkeypatch.setattr(
+        runs, "run_now", lambda _, schedule, __: world.did.append(f"run {schedule.name}")
+    )
+    monkeypatch.setattr(function, "build", pack)
+    monkeypatch.setattr(function, "sweep_now", lambda *_: world.did.append("sweep"))
+    monkeypatch.setattr(function, "restart", lambda *_: world.did.append("restart function"))
+    monkeypatch.setattr(runs, "beside", lambda *_: Placement("beside the schedule"))
     monkeypatch.setattr(adoption, "existing", lambda *_: world.existing)
     monkeypatch.setattr(checks, "check", lambda *_: world.findings)
     monkeypatch.setattr(
@@ -676,17 +708,111 @@ def test_without_a_service_there_is_nothing_to_run(
 ) -> None:
     world.deploy(None)
     assert run(*command) == 1
-    assert "The stack has no worker in ECS" in capsys.readouterr().err
+    assert "The stack has no worker: deploy one" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("mode", ["service", "schedule"])
 def test_a_command_is_run_beside_the_worker_and_its_exit_code_passed_on(
-    world: World, run: Run, monkeypatch: pytest.MonkeyPatch
+    world: World, run: Run, monkeypatch: pytest.MonkeyPatch, mode: str
 ) -> None:
-    def task(_: object, service: Any, arguments: list[str], __: object) -> int:
-        world.did.append(f"{service.name}: {' '.join(arguments)}")
+    def task(_: object, worker: Any, arguments: list[str], __: object, place: Placement) -> int:
+        world.did.append(f"{worker.name}, {place.network}: {' '.join(arguments)}")
         return 3
 
     monkeypatch.setattr(run_task, "run", task)
+    world.scheduled = mode == "schedule"
     world.deploy(OLD)
     assert run("cli", "--", "check", "--", "jane@example.com") == 3
-    assert world.did == ["sesbounce: check -- jane@example.com"]
+    assert world.did == [f"sesbounce, beside the {mode}: check -- jane@example.com"]
+
+
+# --- a worker that a schedule starts -------------------------------------------------------------
+
+
+def test_a_deployment_shows_that_a_run_works(world: World, run: Run) -> None:
+    world.scheduled = True
+    world.deploy(OLD)
+    assert run("apply", "--yes") == 0
+    assert world.did == ["build", "push", "apply new", "run sesbounce"]
+
+
+def test_a_deployment_whose_run_fails_fails(
+    world: World, run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*_: object) -> None:
+        raise RunError("The run has ended with exit code 2")
+
+    monkeypatch.setattr(runs, "run_now", fail)
+    world.scheduled = True
+    world.deploy(OLD)
+    assert run("apply", "--yes") == 1
+    assert "exit code 2" in capsys.readouterr().err
+
+
+def test_a_restart_starts_a_run(world: World, run: Run) -> None:
+    world.scheduled = True
+    world.deploy(OLD)
+    assert run("restart") == 0
+    assert world.did == ["run sesbounce"]
+
+
+# --- a worker in AWS Lambda ----------------------------------------------------------------------
+
+PACKAGE = os.path.relpath(__file__, deploy.TERRAFORM)
+
+
+def test_a_function_is_packed_deployed_and_called(world: World, run: Run) -> None:
+    world.function = True
+    assert run("apply", answers="y") == 0
+    assert world.did == ["pack", f"apply {PACKAGE}", "sweep"]
+
+
+def test_nothing_new_calls_the_function_only(world: World, run: Run) -> None:
+    world.function = True
+    world.deploy(None, PACKAGE)
+    assert run("apply") == 0
+    assert world.did == ["pack", "sweep"]
+
+
+def test_a_chosen_image_takes_no_function_away(world: World, run: Run) -> None:
+    world.function, world.pending = True, True
+    world.deploy(None, PACKAGE)
+    assert run("apply", "--image", OTHER, "--yes") == 0
+    assert world.did == ["pack", f"apply {PACKAGE}", "sweep"]
+
+
+def test_a_plan_has_the_package(world: World, run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    world.function = True
+    assert run("plan") == 0
+    assert world.did == ["pack"]
+    assert "The function's package: sha-" in capsys.readouterr().out
+
+
+def test_a_function_that_fails_fails_the_deployment(
+    world: World, run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*_: object) -> None:
+        raise FunctionError("sesbounce fails: the password is wrong")
+
+    monkeypatch.setattr(function, "sweep_now", fail)
+    world.function = True
+    assert run("apply", "--yes") == 1
+    assert "the password is wrong" in capsys.readouterr().err
+
+
+def test_a_restart_gives_the_function_a_new_configuration(world: World, run: Run) -> None:
+    world.function = True
+    world.deploy(None, PACKAGE)
+    assert run("restart") == 0
+    assert world.did == ["restart function", "sweep"]
+
+
+def test_a_command_beside_a_function_is_run_elsewhere(
+    world: World, run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world.function = True
+    world.deploy(None, PACKAGE)
+    assert run("cli", "--", "why", "jane@example.com") == 1
+    said = capsys.readouterr().err
+    assert "SESBOUNCE_DATABASE_URL=… .venv/bin/sesbounce why jane@example.com" in said
+    assert world.did == []

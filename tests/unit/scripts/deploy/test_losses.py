@@ -55,6 +55,19 @@ def test_a_service_is_lost_only_for_good() -> None:
     assert describe([lost]).endswith("- destroy aws_ecs_service.this: no worker reads the queue")
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("aws_ecs_service", "aws_scheduler_schedule"),
+        ("aws_scheduler_schedule", "aws_ecs_service"),
+    ],
+)
+def test_another_mode_of_the_worker_loses_nothing(old: str, new: str) -> None:
+    assert losses(plan(change(old, "delete"), change(new, "create"))) == ()
+    (lost,) = losses(plan(change(old, "delete"), change(new, "update")))
+    assert lost.address == f"{old}.this"
+
+
 def test_what_is_made_in_a_minute_is_no_loss() -> None:
     made = ("aws_ecs_task_definition", "aws_iam_role", "aws_cloudwatch_metric_alarm")
     assert losses(plan(*(change(kind, "delete") for kind in made))) == ()

@@ -8,7 +8,7 @@ import pytest
 from botocore.stub import Stubber
 
 from scripts.deploy import run_task
-from scripts.deploy.run_task import TaskError
+from scripts.deploy.run_task import Placement, TaskError
 from sesbounce.doctor.declared import Service
 
 DEFINITION = "arn:aws:ecs:eu-west-1:123456789012:task-definition/sesbounce:2"
@@ -40,8 +40,6 @@ class Aws:
         return self.clients[name]
 
     def starts(self, **answer: Any) -> None:
-        service = {"status": "ACTIVE", "networkConfiguration": NETWORK}
-        self.ecs.add_response("describe_services", {"services": [service]})
         wanted = {
             "cluster": "cluster",
             "taskDefinition": DEFINITION,
@@ -80,6 +78,7 @@ class Aws:
             ["why", "a b@example.com"],
             self.said.append,
             self.lines.append,
+            place=Placement(NETWORK),
             sleep=self.sleep,
         )
 
@@ -133,8 +132,6 @@ def test_a_task_that_ecs_does_not_place_is_an_error(aws: Aws) -> None:
 
 
 def test_a_missing_right_is_named(aws: Aws) -> None:
-    service = {"status": "ACTIVE", "networkConfiguration": NETWORK}
-    aws.ecs.add_response("describe_services", {"services": [service]})
     aws.ecs.add_client_error("run_task", "AccessDeniedException", "not you")
     with pytest.raises(TaskError, match="RunTask of AWS: AccessDeniedException: not you"):
         aws.run()

@@ -15,7 +15,8 @@ from botocore.parsers import ResponseParserError
 
 from sesbounce.aws import sqs
 from sesbounce.aws.depth import Depth
-from sesbounce.aws.sqs import BatchFailures, Queue, Received
+from sesbounce.aws.received import Received
+from sesbounce.aws.sqs import BatchFailures, Queue
 from sesbounce.errors import QueueError
 from tests.support import AT
 

@@ -11,8 +11,19 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from sesbounce.doctor import alarms, checks, extra_topics, keys, queues, service, ses, topic
-from sesbounce.doctor.declared import Service, Wiring, declared
+from sesbounce.doctor import (
+    alarms,
+    checks,
+    extra_topics,
+    function,
+    keys,
+    queues,
+    schedule,
+    service,
+    ses,
+    topic,
+)
+from sesbounce.doctor.declared import Function, Schedule, Service, Wiring, declared
 from sesbounce.doctor.finding import Finding, Weight, broken
 from sesbounce.errors import NothingDeployedError
 
@@ -397,6 +408,15 @@ def test_an_extra_topic_that_can_t_be_asked_is_a_hint(answers: Any) -> None:
     assert texts(extra_topics.extra_topics(wired, answers)) == [("hint", what)]
 
 
+def answer_of_the_metrics(answers: Any, received: list[float], oldest: list[float]) -> None:
+    counts = {"ApproximateNumberOfMessages": "5", "ApproximateNumberOfMessagesNotVisible": "0"}
+    answers.to("sqs", "get_queue_attributes", {"Attributes": counts})
+    for values in (received, oldest):
+        at = [datetime(2026, 11, 20, tzinfo=UTC)] * len(values)
+        result = {"Id": "metric", "Values": values, "Timestamps": at}
+        answers.to("cloudwatch", "get_metric_data", {"MetricDataResults": [result]})
+
+
 @pytest.mark.parametrize(
     ("received", "oldest", "found"),
     [
@@ -408,14 +428,27 @@ def test_an_extra_topic_that_can_t_be_asked_is_a_hint(answers: Any) -> None:
 def test_a_backlog_without_a_reader_breaks_when_it_is_old(
     answers: Any, received: list[float], oldest: list[float], found: list[tuple[str, str]]
 ) -> None:
-    counts = {"ApproximateNumberOfMessages": "5", "ApproximateNumberOfMessagesNotVisible": "0"}
-    answers.to("sqs", "get_queue_attributes", {"Attributes": counts})
-    for values in (received, oldest):
-        at = [datetime(2026, 11, 20, tzinfo=UTC)] * len(values)
-        result = {"Id": "metric", "Values": values, "Timestamps": at}
-        answers.to("cloudwatch", "get_metric_data", {"MetricDataResults": [result]})
+    answer_of_the_metrics(answers, received, oldest)
     assert texts(queues.backlog(WIRING, answers)) == [
         (weight, f"{what}, and none was received in 15 minutes") for weight, what in found
+    ]
+
+
+@pytest.mark.parametrize(
+    ("received", "oldest", "found"),
+    [
+        ([3.0], [9000.0], []),
+        ([], [3500.0], []),  # before the first run
+        ([], [8101.0], [("broken", "5 messages wait in feedback")]),
+    ],
+)
+def test_between_two_runs_messages_may_wait(
+    answers: Any, received: list[float], oldest: list[float], found: list[tuple[str, str]]
+) -> None:
+    answer_of_the_metrics(answers, received, oldest)
+    wired = declared(OUTPUTS | SCHEDULED | {"run_interval_seconds": 3600}, [])
+    assert texts(queues.backlog(wired, answers)) == [
+        (weight, f"{what}, and none was received in 135 minutes") for weight, what in found
     ]
 
 
@@ -443,8 +476,183 @@ def test_the_service_runs_what_is_declared(
     assert texts(service.service(wired, answers)) == ([(weight, what)] if weight else [])
 
 
+SCHEDULED: dict[str, Any] = {
+    "cluster_name": "cluster",
+    "schedule_arn": arn("scheduler", "schedule/acme/sesbounce"),
+    "task_definition_arn": arn("ecs", "task-definition/sesbounce:2"),
+    "log_group_name": "/ecs/sesbounce",
+    "run_interval_seconds": 900,
+}
+
+
+def test_a_schedule_is_read_from_the_outputs() -> None:
+    wired = declared(OUTPUTS | SCHEDULED, [])
+    definition = SCHEDULED["task_definition_arn"]
+    assert wired.service is None
+    assert wired.schedule == Schedule(
+        "cluster", "sesbounce", definition, "/ecs/sesbounce", "acme", 900
+    )
+
+
+@pytest.mark.parametrize(
+    ("state", "definition", "status", "cluster", "found"),
+    [
+        ("ENABLED", 2, "ACTIVE", ["ACTIVE"], []),
+        ("DISABLED", 2, "ACTIVE", ["ACTIVE"], [("broken", "the schedule sesbounce is disabled")]),
+        (
+            "ENABLED",
+            1,
+            "ACTIVE",
+            ["ACTIVE"],
+            [("hint", "the schedule sesbounce starts sesbounce:1, but sesbounce:2 is declared")],
+        ),
+        (
+            "ENABLED",
+            2,
+            "INACTIVE",
+            ["ACTIVE"],
+            [("broken", "the task definition sesbounce:2 is not active")],
+        ),
+        ("ENABLED", 2, "ACTIVE", ["INACTIVE"], [("broken", "there is no cluster acme")]),
+        ("ENABLED", 2, "ACTIVE", [], [("broken", "there is no cluster acme")]),
+    ],
+)
+def test_the_schedule_starts_what_is_declared(
+    answers: Any,
+    state: str,
+    definition: int,
+    status: str,
+    cluster: list[str],
+    found: list[tuple[str, str]],
+) -> None:
+    answer_of_the_schedule(answers, state, definition)
+    clusters = [{"status": each} for each in cluster]
+    answers.to("ecs", "describe_clusters", {"clusters": clusters})
+    answers.to("ecs", "describe_task_definition", {"taskDefinition": {"status": status}})
+    role = {
+        "Path": "/",
+        "RoleName": "acme-schedule",
+        "RoleId": "A" * 16,
+        "Arn": f"arn:aws:iam::{ACCOUNT}:role/acme-schedule",
+        "CreateDate": datetime(2026, 11, 20, tzinfo=UTC),
+    }
+    answers.to("iam", "get_role", {"Role": role})
+    wired = declared(OUTPUTS | SCHEDULED, [])
+    assert texts(schedule.schedule(wired, answers)) == found
+
+
+def answer_of_the_schedule(answers: Any, state: str = "ENABLED", definition: int = 2) -> None:
+    task_definition = arn("ecs", f"task-definition/sesbounce:{definition}")
+    target = {
+        "Arn": arn("ecs", "cluster/acme"),
+        "RoleArn": f"arn:aws:iam::{ACCOUNT}:role/acme-schedule",
+        "EcsParameters": {"TaskDefinitionArn": task_definition},
+    }
+    answers.to("scheduler", "get_schedule", {"State": state, "Target": target})
+
+
+def test_a_schedule_without_its_role_is_broken(
+    answers: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    only(monkeypatch, the_schedule=schedule.schedule)
+    answer_of_the_schedule(answers)
+    answers.to("ecs", "describe_clusters", {"clusters": [{"status": "ACTIVE"}]})
+    answers.to("ecs", "describe_task_definition", {"taskDefinition": {"status": "ACTIVE"}})
+    answers.refuses("iam", "get_role", "NoSuchEntity")
+    (finding,) = checks.check(declared(OUTPUTS | SCHEDULED, []), answers)
+    assert finding.weight is Weight.BROKEN
+    assert finding.what == "the schedule: AWS finds no such resource (NoSuchEntity: no)"
+
+
+def test_a_schedule_that_somebody_has_deleted_is_broken(
+    answers: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    only(monkeypatch, the_schedule=schedule.schedule)
+    answers.refuses("scheduler", "get_schedule", "ResourceNotFoundException")
+    (finding,) = checks.check(declared(OUTPUTS | SCHEDULED, []), answers)
+    assert finding.weight is Weight.BROKEN
+
+
+FUNCTION: dict[str, Any] = {
+    "function_name": "acme",
+    "event_source_mapping_id": "14e0db71-5d35-4eb5-b481-8945cf9d10c2",
+}
+FUNCTION_ARN = arn("lambda", "function:acme")
+
+
+def test_a_function_is_read_from_the_outputs() -> None:
+    variables = [{"variables": {"SESBOUNCE_TOPIC_ARNS": TOPIC}}]
+    state = [("aws_lambda_function", {"environment": variables})]
+    wired = declared(OUTPUTS | FUNCTION, state)
+    assert wired.function == Function("acme", "14e0db71-5d35-4eb5-b481-8945cf9d10c2")
+    assert wired.needs_envelope
+    assert not declared(OUTPUTS | FUNCTION, []).needs_envelope
+
+
+@pytest.mark.parametrize(
+    ("configuration", "mapping", "found"),
+    [
+        ({}, {}, []),
+        ({"State": "Inactive", "StateReason": "idle"}, {"State": "Updating"}, []),
+        (
+            {"State": "Failed", "StateReason": "the role is gone"},
+            {},
+            [("broken", "the function acme is Failed: the role is gone")],
+        ),
+        (
+            {"LastUpdateStatus": "Failed", "LastUpdateStatusReason": "no space"},
+            {},
+            [("broken", "the last update of acme has failed: no space")],
+        ),
+        (
+            {},
+            {"State": "Disabled", "StateTransitionReason": "USER_INITIATED"},
+            [("broken", "the event source mapping of the queue is Disabled: USER_INITIATED")],
+        ),
+        (
+            {},
+            {"FunctionResponseTypes": []},
+            [("broken", "the event source mapping lacks ReportBatchItemFailures")],
+        ),
+        (
+            {},
+            {"EventSourceArn": arn("sqs", "other")},
+            [("broken", "the event source mapping joins another queue or another function")],
+        ),
+    ],
+)
+def test_the_function_is_active_and_the_queue_calls_it(
+    answers: Any,
+    configuration: dict[str, Any],
+    mapping: dict[str, Any],
+    found: list[tuple[str, str]],
+) -> None:
+    healthy = {"FunctionArn": FUNCTION_ARN, "State": "Active", "LastUpdateStatus": "Successful"}
+    enabled = {
+        "State": "Enabled",
+        "EventSourceArn": OUTPUTS["queue_arn"],
+        "FunctionArn": FUNCTION_ARN,
+        "FunctionResponseTypes": ["ReportBatchItemFailures"],
+    }
+    answers.to("lambda", "get_function_configuration", healthy | configuration)
+    answers.to("lambda", "get_event_source_mapping", enabled | mapping)
+    wired = declared(OUTPUTS | FUNCTION, [])
+    assert texts(function.function(wired, answers)) == found
+
+
+def test_a_function_that_somebody_has_deleted_is_broken(
+    answers: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    only(monkeypatch, the_function=function.function)
+    answers.refuses("lambda", "get_function_configuration", "ResourceNotFoundException")
+    (finding,) = checks.check(declared(OUTPUTS | FUNCTION, []), answers)
+    assert finding.weight is Weight.BROKEN
+
+
 def test_a_worker_outside_ecs_is_not_checked(answers: Any) -> None:
     assert texts(service.service(WIRING, answers)) == []
+    assert texts(schedule.schedule(WIRING, answers)) == []
+    assert texts(function.function(WIRING, answers)) == []
 
 
 @pytest.mark.parametrize(

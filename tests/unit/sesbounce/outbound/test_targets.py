@@ -15,11 +15,11 @@ import pytest
 import sqlalchemy as sa
 
 from scripts.local.ses_messages import Scenario
-from sesbounce.cli.common import open_store
 from sesbounce.errors import ConfigurationError, StrikeOffError
 from sesbounce.feedback.decode import decode
 from sesbounce.feedback.manual import decide
 from sesbounce.feedback.reason import Reason
+from sesbounce.opening import open_store
 from sesbounce.outbound.relay import Relay
 from sesbounce.outbound.targets import OtherDatabase, SesSuppressionList
 from sesbounce.outbound.webhook import Webhook

@@ -4,6 +4,7 @@ https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedd
 """
 
 import json
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,7 +14,15 @@ from hypothesis import strategies as st
 from sesbounce.aws.depth import Depth
 from sesbounce.store.result import Recorded
 from sesbounce.telemetry.emf import COUNTS, UNITS, Tally
-from sesbounce.telemetry.reports import Acknowledged, BatchDone, Polled, Report, Stalled, Swept
+from sesbounce.telemetry.reports import (
+    Acknowledged,
+    BatchDone,
+    Polled,
+    Report,
+    RunDone,
+    Stalled,
+    Swept,
+)
 from tests.unit.sesbounce.reported import BATCH, RECORDED
 
 AT = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
@@ -21,8 +30,10 @@ CLOUDWATCH_UNITS = {"Seconds", "Count", "None"}
 LIMIT = 16 * 1024  # where container runtimes cut a line
 
 
-def lines(*reports: Report, healthy: bool = True) -> list[dict[str, Any]]:
-    tally = Tally("feedback")
+def lines(
+    *reports: Report, healthy: bool = True, metrics: Collection[str] = ()
+) -> list[dict[str, Any]]:
+    tally = Tally("feedback", metrics)
     for report in reports:
         tally.add(report)
     return [checked(line) for line in tally.take(AT, healthy=healthy)]
@@ -131,7 +142,27 @@ def test_an_idle_minute_is_one_line_of_zeros() -> None:
 
 def test_every_metric_with_a_unit_has_a_value() -> None:
     swept = Swept(Recorded(), incidents=0)
-    assert names(lines(BATCH, Depth(0, 0, 0), swept)[0]) == set(UNITS)
+    assert names(lines(BATCH, Depth(0, 0, 0), swept, RunDone())[0]) == set(UNITS)
+
+
+def test_a_run_that_has_not_ended_well_is_no_metric() -> None:
+    (line,) = lines(Polled(0))
+    assert "RunsSucceeded" not in line
+
+
+def test_the_chosen_metrics_are_made_and_the_line_holds_the_others() -> None:
+    (line,) = lines(BATCH, RunDone(), metrics=["Failed", "RunsSucceeded", "SuspectedIncidents"])
+    assert names(line) == {"Failed", "RunsSucceeded"}  # no sweep has looked for incidents
+    assert (line["EventsRecorded"], line["BatchSeconds"]) == (3, [0.2])
+    assert line["SuppressedByReason"] == {"no_such_mailbox": 1, "complaint_abuse": 1}
+    assert line["RecordedByKind"] == {"bounce": 2, "complaint": 1}
+
+
+def test_a_line_without_a_chosen_metric_is_a_line_of_the_log() -> None:
+    tally = Tally("feedback", ["RunsSucceeded"])
+    (line,) = map(json.loads, tally.take(AT, healthy=True))
+    assert line["_aws"]["CloudWatchMetrics"] == []
+    assert line["Healthy"] == 1
 
 
 def test_the_number_of_incidents_holds_until_the_next_sweep() -> None:

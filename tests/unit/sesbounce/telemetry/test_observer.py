@@ -216,6 +216,11 @@ class TestObserving:
         ):
             pass
 
+    def test_a_metric_that_there_is_not_stops_the_worker_before_it_begins(self) -> None:
+        wrong = settings(emf=True, emf_metrics="Failed, Healty")
+        with pytest.raises(ConfigurationError, match="no metric Healty"), observing(wrong):
+            pass
+
     def test_processes_that_report_nothing_are_a_fault(self) -> None:
         clock = Clock()
         with observing(settings(processes=2), clock=clock) as observer:

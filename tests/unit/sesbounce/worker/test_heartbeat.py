@@ -6,7 +6,8 @@ from unittest.mock import Mock
 
 import pytest
 
-from sesbounce.aws.sqs import BatchFailures, Queue, Received
+from sesbounce.aws.received import Received
+from sesbounce.aws.sqs import BatchFailures, Queue
 from sesbounce.errors import QueueError
 from sesbounce.telemetry.reports import Acknowledged, Report
 from sesbounce.worker.acknowledge import Acknowledger

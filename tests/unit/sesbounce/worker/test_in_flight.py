@@ -1,7 +1,7 @@
 import threading
 import time
 
-from sesbounce.aws.sqs import Received
+from sesbounce.aws.received import Received
 from sesbounce.worker.in_flight import InFlight
 from tests.support import AT
 

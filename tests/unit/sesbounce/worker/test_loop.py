@@ -17,13 +17,16 @@ import sqlalchemy as sa
 
 from scripts.local.ses_messages import Scenario
 from sesbounce.aws.depth import Depth
+from sesbounce.aws.received import Received
 from sesbounce.aws.sns_trust import Trust
-from sesbounce.aws.sqs import BatchFailures, Queue, Received
+from sesbounce.aws.sqs import BatchFailures, Queue
 from sesbounce.errors import QueueError, StoreError
 from sesbounce.feedback.stream import read_stream_by
 from sesbounce.operations.incidents import Incidents
-from sesbounce.outbound.relay import Relay
+from sesbounce.outbound import relay
+from sesbounce.outbound.relay import Relay, Target
 from sesbounce.store.engine import write
+from sesbounce.store.outbox import Outbox, OutboxEntry, waiting
 from sesbounce.store.store import Progress, Store
 from sesbounce.telemetry.counts import Counts, count
 from sesbounce.telemetry.logs import set_up_logs
@@ -32,6 +35,7 @@ from sesbounce.worker import loop
 from sesbounce.worker.loop import LoopSettings, Worker
 from tests.stored import rows, store
 from tests.support import AT, in_sns, mail, said, until
+from tests.unit.sesbounce.delivering import Pigeon
 
 
 class Shelf(Queue):
@@ -81,15 +85,16 @@ class Working:
         trust: Trust,
         now: datetime,
         loop_settings: LoopSettings,
+        targets: Sequence[Target],
     ) -> None:
         self.reports: list[Report] = []
         self.overdue = threading.Event()
-        recording = store(engine)
+        recording = store(engine, outbox=Outbox(target.name for target in targets))
         self.worker = Worker(
             queue,
             recording,
             trust,
-            Relay(engine, [], lambda: now),
+            Relay(engine, targets, lambda: now, patient=not loop_settings.until_empty),
             self.reports.append,
             loop_settings,
             incidents=Incidents(recording),
@@ -122,8 +127,9 @@ def make(
     trust: Trust | None = None,
     now: datetime = AT,
     loop_settings: LoopSettings = UNTIL_EMPTY,
+    targets: Sequence[Target] = (),
 ) -> Working:
-    return Working(engine, queue, trust or Trust(), now, loop_settings)
+    return Working(engine, queue, trust or Trust(), now, loop_settings, targets)
 
 
 def body(recipient: str = "jane@example.com", scenario: Scenario = Scenario.BOUNCE) -> str:
@@ -399,6 +405,48 @@ def test_until_it_is_empty_a_missing_table_stops_the_worker_and_nothing_is_delet
         [],
         [(body(), 0)],
     )  # the first one where the sweep failed before the batch
+
+
+class TestOutboxUntilTheQueueIsEmpty:
+    @pytest.fixture(autouse=True)
+    def nothing_is_delivered_after_the_stop(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(relay, "_LAST_ROUNDS_SECONDS", 0)
+
+    def test_all_that_is_due_is_delivered_once_before_the_end(self, engine: sa.Engine) -> None:
+        pigeon = Pigeon()
+        bodies = [body(f"{n}@example.com") for n in range(120)]  # more than in one round
+        make(engine, Shelf(bodies), targets=[pigeon]).run()
+        assert sorted(pigeon.delivered) == sorted((True, f"{n}@example.com") for n in range(120))
+        assert waiting(engine) == []
+
+    def test_what_the_last_sweep_has_changed_is_delivered_as_well(self, engine: sa.Engine) -> None:
+        suppressed = body(scenario=Scenario.SUPPRESSIONLIST)
+        make(engine, Shelf([suppressed]), targets=[Pigeon()]).run()
+        pigeon = Pigeon()
+        make(engine, Shelf(), now=AT + timedelta(days=31), targets=[pigeon]).run()
+        assert pigeon.delivered == [(False, "jane@example.com")]
+
+    def test_a_slow_target_delays_the_end(self, engine: sa.Engine) -> None:
+        class Slow(Pigeon):
+            def deliver(self, entry: OutboxEntry) -> None:
+                time.sleep(0.2)
+                super().deliver(entry)
+
+        slow = Slow()
+        make(engine, Shelf([body()]), targets=[slow]).run()
+        assert slow.delivered == [(True, "jane@example.com")]
+
+    def test_a_target_that_is_down_does_not_delay_the_end(self, engine: sa.Engine) -> None:
+        working = make(engine, Shelf([body()]), targets=[Pigeon(failures=1)])
+        assert working.run().deleted == 1
+        (entry,) = waiting(engine)
+        assert (entry["attempts"], entry["problem"]) == (1, "the pigeon is lost")
+
+    def test_an_outbox_that_can_t_be_used_is_not_waited_for(self, engine: sa.Engine) -> None:
+        working = make(engine, Shelf(), targets=[Pigeon()])
+        rename(engine, "feedback_outbox", "gone")
+        with pytest.raises(StoreError, match="the outbox can't be used"):
+            working.run()
 
 
 def test_while_the_worker_waits_for_a_database_nothing_is_deleted_or_returned(

@@ -3,7 +3,8 @@ import time
 
 import pytest
 
-from sesbounce.aws.sqs import Queue, Received
+from sesbounce.aws.received import Received
+from sesbounce.aws.sqs import Queue
 from sesbounce.errors import QueueError
 from sesbounce.telemetry.reports import Polled, Report, Stalled
 from sesbounce.worker.in_flight import InFlight

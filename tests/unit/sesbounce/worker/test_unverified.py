@@ -9,8 +9,9 @@ import pytest
 import sqlalchemy as sa
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from sesbounce.aws.received import Received
 from sesbounce.aws.sns_trust import Trust
-from sesbounce.aws.sqs import BatchFailures, Received
+from sesbounce.aws.sqs import BatchFailures
 from sesbounce.errors import CertificateError
 from sesbounce.telemetry.reports import BatchDone, Resumed, Stalled
 from sesbounce.worker import unverified

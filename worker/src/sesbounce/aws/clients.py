@@ -2,7 +2,7 @@
 
 import os
 import re
-from typing import TYPE_CHECKING, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 from urllib.parse import urlsplit
 
 import boto3
@@ -27,9 +27,15 @@ def open_client(
 def open_client(
     service: Literal["sesv2"], config: Config, region: str | None = None
 ) -> "SESV2Client": ...
+@overload
 def open_client(
-    service: Literal["sqs", "sesv2"], config: Config, region: str | None = None
-) -> "SQSClient | SESV2Client":
+    service: Literal["secretsmanager", "ssm"], config: Config, region: str | None = None
+) -> Any: ...
+def open_client(
+    service: Literal["sqs", "sesv2", "secretsmanager", "ssm"],
+    config: Config,
+    region: str | None = None,
+) -> Any:
     """Open a client of one service.
 
     Args:

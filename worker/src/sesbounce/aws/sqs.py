@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 import msgspec
@@ -17,6 +16,7 @@ from botocore.parsers import ResponseParserError
 
 from sesbounce.aws.clients import check_endpoint, open_client
 from sesbounce.aws.depth import Depth
+from sesbounce.aws.received import Received, number, received
 from sesbounce.backoff import pause
 from sesbounce.errors import QueueError
 
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from types_boto3_sqs.type_defs import (
         ChangeMessageVisibilityBatchRequestEntryTypeDef,
         DeleteMessageBatchRequestEntryTypeDef,
-        MessageTypeDef,
     )
 
 # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
@@ -73,24 +72,6 @@ _ERRORS = (ClientError, BotoCoreError, ResponseParserError)
 _Error: TypeAlias = ClientError | BotoCoreError | ResponseParserError
 
 
-class Received(msgspec.Struct, frozen=True):
-    """One message as SQS delivered it.
-
-    Attributes:
-        id: SQS's message id.
-        receipt: the receipt handle, with which to delete it or to change its visibility.
-        body: the body.
-        times: how many times it was received, this time included; 1 where SQS does not say.
-        sent_at: when it was sent to the queue, UTC; None where SQS does not say.
-    """
-
-    id: str
-    receipt: str
-    body: str
-    times: int
-    sent_at: datetime | None
-
-
 class BatchFailures(msgspec.Struct, frozen=True):
     """The messages for which a batch call failed, by their receipt handles.
 
@@ -135,7 +116,15 @@ class Queue:
             )
         except _ERRORS as error:
             _raise("can't receive messages (sqs:ReceiveMessage)", error)
-        return [_received(message) for message in answer.get("Messages") or ()]
+        return [
+            received(
+                message.get("MessageId", ""),
+                message["ReceiptHandle"],
+                message.get("Body", ""),
+                message.get("Attributes") or {},
+            )
+            for message in answer.get("Messages") or ()
+        ]
 
     def delete(self, messages: Sequence[Received]) -> BatchFailures:
         """Delete at most ten messages. SQS delivers the others again after their timeout."""
@@ -177,7 +166,7 @@ class Queue:
         except _ERRORS as error:
             _raise("can't read the queue's attributes (sqs:GetQueueAttributes)", error)
         attributes = answer.get("Attributes") or {}
-        return Depth(*(_number(attributes.get(name)) for name in names))
+        return Depth(*(number(attributes.get(name)) for name in names))
 
 
 def open_queue(url: str, wait_seconds: int, connections: int) -> Queue:
@@ -203,36 +192,6 @@ def open_queue(url: str, wait_seconds: int, connections: int) -> Queue:
     client = open_client("sqs", config)
     check_endpoint(client, url)
     return Queue(client, url)
-
-
-def _received(message: "MessageTypeDef") -> Received:
-    """One message of an answer. Emulators may leave out what the worker can do without."""
-    attributes = message.get("Attributes") or {}
-    sent_at = _number(attributes.get("SentTimestamp"))
-    return Received(
-        id=message.get("MessageId", ""),
-        receipt=message["ReceiptHandle"],
-        body=message.get("Body", ""),
-        times=_number(attributes.get("ApproximateReceiveCount")) or 1,
-        sent_at=None if sent_at is None else _at(sent_at),
-    )
-
-
-def _number(text: object) -> int | None:
-    """A number of SQS, which writes numbers as text; None where it is none, or negative."""
-    try:
-        number = int(str(text))
-    except ValueError:
-        return None
-    return number if number >= 0 else None
-
-
-def _at(milliseconds: int) -> datetime | None:
-    """A time of SQS: milliseconds since 1970. None where it is no time."""
-    try:
-        return datetime.fromtimestamp(milliseconds / 1000, UTC)
-    except (ValueError, OverflowError, OSError):
-        return None
 
 
 def _call_batch(what: str, entries: Sequence[Any], call: Callable[[Any], Any]) -> BatchFailures:

@@ -5,8 +5,9 @@ import sys
 import click
 import sqlalchemy as sa
 
-from sesbounce.cli.common import DIFFERS, counted, reading, statements, writing
+from sesbounce.cli.common import DIFFERS, counted, reading, writing
 from sesbounce.cli.group import exit_codes
+from sesbounce.opening import statements
 from sesbounce.settings import load_settings
 from sesbounce.store import migrate
 from sesbounce.store.drift import in_words

@@ -7,10 +7,11 @@ import sys
 import click
 
 from sesbounce.cli.ask import answer_line
-from sesbounce.cli.common import as_json, asking, now, open_store, print_each
+from sesbounce.cli.common import as_json, asking, now, print_each
 from sesbounce.cli.group import PARTLY_DONE, exit_codes
 from sesbounce.feedback.manual import decide
 from sesbounce.feedback.reason import Reason
+from sesbounce.opening import open_store
 from sesbounce.settings import load_settings
 
 _addresses = click.argument("addresses", nargs=-1, required=True, metavar="ADDRESS...")

@@ -2,10 +2,11 @@
 
 import click
 
-from sesbounce.cli.common import as_json, counted, now, open_store, to_json, yes
+from sesbounce.cli.common import as_json, counted, now, to_json, yes
 from sesbounce.cli.group import confirm, exit_codes
 from sesbounce.errors import AddressError
 from sesbounce.feedback.address import Address, parse
+from sesbounce.opening import open_store
 from sesbounce.operations.erasure import Erasure, forget, truncate_log
 from sesbounce.settings import load_settings
 from sesbounce.store.store import Store

@@ -7,8 +7,9 @@ from datetime import datetime
 import click
 import msgspec
 
-from sesbounce.cli.common import counted, open_store, reading, to_json
+from sesbounce.cli.common import counted, reading, to_json
 from sesbounce.lists.importing import DryRun, Imported, Importer
+from sesbounce.opening import open_store
 from sesbounce.settings import load_settings
 from sesbounce.telemetry.visible import visible
 

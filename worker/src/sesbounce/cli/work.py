@@ -4,6 +4,7 @@ import gc
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -12,9 +13,10 @@ import click
 
 from sesbounce.aws.sns_trust import Trust
 from sesbounce.aws.sqs import open_queue
-from sesbounce.cli.common import counted, now, open_store
+from sesbounce.cli.common import counted, now
 from sesbounce.cli.group import ERROR, exit_codes
 from sesbounce.errors import ConfigurationError, SesBounceError
+from sesbounce.opening import open_store
 from sesbounce.operations.incidents import Incidents
 from sesbounce.outbound.relay import Relay
 from sesbounce.settings import Settings, load_settings
@@ -22,7 +24,7 @@ from sesbounce.signals import end_at_once, signals
 from sesbounce.telemetry.counts import Counts
 from sesbounce.telemetry.logs import set_up_logs
 from sesbounce.telemetry.observer import observing
-from sesbounce.telemetry.reports import Report
+from sesbounce.telemetry.reports import Report, RunDone
 from sesbounce.telemetry.visible import visible
 from sesbounce.worker.loop import LoopSettings, Worker
 from sesbounce.worker.processes import Processes
@@ -34,15 +36,24 @@ _PATIENCE_SECONDS = 2
 @click.command(
     epilog=exit_codes(
         {
-            "0": "The worker stopped on a signal, or the queue is empty (--until-empty).",
+            "0": "The worker stopped on a signal or after --at-most, or the queue is empty "
+            "(--until-empty).",
             "2": "The worker can't work, or did not stop in time; standard error says why.",
             "128 + n": "A second signal, number n, ended the worker at once.",
             "130": "",
         }
     )
 )
-@click.option("--until-empty", is_flag=True, help="Stop when the queue is empty, for scripts.")
-def run(until_empty: bool) -> None:
+@click.option(
+    "--until-empty", is_flag=True, help="Stop when the queue is empty, for schedules and scripts."
+)
+@click.option(
+    "--at-most",
+    type=click.IntRange(min=1),
+    metavar="SECONDS",
+    help="Stop after this many seconds, as on a signal.",
+)
+def run(until_empty: bool, at_most: int | None) -> None:
     """Run the worker until SIGTERM or SIGINT.
 
     The worker drains the queue into the database, and deletes a message only after it has
@@ -50,8 +61,13 @@ def run(until_empty: bool) -> None:
     first signal it finishes the messages in flight (and those that a waiting receive still
     brings, within 20 seconds); a second signal ends it at once.
 
-    With --until-empty it waits for nothing: the first failure of the database or the queue ends
-    it with exit code 2.
+    With --until-empty it ends when the queue is empty. Before that it releases the addresses
+    whose suppression has expired, retries statements that the database has rejected, and tries
+    once to deliver each entry of the outbox that is due. It waits for nothing: the first failure
+    of the database or the queue ends it with exit code 2.
+
+    A schedule should also limit the time, with --at-most: a queue that is never empty would keep
+    each run from its end, and the next run continues anyway.
     """
     settings = load_settings()
     if not settings.queue_url:
@@ -61,22 +77,33 @@ def run(until_empty: bool) -> None:
         )
     set_up_logs(settings.log_format, redact=settings.redact)
     with observing(settings) as observer:
-        if settings.processes == 1:
-            _run_here(settings, until_empty, observer)
-        else:
-            _run_several(settings, until_empty, observer)
+        run_ = _run_here if settings.processes == 1 else _run_several
+        interrupted = run_(settings, until_empty, at_most, observer)
+        if until_empty and not interrupted:
+            observer(RunDone())
     _print_totals(observer.totals)
 
 
-def _run_here(settings: Settings, until_empty: bool, report: Callable[[Report], None]) -> None:
+def _run_here(
+    settings: Settings,
+    until_empty: bool,
+    at_most: int | None,
+    report: Callable[[Report], None],
+) -> bool:
+    """Run the worker in this process; returns whether a signal has ended it."""
     with _open_worker(settings, until_empty, report, migrate=settings.migrate) as worker:
-        _on_signals(worker.stop, end_at_once, settings)
-        worker.run()
+        with _stopping(worker.stop, end_at_once, settings, at_most) as interrupted:
+            worker.run()
+        return interrupted.is_set()
 
 
 def _run_several(
-    settings: Settings, until_empty: bool, report: Callable[[Report, int], None]
-) -> None:
+    settings: Settings,
+    until_empty: bool,
+    at_most: int | None,
+    report: Callable[[Report, int], None],
+) -> bool:
+    """Run several worker processes; returns whether a signal has ended them."""
     # An error is printed once, before several processes would print it.
     with open_store(settings, migrate=settings.migrate):
         pass
@@ -88,8 +115,9 @@ def _run_several(
         processes.kill()
         end_at_once(number)
 
-    _on_signals(processes.stop, end_all, settings)
-    processes.run()
+    with _stopping(processes.stop, end_all, settings, at_most) as interrupted:
+        processes.run()
+    return interrupted.is_set()
 
 
 def _run_child(settings: Settings, until_empty: bool, report: Callable[[Report], None]) -> int:
@@ -135,7 +163,7 @@ def _open_worker(
             open_queue(settings.queue_url, settings.wait_seconds, loop.connections),
             opened.store,
             Trust(settings.topic_arns, signatures=settings.verify_signatures),
-            Relay(opened.engine, opened.targets, now),
+            Relay(opened.engine, opened.targets, now, patient=not until_empty),
             report,
             loop,
             incidents=Incidents(opened.store, settings.incidents, settings.detection),
@@ -144,19 +172,40 @@ def _open_worker(
         )
 
 
-def _on_signals(stop: Callable[[], None], end: Callable[[int], None], settings: Settings) -> None:
-    """Stop on the first SIGTERM or SIGINT, and end at once on the next one."""
+@contextmanager
+def _stopping(
+    stop: Callable[[], None],
+    end: Callable[[int], None],
+    settings: Settings,
+    at_most: int | None,
+) -> Iterator[threading.Event]:
+    """Stop on the first SIGTERM or SIGINT and when the time is over; end on the next signal.
+
+    Yields:
+        An event that the first signal sets.
+    """
+    interrupted = threading.Event()
 
     def stop_and_say_so(_number: int) -> None:
+        interrupted.set()
         stop()
         if sys.stderr and sys.stderr.isatty():
-            click.echo(_stopping(min(settings.wait_seconds, settings.shutdown_seconds)), err=True)
+            seconds = min(settings.wait_seconds, settings.shutdown_seconds)
+            click.echo(_what_it_waits_for(seconds), err=True)
 
     signals.act(stop_and_say_so, end)
     signals.hear(signal.SIGTERM, signal.SIGINT)
+    timer = threading.Timer(at_most or 0, stop)
+    timer.daemon = True
+    if at_most:
+        timer.start()
+    try:
+        yield interrupted
+    finally:
+        timer.cancel()
 
 
-def _stopping(seconds: int) -> str:
+def _what_it_waits_for(seconds: int) -> str:
     """What a person at a terminal waits for after a signal; the log has it in `stopping`."""
     return (
         f"Waiting up to {seconds} seconds for a receive that is under way, and for the messages "

@@ -11,7 +11,7 @@ import boto3
 from botocore.exceptions import ClientError
 
 from sesbounce.aws.clients import error_text
-from sesbounce.doctor import alarms, extra_topics, queues, service, ses, topic
+from sesbounce.doctor import alarms, extra_topics, function, queues, schedule, service, ses, topic
 from sesbounce.doctor.declared import Wiring
 from sesbounce.doctor.finding import Finding, broken, hint
 from sesbounce.errors import UnknownPolicyError
@@ -32,6 +32,8 @@ CHECKS: dict[str, Check] = {
     "the dead letters": queues.dead_letters,
     "the backlog": queues.backlog,
     "the worker's service": service.service,
+    "the worker's schedule": schedule.schedule,
+    "the worker's function": function.function,
     "the alarms": alarms.alarms,
 }
 
@@ -43,6 +45,8 @@ _GONE = {
     "ConfigurationSetDoesNotExistException",
     "NotFoundException",
     "ClusterNotFoundException",
+    "NoSuchEntity",
+    "ResourceNotFoundException",
 }
 
 

@@ -15,13 +15,43 @@ Resources = Iterable[tuple[str, Mapping[str, Any]]]
 
 
 @dataclass(frozen=True)
-class Service:
-    """The worker's service in ECS."""
+class Tasks:
+    """What starts the worker's tasks in ECS, by its name, and the tasks themselves."""
 
     cluster: str
     name: str
     task_definition: str
     log_group: str
+
+
+class Service(Tasks):
+    """The worker's service, which keeps tasks running."""
+
+
+@dataclass(frozen=True)
+class Schedule(Tasks):
+    """The worker's schedule, which starts tasks that end.
+
+    Attributes:
+        group: the name of the group that it is in.
+        interval_seconds: the seconds between two runs.
+    """
+
+    group: str
+    interval_seconds: int
+
+
+@dataclass(frozen=True)
+class Function:
+    """The worker's function in AWS Lambda.
+
+    Attributes:
+        name: its name.
+        event_source_mapping: the id of what gives it the messages of the queue.
+    """
+
+    name: str
+    event_source_mapping: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +64,9 @@ class Wiring:
             `event_type` spells them.
         raw: whether the queue receives messages without an SNS envelope.
         needs_envelope: whether the worker rejects those.
-        service: None where the worker does not run in ECS.
+        service: None where no service keeps the worker running.
+        schedule: None where no schedule starts the worker.
+        function: None where the worker is no function.
         alarm_topic_arn: None without monitoring.
         dlq_url, dlq_arn: None for a queue of the user's without a dead-letter queue.
         extra_topic_arns: topics of other regions or accounts that send to the queue.
@@ -54,6 +86,8 @@ class Wiring:
     raw: bool = False
     needs_envelope: bool = False
     service: Service | None = None
+    schedule: Schedule | None = None
+    function: Function | None = None
     alarm_topic_arn: str | None = None
 
     @property
@@ -110,8 +144,11 @@ def declared(outputs: Mapping[str, Any], resources: Resources) -> Wiring:
             for values in by_type["aws_sns_topic_subscription"]
             if values["arn"] == outputs["subscription_arn"]
         ),
-        needs_envelope=any(map(_needs_envelope, by_type["aws_ecs_task_definition"])),
+        needs_envelope=any(map(_needs_envelope, by_type["aws_ecs_task_definition"]))
+        or any(map(_function_needs_envelope, by_type["aws_lambda_function"])),
         service=_service(outputs),
+        schedule=_schedule(outputs),
+        function=_function(outputs),
         alarm_topic_arn=outputs.get("alarm_topic_arn"),
     )
 
@@ -147,6 +184,10 @@ def _needs_envelope(task: Mapping[str, Any]) -> bool:
     return bool(_NEED_ENVELOPE & {setting["name"] for setting in container["environment"]})
 
 
+def _function_needs_envelope(function: Mapping[str, Any]) -> bool:
+    return any(_NEED_ENVELOPE & set(each["variables"]) for each in function["environment"])
+
+
 def _service(outputs: Mapping[str, Any]) -> Service | None:
     if not outputs.get("service_name"):
         return None
@@ -156,3 +197,23 @@ def _service(outputs: Mapping[str, Any]) -> Service | None:
         outputs["task_definition_arn"],
         outputs["log_group_name"],
     )
+
+
+def _schedule(outputs: Mapping[str, Any]) -> Schedule | None:
+    if not outputs.get("schedule_arn"):
+        return None
+    _, group, name = outputs["schedule_arn"].split("/")
+    return Schedule(
+        outputs["cluster_name"],
+        name,
+        outputs["task_definition_arn"],
+        outputs["log_group_name"],
+        group,
+        outputs["run_interval_seconds"],
+    )
+
+
+def _function(outputs: Mapping[str, Any]) -> Function | None:
+    if not outputs.get("function_name"):
+        return None
+    return Function(outputs["function_name"], outputs["event_source_mapping_id"])

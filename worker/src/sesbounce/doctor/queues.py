@@ -27,7 +27,7 @@ _ALLOW = (
 _COUNTS = "ApproximateNumberOfMessages"
 
 _LOOKED_BACK = timedelta(minutes=15)
-_OLD_SECONDS = 900  # the default threshold of the alarm on the age of messages
+_OLD = timedelta(minutes=15)  # the default threshold of the alarm on the age of messages
 
 
 def queue(wiring: Wiring, session: boto3.Session) -> Iterator[Finding]:
@@ -75,14 +75,20 @@ def backlog(wiring: Wiring, session: boto3.Session) -> Iterator[Finding]:
     waiting = int(attributes["ApproximateNumberOfMessages"])
     if not waiting or int(attributes["ApproximateNumberOfMessagesNotVisible"]):
         return
+    # Between two runs of a schedule messages wait, and one of them may come late.
+    runs = timedelta(seconds=2 * wiring.schedule.interval_seconds if wiring.schedule else 0)
+    since = _LOOKED_BACK + runs
     client: CloudWatchClient = session.client("cloudwatch")
-    if _metric(client, wiring, "NumberOfMessagesReceived", "Sum"):
+    if _metric(client, wiring, "NumberOfMessagesReceived", "Sum", since):
         return
-    oldest = _metric(client, wiring, "ApproximateAgeOfOldestMessage", "Maximum")
-    finding = broken if oldest > _OLD_SECONDS else hint
+    oldest = _metric(client, wiring, "ApproximateAgeOfOldestMessage", "Maximum", since)
+    is_old = oldest > (_OLD + runs).total_seconds()
+    if wiring.schedule and not is_old:
+        return
+    finding = broken if is_old else hint
     yield finding(
         f"{messages_wait(waiting)} in {wiring.queue_url.rpartition('/')[2]}, and none was received "
-        f"in {_LOOKED_BACK.seconds // 60} minutes",
+        f"in {since // timedelta(minutes=1)} minutes",
         "the sender keeps mailing addresses that bounce",
         "Read the worker's log; if no worker is deployed, start one: sesbounce run",
     )
@@ -195,11 +201,13 @@ def attributes_of(session: boto3.Session, url: str) -> Mapping[str, str]:
     return {str(name): value for name, value in answer["Attributes"].items()}
 
 
-def _metric(client: "CloudWatchClient", wiring: Wiring, name: str, statistic: str) -> float:
-    """The greatest value of one of SQS's metrics in the last 15 minutes; 0 without any."""
+def _metric(
+    client: "CloudWatchClient", wiring: Wiring, name: str, statistic: str, since: timedelta
+) -> float:
+    """The greatest value of one of SQS's metrics in the time until now; 0 without any."""
     now = datetime.now(UTC)
     answer = client.get_metric_data(
-        StartTime=now - _LOOKED_BACK,
+        StartTime=now - since,
         EndTime=now,
         MetricDataQueries=[
             {

@@ -1,5 +1,6 @@
 """Delivers outbox entries in a thread beside the worker's loop, which a slow target can't delay."""
 
+import math
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -57,19 +58,29 @@ class Relay:
     """Delivers the due entries to its targets."""
 
     def __init__(
-        self, engine: sa.Engine, targets: Iterable[Target], now: Callable[[], datetime]
+        self,
+        engine: sa.Engine,
+        targets: Iterable[Target],
+        now: Callable[[], datetime],
+        *,
+        patient: bool = True,
     ) -> None:
-        """Make a relay, which the caller starts with `run`.
+        """Make a relay, whose `loops` the caller runs.
 
         Args:
             engine: the database with the outbox.
             targets: the targets.
             now: the clock; returns the current time, UTC.
+            patient: whether a loop waits for a database that can't be used; otherwise it raises
+                StoreError.
         """
         self._engine = engine
         self._targets = sorted(targets, key=lambda target: target.name)
         self._now = now
+        self._patient = patient
         self._stopping = threading.Event()
+        # When the latest round began that had nothing to deliver, by the target's name.
+        self._idle_at: dict[str, float] = {}
 
     @property
     def loops(self) -> Mapping[str, Callable[[], None]]:
@@ -83,17 +94,32 @@ class Relay:
     def _run(self, target: Target) -> None:
         failures = 0
         while not self._stopping.is_set():
+            began = time.monotonic()
             try:
                 delivered = self._round(target, self._stopping.is_set).delivered
                 failures = 0
             except StoreError as error:
+                if not self._patient:
+                    raise
                 failures += 1
                 log.error("outbox unusable", problem=str(error))  # noqa: TRY400  it holds no address
                 self._stopping.wait(pause(failures, longest_seconds=_LONGEST_PAUSE_SECONDS))
                 continue
             if not delivered:
+                self._idle_at[target.name] = began
                 self._stopping.wait(_PAUSE_SECONDS)
         self._last_rounds(target)
+
+    def has_tried_since(self, moment: float) -> bool:
+        """Whether the loops have tried to deliver each entry that was due at a moment.
+
+        An entry that its target has not got is due later, and counts as tried.
+
+        Args:
+            moment: the time by `time.monotonic`.
+        """
+        idle_at = self._idle_at
+        return all(idle_at.get(target.name, -math.inf) >= moment for target in self._targets)
 
     def stop(self) -> None:
         """Make the loops return soon."""
@@ -112,6 +138,19 @@ class Relay:
         for target in self._targets:
             self._deliver_due(target, stopping, done)
         return done
+
+    def drain(self, stopping: Callable[[], bool]) -> None:
+        """Deliver until no target accepts any more entries, target after target.
+
+        Args:
+            stopping: called before each entry; if it returns true, the rest waits in the outbox.
+
+        Raises:
+            StoreError: the database can't be used.
+        """
+        for target in self._targets:
+            while self._round(target, stopping).delivered and not stopping():
+                pass
 
     def _deliver_due(self, target: Target, stopping: Callable[[], bool], done: Deliveries) -> None:
         with translated("the outbox can't be used"):

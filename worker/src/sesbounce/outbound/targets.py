@@ -34,8 +34,13 @@ class OtherDatabase:
         self._strike_off = strike_off
 
     @classmethod
-    def open(cls, url: str, strike_off: StrikeOff) -> Self:
+    def open(cls, url: str, strike_off: StrikeOff, *, alone: bool = False) -> Self:
         """Open the database at `url`, and check the statements there.
+
+        Args:
+            url: a database URL of SQLAlchemy.
+            strike_off: the statements.
+            alone: as `open_database` takes it.
 
         Raises:
             ConfigurationError: the text is not a database URL.
@@ -44,7 +49,7 @@ class OtherDatabase:
         """
         variable = "SESBOUNCE_STRIKE_OFF_DATABASE_URL"
         try:
-            engine = open_database(url, create=False, variable=variable)
+            engine = open_database(url, create=False, alone=alone, variable=variable)
         except StoreError:
             raise StoreError(f"{variable} names a SQLite file that is not there") from None
         other = cls(engine, strike_off)

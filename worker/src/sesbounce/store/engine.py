@@ -25,6 +25,10 @@ _OPTIONS: dict[str, Any] = {"hide_parameters": True}
 # The store locks rows one by one before it changes them. MySQL's default isolation level would
 # lock the gaps between them as well, and the workers would deadlock.
 _ISOLATION: dict[str, Any] = {"isolation_level": "READ COMMITTED"}
+# A NAT gateway drops an idle connection after 350 seconds, without a word to this end, where a
+# statement would wait for its answer for minutes.
+# The second connection holds MySQL's lock during a migration, and is closed then.
+_ALONE: dict[str, Any] = {"pool_size": 1, "max_overflow": 1, "pool_recycle": 240}
 # The database's own numbers for what no statement can be blamed for. PostgreSQL: read-only,
 # shutdown, crash, starting up, I/O error (and all of class 53, insufficient resources).
 # https://www.postgresql.org/docs/current/errcodes-appendix.html
@@ -52,6 +56,7 @@ def open_database(
     *,
     read_only: bool = False,
     create: bool = True,
+    alone: bool = False,
     variable: str = "SESBOUNCE_DATABASE_URL",
 ) -> sa.Engine:
     """Make an engine for the database at `url`; it opens no connection yet.
@@ -62,6 +67,8 @@ def open_database(
         url: a database URL of SQLAlchemy; the driver may be left out.
         read_only: neither create an SQLite file nor change its settings.
         create: whether to create an SQLite file that does not exist.
+        alone: whether one thread uses a server's database, with pauses of minutes or hours, as a
+            function in AWS Lambda does: then it keeps one connection, and none that was idle long.
         variable: the setting that holds the URL, for error messages.
 
     Raises:
@@ -79,6 +86,7 @@ def open_database(
         connect_args=parsed.arguments,
         **_OPTIONS,
         **_ISOLATION,
+        **(_ALONE if alone else {}),
     )
     sa.event.listen(engine, "do_connect", partial(_connect, variable))
     if engine.dialect.name == "postgresql":

@@ -8,15 +8,18 @@ container runtimes cut them.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 import msgspec
 
 from sesbounce.aws.depth import Depth
+from sesbounce.errors import ConfigurationError
+from sesbounce.settings import Settings
 from sesbounce.telemetry.counts import Counts, count
-from sesbounce.telemetry.reports import BatchDone, Report, Swept
+from sesbounce.telemetry.reports import BatchDone, Report, RunDone, Swept
 
 NAMESPACE = "sesbounce"
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_MetricDatum.html
@@ -49,6 +52,7 @@ UNITS: Mapping[str, Unit] = {
     "QueueDepth": "Count",
     "SuspectedIncidents": "Count",
     "Healthy": "None",
+    "RunsSucceeded": "Count",
 }
 _MOST_VALUES = 100
 # CloudWatch does not charge for a property. The most frequent fingerprints matter most.
@@ -59,13 +63,18 @@ _MICROSECONDS = 6  # digits
 class Tally:
     """Adds up a worker's reports until the next lines. Not thread-safe."""
 
-    def __init__(self, service: str) -> None:
+    def __init__(self, service: str, metrics: Collection[str] = ()) -> None:
         """Begin with an empty tally.
 
         Args:
             service: the value of the dimension Service: the queue's name.
+            metrics: the metrics that CloudWatch is to make, by name; empty: all of them, and
+                those by reason and by kind. The lines hold the values of the others as well, for
+                which CloudWatch does not charge.
         """
         self._service = service
+        self._metrics = frozenset(metrics or UNITS)
+        self._all = not metrics
         # It stays until the next sweep.
         self._incidents: int | None = None
         self._clear()
@@ -75,6 +84,7 @@ class Tally:
         self._seconds: list[tuple[float, float]] = []
         self._oldest = 0.0
         self._depth: int | None = None
+        self._runs = 0
 
     def add(self, report: Report) -> None:
         """Add a report of the worker."""
@@ -87,6 +97,8 @@ class Tally:
                 self._depth = report.total
             case Swept(incidents=int(incidents)):
                 self._incidents = incidents
+            case RunDone():
+                self._runs += 1
             case _:
                 pass
 
@@ -116,14 +128,20 @@ class Tally:
             values["QueueDepth"] = self._depth
         if self._incidents is not None:
             values["SuspectedIncidents"] = self._incidents
+        if self._runs:
+            values["RunsSucceeded"] = self._runs
         values |= _durations(chunks[0]) if chunks else {}
         frequent = dict(Counter(counts.fingerprints).most_common(_MOST_FINGERPRINTS))
         properties = {
             "UndecodableFingerprints": frequent,
             "SenderFaultReasons": counts.fault_reasons,
         }
+        if not self._all:
+            properties |= {"SuppressedByReason": counts.reasons, "RecordedByKind": counts.kinds}
         properties = {name: shares for name, shares in properties.items() if shares}
         yield self._line(at, values, {}, properties)
+        if not self._all:
+            return
         for chunk in chunks[1:]:
             yield self._line(at, _durations(chunk), {})
         for reason, addresses in sorted(counts.reasons.items()):
@@ -140,13 +158,28 @@ class Tally:
     ) -> str:
         """One line: metrics by name, and properties, which the log shows beside them."""
         dimensions = {"Service": self._service, **dimensions}
+        metrics = [{"Name": name, "Unit": UNITS[name]} for name in values if name in self._metrics]
         directive = {
             "Namespace": NAMESPACE,
             "Dimensions": [list(dimensions)],
-            "Metrics": [{"Name": name, "Unit": UNITS[name]} for name in values],
+            "Metrics": metrics,
         }
-        about = {"_aws": {"Timestamp": at, "CloudWatchMetrics": [directive]}}
+        about = {"_aws": {"Timestamp": at, "CloudWatchMetrics": [directive] if metrics else []}}
         return msgspec.json.encode({**about, **dimensions, **values, **(properties or {})}).decode()
+
+
+def make_tally(settings: Settings) -> Tally:
+    """An empty tally of the metrics that the settings name.
+
+    Raises:
+        ConfigurationError: `emf_metrics` names a metric that there is not.
+    """
+    if unknown := sorted(set(settings.emf_metrics) - set(UNITS)):
+        raise ConfigurationError(
+            f"SESBOUNCE_EMF_METRICS: there is no metric {unknown[0]}. There are {', '.join(UNITS)}"
+        )
+    queue_name = urlsplit(settings.queue_url or "").path.rpartition("/")[2]
+    return Tally(queue_name or NAMESPACE, settings.emf_metrics)
 
 
 def _durations(chunk: list[tuple[float, float]]) -> dict[str, list[float]]:

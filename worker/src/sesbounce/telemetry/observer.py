@@ -7,13 +7,12 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from typing import TextIO
-from urllib.parse import urlsplit
 
 import structlog
 
 from sesbounce.settings import Settings
 from sesbounce.telemetry.counts import Counts, count
-from sesbounce.telemetry.emf import NAMESPACE, Tally
+from sesbounce.telemetry.emf import Tally, make_tally
 from sesbounce.telemetry.endpoint import make_app, serving
 from sesbounce.telemetry.health import Health, Status
 from sesbounce.telemetry.metrics import Metrics
@@ -103,17 +102,19 @@ def observing(
 
     Args:
         settings: `metrics_port` and `metrics_host` switch the endpoint on, `emf` the lines for
-            CloudWatch; `wait_seconds` and `processes` set the limits of the health.
+            CloudWatch, with the metrics `emf_metrics`; `wait_seconds` and `processes` set the
+            limits of the health.
         clock: returns the seconds of a monotonic clock.
         now: returns the time of the lines for CloudWatch.
         out: the file that the lines go to; standard output by default.
         every_seconds: the seconds between two prints of the lines.
 
     Raises:
-        ConfigurationError: the endpoint can't listen on the port.
+        ConfigurationError: the endpoint can't listen on the port, or `emf_metrics` names a metric
+            that there is not.
     """
     health = Health(clock(), settings.wait_seconds, settings.processes)
-    tally = Tally(_service(settings.queue_url or "")) if settings.emf else None
+    tally = make_tally(settings) if settings.emf else None
     observer = Observer(health, tally, clock)
     with ExitStack() as stack:
         if settings.metrics_port:
@@ -167,8 +168,3 @@ class _Printer:
             if str(error) != self._problem:
                 self._problem = str(error)
                 log.error("metrics not printed", problem=self._problem)  # noqa: TRY400  it says all
-
-
-def _service(queue_url: str) -> str:
-    """The queue's name."""
-    return urlsplit(queue_url).path.rpartition("/")[2] or NAMESPACE

@@ -107,4 +107,12 @@ class Resumed(msgspec.Struct, frozen=True):
     what: Literal["certificate"]
 
 
-Report = Polled | BatchDone | Swept | Acknowledged | Depth | Stalled | Resumed
+class RunDone(msgspec.Struct, frozen=True):
+    """The command reports that a run until the queue is empty has ended well.
+
+    The queue was empty, or the run's time was over. A run that failed or that a signal ended does
+    not report it.
+    """
+
+
+Report = Polled | BatchDone | Swept | Acknowledged | Depth | Stalled | Resumed | RunDone

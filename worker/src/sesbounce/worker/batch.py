@@ -243,3 +243,24 @@ def _report_oddities(decoded: Decoded, message_id: str, outcome: Outcome) -> Non
 def return_delay(times: int, first_seconds: float = 1.0) -> int:
     """Whole seconds until SQS should deliver a message again, after `times` receives."""
     return math.ceil(pause(times, first_seconds))
+
+
+def log_batch(done: BatchDone) -> None:
+    """Log what a batch did."""
+    log.info(
+        "batch",
+        messages=done.messages,
+        undecodable=sum(done.undecodable.values()),
+        failed=done.failed,
+        seconds=round(done.seconds, 3),
+        **numbers(done.recorded),
+    )
+
+
+def numbers(recorded: Recorded) -> dict[str, int]:
+    """The numbers for a line of the log; rejected statements have a line of their own."""
+    for problem, addresses in recorded.rejected.items():
+        log.error("statement rejected", problem=problem, addresses=addresses)
+    numbers = msgspec.structs.asdict(recorded)
+    rejected = sum(recorded.rejected.values())
+    return {n: v for n, v in numbers.items() if isinstance(v, int)} | {"rejected": rejected}

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from sesbounce.aws.sqs import Received
+from sesbounce.aws.received import Received
 
 
 class InFlightMessage(msgspec.Struct, eq=False):

@@ -23,15 +23,15 @@ from sesbounce.feedback.decode import decode_all
 from sesbounce.feedback.stream import ONE_STREAM, StreamBy
 from sesbounce.operations.incidents import Incidents
 from sesbounce.outbound.relay import Relay
-from sesbounce.store.result import Recorded
 from sesbounce.store.store import Store
-from sesbounce.telemetry.reports import Report, Stalled, Swept
+from sesbounce.telemetry.reports import Report, Stalled
 from sesbounce.worker.acknowledge import Acknowledger
-from sesbounce.worker.batch import Handler
+from sesbounce.worker.batch import Handler, log_batch
 from sesbounce.worker.gauge import Gauge
 from sesbounce.worker.heartbeat import Heartbeat
 from sesbounce.worker.in_flight import InFlight, InFlightMessage
 from sesbounce.worker.poller import Poller
+from sesbounce.worker.sweep import Sweeper
 from sesbounce.worker.threads import Threads
 from sesbounce.worker.unverified import Unverified
 
@@ -60,8 +60,9 @@ class LoopSettings(msgspec.Struct, frozen=True):
         wait_seconds: how long one receive waits for messages.
         visibility_seconds: how long a message stays invisible to others unless extended.
         shutdown_seconds: the seconds from `stop` to the end of the loop, at most.
-        until_empty: whether the loop ends when the queue is empty, and at the first failure of
-            the queue or the database.
+        until_empty: whether the loop ends when the queue is empty, the sweep is done and each
+            due entry of the outbox was tried; and at the first failure of the queue or the
+            database.
         tags: the names of the tags of mails that events keep.
         stream_by: what the stream of a mail is.
     """
@@ -123,18 +124,19 @@ class Worker:
         """
         self._queue = queue
         self._store = store
-        self._incidents = incidents
+        self._sweeper = Sweeper(store, incidents, report, now)
         self._relay = relay
         self._report = report
         self._loop_settings = loop_settings
         self._overdue = overdue
-        self._now = now
         self._stops: SimpleQueue[None] = SimpleQueue()
         self._stopping = threading.Event()
         self._ended = threading.Event()
         self._deadline = float("inf")
         self._sweep_at = 0.0
         self._unswept = True
+        # When the latest commit ended that may have added entries to the outbox.
+        self._committed_at = 0.0
         self._threads = Threads()
         self._pollers = Threads()
         self._fetchers = Threads()
@@ -212,12 +214,13 @@ class Worker:
         elif loop_settings.until_empty and self._is_empty():
             if self._unswept:
                 self._sweep_at = 0.0
-            else:
+            elif self._relay.has_tried_since(self._committed_at):
                 self.stop()
                 self._stopping.wait()
 
     def _handle(self, batch: Sequence[InFlightMessage]) -> None:
         outcome, done = self._handler.handle(batch)
+        self._committed_at = time.monotonic()
         self._unswept = True
         if done.recorded.pending:
             self._sweep_at = 0.0
@@ -231,14 +234,7 @@ class Worker:
             return
         if outcome.error is None:
             self._report(done)
-            log.info(
-                "batch",
-                messages=done.messages,
-                undecodable=sum(done.undecodable.values()),
-                failed=done.failed,
-                seconds=round(done.seconds, 3),
-                **_numbers(done.recorded),
-            )
+            log_batch(done)
         elif not self._stopping.is_set():
             raise outcome.error
         else:
@@ -260,42 +256,16 @@ class Worker:
         if time.monotonic() < self._sweep_at:
             return
         try:
-            self._sweep_store()
-            if self._store.progress is None:
-                self._sweep_incidents()
+            ended = self._sweeper.sweep()
+            # A sweep whose time is spent goes on after the next batch.
+            self._committed_at = time.monotonic()
+            self._sweep_at = self._committed_at + (_SWEEP_SECONDS if ended else 0.0)
+            self._unswept = not ended
         except StoreError as error:
             if self._loop_settings.until_empty:
                 raise
             self._sweep_at = time.monotonic() + _SWEEP_RETRY_SECONDS
             self._stalled("sweep not committed yet", error)
-
-    def _sweep_store(self) -> None:
-        swept = self._store.sweep(self._now())
-        progress = self._store.progress
-        self._swept(swept, ended=progress is None)
-        self._report(Swept(swept, *(progress or ())))
-
-    def _sweep_incidents(self) -> None:
-        swept = self._incidents.sweep(self._now())
-        self._swept(swept.recorded, ended=swept.ended)
-        self._report(Swept(swept.recorded, incidents=swept.current))
-        for row in swept.changed:
-            log.warning(
-                "incident",
-                number=row.id,
-                status=row.status.value,
-                provider=row.provider,
-                begins=row.begins_at.isoformat(),
-                ends=row.ends_at and row.ends_at.isoformat(),
-                numbers=row.note,
-            )
-
-    def _swept(self, recorded: Recorded, *, ended: bool) -> None:
-        # A sweep whose time is spent goes on after the next batch.
-        self._sweep_at = time.monotonic() + (_SWEEP_SECONDS if ended else 0.0)
-        self._unswept = not ended
-        if recorded != Recorded():
-            log.info("sweep", **_numbers(recorded))
 
     def _stalled(self, event: str, error: StoreError) -> None:
         log.error(event, problem=str(error))
@@ -355,12 +325,3 @@ class Worker:
         self._ended.set()
         if not self._threads.join(_LAST_SECONDS):
             log.warning("threads still running", in_flight=len(self._in_flight))
-
-
-def _numbers(recorded: Recorded) -> dict[str, int]:
-    """The numbers for a line of the log; rejected statements have a line of their own."""
-    for problem, addresses in recorded.rejected.items():
-        log.error("statement rejected", problem=problem, addresses=addresses)
-    numbers = msgspec.structs.asdict(recorded)
-    rejected = sum(recorded.rejected.values())
-    return {n: v for n, v in numbers.items() if isinstance(v, int)} | {"rejected": rejected}

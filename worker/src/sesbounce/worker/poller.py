@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 
 import structlog
 
-from sesbounce.aws.sqs import MOST_AT_ONCE, Queue, Received
+from sesbounce.aws.received import Received
+from sesbounce.aws.sqs import MOST_AT_ONCE, Queue
 from sesbounce.backoff import pause
 from sesbounce.errors import QueueError
 from sesbounce.telemetry.reports import Polled, Report, Stalled

@@ -1,0 +1,1 @@
+"""Builds the package of the function in AWS Lambda."""

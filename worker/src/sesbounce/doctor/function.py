@@ -1,0 +1,58 @@
+"""Checks the worker's function in AWS Lambda: it is active, and the queue calls it."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+
+from sesbounce.doctor.declared import Wiring
+from sesbounce.doctor.finding import Finding, broken
+
+_NO_CALL = "nobody reads the queue, and messages wait in it"
+_RESTORE = "Restore it: make deploy"
+
+
+def function(wiring: Wiring, session: boto3.Session) -> Iterator[Finding]:
+    """The function is active, and the event source mapping gives it this queue's messages."""
+    declared = wiring.function
+    if declared is None:
+        return
+    client: Any = session.client("lambda")
+    found = client.get_function_configuration(FunctionName=declared.name)
+    # A function that was not called for weeks is inactive until the next call.
+    state, update = found.get("State"), found.get("LastUpdateStatus")
+    if state not in ("Active", "Inactive"):
+        yield broken(
+            f"the function {declared.name} is {state}: {found.get('StateReason', 'no reason')}",
+            _NO_CALL,
+            "Read the reason, and run make deploy",
+        )
+    if update == "Failed":
+        reason = found.get("LastUpdateStatusReason", "no reason")
+        yield broken(
+            f"the last update of {declared.name} has failed: {reason}",
+            "the function runs with an older version",
+            "Read the reason, and run make deploy",
+        )
+    mapping = client.get_event_source_mapping(UUID=declared.event_source_mapping)
+    yield from _mapping(wiring, mapping, found["FunctionArn"])
+
+
+def _mapping(wiring: Wiring, mapping: dict[str, Any], arn: str) -> Iterator[Finding]:
+    if mapping["State"] not in ("Enabled", "Enabling", "Updating", "Creating"):
+        yield broken(
+            f"the event source mapping of the queue is {mapping['State']}: "
+            f"{mapping.get('StateTransitionReason', 'no reason')}",
+            _NO_CALL,
+            "Enable it: make deploy",
+        )
+    if "ReportBatchItemFailures" not in mapping.get("FunctionResponseTypes", ()):
+        yield broken(
+            "the event source mapping lacks ReportBatchItemFailures",
+            "Lambda deletes the messages that the function wants to keep",
+            _RESTORE,
+        )
+    if (mapping["EventSourceArn"], mapping["FunctionArn"]) != (wiring.queue_arn, arn):
+        yield broken(
+            "the event source mapping joins another queue or another function", _NO_CALL, _RESTORE
+        )

@@ -1,0 +1,1 @@
+"""The loop that drains the queue."""
