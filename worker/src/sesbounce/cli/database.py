@@ -28,25 +28,33 @@ def upgrade() -> None:
     """
     with writing(create=True) as engine:
         migrate.upgrade(engine)
-        click.echo(f"The database's schema has version {migrate.current(engine)}.")
+        click.echo(f"The database's schema has version {migrate.number(migrate.current(engine))}.")
 
 
-@db.command(epilog=exit_codes({"1": "The two versions differ."}))
+@db.command(epilog=exit_codes({"1": "This release can't use the schema as it is."}))
 def current() -> None:
-    """Print the version of the database's schema, and the version that sesbounce needs."""
+    """Print the version of the database's schema, and the version that sesbounce needs.
+
+    A release can usually use the next version as well, so that its workers go on while a newer
+    release is rolled out.
+    """
     with reading() as engine:
         found = migrate.current(engine)
+    usable = migrate.is_usable(found)
+    also = ", and also works with this newer one" if usable and migrate.is_newer(found) else ""
     click.echo(
-        f"The database's schema has version {found or 'none'}; "
-        f"sesbounce needs version {migrate.newest()}."
+        f"The database's schema has version {migrate.number(found)}; "
+        f"sesbounce needs version {migrate.number(migrate.newest())}{also}."
     )
-    if found != migrate.newest():
+    if not usable:
         sys.exit(DIFFERS)
 
 
 @db.command(epilog=exit_codes({"1": "The schema differs."}))
 def check() -> None:
     """Compare every column of the database's schema with the schema that sesbounce needs.
+
+    What a newer version of the schema has added is no difference.
 
     The command also checks the statements in SESBOUNCE_STRIKE_OFF_SQL and SESBOUNCE_RESTORE_SQL.
     They may use the parameters :address, :original, :reason, :kind, :occurred_at and :why; and of
