@@ -2,7 +2,7 @@
 
 import os
 import re
-from typing import TYPE_CHECKING, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 from urllib.parse import urlsplit
 
 import boto3
@@ -27,9 +27,15 @@ def open_client(
 def open_client(
     service: Literal["sesv2"], config: Config, region: str | None = None
 ) -> "SESV2Client": ...
+@overload
 def open_client(
-    service: Literal["sqs", "sesv2"], config: Config, region: str | None = None
-) -> "SQSClient | SESV2Client":
+    service: Literal["secretsmanager", "rds"], config: Config, region: str | None = None
+) -> Any: ...
+def open_client(
+    service: Literal["sqs", "sesv2", "secretsmanager", "rds"],
+    config: Config,
+    region: str | None = None,
+) -> Any:
     """Open a client of one service.
 
     Args:
@@ -59,6 +65,14 @@ def open_client(
         raise ConfigurationError(f"AWS_ENDPOINT_URL is no URL: {error}") from None
     except BotoCoreError as error:
         raise ConfigurationError(f"boto3's settings can't be used: {error}") from error
+
+
+def region_in(name: str) -> str | None:
+    """The region in an ARN, or in the name of a host of AWS; None where there is none."""
+    if name.startswith("arn:"):
+        return name.split(":")[3]
+    labels = reversed(name.split(".")) if _AWS.search(name) else ()
+    return next((label for label in labels if _REGION.fullmatch(label)), None)
 
 
 def check_endpoint(client: "SQSClient", queue_url: str) -> None:

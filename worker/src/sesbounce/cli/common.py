@@ -60,7 +60,10 @@ def reading() -> Iterator[sa.Engine]:
         SchemaError: the database can't answer, because its schema is not the one that is needed.
         StoreError: the database is not there, or can't answer.
     """
-    with _disposed(open_database(load_database_settings().url, read_only=True)) as engine:
+    settings = load_database_settings()
+    with _disposed(
+        open_database(settings.url, read_only=True, passwords=settings.passwords)
+    ) as engine:
         try:
             yield engine
         except StoreError as error:
@@ -90,7 +93,10 @@ def writing(*, create: bool = False) -> Iterator[sa.Engine]:
     Args:
         create: whether to create a SQLite database that is not there.
     """
-    with _disposed(open_database(load_database_settings().url, create=create)) as engine:
+    settings = load_database_settings()
+    with _disposed(
+        open_database(settings.url, create=create, passwords=settings.passwords)
+    ) as engine:
         yield engine
 
 
@@ -147,7 +153,11 @@ def open_store(settings: "Settings", *, migrate: bool = False) -> Iterator[Opene
         outbox = Outbox((target.name for target in targets), uses_event=strike_off.uses_event)
         if settings.strike_off_database_url:
             strike_off = StrikeOff(seconds=settings.strike_off_seconds)
-        engine = stack.enter_context(_disposed(open_database(settings.database, create=migrate)))
+        engine = stack.enter_context(
+            _disposed(
+                open_database(settings.database, create=migrate, passwords=settings.passwords)
+            )
+        )
         if migrate and not settings.migrate_is_set:
             _demand_own(engine, strike_off)
         store = Store(engine, settings.policy, strike_off, outbox, settings.hash_keys)
@@ -213,7 +223,11 @@ def _targets(settings: "Settings", strike_off: "StrikeOff", stack: ExitStack) ->
     from sesbounce.outbound.webhook import Webhook  # noqa: PLC0415
 
     if settings.strike_off_database_url:
-        other = OtherDatabase.open(settings.strike_off_database_url.get_secret_value(), strike_off)
+        other = OtherDatabase.open(
+            settings.strike_off_database_url.get_secret_value(),
+            strike_off,
+            settings.strike_off_passwords,
+        )
         yield stack.enter_context(closing(other))
     if settings.ses_suppression_list:
         yield SesSuppressionList.open()
