@@ -27,6 +27,7 @@ IDENTITY = f"arn:aws:ses:{REGION}:identity/example.com"
 CONFIGURATION_SET = f"arn:aws:ses:{REGION}:configuration-set/newsletter"
 REPOSITORY = f"arn:aws:ecr:{REGION}:repository/sesbounce"
 LOG = f"arn:aws:logs:{REGION}:log-group:/ecs/sesbounce:log-stream:worker/worker/1"
+DATABASE_USER = f"arn:aws:rds-db:{REGION}:dbuser:db-ABCDEFGHIJKL/sesbounce_worker"
 PASSWORD = f"arn:aws:secretsmanager:{REGION}:secret:rds!db-1-AbCdEf"
 HASH_KEY = f"arn:aws:ssm:{REGION}:parameter/sesbounce/hash-key"
 SECRETS_KEY = f"arn:aws:kms:{REGION}:key/5678"
@@ -173,6 +174,7 @@ EXPECTED: dict[str, dict[str, Grants]] = {
             SECRETS_KEY: {"kms:Decrypt"},
             "*": {"ecr:GetAuthorizationToken"},
         },
+        "database_worker_policy": {DATABASE_USER: {"rds-db:connect"}},
     },
     "least": {
         "consumer_policy": {QUEUE: CONSUME},
@@ -182,6 +184,7 @@ EXPECTED: dict[str, dict[str, Grants]] = {
             PASSWORD: {"secretsmanager:GetSecretValue"},
             "*": {"ecr:GetAuthorizationToken"},
         },
+        "database_worker_policy": {DATABASE_USER: {"rds-db:connect"}},
     },
 }
 
@@ -206,7 +209,9 @@ def actions() -> set[str]:
 
 
 @pytest.mark.parametrize("run", EXPECTED)
-@pytest.mark.parametrize("policy", ["consumer_policy", "execution_policy"])
+@pytest.mark.parametrize(
+    "policy", ["consumer_policy", "execution_policy", "database_worker_policy"]
+)
 def test_what_must_be_allowed_is_and_all_else_is_denied(
     rendered: dict[str, dict[str, Any]], run: str, policy: str
 ) -> None:
@@ -496,7 +501,13 @@ DEPLOYING: list[Call] = [
     ("ec2:AuthorizeSecurityGroupIngress", f"{EC2}:security-group-rule/*", TO_BE_OURS),
     ("rds:CreateDBInstance", f"{RDS}:db:sesbounce", {}),
     ("rds:CreateDBInstance", f"{RDS}:pg:default.postgres17", {}),
-    ("rds:CreateDBSnapshot", f"{RDS}:snapshot:sesbounce-final", {}),
+    ("rds:CreateDBSnapshot", f"{RDS}:snapshot:sesbounce-final-20261126091500", {}),
+    ("rds:RestoreDBInstanceFromDBSnapshot", f"{RDS}:db:sesbounce", {}),
+    *(
+        ("rds:RestoreDBInstanceFromDBSnapshot", f"{RDS}:snapshot:{name}", {})
+        for name in ("sesbounce-final-20261126091500", "rds:sesbounce-2026-11-26-09-15")
+    ),
+    ("iam:PutRolePolicy", TASK_ROLE, WITHIN),
     ("cloudwatch:PutMetricAlarm", f"{ALARM}:sesbounce-dlq", {}),
     (
         "cloudwatch:PutMetricAlarm",
@@ -671,7 +682,18 @@ ATTACKS: list[Call] = [
     ("ec2:AuthorizeSecurityGroupIngress", SECURITY_GROUP, TO_BE_OURS),
     ("ec2:RunInstances", f"{EC2}:instance/i-1", {}),
     ("rds:DeleteDBInstance", f"{RDS}:db:orders", {}),
-    ("rds:DeleteDBSnapshot", f"{RDS}:snapshot:sesbounce-final", {}),
+    ("rds:DeleteDBSnapshot", f"{RDS}:snapshot:sesbounce-final-20261126091500", {}),
+    *(
+        ("rds:RestoreDBInstanceFromDBSnapshot", f"{RDS}:snapshot:{name}", {})
+        for name in (
+            "orders-final-20261126091500",
+            "sesbounce-final-x-final-20261126091500",
+            "rds:sesbounce-prod-2026-11-26-09-15",
+        )
+    ),
+    # the database's users are those whom the migration makes
+    ("rds-db:connect", f"arn:aws:rds-db:{REGION}:dbuser:db-ABCDEFGHIJKL/sesbounce", {}),
+    ("rds-db:connect", f"arn:aws:rds-db:{REGION}:dbuser:db-ABCDEFGHIJKL/sesbounce_worker", {}),
     ("logs:DeleteLogGroup", f"arn:aws:logs:{REGION}:log-group:/ecs/orders", {}),
     ("cloudwatch:DeleteAlarms", f"{ALARM}:orders", {}),
     ("cloudwatch:DeleteAlarms", f"{ALARM}:TargetTracking-service/shared/orders-AlarmHigh-1", {}),
@@ -863,7 +885,9 @@ THROUGH_PARAMETERS = {"kms:ViaService": "ssm.eu-west-1.amazonaws.com"}
 BOUND_BY = {PASSWORD: OF_OUR_DATABASE, KEY: THROUGH_SQS, SECRETS_KEY: THROUGH_PARAMETERS}
 
 
-@pytest.mark.parametrize("policy", ["consumer_policy", "execution_policy"])
+@pytest.mark.parametrize(
+    "policy", ["consumer_policy", "execution_policy", "database_worker_policy"]
+)
 def test_the_boundary_leaves_the_worker_all_that_it_needs(
     full: dict[str, Any], policy: str
 ) -> None:
@@ -880,6 +904,10 @@ def test_the_boundary_leaves_the_worker_all_that_it_needs(
         ("sqs:ReceiveMessage", f"arn:aws:sqs:{REGION}:orders", {}),
         ("sqs:ReceiveMessage", f"arn:aws:sqs:{REGION}:sesbounce-prod-feedback", {}),
         ("sqs:DeleteQueue", QUEUE, {}),
+        *(
+            ("rds-db:connect", f"arn:aws:rds-db:{REGION}:dbuser:db-ABCDEFGHIJKL/{user}", {})
+            for user in ("sesbounce", "sesbounce_reader", "sesbounce_prod_worker", "orders")
+        ),
         ("secretsmanager:GetSecretValue", f"arn:aws:secretsmanager:{REGION}:secret:orders-Ab", {}),
         ("secretsmanager:GetSecretValue", PASSWORD, {}),
         (

@@ -29,6 +29,7 @@ run "wrong_values" {
     cluster_arn          = "shared"
     vpc_id               = "vpc-own" # without subnets
     egress_tcp_ports     = [5432]    # no way to SQS
+    egress_cidr_ipv4     = { 5432 = "10.0.0.1" }
     cpu_architecture     = "arm64"
     cpu_units            = 300
     processes            = 0
@@ -49,6 +50,7 @@ run "wrong_values" {
     var.cluster_arn,
     var.vpc_id,
     var.egress_tcp_ports,
+    var.egress_cidr_ipv4,
     var.cpu_architecture,
     var.cpu_units,
     var.processes,

@@ -70,7 +70,7 @@ def upgrade(engine: sa.Engine, revision: str = "head") -> None:
             its schema is newer, and this release can't use it.
         StoreError: the database can't be used, or rejected a statement.
     """
-    with translated("the database can't be migrated"), _locked(engine) as connection:
+    with translated("the database can't be migrated"), locked(engine) as connection:
         found = _context(connection).get_current_revision()
         if found is None:
             _check_names(connection)
@@ -87,7 +87,7 @@ def downgrade(engine: sa.Engine, revision: str) -> None:
         SchemaError: it would lose data, or the schema is newer than this sesbounce.
         StoreError: the database can't be used, or rejected a statement.
     """
-    with translated("the database can't be migrated"), _locked(engine) as connection:
+    with translated("the database can't be migrated"), locked(engine) as connection:
         found = _context(connection).get_current_revision()
         if is_newer(found):
             raise SchemaError(
@@ -222,8 +222,8 @@ def _check_names(connection: sa.Connection) -> None:
 
 
 @contextmanager
-def _locked(engine: sa.Engine) -> Iterator[sa.Connection]:
-    """Open a transaction that lets no other worker migrate until it is committed.
+def locked(engine: sa.Engine) -> Iterator[sa.Connection]:
+    """Open a transaction that lets no other process migrate or grant until it is committed.
 
     On SQLite the write lock does so. On MySQL a lock belongs to a connection, and a second
     connection holds it, so that it is released after the migration's own has committed.
