@@ -143,7 +143,7 @@ def _apply(run: Run) -> int:
         if failed and failed == rollout.failed_deployment(ecs, wired.service):
             print("The deployment before this one has failed, and nothing of it has changed.")
             rollout.restart(ecs, wired.service)
-        rollout.await_stable(ecs, wired.service, print)
+        rollout.await_stable(ecs, wired.service, print, session.client("logs"))
     return _print_findings(wired, session)
 
 
@@ -167,7 +167,7 @@ def _restart(run: Run) -> int:
     service, session = _deployed_service(run)
     ecs = session.client("ecs")
     rollout.restart(ecs, service)
-    rollout.await_stable(ecs, service, print)
+    rollout.await_stable(ecs, service, print, session.client("logs"))
     return 0
 
 

@@ -5,16 +5,16 @@ a database that nothing else can reach.
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import boto3
 from botocore.exceptions import ClientError
 
 from scripts import ScriptError
 from scripts.deploy import rollout
-from scripts.deploy.stopped import advice, reasons, short
+from scripts.deploy.stopped import advice, failed_migration, reasons, short
+from scripts.deploy.task_log import TaskLog
 from sesbounce.aws.clients import error_text
 from sesbounce.doctor.declared import Service
 
@@ -63,9 +63,11 @@ def run(
     try:
         arn = _start(ecs, service, arguments)
         say(f"Fargate starts the task {short(arn)}, which takes about a minute.")
-        lines = _Log(session.client("logs"), service.log_group, f"worker/worker/{short(arn)}")
+        logs = session.client("logs")
+        lines = TaskLog(logs, service.log_group, f"worker/{_CONTAINER}/{short(arn)}")
         try:
             task = _follow(ecs, service, arn, lines, log, sleep)
+            migration = list(failed_migration(task, logs, service.log_group))
         except KeyboardInterrupt:
             ecs.stop_task(cluster=service.cluster, task=arn, reason="interrupted")
             raise
@@ -75,9 +77,9 @@ def run(
             "ecs:DescribeTasks, ecs:StopTask, logs:GetLogEvents, and iam:PassRole for the worker's "
             "two roles."
         ) from error
-    (container, *_) = task["containers"]
+    container = next(each for each in task["containers"] if each.get("name") == _CONTAINER)
     if "exitCode" not in container:
-        why = "\n".join(reasons(task))
+        why = "\n".join([*reasons(task), *migration])
         raise TaskError("\n".join(["The task ended before the command did:", why, *advice(why)]))
     return container["exitCode"]
 
@@ -104,7 +106,7 @@ def _follow(
     ecs: "ECSClient",
     service: Service,
     arn: str,
-    lines: "_Log",
+    lines: TaskLog,
     log: Callable[[str], None],
     sleep: Callable[[float], None],
 ) -> "TaskTypeDef":
@@ -118,32 +120,3 @@ def _follow(
         if polls_left == 0:
             return task
         sleep(POLL_SECONDS)
-
-
-@dataclass
-class _Log:
-    """One stream of CloudWatch's log, read to its end again and again."""
-
-    client: Any  # the locked types have none for this service
-    group: str
-    stream: str
-    _read_to: str | None = field(default=None, init=False)
-
-    def new(self) -> Iterator[str]:
-        """The lines since the last call; none as long as there is no stream."""
-        while True:
-            position = {"nextToken": self._read_to} if self._read_to else {}
-            try:
-                answer = self.client.get_log_events(
-                    logGroupName=self.group,
-                    logStreamName=self.stream,
-                    startFromHead=True,
-                    **position,
-                )
-            except self.client.exceptions.ResourceNotFoundException:
-                return
-            yield from (event["message"] for event in answer["events"])
-            # CloudWatch returns the same token at the end.
-            if answer["nextForwardToken"] == self._read_to:
-                return
-            self._read_to = answer["nextForwardToken"]

@@ -579,6 +579,7 @@ NAMELESS = {
     "aws_sns_topic_subscription",
     "aws_vpc_security_group_egress_rule",
     "aws_vpc_security_group_ingress_rule",
+    "terraform_data",  # in the state alone
 }
 # Of the role itself: somebody with more rights makes these.
 OF_THE_ROLE = re.compile(r"/sesbounce-(deploy|deploy-\w+|boundary)$")

@@ -37,7 +37,6 @@ run "by_default" {
       && aws_db_instance.this.backup_retention_period == 7
       && aws_db_instance.this.auto_minor_version_upgrade
       && aws_db_instance.this.apply_immediately
-      && aws_db_instance.this.snapshot_identifier == null
       && aws_db_instance.this.copy_tags_to_snapshot
     )
     error_message = "The database must be encrypted, unreachable from outside, backed up and hard to delete, its password RDS's own."

@@ -29,7 +29,6 @@ run "wrong_values" {
     cluster_arn          = "shared"
     vpc_id               = "vpc-own" # without subnets
     egress_tcp_ports     = [5432]    # no way to SQS
-    egress_cidr_ipv4     = { 5432 = "10.0.0.1" }
     cpu_architecture     = "arm64"
     cpu_units            = 300
     processes            = 0
@@ -50,7 +49,6 @@ run "wrong_values" {
     var.cluster_arn,
     var.vpc_id,
     var.egress_tcp_ports,
-    var.egress_cidr_ipv4,
     var.cpu_architecture,
     var.cpu_units,
     var.processes,
@@ -103,9 +101,11 @@ run "url_with_a_password" {
     memory_mib  = 4096 # too much for 256 units
     min_tasks   = 2
     max_tasks   = 1
+
+    egress_cidr_ipv4 = { 5432 = "10.0.0.1", 3306 = "10.0.0.0/16" } # no range; no port of egress_tcp_ports
   }
 
-  expect_failures = [var.environment, var.memory_mib, var.max_tasks]
+  expect_failures = [var.environment, var.memory_mib, var.max_tasks, var.egress_cidr_ipv4]
 }
 
 run "secret_itself" {
