@@ -7,21 +7,21 @@ locals {
     concat(keys(var.worker.environment), keys(var.worker.secrets)), "SESBOUNCE_DATABASE_URL"
   )
 
-  # The worker connects to it as a user of its own, by RDS IAM authentication: there is no password that RDS
-  # could rotate under a worker that runs.
+  # The worker asks for a password, or signs a token, at each new connection: RDS rotates the password of the
+  # master user, and may not do so under a worker that runs.
   database_environment = merge([for database in module.database : {
     SESBOUNCE_DATABASE_URL           = database.url
-    SESBOUNCE_DATABASE_PASSWORD_FROM = "rds-iam"
-    SESBOUNCE_MIGRATE                = "false"
+    SESBOUNCE_DATABASE_PASSWORD_FROM = database.password_from
+    SESBOUNCE_MIGRATE                = tostring(local.migration == null)
   }]...)
   database_secrets = var.database_url_secret_arn == null ? {} : { SESBOUNCE_DATABASE_URL = var.database_url_secret_arn }
 
-  # The master user makes that user and the tables, in each task before the worker starts.
+  # The master user makes the worker's user and the tables, in each task before the worker starts.
   migration = one([for database in module.database : {
     command     = ["db", "upgrade", "--application-user", database.application_user, "--read-only-user", database.reader_user]
     environment = { SESBOUNCE_DATABASE_URL = database.migration_url }
     secrets     = { SESBOUNCE_DATABASE_PASSWORD = database.password_secret }
-  }])
+  } if var.database.iam_authentication])
 }
 
 module "feedback_queue" {
@@ -138,6 +138,7 @@ module "database" {
   final_snapshot            = var.database.final_snapshot
   kms_key_arn               = var.database.kms_key_arn
   root_certificate          = var.database.root_certificate
+  iam_authentication        = var.database.iam_authentication
 
   snapshot_identifier        = var.database.snapshot_identifier
   auto_minor_version_upgrade = var.database.auto_minor_version_upgrade

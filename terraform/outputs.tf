@@ -191,12 +191,12 @@ output "database_url" {
 }
 
 output "database_reader_url" {
-  description = "URL of the database with the user who may only read, for people and dashboards; null without a database."
+  description = "URL of the database with the user who may only read, for people and dashboards; null without a database or without IAM authentication."
   value       = one(module.database[*].reader_url)
 }
 
 output "database_reader_policy" {
-  description = "Policy, in JSON, that lets a role of yours connect as the user who may only read; null without a database."
+  description = "Policy, in JSON, that lets a role of yours connect as the user who may only read; null without a database or without IAM authentication."
   value       = one(module.database[*].reader_policy)
 }
 

@@ -164,6 +164,7 @@ variable "database" {
     final_snapshot            = optional(bool, true)
     kms_key_arn               = optional(string)
     root_certificate          = optional(string, "rds")
+    iam_authentication        = optional(bool, true)
 
     client_security_group_ids  = optional(map(string), {})
     snapshot_identifier        = optional(string)

@@ -233,7 +233,12 @@ run "own_network" {
   command = plan
 
   variables {
-    identities = { "example.com" = {} }
+    identities   = { "example.com" = {} }
+    worker_image = "registry.example/sesbounce@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+    database = {
+      iam_authentication        = false
+      client_security_group_ids = { office = "sg-office" }
+    }
     network = {
       vpc_id              = "vpc-own"
       worker_subnet_ids   = ["subnet-c"]
@@ -244,6 +249,19 @@ run "own_network" {
   assert {
     condition     = module.worker_service[0].vpc_id == "vpc-own" && module.worker_service[0].subnet_ids == tolist(["subnet-c"])
     error_message = "The worker must be in the given network."
+  }
+
+  assert {
+    condition = (
+      length(jsondecode(module.worker_service[0].container_definitions)) == 1
+      && jsondecode(module.worker_service[0].container_definitions)[0].secrets == []
+      && { for variable in jsondecode(module.worker_service[0].container_definitions)[0].environment : variable.name => variable.value if contains(["SESBOUNCE_DATABASE_PASSWORD_FROM", "SESBOUNCE_MIGRATE"], variable.name) } == {
+        SESBOUNCE_DATABASE_PASSWORD_FROM = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:rds!db-1-AbCdEf"
+        SESBOUNCE_MIGRATE                = "true"
+      }
+      && jsondecode(module.worker_service[0].task_policies["database"]).Statement[0].Sid == "ReadThePassword"
+    )
+    error_message = "Without IAM authentication, the worker must migrate, and read the password at each connection."
   }
 }
 

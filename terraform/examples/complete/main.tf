@@ -49,7 +49,7 @@ module "worker_service" {
   environment = {
     SESBOUNCE_TOPIC_ARNS             = module.feedback_queue.topic_arn
     SESBOUNCE_DATABASE_URL           = module.database.url
-    SESBOUNCE_DATABASE_PASSWORD_FROM = "rds-iam"
+    SESBOUNCE_DATABASE_PASSWORD_FROM = module.database.password_from
     SESBOUNCE_MIGRATE                = "false"
   }
   secrets = { SESBOUNCE_HASH_KEY = var.hash_key_parameter_arn }

@@ -34,6 +34,19 @@ locals {
       ]
     })
   }
+
+  secret_arn = aws_db_instance.this.master_user_secret[0].secret_arn
+  secret_policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [
+      {
+        Sid      = "ReadThePassword"
+        Effect   = "Allow"
+        Action   = ["secretsmanager:GetSecretValue"]
+        Resource = [local.secret_arn]
+      },
+    ]
+  })
 }
 
 # RDS keeps the final snapshot when the database is gone, and takes no second one of the same name.
@@ -97,7 +110,7 @@ resource "aws_db_instance" "this" {
   username                    = "sesbounce"
   manage_master_user_password = true # RDS stores it in Secrets Manager; the state does not hold it
 
-  iam_database_authentication_enabled = true # of the users above, who have no password
+  iam_database_authentication_enabled = var.iam_authentication # of the users above, who have no password
 
   db_subnet_group_name   = aws_db_subnet_group.this.name
   vpc_security_group_ids = [aws_security_group.this.id]

@@ -1,6 +1,11 @@
 output "url" {
-  description = "Value of the worker's `SESBOUNCE_DATABASE_URL`, with the application user. That user has no password: set `SESBOUNCE_DATABASE_PASSWORD_FROM=rds-iam` beside it."
-  value       = format(local.url, local.users.application)
+  description = "Value of the worker's `SESBOUNCE_DATABASE_URL`, with the application user, or without IAM authentication with the master user. The URL holds no password."
+  value       = format(local.url, var.iam_authentication ? local.users.application : aws_db_instance.this.username)
+}
+
+output "password_from" {
+  description = "Value of the worker's `SESBOUNCE_DATABASE_PASSWORD_FROM`: `rds-iam`, or without IAM authentication the ARN of the master user's secret."
+  value       = var.iam_authentication ? "rds-iam" : local.secret_arn
 }
 
 output "migration_url" {
@@ -9,13 +14,13 @@ output "migration_url" {
 }
 
 output "reader_url" {
-  description = "URL of the database with the user who may only read. That user has no password: a token of RDS IAM authentication stands for it."
-  value       = format(local.url, local.users.reader)
+  description = "URL of the database with the user who may only read. That user has no password: a token of RDS IAM authentication stands for it. Null without IAM authentication."
+  value       = var.iam_authentication ? format(local.url, local.users.reader) : null
 }
 
 output "password_secret" {
   description = "Reference to the master user's password for a task definition: the key `password` of the secret that RDS manages."
-  value       = "${aws_db_instance.this.master_user_secret[0].secret_arn}:password::"
+  value       = "${local.secret_arn}:password::"
 }
 
 output "application_user" {
@@ -29,13 +34,13 @@ output "reader_user" {
 }
 
 output "application_policy" {
-  description = "Policy with which a role may connect as the application user, in JSON."
-  value       = local.connect_policies.application
+  description = "Policy that the worker's role needs to connect, in JSON."
+  value       = var.iam_authentication ? local.connect_policies.application : local.secret_policy
 }
 
 output "reader_policy" {
-  description = "Policy with which a role may connect as the user who may only read, in JSON."
-  value       = local.connect_policies.reader
+  description = "Policy with which a role may connect as the user who may only read, in JSON; null without IAM authentication."
+  value       = var.iam_authentication ? local.connect_policies.reader : null
 }
 
 output "port" {

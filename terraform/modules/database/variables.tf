@@ -141,6 +141,13 @@ variable "kms_key_arn" {
   default     = null
 }
 
+variable "iam_authentication" {
+  description = "Whether the worker connects as a user of its own, by RDS IAM authentication. With false, the worker connects as the master user, whose password it reads from Secrets Manager for each new connection: this needs less of the instance's memory, of which RDS wants some hundred MiB for IAM authentication."
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
 variable "root_certificate" {
   description = "Whose certificate the server must show. `rds`: one of RDS in the regions whose roots the worker holds (docs/database.md). A path: one of the authorities in this file of the worker's image. `none`: any; the connection is encrypted, but a server in between could read it."
   type        = string

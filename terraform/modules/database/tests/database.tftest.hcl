@@ -79,6 +79,7 @@ run "by_default" {
       output.url == "postgresql://sesbounce_worker@sesbounce.abc.eu-west-1.rds.amazonaws.com:5432/sesbounce?sslmode=verify-full&sslrootcert=rds"
       && output.reader_url == replace(output.url, "_worker@", "_reader@")
       && output.migration_url == replace(output.url, "_worker@", "@")
+      && output.password_from == "rds-iam"
       && aws_db_instance.this.iam_database_authentication_enabled
     )
     error_message = "The URLs must name their users, demand RDS's certificate and hold no password."
@@ -120,8 +121,21 @@ run "any_certificate" {
   command = plan
 
   variables {
-    name             = "sesbounce-prod"
-    root_certificate = "none"
+    name               = "sesbounce-prod"
+    root_certificate   = "none"
+    iam_authentication = false
+  }
+
+  assert {
+    condition = (
+      output.url == output.migration_url
+      && output.password_from == "arn:aws:secretsmanager:eu-west-1:123456789012:secret:rds!db-1-AbCdEf"
+      && jsondecode(output.application_policy).Statement[0].Action == ["secretsmanager:GetSecretValue"]
+      && jsondecode(output.application_policy).Statement[0].Resource == [output.password_from]
+      && output.reader_policy == null && output.reader_url == null
+      && !aws_db_instance.this.iam_database_authentication_enabled
+    )
+    error_message = "Without IAM authentication, the worker must read the master user's password at each connection."
   }
 
   assert {
