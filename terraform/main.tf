@@ -98,7 +98,7 @@ module "worker_service" {
   assign_public_ip   = var.network.assign_public_ip
 
   # To the database that Terraform creates, and to no other address by that port.
-  egress_tcp_ports       = coalesce(var.worker.egress_tcp_ports, local.creates_database ? toset([443]) : toset([443, 5432]))
+  egress_tcp_ports       = var.worker.egress_tcp_ports
   egress_cidr_ipv4       = var.worker.egress_cidr_ipv4
   egress_security_groups = merge([for database in module.database : { database = { id = database.security_group_id, port = database.port } }]...)
 

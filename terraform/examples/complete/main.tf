@@ -62,7 +62,6 @@ module "worker_service" {
     secrets     = { SESBOUNCE_DATABASE_PASSWORD = module.database.password_secret }
   }
 
-  egress_tcp_ports       = [443]
   egress_security_groups = { database = { id = module.database.security_group_id, port = module.database.port } }
 }
 

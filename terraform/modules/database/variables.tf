@@ -31,6 +31,7 @@ variable "subnet_ids" {
 variable "client_security_group_ids" {
   description = "IDs of the security groups that may connect to the database, each by a name of your choice. Nothing else may connect."
   type        = map(string)
+  default     = {}
   nullable    = false
 }
 

@@ -76,7 +76,7 @@ variable "task_policies" {
 }
 
 variable "migration" {
-  description = "A container that runs a command of sesbounce in each task, with settings and secrets of its own, before the worker starts: `sesbounce db upgrade` with a user that may change the schema, so that the worker needs no such user. If the command fails, or takes longer than the 3 minutes that ECS waits, the worker does not start. With null, there is no such container."
+  description = "A container that runs a command in each task, with settings and secrets of its own, before the worker starts: `sesbounce db upgrade` with a user that may change the schema, so that the worker needs no such user. If the command fails, or takes longer than the 3 minutes that ECS waits, the worker does not start. With null, there is no such container."
   type = object({
     command     = list(string)
     environment = optional(map(string), {})
@@ -190,13 +190,14 @@ variable "assign_public_ip" {
 }
 
 variable "egress_tcp_ports" {
-  description = "TCP ports that the worker may connect to: 443 for AWS and a webhook, and the port of the database (5432 PostgreSQL, 3306 MySQL)."
+  description = "TCP ports that the worker may connect to: 443 for AWS and a webhook, and the port of a database (5432 PostgreSQL, 3306 MySQL). Null means 443, and 5432 as long as `egress_security_groups` is empty."
   type        = set(number)
-  default     = [443, 5432]
-  nullable    = false
+  default     = null
 
   validation {
-    condition     = contains(var.egress_tcp_ports, 443) && alltrue([for port in var.egress_tcp_ports : port >= 1 && port <= 65535 && floor(port) == port])
+    condition = var.egress_tcp_ports == null ? true : (
+      contains(var.egress_tcp_ports, 443) && alltrue([for port in var.egress_tcp_ports : port >= 1 && port <= 65535 && floor(port) == port])
+    )
     error_message = "egress_tcp_ports must be whole numbers from 1 to 65535 and include 443: the worker reaches SQS by this port."
   }
 }
@@ -213,7 +214,7 @@ variable "egress_cidr_ipv4" {
   }
 
   validation {
-    condition     = length(setsubtract(keys(var.egress_cidr_ipv4), [for port in var.egress_tcp_ports : tostring(port)])) == 0
+    condition     = length(setsubtract(keys(var.egress_cidr_ipv4), local.egress_tcp_ports)) == 0
     error_message = "Each key of egress_cidr_ipv4 must be a port of egress_tcp_ports."
   }
 }

@@ -412,7 +412,6 @@ run "migration" {
       secrets     = { SESBOUNCE_DATABASE_PASSWORD = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:rds!db-1-AbCdEf:password::" }
     }
     task_policies          = { database = jsonencode({ Version = "2012-10-17", Statement = [] }) }
-    egress_tcp_ports       = [443]
     egress_security_groups = { database = { id = "sg-database", port = 5432 } }
   }
 
