@@ -91,6 +91,8 @@ resource "aws_db_instance" "this" {
   # checkov:skip=CKV_AWS_118: enhanced monitoring costs money and describes the host only; the alarms here watch the queue, which shows a slow database.
   # checkov:skip=CKV_AWS_129: PostgreSQL's log may quote rows that hold addresses, so RDS does not export it.
   # checkov:skip=CKV2_AWS_30: as above.
+  # checkov:skip=CKV_AWS_161: IAM authentication is on by default; checkov can't read it, as above.
+  # checkov:skip=CKV_AWS_226: minor upgrades are on by default; checkov can't read it, as above.
   # checkov:skip=CKV_AWS_353: the smallest instances have no Performance Insights.
   identifier = var.name
 
