@@ -21,6 +21,7 @@ The exceptions:
   x RegistryError            (scripts.image.registry)
   x ReleaseError             (scripts.deploy.release)
   x RolloutError             (scripts.deploy.rollout)
+  x RootsError               (scripts.image.rds_roots)
   x SchemaError              (scripts.terraform.schema)
   x SimulateError            (scripts.local.simulate)
   x TaskError                (scripts.deploy.run_task)
