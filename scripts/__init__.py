@@ -24,6 +24,7 @@ The exceptions:
   x ReleaseError             (scripts.deploy.release)
   x RolloutError             (scripts.deploy.rollout)
   x RunError                 (scripts.deploy.runs)
+  x RootsError               (scripts.image.rds_roots)
   x SchemaError              (scripts.terraform.schema)
   x SimulateError            (scripts.local.simulate)
   x TaskError                (scripts.deploy.run_task)

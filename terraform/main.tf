@@ -28,11 +28,21 @@ locals {
     var.ses_suppression_list ? { SESBOUNCE_SES_SUPPRESSION_LIST = "true" } : {},
   )
 
-  database_environment = merge([for database in module.database : { SESBOUNCE_DATABASE_URL = database.url }]...)
-  database_secrets = merge(
-    var.database_url_secret_arn == null ? {} : { SESBOUNCE_DATABASE_URL = var.database_url_secret_arn },
-    [for database in module.database : { SESBOUNCE_DATABASE_PASSWORD = database.password_secret }]...
-  )
+  # The worker asks for a password, or signs a token, at each new connection: RDS rotates the password of the
+  # master user, and may not do so under a worker that runs.
+  database_environment = merge([for database in module.database : {
+    SESBOUNCE_DATABASE_URL           = database.url
+    SESBOUNCE_DATABASE_PASSWORD_FROM = database.password_from
+    SESBOUNCE_MIGRATE                = tostring(local.migration == null)
+  }]...)
+  database_secrets = var.database_url_secret_arn == null ? {} : { SESBOUNCE_DATABASE_URL = var.database_url_secret_arn }
+
+  # The master user makes the worker's user and the tables, in each task before the worker starts.
+  migration = one([for database in module.database : {
+    command     = ["db", "upgrade", "--application-user", database.application_user, "--read-only-user", database.reader_user]
+    environment = { SESBOUNCE_DATABASE_URL = database.migration_url }
+    secrets     = { SESBOUNCE_DATABASE_PASSWORD = database.password_secret }
+  } if var.database.iam_authentication])
 }
 
 module "feedback_queue" {
@@ -92,6 +102,8 @@ module "worker_service" {
   queue_arn        = module.feedback_queue.queue_arn
   queue_url        = module.feedback_queue.queue_url
   task_policy_arns = { consumer = module.queue_consumer.policy_arn }
+  task_policies    = merge([for database in module.database : { database = database.application_policy }]...)
+  migration        = local.migration
 
   environment = merge(
     # Without it, the worker asks for its own default with each receive, and the queue's has no effect.
@@ -108,7 +120,11 @@ module "worker_service" {
   vpc_id             = var.network.vpc_id
   subnet_ids         = var.network.worker_subnet_ids
   assign_public_ip   = var.network.assign_public_ip
-  egress_tcp_ports   = var.worker.egress_tcp_ports
+
+  # To the database that Terraform creates, and to no other address by that port.
+  egress_tcp_ports       = var.worker.egress_tcp_ports
+  egress_cidr_ipv4       = var.worker.egress_cidr_ipv4
+  egress_security_groups = merge([for database in module.database : { database = { id = database.security_group_id, port = database.port } }]...)
 
   cpu_architecture   = var.worker.cpu_architecture
   cpu_units          = var.worker.cpu_units
@@ -170,7 +186,7 @@ module "database" {
   vpc_id     = module.worker_service[0].vpc_id
   subnet_ids = var.network.database_subnet_ids == null ? module.worker_service[0].subnet_ids : var.network.database_subnet_ids
 
-  client_security_group_ids = { worker = module.worker_service[0].security_group_id }
+  client_security_group_ids = merge(var.database.client_security_group_ids, { worker = module.worker_service[0].security_group_id })
 
   engine_version            = var.database.engine_version
   instance_class            = var.database.instance_class
@@ -182,6 +198,11 @@ module "database" {
   final_snapshot            = var.database.final_snapshot
   kms_key_arn               = var.database.kms_key_arn
   root_certificate          = var.database.root_certificate
+  iam_authentication        = var.database.iam_authentication
+
+  snapshot_identifier        = var.database.snapshot_identifier
+  auto_minor_version_upgrade = var.database.auto_minor_version_upgrade
+  apply_immediately          = var.database.apply_immediately
 }
 
 module "monitoring" {

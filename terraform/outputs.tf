@@ -256,12 +256,27 @@ output "database_identifier" {
 }
 
 output "database_url" {
-  description = "URL of the database, without its password; null without one."
+  description = "URL of the database with the worker's user, who has no password: see `SESBOUNCE_DATABASE_PASSWORD_FROM`; null without a database."
   value       = one(module.database[*].url)
 }
 
+output "database_reader_url" {
+  description = "URL of the database with the user who may only read, for people and dashboards; null without a database or without IAM authentication."
+  value       = one(module.database[*].reader_url)
+}
+
+output "database_reader_policy" {
+  description = "Policy, in JSON, that lets a role of yours connect as the user who may only read; null without a database or without IAM authentication."
+  value       = one(module.database[*].reader_policy)
+}
+
+output "database_worker_policy" {
+  description = "Policy, in JSON, with which the worker's role connects to the database; null without a database."
+  value       = one(module.database[*].application_policy)
+}
+
 output "database_password_secret" {
-  description = "Reference to the database's password for a task definition: the ARN of the secret and the key in it; null without a database."
+  description = "Reference to the password of the database's master user for a task definition: the ARN of the secret and the key in it; null without a database."
   value       = one(module.database[*].password_secret)
 }
 

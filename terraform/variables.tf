@@ -143,7 +143,7 @@ variable "worker_package" {
 }
 
 variable "worker" {
-  description = "The worker; with null, Terraform creates no worker and no database. `mode`: `service` keeps a task running on Fargate; `scheduled` starts a task by `schedule`, a `rate(…)` or `cron(…)` of EventBridge Scheduler, which handles the waiting messages and ends; `lambda` runs a function in AWS Lambda when messages arrive, which needs a database of your own (`database_url_secret_arn`); `function` is for it alone, and the module `worker_lambda` describes its attributes. `use_spot`: null means Spot in the mode `scheduled` only. `environment`: settings of the worker, for example `SESBOUNCE_STRIKE_OFF_SQL`. `secrets`: settings that are secret, each by the ARN of a secret or parameter. `min_tasks` 0 stops the worker while the queue is empty. The module `worker_service` describes the other attributes."
+  description = "The worker; with null, Terraform creates no worker and no database. `mode`: `service` keeps a task running on Fargate; `scheduled` starts a task by `schedule`, a `rate(…)` or `cron(…)` of EventBridge Scheduler, which handles the waiting messages and ends; `lambda` runs a function in AWS Lambda when messages arrive, which needs a database of your own (`database_url_secret_arn`); `function` is for it alone, and the module `worker_lambda` describes its attributes. `use_spot`: null means Spot in the mode `scheduled` only. `environment`: settings of the worker, for example `SESBOUNCE_STRIKE_OFF_SQL`. `secrets`: settings that are secret, each by the ARN of a secret or parameter. A statement in `SESBOUNCE_STRIKE_OFF_SQL` runs in the database of `SESBOUNCE_DATABASE_URL`: give the URL of your own database (or `SESBOUNCE_STRIKE_OFF_DATABASE_URL`), or create your tables in the one that Terraform creates, and grant the worker's user its rights on them. `min_tasks` 0 stops the worker while the queue is empty. `egress_tcp_ports`: null allows 443, and 5432 to the database that Terraform creates or, with your own, to any. The module `worker_service` describes the other attributes."
   type = object({
     mode                 = optional(string, "service")
     schedule             = optional(string, "rate(15 minutes)")
@@ -160,7 +160,8 @@ variable "worker" {
     shutdown_seconds     = optional(number, 25)
     use_spot             = optional(bool)
     on_demand_base       = optional(number, 0)
-    egress_tcp_ports     = optional(set(number), [443, 5432])
+    egress_tcp_ports     = optional(set(number))
+    egress_cidr_ipv4     = optional(map(string), {})
     create_repository    = optional(bool, true)
     repository_arn       = optional(string)
     cluster_arn          = optional(string)
@@ -221,18 +222,23 @@ variable "database_url_secret_arn" {
 }
 
 variable "database" {
-  description = "The PostgreSQL in RDS, which Terraform creates if there is a worker and you give it no URL of your own database. The module `database` describes the attributes. Before you destroy the database, apply with `deletion_protection = false`."
+  description = "The PostgreSQL in RDS, which Terraform creates if there is a worker and you give it no URL of your own database. `client_security_group_ids`: security groups, each by a name of your choice, that may connect besides the worker. The module `database` describes the attributes. Before you destroy the database, apply with `deletion_protection = false`."
   type = object({
-    engine_version            = optional(string, "17")
-    instance_class            = optional(string, "db.t4g.micro")
-    allocated_storage_gib     = optional(number, 20)
-    max_allocated_storage_gib = optional(number, 100)
-    multi_az                  = optional(bool, false)
-    backup_retention_days     = optional(number, 7)
-    deletion_protection       = optional(bool, true)
-    final_snapshot            = optional(bool, true)
-    kms_key_arn               = optional(string)
-    root_certificate          = optional(string)
+    engine_version             = optional(string, "17")
+    instance_class             = optional(string, "db.t4g.micro")
+    allocated_storage_gib      = optional(number, 20)
+    max_allocated_storage_gib  = optional(number, 100)
+    multi_az                   = optional(bool, false)
+    backup_retention_days      = optional(number, 7)
+    deletion_protection        = optional(bool, true)
+    final_snapshot             = optional(bool, true)
+    kms_key_arn                = optional(string)
+    root_certificate           = optional(string, "rds")
+    iam_authentication         = optional(bool, true)
+    client_security_group_ids  = optional(map(string), {})
+    snapshot_identifier        = optional(string)
+    auto_minor_version_upgrade = optional(bool, true)
+    apply_immediately          = optional(bool, true)
   })
   default  = {}
   nullable = false

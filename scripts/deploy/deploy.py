@@ -145,7 +145,7 @@ def _apply(run: Run) -> int:
         if failed and failed == rollout.failed_deployment(ecs, wired.service):
             print("The deployment before this one has failed, and nothing of it has changed.")
             rollout.restart(ecs, wired.service)
-        rollout.await_stable(ecs, wired.service, print)
+        rollout.await_stable(ecs, wired.service, print, session.client("logs"))
     if wired.schedule:
         runs.run_now(session, wired.schedule, print)
     if wired.function:
@@ -174,7 +174,7 @@ def _restart(run: Run) -> int:
     if wired.service:
         ecs = session.client("ecs")
         rollout.restart(ecs, wired.service)
-        rollout.await_stable(ecs, wired.service, print)
+        rollout.await_stable(ecs, wired.service, print, session.client("logs"))
     if wired.schedule:
         runs.run_now(session, wired.schedule, print)
     if wired.function:

@@ -2,19 +2,19 @@
 
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
 from scripts import ScriptError
 from scripts.deploy.run_task import Placement
-from scripts.deploy.stopped import advice, reasons, short
+from scripts.deploy.stopped import advice, failed_migration, reasons, short
 from sesbounce.aws.clients import error_text
 from sesbounce.doctor.declared import Service
 
 if TYPE_CHECKING:
     from types_boto3_ecs.client import ECSClient
-    from types_boto3_ecs.type_defs import DeploymentTypeDef, ServiceTypeDef
+    from types_boto3_ecs.type_defs import DeploymentTypeDef, ServiceTypeDef, TaskTypeDef
 
 POLL_SECONDS = 10
 # The circuit breaker gives up after at least three tasks, and a task may take minutes to fail.
@@ -32,6 +32,7 @@ def await_stable(
     client: "ECSClient",
     service: Service,
     say: Callable[[str], None],
+    logs: Any,
     *,
     patience_seconds: float = PATIENCE_SECONDS,
     sleep: Callable[[float], None] = time.sleep,
@@ -42,6 +43,7 @@ def await_stable(
         client: a client of ECS.
         service: the service, with the task definition to wait for.
         say: called with a line at each change.
+        logs: a client of CloudWatch Logs, for the log of a migration that failed.
         patience_seconds: seconds after which to give up.
         sleep: called with the seconds between two calls of ECS.
 
@@ -52,7 +54,7 @@ def await_stable(
     for _ in range(max(1, int(patience_seconds / POLL_SECONDS))):
         found = describe(client, service)
         if given_up := _given_up(found, service):
-            raise RolloutError(_report(client, service, found, given_up))
+            raise RolloutError(_report(client, logs, service, found, given_up))
         line = _progress(found, service)
         if line is None:
             say(f"{service.name} is stable.")
@@ -62,7 +64,7 @@ def await_stable(
             say(line)
         sleep(POLL_SECONDS)
     late = f"{service.name} is not stable after {patience_seconds / 60:.0f} minutes"
-    raise RolloutError(_report(client, service, found, late))
+    raise RolloutError(_report(client, logs, service, found, late))
 
 
 def restart(client: "ECSClient", service: Service) -> None:
@@ -161,16 +163,21 @@ def _deployment(found: "ServiceTypeDef", service: Service) -> "DeploymentTypeDef
     return max(ours, key=lambda d: d.get("status") == "PRIMARY", default=None)
 
 
-def _report(client: "ECSClient", service: Service, found: "ServiceTypeDef", what: str) -> str:
+def _report(
+    client: "ECSClient", logs: Any, service: Service, found: "ServiceTypeDef", what: str
+) -> str:
     """What happened, as ECS reports it, and what to do."""
     events = [event["message"] for event in found.get("events", [])[:_EVENTS]]
     lines = [f"{what}.", "The service's last events:", *(f"  {event}" for event in events)]
     if not events:
         lines.append("  none")
     try:
-        stopped = _stopped(client, service)
+        tasks = _stopped(client, service)
+        stopped = [f"  {reason}" for task in tasks for reason in reasons(task)]
         lines += ["Tasks that stopped:", *(stopped or ["  none"])]
         lines += advice("\n".join([*events, *stopped]))
+        if tasks:
+            lines += failed_migration(tasks[0], logs, service.log_group)
     except ClientError as error:
         lines.append(f"Why tasks stopped can't be read: {error_text(error)}.")
     return "\n".join(
@@ -182,8 +189,8 @@ def _report(client: "ECSClient", service: Service, found: "ServiceTypeDef", what
     )
 
 
-def _stopped(client: "ECSClient", service: Service) -> list[str]:
-    """Why the latest tasks stopped; ECS keeps that for an hour."""
+def _stopped(client: "ECSClient", service: Service) -> "list[TaskTypeDef]":
+    """The latest tasks that stopped, the last one first; ECS keeps them for an hour."""
     listed = client.list_tasks(
         cluster=service.cluster, serviceName=service.name, desiredStatus="STOPPED"
     )["taskArns"]
@@ -191,4 +198,4 @@ def _stopped(client: "ECSClient", service: Service) -> list[str]:
         return []
     tasks = client.describe_tasks(cluster=service.cluster, tasks=listed[:100])["tasks"]
     latest = sorted(tasks, key=lambda task: str(task.get("stoppedAt", "")), reverse=True)
-    return [f"  {reason}" for task in latest[:_TASKS] for reason in reasons(task)]
+    return latest[:_TASKS]

@@ -5,15 +5,16 @@ a database that nothing else can reach.
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.exceptions import ClientError
 
 from scripts import ScriptError
-from scripts.deploy.stopped import advice, reasons, short
+from scripts.deploy.stopped import advice, failed_migration, reasons, short
+from scripts.deploy.task_log import TaskLog
 from sesbounce.aws.clients import error_text
 from sesbounce.doctor.declared import Tasks
 
@@ -84,9 +85,11 @@ def run(  # noqa: PLR0913  what runs, where, and what takes its lines
     try:
         arn = _start(ecs, worker, arguments, place)
         say(f"Fargate starts the task {short(arn)}, which takes about a minute.")
-        lines = _Log(session.client("logs"), worker.log_group, f"worker/worker/{short(arn)}")
+        logs = session.client("logs")
+        lines = TaskLog(logs, worker.log_group, f"worker/{_CONTAINER}/{short(arn)}")
         try:
             task = _follow(ecs, worker, arn, lines, log, sleep)
+            migration = list(failed_migration(task, logs, worker.log_group))
         except KeyboardInterrupt:
             ecs.stop_task(cluster=worker.cluster, task=arn, reason="interrupted")
             raise
@@ -96,9 +99,9 @@ def run(  # noqa: PLR0913  what runs, where, and what takes its lines
             "ecs:DescribeTasks, ecs:StopTask, logs:GetLogEvents, and iam:PassRole for the worker's "
             "two roles."
         ) from error
-    (container, *_) = task["containers"]
+    container = next(each for each in task["containers"] if each.get("name") == _CONTAINER)
     if "exitCode" not in container:
-        why = "\n".join(reasons(task))
+        why = "\n".join([*reasons(task), *migration])
         raise TaskError("\n".join(["The task ended before the command did:", why, *advice(why)]))
     return container["exitCode"]
 
@@ -123,7 +126,7 @@ def _follow(
     ecs: "ECSClient",
     worker: Tasks,
     arn: str,
-    lines: "_Log",
+    lines: TaskLog,
     log: Callable[[str], None],
     sleep: Callable[[float], None],
 ) -> "TaskTypeDef":
@@ -137,32 +140,3 @@ def _follow(
         if polls_left == 0:
             return task
         sleep(POLL_SECONDS)
-
-
-@dataclass
-class _Log:
-    """One stream of CloudWatch's log, read to its end again and again."""
-
-    client: Any  # the locked types have none for this service
-    group: str
-    stream: str
-    _read_to: str | None = field(default=None, init=False)
-
-    def new(self) -> Iterator[str]:
-        """The lines since the last call; none as long as there is no stream."""
-        while True:
-            position = {"nextToken": self._read_to} if self._read_to else {}
-            try:
-                answer = self.client.get_log_events(
-                    logGroupName=self.group,
-                    logStreamName=self.stream,
-                    startFromHead=True,
-                    **position,
-                )
-            except self.client.exceptions.ResourceNotFoundException:
-                return
-            yield from (event["message"] for event in answer["events"])
-            # CloudWatch returns the same token at the end.
-            if answer["nextForwardToken"] == self._read_to:
-                return
-            self._read_to = answer["nextForwardToken"]

@@ -1,10 +1,16 @@
 """Why a task of ECS stopped, and what to do about it."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from scripts.deploy.task_log import TaskLog
 
 if TYPE_CHECKING:
     from types_boto3_ecs.type_defs import TaskTypeDef
+
+# The container that brings the schema up to date; ECS starts the worker after its success.
+_MIGRATION = "migrate"
+_LINES = 20
 
 # What to do, by what ECS writes. https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-error-codes.html
 _NO_WAY_OUT = (
@@ -49,6 +55,22 @@ def reasons(task: "TaskTypeDef") -> Iterator[str]:
         ]
         if any(details):
             yield f"  {container['name']}: {', '.join(filter(None, details))}"
+
+
+def failed_migration(task: "TaskTypeDef", logs: Any, group: str) -> Iterator[str]:
+    """The last lines that a failed migration has written; none where it has not failed.
+
+    Args:
+        task: the task, as ECS describes it.
+        logs: a client of CloudWatch Logs.
+        group: the name of the worker's log group.
+    """
+    codes = {each.get("name"): each.get("exitCode") for each in task.get("containers", [])}
+    if not codes.get(_MIGRATION):
+        return
+    yield f"  The container {_MIGRATION} failed, so the worker did not start. Its log:"
+    written = list(TaskLog(logs, group, f"worker/{_MIGRATION}/{short(task['taskArn'])}").new())
+    yield from (f"    {line}" for line in written[-_LINES:] or ["nothing yet"])
 
 
 def advice(text: str) -> list[str]:

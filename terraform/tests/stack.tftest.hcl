@@ -116,27 +116,39 @@ run "what_the_worker_is_told" {
 
   assert {
     condition = { for variable in jsondecode(module.worker_service[0].container_definitions)[0].environment : variable.name => variable.value } == {
-      SESBOUNCE_DATABASE_URL         = "postgresql://sesbounce@sesbounce.abc.eu-west-1.rds.amazonaws.com:5432/sesbounce?sslmode=require"
-      SESBOUNCE_EMF                  = "true"
-      SESBOUNCE_LOG_FORMAT           = "json"
-      SESBOUNCE_METRICS_PORT         = "9464"
-      SESBOUNCE_PROCESSES            = "1"
-      SESBOUNCE_QUEUE_URL            = "https://sqs.eu-west-1.amazonaws.com/123456789012/sesbounce-feedback"
-      SESBOUNCE_SES_SUPPRESSION_LIST = "true"
-      SESBOUNCE_SHUTDOWN_SECONDS     = "25"
-      SESBOUNCE_STRIKES              = "5"
-      SESBOUNCE_TOPIC_ARNS           = "arn:aws:sns:eu-west-1:123456789012:sesbounce-feedback"
-      SESBOUNCE_VISIBILITY_SECONDS   = "240"
+      SESBOUNCE_DATABASE_URL = "postgresql://sesbounce_worker@sesbounce.abc.eu-west-1.rds.amazonaws.com:5432/sesbounce?sslmode=verify-full&sslrootcert=rds"
+
+      SESBOUNCE_DATABASE_PASSWORD_FROM = "rds-iam"
+      SESBOUNCE_EMF                    = "true"
+      SESBOUNCE_LOG_FORMAT             = "json"
+      SESBOUNCE_METRICS_PORT           = "9464"
+      SESBOUNCE_MIGRATE                = "false"
+      SESBOUNCE_PROCESSES              = "1"
+      SESBOUNCE_QUEUE_URL              = "https://sqs.eu-west-1.amazonaws.com/123456789012/sesbounce-feedback"
+      SESBOUNCE_SES_SUPPRESSION_LIST   = "true"
+      SESBOUNCE_SHUTDOWN_SECONDS       = "25"
+      SESBOUNCE_STRIKES                = "5"
+      SESBOUNCE_TOPIC_ARNS             = "arn:aws:sns:eu-west-1:123456789012:sesbounce-feedback"
+      SESBOUNCE_VISIBILITY_SECONDS     = "240"
     }
     error_message = "The worker must be told of its queue, its topic and its database, and what the user says."
   }
 
   assert {
-    condition = { for secret in jsondecode(module.worker_service[0].container_definitions)[0].secrets : secret.name => secret.valueFrom } == {
-      SESBOUNCE_DATABASE_PASSWORD = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:rds!db-1-AbCdEf:password::"
-      SESBOUNCE_HASH_KEY          = "arn:aws:ssm:eu-west-1:123456789012:parameter/sesbounce/hash-key"
-    }
-    error_message = "The worker must get its password and the user's secrets by reference."
+    condition = [for container in jsondecode(module.worker_service[0].container_definitions) : { for secret in container.secrets : secret.name => secret.valueFrom }] == [
+      { SESBOUNCE_HASH_KEY = "arn:aws:ssm:eu-west-1:123456789012:parameter/sesbounce/hash-key" },
+      { SESBOUNCE_DATABASE_PASSWORD = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:rds!db-1-AbCdEf:password::" },
+    ]
+    error_message = "The worker must get the user's secrets by reference, and only the migration the master user's password."
+  }
+
+  assert {
+    condition = (
+      jsondecode(module.worker_service[0].container_definitions)[1].command == ["db", "upgrade", "--application-user", "sesbounce_worker", "--read-only-user", "sesbounce_reader"]
+      && module.worker_service[0].task_policies == { database = output.database_worker_policy }
+      && jsondecode(output.database_worker_policy).Statement[0].Resource == ["arn:aws:rds-db:eu-west-1:123456789012:dbuser:db-ABCDEFGHIJKL/sesbounce_worker"]
+    )
+    error_message = "The migration must make the users, and the worker may connect as the one."
   }
 
   assert {
@@ -307,7 +319,12 @@ run "database_of_the_user" {
     identities              = { "example.com" = {} }
     worker_image            = "registry.example/sesbounce@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
     database_url_secret_arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:url-AbCdEf"
-    worker                  = { egress_tcp_ports = [443, 3306] }
+    worker                  = { egress_tcp_ports = [443, 3306], egress_cidr_ipv4 = { 3306 = "10.0.0.0/16" } }
+  }
+
+  assert {
+    condition     = length(jsondecode(module.worker_service[0].container_definitions)) == 1 && module.worker_service[0].task_policies == {}
+    error_message = "The worker must migrate the user's database itself."
   }
 
   assert {
@@ -327,7 +344,12 @@ run "own_network" {
   command = plan
 
   variables {
-    identities = { "example.com" = {} }
+    identities   = { "example.com" = {} }
+    worker_image = "registry.example/sesbounce@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+    database = {
+      iam_authentication        = false
+      client_security_group_ids = { office = "sg-office" }
+    }
     network = {
       vpc_id              = "vpc-own"
       worker_subnet_ids   = ["subnet-c"]
@@ -338,6 +360,19 @@ run "own_network" {
   assert {
     condition     = module.worker_service[0].vpc_id == "vpc-own" && module.worker_service[0].subnet_ids == tolist(["subnet-c"])
     error_message = "The worker must be in the given network."
+  }
+
+  assert {
+    condition = (
+      length(jsondecode(module.worker_service[0].container_definitions)) == 1
+      && jsondecode(module.worker_service[0].container_definitions)[0].secrets == []
+      && { for variable in jsondecode(module.worker_service[0].container_definitions)[0].environment : variable.name => variable.value if contains(["SESBOUNCE_DATABASE_PASSWORD_FROM", "SESBOUNCE_MIGRATE"], variable.name) } == {
+        SESBOUNCE_DATABASE_PASSWORD_FROM = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:rds!db-1-AbCdEf"
+        SESBOUNCE_MIGRATE                = "true"
+      }
+      && jsondecode(module.worker_service[0].task_policies["database"]).Statement[0].Sid == "ReadThePassword"
+    )
+    error_message = "Without IAM authentication, the worker must migrate, and read the password at each connection."
   }
 }
 

@@ -172,7 +172,10 @@ print(json.dumps([name for name in names if not pathlib.PurePath(name).is_absolu
         assert b"org.opencontainers.image.base.name" in content
         assert _CANARY.encode() not in content
 
-    @pytest.mark.parametrize("service", ["sqs", "sesv2", "sts", "sso", "sso-oidc", "signin"])
+    @pytest.mark.parametrize(
+        "service",
+        [*("sqs", "sesv2", "secretsmanager", "rds"), *("sts", "sso", "sso-oidc", "signin")],
+    )
     def test_botocore_knows_what_is_called(self, built: Image, service: str) -> None:
         code = f"""
 import boto3, json

@@ -29,6 +29,7 @@ IDENTITY = f"arn:aws:ses:{REGION}:identity/example.com"
 CONFIGURATION_SET = f"arn:aws:ses:{REGION}:configuration-set/newsletter"
 REPOSITORY = f"arn:aws:ecr:{REGION}:repository/sesbounce"
 LOG = f"arn:aws:logs:{REGION}:log-group:/ecs/sesbounce:log-stream:worker/worker/1"
+DATABASE_USER = f"arn:aws:rds-db:{REGION}:dbuser:db-ABCDEFGHIJKL/sesbounce_worker"
 PASSWORD = f"arn:aws:secretsmanager:{REGION}:secret:rds!db-1-AbCdEf"
 HASH_KEY = f"arn:aws:ssm:{REGION}:parameter/sesbounce/hash-key"
 SECRETS_KEY = f"arn:aws:kms:{REGION}:key/5678"
@@ -178,6 +179,7 @@ EXPECTED: dict[str, dict[str, Grants]] = {
             SECRETS_KEY: {"kms:Decrypt"},
             "*": {"ecr:GetAuthorizationToken"},
         },
+        "database_worker_policy": {DATABASE_USER: {"rds-db:connect"}},
     },
     "least": {
         "consumer_policy": {QUEUE: CONSUME},
@@ -187,6 +189,7 @@ EXPECTED: dict[str, dict[str, Grants]] = {
             PASSWORD: {"secretsmanager:GetSecretValue"},
             "*": {"ecr:GetAuthorizationToken"},
         },
+        "database_worker_policy": {DATABASE_USER: {"rds-db:connect"}},
     },
 }
 
@@ -211,7 +214,9 @@ def actions() -> set[str]:
 
 
 @pytest.mark.parametrize("run", EXPECTED)
-@pytest.mark.parametrize("policy", ["consumer_policy", "execution_policy"])
+@pytest.mark.parametrize(
+    "policy", ["consumer_policy", "execution_policy", "database_worker_policy"]
+)
 def test_what_must_be_allowed_is_and_all_else_is_denied(
     rendered: dict[str, dict[str, Any]], run: str, policy: str
 ) -> None:
@@ -609,7 +614,13 @@ DEPLOYING: list[Call] = [
     ("ec2:AuthorizeSecurityGroupIngress", f"{EC2}:security-group-rule/*", TO_BE_OURS),
     ("rds:CreateDBInstance", f"{RDS}:db:sesbounce", {}),
     ("rds:CreateDBInstance", f"{RDS}:pg:default.postgres17", {}),
-    ("rds:CreateDBSnapshot", f"{RDS}:snapshot:sesbounce-final", {}),
+    ("rds:CreateDBSnapshot", f"{RDS}:snapshot:sesbounce-final-20261126091500", {}),
+    ("rds:RestoreDBInstanceFromDBSnapshot", f"{RDS}:db:sesbounce", {}),
+    *(
+        ("rds:RestoreDBInstanceFromDBSnapshot", f"{RDS}:snapshot:{name}", {})
+        for name in ("sesbounce-final-20261126091500", "rds:sesbounce-2026-11-26-09-15")
+    ),
+    ("iam:PutRolePolicy", TASK_ROLE, WITHIN),
     ("cloudwatch:PutMetricAlarm", f"{ALARM}:sesbounce-dlq", {}),
     (
         "cloudwatch:PutMetricAlarm",
@@ -694,6 +705,7 @@ NAMELESS = {
     "aws_sns_topic_subscription",
     "aws_vpc_security_group_egress_rule",
     "aws_vpc_security_group_ingress_rule",
+    "terraform_data",  # in the state alone
 }
 # Of the role itself: somebody with more rights makes these.
 OF_THE_ROLE = re.compile(r"/sesbounce-(deploy|deploy-\w+|boundary)$")
@@ -816,7 +828,18 @@ ATTACKS: list[Call] = [
     ("ec2:AuthorizeSecurityGroupIngress", SECURITY_GROUP, TO_BE_OURS),
     ("ec2:RunInstances", f"{EC2}:instance/i-1", {}),
     ("rds:DeleteDBInstance", f"{RDS}:db:orders", {}),
-    ("rds:DeleteDBSnapshot", f"{RDS}:snapshot:sesbounce-final", {}),
+    ("rds:DeleteDBSnapshot", f"{RDS}:snapshot:sesbounce-final-20261126091500", {}),
+    *(
+        ("rds:RestoreDBInstanceFromDBSnapshot", f"{RDS}:snapshot:{name}", {})
+        for name in (
+            "orders-final-20261126091500",
+            "sesbounce-final-x-final-20261126091500",
+            "rds:sesbounce-prod-2026-11-26-09-15",
+        )
+    ),
+    # the database's users are those whom the migration makes
+    ("rds-db:connect", f"arn:aws:rds-db:{REGION}:dbuser:db-ABCDEFGHIJKL/sesbounce", {}),
+    ("rds-db:connect", f"arn:aws:rds-db:{REGION}:dbuser:db-ABCDEFGHIJKL/sesbounce_worker", {}),
     ("logs:DeleteLogGroup", f"arn:aws:logs:{REGION}:log-group:/ecs/orders", {}),
     ("cloudwatch:DeleteAlarms", f"{ALARM}:orders", {}),
     ("cloudwatch:DeleteAlarms", f"{ALARM}:TargetTracking-service/shared/orders-AlarmHigh-1", {}),
@@ -1181,7 +1204,9 @@ def test_only_lambda_and_the_sweep_s_schedule_take_their_roles(
     assert allows(_with_resource(rendered["lambda"][name]), asked) is allowed
 
 
-@pytest.mark.parametrize("policy", ["consumer_policy", "execution_policy"])
+@pytest.mark.parametrize(
+    "policy", ["consumer_policy", "execution_policy", "database_worker_policy"]
+)
 def test_the_boundary_leaves_the_worker_all_that_it_needs(
     full: dict[str, Any], policy: str
 ) -> None:
@@ -1198,6 +1223,10 @@ def test_the_boundary_leaves_the_worker_all_that_it_needs(
         ("sqs:ReceiveMessage", f"arn:aws:sqs:{REGION}:orders", {}),
         ("sqs:ReceiveMessage", f"arn:aws:sqs:{REGION}:sesbounce-prod-feedback", {}),
         ("sqs:DeleteQueue", QUEUE, {}),
+        *(
+            ("rds-db:connect", f"arn:aws:rds-db:{REGION}:dbuser:db-ABCDEFGHIJKL/{user}", {})
+            for user in ("sesbounce", "sesbounce_reader", "sesbounce_prod_worker", "orders")
+        ),
         ("secretsmanager:GetSecretValue", f"arn:aws:secretsmanager:{REGION}:secret:orders-Ab", {}),
         ("secretsmanager:GetSecretValue", PASSWORD, {}),
         (

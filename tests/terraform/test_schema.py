@@ -78,7 +78,8 @@ def installed(terraform: Terraform) -> dict[str, Block]:
     """The schema of the locked provider, in the form of the file."""
     terraform.init(".")
     done = terraform("providers", "schema", "-json")
-    (provider,) = json.loads(done.stdout)["provider_schemas"].values()
+    providers = json.loads(done.stdout)["provider_schemas"]
+    (provider,) = (each for name, each in providers.items() if name.endswith("/hashicorp/aws"))
     return {
         prefix + name: declared(each["block"])
         for prefix, kind in (("", "resource_schemas"), ("data.", "data_source_schemas"))

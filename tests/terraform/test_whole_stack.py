@@ -184,11 +184,13 @@ def test_the_worker_runs_as_told(deployed: Deployed, moto: Moto) -> None:
     definition = moto.client("ecs").describe_task_definition(
         taskDefinition=outputs["task_definition_arn"]
     )["taskDefinition"]
-    (container,) = definition["containerDefinitions"]
+    container, migration = definition["containerDefinitions"]
     told = {variable["name"]: variable["value"] for variable in container["environment"]}
     assert told["SESBOUNCE_QUEUE_URL"] == outputs["queue_url"]
     assert told["SESBOUNCE_DATABASE_URL"] == outputs["database_url"]
-    assert container["secrets"] == [
+    assert container["secrets"] == []
+    assert container["dependsOn"] == [{"containerName": "migrate", "condition": "SUCCESS"}]
+    assert migration["secrets"] == [
         {
             "name": "SESBOUNCE_DATABASE_PASSWORD",
             "valueFrom": outputs["database_password_secret"],

@@ -47,13 +47,22 @@ module "worker_service" {
   max_tasks  = 8
 
   environment = {
-    SESBOUNCE_TOPIC_ARNS   = module.feedback_queue.topic_arn
-    SESBOUNCE_DATABASE_URL = module.database.url
+    SESBOUNCE_TOPIC_ARNS             = module.feedback_queue.topic_arn
+    SESBOUNCE_DATABASE_URL           = module.database.url
+    SESBOUNCE_DATABASE_PASSWORD_FROM = module.database.password_from
+    SESBOUNCE_MIGRATE                = "false"
   }
-  secrets = {
-    SESBOUNCE_DATABASE_PASSWORD = module.database.password_secret
-    SESBOUNCE_HASH_KEY          = var.hash_key_parameter_arn
+  secrets = { SESBOUNCE_HASH_KEY = var.hash_key_parameter_arn }
+
+  # The worker connects as a user that may not change the schema; the master user makes both.
+  task_policies = { database = module.database.application_policy }
+  migration = {
+    command     = ["db", "upgrade", "--application-user", module.database.application_user, "--read-only-user", module.database.reader_user]
+    environment = { SESBOUNCE_DATABASE_URL = module.database.migration_url }
+    secrets     = { SESBOUNCE_DATABASE_PASSWORD = module.database.password_secret }
   }
+
+  egress_security_groups = { database = { id = module.database.security_group_id, port = module.database.port } }
 }
 
 module "database" {

@@ -5,7 +5,7 @@ variable "name" {
   nullable    = false
 
   validation {
-    # The final snapshot's name ends in "-final"; RDS allows 63 characters.
+    # The users' names end in "_worker" and "_reader"; PostgreSQL allows 63 characters.
     condition     = can(regex("^[a-z](-?[a-z0-9]){0,50}$", var.name))
     error_message = "name must have 1 to 51 characters: lower-case letters, digits and single hyphens. It must begin with a letter and must not end in a hyphen."
   }
@@ -31,6 +31,7 @@ variable "subnet_ids" {
 variable "client_security_group_ids" {
   description = "IDs of the security groups that may connect to the database, each by a name of your choice. Nothing else may connect."
   type        = map(string)
+  default     = {}
   nullable    = false
 }
 
@@ -109,7 +110,27 @@ variable "deletion_protection" {
 }
 
 variable "final_snapshot" {
-  description = "Whether RDS takes a snapshot `<name>-final` when Terraform destroys the database."
+  description = "Whether RDS takes a snapshot `<name>-final-<time>` when Terraform destroys the database; the time is that of the database's creation."
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
+variable "snapshot_identifier" {
+  description = "Name of the snapshot from which RDS creates the database, for example `sesbounce-final-20261126091500`; null creates an empty one. Terraform reads it only when it creates the database."
+  type        = string
+  default     = null
+}
+
+variable "auto_minor_version_upgrade" {
+  description = "Whether RDS installs newer minor versions in the maintenance window."
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
+variable "apply_immediately" {
+  description = "Whether RDS makes a change at once, also if it restarts the database: messages wait in the queue meanwhile. With false, RDS waits for the maintenance window, and a worker that needs the change fails until then."
   type        = bool
   default     = true
   nullable    = false
@@ -121,14 +142,22 @@ variable "kms_key_arn" {
   default     = null
 }
 
+variable "iam_authentication" {
+  description = "Whether the worker connects as a user of its own, by RDS IAM authentication. With false, the worker connects as the master user, whose password it reads from Secrets Manager for each new connection: this needs less of the instance's memory, of which RDS wants some hundred MiB for IAM authentication."
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
 variable "root_certificate" {
-  description = "Path of RDS's root certificates in the worker's image. With a path, the worker verifies the server's certificate (`verify-full`); with null, it only requires TLS (`require`)."
+  description = "Whose certificate the server must show. `rds`: one of RDS in the regions whose roots the worker holds (docs/database.md). A path: one of the authorities in this file of the worker's image. `none`: any; the connection is encrypted, but a server in between could read it."
   type        = string
-  default     = null
+  default     = "rds"
+  nullable    = false
 
   validation {
-    condition     = var.root_certificate == null || can(regex("^/[A-Za-z0-9._/-]+$", var.root_certificate))
-    error_message = "root_certificate must be an absolute path that consists of letters, digits and the characters . _ - /."
+    condition     = contains(["rds", "none"], var.root_certificate) || can(regex("^/[A-Za-z0-9._/-]+$", var.root_certificate))
+    error_message = "root_certificate must be rds, none, or an absolute path that consists of letters, digits and the characters . _ - /."
   }
 }
 

@@ -91,6 +91,12 @@ locals {
         Condition = { StringEquals = { "aws:ResourceTag/aws:rds:primaryDBInstanceArn" = local.arns.database } } # a tag that only RDS can set
       },
       {
+        Sid      = "UserOfTheDatabase"
+        Effect   = "Allow"
+        Action   = ["rds-db:connect"]
+        Resource = ["arn:${local.partition}:rds-db:${var.region}:${var.account_id}:dbuser:*/${replace(var.name, "-", "_")}_worker"] # the id of the instance is random
+      },
+      {
         Sid    = "Keys"
         Effect = "Allow"
         Action = ["kms:Decrypt", "kms:GenerateDataKey"]

@@ -34,7 +34,7 @@ locals {
       role      = { arn = "iam::${var.account_id}:role${var.path}%s", names = [for end in ["execution", "function", "schedule", "sweep", "task"] : "${var.name}-${end}"] }
       schedule  = { arn = "scheduler:${var.region}:${var.account_id}:%s", names = flatten([for name in [var.name, "${var.name}-sweep"] : ["schedule/${name}/${name}", "schedule-group/${name}"]]) }
       service   = { arn = "ecs:${var.region}:${var.account_id}:service/%s", names = ["${local.cluster_name}/${var.name}"] }
-      snapshot  = { arn = "rds:${var.region}:${var.account_id}:snapshot:%s", names = ["${var.name}-final"] }
+      snapshot  = { arn = "rds:${var.region}:${var.account_id}:snapshot:%s", names = ["${var.name}-final-??????????????"] } # the time of the database's creation
       subnets   = { arn = "rds:${var.region}:${var.account_id}:subgrp:%s", names = [var.name] }
       task      = { arn = "ecs:${var.region}:${var.account_id}:task-definition/%s:*", names = [var.name] }
       topic     = { arn = "sns:${var.region}:${var.account_id}:%s", names = concat(var.existing_topic_arn == null ? [coalesce(var.topic_name, "${var.name}-feedback")] : [], ["${var.name}-alarms"]) }
@@ -528,9 +528,16 @@ locals {
         Resource = concat(local.arns.database, local.arns.subnets, local.arns.snapshot)
       },
       {
+        Sid    = "RestoreDatabase"
+        Effect = "Allow"
+        Action = ["rds:RestoreDBInstanceFromDBSnapshot"]
+        # From its final snapshots, and those that RDS takes each night.
+        Resource = concat(local.arns.database, local.arns.subnets, local.arns.snapshot, ["arn:${local.partition}:rds:${var.region}:${var.account_id}:snapshot:rds:${var.name}-????-??-??-??-??"])
+      },
+      {
         Sid      = "DefaultsOfTheEngine"
         Effect   = "Allow"
-        Action   = ["rds:CreateDBInstance", "rds:ModifyDBInstance"]
+        Action   = ["rds:CreateDBInstance", "rds:ModifyDBInstance", "rds:RestoreDBInstanceFromDBSnapshot"]
         Resource = [for kind in ["pg", "og"] : "arn:${local.partition}:rds:${var.region}:${var.account_id}:${kind}:default*"]
       },
       {

@@ -20,8 +20,9 @@ locals {
   repository_arns = compact([var.create_repository ? one(aws_ecr_repository.this[*].arn) : var.repository_arn])
 
   # The secrets' ARNs without the key and version that may follow them.
-  secret_arns    = distinct([for arn in values(var.secrets) : join(":", slice(split(":", arn), 0, 7)) if strcontains(arn, ":secretsmanager:")])
-  parameter_arns = distinct([for arn in values(var.secrets) : arn if strcontains(arn, ":ssm:")])
+  all_secrets    = concat(values(var.secrets), flatten([for migration in var.migration[*] : values(migration.secrets)]))
+  secret_arns    = distinct([for arn in local.all_secrets : join(":", slice(split(":", arn), 0, 7)) if strcontains(arn, ":secretsmanager:")])
+  parameter_arns = distinct([for arn in local.all_secrets : arn if strcontains(arn, ":ssm:")])
 }
 
 # The worker runs with this role.
@@ -40,6 +41,14 @@ resource "aws_iam_role_policy_attachment" "task" {
 
   role       = aws_iam_role.task.name
   policy_arn = each.value
+}
+
+resource "aws_iam_role_policy" "task" {
+  for_each = var.task_policies
+
+  name   = each.key
+  role   = aws_iam_role.task.name
+  policy = each.value
 }
 
 # ECS starts the worker with this role.

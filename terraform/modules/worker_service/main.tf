@@ -45,6 +45,37 @@ locals {
   }
 
   assign_public_ip = coalesce(var.assign_public_ip, var.subnet_ids == null)
+
+  # What the containers of a task have in common.
+  container = {
+    image                  = var.image
+    user                   = "10001:10001" # with a group: without one, the container would run in root's group
+    privileged             = false
+    readonlyRootFilesystem = true
+
+    linuxParameters = {
+      capabilities = { drop = ["ALL"] }
+      # The only writable directory: in memory, and without executable files.
+      tmpfs = [{ containerPath = "/tmp", size = 64, mountOptions = ["rw", "noexec", "nosuid", "nodev"] }]
+    }
+
+    logConfiguration = {
+      logDriver = "awslogs"
+      options = {
+        awslogs-group         = aws_cloudwatch_log_group.this.name
+        awslogs-region        = local.here.region
+        awslogs-stream-prefix = "worker"
+        mode                  = "non-blocking" # the worker must not stop when CloudWatch does not accept its log
+        max-buffer-size       = "4m"
+      }
+    }
+
+    # AWS returns these defaults: without them, each plan would show a change.
+    mountPoints    = []
+    portMappings   = []
+    systemControls = []
+    volumesFrom    = []
+  }
 }
 
 resource "aws_cloudwatch_log_group" "this" {
@@ -92,45 +123,31 @@ resource "aws_ecs_task_definition" "this" {
     cpu_architecture        = var.cpu_architecture
   }
 
-  container_definitions = jsonencode([
-    merge(local.health_check, {
-      name                   = "worker"
-      image                  = var.image
-      essential              = true
-      user                   = "10001:10001" # with a group: without one, the container would run in root's group
-      privileged             = false
-      readonlyRootFilesystem = true
+  # The worker comes first: what reads the definition, such as the doctor, looks there.
+  container_definitions = jsonencode(concat(
+    [
+      merge(local.container, local.health_check, {
+        name      = "worker"
+        essential = true
 
-      linuxParameters = {
-        capabilities = { drop = ["ALL"] }
-        # The only writable directory: in memory, and without executable files.
-        tmpfs = [{ containerPath = "/tmp", size = 64, mountOptions = ["rw", "noexec", "nosuid", "nodev"] }]
-      }
+        environment = [for name, value in local.environment : { name = name, value = value }]
+        secrets     = [for name, arn in var.secrets : { name = name, valueFrom = arn }]
 
-      environment = [for name, value in local.environment : { name = name, value = value }]
-      secrets     = [for name, arn in var.secrets : { name = name, valueFrom = arn }]
+        # ECS sends SIGKILL only after the worker's own time limit.
+        stopTimeout = var.shutdown_seconds + 10
+      }, var.migration == null ? {} : { dependsOn = [{ containerName = "migrate", condition = "SUCCESS" }] }),
+    ],
+    [
+      for migration in var.migration[*] : merge(local.container, {
+        name      = "migrate"
+        essential = false # it ends before the worker starts
 
-      # ECS sends SIGKILL only after the worker's own time limit.
-      stopTimeout = var.shutdown_seconds + 10
-
-      logConfiguration = {
-        logDriver = "awslogs"
-        options = {
-          awslogs-group         = aws_cloudwatch_log_group.this.name
-          awslogs-region        = local.here.region
-          awslogs-stream-prefix = "worker"
-          mode                  = "non-blocking" # the worker must not stop when CloudWatch does not accept its log
-          max-buffer-size       = "4m"
-        }
-      }
-
-      # AWS returns these defaults: without them, each plan would show a change.
-      mountPoints    = []
-      portMappings   = []
-      systemControls = []
-      volumesFrom    = []
-    }),
-  ])
+        command     = migration.command
+        environment = [for name, value in merge({ SESBOUNCE_LOG_FORMAT = "json" }, migration.environment) : { name = name, value = value }]
+        secrets     = [for name, arn in migration.secrets : { name = name, valueFrom = arn }]
+      })
+    ],
+  ))
 
   lifecycle {
     precondition {
@@ -193,7 +210,9 @@ resource "aws_ecs_service" "this" {
   depends_on = [
     aws_ecs_cluster_capacity_providers.this,
     aws_iam_role_policy.execution,
+    aws_iam_role_policy.task,
     aws_iam_role_policy_attachment.task,
     aws_vpc_security_group_egress_rule.this,
+    aws_vpc_security_group_egress_rule.to_group,
   ]
 }

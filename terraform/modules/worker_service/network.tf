@@ -1,6 +1,10 @@
 locals {
   default_network = var.vpc_id == null ? 1 : 0
 
+  egress_tcp_ports = [for port in(
+    var.egress_tcp_ports != null ? var.egress_tcp_ports : length(var.egress_security_groups) == 0 ? toset([443, 5432]) : toset([443])
+  ) : tostring(port)]
+
   vpc_id     = var.vpc_id == null ? one(data.aws_vpc.default[*].id) : var.vpc_id
   subnet_ids = var.subnet_ids == null ? one(data.aws_subnets.default[*].ids) : var.subnet_ids
 }
@@ -32,15 +36,28 @@ resource "aws_security_group" "this" {
   tags        = var.tags
 }
 
-# To any address: AWS's endpoints have no fixed addresses, and the database may be anywhere.
+# By default to any address: AWS's endpoints have no fixed ones, and the database may be anywhere. Names
+# need no rule: the VPC's own resolver answers, which security groups do not reach.
 resource "aws_vpc_security_group_egress_rule" "this" {
-  for_each = toset([for port in var.egress_tcp_ports : tostring(port)])
+  for_each = toset(local.egress_tcp_ports)
 
   security_group_id = aws_security_group.this.id
   description       = each.value == "443" ? "AWS" : "The database"
   ip_protocol       = "tcp"
   from_port         = tonumber(each.value)
   to_port           = tonumber(each.value)
-  cidr_ipv4         = "0.0.0.0/0"
+  cidr_ipv4         = lookup(var.egress_cidr_ipv4, each.value, "0.0.0.0/0")
   tags              = var.tags
+}
+
+resource "aws_vpc_security_group_egress_rule" "to_group" {
+  for_each = var.egress_security_groups
+
+  security_group_id            = aws_security_group.this.id
+  description                  = each.key
+  ip_protocol                  = "tcp"
+  from_port                    = each.value.port
+  to_port                      = each.value.port
+  referenced_security_group_id = each.value.id
+  tags                         = var.tags
 }

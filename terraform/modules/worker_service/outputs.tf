@@ -9,7 +9,7 @@ output "image" {
 }
 
 output "container_definitions" {
-  description = "Container definition of the worker, in JSON; null without an image."
+  description = "Container definitions of the task, in JSON, the worker's first; null without an image."
   value       = one(aws_ecs_task_definition.this[*].container_definitions)
 }
 
@@ -71,6 +71,11 @@ output "trust_policy" {
 output "execution_policy" {
   description = "Policy of the execution role, in JSON."
   value       = aws_iam_role_policy.execution.policy
+}
+
+output "task_policies" {
+  description = "Further policies of the worker's role, in JSON, by name."
+  value       = { for name, policy in aws_iam_role_policy.task : name => policy.policy }
 }
 
 output "log_group_name" {

@@ -68,6 +68,23 @@ variable "task_policy_arns" {
   nullable    = false
 }
 
+variable "task_policies" {
+  description = "Further policies of the worker's role, in JSON, each by a name of your choice, for example `{ database = module.database.application_policy }`."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+}
+
+variable "migration" {
+  description = "A container that runs a command in each task, with settings and secrets of its own, before the worker starts: `sesbounce db upgrade` with a user that may change the schema, so that the worker needs no such user. If the command fails, or takes longer than the 3 minutes that ECS waits, the worker does not start. With null, there is no such container."
+  type = object({
+    command     = list(string)
+    environment = optional(map(string), {})
+    secrets     = optional(map(string), {})
+  })
+  default = null
+}
+
 variable "environment" {
   description = "Settings of the worker, for example `SESBOUNCE_STRIKE_OFF_SQL`. Everybody who may read the task definition can read them: put secrets into `secrets`."
   type        = map(string)
@@ -173,15 +190,40 @@ variable "assign_public_ip" {
 }
 
 variable "egress_tcp_ports" {
-  description = "TCP ports that the worker may connect to: 443 for AWS and a webhook, and the port of the database (5432 PostgreSQL, 3306 MySQL)."
+  description = "TCP ports that the worker may connect to: 443 for AWS and a webhook, and the port of a database (5432 PostgreSQL, 3306 MySQL). Null means 443, and 5432 as long as `egress_security_groups` is empty."
   type        = set(number)
-  default     = [443, 5432]
+  default     = null
+
+  validation {
+    condition = var.egress_tcp_ports == null ? true : (
+      contains(var.egress_tcp_ports, 443) && alltrue([for port in var.egress_tcp_ports : port >= 1 && port <= 65535 && floor(port) == port])
+    )
+    error_message = "egress_tcp_ports must be whole numbers from 1 to 65535 and include 443: the worker reaches SQS by this port."
+  }
+}
+
+variable "egress_cidr_ipv4" {
+  description = "IPv4 range to which the worker may connect by a port of `egress_tcp_ports`, by port, for example `{ 3306 = \"10.0.0.0/16\" }`; any address where there is none. AWS's own endpoints (443) have no fixed addresses, unless your VPC has endpoints for them."
+  type        = map(string)
+  default     = {}
   nullable    = false
 
   validation {
-    condition     = contains(var.egress_tcp_ports, 443) && alltrue([for port in var.egress_tcp_ports : port >= 1 && port <= 65535 && floor(port) == port])
-    error_message = "egress_tcp_ports must be whole numbers from 1 to 65535 and include 443: the worker reaches SQS by this port."
+    condition     = alltrue([for range in values(var.egress_cidr_ipv4) : can(cidrnetmask(range))])
+    error_message = "Each value of egress_cidr_ipv4 must be an IPv4 range such as 10.0.0.0/16."
   }
+
+  validation {
+    condition     = length(setsubtract(keys(var.egress_cidr_ipv4), local.egress_tcp_ports)) == 0
+    error_message = "Each key of egress_cidr_ipv4 must be a port of egress_tcp_ports."
+  }
+}
+
+variable "egress_security_groups" {
+  description = "Security groups whose members the worker may connect to, by a name of your choice: the id of the group and the TCP port."
+  type        = map(object({ id = string, port = number }))
+  default     = {}
+  nullable    = false
 }
 
 variable "schedule" {

@@ -67,6 +67,8 @@ mock_resource "aws_scheduler_schedule" {
 
 mock_resource "aws_db_instance" {
   defaults = {
+    arn                = "arn:aws:rds:eu-west-1:123456789012:db:sesbounce"
+    resource_id        = "db-ABCDEFGHIJKL"
     address            = "sesbounce.abc.eu-west-1.rds.amazonaws.com"
     master_user_secret = [{ secret_arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:rds!db-1-AbCdEf" }]
   }

@@ -202,6 +202,7 @@ def test_a_certificate_that_is_not_trusted_is_one_clear_line(tls_server: tuple[s
     url, authority = tls_server
     for options, host, words in (
         ("sslmode=verify-full", "localhost", "verify failed"),
+        ("sslmode=verify-full&sslrootcert=rds", "localhost", "verify failed.*docs/database.md"),
         (f"sslmode=verify-full&sslrootcert={authority}", "127.0.0.1", "127.0.0.1"),
         (f"sslmode=verify-full&sslrootcert={authority}.none", "localhost", f"{authority}.none"),
     ):

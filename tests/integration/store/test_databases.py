@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import logging
 import os
 import random
 import subprocess
@@ -15,6 +16,7 @@ from typing import Any
 import msgspec
 import pytest
 import sqlalchemy as sa
+from alembic.config import Config
 from sqlalchemy.exc import OperationalError
 
 from scripts.local.ses_messages import SCHEMAS, Scenario
@@ -503,6 +505,57 @@ class TestMigrations:
             connection.exec_driver_sql(f"UPDATE {migrate.VERSION_TABLE} SET version_num = '9999'")
         with pytest.raises(SchemaError, match="newer than this sesbounce: update it"):
             migrate.ensure(engine, migrate=True)
+        with pytest.raises(SchemaError, match="newer than this sesbounce: update it"):
+            migrate.upgrade(engine)
+
+    def test_the_old_release_works_on_the_next_version(
+        self, engine: sa.Engine, next_version: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """This release is the old one, and the migration that a later release may bring is made up.
+
+        So it goes while ECS rolls out that release, and after a rollback.
+        """
+        old = store(engine)
+        old.record([decoded(Scenario.BOUNCE, 0, "jane@example.com")], AT)
+        with later_release(next_version, LATER):
+            migrate.upgrade(engine)
+            assert migrate.number(migrate.current(engine)) == "0008"
+            assert migrate.ensure(engine, migrate=False) == "0008_from_0007"
+        assert old.record([decoded(Scenario.BOUNCE, 0, "jane@example.com")], AT).duplicates == 1
+
+        migrate.upgrade(engine)  # which a rollback's task does: it changes nothing
+        assert migrate.current(engine) == "0008_from_0007"
+        assert migrate.drift(engine) == []
+        with caplog.at_level(logging.INFO):
+            rolled_back = store(engine)
+        assert "newer version 0008, which this release can use" in caplog.text
+        mary = decoded(Scenario.BOUNCE, 1, "mary@example.com")
+        assert rolled_back.record([mary], AT).struck_rows == 1
+        full = [decoded(Scenario.MAILBOX_FULL, day, "bob@example.com") for day in (-30, -29, -28)]
+        rolled_back.record(full, AT - 28 * DAY)
+        assert rolled_back.sweep(AT) == Recorded()
+        assert (
+            rolled_back.record([decide("Jane@Example.com", Reason.ALLOWED_BY_HAND, AT)], AT).events
+            == 1
+        )
+        lookup = Lookup(engine)
+        assert lookup.check("jane@example.com", AT).may_mail
+        assert not lookup.check("mary@example.com", AT).may_mail
+        assert len(list(lookup.why("jane@example.com"))) == 2
+        assert rows(engine, "SELECT address FROM suppressed") == [("mary@example.com",)]
+        with pytest.raises(SchemaError, match="knows no version after 0007"):
+            migrate.downgrade(engine, "0006")
+
+    def test_the_old_release_refuses_a_version_that_it_can_not_use(
+        self, engine: sa.Engine, next_version: Path
+    ) -> None:
+        with later_release(next_version, LATER, "0008_from_0008"):
+            migrate.upgrade(engine)
+        with pytest.raises(SchemaError, match="at version 0008, which is newer"):
+            store(engine)
+        with pytest.raises(SchemaError, match="newer"):
+            migrate.upgrade(engine)
+        assert migrate.current(engine) == "0008_from_0008"
 
     def test_the_sender_s_own_alembic_is_left_alone(self, engine: sa.Engine) -> None:
         with write(engine) as connection:
@@ -510,6 +563,56 @@ class TestMigrations:
             connection.exec_driver_sql("INSERT INTO alembic_version VALUES ('theirs')")
         migrate.upgrade(engine)
         assert rows(engine, "SELECT * FROM alembic_version") == [("theirs",)]
+
+
+# What a later release may add: a table, a column, an index, and a column of the view.
+LATER = """
+import sqlalchemy as sa
+from alembic import op
+
+revision, down_revision, branch_labels, depends_on = "{revision}", "0007", None, None
+
+
+def upgrade():
+    op.create_table("feedback_later", sa.Column("id", sa.Integer, primary_key=True))
+    op.add_column("feedback_address", sa.Column("later", sa.Text))
+    op.add_column("feedback_event", sa.Column("later", sa.Integer))
+    op.create_index("ix_feedback_event_later", "feedback_event", ["later"])
+    if op.get_bind().dialect.name == "sqlite":
+        op.execute("DROP VIEW suppressed")
+    create = "CREATE VIEW" if op.get_bind().dialect.name == "sqlite" else "CREATE OR REPLACE VIEW"
+    op.execute(
+        create + " suppressed AS SELECT a.address, a.reason, a.suppressed_since,"
+        " a.suppressed_until, a.why, coalesce(s.stream, '') AS stream, a.later"
+        " FROM feedback_address a LEFT JOIN feedback_stream s ON s.address = a.address"
+        " WHERE a.suppressed_since IS NOT NULL AND a.suppressed_until IS NULL"
+    )
+"""
+
+
+@pytest.fixture
+def next_version(tmp_path: Path) -> Path:
+    """A folder for the migrations of a later release."""
+    folder = tmp_path / "versions"
+    folder.mkdir()
+    return folder
+
+
+@contextlib.contextmanager
+def later_release(folder: Path, migration: str, revision: str = "0008_from_0007") -> Iterator[None]:
+    """Be the release that has one migration more, until the end of the block."""
+    (folder / f"{revision}.py").write_text(migration.format(revision=revision))
+    own = migrate._config
+
+    def config(connection: sa.Connection | None = None) -> Config:
+        made = own(connection)
+        made.set_main_option("path_separator", "newline")
+        made.set_main_option("version_locations", f"sesbounce:store/migrations/versions\n{folder}")
+        return made
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(migrate, "_config", config)
+        yield
 
 
 def without_attribution(engine: sa.Engine) -> None:

@@ -34,7 +34,7 @@ def test_questions_and_the_worker_read_the_same(
 ) -> None:
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    url, hash_keys = load_database_settings()
+    url, hash_keys, _ = load_database_settings()
     settings = load_settings()
     assert url == settings.database
     assert hash_keys.checks == settings.hash_keys.checks

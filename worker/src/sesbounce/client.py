@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 
 import sqlalchemy as sa
 
+from sesbounce.database_password import PasswordSource
 from sesbounce.database_settings import load_database_settings
 from sesbounce.feedback.address import Address, parse
 from sesbounce.store.engine import open_database
@@ -58,7 +59,10 @@ def answers(
 ) -> dict[str, Answer]:
     """Answer as `may_mail` does, with the reason, the times and the verdict in one sentence."""
     settings = load_database_settings()
-    engine = database if isinstance(database, sa.Engine) else _open(database or settings.url)
+    if isinstance(database, sa.Engine):
+        engine = database
+    else:
+        engine = _open(database) if database else _open(settings.url, settings.passwords)
     lookup = Lookup(engine, settings.hash_keys)
     return lookup.may_mail(_addresses(addresses), datetime.now(UTC), stream)
 
@@ -73,11 +77,11 @@ def close() -> None:
 atexit.register(close)
 
 
-def _open(url: str) -> sa.Engine:
+def _open(url: str, passwords: PasswordSource | None = None) -> sa.Engine:
     engine = _engines.get(url)
     if engine is None:
         # Of two threads that come here at once, the second one uses the engine of the first.
-        engine = _engines.setdefault(url, open_database(url, read_only=True))
+        engine = _engines.setdefault(url, open_database(url, read_only=True, passwords=passwords))
     return engine
 
 

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError
 
+from sesbounce.database_password import PasswordSource, check_source
 from sesbounce.errors import ConfigurationError
 from sesbounce.privacy.keyed_hash import HashKeys
 from sesbounce.variables import bare, check_names
@@ -19,7 +20,12 @@ from sesbounce.variables import bare, check_names
 DEFAULT_URL = "sqlite:///sesbounce.sqlite3"
 # Somebody might guess a shorter key, and with it the addresses.
 _HASH_KEY_LENGTH = 32
-_NAMES = ("SESBOUNCE_DATABASE_URL", "SESBOUNCE_DATABASE_PASSWORD", "SESBOUNCE_HASH_KEY")
+_NAMES = (
+    "SESBOUNCE_DATABASE_URL",
+    "SESBOUNCE_DATABASE_PASSWORD",
+    "SESBOUNCE_DATABASE_PASSWORD_FROM",
+    "SESBOUNCE_HASH_KEY",
+)
 
 
 class DatabaseSettings(NamedTuple):
@@ -28,10 +34,12 @@ class DatabaseSettings(NamedTuple):
     Attributes:
         url: the URL of SQLAlchemy, with the password in it.
         hash_keys: the keys of the hashes that stand for forgotten addresses.
+        passwords: where each connection gets its password, if the URL holds none.
     """
 
     url: str
     hash_keys: HashKeys
+    passwords: PasswordSource | None
 
 
 def load_database_settings(environment: Mapping[str, str] = os.environ) -> DatabaseSettings:
@@ -47,9 +55,14 @@ def load_database_settings(environment: Mapping[str, str] = os.environ) -> Datab
         keys = long_enough(split(given.get("SESBOUNCE_HASH_KEY", "")))
     except ValueError as error:
         raise ConfigurationError(f"SESBOUNCE_HASH_KEY: {error}") from None
-    return DatabaseSettings(
-        with_password(url, given.get("SESBOUNCE_DATABASE_PASSWORD")), HashKeys(keys)
-    )
+    url = with_password(url, given.get("SESBOUNCE_DATABASE_PASSWORD"))
+    source = given.get("SESBOUNCE_DATABASE_PASSWORD_FROM")
+    try:
+        if source:
+            check_source(source)
+    except ValueError as error:
+        raise ConfigurationError(f"SESBOUNCE_DATABASE_PASSWORD_FROM: {error}") from None
+    return DatabaseSettings(url, HashKeys(keys), password_source(source, url))
 
 
 def _bare(name: str, value: str) -> str:
@@ -98,3 +111,36 @@ def with_password(url: str, password: str | None) -> str:
             "remove the one in the URL"
         )
     return parsed.set(password=password).render_as_string(hide_password=False)
+
+
+def password_source(text: str | None, url: str, of: str = "DATABASE") -> PasswordSource | None:
+    """The source that a setting names; None where it is not set.
+
+    Args:
+        text: the value of the setting.
+        url: the URL of the database.
+        of: the name of both settings without what they have in common.
+
+    Raises:
+        ConfigurationError: the URL holds a password as well, or its database has none.
+    """
+    if text is None:
+        return None
+    variable = f"SESBOUNCE_{of}_PASSWORD_FROM"
+    try:
+        parsed = sa.make_url(url)
+    except (ArgumentError, ValueError):
+        return None  # `open_database` explains what is wrong
+    if parsed.drivername.startswith("sqlite"):
+        raise ConfigurationError(
+            f"{variable} is set, but SQLite has no passwords: set SESBOUNCE_{of}_URL to the URL of "
+            f"your server, or unset {variable}"
+        )
+    if parsed.password:
+        raise ConfigurationError(
+            f"{variable} is set, and the URL in SESBOUNCE_{of}_URL holds a password as well"
+            f"{' (or SESBOUNCE_DATABASE_PASSWORD)' if of == 'DATABASE' else ''}: remove one of them"
+        )
+    from sesbounce.aws.database_password import open_source  # noqa: PLC0415  it imports boto3
+
+    return open_source(text, variable)

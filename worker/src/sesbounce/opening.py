@@ -82,7 +82,11 @@ def open_store(
         if settings.strike_off_database_url:
             strike_off = StrikeOff(seconds=settings.strike_off_seconds)
         engine = stack.enter_context(
-            disposed(open_database(settings.database, create=migrate, alone=alone))
+            disposed(
+                open_database(
+                    settings.database, create=migrate, alone=alone, passwords=settings.passwords
+                )
+            )
         )
         if migrate and not settings.migrate_is_set:
             _demand_own(engine, strike_off)
@@ -127,7 +131,7 @@ def _targets(
         from sesbounce.outbound.targets import OtherDatabase  # noqa: PLC0415
 
         url = settings.strike_off_database_url.get_secret_value()
-        other = OtherDatabase.open(url, strike_off, alone=alone)
+        other = OtherDatabase.open(url, strike_off, settings.strike_off_passwords, alone=alone)
         yield stack.enter_context(closing(other))
     if settings.ses_suppression_list:
         from sesbounce.outbound.targets import SesSuppressionList  # noqa: PLC0415

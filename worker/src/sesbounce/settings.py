@@ -14,7 +14,14 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from sesbounce.database_settings import DEFAULT_URL, long_enough, split, with_password
+from sesbounce.database_password import PasswordSource, check_source
+from sesbounce.database_settings import (
+    DEFAULT_URL,
+    long_enough,
+    password_source,
+    split,
+    with_password,
+)
 from sesbounce.errors import ConfigurationError
 from sesbounce.feedback.attribution import MOST_TAGS
 from sesbounce.feedback.stream import StreamBy, read_stream_by
@@ -49,6 +56,12 @@ class Settings(BaseSettings):
         default=None,
         description="password of the database, where its URL holds none",
     )
+    database_password_from: str | None = Field(
+        default=None,
+        description="where each new connection gets the password: the ARN of a secret in Secrets "
+        "Manager (`ARN:KEY::` for one key of a JSON secret; default `password`), or `rds-iam` for "
+        "RDS IAM authentication",
+    )
     migrate: bool = Field(
         default=True,
         description="whether the worker creates its tables and brings them up to date when it "
@@ -75,6 +88,11 @@ class Settings(BaseSettings):
     strike_off_database_url: SecretStr | None = Field(
         default=None,
         description="SQLAlchemy URL of another database, in which the worker runs the statements",
+    )
+    strike_off_database_password_from: str | None = Field(
+        default=None,
+        description="where each new connection to that database gets the password; the same values "
+        "as for SESBOUNCE_DATABASE_PASSWORD_FROM",
     )
     ses_suppression_list: bool = Field(
         default=False,
@@ -269,6 +287,11 @@ class Settings(BaseSettings):
             raise ValueError("the value must begin with https://")
         return value
 
+    @field_validator("database_password_from", "strike_off_database_password_from")
+    @classmethod
+    def _is_source(cls, value: str | None) -> str | None:
+        return check_source(value) if value else value
+
     @field_validator("topic_arns")
     @classmethod
     def _are_arns(cls, value: list[str]) -> list[str]:
@@ -340,6 +363,29 @@ class Settings(BaseSettings):
         return with_password(
             self.database_url.get_secret_value(),
             password.get_secret_value() if password else None,
+        )
+
+    @property
+    def passwords(self) -> PasswordSource | None:
+        """Where each connection to the database gets its password, if its URL holds none.
+
+        Raises:
+            ConfigurationError: two settings contradict each other.
+        """
+        return password_source(self.database_password_from, self.database)
+
+    @property
+    def strike_off_passwords(self) -> PasswordSource | None:
+        """Where each connection to the strike-off database gets its password.
+
+        Raises:
+            ConfigurationError: two settings contradict each other.
+        """
+        url = self.strike_off_database_url
+        return password_source(
+            self.strike_off_database_password_from,
+            url.get_secret_value() if url else "",
+            "STRIKE_OFF_DATABASE",
         )
 
     @property

@@ -9,6 +9,12 @@ mock_provider "aws" {
   }
 }
 
+override_resource {
+  target          = terraform_data.created
+  override_during = plan
+  values          = { output = "20261126091500" }
+}
+
 variables {
   vpc_id                    = "vpc-1"
   subnet_ids                = ["subnet-a", "subnet-b"]
@@ -25,11 +31,12 @@ run "by_default" {
       && !aws_db_instance.this.publicly_accessible
       && aws_db_instance.this.deletion_protection
       && !aws_db_instance.this.skip_final_snapshot
-      && aws_db_instance.this.final_snapshot_identifier == "sesbounce-final"
+      && aws_db_instance.this.final_snapshot_identifier == "sesbounce-final-20261126091500"
       && aws_db_instance.this.manage_master_user_password
       && aws_db_instance.this.password == null
       && aws_db_instance.this.backup_retention_period == 7
       && aws_db_instance.this.auto_minor_version_upgrade
+      && aws_db_instance.this.apply_immediately
       && aws_db_instance.this.copy_tags_to_snapshot
     )
     error_message = "The database must be encrypted, unreachable from outside, backed up and hard to delete, its password RDS's own."
@@ -66,15 +73,34 @@ run "by_default" {
     error_message = "It must be in the given network."
   }
 
-  # The worker gets a URL and a reference to the password.
+  # The worker has a user without a password; the master user, whose password RDS rotates, migrates.
   assert {
-    condition     = output.url == "postgresql://sesbounce@sesbounce.abc.eu-west-1.rds.amazonaws.com:5432/sesbounce?sslmode=require"
-    error_message = "The URL must demand TLS and hold no password."
+    condition = (
+      output.url == "postgresql://sesbounce_worker@sesbounce.abc.eu-west-1.rds.amazonaws.com:5432/sesbounce?sslmode=verify-full&sslrootcert=rds"
+      && output.reader_url == replace(output.url, "_worker@", "_reader@")
+      && output.migration_url == replace(output.url, "_worker@", "@")
+      && output.password_from == "rds-iam"
+      && aws_db_instance.this.iam_database_authentication_enabled
+    )
+    error_message = "The URLs must name their users, demand RDS's certificate and hold no password."
   }
 
   assert {
     condition     = output.password_secret == "arn:aws:secretsmanager:eu-west-1:123456789012:secret:rds!db-1-AbCdEf:password::"
     error_message = "The password must be the one key of RDS's secret."
+  }
+
+  assert {
+    condition = jsondecode(output.application_policy) == {
+      Version = "2012-10-17"
+      Statement = [{
+        Sid      = "ConnectToTheDatabase"
+        Effect   = "Allow"
+        Action   = ["rds-db:connect"]
+        Resource = ["arn:aws:rds-db:eu-west-1:123456789012:dbuser:db-ABCDEFGHIJKL/sesbounce_worker"]
+      }]
+    } && jsondecode(output.reader_policy).Statement[0].Resource == ["arn:aws:rds-db:eu-west-1:123456789012:dbuser:db-ABCDEFGHIJKL/sesbounce_reader"]
+    error_message = "A role must be allowed one user of this one database."
   }
 }
 
@@ -91,6 +117,33 @@ run "certificate" {
   }
 }
 
+run "any_certificate" {
+  command = plan
+
+  variables {
+    name               = "sesbounce-prod"
+    root_certificate   = "none"
+    iam_authentication = false
+  }
+
+  assert {
+    condition = (
+      output.url == output.migration_url
+      && output.password_from == "arn:aws:secretsmanager:eu-west-1:123456789012:secret:rds!db-1-AbCdEf"
+      && jsondecode(output.application_policy).Statement[0].Action == ["secretsmanager:GetSecretValue"]
+      && jsondecode(output.application_policy).Statement[0].Resource == [output.password_from]
+      && output.reader_policy == null && output.reader_url == null
+      && !aws_db_instance.this.iam_database_authentication_enabled
+    )
+    error_message = "Without IAM authentication, the worker must read the master user's password at each connection."
+  }
+
+  assert {
+    condition     = endswith(output.url, "?sslmode=require") && output.application_user == "sesbounce_prod_worker" && output.reader_user == "sesbounce_prod_reader"
+    error_message = "TLS must stay, and the users must be called after the stack."
+  }
+}
+
 run "larger" {
   command = plan
 
@@ -103,6 +156,10 @@ run "larger" {
     multi_az                  = true
     backup_retention_days     = 35
     kms_key_arn               = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd"
+
+    snapshot_identifier        = "acme-final-20261126091500"
+    auto_minor_version_upgrade = false
+    apply_immediately          = false
   }
 
   assert {
@@ -115,6 +172,9 @@ run "larger" {
       && aws_db_instance.this.multi_az
       && aws_db_instance.this.backup_retention_period == 35
       && aws_db_instance.this.kms_key_id == "arn:aws:kms:eu-west-1:123456789012:key/1234abcd"
+      && aws_db_instance.this.snapshot_identifier == "acme-final-20261126091500"
+      && !aws_db_instance.this.auto_minor_version_upgrade
+      && !aws_db_instance.this.apply_immediately
     )
     error_message = "What is given must be taken."
   }

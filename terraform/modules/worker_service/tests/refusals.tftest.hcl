@@ -103,9 +103,11 @@ run "url_with_a_password" {
     memory_mib  = 4096 # too much for 256 units
     min_tasks   = 2
     max_tasks   = 1
+
+    egress_cidr_ipv4 = { 5432 = "10.0.0.1", 3306 = "10.0.0.0/16" } # no range; no port of egress_tcp_ports
   }
 
-  expect_failures = [var.environment, var.memory_mib, var.max_tasks]
+  expect_failures = [var.environment, var.memory_mib, var.max_tasks, var.egress_cidr_ipv4]
 }
 
 run "secret_itself" {

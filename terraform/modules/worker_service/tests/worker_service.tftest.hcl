@@ -388,11 +388,68 @@ run "mysql_s_port" {
 
   variables {
     egress_tcp_ports = [443, 3306]
+    egress_cidr_ipv4 = { 3306 = "10.0.0.0/16" }
   }
 
   assert {
-    condition     = keys(aws_vpc_security_group_egress_rule.this) == ["3306", "443"]
-    error_message = "The given ports must be open, and no other."
+    condition = { for port, rule in aws_vpc_security_group_egress_rule.this : port => rule.cidr_ipv4 } == {
+      3306 = "10.0.0.0/16"
+      443  = "0.0.0.0/0"
+    } && length(aws_vpc_security_group_egress_rule.to_group) == 0
+    error_message = "The given ports must be open to the given addresses, and no other."
+  }
+}
+
+# The stack's own database: a user that may migrate, and a worker that may not.
+run "migration" {
+  command = plan
+
+  variables {
+    environment = { SESBOUNCE_DATABASE_URL = "postgresql://worker@db.example/sesbounce" }
+    migration = {
+      command     = ["db", "upgrade"]
+      environment = { SESBOUNCE_DATABASE_URL = "postgresql://master@db.example/sesbounce" }
+      secrets     = { SESBOUNCE_DATABASE_PASSWORD = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:rds!db-1-AbCdEf:password::" }
+    }
+    task_policies          = { database = jsonencode({ Version = "2012-10-17", Statement = [] }) }
+    egress_security_groups = { database = { id = "sg-database", port = 5432 } }
+  }
+
+  assert {
+    condition = [for container in jsondecode(aws_ecs_task_definition.this[0].container_definitions) : [
+      container.name, container.essential, try(container.dependsOn, []), try(container.command, []),
+      [for secret in container.secrets : secret.name],
+      [for variable in container.environment : variable.value if variable.name == "SESBOUNCE_DATABASE_URL"],
+      ]] == [
+      ["worker", true, [{ containerName = "migrate", condition = "SUCCESS" }], [], [], ["postgresql://worker@db.example/sesbounce"]],
+      ["migrate", false, [], ["db", "upgrade"], ["SESBOUNCE_DATABASE_PASSWORD"], ["postgresql://master@db.example/sesbounce"]],
+    ]
+    error_message = "The worker must wait for the migration, and only the migration get the password."
+  }
+
+  assert {
+    condition = alltrue([for container in jsondecode(aws_ecs_task_definition.this[0].container_definitions) : (
+      container.readonlyRootFilesystem && container.user == "10001:10001" && container.linuxParameters.capabilities.drop == ["ALL"]
+    )])
+    error_message = "Both containers must be confined."
+  }
+
+  assert {
+    condition     = [for statement in jsondecode(output.execution_policy).Statement : statement.Resource if statement.Sid == "ReadSecrets"] == [["arn:aws:secretsmanager:eu-west-1:123456789012:secret:rds!db-1-AbCdEf"]]
+    error_message = "ECS must be allowed to read the migration's secret."
+  }
+
+  assert {
+    condition     = { for name, policy in aws_iam_role_policy.task : name => policy.role } == { database = "sesbounce-task" }
+    error_message = "The worker's role must have the given policy."
+  }
+
+  assert {
+    condition = (
+      { for port, rule in aws_vpc_security_group_egress_rule.this : port => rule.cidr_ipv4 } == { 443 = "0.0.0.0/0" }
+      && { for name, rule in aws_vpc_security_group_egress_rule.to_group : name => "${rule.ip_protocol} ${rule.from_port} ${rule.to_port} ${rule.referenced_security_group_id}" } == { database = "tcp 5432 5432 sg-database" }
+    )
+    error_message = "The worker must reach AWS and its database, and nothing else."
   }
 }
 

@@ -37,13 +37,16 @@ class Ecs:
     """A client that gives the answers that a test has for it."""
 
     def __init__(self) -> None:
-        self.client: Any = boto3.client(
-            "ecs",
-            region_name="eu-west-1",
-            aws_access_key_id="test",
-            aws_secret_access_key="test",
+        self.client, self.logs = (
+            boto3.client(
+                name,
+                region_name="eu-west-1",
+                aws_access_key_id="test",
+                aws_secret_access_key="test",
+            )
+            for name in ("ecs", "logs")
         )
-        self.stub = Stubber(self.client)
+        self.stub, self.log = Stubber(self.client), Stubber(self.logs)
         self.said: list[str] = []
         self.slept: list[float] = []
 
@@ -64,6 +67,7 @@ class Ecs:
             self.client,
             SERVICE,
             self.said.append,
+            self.logs,
             patience_seconds=patience_seconds,
             sleep=self.slept.append,
         )
@@ -72,9 +76,10 @@ class Ecs:
 @pytest.fixture
 def ecs() -> Iterator[Ecs]:
     ecs = Ecs()
-    with ecs.stub:
+    with ecs.stub, ecs.log:
         yield ecs
     ecs.stub.assert_no_pending_responses()
+    ecs.log.assert_no_pending_responses()
 
 
 def test_it_waits_until_the_new_deployment_has_replaced_the_old(ecs: Ecs) -> None:
@@ -129,6 +134,24 @@ def test_the_circuit_breaker_s_reasons_are_reported(ecs: Ecs) -> None:
         "The worker's log: aws logs tail /ecs/sesbounce --since 1h",
         "Fix the cause, and run make deploy; if only a secret was wrong, make restart.",
     ]
+
+
+def test_a_migration_that_failed_is_reported_with_its_log(ecs: Ecs) -> None:
+    ecs.answers(described(deployment(2, "FAILED", running=0)))
+    containers = [{"name": "worker"}, {"name": "migrate", "exitCode": 2}]
+    ecs.lists_stopped(
+        {"taskArn": f"{FAMILY}/abc", "stoppedReason": "it waited", "containers": containers}
+    )
+    answer = {"events": [{"message": f"line {n}"} for n in range(30)], "nextForwardToken": "1"}
+    stream = {"logGroupName": "/ecs/sesbounce", "logStreamName": "worker/migrate/abc"}
+    ecs.log.add_response("get_log_events", answer, stream | {"startFromHead": True})
+    ecs.log.add_response("get_log_events", answer | {"events": []})
+    with pytest.raises(RolloutError) as caught:
+        ecs.wait()
+    lines = str(caught.value).splitlines()
+    begin = lines.index("  The container migrate failed, so the worker did not start. Its log:")
+    assert lines[begin - 1] == "    migrate: exit code 2"
+    assert lines[begin + 1 : begin + 21] == [f"    line {n}" for n in range(10, 30)]
 
 
 def test_a_finished_roll_back_is_no_success(ecs: Ecs) -> None:

@@ -53,12 +53,17 @@ class Aws:
         }
         self.ecs.add_response("run_task", answer or {"tasks": [{"taskArn": TASK}]}, wanted)
 
-    def task_is(self, status: str, times: int = 1, **container: Any) -> None:
+    def task_is(
+        self, status: str, times: int = 1, migration: int | None = None, **container: Any
+    ) -> None:
         task = {
             "taskArn": TASK,
             "lastStatus": status,
             "stoppedReason": "it stopped",
-            "containers": [{"name": "worker", **container}],
+            "containers": [
+                *([{"name": "migrate", "exitCode": migration}] if migration is not None else []),
+                {"name": "worker", **container},
+            ],
         }
         for _ in range(times):
             self.ecs.add_response("describe_tasks", {"tasks": [task]})
@@ -123,6 +128,40 @@ def test_a_task_that_never_ran_is_an_error_with_what_to_do(aws: Aws) -> None:
         "  worker: CannotPullContainerError: i/o timeout",
     ]
     assert "own subnets need a NAT gateway" in str(caught.value)
+
+
+def test_the_exit_code_is_the_command_s_and_not_that_of_the_migration(aws: Aws) -> None:
+    aws.starts()
+    aws.task_is("STOPPED", times=3, migration=0, exitCode=1)
+    for _ in range(3):
+        aws.logs.add_client_error("get_log_events", "ResourceNotFoundException", "no stream")
+    assert aws.run() == 1
+
+
+def test_a_migration_that_failed_is_an_error_with_its_log(aws: Aws) -> None:
+    aws.starts()
+    aws.task_is("STOPPED", times=3, migration=2)
+    for _ in range(3):
+        aws.logs.add_client_error("get_log_events", "ResourceNotFoundException", "no stream")
+    aws.logs.add_response(
+        "get_log_events",
+        {"events": [{"message": "Error: no database"}], "nextForwardToken": "1"},
+        {
+            "logGroupName": "/ecs/sesbounce",
+            "logStreamName": "worker/migrate/abc",
+            "startFromHead": True,
+        },
+    )
+    aws.logs.add_response("get_log_events", {"events": [], "nextForwardToken": "1"})
+    with pytest.raises(TaskError) as caught:
+        aws.run()
+    assert str(caught.value).splitlines() == [
+        "The task ended before the command did:",
+        "abc: it stopped",
+        "  migrate: exit code 2",
+        "  The container migrate failed, so the worker did not start. Its log:",
+        "    Error: no database",
+    ]
 
 
 def test_a_task_that_ecs_does_not_place_is_an_error(aws: Aws) -> None:

@@ -199,7 +199,10 @@ def test_it_has_its_tag_and_latest(engine: Recording) -> None:
 
 def test_the_services_that_the_worker_calls_are_left_in_botocore() -> None:
     kept = set(re.findall(r"! -name (\S+)", DOCKERFILE))
-    assert kept == {"sqs", "sesv2", "sts", "sso", "sso-oidc", "signin"}
+    assert kept == {
+        *("sqs", "sesv2", "secretsmanager", "rds"),
+        *("sts", "sso", "sso-oidc", "signin"),
+    }
     # Under TYPE_CHECKING alone the types of the clients are known; the services always are.
     called = typing.get_args(aws.open_client.__annotations__["service"])
     assert called

@@ -29,10 +29,10 @@ def open_client(
 ) -> "SESV2Client": ...
 @overload
 def open_client(
-    service: Literal["secretsmanager", "ssm"], config: Config, region: str | None = None
+    service: Literal["secretsmanager", "ssm", "rds"], config: Config, region: str | None = None
 ) -> Any: ...
 def open_client(
-    service: Literal["sqs", "sesv2", "secretsmanager", "ssm"],
+    service: Literal["sqs", "sesv2", "secretsmanager", "ssm", "rds"],
     config: Config,
     region: str | None = None,
 ) -> Any:
@@ -65,6 +65,14 @@ def open_client(
         raise ConfigurationError(f"AWS_ENDPOINT_URL is no URL: {error}") from None
     except BotoCoreError as error:
         raise ConfigurationError(f"boto3's settings can't be used: {error}") from error
+
+
+def region_in(name: str) -> str | None:
+    """The region in an ARN, or in the name of a host of AWS; None where there is none."""
+    if name.startswith("arn:"):
+        return name.split(":")[3]
+    labels = reversed(name.split(".")) if _AWS.search(name) else ()
+    return next((label for label in labels if _REGION.fullmatch(label)), None)
 
 
 def check_endpoint(client: "SQSClient", queue_url: str) -> None:

@@ -57,7 +57,10 @@ def reading() -> Iterator[sa.Engine]:
         SchemaError: the database can't answer, because its schema is not the one that is needed.
         StoreError: the database is not there, or can't answer.
     """
-    with disposed(open_database(load_database_settings().url, read_only=True)) as engine:
+    settings = load_database_settings()
+    with disposed(
+        open_database(settings.url, read_only=True, passwords=settings.passwords)
+    ) as engine:
         try:
             yield engine
         except StoreError as error:
@@ -87,7 +90,10 @@ def writing(*, create: bool = False) -> Iterator[sa.Engine]:
     Args:
         create: whether to create a SQLite database that is not there.
     """
-    with disposed(open_database(load_database_settings().url, create=create)) as engine:
+    settings = load_database_settings()
+    with disposed(
+        open_database(settings.url, create=create, passwords=settings.passwords)
+    ) as engine:
         yield engine
 
 

@@ -10,6 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from sqlalchemy.exc import SQLAlchemyError
 
 from sesbounce.aws.clients import open_client
+from sesbounce.database_password import PasswordSource
 from sesbounce.errors import DeliveryError, StoreError, TransactionEndedError
 from sesbounce.feedback.notification import Kind
 from sesbounce.store.engine import cause, is_conflict, open_database, translated, write
@@ -34,12 +35,20 @@ class OtherDatabase:
         self._strike_off = strike_off
 
     @classmethod
-    def open(cls, url: str, strike_off: StrikeOff, *, alone: bool = False) -> Self:
+    def open(
+        cls,
+        url: str,
+        strike_off: StrikeOff,
+        passwords: PasswordSource | None = None,
+        *,
+        alone: bool = False,
+    ) -> Self:
         """Open the database at `url`, and check the statements there.
 
         Args:
-            url: a database URL of SQLAlchemy.
+            url: the URL of the database.
             strike_off: the statements.
+            passwords: where each new connection gets its password, if the URL holds none.
             alone: as `open_database` takes it.
 
         Raises:
@@ -49,7 +58,9 @@ class OtherDatabase:
         """
         variable = "SESBOUNCE_STRIKE_OFF_DATABASE_URL"
         try:
-            engine = open_database(url, create=False, alone=alone, variable=variable)
+            engine = open_database(
+                url, create=False, alone=alone, variable=variable, passwords=passwords
+            )
         except StoreError:
             raise StoreError(f"{variable} names a SQLite file that is not there") from None
         other = cls(engine, strike_off)

@@ -12,6 +12,7 @@ from urllib.parse import quote, unquote, urlsplit
 import sqlalchemy as sa
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError
 
+from sesbounce.database_password import Login, PasswordSource
 from sesbounce.errors import ConfigurationError, ConflictError, RowError, StoreError
 from sesbounce.privacy.redaction import redact
 from sesbounce.store import postgresql, urls
@@ -47,8 +48,12 @@ _UNUSABLE_SQLITE = frozenset({5, 6, 7, 8, 10, 11, 13, 14, 15, 26})
 _MYSQL_CONFLICTS = frozenset({1205, 1305})
 # Drivers raise these beside their own errors, for what they can't encode, read or understand.
 _DRIVER_ERRORS = (UnicodeError, OSError)
-# PostgreSQL, MySQL: the password is wrong.
-_LOGIN_FAILED = ("password authentication failed", "Access denied for user")
+# PostgreSQL, MySQL: the password is wrong; RDS for PostgreSQL: the token is wrong.
+_LOGIN_FAILED = (
+    *("password authentication failed", "Access denied for user"),
+    "PAM authentication failed",
+)
+_PORTS = {"postgresql": 5432, "mysql": 3306}
 
 
 def open_database(
@@ -58,6 +63,7 @@ def open_database(
     create: bool = True,
     alone: bool = False,
     variable: str = "SESBOUNCE_DATABASE_URL",
+    passwords: PasswordSource | None = None,
 ) -> sa.Engine:
     """Make an engine for the database at `url`; it opens no connection yet.
 
@@ -70,12 +76,14 @@ def open_database(
         alone: whether one thread uses a server's database, with pauses of minutes or hours, as a
             function in AWS Lambda does: then it keeps one connection, and none that was idle long.
         variable: the setting that holds the URL, for error messages.
+        passwords: where each new connection gets its password, if the URL holds none.
 
     Raises:
         ConfigurationError: the text is not a database URL, or the database is not supported.
         StoreError: the SQLite file (if `read_only`) or its folder does not exist.
     """
-    parsed = urls.read_url(url, variable)
+    needs_tls = passwords is not None and passwords.needs_tls
+    parsed = urls.read_url(url, variable, needs_tls=needs_tls)
     if parsed.url.drivername == "sqlite":
         return _open_sqlite(
             parsed.url, variable, read_only=read_only, create=create and not read_only
@@ -88,7 +96,7 @@ def open_database(
         **_ISOLATION,
         **(_ALONE if alone else {}),
     )
-    sa.event.listen(engine, "do_connect", partial(_connect, variable))
+    sa.event.listen(engine, "do_connect", partial(_connect, variable, passwords))
     if engine.dialect.name == "postgresql":
         sa.event.listen(engine, "connect", partial(postgresql.prepare, parsed.prepare_threshold))
     return engine
@@ -96,6 +104,7 @@ def open_database(
 
 def _connect(
     variable: str,
+    passwords: PasswordSource | None,
     dialect: sa.Dialect,
     _record: object,
     arguments: list[Any],
@@ -105,9 +114,12 @@ def _connect(
 
     Raises:
         ConfigurationError: the driver does not understand an option of the URL.
-        StoreError: a certificate or key can't be read, or TLS fails.
+        StoreError: a certificate or key can't be read, or TLS fails; or the database refuses the
+            password of the source, or the source has none.
     """
     try:
+        if passwords:
+            return _log_in(variable, passwords, dialect, arguments, options)
         return dialect.connect(*arguments, **options)
     except _DRIVER_ERRORS as error:
         raise StoreError(f"{variable}: the connection failed: {error}") from error
@@ -115,6 +127,36 @@ def _connect(
         raise ConfigurationError(
             f"{variable} holds an option that can't be used: {error}"
         ) from error
+
+
+def _log_in(
+    variable: str,
+    passwords: PasswordSource,
+    dialect: sa.Dialect,
+    arguments: list[Any],
+    options: dict[str, Any],
+) -> Any:
+    """Connect with the password of a source; with its newer one, if the first one fails.
+
+    The error of a server may be in any language, so every failure counts as a refused password.
+    """
+    host, port = options.get("host") or "", int(options.get("port") or _PORTS[dialect.name])
+    login = Login(host, port, options.get("user") or "", variable)
+    failure = dialect.loaded_dbapi.OperationalError
+    password = passwords.password(login)
+    try:
+        return dialect.connect(*arguments, **options, password=password)
+    except failure as first:
+        newer = passwords.password(login, refused=password)
+        error: Exception = first
+    if newer != password:
+        try:
+            return dialect.connect(*arguments, **options, password=newer)
+        except failure as second:
+            error = second
+    if any(words in str(error) for words in _LOGIN_FAILED):
+        raise StoreError(f"{variable}: {cause(error)}. {passwords.advice}") from error
+    raise error
 
 
 def _open_sqlite(url: sa.URL, variable: str, *, read_only: bool, create: bool) -> sa.Engine:
@@ -211,6 +253,8 @@ def translated(problem: str, hint: str = "") -> Iterator[None]:
         text = cause(error)
         if any(words in text for words in _LOGIN_FAILED):
             hint = f"{hint} {urls.HOW_TO_ESCAPE}".strip()
+        if "certificate verify failed" in text:
+            hint = f"{hint} {urls.HOW_TO_TRUST}".strip()
         raise kind(f"{problem}: {text}{f'. {hint}' if hint else ''}") from error
 
 

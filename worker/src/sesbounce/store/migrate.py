@@ -1,8 +1,14 @@
 """Migrates the database's schema to the version that this sesbounce needs.
 
 If several workers start at once, one of them migrates, and the others wait for it.
+
+While a new release is rolled out, and after a rollback, an older release meets a newer schema. So
+the id of a migration also names the oldest version whose release can use the new schema, and the
+database keeps the id: `0009_from_0008` is version 0009, which the release of version 0008 can use.
+An id without `_from_` demands the release of that version.
 """
 
+import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -20,6 +26,8 @@ from sesbounce.store.schema import SUPPRESSED, metadata
 
 # Alembic's default name may be in use by the sender's application in the same database.
 VERSION_TABLE = "feedback_version"
+
+_ID = re.compile(r"(?P<version>[0-9]+)_from_(?P<oldest>[0-9]+)")
 
 # A random number, so that no other application is likely to use the same lock.
 _LOCK = 5_735_222_630
@@ -55,15 +63,20 @@ def current(engine: sa.Engine) -> str | None:
 
 
 def upgrade(engine: sa.Engine, revision: str = "head") -> None:
-    """Migrate up to a version, the newest by default.
+    """Migrate up to a version, the newest by default; a newer schema stays as it is.
 
     Raises:
-        SchemaError: the database has a table or view of the same name that is not sesbounce's.
+        SchemaError: the database has a table or view of the same name that is not sesbounce's, or
+            its schema is newer, and this release can't use it.
         StoreError: the database can't be used, or rejected a statement.
     """
-    with translated("the database can't be migrated"), _locked(engine) as connection:
-        if _context(connection).get_current_revision() is None:
+    with translated("the database can't be migrated"), locked(engine) as connection:
+        found = _context(connection).get_current_revision()
+        if found is None:
             _check_names(connection)
+        elif is_newer(found):
+            _check_usable(found)
+            return
         command.upgrade(_config(connection), revision)
 
 
@@ -71,35 +84,41 @@ def downgrade(engine: sa.Engine, revision: str) -> None:
     """Migrate down to a version; `base` drops all of sesbounce's tables.
 
     Raises:
-        SchemaError: it would lose data.
+        SchemaError: it would lose data, or the schema is newer than this sesbounce.
         StoreError: the database can't be used, or rejected a statement.
     """
-    with translated("the database can't be migrated"), _locked(engine) as connection:
+    with translated("the database can't be migrated"), locked(engine) as connection:
         found = _context(connection).get_current_revision()
+        if is_newer(found):
+            raise SchemaError(
+                f"the database is at version {number(found)}, and this sesbounce knows no version "
+                f"after {number(newest())}: downgrade with the release that made that version"
+            )
         for script in _scripts().iterate_revisions(found or "base", revision):
             if refuse_losses := getattr(script.module, "refuse_losses", None):
                 refuse_losses(connection)
         command.downgrade(_config(connection), revision)
 
 
-def ensure(engine: sa.Engine, *, migrate: bool) -> None:
-    """Make sure that the schema is at the version that this sesbounce needs.
+def ensure(engine: sa.Engine, *, migrate: bool) -> str:
+    """Make sure that this release can use the schema.
 
     Args:
         engine: the database.
         migrate: whether to migrate an older schema.
 
+    Returns:
+        The version of the schema, which may be newer than the one that this sesbounce needs.
+
     Raises:
-        SchemaError: the schema is newer, or it is older and may not be migrated.
+        SchemaError: the schema is newer and this release can't use it, or it is older and may
+            not be migrated.
         StoreError: the database can't be used, or rejected a statement.
     """
     found = current(engine)
-    if found == newest():
-        return
-    if found and found not in {script.revision for script in _scripts().walk_revisions()}:
-        raise SchemaError(
-            f"the database is at version {found}, which is newer than this sesbounce: update it"
-        )
+    if found and (found == newest() or is_newer(found)):
+        _check_usable(found)
+        return found
     if not migrate and not found:
         raise SchemaError(
             "the database has none of sesbounce's tables: set SESBOUNCE_DATABASE_URL to the "
@@ -107,10 +126,40 @@ def ensure(engine: sa.Engine, *, migrate: bool) -> None:
         )
     if not migrate:
         raise SchemaError(
-            f"the database's schema has version {found}, and this sesbounce needs {newest()}: "
-            "run `sesbounce db upgrade`, or set SESBOUNCE_MIGRATE=true for the worker"
+            f"the database's schema has version {number(found)}, and this sesbounce needs "
+            f"{number(newest())}: run `sesbounce db upgrade`, or set SESBOUNCE_MIGRATE=true for "
+            "the worker"
         )
     upgrade(engine)
+    return newest()
+
+
+def number(revision: str | None) -> str:
+    """The version that the id of a migration stands for, for people to read."""
+    return revision.partition("_")[0] if revision else "none"
+
+
+def is_newer(revision: str | None) -> bool:
+    """Whether a schema's version is one that this sesbounce does not know."""
+    return revision is not None and revision not in {
+        script.revision for script in _scripts().walk_revisions()
+    }
+
+
+def is_usable(revision: str | None) -> bool:
+    """Whether this release can use a schema of this version as it is."""
+    if revision is None or not is_newer(revision):
+        return revision == newest()
+    names = _ID.fullmatch(revision)
+    return names is not None and int(names["oldest"]) <= int(number(newest()))
+
+
+def _check_usable(revision: str) -> None:
+    if not is_usable(revision):
+        raise SchemaError(
+            f"the database is at version {number(revision)}, which is newer than this sesbounce: "
+            f"update it (its version is {number(newest())}, which can't use that one)"
+        )
 
 
 def other_tables(engine: sa.Engine) -> list[str]:
@@ -128,12 +177,16 @@ def other_tables(engine: sa.Engine) -> list[str]:
 def drift(engine: sa.Engine) -> list[Any]:
     """The differences between the database and the newest version, as Alembic describes them.
 
+    What a newer version has added is no difference.
+
     Raises:
         StoreError: the database can't be read.
     """
     with translated("the database can't be read"), engine.connect() as connection:
-        options = {"include_name": is_ours, "compare_type": True}
-        return list(compare_metadata(_context(connection, **options), metadata))
+        context = _context(connection, include_name=is_ours, compare_type=True)
+        found = list(compare_metadata(context, metadata))
+        newer = is_newer(context.get_current_revision())
+    return [each for each in found if not (newer and str(each[0]).startswith("remove_"))]
 
 
 def _scripts() -> ScriptDirectory:
@@ -169,8 +222,8 @@ def _check_names(connection: sa.Connection) -> None:
 
 
 @contextmanager
-def _locked(engine: sa.Engine) -> Iterator[sa.Connection]:
-    """Open a transaction that lets no other worker migrate until it is committed.
+def locked(engine: sa.Engine) -> Iterator[sa.Connection]:
+    """Open a transaction that lets no other process migrate or grant until it is committed.
 
     On SQLite the write lock does so. On MySQL a lock belongs to a connection, and a second
     connection holds it, so that it is released after the migration's own has committed.

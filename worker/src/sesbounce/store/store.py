@@ -28,7 +28,7 @@ from sesbounce.store.engine import translated, write
 from sesbounce.store.hours import HourCounts
 from sesbounce.store.incidents import confirmed_incidents
 from sesbounce.store.limits import Budget
-from sesbounce.store.migrate import ensure
+from sesbounce.store.migrate import ensure, is_newer, number
 from sesbounce.store.outbox import Outbox
 from sesbounce.store.propagate import Propagated, Propagator
 from sesbounce.store.result import Recorded
@@ -140,12 +140,17 @@ class Store:
             migrate: whether the schema may be changed.
 
         Raises:
-            SchemaError: the schema is not at the version needed, and may not be changed.
+            SchemaError: this release can't use the schema as it is, and may not change it.
             StoreError: the database can't be used.
             StrikeOffError: a statement does not fit the sender's tables.
             ConfigurationError: addresses were forgotten under a hash key that is missing here.
         """
-        ensure(self._engine, migrate=migrate)
+        found = ensure(self._engine, migrate=migrate)
+        if is_newer(found):
+            log.info(
+                "the database's schema has the newer version %s, which this release can use",
+                number(found),
+            )
         with self.reading("the statements can't be checked") as connection:
             for warning in self._strike_off.check(connection):
                 log.warning("statement is slow: %s", warning)

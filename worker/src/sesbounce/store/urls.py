@@ -12,11 +12,16 @@ import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError
 
 from sesbounce.errors import ConfigurationError
+from sesbounce.store import rds_roots
 from sesbounce.store.postgresql import AUTO, Threshold
 
 HOW_TO_ESCAPE = (
     "In a URL some characters of a password are written as %40 for @, %3A for :, %2F for /, "
     "%3F for ?, %23 for #, %25 for % (SESBOUNCE_DATABASE_PASSWORD takes them as they are)"
+)
+HOW_TO_TRUST = (
+    "No authority that sslrootcert names has signed the server's certificate; sslrootcert=rds "
+    "names those of Amazon RDS in the regions that docs/database.md lists"
 )
 _DRIVERS = {
     "sqlite": "sqlite",
@@ -102,8 +107,14 @@ class _Tls(NamedTuple):
     key: str | None
 
 
-def read_url(text: str, variable: str) -> DatabaseUrl:
+def read_url(text: str, variable: str, *, needs_tls: bool = False) -> DatabaseUrl:
     """Read a database URL.
+
+    Args:
+        text: the URL.
+        variable: the setting that holds it, for error messages.
+        needs_tls: whether the connection must be encrypted; a URL that says nothing of TLS then
+            demands a server of RDS.
 
     Raises:
         ConfigurationError: the text is not a database URL, or sesbounce does not support the
@@ -120,6 +131,8 @@ def read_url(text: str, variable: str) -> DatabaseUrl:
     }
     threshold = _take_threshold(query, variable)
     tls = _take_tls(query, variable)
+    if needs_tls:
+        tls = _demanded(tls, variable)
     query = _TIMEOUTS[driver] | query
     arguments: dict[str, Any] = {}
     if driver.startswith("mysql"):
@@ -200,7 +213,26 @@ def _take_tls(query: dict[str, str], variable: str) -> _Tls:
         mode = "verify-full"
     elif identity in _NO and not mode and "ca" in found:
         mode = "verify-ca"
-    return _Tls(mode, found.get("ca"), found.get("cert"), found.get("key"))
+    ca = found.get("ca")
+    if ca == rds_roots.NAME:
+        ca = str(rds_roots.ROOTS)
+    return _Tls(mode, ca, found.get("cert"), found.get("key"))
+
+
+def _demanded(tls: _Tls, variable: str) -> _Tls:
+    """What a URL demands of TLS where RDS would refuse a connection without it.
+
+    Raises:
+        ConfigurationError: the URL allows a connection without TLS.
+    """
+    if tls.mode in ("disable", "prefer"):
+        raise ConfigurationError(
+            f"{variable} holds sslmode={tls.mode}, and RDS IAM authentication needs TLS: leave it "
+            "out, or say sslmode=verify-full"
+        )
+    if tls.mode:
+        return tls
+    return tls._replace(mode="verify-full", ca=tls.ca or str(rds_roots.ROOTS))
 
 
 def _mode(name: str, value: str, variable: str) -> str:
