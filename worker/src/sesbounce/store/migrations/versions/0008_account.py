@@ -9,7 +9,7 @@ from alembic import op
 from sesbounce.store.migrations.frozen import Words
 from sesbounce.store.migrations.losses import refuse_loss
 
-revision = "0008"
+revision = "0008_from_0007"
 down_revision = "0007"
 branch_labels = None
 depends_on = None
