@@ -302,7 +302,7 @@ def _print_findings(wired: Wiring, session: boto3.Session) -> int:
     for finding in findings:
         print(finding)
     broken = sum(finding.weight is Weight.BROKEN for finding in findings)
-    hints = len(findings) - broken
+    hints = sum(finding.weight is Weight.HINT for finding in findings)
     hints_text = "1 hint" if hints == 1 else f"{hints or 'no'} hints"
     print(f"Wiring: {broken or 'nothing'} broken, {hints_text}.")
     return 1 if broken else 0

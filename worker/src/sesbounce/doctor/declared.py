@@ -34,6 +34,8 @@ class Wiring:
             `event_type` spells them.
         raw: whether the queue receives messages without an SNS envelope.
         needs_envelope: whether the worker rejects those.
+        ses_v1: whether configuration sets publish by version 1 of SES's API alone.
+        fills_suppression_list: whether the worker adds addresses to SES's suppression list.
         service: None where the worker does not run in ECS.
         alarm_topic_arn: None without monitoring.
     """
@@ -50,6 +52,8 @@ class Wiring:
     configuration_sets: Mapping[str, frozenset[str]] = field(default_factory=dict)
     raw: bool = False
     needs_envelope: bool = False
+    ses_v1: bool = False
+    fills_suppression_list: bool = False
     service: Service | None = None
     alarm_topic_arn: str | None = None
 
@@ -94,6 +98,7 @@ def declared(outputs: Mapping[str, Any], resources: Resources) -> Wiring:
     by_type: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
     for kind, values in resources:
         by_type[kind].append(values)
+    settings = _settings(by_type["aws_ecs_task_definition"])
     return Wiring(
         **{name: outputs[name] for name in required},
         identities=_identities(by_type["aws_ses_identity_notification_topic"]),
@@ -106,7 +111,10 @@ def declared(outputs: Mapping[str, Any], resources: Resources) -> Wiring:
             for values in by_type["aws_sns_topic_subscription"]
             if values["arn"] == outputs["subscription_arn"]
         ),
-        needs_envelope=any(map(_needs_envelope, by_type["aws_ecs_task_definition"])),
+        needs_envelope=bool(_NEED_ENVELOPE & settings.keys()),
+        ses_v1=bool(by_type["aws_ses_event_destination"])
+        and not by_type["aws_sesv2_configuration_set_event_destination"],
+        fills_suppression_list=settings.get("SESBOUNCE_SES_SUPPRESSION_LIST") == "true",
         service=_service(outputs),
         alarm_topic_arn=outputs.get("alarm_topic_arn"),
     )
@@ -138,9 +146,13 @@ def _configuration_sets(
     return {name: frozenset(types) for name, types in sorted(found.items())}
 
 
-def _needs_envelope(task: Mapping[str, Any]) -> bool:
-    (container, *_) = json.loads(task["container_definitions"])
-    return bool(_NEED_ENVELOPE & {setting["name"] for setting in container["environment"]})
+def _settings(tasks: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """The settings of the worker that are no secrets."""
+    return {
+        setting["name"]: setting["value"]
+        for task in tasks
+        for setting in json.loads(task["container_definitions"])[0]["environment"]
+    }
 
 
 def _service(outputs: Mapping[str, Any]) -> Service | None:
