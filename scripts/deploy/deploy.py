@@ -24,6 +24,7 @@ from scripts.deploy.ecr import Repository
 from scripts.deploy.options import parser
 from scripts.deploy.release import Outlook, ReleaseError
 from scripts.image.container_engine import find_engine
+from scripts.terraform import tfvars
 from scripts.terraform.env import terraform_env
 from scripts.terraform.environments import environment, has_variables
 from scripts.terraform.plan import Plan
@@ -87,7 +88,9 @@ def _begin(options: argparse.Namespace, directory: Path, ask: Ask) -> Run:
         environment=terraform_env(),
         var_files=place.var_files,
     )
-    account = None if options.command == "output" else aws.account(aws.region())
+    # The credentials are of one partition, such as China, whose STS alone knows them.
+    region = tfvars.given("region", directory, place) or aws.region()
+    account = None if options.command == "output" else aws.account(region)
     stack.init(place.backend_config)
     outputs = stack.outputs()
     if outputs and getattr(options, "yes", False) and not has_variables(directory, place):

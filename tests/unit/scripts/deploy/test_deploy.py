@@ -15,7 +15,7 @@ from scripts.image.build import Image
 from scripts.image.container_engine import Credentials, EngineError
 from scripts.terraform.plan import Change, Plan
 from sesbounce.doctor import checks
-from sesbounce.doctor.finding import Finding, broken, hint
+from sesbounce.doctor.finding import Finding, broken, hint, setting
 
 ACCOUNT = "123456789012"
 REPOSITORY = f"{ACCOUNT}.dkr.ecr.eu-west-1.amazonaws.com/sesbounce"
@@ -442,15 +442,35 @@ def test_outputs_need_no_credentials(
 # --- the rest -----------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    ("variables", "asked"), [('region = "cn-north-1"\n', "cn-north-1"), ("", "eu-central-1")]
+)
+def test_the_account_is_read_in_the_stack_s_partition(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variables: str, asked: str
+) -> None:
+    regions: list[str | None] = []
+
+    def account(region: str | None) -> str:
+        regions.append(region)
+        return ACCOUNT
+
+    monkeypatch.setattr(aws, "account", account)
+    monkeypatch.setenv("AWS_REGION", "eu-central-1")
+    (tmp_path / "terraform.tfvars").write_text(variables)
+    run("check")
+    assert regions == [asked]
+
+
 @pytest.mark.parametrize("command", ["check", "apply"])
 def test_only_what_is_broken_fails(
     world: World, run: Run, capsys: pytest.CaptureFixture[str], command: str
 ) -> None:
     world.deploy(OLD)
     world.images[TAG] = OLD
-    world.findings = [hint("a", "b", "Do c")]
+    world.findings = [hint("a", "b", "Do c"), setting("d", "e", "Change f")]
     assert run(command) == 0
-    assert "hint: a: b. Do c.\nWiring: nothing broken, 1 hint.\n" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "hint: a: b. Do c.\nsetting: d: e. Change f.\nWiring: nothing broken, 1 hint.\n" in said
     world.findings = [broken("x", "y", "Do z"), *world.findings]
     assert run(command) == 1
     assert "broken: x: y. Do z.\n" in capsys.readouterr().out
