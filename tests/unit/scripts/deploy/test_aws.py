@@ -27,7 +27,8 @@ def test_the_region_is_terraform_s(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_session_repeats_what_aws_throttles(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AWS_MAX_ATTEMPTS", raising=False)
-    ses = aws.session("eu-west-1").client("ses")
+    session: Any = aws.session("eu-west-1")
+    ses = session.client("ses")
     assert ses.meta.region_name == "eu-west-1"
     assert ses.meta.config.retries == {"mode": "standard", "total_max_attempts": 10}
 
