@@ -24,6 +24,8 @@ module "feedback_queue" {
   identities          = var.identities
   configuration_sets  = var.configuration_sets
   feedback_types      = var.feedback_types
+  ses_api             = var.ses_api
+  dkim_domain         = var.dkim_domain
   notification_emails = var.notification_emails
 
   raw_message_delivery       = var.raw_message_delivery

@@ -95,6 +95,8 @@ module "topic" {
   identities         = var.identities
   configuration_sets = var.configuration_sets
   feedback_types     = var.feedback_types
+  ses_api            = var.ses_api
+  dkim_domain        = var.dkim_domain
 
   kms_key_arn   = local.kms_key_arn
   publish_after = aws_kms_key_policy.this

@@ -11,6 +11,12 @@ mock_resource "aws_sns_topic" {
   defaults = { arn = "arn:aws:sns:eu-west-1:123456789012:sesbounce-feedback" }
 }
 
+mock_resource "aws_sesv2_email_identity" {
+  defaults = {
+    dkim_signing_attributes = { tokens = ["token1", "token2", "token3"] }
+  }
+}
+
 mock_resource "aws_sqs_queue" {
   defaults = {
     arn = "arn:aws:sqs:eu-west-1:123456789012:sesbounce-feedback"
