@@ -161,6 +161,10 @@ module "deploy_role" {
   queue_name   = var.queue_name
   cluster_name = try(element(split("/", var.worker.cluster_arn), 1), null)
 
+  identities         = var.identities
+  configuration_sets = var.configuration_sets
+  ses_api            = var.ses_api
+
   # The topic's ARN names the region and the account.
   region     = split(":", module.feedback_queue.topic_arn)[3]
   account_id = split(":", module.feedback_queue.topic_arn)[4]
