@@ -18,7 +18,7 @@ import boto3
 from botocore.exceptions import BotoCoreError
 
 from scripts import ScriptError
-from scripts.deploy import aws, guards, release, rollout, run_task
+from scripts.deploy import aws, dns_records, guards, release, rollout, run_task
 from scripts.deploy.context import Ask, DeclinedError, Run
 from scripts.deploy.ecr import Repository
 from scripts.deploy.options import parser
@@ -314,7 +314,10 @@ def _print_findings(wired: Wiring, session: boto3.Session) -> int:
 def _print_outputs(outputs: dict[str, Any], *, documents: bool = True) -> None:
     for name, value in outputs.items():
         text = value if isinstance(value, str) else json.dumps(value)
-        if value is not None and (documents or not text.startswith(("{", "[{"))):
+        if name == dns_records.OUTPUT:
+            for line in dns_records.lines(outputs):
+                print(line)
+        elif value is not None and (documents or not text.startswith(("{", "[{"))):
             print(f"{name} = {text}")
 
 

@@ -20,7 +20,8 @@ from moto.ec2.models.security_groups import SecurityGroupRule
 from moto.ecs.models import Service
 from moto.ecs.responses import EC2ContainerServiceResponse
 from moto.server import main
-from moto.sesv2.models import EmailIdentity, SESV2Backend
+from moto.ses.models import EmailIdentity
+from moto.sesv2.models import SESV2Backend
 from moto.sns.responses import SNSResponse
 from moto.sqs.models import Queue
 

@@ -1,6 +1,7 @@
 """What deploy does and in which order, with a stack that only records its calls."""
 
 import contextlib
+import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -420,6 +421,20 @@ def test_another_account_or_region_is_refused(
     assert run(command) == 1
     assert f"The stack is in account {ACCOUNT}" in capsys.readouterr().err
     assert world.did == []
+
+
+def test_dns_records_are_printed_for_a_zone_file(
+    world: World, run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world.deploy(OLD)
+    record = {"name": "_dmarc.example.com", "type": "TXT", "ttl": 1800, "value": "v=DMARC1"}
+    record |= {"purpose": "DMARC", "created": False}
+    world.state["dns_records"] = {"example.com": [record]}
+    line = '\n  _dmarc.example.com. 1800 IN TXT "v=DMARC1" ; DMARC\n'
+    assert run("output") == 0
+    assert line in capsys.readouterr().out
+    assert run("output", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["dns_records"] == world.state["dns_records"]
 
 
 def test_outputs_need_no_credentials(
