@@ -61,7 +61,7 @@ resource "aws_ses_identity_notification_topic" "this" {
 
   identity                 = each.value.identity
   notification_type        = each.value.type
-  topic_arn                = aws_sns_topic.this.arn
+  topic_arn                = local.topic_arn
   include_original_headers = var.identities[each.value.identity].include_original_headers
 
   depends_on = [
@@ -126,7 +126,7 @@ resource "aws_sesv2_configuration_set_event_destination" "this" {
     matching_event_types = [for type in each.value : local.event_names[type]]
 
     sns_destination {
-      topic_arn = aws_sns_topic.this.arn
+      topic_arn = local.topic_arn
     }
   }
 

@@ -50,7 +50,7 @@ resource "aws_ses_event_destination" "this" {
   matching_types         = [for type in each.value : local.event_names_v1[type]]
 
   sns_destination {
-    topic_arn = aws_sns_topic.this.arn
+    topic_arn = local.topic_arn
   }
 
   depends_on = [

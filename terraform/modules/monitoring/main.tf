@@ -3,7 +3,7 @@ locals {
   here = regex("^arn:(?P<partition>[^:]+):sns:(?P<region>[^:]+):(?P<account_id>[^:]+):", aws_sns_topic.this.arn)
 
   queue_name            = element(split(":", var.queue_arn), 5)
-  dlq_name              = element(split(":", var.dlq_arn), 5)
+  dlq_name              = var.watch_dlq ? element(split(":", var.dlq_arn), 5) : null
   subscription_dlq_name = element(split(":", var.subscription_dlq_arn), 5)
 }
 

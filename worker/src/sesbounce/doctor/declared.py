@@ -38,16 +38,19 @@ class Wiring:
         fills_suppression_list: whether the worker adds addresses to SES's suppression list.
         service: None where the worker does not run in ECS.
         alarm_topic_arn: None without monitoring.
+        dlq_url, dlq_arn: None for a queue of the user's without a dead-letter queue.
+        extra_topic_arns: topics of other regions or accounts that send to the queue.
     """
 
     topic_arn: str
     subscription_arn: str
     queue_url: str
     queue_arn: str
-    dlq_url: str
-    dlq_arn: str
     subscription_dlq_url: str
     subscription_dlq_arn: str
+    dlq_url: str | None = None
+    dlq_arn: str | None = None
+    extra_topic_arns: tuple[str, ...] = ()
     identities: Mapping[str, frozenset[str]] = field(default_factory=dict)
     configuration_sets: Mapping[str, frozenset[str]] = field(default_factory=dict)
     raw: bool = False
@@ -64,8 +67,8 @@ class Wiring:
 
     @property
     def account(self) -> str:
-        """The number of the AWS account of the stack."""
-        return self.topic_arn.split(":")[4]
+        """The number of the AWS account of the stack; the topic may be another account's."""
+        return self.queue_arn.split(":")[4]
 
     def ses_arn(self, kind: str, name: str) -> str:
         """The ARN of an `identity` or a `configuration-set`, for which SES publishes."""
@@ -88,8 +91,6 @@ def declared(outputs: Mapping[str, Any], resources: Resources) -> Wiring:
         "subscription_arn",
         "queue_url",
         "queue_arn",
-        "dlq_url",
-        "dlq_arn",
         "subscription_dlq_url",
         "subscription_dlq_arn",
     )
@@ -101,6 +102,9 @@ def declared(outputs: Mapping[str, Any], resources: Resources) -> Wiring:
     settings = _settings(by_type["aws_ecs_task_definition"])
     return Wiring(
         **{name: outputs[name] for name in required},
+        dlq_url=outputs.get("dlq_url"),
+        dlq_arn=outputs.get("dlq_arn"),
+        extra_topic_arns=tuple(outputs.get("extra_topic_arns", ())),
         identities=_identities(by_type["aws_ses_identity_notification_topic"]),
         configuration_sets=_configuration_sets(
             by_type["aws_ses_event_destination"],
