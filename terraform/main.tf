@@ -16,6 +16,10 @@ locals {
   )
 }
 
+data "aws_region" "current" {}
+
+data "aws_caller_identity" "current" {}
+
 module "feedback_queue" {
   source = "./modules/feedback_queue"
 
@@ -176,9 +180,8 @@ module "deploy_role" {
   configuration_sets = var.configuration_sets
   ses_api            = var.ses_api
 
-  # SES publishes to a topic of its own region. A topic that exists may belong to another account.
-  region     = split(":", module.feedback_queue.topic_arn)[3]
-  account_id = split(":", module.feedback_queue.queue_arn)[4]
+  region     = data.aws_region.current.id
+  account_id = data.aws_caller_identity.current.account_id
 
   permissions_boundary = var.permissions_boundary
   path                 = var.path

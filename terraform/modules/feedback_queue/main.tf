@@ -23,9 +23,9 @@ locals {
         Action    = "sqs:SendMessage"
         Resource  = var.existing_queue == null ? local.queue_arns[local.queue_name] : var.existing_queue.arn
         Condition = {
-          ArnEquals = { "aws:SourceArn" = module.topic.topic_arn }
+          ArnEquals = { "aws:SourceArn" = module.topic.known_topic_arn }
           # The topic's ARN contains the account already. "IfExists", because AWS guarantees only the ARN here.
-          StringEqualsIfExists = { "aws:SourceAccount" = split(":", module.topic.topic_arn)[4] }
+          StringEqualsIfExists = { "aws:SourceAccount" = split(":", module.topic.known_topic_arn)[4] }
         }
       },
     ],

@@ -6,6 +6,11 @@ output "topic_arn" {
   depends_on = [aws_sns_topic_policy.this]
 }
 
+output "known_topic_arn" {
+  description = "ARN of the topic, composed from its name: for policies, which the first plan then shows."
+  value       = local.known_topic_arn
+}
+
 output "topic_name" {
   description = "Name of the SNS topic."
   value       = local.topic_name

@@ -7,6 +7,14 @@
 #
 # A file that needs another answer gives it in a mock_resource or an override_resource of its own.
 
+mock_data "aws_partition" {
+  defaults = { partition = "aws" }
+}
+
+mock_data "aws_region" {
+  defaults = { id = "eu-west-1" }
+}
+
 mock_data "aws_caller_identity" {
   defaults = { account_id = "123456789012" }
 }

@@ -329,10 +329,10 @@ run "dns_records" {
 run "dns_records_of_another_region" {
   command = plan
 
-  override_resource {
+  override_data {
     override_during = plan
-    target          = aws_sns_topic.this
-    values          = { arn = "arn:aws:sns:eu-central-2:123456789012:sesbounce-feedback" }
+    target          = data.aws_region.current
+    values          = { id = "eu-central-2" }
   }
 
   variables {
@@ -555,6 +555,12 @@ run "topic_for_another_account" {
 
 run "topic_of_another_account" {
   command = plan
+
+  override_data {
+    override_during = plan
+    target          = data.aws_region.current
+    values          = { id = "us-east-1" }
+  }
 
   variables {
     existing_topic = { arn = "arn:aws:sns:us-east-1:210987654321:sesbounce-feedback" }

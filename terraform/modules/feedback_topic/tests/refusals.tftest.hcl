@@ -109,10 +109,10 @@ run "topic_that_exists_with_subscribers" {
 run "queue_of_another_account" {
   command = plan
 
-  override_resource {
+  override_data {
     override_during = plan
-    target          = aws_sns_topic.this
-    values          = { arn = "arn:aws:sns:eu-west-1:210987654321:sesbounce-feedback" }
+    target          = data.aws_caller_identity.current
+    values          = { account_id = "210987654321" }
   }
 
   expect_failures = [aws_sns_topic_subscription.queue]
