@@ -382,7 +382,7 @@ run "github" {
 
   assert {
     condition = (
-      keys(output.deploy_role_policies) == ["database", "feedback", "network", "rights", "state", "watch", "worker"]
+      keys(output.deploy_role_policies) == ["database", "feedback", "network", "rights", "ses", "state", "watch", "worker"]
       && contains(jsondecode(output.deploy_role_policies.feedback).Statement[0].Resource, "arn:aws:sns:eu-west-1:123456789012:SESBounce")
       && contains(jsondecode(output.deploy_role_policies.feedback).Statement[2].Resource, "arn:aws:sqs:eu-west-1:123456789012:SESBounceSQS-dlq")
     )
