@@ -4,6 +4,9 @@ import re
 from math import prod
 from pathlib import Path
 
+from scripts.terraform.docs import blocks
+from tests.terraform.conftest import SOURCE
+
 COSTS = (Path(__file__).parents[2] / "docs/costs.md").read_text("utf-8")
 SCENARIOS = 5
 TIMES = " \N{MULTIPLICATION SIGN} "
@@ -56,3 +59,12 @@ def test_what_is_saved_is_what_the_rows_say() -> None:
     for what, value in expected.items():
         (said,) = [cell for name, cell in saved.items() if what in name]
         assert abs(float(said.removeprefix("up to ")) - value) < 0.0051, what
+
+
+def test_the_variable_says_what_deliveries_cost() -> None:
+    (publish,) = re.findall(r"takes ([\d.]+) for a million publishes", COSTS)
+    (request,) = re.findall(r"takes ([\d.]+) for a million requests", COSTS)
+    described = blocks(SOURCE, "variable")["feedback_types"]["description"]
+    assert f"a million, {publish} USD of SNS and 3{TIMES}{request} USD of SQS" in described
+    example = (SOURCE / "terraform.tfvars.example").read_text("utf-8")
+    assert f"{float(publish) + 3 * float(request):.2f} USD a million" in example
