@@ -298,6 +298,8 @@ run "wildcards" {
     permissions_boundary = "arn:aws:iam::123456789012:policy/*"
     path                 = "/*/"
     secret_arns          = ["arn:aws:secretsmanager:eu-west-1:123456789012:secret:*"]
+    existing_topic_arn   = "arn:aws:sns:eu-west-1:123456789012:*"
+    existing_queue_arns  = ["arn:aws:sqs:eu-west-1:123456789012:*"]
   }
 
   expect_failures = [
@@ -313,6 +315,8 @@ run "wildcards" {
     var.permissions_boundary,
     var.path,
     var.secret_arns,
+    var.existing_topic_arn,
+    var.existing_queue_arns,
   ]
 }
 

@@ -220,6 +220,25 @@ run "tags" {
   }
 }
 
+run "queue_without_a_dead_letter_queue" {
+  command = plan
+
+  variables {
+    dlq_arn   = null
+    watch_dlq = false
+  }
+
+  assert {
+    condition     = !contains(output.alarm_names, "sesbounce-dlq") && contains(output.alarm_names, "sesbounce-subscription-dlq")
+    error_message = "A queue that is not there must not be watched."
+  }
+
+  assert {
+    condition     = !strcontains(output.dashboard, "dead letters") && strcontains(output.dashboard, "undelivered by SNS")
+    error_message = "The dashboard must not show a queue that is not there."
+  }
+}
+
 # What Terraform refuses. One run gives wrong values to many variables, and Terraform must refuse each of
 # them. Where the rule of one variable reads another, their wrong values are in different runs:
 # Terraform does not evaluate a rule that reads a refused variable.
@@ -252,7 +271,8 @@ run "no_rates" {
   variables {
     bounce_rate    = 0
     complaint_rate = 0
+    dlq_arn        = null # and watch_dlq is true
   }
 
-  expect_failures = [var.bounce_rate, var.complaint_rate]
+  expect_failures = [var.bounce_rate, var.complaint_rate, var.watch_dlq]
 }
