@@ -45,6 +45,10 @@ locals {
   } if var.database.iam_authentication])
 }
 
+data "aws_region" "current" {}
+
+data "aws_caller_identity" "current" {}
+
 module "feedback_queue" {
   source = "./modules/feedback_queue"
 
@@ -59,6 +63,8 @@ module "feedback_queue" {
   identities          = var.identities
   configuration_sets  = var.configuration_sets
   feedback_types      = var.feedback_types
+  ses_api             = var.ses_api
+  dkim_domain         = var.dkim_domain
   notification_emails = var.notification_emails
 
   raw_message_delivery       = var.raw_message_delivery
@@ -247,9 +253,12 @@ module "deploy_role" {
 
   cluster_name = try(element(split("/", var.worker.cluster_arn), 1), null)
 
-  # SES publishes to a topic of its own region. A topic that exists may belong to another account.
-  region     = split(":", module.feedback_queue.topic_arn)[3]
-  account_id = split(":", module.feedback_queue.queue_arn)[4]
+  identities         = var.identities
+  configuration_sets = var.configuration_sets
+  ses_api            = var.ses_api
+
+  region     = data.aws_region.current.id
+  account_id = data.aws_caller_identity.current.account_id
 
   permissions_boundary = var.permissions_boundary
   path                 = var.path

@@ -1,7 +1,8 @@
 """Finds what a plan would take over: resources of the planned names that exist already.
 
-SNS, SQS, ECS and SES answer a request to create what exists as if they had created it. A second
-stack of the same name would so share the first one's queue, and later destroy it.
+SNS, SQS, ECS and version 1 of SES answer a request to create what exists as if they had created it.
+A second stack of the same name would so share the first one's queue, and later destroy it. Version
+2 of SES refuses such a request, but only when half of the plan is applied.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from types_boto3_ecs.client import ECSClient
     from types_boto3_iam.client import IAMClient
     from types_boto3_ses.client import SESClient
+    from types_boto3_sesv2.client import SESV2Client
     from types_boto3_sns.client import SNSClient
     from types_boto3_sqs.client import SQSClient
 
@@ -93,14 +95,14 @@ def _new_name(change: Change) -> str | None:
     """The name under which a change creates a resource, if there is none of that name yet."""
     if not change.creates or change.kind not in _FIND:
         return None
-    name = _name(change.after)
-    return None if name == _name(change.before) else name
+    name = _name(change.kind, change.after)
+    return None if name == _name(change.kind, change.before) else name
 
 
-def _name(values: Mapping[str, Any]) -> str | None:
-    """The attribute that names a topic, a queue, a role, a cluster or an identity."""
-    names = ("name", "domain", "email", "email_identity")
-    return next((values[name] for name in names if values.get(name)), None)
+def _name(kind: str, values: Mapping[str, Any]) -> str | None:
+    """The name of a resource; `import` knows what is in another one by both names."""
+    parts = [values.get(attribute) for attribute in _NAMED_BY.get(kind, ("name",))]
+    return "|".join(map(str, parts)) if all(parts) else None
 
 
 @dataclass(frozen=True)
@@ -145,12 +147,45 @@ class _Here:
         answer = client.get_identity_verification_attributes(Identities=[name])
         return name if answer["VerificationAttributes"] else None
 
+    def configuration_set(self, name: str) -> str | None:
+        client: SESV2Client = self.session.client("sesv2")
+        try:
+            return client.get_configuration_set(ConfigurationSetName=name)["ConfigurationSetName"]
+        except client.exceptions.NotFoundException:
+            return None
+
+    def event_destination(self, name: str) -> str | None:
+        configuration_set, _, destination = name.partition("|")
+        client: SESV2Client = self.session.client("sesv2")
+        try:
+            answer = client.get_configuration_set_event_destinations(
+                ConfigurationSetName=configuration_set
+            )
+        except client.exceptions.NotFoundException:
+            return None
+        names = [found["Name"] for found in answer.get("EventDestinations", [])]
+        return name if destination in names else None
+
+
+# The attributes that name a resource, where it is not `name`.
+_NAMED_BY = {
+    "aws_ses_domain_identity": ("domain",),
+    "aws_ses_email_identity": ("email",),
+    "aws_sesv2_configuration_set": ("configuration_set_name",),
+    "aws_sesv2_configuration_set_event_destination": (
+        "configuration_set_name",
+        "event_destination_name",
+    ),
+    "aws_sesv2_email_identity": ("email_identity",),
+}
 
 _FIND: dict[str, Callable[[_Here, str], str | None]] = {
     "aws_ecs_cluster": _Here.cluster,
     "aws_iam_role": _Here.role,
     "aws_ses_domain_identity": _Here.identity,
     "aws_ses_email_identity": _Here.identity,
+    "aws_sesv2_configuration_set": _Here.configuration_set,
+    "aws_sesv2_configuration_set_event_destination": _Here.event_destination,
     "aws_sesv2_email_identity": _Here.identity,
     "aws_sns_topic": _Here.topic,
     "aws_sqs_queue": _Here.queue,

@@ -4,12 +4,14 @@ import os
 from collections.abc import Mapping
 
 import boto3
+import botocore.session
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
 from scripts import ScriptError
 from sesbounce.aws.clients import error_text
 
 _ANY_REGION = "us-east-1"
+_ATTEMPTS = 10
 
 
 class AwsError(ScriptError):
@@ -22,8 +24,15 @@ def region(environment: Mapping[str, str] = os.environ) -> str | None:
 
 
 def session(region: str) -> boto3.Session:
-    """A session in one region."""
-    return boto3.Session(region_name=region)
+    """A session in one region, whose clients repeat a call that AWS throttles.
+
+    SES takes one call a second of most kinds, so that a stack with some identities needs it.
+    https://docs.aws.amazon.com/ses/latest/dg/quotas.html
+    """
+    core = botocore.session.get_session()
+    core.set_config_variable("retry_mode", "standard")
+    core.set_config_variable("max_attempts", _ATTEMPTS)
+    return boto3.Session(botocore_session=core, region_name=region)
 
 
 def account(region: str | None) -> str:

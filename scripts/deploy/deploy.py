@@ -20,12 +20,13 @@ import boto3
 from botocore.exceptions import BotoCoreError
 
 from scripts import ScriptError
-from scripts.deploy import aws, function, guards, release, rollout, run_task, runs
+from scripts.deploy import aws, dns_records, function, guards, release, rollout, run_task, runs
 from scripts.deploy.context import Ask, DeclinedError, Run
 from scripts.deploy.ecr import Repository
 from scripts.deploy.options import parser
 from scripts.deploy.release import Outlook, ReleaseError
 from scripts.image.container_engine import find_engine
+from scripts.terraform import tfvars
 from scripts.terraform.env import terraform_env
 from scripts.terraform.environments import environment, has_variables
 from scripts.terraform.plan import Plan
@@ -89,7 +90,9 @@ def _begin(options: argparse.Namespace, directory: Path, ask: Ask) -> Run:
         environment=terraform_env(),
         var_files=place.var_files,
     )
-    account = None if options.command == "output" else aws.account(aws.region())
+    # The credentials are of one partition, such as China, whose STS alone knows them.
+    region = tfvars.given("region", directory, place) or aws.region()
+    account = None if options.command == "output" else aws.account(region)
     stack.init(place.backend_config)
     outputs = stack.outputs()
     if outputs and getattr(options, "yes", False) and not has_variables(directory, place):
@@ -340,7 +343,7 @@ def _print_findings(wired: Wiring, session: boto3.Session) -> int:
     for finding in findings:
         print(finding)
     broken = sum(finding.weight is Weight.BROKEN for finding in findings)
-    hints = len(findings) - broken
+    hints = sum(finding.weight is Weight.HINT for finding in findings)
     hints_text = "1 hint" if hints == 1 else f"{hints or 'no'} hints"
     print(f"Wiring: {broken or 'nothing'} broken, {hints_text}.")
     return 1 if broken else 0
@@ -349,7 +352,10 @@ def _print_findings(wired: Wiring, session: boto3.Session) -> int:
 def _print_outputs(outputs: dict[str, Any], *, documents: bool = True) -> None:
     for name, value in outputs.items():
         text = value if isinstance(value, str) else json.dumps(value)
-        if value is not None and (documents or not text.startswith(("{", "[{"))):
+        if name == dns_records.OUTPUT:
+            for line in dns_records.lines(outputs):
+                print(line)
+        elif value is not None and (documents or not text.startswith(("{", "[{"))):
             print(f"{name} = {text}")
 
 

@@ -18,6 +18,7 @@ _FEEDBACK = "SES no longer publishes its feedback to the topic"
 _LOST = {
     "aws_db_instance": "the addresses and events in it",
     "aws_kms_key": "the messages that it has encrypted",
+    "aws_route53_record": "SES can't verify the domain without it, and then sends no mail from it",
     "aws_ses_configuration_set": "SES rejects mail that names it",
     "aws_ses_domain_identity": "SES no longer sends mail for it",
     "aws_ses_email_identity": "SES no longer sends mail for it",

@@ -82,6 +82,7 @@ class Workplace:
                 "identities": {SENDER: {"create": True, "include_original_headers": True}},
                 "configuration_sets": {"sesbounce-demo": {"create": True}},
                 "feedback_types": ["Bounce", "Complaint", "Delivery"],
+                "ses_api": "v1",  # LocalStack has no other
                 # The demo runs the worker itself.
                 "worker": None,
                 "monitoring": None,

@@ -12,6 +12,7 @@ _SIGNS = {
     ("delete", "create"): "± replace",
     ("create", "delete"): "± replace",
     ("import",): "= import ",
+    ("forget",): ". forget ",
 }
 
 _OUTPUT = "output."

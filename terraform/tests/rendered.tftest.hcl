@@ -34,7 +34,11 @@ run "full" {
   command = apply
 
   variables {
-    identities           = { "example.com" = {} }
+    identities = {
+      "example.com"       = {}
+      "sesbounce.example" = { create = true, mail_from_domain = "bounce.sesbounce.example", route53_zone_id = "Z0123" }
+    }
+    configuration_sets   = { newsletter = {}, sesbounce = { create = true } }
     extra_topic_arns     = ["arn:aws:sns:us-east-1:123456789012:sesbounce-feedback", "arn:aws:sns:eu-south-1:999999999999:SESBounce"]
     worker_image         = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/sesbounce@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
     create_kms_key       = true
@@ -78,7 +82,8 @@ run "managed" {
   command = apply
 
   variables {
-    identities                 = { "example.com" = {} }
+    identities                 = { "example.com" = { create = true } }
+    ses_api                    = "v1"
     topic_name                 = "SESBounce"
     queue_name                 = "SESBounceSQS"
     worker_image               = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/sesbounce@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"

@@ -447,7 +447,7 @@ run "github" {
 
   assert {
     condition = (
-      keys(output.deploy_role_policies) == ["database", "feedback", "network", "rights", "runs", "state", "watch", "worker"]
+      keys(output.deploy_role_policies) == ["database", "feedback", "network", "rights", "runs", "ses", "state", "watch", "worker"]
       && contains(jsondecode(output.deploy_role_policies.feedback).Statement[0].Resource, "arn:aws:sns:eu-west-1:123456789012:SESBounce")
       && contains(jsondecode(output.deploy_role_policies.feedback).Statement[2].Resource, "arn:aws:sqs:eu-west-1:123456789012:SESBounceSQS-dlq")
     )

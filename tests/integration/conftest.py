@@ -26,6 +26,7 @@ VARIABLES: dict[str, object] = {
     "identities": {SENDER: {"create": True}},
     "configuration_sets": {NAME: {"create": True}},
     "feedback_types": ["Bounce", "Complaint", "Delivery"],
+    "ses_api": "v1",  # LocalStack without a licence has no other
     "notification_emails": ["watcher@example.com"],
     "max_receive_count": 2,
     "create_consumer_user": True,

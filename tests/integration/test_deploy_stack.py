@@ -21,6 +21,7 @@ BUCKET = "sesbounce-states"
 VARIABLES = f"""\
 name               = "{NAME}"
 configuration_sets = {{ {NAME} = {{ create = true }} }}
+ses_api            = "v1"
 worker             = null
 monitoring         = null
 """

@@ -27,6 +27,7 @@ ACCOUNT = "000000000000"
 # The findings about what LocalStack does not answer, whatever the stack.
 UNREADABLE = {
     "the SES account can't be read",
+    "the settings of the SES configuration sets can't be read",
     "the notifications of the identity",
 }
 
@@ -65,6 +66,7 @@ class Real:
             subscription_dlq_arn=arns[2],
             identities={f"{self.name}.example.com": frozenset({"Bounce", "Complaint"})},
             configuration_sets={self.name: frozenset({"BOUNCE", "RENDERINGFAILURE"})},
+            ses_v1=True,
         )
         self.let_ses_publish()
         self.ses.verify_domain_identity(Domain=f"{self.name}.example.com")

@@ -20,6 +20,8 @@ from moto.ec2.models.security_groups import SecurityGroupRule
 from moto.ecs.models import Service
 from moto.ecs.responses import EC2ContainerServiceResponse
 from moto.server import main
+from moto.ses.models import EmailIdentity
+from moto.sesv2.models import SESV2Backend
 from moto.sns.responses import SNSResponse
 from moto.sqs.models import Queue
 
@@ -113,6 +115,28 @@ def tell_that_a_policy_is_gone() -> None:
     patch(ApplicationAutoscalingBackend, "delete_scaling_policy", delete_once)
 
 
+def tell_the_keys_and_tags_of_identities() -> None:
+    """moto makes no DKIM tokens, and keeps the tags under an ARN that SES does not have."""
+    create = SESV2Backend.create_email_identity
+
+    def create_with_keys(
+        self: SESV2Backend,
+        email_identity: str,
+        tags: list[dict[str, str]] | None,
+        dkim_signing_attributes: object | None,
+        configuration_set_name: str | None,
+    ) -> EmailIdentity:
+        made = create(self, email_identity, None, dkim_signing_attributes, configuration_set_name)
+        made.dkim_attributes["Tokens"] = ["token1", "token2", "token3"]
+        # A text, where SES has a number.
+        made.dkim_attributes.pop("LastKeyGenerationTimestamp", None)
+        arn = f"arn:aws:ses:{self.region_name}:{self.account_id}:identity/{email_identity}"
+        self.core_backend.tagger.tag_resource(arn, tags or [])
+        return made
+
+    patch(SESV2Backend, "create_email_identity", create_with_keys)
+
+
 def write_down_calls(file: Path) -> None:
     call = BaseResponse.call_action
 
@@ -120,7 +144,8 @@ def write_down_calls(file: Path) -> None:
         # Terraform's alone: the tests look into moto, too.
         if "HashiCorp" in self.headers.get("User-Agent", ""):
             with file.open("a", encoding="utf-8") as calls:
-                print(f"{self.service_name}:{self._get_action()}", file=calls)
+                prefix = "ses" if self.service_name == "sesv2" else self.service_name  # IAM's
+                print(f"{prefix}:{self._get_action()}", file=calls)
         return call(self)
 
     patch(BaseResponse, "call_action", call_and_write)
@@ -139,5 +164,6 @@ if __name__ == "__main__":
     tell_that_services_stay_in_their_zones()
     tell_the_capacity_providers_of_services()
     tell_that_a_policy_is_gone()
+    tell_the_keys_and_tags_of_identities()
     write_down_calls(Path(calls_file))
     main(["--host", "127.0.0.1", "--port", port])

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.terraform.docs import parsed, plain
+from scripts.terraform.docs import blocks, parsed, plain
 from sesbounce.telemetry.emf import UNITS
 from tests.terraform.conftest import SOURCE
 
@@ -89,3 +89,12 @@ def test_what_is_saved_is_what_the_rows_say() -> None:
     for what, value in expected.items():
         (said,) = [cell for name, cell in saved.items() if what in name]
         assert abs(float(said.removeprefix("up to ")) - value) < 0.0051, what
+
+
+def test_the_variable_says_what_deliveries_cost() -> None:
+    (publish,) = re.findall(r"takes ([\d.]+) for a million publishes", COSTS)
+    (request,) = re.findall(r"takes ([\d.]+) for a million requests", COSTS)
+    described = blocks(SOURCE, "variable")["feedback_types"]["description"]
+    assert f"a million, {publish} USD of SNS and 3{TIMES}{request} USD of SQS" in described
+    example = (SOURCE / "terraform.tfvars.example").read_text("utf-8")
+    assert f"{float(publish) + 3 * float(request):.2f} USD a million" in example

@@ -27,6 +27,9 @@ SUBSCRIPTION_DLQ = f"{QUEUE}-subscription-dlq"
 KEY = f"arn:aws:kms:{REGION}:key/1234abcd"
 IDENTITY = f"arn:aws:ses:{REGION}:identity/example.com"
 CONFIGURATION_SET = f"arn:aws:ses:{REGION}:configuration-set/newsletter"
+OWN_IDENTITY = f"arn:aws:ses:{REGION}:identity/sesbounce.example"
+OWN_SET = f"arn:aws:ses:{REGION}:configuration-set/sesbounce"
+ZONE = "arn:aws:route53:::hostedzone/Z0123"
 REPOSITORY = f"arn:aws:ecr:{REGION}:repository/sesbounce"
 LOG = f"arn:aws:logs:{REGION}:log-group:/ecs/sesbounce:log-stream:worker/worker/1"
 DATABASE_USER = f"arn:aws:rds-db:{REGION}:dbuser:db-ABCDEFGHIJKL/sesbounce_worker"
@@ -550,6 +553,13 @@ DEPLOYING: list[Call] = [
     ("sqs:SetQueueAttributes", SUBSCRIPTION_DLQ, {}),
     ("ses:SetIdentityNotificationTopic", "*", {}),
     ("ses:PutEmailIdentityFeedbackAttributes", IDENTITY, {}),
+    ("ses:PutEmailIdentityMailFromAttributes", OWN_IDENTITY, {}),
+    ("ses:TagResource", OWN_IDENTITY, {}),
+    ("ses:CreateConfigurationSetEventDestination", CONFIGURATION_SET, {}),
+    ("ses:PutConfigurationSetSuppressionOptions", OWN_SET, {}),
+    ("ses:CreateConfigurationSetEventDestination", OWN_SET, {}),
+    ("route53:ListResourceRecordSets", ZONE, {}),
+    ("route53:GetChange", "arn:aws:route53:::change/C1", {}),
     ("kms:GetKeyPolicy", KEY, OURS),
     ("iam:CreateRole", TASK_ROLE, WITHIN),
     ("iam:PutRolePolicy", f"{IAM}:role/sesbounce-execution", WITHIN),
@@ -633,6 +643,10 @@ DEPLOYING: list[Call] = [
     ("cloudwatch:GetMetricData", "*", {}),
     ("ses:ListIdentities", "*", {}),
     ("ses:GetAccount", "*", {}),
+    ("ses:GetIdentityDkimAttributes", "*", {}),
+    ("ses:GetIdentityMailFromDomainAttributes", "*", {}),
+    ("ses:GetConfigurationSet", CONFIGURATION_SET, {}),
+    ("ses:GetConfigurationSetEventDestinations", CONFIGURATION_SET, {}),
     ("ecr:DescribeImages", REPOSITORY, {}),
     ("ecs:DescribeTasks", f"arn:aws:ecs:{REGION}:task/sesbounce/1", {}),
     ("s3:DeleteObject", "arn:aws:s3:::acme-state/sesbounce/terraform.tfstate.tflock", {}),
@@ -673,6 +687,10 @@ CREATED = {
         "lambda:CreateFunction",
         f"arn:aws:lambda:{REGION}:function:{{function_name}}",
     ),
+    "aws_route53_record": (
+        "route53:ChangeResourceRecordSets",
+        "arn:aws:route53:::hostedzone/{zone_id}",
+    ),
     "aws_scheduler_schedule": (
         "scheduler:CreateSchedule",
         f"arn:aws:scheduler:{REGION}:schedule/{{group_name}}/{{name}}",
@@ -680,6 +698,22 @@ CREATED = {
     "aws_scheduler_schedule_group": (
         "scheduler:CreateScheduleGroup",
         f"arn:aws:scheduler:{REGION}:schedule-group/{{name}}",
+    ),
+    "aws_sesv2_configuration_set": (
+        "ses:CreateConfigurationSet",
+        f"arn:aws:ses:{REGION}:configuration-set/{{configuration_set_name}}",
+    ),
+    "aws_sesv2_configuration_set_event_destination": (
+        "ses:CreateConfigurationSetEventDestination",
+        f"arn:aws:ses:{REGION}:configuration-set/{{configuration_set_name}}",
+    ),
+    "aws_sesv2_email_identity": (
+        "ses:CreateEmailIdentity",
+        f"arn:aws:ses:{REGION}:identity/{{email_identity}}",
+    ),
+    "aws_sesv2_email_identity_mail_from_attributes": (
+        "ses:PutEmailIdentityMailFromAttributes",
+        f"arn:aws:ses:{REGION}:identity/{{email_identity}}",
     ),
     "aws_sns_topic": ("sns:CreateTopic", f"arn:aws:sns:{REGION}:{{name}}"),
     "aws_sqs_queue": ("sqs:CreateQueue", f"arn:aws:sqs:{REGION}:{{name}}"),
@@ -700,6 +734,7 @@ NAMELESS = {
     "aws_kms_key_policy",
     "aws_lambda_event_source_mapping",
     "aws_security_group",
+    "aws_ses_domain_identity",
     "aws_ses_identity_notification_topic",
     "aws_sns_topic_policy",
     "aws_sns_topic_subscription",
@@ -747,7 +782,7 @@ def test_the_deploy_role_creates_whatever_is_planned_and_nothing_of_a_neighbour(
 def neighbours(arn: str) -> set[str]:
     """What another stack of the same prefix, another account or another region calls its own."""
     _, _, _, region, account, name = arn.split(":", 5)
-    return {
+    names = {
         arn.replace(name, changed)
         for changed in (
             re.sub(r"(?i)(sesbounce)(sqs)?", r"\1-prod\2", name),
@@ -755,10 +790,12 @@ def neighbours(arn: str) -> set[str]:
             f"{name}-prod",
             f"{name}s",
         )
-    } | {
-        arn.replace(account, OTHER_ACCOUNT),
+    }
+    places = {
+        *([arn.replace(account, OTHER_ACCOUNT)] if account else []),
         *([arn.replace(region, "us-east-1")] if region else []),
     }
+    return (names | places) - {arn}
 
 
 @pytest.mark.parametrize(
@@ -784,8 +821,34 @@ ATTACKS: list[Call] = [
     ("sns:Publish", TOPIC, {}),
     ("ses:SendEmail", IDENTITY, {}),
     ("ses:PutSuppressedDestination", "*", {}),
+    ("ses:PutAccountSuppressionAttributes", "*", {}),
     ("secretsmanager:GetSecretValue", PASSWORD, {}),
     ("kms:Decrypt", KEY, OURS),
+    # identities and sets that Terraform has not made, and those of others
+    ("ses:CreateEmailIdentity", IDENTITY, {}),
+    ("ses:DeleteEmailIdentity", IDENTITY, {}),
+    ("ses:PutEmailIdentityDkimSigningAttributes", IDENTITY, {}),
+    ("ses:PutEmailIdentityMailFromAttributes", IDENTITY, {}),
+    ("ses:CreateEmailIdentityPolicy", OWN_IDENTITY, {}),
+    ("ses:DeleteConfigurationSet", CONFIGURATION_SET, {}),
+    ("ses:PutConfigurationSetSendingOptions", CONFIGURATION_SET, {}),
+    ("ses:CreateEmailIdentity", f"arn:aws:ses:{REGION}:identity/me@sesbounce.example", {}),
+    ("ses:PutEmailIdentityFeedbackAttributes", f"arn:aws:ses:{REGION}:identity/orders.com", {}),
+    (
+        "ses:DeleteConfigurationSetEventDestination",
+        f"arn:aws:ses:{REGION}:configuration-set/orders",
+        {},
+    ),
+    ("ses:GetConfigurationSet", OWN_SET.replace("eu-west-1", "us-east-1"), {}),
+    # by version 1 of SES's API, which IAM can't limit to certain identities
+    ("ses:DeleteIdentity", "*", {}),
+    ("ses:VerifyDomainIdentity", "*", {}),
+    ("ses:CreateConfigurationSet", "*", {}),
+    ("ses:SetIdentityMailFromDomain", "*", {}),
+    # DNS
+    ("route53:ListResourceRecordSets", f"{ZONE}4", {}),
+    ("route53:DeleteHostedZone", ZONE, {}),
+    ("route53:CreateHostedZone", "*", {}),
     # what belongs to others
     ("sns:DeleteTopic", f"arn:aws:sns:{REGION}:orders", {}),
     ("sqs:DeleteQueue", f"arn:aws:sqs:{REGION}:sesbounces", {}),
@@ -940,6 +1003,32 @@ def test_the_deploy_role_does_nothing_else(
     assert not allows(deploy, Request(action=action, resource=resource, context=context))
 
 
+@pytest.mark.parametrize(
+    ("zone", "names", "types", "allowed"),
+    [
+        (ZONE, ("token._domainkey.sesbounce.example",), ("CNAME",), True),
+        (ZONE, ("bounce.sesbounce.example",), ("MX", "TXT"), True),
+        (f"{ZONE}4", ("token._domainkey.sesbounce.example",), ("CNAME",), False),
+        (ZONE, ("www.sesbounce.example",), ("CNAME",), False),
+        (ZONE, ("sesbounce.example",), ("MX",), False),
+        (ZONE, ("_dmarc.sesbounce.example",), ("TXT",), False),
+        (ZONE, ("token._domainkey.example.com",), ("CNAME",), False),
+        (ZONE, ("bounce.sesbounce.example", "www.sesbounce.example"), ("TXT",), False),
+        (ZONE, ("bounce.sesbounce.example",), ("A",), False),
+        (ZONE, ("bounce.sesbounce.example",), ("TXT", "NS"), False),
+    ],
+)
+def test_the_deploy_role_writes_the_dns_records_of_ses_and_no_others(
+    deploy: str, zone: str, names: tuple[str, ...], types: tuple[str, ...], *, allowed: bool
+) -> None:
+    context = {
+        "route53:ChangeResourceRecordSetsNormalizedRecordNames": names,
+        "route53:ChangeResourceRecordSetsRecordTypes": types,
+    }
+    action = "route53:ChangeResourceRecordSets"
+    assert allows(deploy, Request(action=action, resource=zone, context=context)) is allowed
+
+
 DEVELOPERS = {"iam:PermissionsBoundary": f"{IAM}:policy/developers"}
 USER = f"{IAM}:user/mail/sesbounce-consumer"
 POLICY_BY_PATH = {"iam:PolicyARN": f"{IAM}:policy/mail/sesbounce-consumer"}
@@ -976,6 +1065,7 @@ POLICY_BY_PATH = {"iam:PolicyARN": f"{IAM}:policy/mail/sesbounce-consumer"}
         ("ecs:UpdateService", f"arn:aws:ecs:{REGION}:service/shared/sesbounce", {}, True),
         ("ecs:UpdateService", f"arn:aws:ecs:{REGION}:service/sesbounce/sesbounce", {}, False),
         ("ecs:DeleteCluster", f"arn:aws:ecs:{REGION}:cluster/shared", {}, False),
+        ("ses:VerifyDomainIdentity", "*", {}, True),
         ("sns:DeleteTopic", f"arn:aws:sns:{REGION}:SESBounce", {}, True),
         ("sns:DeleteTopic", f"arn:aws:sns:{REGION}:SESBounce-other", {}, False),
     ],

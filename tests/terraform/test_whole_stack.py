@@ -5,12 +5,11 @@ What moto cannot do, and what shows it instead (runs are those of terraform/modu
 - Topics of identities: it has no SetIdentityHeadersInNotificationsEnabled, and does not read the
   topics back. Shown by tests/integration/test_stack.py on LocalStack, and by the run
   identities_and_sets_that_exist.
-- Events of configuration sets: it deletes no event destination. Shown on the same LocalStack, and
-  by the run event_types_of_sets.
-- DeliveryDelay and Subscription: it has no event destinations of SES's second API. Shown by the run
-  event_types_of_sets.
-- require_tls and forward_feedback_by_email: it has neither call. Shown by the runs tls_of_sets and
-  forwarding.
+- Configuration sets and their events: it reads no set of version 2 of SES's API back, and has none
+  of its event destinations; those of version 1 it does not delete. Shown by the runs
+  event_types_of_sets and settings_of_sets, and those of version 1 on the same LocalStack.
+- forward_feedback_by_email and mail_from_domain: it has neither call. Shown by the runs forwarding
+  and dns_records.
 - That anything runs, scales or raises an alarm: it runs nothing.
 """
 
@@ -23,7 +22,7 @@ from typing import Any
 import boto3
 import pytest
 
-from scripts.deploy.adoption import existing
+from scripts.deploy.adoption import AdoptionError, Existing, existing
 from scripts.deploy.losses import losses
 from scripts.terraform.env import terraform_env
 from scripts.terraform.plan import Change, Plan, read_plan
@@ -141,18 +140,20 @@ def test_the_repository_is_there_before_the_image(repository_came_first: bool) -
     assert repository_came_first
 
 
-def test_a_second_plan_changes_nothing(deployed: Deployed) -> None:
-    """Not even where an earlier version deployed.
+def test_what_an_earlier_version_made_is_kept(
+    deployed: Deployed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its feedback_queue had the topic itself, and each topic and queue without a number.
 
-    Its module feedback_queue had the topic itself, and each topic and queue without a number.
+    Its identity was of version 1 of SES's API.
     """
     state = json.loads((deployed.folder / "terraform.tfstate").read_text("utf-8"))
-    moved = {
-        f"{resource['type']}.{resource['name']}"
+    of_topic = {
+        f"{resource['type']}.{resource['name']}": resource
         for resource in state["resources"]
         if resource.get("module") == TOPIC
     }
-    assert moved >= {
+    assert of_topic.keys() >= {
         "aws_sns_topic.this",
         "aws_sns_topic_policy.this",
         "aws_sqs_queue.subscription_dlq",
@@ -164,8 +165,45 @@ def test_a_second_plan_changes_nothing(deployed: Deployed) -> None:
                 for instance in resource["instances"]:
                     if instance.get("index_key") == 0:
                         del instance["index_key"]
+    identity = of_topic["aws_sesv2_email_identity.this"]
+    identity["type"] = "aws_ses_domain_identity"
+    (instance,) = identity["instances"]
+    instance["attributes"] = {
+        "id": "example.com",
+        "domain": "example.com",
+        "arn": instance["attributes"]["arn"],
+        "verification_token": "token",
+    }
     (deployed.folder / "earlier.tfstate").write_text(json.dumps(state))
-    assert deployed.stack(OLD, state="earlier.tfstate").plan().changes == ()
+    # What make deploy prints, and a person writes into that file.
+    imported = f'{TOPIC}.aws_sesv2_email_identity.this["example.com"]'
+    found = Existing(imported, "aws_sesv2_email_identity", "example.com")
+    _, blocks = str(AdoptionError([found])).split("run the same command:\n")
+    imports = deployed.terraform.root / "terraform/imports.tf"
+    imports.write_text(blocks)
+    try:
+        plan = deployed.stack(OLD, state="earlier.tfstate").plan()
+    finally:
+        imports.unlink()
+    assert {c.address: c.actions for c in plan.changes} == {
+        'module.feedback_queue.aws_ses_domain_identity.this["example.com"]': ("forget",),
+        imported: ("import",),
+    }
+    for name, value in deployed.environment.items():
+        monkeypatch.setenv(name, value)
+    assert existing(plan, boto3.Session(region_name="us-east-1"), "123456789012") == []
+    assert losses(plan) == ()
+
+
+def test_dns_records_of_the_domain_are_an_output(deployed: Deployed) -> None:
+    records = deployed.stack(OLD).outputs()["dns_records"]["example.com"]
+    assert [(record["type"], record["name"], record["value"]) for record in records] == [
+        *(
+            ("CNAME", f"token{n}._domainkey.example.com", f"token{n}.dkim.amazonses.com")
+            for n in (1, 2, 3)
+        ),
+        ("TXT", "_dmarc.example.com", "v=DMARC1; p=none;"),
+    ]
 
 
 def test_the_worker_runs_as_told(deployed: Deployed, moto: Moto) -> None:

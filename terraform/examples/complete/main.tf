@@ -1,5 +1,5 @@
 # Your own stack, composed of the modules, if the stack in terraform/ does not fit: in your own network,
-# with Fargate Spot, a KMS key and two sending identities.
+# with Fargate Spot, a KMS key and three sending identities.
 
 provider "aws" {
   region = var.region
@@ -14,6 +14,7 @@ module "feedback_queue" {
 
   identities = {
     "example.com"      = { include_original_headers = true }
+    "example.org"      = { create = true, mail_from_domain = "bounce.example.org" }
     "news@example.com" = { forward_feedback_by_email = false }
   }
 

@@ -3,7 +3,7 @@ output "repository_url" {
   value       = module.worker_service.repository_url
 }
 
-output "domain_verification_tokens" {
-  description = "Values of the TXT records `_amazonses.<domain>` of the domains that Terraform creates."
-  value       = module.feedback_queue.domain_verification_tokens
+output "dns_records" {
+  description = "DNS records of the domains that Terraform creates in SES."
+  value       = module.feedback_queue.dns_records
 }

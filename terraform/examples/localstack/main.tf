@@ -25,6 +25,7 @@ module "feedback_queue" {
   identities         = { "sender@example.com" = { create = true } }
   configuration_sets = { example = { create = true } }
   feedback_types     = ["Bounce", "Complaint", "Delivery"]
+  ses_api            = "v1" # LocalStack without a licence has no other
 }
 
 module "queue_consumer" {

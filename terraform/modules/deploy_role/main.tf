@@ -1,5 +1,5 @@
 locals {
-  partition = startswith(var.region, "cn-") ? "aws-cn" : startswith(var.region, "us-gov-") ? "aws-us-gov" : "aws"
+  partition = startswith(var.region, "cn-") ? "aws-cn" : startswith(var.region, "us-gov-") ? "aws-us-gov" : startswith(var.region, "eusc-") ? "aws-eusc" : "aws"
   host      = "token.actions.githubusercontent.com"
 
   provider_arn = var.oidc_provider_arn == null ? one(aws_iam_openid_connect_provider.this[*].arn) : var.oidc_provider_arn
@@ -67,6 +67,13 @@ resource "aws_iam_policy" "this" {
   description = "Deploy the stack ${var.name}: ${each.key}."
   policy      = jsonencode({ Version = "2012-10-17", Statement = each.value })
   tags        = var.tags
+
+  lifecycle {
+    precondition {
+      condition     = length(jsonencode({ Version = "2012-10-17", Statement = each.value })) <= 6144
+      error_message = "The policy ${each.key} has more than 6,144 characters, which IAM does not accept. It names each identity and configuration set: use fewer in one stack, for example domains in place of their addresses."
+    }
+  }
 }
 
 resource "aws_iam_role_policy_attachment" "this" {

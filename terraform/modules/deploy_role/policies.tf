@@ -6,6 +6,27 @@ locals {
   ec2 = "arn:${local.partition}:ec2:${var.region}:${var.account_id}"
   ses = "arn:${local.partition}:ses:${var.region}:${var.account_id}"
 
+  route53 = "arn:${local.partition}:route53:::"
+
+  # ARNs of identities and configuration sets: those that Terraform creates, and those that exist.
+  ses_arns = {
+    for kind, create in { created = true, existing = false } : kind => concat(
+      [for name, identity in var.identities : "${local.ses}:identity/${name}" if identity.create == create],
+      [for name, set in var.configuration_sets : "${local.ses}:configuration-set/${name}" if set.create == create],
+    )
+  }
+  ses_event_actions = [
+    "ses:GetEmailIdentity", "ses:PutEmailIdentityFeedbackAttributes",
+    "ses:GetConfigurationSet", "ses:GetConfigurationSetEventDestinations",
+    "ses:CreateConfigurationSetEventDestination", "ses:UpdateConfigurationSetEventDestination",
+    "ses:DeleteConfigurationSetEventDestination",
+  ]
+
+  # The DNS records that Terraform writes: zones, and names of records.
+  with_records = { for name, identity in var.identities : name => identity if identity.route53_zone_id != null }
+  zone_arns    = [for zone in distinct(values(local.with_records)[*].route53_zone_id) : "${local.route53}hostedzone/${zone}"]
+  dns_names    = flatten([for name, identity in local.with_records : compact(["*._domainkey.${name}", identity.mail_from_domain])])
+
   queue_name   = coalesce(var.queue_name, "${var.name}-feedback")
   cluster_name = coalesce(var.cluster_name, var.name)
 
@@ -111,25 +132,20 @@ locals {
       {
         Sid    = "SesWiring"
         Effect = "Allow"
-        Action = [
-          "ses:ListIdentities", "ses:GetAccount", "ses:SetIdentityNotificationTopic", "ses:SetIdentityHeadersInNotificationsEnabled",
-          "ses:GetIdentityNotificationAttributes", "ses:GetIdentityVerificationAttributes",
-          "ses:SetIdentityFeedbackForwardingEnabled", "ses:VerifyEmailIdentity", "ses:VerifyDomainIdentity",
-          "ses:DeleteIdentity", "ses:CreateConfigurationSet", "ses:DeleteConfigurationSet",
-          "ses:DescribeConfigurationSet", "ses:PutConfigurationSetDeliveryOptions",
-          "ses:CreateConfigurationSetEventDestination", "ses:UpdateConfigurationSetEventDestination",
-          "ses:DeleteConfigurationSetEventDestination",
-        ]
+        Action = concat(
+          [
+            "ses:GetAccount", "ses:ListIdentities", "ses:GetIdentityVerificationAttributes", "ses:GetIdentityDkimAttributes",
+            "ses:GetIdentityMailFromDomainAttributes", "ses:GetIdentityNotificationAttributes",
+            "ses:SetIdentityNotificationTopic", "ses:SetIdentityHeadersInNotificationsEnabled",
+          ],
+          var.ses_api == "v2" ? [] : [
+            "ses:VerifyEmailIdentity", "ses:VerifyDomainIdentity", "ses:DeleteIdentity", "ses:CreateConfigurationSet",
+            "ses:DeleteConfigurationSet", "ses:DescribeConfigurationSet", "ses:PutConfigurationSetDeliveryOptions",
+            "ses:CreateConfigurationSetEventDestination", "ses:UpdateConfigurationSetEventDestination",
+            "ses:DeleteConfigurationSetEventDestination",
+          ],
+        )
         Resource = ["*"] # IAM has no resource type for version 1 of SES's API, nor for the account
-      },
-      {
-        Sid    = "SesWiringV2"
-        Effect = "Allow"
-        Action = [
-          "ses:GetEmailIdentity", "ses:PutEmailIdentityFeedbackAttributes",
-          "ses:GetConfigurationSet", "ses:GetConfigurationSetEventDestinations",
-        ]
-        Resource = ["${local.ses}:identity/*", "${local.ses}:configuration-set/*"]
       },
       {
         Sid       = "SeeKey"
@@ -145,6 +161,50 @@ locals {
         Resource = ["*"] # IAM has no resource type for this call
       },
     ])
+
+    # Each identity and configuration set by its exact name, and each hosted zone by its exact ID.
+    ses = [for statement in [
+      {
+        Sid      = "SesThatExists"
+        Effect   = "Allow"
+        Action   = local.ses_event_actions
+        Resource = local.ses_arns.existing
+      },
+      {
+        Sid    = "SesOfTheStack"
+        Effect = "Allow"
+        Action = concat(local.ses_event_actions, [
+          "ses:CreateEmailIdentity", "ses:DeleteEmailIdentity", "ses:PutEmailIdentityDkimSigningAttributes",
+          "ses:PutEmailIdentityMailFromAttributes", "ses:CreateConfigurationSet", "ses:DeleteConfigurationSet",
+          "ses:PutConfigurationSetDeliveryOptions", "ses:PutConfigurationSetReputationOptions",
+          "ses:PutConfigurationSetSendingOptions", "ses:PutConfigurationSetSuppressionOptions",
+          "ses:TagResource", "ses:UntagResource", "ses:ListTagsForResource",
+        ])
+        Resource = local.ses_arns.created
+      },
+      {
+        Sid      = "SeeDns"
+        Effect   = "Allow"
+        Action   = ["route53:GetHostedZone", "route53:ListResourceRecordSets"]
+        Resource = local.zone_arns
+      },
+      {
+        Sid      = "DnsRecordsOfSes" # Route 53 takes no record whose name is outside its zone
+        Effect   = "Allow"
+        Action   = ["route53:ChangeResourceRecordSets"]
+        Resource = local.zone_arns
+        Condition = {
+          "ForAllValues:StringLike"   = { "route53:ChangeResourceRecordSetsNormalizedRecordNames" = local.dns_names }
+          "ForAllValues:StringEquals" = { "route53:ChangeResourceRecordSetsRecordTypes" = ["CNAME", "MX", "TXT"] }
+        }
+      },
+      {
+        Sid      = "SeeDnsChanges"
+        Effect   = "Allow"
+        Action   = ["route53:GetChange"]
+        Resource = length(local.zone_arns) == 0 ? [] : ["${local.route53}change/*"] # a change's ID is not known beforehand
+      },
+    ] : statement if length(statement.Resource) > 0]
 
     # The role never creates a key. To tag a key at its creation, KMS requires the right to tag every key
     # of the account: with that right, the role could give any key the stack's tag and then take it over.

@@ -32,6 +32,49 @@ variable "queue_name" {
   }
 }
 
+variable "identities" {
+  description = "SES identities of the stack, by address or domain, with `create`, `mail_from_domain` and `route53_zone_id` as in the module `feedback_topic`. The role may change no others, so that only somebody with more rights can add one."
+  type = map(object({
+    create           = optional(bool, false)
+    mail_from_domain = optional(string)
+    route53_zone_id  = optional(string)
+  }))
+  default  = {}
+  nullable = false
+
+  validation {
+    condition = alltrue([
+      for name, identity in var.identities :
+      alltrue([for part in compact([name, identity.mail_from_domain, identity.route53_zone_id]) : can(regex("^[^*?:/$\\s]+$", part))])
+    ])
+    error_message = "Each identity must be an address or a domain, without wildcards; so must its MAIL FROM domain and its hosted zone."
+  }
+}
+
+variable "configuration_sets" {
+  description = "SES configuration sets of the stack, by name, with `create` as in the module `feedback_topic`. The role may change no others."
+  type        = map(object({ create = optional(bool, false) }))
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for set in keys(var.configuration_sets) : can(regex("^[A-Za-z0-9_-]{1,64}$", set))])
+    error_message = "Each configuration set must be named by 1 to 64 characters: letters, digits, hyphens and underscores."
+  }
+}
+
+variable "ses_api" {
+  description = "Version of SES's API, as in the module `feedback_topic`. IAM can't limit the calls of `v1` to the stack's own identities and sets."
+  type        = string
+  default     = "v2"
+  nullable    = false
+
+  validation {
+    condition     = contains(["v1", "v2"], var.ses_api)
+    error_message = "ses_api must be v1 or v2."
+  }
+}
+
 variable "existing_topic_arn" {
   description = "ARN of a topic that exists and that the stack uses in place of its own: the role may only subscribe to it."
   type        = string
@@ -151,7 +194,7 @@ variable "region" {
   nullable    = false
 
   validation {
-    condition     = can(regex("^[a-z]{2}(-[a-z]+)+-\\d$", var.region))
+    condition     = can(regex("^[a-z]{2,4}(-[a-z]+)+-\\d$", var.region))
     error_message = "region must be an AWS region, such as eu-west-1."
   }
 }

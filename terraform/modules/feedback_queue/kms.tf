@@ -25,8 +25,8 @@ locals {
       Action    = ["kms:GenerateDataKey*", "kms:Decrypt"]
       Resource  = "*" # in a key's policy, "*" means this key
       Condition = {
-        StringEqualsIfExists = { "aws:SourceAccount" = split(":", module.topic.topic_arn)[4] }
-        ArnEqualsIfExists    = { "aws:SourceArn" = module.topic.topic_arn }
+        StringEqualsIfExists = { "aws:SourceAccount" = split(":", module.topic.known_topic_arn)[4] }
+        ArnEqualsIfExists    = { "aws:SourceArn" = module.topic.known_topic_arn }
       }
     },
     ], length(var.extra_topic_arns) == 0 ? [] : [

@@ -23,9 +23,9 @@ locals {
         Action    = "sqs:SendMessage"
         Resource  = var.existing_queue == null ? local.queue_arns[local.queue_name] : var.existing_queue.arn
         Condition = {
-          ArnEquals = { "aws:SourceArn" = module.topic.topic_arn }
+          ArnEquals = { "aws:SourceArn" = module.topic.known_topic_arn }
           # The topic's ARN contains the account already. "IfExists", because AWS guarantees only the ARN here.
-          StringEqualsIfExists = { "aws:SourceAccount" = split(":", module.topic.topic_arn)[4] }
+          StringEqualsIfExists = { "aws:SourceAccount" = split(":", module.topic.known_topic_arn)[4] }
         }
       },
     ],
@@ -141,6 +141,8 @@ module "topic" {
   identities         = var.identities
   configuration_sets = var.configuration_sets
   feedback_types     = var.feedback_types
+  ses_api            = var.ses_api
+  dkim_domain        = var.dkim_domain
 
   kms_key_arn   = local.kms_key_arn
   publish_after = aws_kms_key_policy.this

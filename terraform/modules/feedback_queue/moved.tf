@@ -1,33 +1,8 @@
 # Earlier versions of this module had the topic's resources themselves, and always created its queues.
 
 moved {
-  from = aws_ses_configuration_set.this
-  to   = module.topic.aws_ses_configuration_set.this
-}
-
-moved {
-  from = aws_ses_domain_identity.this
-  to   = module.topic.aws_ses_domain_identity.this
-}
-
-moved {
-  from = aws_ses_email_identity.this
-  to   = module.topic.aws_ses_email_identity.this
-}
-
-moved {
-  from = aws_ses_event_destination.this
-  to   = module.topic.aws_ses_event_destination.this
-}
-
-moved {
   from = aws_ses_identity_notification_topic.this
   to   = module.topic.aws_ses_identity_notification_topic.this
-}
-
-moved {
-  from = aws_sesv2_configuration_set_event_destination.this
-  to   = module.topic.aws_sesv2_configuration_set_event_destination.this
 }
 
 moved {
@@ -68,4 +43,47 @@ moved {
 moved {
   from = aws_sqs_queue.dlq
   to   = aws_sqs_queue.dlq[0]
+}
+
+# Terraform can't turn these into resources of version 2 of SES's API. It forgets them, and SES keeps them;
+# make deploy prints the blocks that import them.
+
+removed {
+  from = aws_ses_configuration_set.this
+
+  lifecycle {
+    destroy = false
+  }
+}
+
+removed {
+  from = aws_ses_domain_identity.this
+
+  lifecycle {
+    destroy = false
+  }
+}
+
+removed {
+  from = aws_ses_email_identity.this
+
+  lifecycle {
+    destroy = false
+  }
+}
+
+removed {
+  from = aws_ses_event_destination.this
+
+  lifecycle {
+    destroy = false
+  }
+}
+
+removed {
+  from = aws_sesv2_configuration_set_event_destination.this
+
+  lifecycle {
+    destroy = false
+  }
 }

@@ -93,8 +93,13 @@ output "configuration_set_names" {
   value       = module.topic.configuration_set_names
 }
 
+output "dns_records" {
+  description = "DNS records of each domain that Terraform creates: DKIM, by which SES also verifies the domain; MX and SPF of its MAIL FROM domain; a DMARC policy to begin with. `created`: whether Terraform creates the record in Route 53."
+  value       = module.topic.dns_records
+}
+
 output "domain_verification_tokens" {
-  description = "Value of the TXT record `_amazonses.<domain>` for each domain that Terraform creates. SES sends for the domain once its DNS has the record."
+  description = "With `ses_api = \"v1\"` only: value of the TXT record `_amazonses.<domain>` for each domain that Terraform creates. SES sends for the domain once its DNS has the record."
   value       = module.topic.domain_verification_tokens
 }
 

@@ -81,33 +81,50 @@ variable "extra_topic_arns" {
 }
 
 variable "identities" {
-  description = "SES identities, by address or domain, whose feedback SES publishes to the topic. `create`: Terraform creates the identity; otherwise it must exist. `notifications`: Terraform attaches the topic to the identity. `include_original_headers`: SES repeats the mail's headers in each notification. `forward_feedback_by_email`: whether SES also sends the feedback by e-mail; null does not change the identity's setting."
+  description = "SES identities, by address or domain, whose feedback SES publishes to the topic. `create`: Terraform creates the identity, a domain with Easy DKIM; otherwise it must exist. `notifications`: Terraform attaches the topic to the identity. `include_original_headers`: SES repeats the mail's headers in each notification. `forward_feedback_by_email`: whether SES also sends the feedback by e-mail; null does not change the identity's setting. For a domain with `create`: `mail_from_domain`, a subdomain that SES names as the sender of the envelope, so that SPF is about your domain; `mail_from_required`: SES rejects the mail while that subdomain has no MX record, and does not send it as `amazonses.com`; `route53_zone_id`: Terraform creates the DNS records in this hosted zone, except DMARC's."
   type = map(object({
     create                    = optional(bool, false)
     notifications             = optional(bool, true)
     include_original_headers  = optional(bool, false)
     forward_feedback_by_email = optional(bool)
+    mail_from_domain          = optional(string)
+    mail_from_required        = optional(bool, false)
+    route53_zone_id           = optional(string)
   }))
   default  = {}
   nullable = false
 }
 
 variable "configuration_sets" {
-  description = "SES configuration sets, by name, whose events SES publishes to the topic. `create`: Terraform creates the set; otherwise it must exist. `require_tls`: SES sends the mail of a set created here only to hosts that support TLS. `event_types`: the types that SES publishes for this set, in place of `feedback_types`: those, `DeliveryDelay`, `Subscription`, `Reject`, `RenderingFailure`, `Send`, `Open` and `Click`."
+  description = "SES configuration sets, by name, whose events SES publishes to the topic. `create`: Terraform creates the set; otherwise it must exist. `require_tls`: SES sends the mail of a set created here only to hosts that support TLS. `suppressed_reasons`: for which reasons SES's suppression list holds for a set created here, `BOUNCE`, `COMPLAINT` or both; null leaves it to the account's setting. `event_types`: the types that SES publishes for this set, in place of `feedback_types`: those, `DeliveryDelay`, `Subscription`, `Reject`, `RenderingFailure`, `Send`, `Open` and `Click`. A type that each mail has (`Delivery`, `Send`) costs what `feedback_types` says of deliveries."
   type = map(object({
-    create      = optional(bool, false)
-    require_tls = optional(bool, false)
-    event_types = optional(set(string))
+    create             = optional(bool, false)
+    require_tls        = optional(bool, false)
+    suppressed_reasons = optional(set(string))
+    event_types        = optional(set(string))
   }))
   default  = {}
   nullable = false
 }
 
 variable "feedback_types" {
-  description = "Types of feedback that SES publishes: `Bounce`, `Complaint`, `Delivery`. A delivery ends a run of soft bounces, but deliveries cost one message for each mail sent."
+  description = "Types of feedback that SES publishes: `Bounce`, `Complaint`, `Delivery`. A delivery ends a run of soft bounces, but each mail sent then costs a message: a million, 0.50 USD of SNS and 3 × 0.40 USD of SQS; less of SQS where messages always wait."
   type        = set(string)
   default     = ["Bounce", "Complaint"]
   nullable    = false
+}
+
+variable "ses_api" {
+  description = "Version of SES's API by which Terraform creates identities, configuration sets and their event destinations: `v2`, or `v1` for emulators that have no other. Version 1 signs no mail of a created domain with DKIM."
+  type        = string
+  default     = "v2"
+  nullable    = false
+}
+
+variable "dkim_domain" {
+  description = "Domain of SES's DKIM keys, to which the DKIM records of created domains lead; null takes the one that AWS documents for the region. `aws sesv2 get-email-identity` says it as `SigningHostedZone`."
+  type        = string
+  default     = null
 }
 
 variable "notification_emails" {

@@ -3,10 +3,15 @@ locals {
   topic_name            = var.existing_topic == null ? coalesce(var.topic_name, "${var.name}-feedback") : element(split(":", var.existing_topic.arn), 5)
   subscription_dlq_name = coalesce(var.subscription_dlq_name, "${local.topic_name}-subscription-dlq")
 
-  # The topic's ARN names partition, region and account; this needs no data source. A topic that exists
-  # may belong to another account.
-  of_topic = regex("^arn:(?P<partition>[^:]+):sns:(?P<region>[^:]+):(?P<account_id>[^:]+):", local.topic_arn)
-  here     = merge(local.of_topic, [for caller in data.aws_caller_identity.current : { account_id = caller.account_id }]...)
+  here = {
+    partition  = data.aws_partition.current.partition
+    region     = data.aws_region.current.id
+    account_id = data.aws_caller_identity.current.account_id
+  }
+
+  # Composed from the name, not read from the topic, so that the first plan shows the policies. A topic that
+  # exists may belong to another account.
+  known_topic_arn = var.existing_topic == null ? "arn:${local.here.partition}:sns:${local.here.region}:${local.here.account_id}:${local.topic_name}" : var.existing_topic.arn
 
   # SES publishes on behalf of identities and configuration sets.
   ses_sources = [
@@ -21,7 +26,7 @@ locals {
       Effect    = "Allow"
       Principal = { Service = "ses.amazonaws.com" }
       Action    = "sns:Publish"
-      Resource  = local.topic_arn
+      Resource  = local.known_topic_arn
       Condition = {
         StringEquals = { "aws:SourceAccount" = local.here.account_id }
         ArnLike      = { "aws:SourceArn" = local.ses_sources }
@@ -34,9 +39,11 @@ locals {
   subscription_dlq_arn = "arn:${local.here.partition}:sqs:${local.here.region}:${local.here.account_id}:${local.subscription_dlq_name}"
 }
 
-data "aws_caller_identity" "current" {
-  count = var.existing_topic == null ? 0 : 1
-}
+data "aws_partition" "current" {}
+
+data "aws_region" "current" {}
+
+data "aws_caller_identity" "current" {}
 
 resource "aws_sns_topic" "this" {
   # checkov:skip=CKV_AWS_26: SQS stores the feedback and encrypts it; SES can't publish through alias/aws/sns, and a variable sets a customer managed key.
@@ -62,7 +69,7 @@ resource "aws_sns_topic_policy" "this" {
           Effect    = "Allow"
           Principal = { AWS = "arn:${local.here.partition}:iam::${account_id}:root" }
           Action    = ["sns:Subscribe"]
-          Resource  = local.topic_arn
+          Resource  = local.known_topic_arn
           Condition = {
             StringEquals = { "sns:Protocol" = "sqs" }
             ArnLike      = { "sns:Endpoint" = "arn:${local.here.partition}:sqs:*:${account_id}:*" }
@@ -75,7 +82,7 @@ resource "aws_sns_topic_policy" "this" {
           Effect    = "Allow"
           Principal = { AWS = "arn:${local.here.partition}:iam::${account_id}:root" }
           Action    = ["sns:ListSubscriptionsByTopic"]
-          Resource  = local.topic_arn
+          Resource  = local.known_topic_arn
         }
       ],
       [
@@ -84,7 +91,7 @@ resource "aws_sns_topic_policy" "this" {
           Effect    = "Deny"
           Principal = "*"
           Action    = "sns:Publish" # SNS does not accept "sns:*" in a topic's policy
-          Resource  = local.topic_arn
+          Resource  = local.known_topic_arn
           Condition = { Bool = { "aws:SecureTransport" = "false" } }
         },
       ],
@@ -131,9 +138,9 @@ resource "aws_sqs_queue" "subscription_dlq" {
           Action    = "sqs:SendMessage"
           Resource  = local.subscription_dlq_arn
           Condition = {
-            ArnEquals = { "aws:SourceArn" = local.topic_arn }
+            ArnEquals = { "aws:SourceArn" = local.known_topic_arn }
             # The topic's ARN contains the account already. "IfExists", because AWS guarantees only the ARN here.
-            StringEqualsIfExists = { "aws:SourceAccount" = local.of_topic.account_id }
+            StringEqualsIfExists = { "aws:SourceAccount" = split(":", local.known_topic_arn)[4] }
           }
         },
       ],

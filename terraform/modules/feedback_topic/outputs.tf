@@ -6,6 +6,11 @@ output "topic_arn" {
   depends_on = [aws_sns_topic_policy.this]
 }
 
+output "known_topic_arn" {
+  description = "ARN of the topic, composed from its name: for policies, which the first plan then shows."
+  value       = local.known_topic_arn
+}
+
 output "topic_name" {
   description = "Name of the SNS topic."
   value       = local.topic_name
@@ -54,8 +59,24 @@ output "configuration_set_names" {
   )
 }
 
+output "dns_records" {
+  description = "DNS records of each domain that Terraform creates: DKIM, by which SES also verifies the domain; MX and SPF of its MAIL FROM domain; a DMARC policy to begin with. `created`: whether Terraform creates the record in Route 53."
+  value = {
+    for domain in distinct([for record in values(local.dmarc_records) : record.domain]) : domain => [
+      for key, record in merge(local.dkim_records, local.mail_from_records, local.dmarc_records) : {
+        purpose = record.purpose
+        name    = record.name
+        type    = record.type
+        ttl     = local.dns_ttl_seconds
+        value   = record.value
+        created = contains(keys(local.route53_records), key)
+      } if record.domain == domain
+    ]
+  }
+}
+
 output "domain_verification_tokens" {
-  description = "Value of the TXT record `_amazonses.<domain>` for each domain that Terraform creates. SES sends for the domain once its DNS has the record."
+  description = "With `ses_api = \"v1\"` only: value of the TXT record `_amazonses.<domain>` for each domain that Terraform creates. SES sends for the domain once its DNS has the record."
   value       = { for domain, identity in aws_ses_domain_identity.this : domain => identity.verification_token }
 }
 

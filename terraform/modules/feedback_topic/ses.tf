@@ -13,37 +13,49 @@ locals {
     name => set.event_types == null ? var.feedback_types : set.event_types
   }
 
-  # SES's names of the event types; only version 2 of its API has the last two.
+  event_destination_name = substr(local.topic_name, 0, 64) # the topic's name may be longer than SES allows
+
   event_names = {
-    Bounce           = "bounce"
-    Click            = "click"
-    Complaint        = "complaint"
-    Delivery         = "delivery"
-    Open             = "open"
-    Reject           = "reject"
-    RenderingFailure = "renderingFailure"
-    Send             = "send"
-  }
-  event_names_v2 = {
-    DeliveryDelay = "DELIVERY_DELAY"
-    Subscription  = "SUBSCRIPTION"
+    Bounce           = "BOUNCE"
+    Click            = "CLICK"
+    Complaint        = "COMPLAINT"
+    Delivery         = "DELIVERY"
+    DeliveryDelay    = "DELIVERY_DELAY"
+    Open             = "OPEN"
+    Reject           = "REJECT"
+    RenderingFailure = "RENDERING_FAILURE"
+    Send             = "SEND"
+    Subscription     = "SUBSCRIPTION"
   }
 }
 
-resource "aws_ses_email_identity" "this" {
-  for_each = { for name, identity in local.created : name => identity if strcontains(name, "@") }
+resource "aws_sesv2_email_identity" "this" {
+  for_each = { for name, identity in local.created : name => identity if var.ses_api == "v2" }
 
-  email = each.key
+  email_identity = each.key
+  tags           = var.tags
+
+  # Easy DKIM. SES signs the mail of an address with the key of its domain.
+  dynamic "dkim_signing_attributes" {
+    for_each = strcontains(each.key, "@") ? [] : ["RSA_2048_BIT"]
+
+    content {
+      next_signing_key_length = dkim_signing_attributes.value
+    }
+  }
 }
 
-resource "aws_ses_domain_identity" "this" {
-  for_each = { for name, identity in local.created : name => identity if !strcontains(name, "@") }
+resource "aws_sesv2_email_identity_mail_from_attributes" "this" {
+  for_each = { for name, identity in local.created : name => identity if identity.mail_from_domain != null }
 
-  domain = each.key
+  email_identity         = aws_sesv2_email_identity.this[each.key].email_identity
+  mail_from_domain       = each.value.mail_from_domain
+  behavior_on_mx_failure = each.value.mail_from_required ? "REJECT_MESSAGE" : "USE_DEFAULT_VALUE"
 }
 
-# SES publishes a test message when Terraform attaches the topic, so the topic's policy must exist first.
-# The subscription must exist too: otherwise SNS would deliver the first events to nobody.
+# Only version 1 of SES's API attaches topics to identities. SES publishes a test message when Terraform
+# attaches the topic, so the topic's policy must exist first. The subscription must exist too: otherwise SNS
+# would deliver the first events to nobody.
 resource "aws_ses_identity_notification_topic" "this" {
   for_each = local.attachments
 
@@ -55,6 +67,7 @@ resource "aws_ses_identity_notification_topic" "this" {
   depends_on = [
     aws_ses_domain_identity.this,
     aws_ses_email_identity.this,
+    aws_sesv2_email_identity.this,
     var.publish_after,
     aws_sns_topic_policy.this,
     aws_sns_topic_subscription.queue,
@@ -67,54 +80,50 @@ resource "aws_sesv2_email_identity_feedback_attributes" "this" {
   email_identity           = each.key
   email_forwarding_enabled = each.value.forward_feedback_by_email
 
-  # SES accepts "off" only after both topics are attached.
-  depends_on = [aws_ses_identity_notification_topic.this]
+  depends_on = [
+    aws_ses_domain_identity.this,
+    aws_ses_email_identity.this,
+    aws_sesv2_email_identity.this,
+    aws_ses_identity_notification_topic.this, # SES accepts "off" only after both topics are attached
+  ]
 }
 
-resource "aws_ses_configuration_set" "this" {
-  # checkov:skip=CKV_AWS_365: the sender decides whether SES may send to hosts without TLS: require_tls.
-  for_each = { for name, set in var.configuration_sets : name => set if set.create }
+resource "aws_sesv2_configuration_set" "this" {
+  for_each = { for name, set in var.configuration_sets : name => set if set.create && var.ses_api == "v2" }
 
-  name = each.key
+  configuration_set_name = each.key
+  tags                   = var.tags
 
-  dynamic "delivery_options" {
-    for_each = each.value.require_tls ? ["Require"] : []
+  delivery_options {
+    tls_policy = each.value.require_tls ? "REQUIRE" : "OPTIONAL"
+  }
+
+  reputation_options {
+    reputation_metrics_enabled = true
+  }
+
+  sending_options {
+    sending_enabled = true
+  }
+
+  dynamic "suppression_options" {
+    for_each = each.value.suppressed_reasons == null ? [] : [each.value.suppressed_reasons]
 
     content {
-      tls_policy = delivery_options.value
+      suppressed_reasons = suppression_options.value
     }
   }
 }
 
-resource "aws_ses_event_destination" "this" {
-  for_each = { for name, types in local.event_types : name => types if length(setintersection(types, keys(local.event_names))) > 0 }
-
-  name                   = substr(local.topic_name, 0, 64) # the topic's name may be longer than SES allows
-  configuration_set_name = each.key
-  enabled                = true
-  matching_types         = [for type, name in local.event_names : name if contains(each.value, type)]
-
-  sns_destination {
-    topic_arn = local.topic_arn
-  }
-
-  depends_on = [
-    var.publish_after,
-    aws_ses_configuration_set.this,
-    aws_sns_topic_policy.this,
-    aws_sns_topic_subscription.queue,
-  ]
-}
-
 resource "aws_sesv2_configuration_set_event_destination" "this" {
-  for_each = { for name, types in local.event_types : name => types if length(setintersection(types, keys(local.event_names_v2))) > 0 }
+  for_each = { for name, types in local.event_types : name => types if var.ses_api == "v2" }
 
-  event_destination_name = "${substr(local.topic_name, 0, 61)}-v2" # another name: the destination above has the topic's name
+  event_destination_name = local.event_destination_name
   configuration_set_name = each.key
 
   event_destination {
     enabled              = true
-    matching_event_types = [for type, name in local.event_names_v2 : name if contains(each.value, type)]
+    matching_event_types = [for type in each.value : local.event_names[type]]
 
     sns_destination {
       topic_arn = local.topic_arn
@@ -123,7 +132,7 @@ resource "aws_sesv2_configuration_set_event_destination" "this" {
 
   depends_on = [
     var.publish_after,
-    aws_ses_configuration_set.this,
+    aws_sesv2_configuration_set.this,
     aws_sns_topic_policy.this,
     aws_sns_topic_subscription.queue,
   ]

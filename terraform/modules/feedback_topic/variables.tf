@@ -113,12 +113,15 @@ variable "subscription_dlq_name" {
 }
 
 variable "identities" {
-  description = "SES identities, by address or domain, whose feedback SES publishes to the topic. `create`: Terraform creates the identity; otherwise it must exist. `notifications`: Terraform attaches the topic to the identity. `include_original_headers`: SES repeats the mail's headers in each notification. `forward_feedback_by_email`: whether SES also sends the feedback by e-mail; null does not change the identity's setting."
+  description = "SES identities, by address or domain, whose feedback SES publishes to the topic. `create`: Terraform creates the identity, a domain with Easy DKIM; otherwise it must exist. `notifications`: Terraform attaches the topic to the identity. `include_original_headers`: SES repeats the mail's headers in each notification. `forward_feedback_by_email`: whether SES also sends the feedback by e-mail; null does not change the identity's setting. For a domain with `create`: `mail_from_domain`, a subdomain that SES names as the sender of the envelope, so that SPF is about your domain; `mail_from_required`: SES rejects the mail while that subdomain has no MX record, and does not send it as `amazonses.com`; `route53_zone_id`: Terraform creates the DNS records in this hosted zone, except DMARC's."
   type = map(object({
     create                    = optional(bool, false)
     notifications             = optional(bool, true)
     include_original_headers  = optional(bool, false)
     forward_feedback_by_email = optional(bool)
+    mail_from_domain          = optional(string)
+    mail_from_required        = optional(bool, false)
+    route53_zone_id           = optional(string)
   }))
   default  = {}
   nullable = false
@@ -139,14 +142,41 @@ variable "identities" {
     ])
     error_message = "forward_feedback_by_email can be false only if SES publishes the identity's bounces and complaints: set notifications = true for the identity and include Bounce and Complaint in feedback_types, or leave forward_feedback_by_email null."
   }
+
+  validation {
+    condition = alltrue([
+      for name, identity in var.identities :
+      identity.create && !strcontains(name, "@") || identity.mail_from_domain == null && identity.route53_zone_id == null
+    ])
+    error_message = "mail_from_domain and route53_zone_id need a domain with create = true: an address has the settings of its domain, and Terraform does not change those of an existing domain."
+  }
+
+  validation {
+    condition = alltrue([
+      for name, identity in var.identities :
+      identity.mail_from_domain == null ? !identity.mail_from_required : can(regex("^([a-z0-9]([a-z0-9-]*[a-z0-9])?\\.)+$", trimsuffix(identity.mail_from_domain, name))) && endswith(identity.mail_from_domain, ".${name}")
+    ])
+    error_message = "mail_from_domain must be a subdomain of its identity, such as bounce.example.com for example.com, in lower case; mail_from_required needs one."
+  }
+
+  validation {
+    condition     = alltrue([for identity in values(var.identities) : can(regex("^Z[A-Z0-9]{1,31}$", coalesce(identity.route53_zone_id, "Z1")))])
+    error_message = "route53_zone_id must be the ID of a hosted zone, such as Z0123456789ABC: aws route53 list-hosted-zones-by-name --dns-name example.com"
+  }
+
+  validation {
+    condition     = var.ses_api == "v2" || alltrue([for identity in values(var.identities) : identity.mail_from_domain == null && identity.route53_zone_id == null])
+    error_message = "mail_from_domain and route53_zone_id need ses_api = \"v2\"."
+  }
 }
 
 variable "configuration_sets" {
-  description = "SES configuration sets, by name, whose events SES publishes to the topic. `create`: Terraform creates the set; otherwise it must exist. `require_tls`: SES sends the mail of a set created here only to hosts that support TLS. `event_types`: the types that SES publishes for this set, in place of `feedback_types`: those, `DeliveryDelay`, `Subscription`, `Reject`, `RenderingFailure`, `Send`, `Open` and `Click`."
+  description = "SES configuration sets, by name, whose events SES publishes to the topic. `create`: Terraform creates the set; otherwise it must exist. `require_tls`: SES sends the mail of a set created here only to hosts that support TLS. `suppressed_reasons`: for which reasons SES's suppression list holds for a set created here, `BOUNCE`, `COMPLAINT` or both; null leaves it to the account's setting. `event_types`: the types that SES publishes for this set, in place of `feedback_types`: those, `DeliveryDelay`, `Subscription`, `Reject`, `RenderingFailure`, `Send`, `Open` and `Click`. A type that each mail has (`Delivery`, `Send`) costs what `feedback_types` says of deliveries."
   type = map(object({
-    create      = optional(bool, false)
-    require_tls = optional(bool, false)
-    event_types = optional(set(string))
+    create             = optional(bool, false)
+    require_tls        = optional(bool, false)
+    suppressed_reasons = optional(set(string))
+    event_types        = optional(set(string))
   }))
   default  = {}
   nullable = false
@@ -157,8 +187,25 @@ variable "configuration_sets" {
   }
 
   validation {
-    condition     = alltrue([for set in values(var.configuration_sets) : set.create || !set.require_tls])
-    error_message = "require_tls needs create = true: Terraform does not change the setting of an existing configuration set."
+    condition     = alltrue([for set in values(var.configuration_sets) : set.create || !set.require_tls && set.suppressed_reasons == null])
+    error_message = "require_tls and suppressed_reasons need create = true: Terraform does not change the settings of an existing configuration set."
+  }
+
+  validation {
+    condition = alltrue([
+      for set in values(var.configuration_sets) : set.suppressed_reasons == null ? true : (
+        length(set.suppressed_reasons) > 0 && length(setsubtract(set.suppressed_reasons, ["BOUNCE", "COMPLAINT"])) == 0
+      )
+    ])
+    error_message = "suppressed_reasons must contain BOUNCE, COMPLAINT or both, and nothing else; null leaves it to the account's setting."
+  }
+
+  validation {
+    condition = var.ses_api == "v2" || alltrue([
+      for set in values(var.configuration_sets) :
+      set.suppressed_reasons == null && length(setintersection(coalesce(set.event_types, []), ["DeliveryDelay", "Subscription"])) == 0
+    ])
+    error_message = "suppressed_reasons and the event types DeliveryDelay and Subscription need ses_api = \"v2\"."
   }
 
   validation {
@@ -175,7 +222,7 @@ variable "configuration_sets" {
 }
 
 variable "feedback_types" {
-  description = "Types of feedback that SES publishes: `Bounce`, `Complaint`, `Delivery`. A delivery ends a run of soft bounces, but deliveries cost one message for each mail sent."
+  description = "Types of feedback that SES publishes: `Bounce`, `Complaint`, `Delivery`. A delivery ends a run of soft bounces, but each mail sent then costs a message: a million, 0.50 USD of SNS and 3 × 0.40 USD of SQS; less of SQS where messages always wait."
   type        = set(string)
   default     = ["Bounce", "Complaint"]
   nullable    = false
@@ -183,6 +230,29 @@ variable "feedback_types" {
   validation {
     condition     = length(var.feedback_types) > 0 && length(setsubtract(var.feedback_types, ["Bounce", "Complaint", "Delivery"])) == 0
     error_message = "feedback_types must contain at least one of Bounce, Complaint and Delivery, and nothing else."
+  }
+}
+
+variable "ses_api" {
+  description = "Version of SES's API by which Terraform creates identities, configuration sets and their event destinations: `v2`, or `v1` for emulators that have no other. Version 1 signs no mail of a created domain with DKIM."
+  type        = string
+  default     = "v2"
+  nullable    = false
+
+  validation {
+    condition     = contains(["v1", "v2"], var.ses_api)
+    error_message = "ses_api must be v1 or v2."
+  }
+}
+
+variable "dkim_domain" {
+  description = "Domain of SES's DKIM keys, to which the DKIM records of created domains lead; null takes the one that AWS documents for the region. `aws sesv2 get-email-identity` says it as `SigningHostedZone`."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = can(regex("^([a-z0-9]([a-z0-9-]*[a-z0-9])?\\.)+[a-z]+$", coalesce(var.dkim_domain, "a.b")))
+    error_message = "dkim_domain must be a domain, such as dkim.amazonses.com."
   }
 }
 

@@ -7,12 +7,26 @@
 #
 # A file that needs another answer gives it in a mock_resource or an override_resource of its own.
 
+mock_data "aws_partition" {
+  defaults = { partition = "aws" }
+}
+
+mock_data "aws_region" {
+  defaults = { id = "eu-west-1" }
+}
+
 mock_data "aws_caller_identity" {
   defaults = { account_id = "123456789012" }
 }
 
 mock_resource "aws_sns_topic" {
   defaults = { arn = "arn:aws:sns:eu-west-1:123456789012:sesbounce-feedback" }
+}
+
+mock_resource "aws_sesv2_email_identity" {
+  defaults = {
+    dkim_signing_attributes = { tokens = ["token1", "token2", "token3"] }
+  }
 }
 
 mock_resource "aws_sqs_queue" {

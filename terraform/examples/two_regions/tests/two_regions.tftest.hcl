@@ -8,6 +8,10 @@ mock_provider "aws" {
   alias  = "other"
   source = "../../tests/mocks"
 
+  mock_data "aws_region" {
+    defaults = { id = "us-east-1" }
+  }
+
   mock_resource "aws_sns_topic" {
     defaults = { arn = "arn:aws:sns:us-east-1:123456789012:sesbounce-feedback" }
   }

@@ -93,20 +93,41 @@ run "long_names" {
   command = plan
 
   variables {
-    name            = join("", [for _ in range(51) : "n"])
-    topic_name      = join("", [for _ in range(80) : "t"])
-    queue_name      = join("", [for _ in range(63) : "q"])
-    cluster_name    = join("", [for _ in range(255) : "c"])
-    path            = "/a/path/of/some/length/"
-    region          = "ap-southeast-1"
-    may_manage_user = true
-    may_manage_key  = true
+    identities = { for index in range(10) : "a-domain-of-some-length-${index}.example.com" => {
+      create           = true
+      mail_from_domain = "bounce.a-domain-of-some-length-${index}.example.com"
+      route53_zone_id  = "Z0123456789ABCDEFGH${index}"
+    } }
+    configuration_sets = { for index in range(10) : "a-set-of-some-length-${index}" => { create = true } }
+    name               = join("", [for _ in range(51) : "n"])
+    topic_name         = join("", [for _ in range(80) : "t"])
+    queue_name         = join("", [for _ in range(63) : "q"])
+    cluster_name       = join("", [for _ in range(255) : "c"])
+    path               = "/a/path/of/some/length/"
+    region             = "ap-southeast-1"
+    may_manage_user    = true
+    may_manage_key     = true
   }
 
   assert {
     condition     = max([for policy in concat(values(output.policies), [output.boundary_policy]) : length(policy)]...) <= 6144
     error_message = "IAM takes no policy of more than 6,144 characters: ${jsonencode({ for part, policy in output.policies : part => length(policy) })}"
   }
+
+  assert {
+    condition     = length(output.policies) <= 10
+    error_message = "IAM attaches no more than ten policies to a role."
+  }
+}
+
+run "too_many_identities" {
+  command = plan
+
+  variables {
+    identities = { for index in range(100) : "user-${index}@a-domain-of-some-length.example.com" => { create = true } }
+  }
+
+  expect_failures = [aws_iam_policy.this]
 }
 
 run "state_in_s3" {
@@ -238,11 +259,17 @@ run "other_partitions" {
   }
 }
 
-run "tags" {
+run "tags_in_one_more_partition" {
   command = plan
 
   variables {
-    tags = { Team = "mail" }
+    region = "eusc-de-east-1"
+    tags   = { Team = "mail" }
+  }
+
+  assert {
+    condition     = startswith(jsondecode(output.policies.feedback).Statement[0].Resource[0], "arn:aws-eusc:sns:eusc-de-east-1:")
+    error_message = "The European Sovereign Cloud must have its partition."
   }
 
   assert {

@@ -277,10 +277,16 @@ run "key_of_the_customer" {
 run "other_partition" {
   command = plan
 
-  override_resource {
+  override_data {
     override_during = plan
-    target          = module.topic.aws_sns_topic.this
-    values          = { arn = "arn:aws-cn:sns:cn-north-1:123456789012:sesbounce-feedback" }
+    target          = module.topic.data.aws_partition.current
+    values          = { partition = "aws-cn" }
+  }
+
+  override_data {
+    override_during = plan
+    target          = module.topic.data.aws_region.current
+    values          = { id = "cn-north-1" }
   }
 
   assert {
@@ -368,10 +374,10 @@ run "queue_in_a_region_to_opt_in_to" {
     extra_topic_arns = ["arn:aws:sns:eu-west-1:123456789012:sesbounce-feedback"]
   }
 
-  override_resource {
+  override_data {
     override_during = plan
-    target          = module.topic.aws_sns_topic.this
-    values          = { arn = "arn:aws:sns:af-south-1:123456789012:sesbounce-feedback" }
+    target          = module.topic.data.aws_region.current
+    values          = { id = "af-south-1" }
   }
 
   assert {
@@ -437,10 +443,16 @@ run "queue_that_exists" {
     extra_topic_arns = ["arn:aws-cn:sns:cn-northwest-1:123456789012:SESBounce"]
   }
 
-  override_resource {
+  override_data {
     override_during = plan
-    target          = module.topic.aws_sns_topic.this
-    values          = { arn = "arn:aws-cn:sns:cn-north-1:123456789012:SESBounce" }
+    target          = module.topic.data.aws_partition.current
+    values          = { partition = "aws-cn" }
+  }
+
+  override_data {
+    override_during = plan
+    target          = module.topic.data.aws_region.current
+    values          = { id = "cn-north-1" }
   }
 
   assert {
@@ -459,7 +471,7 @@ run "queue_that_exists" {
 
   assert {
     condition = { for statement in jsondecode(output.queue_statements) : statement.Sid => [statement.Resource, statement.Principal.Service, statement.Condition.ArnEquals["aws:SourceArn"]] } == {
-      TopicSends      = [var.existing_queue.arn, "sns.amazonaws.com", "arn:aws-cn:sns:cn-north-1:123456789012:SESBounce"]
+      TopicSends      = [var.existing_queue.arn, "sns.amazonaws.com", "arn:aws-cn:sns:cn-north-1:123456789012:sesbounce-feedback"]
       ExtraTopicsSend = [var.existing_queue.arn, ["sns.amazonaws.com"], ["arn:aws-cn:sns:cn-northwest-1:123456789012:SESBounce"]]
     }
     error_message = "The output must tell what the queue's policy has to hold."

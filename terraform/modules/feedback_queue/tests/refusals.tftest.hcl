@@ -82,3 +82,25 @@ run "queue_that_exists_with_a_name_for_an_arn" {
 
   expect_failures = [var.existing_queue]
 }
+
+# No refusal, but in this file the provider tells, as AWS does, what is computed only when it is created.
+run "the_first_plan_shows_all_policies" {
+  command = plan
+
+  override_data {
+    target = module.topic.data.aws_region.current
+    values = { id = "eu-west-1" }
+  }
+
+  variables {
+    create_kms_key = true
+  }
+
+  assert {
+    condition = alltrue([
+      for policy in [output.topic_policy, output.queue_policy, output.dlq_policy, output.subscription_dlq_policy, output.kms_key_policy] :
+      jsondecode(policy).Version == "2012-10-17"
+    ])
+    error_message = "A person must see each policy before it is in force."
+  }
+}

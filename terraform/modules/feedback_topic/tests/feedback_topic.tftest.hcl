@@ -162,6 +162,7 @@ run "event_types_of_sets" {
   command = plan
 
   variables {
+    topic_name     = join("", [for _ in range(65) : "t"])
     feedback_types = ["Bounce", "Complaint", "Delivery"]
     configuration_sets = {
       all    = { event_types = ["Bounce", "Click", "Complaint", "Delivery", "DeliveryDelay", "Open", "Reject", "RenderingFailure", "Send", "Subscription"] }
@@ -171,53 +172,179 @@ run "event_types_of_sets" {
   }
 
   assert {
-    condition = { for set, destination in aws_ses_event_destination.this : set => destination.matching_types } == {
-      all   = toset(["bounce", "click", "complaint", "delivery", "open", "reject", "renderingFailure", "send"])
-      usual = toset(["bounce", "complaint", "delivery"])
+    condition = { for set, destination in aws_sesv2_configuration_set_event_destination.this : set => destination.event_destination[0].matching_event_types } == {
+      all    = toset(["BOUNCE", "CLICK", "COMPLAINT", "DELIVERY", "DELIVERY_DELAY", "OPEN", "REJECT", "RENDERING_FAILURE", "SEND", "SUBSCRIPTION"])
+      delays = toset(["DELIVERY_DELAY"])
+      usual  = toset(["BOUNCE", "COMPLAINT", "DELIVERY"])
     }
     error_message = "Each set must publish its own types, or else those of all."
   }
 
   assert {
-    condition = { for set, destination in aws_sesv2_configuration_set_event_destination.this : set => destination.event_destination[0].matching_event_types } == {
-      all    = toset(["DELIVERY_DELAY", "SUBSCRIPTION"])
-      delays = toset(["DELIVERY_DELAY"])
-    }
-    error_message = "What only the second version of SES's API knows must be published by it."
-  }
-
-  assert {
     condition = alltrue([for set, destination in aws_sesv2_configuration_set_event_destination.this : (
       destination.configuration_set_name == set
-      && destination.event_destination_name == "sesbounce-feedback-v2"
+      && destination.event_destination_name == join("", [for _ in range(64) : "t"])
       && destination.event_destination[0].enabled
       && destination.event_destination[0].sns_destination[0].topic_arn == output.topic_arn
     )])
-    error_message = "Those too must go to the topic, by a destination of their own."
+    error_message = "Each set must publish to the topic, by one destination with the topic's name, which may be longer than SES allows."
   }
 
   assert {
-    condition     = output.configuration_set_names == toset(["all", "delays", "usual"])
-    error_message = "The output must tell all sets that publish."
+    condition     = length(aws_ses_event_destination.this) == 0 && output.configuration_set_names == toset(["all", "delays", "usual"])
+    error_message = "The output must contain all sets that publish."
   }
 }
 
-run "tls_of_sets" {
+run "settings_of_sets" {
   command = plan
 
   variables {
     configuration_sets = {
-      strict = { create = true, require_tls = true }
+      strict = { create = true, require_tls = true, suppressed_reasons = ["COMPLAINT"] }
       usual  = { create = true }
     }
   }
 
   assert {
-    condition = { for name, set in aws_ses_configuration_set.this : name => [for options in set.delivery_options : options.tls_policy] } == {
-      strict = ["Require"]
-      usual  = []
+    condition = { for name, set in aws_sesv2_configuration_set.this : name => [set.configuration_set_name, set.delivery_options[0].tls_policy, [for options in set.suppression_options : options.suppressed_reasons]] } == {
+      strict = ["strict", "REQUIRE", [tolist(["COMPLAINT"])]]
+      usual  = ["usual", "OPTIONAL", []]
     }
-    error_message = "TLS must be demanded where it is said, and only there."
+    error_message = "TLS and reasons must be as they are given, and otherwise left to SES and to the account."
+  }
+
+  assert {
+    condition     = alltrue([for set in aws_sesv2_configuration_set.this : set.sending_options[0].sending_enabled && set.reputation_options[0].reputation_metrics_enabled])
+    error_message = "A set that Terraform creates must send, and count bounces and complaints."
+  }
+}
+
+run "version_1_of_the_api" {
+  command = plan
+
+  variables {
+    ses_api        = "v1"
+    feedback_types = ["Bounce", "Complaint", "Delivery"]
+    identities = {
+      "example.com"      = { create = true }
+      "news@example.com" = { create = true, notifications = false }
+    }
+    configuration_sets = {
+      all    = { create = true, event_types = ["Bounce", "Click", "Complaint", "Delivery", "Open", "Reject", "RenderingFailure", "Send"] }
+      strict = { create = true, require_tls = true }
+      theirs = {}
+    }
+  }
+
+  assert {
+    condition = length(aws_sesv2_email_identity.this) + length(aws_sesv2_configuration_set.this) + length(aws_sesv2_configuration_set_event_destination.this) == 0 && (
+      keys(aws_ses_domain_identity.this) == ["example.com"]
+      && keys(aws_ses_email_identity.this) == ["news@example.com"]
+      && keys(aws_ses_configuration_set.this) == ["all", "strict"]
+    )
+    error_message = "Terraform must create the same by version 1 alone."
+  }
+
+  assert {
+    condition = { for set, destination in aws_ses_event_destination.this : set => destination.matching_types } == {
+      all    = toset(["bounce", "click", "complaint", "delivery", "open", "reject", "renderingFailure", "send"])
+      strict = toset(["bounce", "complaint", "delivery"])
+      theirs = toset(["bounce", "complaint", "delivery"])
+    }
+    error_message = "Each set must publish its own types, or else those of all."
+  }
+
+  assert {
+    condition     = alltrue([for destination in aws_ses_event_destination.this : destination.name == "sesbounce-feedback" && destination.enabled && destination.sns_destination[0].topic_arn == output.topic_arn])
+    error_message = "Each set must publish to the topic."
+  }
+
+  assert {
+    condition = { for name, set in aws_ses_configuration_set.this : name => [for options in set.delivery_options : options.tls_policy] } == {
+      all    = []
+      strict = ["Require"]
+    }
+    error_message = "TLS must be required where it is given, and only there."
+  }
+
+  assert {
+    condition = (
+      output.configuration_set_names == toset(["all", "strict", "theirs"])
+      && output.identity_names == toset(["example.com"])
+      && keys(output.domain_verification_tokens) == ["example.com"]
+      && length(output.dns_records) == 0
+    )
+    error_message = "The outputs must contain what publishes; a domain of version 1 has a token and no DKIM."
+  }
+}
+
+run "dns_records" {
+  command = plan
+
+  variables {
+    identities = {
+      "example.com"      = { create = true, mail_from_domain = "bounce.example.com", mail_from_required = true, route53_zone_id = "Z0123" }
+      "example.org"      = { create = true, mail_from_domain = "a.b.example.org" }
+      "news@example.com" = { create = true }
+      "example.net"      = {}
+    }
+  }
+
+  assert {
+    condition = output.dns_records == {
+      for domain, from in { "example.com" = "bounce.example.com", "example.org" = "a.b.example.org" } : domain => concat(
+        [for token in ["token1", "token2", "token3"] : {
+          purpose = "DKIM", name = "${token}._domainkey.${domain}", type = "CNAME", ttl = 1800, value = "${token}.dkim.amazonses.com", created = domain == "example.com"
+        }],
+        [{ purpose = "DMARC, a suggestion", name = "_dmarc.${domain}", type = "TXT", ttl = 1800, value = "v=DMARC1; p=none;", created = false }],
+        [for type, value in { MX = "10 feedback-smtp.eu-west-1.amazonses.com", TXT = "v=spf1 include:amazonses.com ~all" } : {
+          purpose                = "MAIL FROM", name = from, type = type, ttl = 1800, value = value, created = domain == "example.com"
+        }],
+      )
+    }
+    error_message = "Each created domain must have its records: ${jsonencode(output.dns_records)}"
+  }
+
+  assert {
+    condition = { for key, record in aws_route53_record.this : key => "${record.zone_id} ${record.name} ${record.ttl} ${record.type} ${one(record.records)}" } == {
+      "example.com/dkim-1"        = "Z0123 token1._domainkey.example.com 1800 CNAME token1.dkim.amazonses.com"
+      "example.com/dkim-2"        = "Z0123 token2._domainkey.example.com 1800 CNAME token2.dkim.amazonses.com"
+      "example.com/dkim-3"        = "Z0123 token3._domainkey.example.com 1800 CNAME token3.dkim.amazonses.com"
+      "example.com/mail-from-mx"  = "Z0123 bounce.example.com 1800 MX 10 feedback-smtp.eu-west-1.amazonses.com"
+      "example.com/mail-from-spf" = "Z0123 bounce.example.com 1800 TXT v=spf1 include:amazonses.com ~all"
+    }
+    error_message = "Terraform must create the records where a zone is given, and no DMARC policy."
+  }
+
+  assert {
+    condition = { for name, from in aws_sesv2_email_identity_mail_from_attributes.this : name => [from.mail_from_domain, from.behavior_on_mx_failure] } == {
+      "example.com" = ["bounce.example.com", "REJECT_MESSAGE"]
+      "example.org" = ["a.b.example.org", "USE_DEFAULT_VALUE"]
+    }
+    error_message = "SES must use the given MAIL FROM domains, and reject mail without them only where it is required."
+  }
+}
+
+run "dns_records_of_another_region" {
+  command = plan
+
+  override_data {
+    override_during = plan
+    target          = data.aws_region.current
+    values          = { id = "eu-central-2" }
+  }
+
+  variables {
+    identities = { "example.com" = { create = true, mail_from_domain = "bounce.example.com" } }
+  }
+
+  assert {
+    condition = [for record in output.dns_records["example.com"] : record.value] == [
+      "token1.dkim.eu-central-2.amazonses.com", "token2.dkim.eu-central-2.amazonses.com", "token3.dkim.eu-central-2.amazonses.com",
+      "v=DMARC1; p=none;", "10 feedback-smtp.eu-central-2.amazonses.com", "v=spf1 include:amazonses.com ~all",
+    ]
+    error_message = "Some regions have a DKIM domain of their own."
   }
 }
 
@@ -233,7 +360,7 @@ run "identities_and_sets_that_exist" {
   }
 
   assert {
-    condition     = length(aws_ses_domain_identity.this) + length(aws_ses_email_identity.this) + length(aws_ses_configuration_set.this) == 0
+    condition     = length(aws_sesv2_email_identity.this) + length(aws_sesv2_configuration_set.this) == 0
     error_message = "What exists must not be created."
   }
 
@@ -255,9 +382,8 @@ run "identities_and_sets_that_exist" {
 
   assert {
     condition = (
-      aws_ses_event_destination.this["newsletter"].matching_types == toset(["bounce", "complaint"])
-      && aws_ses_event_destination.this["newsletter"].enabled
-      && aws_ses_event_destination.this["newsletter"].sns_destination[0].topic_arn == output.topic_arn
+      aws_sesv2_configuration_set_event_destination.this["newsletter"].event_destination[0].matching_event_types == toset(["BOUNCE", "COMPLAINT"])
+      && aws_sesv2_configuration_set_event_destination.this["newsletter"].event_destination[0].sns_destination[0].topic_arn == output.topic_arn
     )
     error_message = "The set must publish bounces and complaints to the topic."
   }
@@ -287,11 +413,21 @@ run "identities_and_sets_to_create" {
 
   assert {
     condition = (
-      keys(aws_ses_domain_identity.this) == ["example.com"]
-      && keys(aws_ses_email_identity.this) == ["news@example.com", "quiet@example.com"]
-      && keys(aws_ses_configuration_set.this) == ["newsletter"]
+      keys(aws_sesv2_email_identity.this) == ["example.com", "news@example.com", "quiet@example.com"]
+      && keys(aws_sesv2_configuration_set.this) == ["newsletter"]
+      && length(aws_ses_domain_identity.this) + length(aws_ses_email_identity.this) + length(aws_ses_configuration_set.this) == 0
     )
-    error_message = "Domains, addresses and sets must be created as what they are."
+    error_message = "Domains, addresses and sets must be created, by version 2 of SES's API alone."
+  }
+
+  assert {
+    condition     = { for name, identity in aws_sesv2_email_identity.this : name => identity.dkim_signing_attributes[0].next_signing_key_length if name == "example.com" } == { "example.com" = "RSA_2048_BIT" }
+    error_message = "SES must sign the mail of a domain with a key of 2048 bits."
+  }
+
+  assert {
+    condition     = length(aws_sesv2_email_identity_mail_from_attributes.this) + length(aws_route53_record.this) == 0
+    error_message = "MAIL FROM domains and DNS records must be created only where they are given."
   }
 
   assert {
@@ -300,8 +436,8 @@ run "identities_and_sets_to_create" {
   }
 
   assert {
-    condition     = keys(output.domain_verification_tokens) == ["example.com"]
-    error_message = "Each created domain must have its token."
+    condition     = keys(output.dns_records) == ["example.com"] && length(output.dns_records["example.com"]) == 4 && length(output.domain_verification_tokens) == 0
+    error_message = "Each created domain must have its records, and no address."
   }
 }
 
@@ -320,7 +456,7 @@ run "deliveries" {
   }
 
   assert {
-    condition     = contains(aws_ses_event_destination.this["newsletter"].matching_types, "delivery")
+    condition     = contains(aws_sesv2_configuration_set_event_destination.this["newsletter"].event_destination[0].matching_event_types, "DELIVERY")
     error_message = "Configuration sets must publish deliveries when asked."
   }
 }
@@ -419,6 +555,12 @@ run "topic_for_another_account" {
 
 run "topic_of_another_account" {
   command = plan
+
+  override_data {
+    override_during = plan
+    target          = data.aws_region.current
+    values          = { id = "us-east-1" }
+  }
 
   variables {
     existing_topic = { arn = "arn:aws:sns:us-east-1:210987654321:sesbounce-feedback" }

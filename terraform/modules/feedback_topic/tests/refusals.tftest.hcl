@@ -21,6 +21,7 @@ run "wrong_values" {
     subscription_dlq_name = "SESBounceSQS.fifo"
     configuration_sets    = { "news letter" = {} }
     feedback_types        = ["Bounce", "Open"]
+    dkim_domain           = "https://dkim.amazonses.com"
     notification_emails   = ["postmaster"]
     kms_key_arn           = "alias/aws/sns"
 
@@ -36,6 +37,7 @@ run "wrong_values" {
     var.subscription_dlq_name,
     var.configuration_sets,
     var.feedback_types,
+    var.dkim_domain,
     var.notification_emails,
     var.kms_key_arn,
     var.subscription_dlq,
@@ -107,10 +109,10 @@ run "topic_that_exists_with_subscribers" {
 run "queue_of_another_account" {
   command = plan
 
-  override_resource {
+  override_data {
     override_during = plan
-    target          = aws_sns_topic.this
-    values          = { arn = "arn:aws:sns:eu-west-1:210987654321:sesbounce-feedback" }
+    target          = data.aws_caller_identity.current
+    values          = { account_id = "210987654321" }
   }
 
   expect_failures = [aws_sns_topic_subscription.queue]
@@ -144,6 +146,103 @@ run "identity_in_upper_case" {
   }
 
   expect_failures = [var.identities]
+}
+
+run "settings_of_an_address" {
+  command = plan
+
+  variables {
+    identities         = { "me@example.com" = { create = true, mail_from_domain = "bounce.example.com" } }
+    configuration_sets = { newsletter = { create = true, suppressed_reasons = [] } }
+  }
+
+  expect_failures = [var.identities, var.configuration_sets]
+}
+
+run "settings_of_what_exists" {
+  command = plan
+
+  variables {
+    identities         = { "example.com" = { route53_zone_id = "Z0123" } }
+    configuration_sets = { newsletter = { suppressed_reasons = ["BOUNCE"] } }
+  }
+
+  expect_failures = [var.identities, var.configuration_sets]
+}
+
+run "mail_from_the_domain_itself" {
+  command = plan
+
+  variables {
+    identities         = { "example.com" = { create = true, mail_from_domain = "example.com" } }
+    configuration_sets = { newsletter = { create = true, suppressed_reasons = ["bounce"] } }
+  }
+
+  expect_failures = [var.identities, var.configuration_sets]
+}
+
+run "mail_from_another_domain" {
+  command = plan
+
+  variables {
+    identities = { "example.com" = { create = true, mail_from_domain = "bounce.notexample.com" } }
+  }
+
+  expect_failures = [var.identities]
+}
+
+run "mail_from_that_is_required_and_missing" {
+  command = plan
+
+  variables {
+    identities = { "example.com" = { create = true, mail_from_required = true } }
+  }
+
+  expect_failures = [var.identities]
+}
+
+run "zone_by_name" {
+  command = plan
+
+  variables {
+    identities = { "example.com" = { create = true, route53_zone_id = "example.com" } }
+  }
+
+  expect_failures = [var.identities]
+}
+
+run "unknown_version_of_the_api" {
+  command = plan
+
+  variables {
+    ses_api = "v3"
+  }
+
+  expect_failures = [var.ses_api]
+}
+
+run "version_1_of_the_api_has_less" {
+  command = plan
+
+  variables {
+    ses_api            = "v1"
+    identities         = { "example.com" = { create = true, mail_from_domain = "bounce.example.com" } }
+    configuration_sets = { newsletter = { event_types = ["Bounce", "Subscription"] } }
+  }
+
+  expect_failures = [var.identities, var.configuration_sets]
+}
+
+run "version_1_of_the_api_has_no_reasons" {
+  command = plan
+
+  variables {
+    ses_api            = "v1"
+    identities         = { "example.com" = { create = true, route53_zone_id = "Z0123" } }
+    configuration_sets = { newsletter = { create = true, suppressed_reasons = ["BOUNCE"] } }
+  }
+
+  expect_failures = [var.identities, var.configuration_sets]
 }
 
 run "forwarding_off_without_notifications" {

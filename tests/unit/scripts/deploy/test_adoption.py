@@ -6,6 +6,7 @@ from typing import Any
 import boto3
 import pytest
 from botocore.exceptions import ClientError
+from botocore.stub import Stubber
 from moto import mock_aws
 
 from scripts.deploy.adoption import AdoptionError, Existing, existing
@@ -39,6 +40,7 @@ KINDS = [
     ("aws_ses_domain_identity", {"domain": "example.com"}, "example.com"),
     ("aws_ses_email_identity", {"email": "me@example.com"}, "me@example.com"),
     ("aws_sesv2_email_identity", {"email_identity": "example.com"}, "example.com"),
+    ("aws_sesv2_configuration_set", {"configuration_set_name": "news"}, "news"),
 ]
 
 
@@ -50,6 +52,7 @@ def occupied(session: boto3.Session) -> boto3.Session:
     session.client("iam").create_role(RoleName="feedback", AssumeRolePolicyDocument="{}")
     session.client("ecs").create_cluster(clusterName="feedback")
     session.client("ses").verify_domain_identity(Domain="example.com")
+    session.client("sesv2").create_configuration_set(ConfigurationSetName="news")
     session.client("ses").verify_email_identity(EmailAddress="me@example.com")
     return session
 
@@ -67,6 +70,26 @@ def test_an_empty_account_has_nothing(
     session: boto3.Session, kind: str, after: dict[str, Any], id_: str
 ) -> None:
     assert existing(creation(kind, **after), session, ACCOUNT) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "id_"), [("feedback", "news|feedback"), ("other", None), (None, None)]
+)
+def test_an_event_destination_is_found_in_its_set(name: str | None, id_: str | None) -> None:
+    """moto has none of version 2."""
+    session: Any = boto3.Session("test", "test", region_name="eu-west-1")
+    client = session.client("sesv2")
+    session.client = lambda _: client
+    kind = "aws_sesv2_configuration_set_event_destination"
+    plan = creation(kind, configuration_set_name="news", event_destination_name="feedback")
+    with Stubber(client) as stub:
+        method = "get_configuration_set_event_destinations"
+        if name is None:
+            stub.add_client_error(method, "NotFoundException")
+        else:
+            found = {"Name": name, "MatchingEventTypes": ["BOUNCE"]}
+            stub.add_response(method, {"EventDestinations": [found]})
+        assert [each.id for each in existing(plan, session, ACCOUNT)] == ([id_] if id_ else [])
 
 
 def test_a_deleted_cluster_is_none(occupied: boto3.Session) -> None:

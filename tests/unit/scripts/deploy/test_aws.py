@@ -25,6 +25,14 @@ def test_the_region_is_terraform_s(monkeypatch: pytest.MonkeyPatch) -> None:
     assert aws.region({}) == "eu-central-1"
 
 
+def test_a_session_repeats_what_aws_throttles(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_MAX_ATTEMPTS", raising=False)
+    session: Any = aws.session("eu-west-1")
+    ses = session.client("ses")
+    assert ses.meta.region_name == "eu-west-1"
+    assert ses.meta.config.retries == {"mode": "standard", "total_max_attempts": 10}
+
+
 def test_the_account_is_read_from_aws(sts: Any) -> None:
     with Stubber(sts) as stub:
         stub.add_response("get_caller_identity", {"Account": "123456789012"})

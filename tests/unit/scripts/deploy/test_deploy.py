@@ -1,6 +1,7 @@
 """What deploy does and in which order, with a stack that only records its calls."""
 
 import contextlib
+import json
 import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -20,7 +21,7 @@ from scripts.image.container_engine import Credentials, EngineError
 from scripts.package.build import Package
 from scripts.terraform.plan import Change, Plan
 from sesbounce.doctor import checks
-from sesbounce.doctor.finding import Finding, broken, hint
+from sesbounce.doctor.finding import Finding, broken, hint, setting
 
 ACCOUNT = "123456789012"
 REPOSITORY = f"{ACCOUNT}.dkr.ecr.eu-west-1.amazonaws.com/sesbounce"
@@ -454,6 +455,20 @@ def test_another_account_or_region_is_refused(
     assert world.did == []
 
 
+def test_dns_records_are_printed_for_a_zone_file(
+    world: World, run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world.deploy(OLD)
+    record = {"name": "_dmarc.example.com", "type": "TXT", "ttl": 1800, "value": "v=DMARC1"}
+    record |= {"purpose": "DMARC", "created": False}
+    world.state["dns_records"] = {"example.com": [record]}
+    line = '\n  _dmarc.example.com. 1800 IN TXT "v=DMARC1" ; DMARC\n'
+    assert run("output") == 0
+    assert line in capsys.readouterr().out
+    assert run("output", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["dns_records"] == world.state["dns_records"]
+
+
 def test_outputs_need_no_credentials(
     world: World,
     run: Run,
@@ -474,15 +489,35 @@ def test_outputs_need_no_credentials(
 # --- the rest -----------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    ("variables", "asked"), [('region = "cn-north-1"\n', "cn-north-1"), ("", "eu-central-1")]
+)
+def test_the_account_is_read_in_the_stack_s_partition(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variables: str, asked: str
+) -> None:
+    regions: list[str | None] = []
+
+    def account(region: str | None) -> str:
+        regions.append(region)
+        return ACCOUNT
+
+    monkeypatch.setattr(aws, "account", account)
+    monkeypatch.setenv("AWS_REGION", "eu-central-1")
+    (tmp_path / "terraform.tfvars").write_text(variables)
+    run("check")
+    assert regions == [asked]
+
+
 @pytest.mark.parametrize("command", ["check", "apply"])
 def test_only_what_is_broken_fails(
     world: World, run: Run, capsys: pytest.CaptureFixture[str], command: str
 ) -> None:
     world.deploy(OLD)
     world.images[TAG] = OLD
-    world.findings = [hint("a", "b", "Do c")]
+    world.findings = [hint("a", "b", "Do c"), setting("d", "e", "Change f")]
     assert run(command) == 0
-    assert "hint: a: b. Do c.\nWiring: nothing broken, 1 hint.\n" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "hint: a: b. Do c.\nsetting: d: e. Change f.\nWiring: nothing broken, 1 hint.\n" in said
     world.findings = [broken("x", "y", "Do z"), *world.findings]
     assert run(command) == 1
     assert "broken: x: y. Do z.\n" in capsys.readouterr().out

@@ -22,6 +22,7 @@ def change(kind: str, *actions: str, name: str = "this") -> dict[str, Any]:
 LASTING = [
     "aws_db_instance",
     "aws_kms_key",
+    "aws_route53_record",
     "aws_ses_configuration_set",
     "aws_ses_domain_identity",
     "aws_ses_email_identity",

@@ -86,3 +86,9 @@ def test_what_is_only_imported_is_a_change() -> None:
     imported["change"]["importing"] = {"id": "https://sqs/main"}
     plan = read(resource_changes=[imported])
     assert str(plan) == "  = import  aws_sqs_queue.main\n1 change."
+
+
+def test_what_terraform_only_forgets_is_a_change_that_deletes_nothing() -> None:
+    plan = read(resource_changes=[change("aws_ses_domain_identity.this", "forget")])
+    assert str(plan) == "  . forget  aws_ses_domain_identity.this\n1 change."
+    assert not plan.changes[0].deletes

@@ -21,6 +21,7 @@ from sesbounce.doctor import (
     schedule,
     service,
     ses,
+    ses_account,
     topic,
 )
 from sesbounce.doctor.declared import Function, Schedule, Service, Wiring, declared
@@ -106,7 +107,8 @@ def test_the_wiring_is_read_from_outputs_and_state() -> None:
         return {"configuration_set_name": "set", "matching_types": types}
 
     newer = {"matching_event_types": ["DELIVERY_DELAY"]}
-    task = [{"environment": [{"name": "SESBOUNCE_TOPIC_ARNS", "value": TOPIC}]}]
+    settings = {"SESBOUNCE_TOPIC_ARNS": TOPIC, "SESBOUNCE_SES_SUPPRESSION_LIST": "true"}
+    task = [{"environment": [{"name": name, "value": settings[name]} for name in settings]}]
     wired = declared(
         OUTPUTS
         | {
@@ -139,9 +141,16 @@ def test_the_wiring_is_read_from_outputs_and_state() -> None:
     assert wired.extra_topic_arns == (EXTRA,)
     assert wired.raw
     assert wired.needs_envelope
+    assert wired.fills_suppression_list
+    assert not wired.ses_v1
     assert wired.service == Service("cluster", "sesbounce", "task:2", "/ecs/sesbounce")
     assert (wired.region, wired.account) == ("eu-west-1", ACCOUNT)
     assert wired.ses_arn("identity", "example.com") == arn("ses", "identity/example.com")
+
+
+def test_a_stack_may_have_version_1_of_ses_s_api_alone() -> None:
+    destination = {"configuration_set_name": "set", "matching_types": ["bounce"]}
+    assert declared(OUTPUTS, [("aws_ses_event_destination", destination)]).ses_v1
 
 
 def test_topic_and_queue_may_exist_already() -> None:
@@ -217,24 +226,116 @@ def test_an_address_identity_beside_its_domain_is_found(answers: Any) -> None:
     assert texts(ses.address_identities(WIRING, answers)) == [("hint", what)]
 
 
-def test_events_that_only_the_second_api_knows_are_asked_of_it(answers: Any) -> None:
-    wired = replace(
-        WIRING, configuration_sets={"set": frozenset({"BOUNCE", "DELIVERYDELAY", "SUBSCRIPTION"})}
-    )
-    first = {"Enabled": True, "Name": "a", "MatchingEventTypes": ["bounce"]}
-    second = {"Enabled": True, "Name": "b", "MatchingEventTypes": ["DELIVERY_DELAY"]}
+SET = replace(
+    WIRING, configuration_sets={"set": frozenset({"BOUNCE", "DELIVERYDELAY", "SUBSCRIPTION"})}
+)
+NOT_PUBLISHED = "the configuration set set does not publish {} to the topic"
+
+
+def test_version_2_of_the_api_tells_all_events(answers: Any) -> None:
+    def destination(topic_arn: str, *types: str, enabled: bool = True) -> dict[str, Any]:
+        settings = {"Enabled": enabled, "Name": "a", "MatchingEventTypes": list(types)}
+        return settings | {"SnsDestination": {"TopicArn": topic_arn}}
+
+    found = [
+        destination(TOPIC, "BOUNCE", "DELIVERY_DELAY"),
+        destination(f"{TOPIC}-2", "SUBSCRIPTION"),
+        destination(TOPIC, "SUBSCRIPTION", enabled=False),
+        {"Enabled": True, "Name": "b", "MatchingEventTypes": ["SUBSCRIPTION"]},
+    ]
+    answers.to("sesv2", "get_configuration_set_event_destinations", {"EventDestinations": found})
+    what = NOT_PUBLISHED.format("SUBSCRIPTION")
+    assert texts(ses.configuration_sets(SET, answers)) == [("broken", what)]
+
+
+def test_a_stack_with_version_1_alone_asks_version_1(answers: Any) -> None:
+    destination = {"Enabled": True, "Name": "a", "MatchingEventTypes": ["bounce"]}
     answers.to(
         "ses",
         "describe_configuration_set",
-        {"EventDestinations": [first | {"SNSDestination": {"TopicARN": TOPIC}}]},
+        {"EventDestinations": [destination | {"SNSDestination": {"TopicARN": TOPIC}}]},
     )
-    answers.to(
-        "sesv2",
-        "get_configuration_set_event_destinations",
-        {"EventDestinations": [second | {"SnsDestination": {"TopicArn": TOPIC}}]},
+    what = NOT_PUBLISHED.format("DELIVERYDELAY, SUBSCRIPTION")
+    assert texts(ses.configuration_sets(replace(SET, ses_v1=True), answers)) == [("broken", what)]
+
+
+SIGNED = {"DkimEnabled": True, "DkimVerificationStatus": "Success"}
+PLAIN_FROM = {
+    "BehaviorOnMXFailure": "UseDefaultValue",
+    "MailFromDomain": "",
+    "MailFromDomainStatus": "",
+}
+OWN_FROM = PLAIN_FROM | {"MailFromDomain": "bounce.example.com", "MailFromDomainStatus": "Success"}
+
+
+def authentication(
+    answers: Any, dkim: dict[str, Any] = SIGNED, mail_from: dict[str, Any] = PLAIN_FROM
+) -> list[Finding]:
+    wired = replace(WIRING, identities={"example.com": frozenset(), "me@example.org": frozenset()})
+    keys = {"DkimAttributes": {"example.com": dkim}}
+    answers.to("ses", "get_identity_dkim_attributes", keys)
+    from_ = {"MailFromDomainAttributes": {"example.com": mail_from}}
+    answers.to("ses", "get_identity_mail_from_domain_attributes", from_)
+    return list(ses.authentication(wired, answers))
+
+
+def test_signed_mail_needs_no_mail_from_domain(answers: Any) -> None:
+    assert authentication(answers) == []
+    assert authentication(answers, mail_from=OWN_FROM) == []
+
+
+@pytest.mark.parametrize(
+    ("dkim", "what", "remedy"),
+    [
+        ({"DkimEnabled": False}, "with DKIM", "Switch Easy DKIM on"),
+        ({"DkimVerificationStatus": "NotStarted"}, "with DKIM", "Switch Easy DKIM on"),
+        (
+            {"DkimVerificationStatus": "Pending"},
+            "with DKIM yet (SES says: Pending)",
+            "Add the three CNAME records to its DNS: the output dns_records",
+        ),
+        (
+            {"DkimVerificationStatus": "Failed"},
+            "with DKIM yet (SES says: Failed)",
+            "Add the three CNAME records to its DNS: the output dns_records",
+        ),
+    ],
+)
+def test_mail_without_dkim_is_a_hint(
+    answers: Any, dkim: dict[str, Any], what: str, remedy: str
+) -> None:
+    (found,) = authentication(answers, SIGNED | dkim)
+    assert (found.weight, found.what) == (
+        Weight.HINT,
+        f"SES does not sign the mail of example.com {what}",
     )
-    what = "the configuration set set does not publish SUBSCRIPTION to the topic"
-    assert texts(ses.configuration_sets(wired, answers)) == [("broken", what)]
+    assert found.remedy.startswith(remedy)
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "weight", "why"),
+    [
+        ("UseDefaultValue", Weight.HINT, "SES uses amazonses.com in its place"),
+        ("RejectMessage", Weight.BROKEN, "SES rejects all mail from example.com"),
+    ],
+)
+def test_a_mail_from_domain_that_ses_does_not_find_is_found(
+    answers: Any, behaviour: str, weight: Weight, why: str
+) -> None:
+    failed = OWN_FROM | {"MailFromDomainStatus": "Failed", "BehaviorOnMXFailure": behaviour}
+    (found,) = authentication(answers, mail_from=failed)
+    assert found.weight is weight
+    assert found.what == (
+        "SES does not use the MAIL FROM domain bounce.example.com of example.com (SES says: Failed)"
+    )
+    assert found.why.startswith(why)
+
+
+BOTH = {"SuppressionAttributes": {"SuppressedReasons": ["BOUNCE", "COMPLAINT"]}}
+LIST_ON = (
+    "setting",
+    "SES's suppression list of the account in eu-west-1: bounces on, complaints on",
+)
 
 
 @pytest.mark.parametrize(
@@ -243,16 +344,85 @@ def test_events_that_only_the_second_api_knows_are_asked_of_it(answers: Any) -> 
         ({"ProductionAccessEnabled": True, "SendingEnabled": True}, []),
         ({"ProductionAccessEnabled": False}, [("hint", "the account is in SES's sandbox")]),
         ({"SendingEnabled": False}, [("broken", "SES has stopped sending")]),
+        ({"EnforcementStatus": "SHUTDOWN"}, [("broken", "SES has stopped sending")]),
         ({"EnforcementStatus": "PROBATION"}, [("hint", "SES has the account under review")]),
     ],
 )
 def test_the_account_may_send(
     answers: Any, account: dict[str, Any], found: list[tuple[str, str]]
 ) -> None:
-    answers.to("sesv2", "get_account", account)
-    assert texts(ses.account(WIRING, answers)) == [
-        (weight, f"{what} in eu-west-1") for weight, what in found
+    answers.to("sesv2", "get_account", account | BOTH)
+    assert texts(ses_account.account(WIRING, answers)) == [
+        *((weight, f"{what} in eu-west-1") for weight, what in found),
+        LIST_ON,
     ]
+
+
+@pytest.mark.parametrize(
+    ("reasons", "found"),
+    [
+        (["BOUNCE", "COMPLAINT"], LIST_ON),
+        (["COMPLAINT"], (LIST_ON[0], LIST_ON[1].replace("bounces on", "bounces off"))),
+        ([], ("hint", "SES's suppression list of the account is off in eu-west-1")),
+    ],
+)
+def test_the_account_s_suppression_list_is_shown(
+    answers: Any, reasons: list[str], found: tuple[str, str]
+) -> None:
+    answers.to("sesv2", "get_account", {"SuppressionAttributes": {"SuppressedReasons": reasons}})
+    assert texts(ses_account.account(WIRING, answers)) == [found]
+
+
+def test_the_setting_says_what_it_means_beside_sesbounce(answers: Any) -> None:
+    answers.to("sesv2", "get_account", BOTH)
+    (found,) = ses_account.account(WIRING, answers)
+    assert str(found) == (
+        f"setting: {LIST_ON[1]}: SES sends no mail to an address on its list, and answers with a "
+        "bounce of the subtype OnAccountSuppressionList, which sesbounce records as not attempted. "
+        "Change it: aws sesv2 put-account-suppression-attributes --suppressed-reasons BOUNCE "
+        "COMPLAINT."
+    )
+
+
+@pytest.mark.parametrize(
+    ("reasons", "off"),
+    [([], "bounces and complaints"), (["BOUNCE"], "complaints"), (["BOUNCE", "COMPLAINT"], None)],
+)
+def test_a_list_that_the_worker_fills_in_vain_is_found(
+    answers: Any, reasons: list[str], off: str | None
+) -> None:
+    answers.to("sesv2", "get_account", {"SuppressionAttributes": {"SuppressedReasons": reasons}})
+    filling = replace(WIRING, fills_suppression_list=True)
+    _, *found = texts(ses_account.account(filling, answers))
+    what = f"the worker adds addresses to SES's suppression list, where {off} are off"
+    assert found == ([("hint", what)] if off else [])
+
+
+@pytest.mark.parametrize(
+    ("settings", "found"),
+    [
+        ({"SendingOptions": {"SendingEnabled": True}, "SuppressionOptions": {}}, []),
+        (
+            {"SendingOptions": {"SendingEnabled": False}},
+            [("broken", "the configuration set set is switched off")],
+        ),
+        (
+            {"SuppressionOptions": {"SuppressedReasons": ["COMPLAINT"]}},
+            [
+                (
+                    "setting",
+                    "SES's suppression list for the configuration set set: "
+                    "bounces off, complaints on",
+                )
+            ],
+        ),
+    ],
+)
+def test_a_configuration_set_may_have_its_own_settings(
+    answers: Any, settings: dict[str, Any], found: list[tuple[str, str]]
+) -> None:
+    answers.to("sesv2", "get_configuration_set", settings)
+    assert texts(ses_account.configuration_set_settings(SET, answers)) == found
 
 
 # --- Keys ---------------------------------------------------------------------------------------
@@ -702,7 +872,7 @@ def test_a_check_that_can_t_read_does_not_stop_the_others(
 ) -> None:
     only(
         monkeypatch,
-        the_account=ses.account,
+        the_account=ses_account.account,
         the_topic=topic.topic,
         rest=lambda *_: [broken("a", "b", "c")],
     )

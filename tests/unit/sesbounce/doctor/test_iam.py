@@ -171,6 +171,33 @@ def test_conditions(operator: str, key: str, values: list[Any], *, allowed: bool
     assert allows(policy(conditional), REQUEST) is allowed
 
 
+@pytest.mark.parametrize(
+    ("names", "allowed"),
+    [
+        ("a._domainkey.example.com", True),
+        (("a._domainkey.example.com",), True),
+        (("a._domainkey.example.com", "bounce.example.com"), True),
+        (("a._domainkey.example.com", "www.example.com"), False),
+        ((), True),
+        (None, True),
+    ],
+)
+def test_each_of_several_values_must_match(
+    names: str | tuple[str, ...] | None, *, allowed: bool
+) -> None:
+    condition = {"ForAllValues:StringLike": {"x:Names": ["*._domainkey.*", "bounce.*"]}}
+    context = {} if names is None else {"x:names": names}
+    request = replace(REQUEST, context=context)
+    assert allows(policy(ALLOW | {"Condition": condition}), request) is allowed
+
+
+def test_an_operator_for_one_value_does_not_judge_several() -> None:
+    several = replace(REQUEST, context={"aws:SourceArn": (IDENTITY, IDENTITY)})
+    conditional = ALLOW | {"Condition": {"ArnLike": {"aws:SourceArn": IDENTITY}}}
+    with pytest.raises(UnknownPolicyError, match="ArnLike for a key of several values"):
+        allows(policy(conditional), several)
+
+
 def test_a_condition_s_value_may_stand_without_a_list() -> None:
     conditional = ALLOW | {"Condition": {"StringEquals": {"aws:SourceAccount": ACCOUNT}}}
     assert allows(policy(conditional), REQUEST)

@@ -11,7 +11,17 @@ import boto3
 from botocore.exceptions import ClientError
 
 from sesbounce.aws.clients import error_text
-from sesbounce.doctor import alarms, extra_topics, function, queues, schedule, service, ses, topic
+from sesbounce.doctor import (
+    alarms,
+    extra_topics,
+    function,
+    queues,
+    schedule,
+    service,
+    ses,
+    ses_account,
+    topic,
+)
 from sesbounce.doctor.declared import Wiring
 from sesbounce.doctor.finding import Finding, broken, hint
 from sesbounce.errors import UnknownPolicyError
@@ -20,9 +30,11 @@ Check = Callable[[Wiring, boto3.Session], Iterator[Finding]]
 
 CHECKS: dict[str, Check] = {
     "the SES identities": ses.identities,
+    "the DKIM and MAIL FROM settings of the SES identities": ses.authentication,
     "addresses within the SES identities": ses.address_identities,
     "the SES configuration sets": ses.configuration_sets,
-    "the SES account": ses.account,
+    "the settings of the SES configuration sets": ses_account.configuration_set_settings,
+    "the SES account": ses_account.account,
     "the topic": topic.topic,
     "the queue's subscription": topic.subscription,
     "people's subscriptions": topic.people,

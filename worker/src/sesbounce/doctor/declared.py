@@ -1,7 +1,7 @@
 """The wiring as Terraform has declared it, read from the outputs and the state."""
 
 import json
-from collections import defaultdict
+from collections import ChainMap, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -64,6 +64,8 @@ class Wiring:
             `event_type` spells them.
         raw: whether the queue receives messages without an SNS envelope.
         needs_envelope: whether the worker rejects those.
+        ses_v1: whether configuration sets publish by version 1 of SES's API alone.
+        fills_suppression_list: whether the worker adds addresses to SES's suppression list.
         service: None where no service keeps the worker running.
         schedule: None where no schedule starts the worker.
         function: None where the worker is no function.
@@ -85,6 +87,8 @@ class Wiring:
     configuration_sets: Mapping[str, frozenset[str]] = field(default_factory=dict)
     raw: bool = False
     needs_envelope: bool = False
+    ses_v1: bool = False
+    fills_suppression_list: bool = False
     service: Service | None = None
     schedule: Schedule | None = None
     function: Function | None = None
@@ -129,6 +133,7 @@ def declared(outputs: Mapping[str, Any], resources: Resources) -> Wiring:
     by_type: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
     for kind, values in resources:
         by_type[kind].append(values)
+    settings = _settings(by_type["aws_ecs_task_definition"], by_type["aws_lambda_function"])
     return Wiring(
         **{name: outputs[name] for name in required},
         dlq_url=outputs.get("dlq_url"),
@@ -144,8 +149,10 @@ def declared(outputs: Mapping[str, Any], resources: Resources) -> Wiring:
             for values in by_type["aws_sns_topic_subscription"]
             if values["arn"] == outputs["subscription_arn"]
         ),
-        needs_envelope=any(map(_needs_envelope, by_type["aws_ecs_task_definition"]))
-        or any(map(_function_needs_envelope, by_type["aws_lambda_function"])),
+        needs_envelope=bool(_NEED_ENVELOPE & settings.keys()),
+        ses_v1=bool(by_type["aws_ses_event_destination"])
+        and not by_type["aws_sesv2_configuration_set_event_destination"],
+        fills_suppression_list=settings.get("SESBOUNCE_SES_SUPPRESSION_LIST") == "true",
         service=_service(outputs),
         schedule=_schedule(outputs),
         function=_function(outputs),
@@ -179,13 +186,17 @@ def _configuration_sets(
     return {name: frozenset(types) for name, types in sorted(found.items())}
 
 
-def _needs_envelope(task: Mapping[str, Any]) -> bool:
-    (container, *_) = json.loads(task["container_definitions"])
-    return bool(_NEED_ENVELOPE & {setting["name"] for setting in container["environment"]})
-
-
-def _function_needs_envelope(function: Mapping[str, Any]) -> bool:
-    return any(_NEED_ENVELOPE & set(each["variables"]) for each in function["environment"])
+def _settings(
+    tasks: Iterable[Mapping[str, Any]], functions: Iterable[Mapping[str, Any]]
+) -> dict[str, str]:
+    """The settings of the worker that are no secrets."""
+    of_tasks = {
+        setting["name"]: setting["value"]
+        for task in tasks
+        for setting in json.loads(task["container_definitions"])[0]["environment"]
+    }
+    of_functions = [each["variables"] for made in functions for each in made["environment"]]
+    return of_tasks | dict(ChainMap(*of_functions))
 
 
 def _service(outputs: Mapping[str, Any]) -> Service | None:

@@ -11,6 +11,8 @@ class Weight(StrEnum):
     """Events are lost, or not recorded."""
     HINT = "hint"
     """Somebody should know it; it loses no events."""
+    SETTING = "setting"
+    """How something in AWS is set; it may well be so."""
 
 
 @dataclass(frozen=True)
@@ -41,3 +43,8 @@ def broken(what: str, why: str, remedy: str) -> Finding:
 def hint(what: str, why: str, remedy: str) -> Finding:
     """A finding that somebody should know, and that loses no events."""
     return Finding(Weight.HINT, what, why, remedy)
+
+
+def setting(what: str, why: str, remedy: str) -> Finding:
+    """A finding that says how something is set, what that means, and how to change it."""
+    return Finding(Weight.SETTING, what, why, remedy)

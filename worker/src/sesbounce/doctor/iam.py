@@ -27,13 +27,14 @@ class Request:
         resource: the ARN of the resource.
         principal: the caller as a resource's policy names it, such as
             `("Service", "sns.amazonaws.com")`; None where the policy is an identity's own.
-        context: the values of condition keys, such as `aws:SourceArn`.
+        context: the values of condition keys, such as `aws:SourceArn`; a key that has several at
+            once, such as the names in a change of DNS records, has a tuple of them.
     """
 
     action: str
     resource: str
     principal: tuple[str, str] | None = None
-    context: Mapping[str, str] = field(default_factory=dict)
+    context: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict)
 
 
 def allows(document: str | None, request: Request) -> bool:
@@ -93,19 +94,24 @@ def _is_principal(stated: Any, caller: tuple[str, str] | None) -> bool:
     return name in names.get(kind, []) or "*" in names.get("AWS", [])
 
 
-def _conditions(stated: Any, context: Mapping[str, str]) -> Iterator[bool]:
-    _object(stated, optional=_OPERATORS.keys() | {f"{name}{_IF_EXISTS}" for name in _OPERATORS})
+def _conditions(stated: Any, context: Mapping[str, str | tuple[str, ...]]) -> Iterator[bool]:
+    known = {f"{name}{end}" for name in _OPERATORS for end in ("", _IF_EXISTS)}
+    _object(stated, optional=known | {f"{_FOR_ALL}{name}" for name in _OPERATORS})
     # Keys are the same in any case; the values of one key are alternatives.
     given = {key.lower(): value for key, value in context.items()}
     for operator, keys in stated.items():
-        holds = _OPERATORS[operator.removesuffix(_IF_EXISTS)]
+        holds = _OPERATORS[operator.removesuffix(_IF_EXISTS).removeprefix(_FOR_ALL)]
         for key, values in _object(keys).items():
             patterns = _texts([_unquoted(value) for value in _listed(values)])
             actual = given.get(key.lower())
+            if isinstance(actual, tuple) and not operator.startswith(_FOR_ALL):
+                raise _unknown(f"{operator} for a key of several values, {key}")
             if actual is None:
-                yield operator.endswith(_IF_EXISTS)
+                # Without a value, ForAllValues holds, too: it has nothing to compare.
+                yield operator.endswith(_IF_EXISTS) or operator.startswith(_FOR_ALL)
             else:
-                yield any(holds(pattern, actual) for pattern in patterns)
+                several = actual if isinstance(actual, tuple) else (actual,)
+                yield all(any(holds(pattern, each) for pattern in patterns) for each in several)
 
 
 def _any_like(patterns: Iterable[str], value: str) -> bool:
@@ -129,6 +135,7 @@ def _arn_like(pattern: str, value: str) -> bool:
 
 _ARN_COLONS = 5
 _IF_EXISTS = "IfExists"
+_FOR_ALL = "ForAllValues:"
 _OPERATORS: Mapping[str, Callable[[str, str], bool]] = {
     "StringEquals": lambda expected, actual: expected == actual,
     "StringLike": _like,
