@@ -10,6 +10,8 @@ from scripts.local import localstack
 from scripts.local.localstack import CHECKOUT, LocalStack
 from scripts.terraform.env import terraform_env
 from scripts.terraform.stack import Stack
+from sesbounce.doctor import rights
+from sesbounce.doctor.declared import declared
 from tests.integration.conftest import NAME, SENDER, Applied
 
 if TYPE_CHECKING:
@@ -81,6 +83,19 @@ def test_the_consumer_s_user_has_the_one_policy(session: Any, outputs: dict[str,
     policy = iam.get_policy(PolicyArn=outputs["consumer_policy_arn"])["Policy"]
     version = iam.get_policy_version(PolicyArn=policy["Arn"], VersionId=policy["DefaultVersionId"])
     assert version["PolicyVersion"]["Document"] == json.loads(outputs["consumer_policy"])
+
+
+def test_the_consumer_s_user_may_read_the_queue_and_nothing_else(
+    applied: Applied, session: Any
+) -> None:
+    """By LocalStack's simulator of IAM, which knows the policies of a user, and no conditions."""
+    wired = declared(applied.outputs, ())
+    (found,) = rights.rights(wired, session.boto3)
+    assert found.identity == applied.outputs["consumer_user_arn"]
+    assert found.rows
+    assert [row for row in found.rows if not row.sound] == []
+    assert sum(row.allowed for row in found.rows) == 4
+    assert "sqs:ReceiveMessage" in rights.table(found)
 
 
 def test_the_example_for_localstack_applies(

@@ -147,6 +147,7 @@ locals {
           "iam:GetRole", "iam:GetRolePolicy", "iam:ListRolePolicies", "iam:ListAttachedRolePolicies", "iam:ListInstanceProfilesForRole",
           "iam:GetPolicy", "iam:GetPolicyVersion", "iam:ListPolicyVersions",
           "iam:GetUser", "iam:ListAttachedUserPolicies", "iam:ListGroupsForUser", "iam:ListAccessKeys",
+          "iam:SimulatePrincipalPolicy", # the check after a deployment asks what the reader of the queue may do
           "iam:GetOpenIDConnectProvider",
         ]
         Resource = concat(

@@ -11,6 +11,9 @@ from sesbounce.errors import NothingDeployedError
 # With one of these settings the worker rejects messages without an SNS envelope.
 _NEED_ENVELOPE = {"SESBOUNCE_TOPIC_ARNS", "SESBOUNCE_VERIFY_SIGNATURES"}
 
+# The outputs that name what reads the queue.
+_READERS = ("task_role_arn", "consumer_user_arn")
+
 Resources = Iterable[tuple[str, Mapping[str, Any]]]
 
 
@@ -36,6 +39,9 @@ class Wiring:
         needs_envelope: whether the worker rejects those.
         service: None where the worker does not run in ECS.
         alarm_topic_arn: None without monitoring.
+        kms_key_arn: the key that encrypts the queues; None where SQS manages the keys.
+        readers: the ARNs of the roles and users that Terraform has created to read the queue.
+        reader_policy: the policy that they have for it, in JSON.
     """
 
     topic_arn: str
@@ -52,6 +58,9 @@ class Wiring:
     needs_envelope: bool = False
     service: Service | None = None
     alarm_topic_arn: str | None = None
+    kms_key_arn: str | None = None
+    readers: tuple[str, ...] = ()
+    reader_policy: str | None = None
 
     @property
     def region(self) -> str:
@@ -109,6 +118,9 @@ def declared(outputs: Mapping[str, Any], resources: Resources) -> Wiring:
         needs_envelope=any(map(_needs_envelope, by_type["aws_ecs_task_definition"])),
         service=_service(outputs),
         alarm_topic_arn=outputs.get("alarm_topic_arn"),
+        kms_key_arn=outputs.get("kms_key_arn"),
+        readers=tuple(outputs[name] for name in _READERS if outputs.get(name)),
+        reader_policy=outputs.get("consumer_policy"),
     )
 
 
