@@ -128,17 +128,19 @@ variable "worker" {
     cluster_arn          = optional(string)
     container_insights   = optional(bool, false)
     log_retention_days   = optional(number, 30)
+    log_kms_key_arn      = optional(string)
   })
   default = {}
 }
 
 variable "network" {
-  description = "Network of the worker and the database; the default is the default VPC, whose subnets are public. Set `vpc_id` and `worker_subnet_ids` together. `database_subnet_ids`: null takes the worker's subnets. `assign_public_ip`: null gives the worker a public address in the default VPC only, so that it reaches AWS without a NAT gateway."
+  description = "Network of the worker and the database; the default is the default VPC, whose subnets are public. Set `vpc_id` and `worker_subnet_ids` together. `database_subnet_ids`: null takes the worker's subnets. `worker_security_group_ids`: your own security groups, which the worker gets beside the one that Terraform creates. `assign_public_ip`: null gives the worker a public address in the default VPC only, so that it reaches AWS without a NAT gateway."
   type = object({
-    vpc_id              = optional(string)
-    worker_subnet_ids   = optional(list(string))
-    database_subnet_ids = optional(list(string))
-    assign_public_ip    = optional(bool)
+    vpc_id                    = optional(string)
+    worker_subnet_ids         = optional(list(string))
+    worker_security_group_ids = optional(list(string), [])
+    database_subnet_ids       = optional(list(string))
+    assign_public_ip          = optional(bool)
   })
   default  = {}
   nullable = false
@@ -169,9 +171,10 @@ variable "database" {
 }
 
 variable "monitoring" {
-  description = "Alarms and a dashboard in CloudWatch; with null, Terraform creates none. `alarm_emails`: e-mail addresses of people to whom SNS sends the alarms. The module `monitoring` describes the other attributes."
+  description = "Alarms and a dashboard in CloudWatch; with null, Terraform creates none. `alarm_emails`: e-mail addresses of people to whom SNS sends the alarms. `alarm_topic_arn`: your own SNS topic, in place of one that Terraform creates. The module `monitoring` describes the other attributes."
   type = object({
     alarm_emails           = optional(set(string), [])
+    alarm_topic_arn        = optional(string)
     watch_reputation       = optional(bool, true)
     oldest_message_seconds = optional(number, 900)
     sender_faults          = optional(number, 100)

@@ -117,6 +117,13 @@ ADVICE = (
         ),
     ),
     (
+        "not allowed to be used with arn",
+        (
+            "The policy of your KMS key does not let CloudWatch encrypt the log: add the statement "
+            "that docs/adopt.md shows, which is also the output log_kms_key_statement."
+        ),
+    ),
+    (
         "capacity provider",
         (
             "The cluster lacks the capacity providers of Fargate: aws ecs "

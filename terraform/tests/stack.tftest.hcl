@@ -221,12 +221,31 @@ run "own_network" {
       vpc_id              = "vpc-own"
       worker_subnet_ids   = ["subnet-c"]
       database_subnet_ids = ["subnet-d", "subnet-e"]
+
+      worker_security_group_ids = ["sg-own"]
     }
+    worker     = { log_kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/9abc" }
+    monitoring = { alarm_topic_arn = "arn:aws:sns:eu-west-1:123456789012:operators" }
   }
 
   assert {
     condition     = module.worker_service[0].vpc_id == "vpc-own" && module.worker_service[0].subnet_ids == tolist(["subnet-c"])
     error_message = "The worker must be in the given network."
+  }
+
+  assert {
+    condition     = length(module.worker_service[0].security_group_ids) == 2 && module.worker_service[0].security_group_ids[1] == "sg-own"
+    error_message = "The worker must have the given groups."
+  }
+
+  assert {
+    condition = (
+      output.alarm_topic_arn == var.monitoring.alarm_topic_arn
+      && output.alarm_topic_policy == null
+      && jsondecode(output.alarm_topic_statement).Resource == var.monitoring.alarm_topic_arn
+      && can(jsondecode(output.log_kms_key_statement).Principal.Service)
+    )
+    error_message = "The alarms must reach the given topic, and somebody hears them there; the user must learn what its policy and the key's must say."
   }
 }
 

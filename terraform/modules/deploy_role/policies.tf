@@ -288,6 +288,7 @@ locals {
         Action = [
           "logs:CreateLogGroup", "logs:DeleteLogGroup", "logs:PutRetentionPolicy", "logs:DeleteRetentionPolicy",
           "logs:TagResource", "logs:UntagResource", "logs:ListTagsForResource", "logs:GetLogEvents", "logs:FilterLogEvents",
+          "logs:AssociateKmsKey", "logs:DisassociateKmsKey",
         ]
         Resource = flatten([for arn in local.arns.log_group : [arn, "${arn}:*"]])
       },
@@ -432,7 +433,7 @@ locals {
       },
     ]
 
-    watch = [
+    watch = [for statement in [
       {
         Sid    = "Alarms"
         Effect = "Allow"
@@ -455,7 +456,13 @@ locals {
         Action   = ["cloudwatch:PutDashboard", "cloudwatch:GetDashboard", "cloudwatch:DeleteDashboards"]
         Resource = local.arns.dashboard
       },
-    ]
+      {
+        Sid      = "SeeTopicOfTheAlarms" # one that is not the stack's
+        Effect   = "Allow"
+        Action   = ["sns:GetTopicAttributes", "sns:ListSubscriptionsByTopic"]
+        Resource = compact([var.alarm_topic_arn])
+      },
+    ] : statement if length(statement.Resource) > 0]
 
     state = var.state_bucket == null ? [] : [
       {

@@ -3,6 +3,8 @@ locals {
 
   vpc_id     = var.vpc_id == null ? one(data.aws_vpc.default[*].id) : var.vpc_id
   subnet_ids = var.subnet_ids == null ? one(data.aws_subnets.default[*].ids) : var.subnet_ids
+
+  security_group_ids = concat([aws_security_group.this.id], var.security_group_ids)
 }
 
 data "aws_vpc" "default" {

@@ -130,9 +130,10 @@ run "other_names" {
   command = plan
 
   variables {
-    topic_name   = "SESBounce"
-    queue_name   = "SESBounceSQS"
-    cluster_name = "shared"
+    topic_name      = "SESBounce"
+    queue_name      = "SESBounceSQS"
+    cluster_name    = "shared"
+    alarm_topic_arn = "arn:aws:sns:eu-west-1:123456789012:operators"
   }
 
   assert {
@@ -142,6 +143,16 @@ run "other_names" {
       && contains(jsondecode(output.policies.worker).Statement[2].Resource, "arn:aws:ecs:eu-west-1:123456789012:service/shared/sesbounce")
     )
     error_message = "What has another name must be the stack's own, too, by that name alone."
+  }
+
+  assert {
+    condition = [for statement in jsondecode(output.policies.watch).Statement : statement if statement.Sid == "SeeTopicOfTheAlarms"] == [{
+      Sid      = "SeeTopicOfTheAlarms"
+      Effect   = "Allow"
+      Action   = ["sns:GetTopicAttributes", "sns:ListSubscriptionsByTopic"]
+      Resource = ["arn:aws:sns:eu-west-1:123456789012:operators"]
+    }]
+    error_message = "The role must see the user's topic, and change nothing of it."
   }
 }
 
@@ -271,6 +282,7 @@ run "wildcards" {
     permissions_boundary = "arn:aws:iam::123456789012:policy/*"
     path                 = "/*/"
     secret_arns          = ["arn:aws:secretsmanager:eu-west-1:123456789012:secret:*"]
+    alarm_topic_arn      = "arn:aws:sns:eu-west-1:123456789012:*"
   }
 
   expect_failures = [
@@ -286,6 +298,7 @@ run "wildcards" {
     var.permissions_boundary,
     var.path,
     var.secret_arns,
+    var.alarm_topic_arn,
   ]
 }
 

@@ -59,6 +59,12 @@ from scripts.terraform.output import advice
             "These credentials lack the right that AWS names",
         ),
         (
+            "creating CloudWatch Logs Log Group (/ecs/sesbounce): InvalidParameterException: The "
+            "specified KMS Key Id could not be found or is not allowed to be used with Arn "
+            "'arn:aws:logs:eu-west-1:123456789012:log-group:/ecs/sesbounce'",
+            "log_kms_key_statement",
+        ),
+        (
             "creating ECS Service: InvalidParameterException: The specified capacity provider "
             "'FARGATE' was not found.",
             "aws ecs put-cluster-capacity-providers",

@@ -39,6 +39,7 @@ class Wiring:
         needs_envelope: whether the worker rejects those.
         service: None where the worker does not run in ECS.
         alarm_topic_arn: None without monitoring.
+        alarm_names: the names of the alarms.
         kms_key_arn: the key that encrypts the queues; None where SQS manages the keys.
         readers: the ARNs of the roles and users that Terraform has created to read the queue.
         reader_policy: the policy that they have for it, in JSON.
@@ -58,6 +59,7 @@ class Wiring:
     needs_envelope: bool = False
     service: Service | None = None
     alarm_topic_arn: str | None = None
+    alarm_names: tuple[str, ...] = ()
     kms_key_arn: str | None = None
     readers: tuple[str, ...] = ()
     reader_policy: str | None = None
@@ -118,6 +120,7 @@ def declared(outputs: Mapping[str, Any], resources: Resources) -> Wiring:
         needs_envelope=any(map(_needs_envelope, by_type["aws_ecs_task_definition"])),
         service=_service(outputs),
         alarm_topic_arn=outputs.get("alarm_topic_arn"),
+        alarm_names=tuple(outputs.get("alarm_names") or ()),
         kms_key_arn=outputs.get("kms_key_arn"),
         readers=tuple(outputs[name] for name in _READERS if outputs.get(name)),
         reader_policy=outputs.get("consumer_policy"),
