@@ -11,7 +11,7 @@ override_resource {
 }
 
 override_resource {
-  target = module.feedback_queue.aws_sqs_queue.subscription_dlq
+  target = module.feedback_queue.module.topic.aws_sqs_queue.subscription_dlq
   values = { arn = "arn:aws:sqs:eu-west-1:123456789012:sesbounce-feedback-subscription-dlq" }
 }
 

@@ -86,7 +86,7 @@ def test_one_environment_from_plan_to_destroy(
 
     code, out, _ = run("plan")
     assert code == 0
-    assert "+ create  module.feedback_queue.aws_sns_topic.this\n" in out
+    assert "+ create  module.feedback_queue.module.topic.aws_sns_topic.this\n" in out
     assert run("apply", answer="no")[0] == 4
     assert queues() == []
     code, out, err = run("apply", answer="yes")
@@ -126,7 +126,7 @@ def test_one_environment_from_plan_to_destroy(
     assert len(queues()) == 3
     code, out, _ = run("destroy", *EVERYTHING)
     assert code == 0
-    assert "- destroy module.feedback_queue.aws_sns_topic.this\n" in out
+    assert "- destroy module.feedback_queue.module.topic.aws_sns_topic.this\n" in out
     assert queues() == []
 
 

@@ -1,3 +1,5 @@
+import re
+
 import pytest
 
 from tests.terraform.conftest import FOLDERS, SOURCE, Terraform, assert_passed
@@ -40,6 +42,28 @@ def test_everything_is_formatted(terraform: Terraform) -> None:
 def test_it_is_valid_and_its_own_tests_pass(terraform: Terraform, file: str) -> None:
     folder, _, name = file.rpartition("tests/")
     assert_passed(terraform.test(folder or ".", name))
+
+
+def test_what_the_feedback_queue_had_itself_moves_to_its_topic() -> None:
+    """As long as somebody may have deployed the version before; test_whole_stack.py plans it."""
+    text = (SOURCE / "modules/feedback_queue/moved.tf").read_text("utf-8")
+    moved = re.findall(
+        r"^moved \{\n  from = (\S+)\n  to   = module\.topic\.(\S+)\n\}$", text, re.MULTILINE
+    )
+    assert {before for before, _ in moved} == {
+        "aws_ses_configuration_set.this",
+        "aws_ses_domain_identity.this",
+        "aws_ses_email_identity.this",
+        "aws_ses_event_destination.this",
+        "aws_ses_identity_notification_topic.this",
+        "aws_sesv2_configuration_set_event_destination.this",
+        "aws_sesv2_email_identity_feedback_attributes.this",
+        "aws_sns_topic.this",
+        "aws_sns_topic_policy.this",
+        "aws_sns_topic_subscription.email",
+        "aws_sns_topic_subscription.queue",
+        "aws_sqs_queue.subscription_dlq",
+    }
 
 
 def test_what_is_deprecated_would_be_found(terraform: Terraform) -> None:

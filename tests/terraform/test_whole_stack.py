@@ -44,6 +44,7 @@ VARIABLES: dict[str, object] = {
     "github": {"repository": "acme/mail", "may_manage_key": True},
 }
 WORKER = "module.worker_service[0]"
+TOPIC = "module.feedback_queue.module.topic"
 DATABASE_AND_SNS = {"aws_db_instance", "aws_sns_topic_subscription"}
 
 
@@ -61,11 +62,13 @@ class Deployed:
         self.moto = moto
         self.folder = folder
 
-    def stack(self, image: str | None, **variables: object) -> Stack:
+    def stack(
+        self, image: str | None, *, state: str = "terraform.tfstate", **variables: object
+    ) -> Stack:
         return Stack(
             self.terraform.root / "terraform",
             data_dir=self.folder / "data",
-            state=self.folder / "terraform.tfstate",
+            state=self.folder / state,
             variables=VARIABLES | ({} if image is None else {"worker_image": image}) | variables,
             environment=terraform_env(self.moto.environment),
         )
@@ -127,7 +130,23 @@ def test_the_repository_is_there_before_the_image(repository_came_first: bool) -
 
 
 def test_a_second_plan_changes_nothing(deployed: Deployed) -> None:
-    assert deployed.stack(OLD).plan().changes == ()
+    """Not even where an earlier version deployed: its feedback_queue had the topic itself."""
+    state = json.loads((deployed.folder / "terraform.tfstate").read_text("utf-8"))
+    moved = {
+        f"{resource['type']}.{resource['name']}"
+        for resource in state["resources"]
+        if resource.get("module") == TOPIC
+    }
+    assert moved >= {
+        "aws_sns_topic.this",
+        "aws_sns_topic_policy.this",
+        "aws_sqs_queue.subscription_dlq",
+    }
+    for resource in state["resources"]:
+        if resource.get("module") == TOPIC:
+            resource["module"] = "module.feedback_queue"
+    (deployed.folder / "earlier.tfstate").write_text(json.dumps(state))
+    assert deployed.stack(OLD, state="earlier.tfstate").plan().changes == ()
 
 
 def test_the_worker_runs_as_told(deployed: Deployed, moto: Moto) -> None:
@@ -236,9 +255,9 @@ def test_what_a_renamed_queue_and_another_database_would_lose_is_known(
     secret = "arn:aws:secretsmanager:us-east-1:123456789012:secret:url-AbCdEf"
     plan = deployed.stack(NEW, queue_name="renamed", database_url_secret_arn=secret).plan()
     assert {change.address for change in losses(plan)} == {
-        "module.feedback_queue.aws_sns_topic_subscription.queue",
+        f"{TOPIC}.aws_sns_topic_subscription.queue",
         "module.feedback_queue.aws_sqs_queue.dlq",
-        "module.feedback_queue.aws_sqs_queue.subscription_dlq",
+        f"{TOPIC}.aws_sqs_queue.subscription_dlq",
         "module.feedback_queue.aws_sqs_queue.this",
         "module.database[0].aws_db_instance.this",
     }

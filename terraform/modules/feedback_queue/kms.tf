@@ -15,7 +15,7 @@ locals {
       Resource  = "*" # in a key's policy, "*" means this key
       Condition = {
         StringEqualsIfExists = { "aws:SourceAccount" = local.here.account_id }
-        ArnLikeIfExists      = { "aws:SourceArn" = local.ses_sources }
+        ArnLikeIfExists      = { "aws:SourceArn" = module.topic.ses_sources }
       }
     },
     {
@@ -26,7 +26,7 @@ locals {
       Resource  = "*" # in a key's policy, "*" means this key
       Condition = {
         StringEqualsIfExists = { "aws:SourceAccount" = local.here.account_id }
-        ArnEqualsIfExists    = { "aws:SourceArn" = aws_sns_topic.this.arn }
+        ArnEqualsIfExists    = { "aws:SourceArn" = module.topic.topic_arn }
       }
     },
   ]
@@ -36,7 +36,7 @@ resource "aws_kms_key" "this" {
   # checkov:skip=CKV2_AWS_64: the policy is a separate resource, below: it names the topic, which needs the key.
   count = var.create_kms_key ? 1 : 0
 
-  description             = "Encrypts the feedback of SES: topic ${local.topic_name}, queue ${local.queue_name}"
+  description             = "Encrypts the feedback of SES: topic ${coalesce(var.topic_name, "${var.name}-feedback")}, queue ${local.queue_name}"
   enable_key_rotation     = true
   deletion_window_in_days = 30
   tags                    = var.tags

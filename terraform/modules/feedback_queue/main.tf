@@ -1,34 +1,33 @@
 locals {
-  queue_name            = coalesce(var.queue_name, "${var.name}-feedback")
-  dlq_name              = "${local.queue_name}-dlq"
-  subscription_dlq_name = "${local.queue_name}-subscription-dlq"
+  queue_name = coalesce(var.queue_name, "${var.name}-feedback")
+  dlq_name   = "${local.queue_name}-dlq"
+
+  # The topic's ARN names partition, region and account; this needs no data source.
+  here = regex("^arn:(?P<partition>[^:]+):sns:(?P<region>[^:]+):(?P<account_id>[^:]+):", module.topic.topic_arn)
 
   # Composed from names, not read from the queues, so that Terraform creates each queue with its policy.
   # A separate policy resource takes half a minute more: the provider waits until AWS shows it everywhere.
   queue_arns = {
-    for name in [local.queue_name, local.dlq_name, local.subscription_dlq_name] :
+    for name in [local.queue_name, local.dlq_name] :
     name => "arn:${local.here.partition}:sqs:${local.here.region}:${local.here.account_id}:${name}"
   }
-
-  # SNS sends to two of the queues, under the same conditions; to the third, only SQS moves messages.
-  written_by_sns = [local.queue_name, local.subscription_dlq_name]
 
   queue_policies = {
     for name, arn in local.queue_arns : name => jsonencode({
       Version = "2012-10-17" # without it, the provider waits for a policy that AWS never returns
       Statement = concat([
-        for written in local.written_by_sns : {
+        for sender in [module.topic.topic_arn] : {
           Sid       = "TopicSends"
           Effect    = "Allow"
           Principal = { Service = "sns.amazonaws.com" }
           Action    = "sqs:SendMessage"
           Resource  = arn
           Condition = {
-            ArnEquals = { "aws:SourceArn" = aws_sns_topic.this.arn }
+            ArnEquals = { "aws:SourceArn" = sender }
             # The topic's ARN contains the account already. "IfExists", because AWS guarantees only the ARN here.
             StringEqualsIfExists = { "aws:SourceAccount" = local.here.account_id }
           }
-        } if written == name
+        } if name == local.queue_name # to the dead-letter queue, only SQS moves messages
         ], [
         {
           Sid       = "TlsOnly"
@@ -82,13 +81,23 @@ resource "aws_sqs_queue" "dlq" {
   })
 }
 
-# SNS sends the messages here that it could not deliver; without this queue, SNS would delete them.
-resource "aws_sqs_queue" "subscription_dlq" {
-  name                              = local.subscription_dlq_name
-  message_retention_seconds         = local.retention_seconds
-  sqs_managed_sse_enabled           = local.sqs_managed_key
-  kms_master_key_id                 = local.kms_key_arn
-  kms_data_key_reuse_period_seconds = local.key_reuse_seconds
-  policy                            = local.queue_policies[local.subscription_dlq_name]
-  tags                              = var.tags
+# The topic of this account and region, what SES publishes to it, and who receives it.
+module "topic" {
+  source = "../feedback_topic"
+
+  name                  = var.name
+  topic_name            = var.topic_name
+  queue_arn             = aws_sqs_queue.this.arn
+  subscription_dlq_name = "${local.queue_name}-subscription-dlq"
+  raw_message_delivery  = var.raw_message_delivery
+  notification_emails   = var.notification_emails
+
+  identities         = var.identities
+  configuration_sets = var.configuration_sets
+  feedback_types     = var.feedback_types
+
+  kms_key_arn   = local.kms_key_arn
+  publish_after = aws_kms_key_policy.this
+
+  tags = var.tags
 }

@@ -1,16 +1,16 @@
 output "topic_arn" {
   description = "ARN of the SNS topic that SES publishes to."
-  value       = aws_sns_topic.this.arn
+  value       = module.topic.topic_arn
 }
 
 output "topic_name" {
   description = "Name of the SNS topic."
-  value       = aws_sns_topic.this.name
+  value       = module.topic.topic_name
 }
 
 output "topic_policy" {
   description = "Policy of the topic, in JSON."
-  value       = aws_sns_topic_policy.this.policy
+  value       = module.topic.topic_policy
 }
 
 output "queue_arn" {
@@ -50,40 +50,37 @@ output "dlq_policy" {
 
 output "subscription_arn" {
   description = "ARN of the queue's subscription to the topic."
-  value       = aws_sns_topic_subscription.queue.arn
+  value       = module.topic.subscription_arn
 }
 
 output "subscription_dlq_arn" {
   description = "ARN of the subscription's dead-letter queue, which receives the messages that SNS could not deliver."
-  value       = aws_sqs_queue.subscription_dlq.arn
+  value       = module.topic.subscription_dlq_arn
 }
 
 output "subscription_dlq_url" {
   description = "URL of the subscription's dead-letter queue."
-  value       = aws_sqs_queue.subscription_dlq.url
+  value       = module.topic.subscription_dlq_url
 }
 
 output "subscription_dlq_policy" {
   description = "Policy of the subscription's dead-letter queue, in JSON."
-  value       = aws_sqs_queue.subscription_dlq.policy
+  value       = module.topic.subscription_dlq_policy
 }
 
 output "identity_names" {
   description = "SES identities that publish to the topic."
-  value       = toset([for attachment in aws_ses_identity_notification_topic.this : attachment.identity])
+  value       = module.topic.identity_names
 }
 
 output "configuration_set_names" {
   description = "SES configuration sets that publish to the topic."
-  value = setunion(
-    [for destination in aws_ses_event_destination.this : destination.configuration_set_name],
-    [for destination in aws_sesv2_configuration_set_event_destination.this : destination.configuration_set_name],
-  )
+  value       = module.topic.configuration_set_names
 }
 
 output "domain_verification_tokens" {
   description = "Value of the TXT record `_amazonses.<domain>` for each domain that Terraform creates. SES sends for the domain once its DNS has the record."
-  value       = { for domain, identity in aws_ses_domain_identity.this : domain => identity.verification_token }
+  value       = module.topic.domain_verification_tokens
 }
 
 output "kms_key_arn" {

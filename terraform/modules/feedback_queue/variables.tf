@@ -3,28 +3,12 @@ variable "name" {
   type        = string
   default     = "sesbounce"
   nullable    = false
-
-  validation {
-    # The longest derived name ends in "-feedback-subscription-dlq"; SQS allows 80 characters.
-    condition     = can(regex("^[A-Za-z0-9_-]{1,54}$", var.name))
-    error_message = "name must have 1 to 54 characters: letters, digits, hyphens and underscores."
-  }
 }
 
 variable "topic_name" {
   description = "Name of the SNS topic, for example `SESBounce`; null derives it from `name`."
   type        = string
   default     = null
-
-  validation {
-    condition     = !endswith(coalesce(var.topic_name, "-"), ".fifo")
-    error_message = "topic_name must not end in .fifo: SES cannot publish to a FIFO topic. Use a standard topic; sesbounce does not depend on the order of messages and ignores duplicates."
-  }
-
-  validation {
-    condition     = can(regex("^[A-Za-z0-9_-]{1,256}$", trimsuffix(coalesce(var.topic_name, "-"), ".fifo")))
-    error_message = "topic_name must have 1 to 256 characters: letters, digits, hyphens and underscores."
-  }
 }
 
 variable "queue_name" {
@@ -54,23 +38,6 @@ variable "identities" {
   }))
   default  = {}
   nullable = false
-
-  validation {
-    condition = alltrue([
-      for identity in keys(var.identities) :
-      can(regex("^([^@\\s]+@)?([a-z0-9]([a-z0-9-]*[a-z0-9])?\\.)+[a-z0-9-]*[a-z0-9]$", identity))
-    ])
-    error_message = "Each key of identities must be an e-mail address or a domain, not an ARN. Write the domain in lower case, as SES does."
-  }
-
-  validation {
-    condition = alltrue([
-      for identity in values(var.identities) :
-      coalesce(identity.forward_feedback_by_email, true)
-      || (identity.notifications && length(setintersection(var.feedback_types, ["Bounce", "Complaint"])) == 2)
-    ])
-    error_message = "forward_feedback_by_email can be false only if SES publishes the identity's bounces and complaints: set notifications = true for the identity and include Bounce and Complaint in feedback_types, or leave forward_feedback_by_email null."
-  }
 }
 
 variable "configuration_sets" {
@@ -82,28 +49,6 @@ variable "configuration_sets" {
   }))
   default  = {}
   nullable = false
-
-  validation {
-    condition     = alltrue([for set in keys(var.configuration_sets) : can(regex("^[A-Za-z0-9_-]{1,64}$", set))])
-    error_message = "Each key of configuration_sets must have 1 to 64 characters: letters, digits, hyphens and underscores."
-  }
-
-  validation {
-    condition     = alltrue([for set in values(var.configuration_sets) : set.create || !set.require_tls])
-    error_message = "require_tls needs create = true: Terraform does not change the setting of an existing configuration set."
-  }
-
-  validation {
-    condition = alltrue([
-      for set in values(var.configuration_sets) : set.event_types == null ? true : (
-        length(set.event_types) > 0 && length(setsubtract(set.event_types, [
-          "Bounce", "Complaint", "Delivery", "DeliveryDelay", "Subscription",
-          "Reject", "RenderingFailure", "Send", "Open", "Click",
-        ])) == 0
-      )
-    ])
-    error_message = "event_types must contain at least one of Bounce, Complaint, Delivery, DeliveryDelay, Subscription, Reject, RenderingFailure, Send, Open and Click, and nothing else."
-  }
 }
 
 variable "feedback_types" {
@@ -111,11 +56,6 @@ variable "feedback_types" {
   type        = set(string)
   default     = ["Bounce", "Complaint"]
   nullable    = false
-
-  validation {
-    condition     = length(var.feedback_types) > 0 && length(setsubtract(var.feedback_types, ["Bounce", "Complaint", "Delivery"])) == 0
-    error_message = "feedback_types must contain at least one of Bounce, Complaint and Delivery, and nothing else."
-  }
 }
 
 variable "notification_emails" {
@@ -123,11 +63,6 @@ variable "notification_emails" {
   type        = set(string)
   default     = []
   nullable    = false
-
-  validation {
-    condition     = alltrue([for email in var.notification_emails : can(regex("^[^@\\s]+@[^@\\s.]+(\\.[^@\\s.]+)+$", email))])
-    error_message = "Each element of notification_emails must be an e-mail address."
-  }
 }
 
 variable "raw_message_delivery" {
@@ -176,11 +111,6 @@ variable "kms_key_arn" {
   validation {
     condition     = var.kms_key_arn == null || !var.create_kms_key
     error_message = "Set create_kms_key or kms_key_arn, not both: the first creates a key, the second names an existing one."
-  }
-
-  validation {
-    condition     = var.kms_key_arn == null || can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:\\d{12}:key/[A-Za-z0-9-]+$", var.kms_key_arn))
-    error_message = "kms_key_arn must be the ARN of a key, not of an alias. The alias alias/aws/sns cannot work at all: its key's policy does not let SES publish, and nobody can change that policy."
   }
 }
 

@@ -55,7 +55,7 @@ resource "aws_ses_identity_notification_topic" "this" {
   depends_on = [
     aws_ses_domain_identity.this,
     aws_ses_email_identity.this,
-    aws_kms_key_policy.this,
+    var.publish_after,
     aws_sns_topic_policy.this,
     aws_sns_topic_subscription.queue,
   ]
@@ -99,7 +99,7 @@ resource "aws_ses_event_destination" "this" {
   }
 
   depends_on = [
-    aws_kms_key_policy.this,
+    var.publish_after,
     aws_ses_configuration_set.this,
     aws_sns_topic_policy.this,
     aws_sns_topic_subscription.queue,
@@ -122,7 +122,7 @@ resource "aws_sesv2_configuration_set_event_destination" "this" {
   }
 
   depends_on = [
-    aws_kms_key_policy.this,
+    var.publish_after,
     aws_ses_configuration_set.this,
     aws_sns_topic_policy.this,
     aws_sns_topic_subscription.queue,

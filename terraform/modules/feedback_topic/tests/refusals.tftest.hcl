@@ -1,0 +1,121 @@
+# What Terraform refuses. One run gives wrong values to many variables, and Terraform must refuse each of
+# them. Where the rule of one variable reads another, their wrong values are in different runs:
+# Terraform does not evaluate a rule that reads a refused variable.
+
+mock_provider "aws" {}
+
+variables {
+  queue_arn = "arn:aws:sqs:eu-west-1:123456789012:sesbounce-feedback"
+}
+
+run "wrong_values" {
+  command = plan
+
+  variables {
+    name                  = "sesbounce.fifo"
+    topic_name            = "SESBounce.fifo"
+    queue_arn             = "arn:aws:sqs:eu-west-1:123456789012:sesbounce-feedback.fifo"
+    subscription_dlq_name = "SESBounceSQS.fifo"
+    configuration_sets    = { "news letter" = {} }
+    feedback_types        = ["Bounce", "Open"]
+    notification_emails   = ["postmaster"]
+    kms_key_arn           = "alias/aws/sns"
+  }
+
+  expect_failures = [
+    var.name,
+    var.topic_name,
+    var.queue_arn,
+    var.subscription_dlq_name,
+    var.configuration_sets,
+    var.feedback_types,
+    var.notification_emails,
+    var.kms_key_arn,
+  ]
+}
+
+run "more_wrong_values" {
+  command = plan
+
+  variables {
+    name               = join("", [for _ in range(55) : "n"])
+    topic_name         = "SES Bounce"
+    configuration_sets = { newsletter = { event_types = ["Bounced"] } }
+    feedback_types     = ["bounce"]
+    kms_key_arn        = "arn:aws:kms:eu-west-1:123456789012:alias/aws/sns"
+  }
+
+  expect_failures = [
+    var.name,
+    var.topic_name,
+    var.configuration_sets,
+    var.feedback_types,
+    var.kms_key_arn,
+  ]
+}
+
+run "still_more_wrong_values" {
+  command = plan
+
+  variables {
+    configuration_sets = { newsletter = { event_types = [] } }
+    feedback_types     = []
+  }
+
+  expect_failures = [
+    var.configuration_sets,
+    var.feedback_types,
+  ]
+}
+
+run "identity_by_arn" {
+  command = plan
+
+  variables {
+    identities = { "arn:aws:ses:eu-west-1:123456789012:identity/example.com" = {} }
+  }
+
+  expect_failures = [var.identities]
+}
+
+run "identity_without_dot" {
+  command = plan
+
+  variables {
+    identities = { "localhost" = {} }
+  }
+
+  expect_failures = [var.identities]
+}
+
+run "identity_in_upper_case" {
+  command = plan
+
+  variables {
+    identities = { "Example.com" = {} }
+  }
+
+  expect_failures = [var.identities]
+}
+
+run "forwarding_off_without_notifications" {
+  command = plan
+
+  variables {
+    identities         = { "example.com" = { notifications = false, forward_feedback_by_email = false } }
+    configuration_sets = { newsletter = { require_tls = true } } # of a set that exists
+  }
+
+  expect_failures = [var.identities, var.configuration_sets]
+}
+
+run "forwarding_off_without_complaints" {
+  command = plan
+
+  variables {
+    identities     = { "example.com" = { forward_feedback_by_email = false } }
+    feedback_types = ["Bounce", "Delivery"]
+  }
+
+  expect_failures = [var.identities]
+}
