@@ -28,6 +28,9 @@ module "feedback_queue" {
 
   raw_message_delivery       = var.raw_message_delivery
   visibility_timeout_seconds = var.visibility_timeout_seconds
+  receive_wait_time_seconds  = var.receive_wait_time_seconds
+  message_retention_seconds  = var.message_retention_seconds
+  sqs_managed_encryption     = var.sqs_managed_encryption
   max_receive_count          = var.max_receive_count
 
   create_kms_key = var.create_kms_key

@@ -80,6 +80,26 @@ variable "visibility_timeout_seconds" {
   nullable    = false
 }
 
+variable "receive_wait_time_seconds" {
+  description = "Number of seconds for which a receive without a wait of its own waits for messages; SQS's own default is 0. The worker sets its own wait with each receive."
+  type        = number
+  default     = 20
+  nullable    = false
+}
+
+variable "message_retention_seconds" {
+  description = "Number of seconds after which SQS deletes a message that nobody has handled. The default is the longest time that SQS allows, 14 days: SES publishes feedback only once. SQS's own default is 345600, 4 days."
+  type        = number
+  default     = 1209600
+  nullable    = false
+}
+
+variable "sqs_managed_encryption" {
+  description = "Whether SQS encrypts the queue with keys that it manages, free of charge; only without a KMS key. Null leaves the queue as it is: SQS encrypts queues that were created since October 2022."
+  type        = bool
+  default     = true
+}
+
 variable "max_receive_count" {
   description = "Number of unsuccessful receives after which SQS moves a message to the dead-letter queue."
   type        = number

@@ -307,6 +307,16 @@ def test_only_alarms_of_this_stack_publish(
     assert allows(full["alarm_topic_policy"], _request(TOPIC, **(asked | changed))) is allowed
 
 
+def test_the_statements_for_policies_of_the_user_are_those_of_the_document(
+    full: dict[str, Any],
+) -> None:
+    text = (SOURCE.parent / "docs/adopt.md").read_text("utf-8")
+    alarms, log = map(json.loads, re.findall(r"```json\n(.*?)```", text, re.DOTALL))
+    rendered = json.loads(full["alarm_topic_statement"])
+    assert alarms == rendered | {"Resource": f"arn:aws:sns:{REGION}:operators"}
+    assert log == json.loads(full["log_kms_key_statement"])
+
+
 @pytest.mark.parametrize("action", ["kms:GenerateDataKey", "kms:Decrypt"])
 @pytest.mark.parametrize(
     ("principal", "source", "account", "allowed"),

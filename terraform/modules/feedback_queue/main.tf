@@ -51,9 +51,9 @@ locals {
 resource "aws_sqs_queue" "this" {
   name                              = local.queue_name
   visibility_timeout_seconds        = var.visibility_timeout_seconds
-  receive_wait_time_seconds         = 20
-  message_retention_seconds         = local.retention_seconds
-  sqs_managed_sse_enabled           = local.sqs_managed_key
+  receive_wait_time_seconds         = var.receive_wait_time_seconds
+  message_retention_seconds         = var.message_retention_seconds
+  sqs_managed_sse_enabled           = local.customer_key ? null : var.sqs_managed_encryption # SQS accepts only one of the two
   kms_master_key_id                 = local.kms_key_arn
   kms_data_key_reuse_period_seconds = local.key_reuse_seconds
   policy                            = local.queue_policies[local.queue_name]
