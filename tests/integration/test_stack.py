@@ -214,9 +214,14 @@ def test_what_was_clicked_together_is_taken_over(
 
     # The stack would take it over as well.
     (copy / "imports.tf").write_text(clicked.imports(0))
-    named = {"topic_name": "SESBounce", "queue_name": "SESBounceSQS"}
-    alone = {"identities": {IDENTITY: {}}, "worker": None, "monitoring": None}
-    whole = stack(".", **named, **alone)
+    whole = stack(
+        ".",
+        topic_name="SESBounce",
+        queue_name="SESBounceSQS",
+        identities={IDENTITY: {}},
+        worker=None,
+        monitoring=None,
+    )
     assert str(whole.plan()).endswith(": 6 imported, none deleted or replaced.")
 
     (copy / "examples/classic/imports.tf").write_text(clicked.imports(0, 1))

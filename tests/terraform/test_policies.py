@@ -941,7 +941,8 @@ def test_no_wildcard_resource_goes_without_a_reason() -> None:
 
 def test_no_wildcard_resource_hides_from_that_test(full: dict[str, Any], deploy: str) -> None:
     """All that come out are found in the sources, in the one way to write them."""
-    documents = [*_of_full(full), deploy]
+    of_the_user = json.dumps({"Statement": [json.loads(full["log_kms_key_statement"])]})
+    documents = [*_of_full(full), deploy, of_the_user]
     rendered = [
         statement["Sid"]
         for document in documents
