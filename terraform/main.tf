@@ -7,6 +7,8 @@ locals {
     concat(keys(var.worker.environment), keys(var.worker.secrets)), "SESBOUNCE_DATABASE_URL"
   )
 
+  dlq_arns = [module.feedback_queue.dlq_arn, module.feedback_queue.subscription_dlq_arn]
+
   database_environment = merge([for database in module.database : { SESBOUNCE_DATABASE_URL = database.url }]...)
   database_secrets = merge(
     var.database_url_secret_arn == null ? {} : { SESBOUNCE_DATABASE_URL = var.database_url_secret_arn },
@@ -20,6 +22,10 @@ module "feedback_queue" {
   name       = var.name
   topic_name = var.topic_name
   queue_name = var.queue_name
+
+  existing_topic_arn = var.existing_topic_arn
+  existing_queue     = var.existing_queue
+  extra_topic_arns   = var.extra_topic_arns
 
   identities          = var.identities
   configuration_sets  = var.configuration_sets
@@ -45,7 +51,7 @@ module "queue_consumer" {
   kms_key_arn = module.feedback_queue.kms_key_arn
 
   may_redrive                 = var.consumer_may_redrive
-  dlq_arns                    = [module.feedback_queue.dlq_arn, module.feedback_queue.subscription_dlq_arn]
+  dlq_arns                    = var.existing_queue == null ? local.dlq_arns : compact(local.dlq_arns)
   may_update_suppression_list = var.ses_suppression_list
 
   create_user        = var.create_consumer_user
@@ -74,7 +80,7 @@ module "worker_service" {
     # Without it, the worker asks for its own default with each receive, and the queue's has no effect.
     { SESBOUNCE_VISIBILITY_SECONDS = tostring(var.visibility_timeout_seconds) },
     # Raw messages do not name their topic.
-    var.raw_message_delivery ? {} : { SESBOUNCE_TOPIC_ARNS = module.feedback_queue.topic_arn },
+    var.raw_message_delivery ? {} : { SESBOUNCE_TOPIC_ARNS = join(",", concat([module.feedback_queue.topic_arn], module.feedback_queue.extra_topic_arns)) },
     var.ses_suppression_list ? { SESBOUNCE_SES_SUPPRESSION_LIST = "true" } : {},
     local.database_environment,
     var.worker.environment,
@@ -136,6 +142,7 @@ module "monitoring" {
   name                 = var.name
   queue_arn            = module.feedback_queue.queue_arn
   dlq_arn              = module.feedback_queue.dlq_arn
+  watch_dlq            = var.existing_queue == null || try(var.existing_queue.dlq_arn, null) != null
   subscription_dlq_arn = module.feedback_queue.subscription_dlq_arn
 
   # Without an image, there is no service to watch.
@@ -160,14 +167,18 @@ module "deploy_role" {
   source = "./modules/deploy_role"
   count  = var.github == null ? 0 : 1
 
-  name         = var.name
-  topic_name   = var.topic_name
-  queue_name   = var.queue_name
+  name       = var.name
+  topic_name = var.topic_name
+  queue_name = var.existing_queue == null ? var.queue_name : module.feedback_queue.queue_name
+
+  existing_topic_arn  = var.existing_topic_arn
+  existing_queue_arns = compact([for name in ["arn", "dlq_arn", "subscription_dlq_arn"] : try(var.existing_queue[name], null)])
+
   cluster_name = try(element(split("/", var.worker.cluster_arn), 1), null)
 
-  # The topic's ARN names the region and the account.
+  # SES publishes to a topic of its own region. A topic that exists may belong to another account.
   region     = split(":", module.feedback_queue.topic_arn)[3]
-  account_id = split(":", module.feedback_queue.topic_arn)[4]
+  account_id = split(":", module.feedback_queue.queue_arn)[4]
 
   permissions_boundary = var.permissions_boundary
   path                 = var.path

@@ -9,8 +9,18 @@ output "topic_name" {
 }
 
 output "topic_policy" {
-  description = "Policy of the topic, in JSON."
+  description = "Policy of the topic that Terraform creates, in JSON; null for one that exists."
   value       = module.feedback_queue.topic_policy
+}
+
+output "topic_statements" {
+  description = "Statements that the policy of an existing topic must contain, in JSON."
+  value       = module.feedback_queue.topic_statements
+}
+
+output "extra_topic_arns" {
+  description = "ARNs of the topics of other regions or accounts whose messages the queue accepts."
+  value       = module.feedback_queue.extra_topic_arns
 }
 
 output "queue_arn" {
@@ -29,22 +39,27 @@ output "queue_url" {
 }
 
 output "queue_policy" {
-  description = "Policy of the queue, in JSON."
+  description = "Policy of the queue that Terraform creates, in JSON; null for one that exists."
   value       = module.feedback_queue.queue_policy
 }
 
+output "queue_statements" {
+  description = "Statements that the policy of an existing queue must contain, in JSON."
+  value       = module.feedback_queue.queue_statements
+}
+
 output "dlq_arn" {
-  description = "ARN of the dead-letter queue, which receives the messages that the worker could not handle."
+  description = "ARN of the dead-letter queue, which receives the messages that the worker could not handle; null without one."
   value       = module.feedback_queue.dlq_arn
 }
 
 output "dlq_url" {
-  description = "URL of the dead-letter queue."
+  description = "URL of the dead-letter queue; null without one."
   value       = module.feedback_queue.dlq_url
 }
 
 output "dlq_policy" {
-  description = "Policy of the dead-letter queue, in JSON."
+  description = "Policy of the dead-letter queue that Terraform creates, in JSON; null without one."
   value       = module.feedback_queue.dlq_policy
 }
 
@@ -64,7 +79,7 @@ output "subscription_dlq_url" {
 }
 
 output "subscription_dlq_policy" {
-  description = "Policy of the subscription's dead-letter queue, in JSON."
+  description = "Policy of the subscription's dead-letter queue that Terraform creates, in JSON; null for one that exists."
   value       = module.feedback_queue.subscription_dlq_policy
 }
 

@@ -29,6 +29,30 @@ variable "queue_name" {
   default     = null
 }
 
+variable "existing_topic_arn" {
+  description = "ARN of a topic that exists, in the region that SES sends from: Terraform creates no topic, but connects SES to it and subscribes the queue. Terraform does not change its policy, which must contain the statements of the output `topic_statements`."
+  type        = string
+  default     = null
+}
+
+variable "existing_queue" {
+  description = "Queue that exists: Terraform creates no queue but the subscription's dead-letter queue, and that only without `subscription_dlq_arn`. Terraform does not change the policy of the queue, which must contain the statements of the output `queue_statements`, nor its other settings. `url`: null derives it from `arn`. `dlq_arn`, `subscription_dlq_arn`: its dead-letter queues, which alarms then watch."
+  type = object({
+    arn                  = string
+    url                  = optional(string)
+    dlq_arn              = optional(string)
+    subscription_dlq_arn = optional(string)
+  })
+  default = null
+}
+
+variable "extra_topic_arns" {
+  description = "ARNs of SNS topics of other regions or accounts whose messages the queue accepts. The module `feedback_topic` creates such a topic and subscribes the queue to it."
+  type        = set(string)
+  default     = []
+  nullable    = false
+}
+
 variable "identities" {
   description = "SES identities, by address or domain, whose feedback SES publishes to the topic. `create`: Terraform creates the identity; otherwise it must exist. `notifications`: Terraform attaches the topic to the identity. `include_original_headers`: SES repeats the mail's headers in each notification. `forward_feedback_by_email`: whether SES also sends the feedback by e-mail; null does not change the identity's setting."
   type = map(object({

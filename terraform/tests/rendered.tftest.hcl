@@ -25,6 +25,7 @@ run "full" {
 
   variables {
     identities           = { "example.com" = {} }
+    extra_topic_arns     = ["arn:aws:sns:us-east-1:123456789012:sesbounce-feedback", "arn:aws:sns:eu-south-1:999999999999:SESBounce"]
     worker_image         = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/sesbounce@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
     create_kms_key       = true
     ses_suppression_list = true

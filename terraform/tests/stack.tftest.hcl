@@ -145,6 +145,87 @@ run "what_the_worker_is_told" {
   }
 }
 
+run "topics_that_the_worker_believes" {
+  command = plan
+
+  variables {
+    identities       = { "example.com" = {} }
+    extra_topic_arns = ["arn:aws:sns:us-east-1:123456789012:sesbounce-feedback", "arn:aws:sns:eu-west-1:210987654321:SESBounce"]
+    worker_image     = "registry.example/sesbounce@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+  }
+
+  assert {
+    condition = { for variable in jsondecode(module.worker_service[0].container_definitions)[0].environment : variable.name => variable.value }["SESBOUNCE_TOPIC_ARNS"] == join(",", [
+      "arn:aws:sns:eu-west-1:123456789012:sesbounce-feedback",
+      "arn:aws:sns:eu-west-1:210987654321:SESBounce",
+      "arn:aws:sns:us-east-1:123456789012:sesbounce-feedback",
+    ])
+    error_message = "The worker must believe the own topic and the extra ones."
+  }
+}
+
+run "topic_and_queue_that_exist" {
+  command = plan
+
+  variables {
+    identities           = { "example.com" = {} }
+    configuration_sets   = { newsletter = {} }
+    existing_topic_arn   = "arn:aws:sns:eu-west-1:123456789012:SESBounce"
+    existing_queue       = { arn = "arn:aws:sqs:eu-west-1:123456789012:SESBounceSQS" }
+    consumer_may_redrive = true
+    worker_image         = "registry.example/sesbounce@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+    github               = { repository = "acme/mail" }
+  }
+
+  override_resource {
+    override_during = plan
+    target          = module.feedback_queue.module.topic.aws_sqs_queue.subscription_dlq
+    values          = { arn = "arn:aws:sqs:eu-west-1:123456789012:SESBounceSQS-subscription-dlq" }
+  }
+
+  assert {
+    condition     = output.identity_names == toset(["example.com"]) && output.configuration_set_names == toset(["newsletter"])
+    error_message = "SES must be connected to the topic that exists."
+  }
+
+  assert {
+    condition = [for statement in jsondecode(output.consumer_policy).Statement : "${statement.Sid} ${join(" ", statement.Resource)}"] == [
+      "ConsumeQueue arn:aws:sqs:eu-west-1:123456789012:SESBounceSQS",
+      "RedriveFromDeadLetterQueues arn:aws:sqs:eu-west-1:123456789012:SESBounceSQS-subscription-dlq",
+      "RedriveToTheQueue arn:aws:sqs:eu-west-1:123456789012:SESBounceSQS",
+    ]
+    error_message = "The consumer must be allowed the queue that exists."
+  }
+
+  assert {
+    condition = { for variable in jsondecode(module.worker_service[0].container_definitions)[0].environment : variable.name => variable.value if contains(["SESBOUNCE_QUEUE_URL", "SESBOUNCE_TOPIC_ARNS"], variable.name) } == {
+      SESBOUNCE_QUEUE_URL  = "https://sqs.eu-west-1.amazonaws.com/123456789012/SESBounceSQS"
+      SESBOUNCE_TOPIC_ARNS = "arn:aws:sns:eu-west-1:123456789012:SESBounce"
+    }
+    error_message = "The worker must read the queue that exists."
+  }
+
+  assert {
+    condition     = !contains(output.alarm_names, "sesbounce-dlq") && contains(output.alarm_names, "sesbounce-subscription-dlq")
+    error_message = "A dead-letter queue that is not there must not be watched."
+  }
+
+  assert {
+    condition = { for statement in jsondecode(output.deploy_role_policies["feedback"]).Statement : statement.Sid => statement.Resource if contains(["Topics", "ExistingTopic", "Queues", "ExistingQueues"], statement.Sid) } == {
+      Topics         = ["arn:aws:sns:eu-west-1:123456789012:sesbounce-alarms"]
+      ExistingTopic  = ["arn:aws:sns:eu-west-1:123456789012:SESBounce"]
+      Queues         = ["arn:aws:sqs:eu-west-1:123456789012:SESBounceSQS-dlq", "arn:aws:sqs:eu-west-1:123456789012:SESBounceSQS-subscription-dlq"]
+      ExistingQueues = ["arn:aws:sqs:eu-west-1:123456789012:SESBounceSQS"]
+    }
+    error_message = "The deploy role must not change what exists."
+  }
+
+  assert {
+    condition     = contains(jsondecode(output.permissions_boundary_policy).Statement[0].Resource, "arn:aws:sqs:eu-west-1:123456789012:SESBounceSQS")
+    error_message = "Within the boundary, the worker must reach its queue."
+  }
+}
+
 run "raw_messages_name_no_topic" {
   command = plan
 

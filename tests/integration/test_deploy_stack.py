@@ -86,7 +86,7 @@ def test_one_environment_from_plan_to_destroy(
 
     code, out, _ = run("plan")
     assert code == 0
-    assert "+ create  module.feedback_queue.module.topic.aws_sns_topic.this\n" in out
+    assert "+ create  module.feedback_queue.module.topic.aws_sns_topic.this[0]\n" in out
     assert run("apply", answer="no")[0] == 4
     assert queues() == []
     code, out, err = run("apply", answer="yes")
@@ -112,7 +112,7 @@ def test_one_environment_from_plan_to_destroy(
     assert "broken: the policy of the queue does not let the topic send to it: " in out
     code, out, _ = run("apply", "--yes")
     assert code == 0
-    assert out.startswith("  ~ update  module.feedback_queue.aws_sqs_queue.this\n1 change.\n")
+    assert out.startswith("  ~ update  module.feedback_queue.aws_sqs_queue.this[0]\n1 change.\n")
     assert run("check")[0] == 0
 
     # SES has sent a message when it was connected to the topic.
@@ -126,7 +126,7 @@ def test_one_environment_from_plan_to_destroy(
     assert len(queues()) == 3
     code, out, _ = run("destroy", *EVERYTHING)
     assert code == 0
-    assert "- destroy module.feedback_queue.module.topic.aws_sns_topic.this\n" in out
+    assert "- destroy module.feedback_queue.module.topic.aws_sns_topic.this[0]\n" in out
     assert queues() == []
 
 
@@ -136,7 +136,7 @@ def _harm_is_refused(run: Run, directory: Path, outputs: Mapping[str, str]) -> N
     variables.write_text(f'{VARIABLES}queue_name = "renamed"\n')
     code, _, err = run("apply", "--yes")
     assert code == 1
-    assert "± replace module.feedback_queue.aws_sqs_queue.this: its messages" in err
+    assert "± replace module.feedback_queue.aws_sqs_queue.this[0]: its messages" in err
     assert "--allow-loss aws_sns_topic_subscription --allow-loss aws_sqs_queue." in err
     variables.write_text(VARIABLES)
 

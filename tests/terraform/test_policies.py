@@ -19,6 +19,8 @@ OTHER_ACCOUNT = "999999999999"
 REGION = f"eu-west-1:{ACCOUNT}"
 
 TOPIC = f"arn:aws:sns:{REGION}:sesbounce-feedback"
+EXTRA_TOPIC = f"arn:aws:sns:us-east-1:{ACCOUNT}:sesbounce-feedback"
+OPT_IN_TOPIC = f"arn:aws:sns:eu-south-1:{OTHER_ACCOUNT}:SESBounce"
 QUEUE = f"arn:aws:sqs:{REGION}:sesbounce-feedback"
 DLQ = f"{QUEUE}-dlq"
 SUBSCRIPTION_DLQ = f"{QUEUE}-subscription-dlq"
@@ -35,6 +37,8 @@ SNS = ("Service", "sns.amazonaws.com")
 SES = ("Service", "ses.amazonaws.com")
 TASKS = ("Service", "ecs-tasks.amazonaws.com")
 SOMEBODY = ("AWS", OTHER_ACCOUNT)
+# In a region that accounts opt in to, SNS has another name for what it sends elsewhere.
+OPT_IN_SNS = ("Service", "sns.eu-south-1.amazonaws.com")
 GITHUB = (
     "Federated",
     f"arn:aws:iam::{ACCOUNT}:oidc-provider/token.actions.githubusercontent.com",
@@ -250,6 +254,34 @@ def test_only_this_topic_sends(
     assert allows(full[name], _request(queue, **(asked | changed))) is allowed
 
 
+@pytest.mark.parametrize(
+    ("changed", "allowed"),
+    [
+        ({}, True),
+        ({"source": OPT_IN_TOPIC, "account": OTHER_ACCOUNT, "principal": OPT_IN_SNS}, True),
+        ({"source": OPT_IN_TOPIC, "account": None}, True),
+        ({"source": f"{EXTRA_TOPIC}2"}, False),
+        ({"source": EXTRA_TOPIC.replace(ACCOUNT, OTHER_ACCOUNT), "account": OTHER_ACCOUNT}, False),
+        ({"source": EXTRA_TOPIC.replace("us-east-1", "us-east-2")}, False),
+        ({"account": "111111111111"}, False),
+        ({"source": None}, False),
+        ({"principal": SES}, False),
+        ({"principal": ("Service", "sns.me-south-1.amazonaws.com")}, False),
+        ({"principal": SOMEBODY}, False),
+        ({"secure": "false"}, False),
+        ({"action": "sqs:ReceiveMessage"}, False),
+    ],
+)
+def test_extra_topics_send_to_the_queue_alone(
+    full: dict[str, Any], changed: dict[str, Any], *, allowed: bool
+) -> None:
+    asked = {"action": "sqs:SendMessage", "principal": SNS, "source": EXTRA_TOPIC} | changed
+    assert allows(full["queue_policy"], _request(QUEUE, **asked)) is allowed
+    # SNS accepts a dead-letter queue in the topic's own region only.
+    assert not allows(full["subscription_dlq_policy"], _request(SUBSCRIPTION_DLQ, **asked))
+    assert not allows(full["dlq_policy"], _request(DLQ, **asked))
+
+
 @pytest.mark.parametrize("principal", [SNS, SES, SOMEBODY])
 def test_nobody_sends_to_the_dead_letter_queue(
     full: dict[str, Any], principal: tuple[str, str]
@@ -317,6 +349,19 @@ def test_the_statements_for_policies_of_the_user_are_those_of_the_document(
     assert log == json.loads(full["log_kms_key_statement"])
 
 
+def test_the_key_encrypts_the_topic_and_all_queues(
+    planned: dict[str, list[dict[str, Any]]],
+) -> None:
+    encrypted = [
+        resource["values"]["name"]
+        for resource in planned["full"]
+        if resource["type"] in ("aws_sns_topic", "aws_sqs_queue")
+        if resource["values"]["kms_master_key_id"] == KEY
+    ]
+    own = "sesbounce-feedback"
+    assert sorted(encrypted) == [own, own, f"{own}-dlq", f"{own}-subscription-dlq"]
+
+
 @pytest.mark.parametrize("action", ["kms:GenerateDataKey", "kms:Decrypt"])
 @pytest.mark.parametrize(
     ("principal", "source", "account", "allowed"),
@@ -330,6 +375,10 @@ def test_the_statements_for_policies_of_the_user_are_those_of_the_document(
         (SNS, None, None, True),
         (SNS, f"{TOPIC}2", ACCOUNT, False),
         (SNS, TOPIC, OTHER_ACCOUNT, False),
+        (SNS, EXTRA_TOPIC, ACCOUNT, True),
+        (OPT_IN_SNS, OPT_IN_TOPIC, OTHER_ACCOUNT, True),
+        (SNS, f"{EXTRA_TOPIC}2", ACCOUNT, False),
+        (SNS, EXTRA_TOPIC.replace(ACCOUNT, OTHER_ACCOUNT), OTHER_ACCOUNT, False),
         (("Service", "s3.amazonaws.com"), None, None, False),
         (SOMEBODY, None, None, False),
         (("AWS", f"arn:aws:iam::{ACCOUNT}:root"), None, None, True),
@@ -969,6 +1018,7 @@ def test_no_action_is_a_wildcard_but_for_whom_the_key_belongs_to(
         ("IamOfThisAccountDecides", "kms:*"),
         ("SesPublishesToTheEncryptedTopic", "kms:GenerateDataKey*"),
         ("SnsSendsToTheEncryptedQueues", "kms:GenerateDataKey*"),
+        ("SnsSendsFromTheExtraTopics", "kms:GenerateDataKey*"),
     }
 
 

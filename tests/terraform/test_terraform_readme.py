@@ -248,9 +248,11 @@ def test_the_table_of_what_one_has_names_variables() -> None:
 def test_the_example_is_taken_with_all_that_is_commented_out(terraform: Terraform) -> None:
     """Planned without AWS: Terraform drops attributes that it doesn't know without a word."""
     example = (SOURCE / "terraform.tfvars.example").read_text("utf-8")
-    # Prose begins with a capital letter; code doesn't. A key is made or given, not both.
+    # Prose begins with a capital letter; code doesn't. A topic, a queue or a key is made or given.
     code = re.sub(r"^( *)# (?=[a-z\"} ])", r"\1", example, flags=re.MULTILINE)
-    code = re.sub(r"^kms_key_arn .*\n", "", code, flags=re.MULTILINE)
+    code = re.sub(
+        r"^(existing_topic_arn|existing_queue|kms_key_arn) .*\n", "", code, flags=re.MULTILINE
+    )
     test = terraform.root / "terraform/tests/example.tftest.hcl"
     test.write_text(f"{EXAMPLE_RUN}\nvariables {{\n{code}}}\n")
     try:

@@ -17,7 +17,7 @@ locals {
           "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility", "sqs:GetQueueAttributes", "sqs:SendMessage",
           "sqs:StartMessageMoveTask", "sqs:ListMessageMoveTasks", "sqs:CancelMessageMoveTask",
         ]
-        Resource = local.arns.queue
+        Resource = concat(local.arns.queue, var.existing_queue_arns)
       },
       {
         Sid      = "SuppressionListOfSes"

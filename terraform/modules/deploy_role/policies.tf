@@ -9,6 +9,8 @@ locals {
   queue_name   = coalesce(var.queue_name, "${var.name}-feedback")
   cluster_name = coalesce(var.cluster_name, var.name)
 
+  existing_queue_names = [for arn in var.existing_queue_arns : element(split(":", arn), 5)]
+
   # ARNs of all that the stack can contain, by kind, each by its exact name: a pattern such as
   # "sesbounce-*" would also match the stack "sesbounce-prod".
   arns = {
@@ -26,14 +28,14 @@ locals {
       database  = { arn = "rds:${var.region}:${var.account_id}:db:%s", names = [var.name] }
       log_group = { arn = "logs:${var.region}:${var.account_id}:log-group:/ecs/%s", names = [var.name] }
       policy    = { arn = "iam::${var.account_id}:policy${var.path}%s", names = ["${var.name}-consumer"] }
-      queue     = { arn = "sqs:${var.region}:${var.account_id}:%s", names = [for end in ["", "-dlq", "-subscription-dlq"] : "${local.queue_name}${end}"] }
+      queue     = { arn = "sqs:${var.region}:${var.account_id}:%s", names = [for end in ["", "-dlq", "-subscription-dlq"] : "${local.queue_name}${end}" if !contains(local.existing_queue_names, "${local.queue_name}${end}")] }
       registry  = { arn = "ecr:${var.region}:${var.account_id}:repository/%s", names = [var.name] }
       role      = { arn = "iam::${var.account_id}:role${var.path}%s", names = ["${var.name}-execution", "${var.name}-task"] }
       service   = { arn = "ecs:${var.region}:${var.account_id}:service/%s", names = ["${local.cluster_name}/${var.name}"] }
       snapshot  = { arn = "rds:${var.region}:${var.account_id}:snapshot:%s", names = ["${var.name}-final"] }
       subnets   = { arn = "rds:${var.region}:${var.account_id}:subgrp:%s", names = [var.name] }
       task      = { arn = "ecs:${var.region}:${var.account_id}:task-definition/%s:*", names = [var.name] }
-      topic     = { arn = "sns:${var.region}:${var.account_id}:%s", names = [coalesce(var.topic_name, "${var.name}-feedback"), "${var.name}-alarms"] }
+      topic     = { arn = "sns:${var.region}:${var.account_id}:%s", names = concat(var.existing_topic_arn == null ? [coalesce(var.topic_name, "${var.name}-feedback")] : [], ["${var.name}-alarms"]) }
       user      = { arn = "iam::${var.account_id}:user${var.path}%s", names = ["${var.name}-consumer"] }
     } : kind => [for name in own.names : format("arn:${local.partition}:${own.arn}", name)]
   }
@@ -54,7 +56,7 @@ locals {
 
   # IAM allows 6,144 characters in a policy and ten policies for a role.
   parts = {
-    feedback = [
+    feedback = concat([
       {
         Sid    = "Topics"
         Effect = "Allow"
@@ -80,6 +82,21 @@ locals {
         ]
         Resource = local.arns.queue
       },
+      ], var.existing_topic_arn == null ? [] : [
+      {
+        Sid      = "ExistingTopic"
+        Effect   = "Allow"
+        Action   = ["sns:GetTopicAttributes", "sns:Subscribe", "sns:ListSubscriptionsByTopic"]
+        Resource = [var.existing_topic_arn]
+      },
+      ], length(var.existing_queue_arns) == 0 ? [] : [
+      {
+        Sid      = "ExistingQueues"
+        Effect   = "Allow"
+        Action   = ["sqs:GetQueueUrl", "sqs:GetQueueAttributes"]
+        Resource = var.existing_queue_arns
+      },
+      ], [
       {
         Sid    = "SesWiring"
         Effect = "Allow"
@@ -116,7 +133,7 @@ locals {
         Action   = ["kms:ListAliases"]
         Resource = ["*"] # IAM has no resource type for this call
       },
-    ]
+    ])
 
     # The role never creates a key. To tag a key at its creation, KMS requires the right to tag every key
     # of the account: with that right, the role could give any key the stack's tag and then take it over.

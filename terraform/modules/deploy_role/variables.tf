@@ -32,6 +32,29 @@ variable "queue_name" {
   }
 }
 
+variable "existing_topic_arn" {
+  description = "ARN of a topic that exists and that the stack uses in place of its own: the role may only subscribe to it."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.existing_topic_arn == null || can(regex("^arn:[a-z-]+:sns:[a-z0-9-]+:\\d{12}:[A-Za-z0-9_-]{1,256}$", var.existing_topic_arn))
+    error_message = "existing_topic_arn must be the ARN of one standard SNS topic, without wildcards."
+  }
+}
+
+variable "existing_queue_arns" {
+  description = "ARNs of queues that exist and that the stack uses in place of its own: the role may only look at them, and the stack's roles may consume them."
+  type        = list(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for arn in var.existing_queue_arns : can(regex("^arn:[a-z-]+:sqs:[a-z0-9-]+:\\d{12}:[A-Za-z0-9_-]{1,80}$", arn))])
+    error_message = "Each element of existing_queue_arns must be the ARN of one standard SQS queue, without wildcards."
+  }
+}
+
 variable "cluster_name" {
   description = "Name of your own ECS cluster, if the stack's service is in one; null if the stack contains a cluster."
   type        = string

@@ -6,7 +6,7 @@ locals {
 
   # Without these statements, SES and SNS lose messages and report no error. "IfExists", because not
   # every call that one service makes for another names its source; if it does, the source must be ours.
-  kms_key_statements = [
+  kms_key_statements = concat([
     {
       Sid       = "SesPublishesToTheEncryptedTopic"
       Effect    = "Allow"
@@ -25,11 +25,23 @@ locals {
       Action    = ["kms:GenerateDataKey*", "kms:Decrypt"]
       Resource  = "*" # in a key's policy, "*" means this key
       Condition = {
-        StringEqualsIfExists = { "aws:SourceAccount" = local.here.account_id }
+        StringEqualsIfExists = { "aws:SourceAccount" = split(":", module.topic.topic_arn)[4] }
         ArnEqualsIfExists    = { "aws:SourceArn" = module.topic.topic_arn }
       }
     },
-  ]
+    ], length(var.extra_topic_arns) == 0 ? [] : [
+    {
+      Sid       = "SnsSendsFromTheExtraTopics"
+      Effect    = "Allow"
+      Principal = { Service = local.extra_senders }
+      Action    = ["kms:GenerateDataKey*", "kms:Decrypt"]
+      Resource  = "*" # in a key's policy, "*" means this key
+      Condition = {
+        StringEqualsIfExists = { "aws:SourceAccount" = local.extra_account_ids }
+        ArnEqualsIfExists    = { "aws:SourceArn" = local.extra_topic_arns }
+      }
+    },
+  ])
 }
 
 resource "aws_kms_key" "this" {

@@ -1,4 +1,4 @@
-# Earlier versions of this module had the topic's resources themselves.
+# Earlier versions of this module had the topic's resources themselves, and always created its queues.
 
 moved {
   from = aws_ses_configuration_set.this
@@ -37,12 +37,12 @@ moved {
 
 moved {
   from = aws_sns_topic.this
-  to   = module.topic.aws_sns_topic.this
+  to   = module.topic.aws_sns_topic.this[0]
 }
 
 moved {
   from = aws_sns_topic_policy.this
-  to   = module.topic.aws_sns_topic_policy.this
+  to   = module.topic.aws_sns_topic_policy.this[0]
 }
 
 moved {
@@ -52,10 +52,20 @@ moved {
 
 moved {
   from = aws_sns_topic_subscription.queue
-  to   = module.topic.aws_sns_topic_subscription.queue
+  to   = module.topic.aws_sns_topic_subscription.queue[0]
 }
 
 moved {
   from = aws_sqs_queue.subscription_dlq
-  to   = module.topic.aws_sqs_queue.subscription_dlq
+  to   = module.topic.aws_sqs_queue.subscription_dlq[0]
+}
+
+moved {
+  from = aws_sqs_queue.this
+  to   = aws_sqs_queue.this[0]
+}
+
+moved {
+  from = aws_sqs_queue.dlq
+  to   = aws_sqs_queue.dlq[0]
 }

@@ -9,43 +9,58 @@ output "topic_name" {
 }
 
 output "topic_policy" {
-  description = "Policy of the topic, in JSON."
+  description = "Policy of the topic that Terraform creates, in JSON; null for one that exists."
   value       = module.topic.topic_policy
+}
+
+output "topic_statements" {
+  description = "Statements that the policy of an existing topic must contain, in JSON."
+  value       = module.topic.topic_statements
+}
+
+output "extra_topic_arns" {
+  description = "ARNs of the topics of other regions or accounts whose messages the queue accepts."
+  value       = local.extra_topic_arns
 }
 
 output "queue_arn" {
   description = "ARN of the SQS queue that the worker reads."
-  value       = aws_sqs_queue.this.arn
+  value       = local.queue_arn
 }
 
 output "queue_name" {
   description = "Name of the SQS queue."
-  value       = aws_sqs_queue.this.name
+  value       = local.queue_name
 }
 
 output "queue_url" {
   description = "URL of the SQS queue, for the worker's `SESBOUNCE_QUEUE_URL`."
-  value       = aws_sqs_queue.this.url
+  value       = var.existing_queue == null ? one(aws_sqs_queue.this[*].url) : coalesce(var.existing_queue.url, local.urls.arn)
 }
 
 output "queue_policy" {
-  description = "Policy of the queue, in JSON."
-  value       = aws_sqs_queue.this.policy
+  description = "Policy of the queue that Terraform creates, in JSON; null for one that exists."
+  value       = one(aws_sqs_queue.this[*].policy)
+}
+
+output "queue_statements" {
+  description = "Statements that the policy of an existing queue must contain, in JSON."
+  value       = jsonencode(local.queue_statements)
 }
 
 output "dlq_arn" {
-  description = "ARN of the dead-letter queue, which receives the messages that the worker could not handle."
-  value       = aws_sqs_queue.dlq.arn
+  description = "ARN of the dead-letter queue, which receives the messages that the worker could not handle; null without one."
+  value       = var.existing_queue == null ? one(aws_sqs_queue.dlq[*].arn) : var.existing_queue.dlq_arn
 }
 
 output "dlq_url" {
-  description = "URL of the dead-letter queue."
-  value       = aws_sqs_queue.dlq.url
+  description = "URL of the dead-letter queue; null without one."
+  value       = var.existing_queue == null ? one(aws_sqs_queue.dlq[*].url) : local.urls.dlq_arn
 }
 
 output "dlq_policy" {
-  description = "Policy of the dead-letter queue, in JSON."
-  value       = aws_sqs_queue.dlq.policy
+  description = "Policy of the dead-letter queue that Terraform creates, in JSON; null without one."
+  value       = one(aws_sqs_queue.dlq[*].policy)
 }
 
 output "subscription_arn" {
@@ -60,11 +75,11 @@ output "subscription_dlq_arn" {
 
 output "subscription_dlq_url" {
   description = "URL of the subscription's dead-letter queue."
-  value       = module.topic.subscription_dlq_url
+  value       = try(var.existing_queue.subscription_dlq_arn, null) == null ? module.topic.subscription_dlq_url : local.urls.subscription_dlq_arn
 }
 
 output "subscription_dlq_policy" {
-  description = "Policy of the subscription's dead-letter queue, in JSON."
+  description = "Policy of the subscription's dead-letter queue that Terraform creates, in JSON; null for one that exists."
   value       = module.topic.subscription_dlq_policy
 }
 

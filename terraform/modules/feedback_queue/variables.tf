@@ -28,6 +28,58 @@ variable "queue_name" {
   }
 }
 
+variable "existing_topic_arn" {
+  description = "ARN of a topic that exists, in the region that SES sends from: Terraform creates no topic, but connects SES to it and subscribes the queue. Terraform does not change its policy, which must contain the statements of the output `topic_statements`."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.existing_topic_arn == null || can(regex("^arn:[a-z-]+:sns:[a-z0-9-]+:\\d{12}:[A-Za-z0-9_-]{1,256}$", var.existing_topic_arn))
+    error_message = "existing_topic_arn must be the ARN of one standard SNS topic, without wildcards: SES cannot publish to a FIFO topic."
+  }
+}
+
+variable "existing_queue" {
+  description = "Queue that exists: Terraform creates no queue but the subscription's dead-letter queue, and that only without `subscription_dlq_arn`. Terraform does not change the policy of the queue, which must contain the statements of the output `queue_statements`, nor its other settings. `url`: null derives it from `arn`. `dlq_arn`, `subscription_dlq_arn`: its dead-letter queues, which alarms then watch."
+  type = object({
+    arn                  = string
+    url                  = optional(string)
+    dlq_arn              = optional(string)
+    subscription_dlq_arn = optional(string)
+  })
+  default = null
+
+  validation {
+    condition = alltrue([
+      for arn in [for name in ["arn", "dlq_arn", "subscription_dlq_arn"] : try(var.existing_queue[name], null)] :
+      arn == null || can(regex("^arn:[a-z-]+:sqs:[a-z0-9-]+:\\d{12}:[A-Za-z0-9_-]{1,80}$", arn))
+    ])
+    error_message = "Each ARN of existing_queue must be that of one standard SQS queue, without wildcards."
+  }
+
+  validation {
+    condition     = try(var.existing_queue.url, null) == null || can(regex("^https?://", var.existing_queue.url))
+    error_message = "existing_queue.url must begin with https://."
+  }
+
+  validation {
+    condition     = var.existing_queue == null || (var.queue_name == null && !var.create_kms_key)
+    error_message = "existing_queue excludes queue_name and create_kms_key: Terraform neither names nor encrypts a queue that exists. If a key of yours encrypts it, set kms_key_arn."
+  }
+}
+
+variable "extra_topic_arns" {
+  description = "ARNs of SNS topics of other regions or accounts whose messages the queue accepts. The module `feedback_topic` creates such a topic and subscribes the queue to it."
+  type        = set(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for arn in var.extra_topic_arns : can(regex("^arn:[a-z-]+:sns:[a-z0-9-]+:\\d{12}:[A-Za-z0-9_-]{1,256}$", arn))])
+    error_message = "Each element of extra_topic_arns must be the ARN of one standard SNS topic, without wildcards: SES cannot publish to a FIFO topic."
+  }
+}
+
 variable "identities" {
   description = "SES identities, by address or domain, whose feedback SES publishes to the topic. `create`: Terraform creates the identity; otherwise it must exist. `notifications`: Terraform attaches the topic to the identity. `include_original_headers`: SES repeats the mail's headers in each notification. `forward_feedback_by_email`: whether SES also sends the feedback by e-mail; null does not change the identity's setting."
   type = map(object({

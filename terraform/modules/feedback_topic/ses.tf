@@ -49,7 +49,7 @@ resource "aws_ses_identity_notification_topic" "this" {
 
   identity                 = each.value.identity
   notification_type        = each.value.type
-  topic_arn                = aws_sns_topic.this.arn
+  topic_arn                = local.topic_arn
   include_original_headers = var.identities[each.value.identity].include_original_headers
 
   depends_on = [
@@ -95,7 +95,7 @@ resource "aws_ses_event_destination" "this" {
   matching_types         = [for type, name in local.event_names : name if contains(each.value, type)]
 
   sns_destination {
-    topic_arn = aws_sns_topic.this.arn
+    topic_arn = local.topic_arn
   }
 
   depends_on = [
@@ -117,7 +117,7 @@ resource "aws_sesv2_configuration_set_event_destination" "this" {
     matching_event_types = [for type, name in local.event_names_v2 : name if contains(each.value, type)]
 
     sns_destination {
-      topic_arn = aws_sns_topic.this.arn
+      topic_arn = local.topic_arn
     }
   }
 

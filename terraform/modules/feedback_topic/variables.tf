@@ -27,14 +27,77 @@ variable "topic_name" {
   }
 }
 
+variable "existing_topic" {
+  description = "Topic that exists, in the region of this module's provider, by its ARN: Terraform creates no topic and does not change its policy, which must contain the statements of the output `topic_statements`. The topic may belong to another account."
+  type        = object({ arn = string })
+  default     = null
+
+  validation {
+    condition     = var.existing_topic == null ? true : can(regex("^arn:[a-z-]+:sns:[a-z0-9-]+:\\d{12}:[A-Za-z0-9_-]{1,256}$", var.existing_topic.arn))
+    error_message = "existing_topic.arn must be the ARN of one standard SNS topic, without wildcards: SES cannot publish to a FIFO topic."
+  }
+
+  validation {
+    condition     = var.existing_topic == null || var.topic_name == null
+    error_message = "Set topic_name or existing_topic, not both: the first names a topic that Terraform creates."
+  }
+}
+
 variable "queue_arn" {
-  description = "ARN of the SQS queue that receives the feedback. Its policy must let the topic send to it."
+  description = "ARN of the SQS queue that receives the feedback, also in another region. Its policy must let the topic send to it."
   type        = string
+  default     = null
+
+  validation {
+    condition     = var.queue_arn == null ? !var.subscribe_queue : can(regex("^arn:[a-z-]+:sqs:[a-z0-9-]+:\\d{12}:[A-Za-z0-9_-]{1,80}$", var.queue_arn))
+    error_message = "queue_arn must be the ARN of one standard queue (a standard topic cannot deliver to a FIFO queue), unless subscribe_queue is false."
+  }
+}
+
+variable "subscribe_queue" {
+  description = "Whether Terraform subscribes the queue to the topic. Set it to false where the queue belongs to another account, which must subscribe the queue itself."
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
+variable "subscriber_account_ids" {
+  description = "Numbers of other accounts that may subscribe their queues to the topic."
+  type        = set(string)
+  default     = []
   nullable    = false
 
   validation {
-    condition     = can(regex("^arn:[a-z-]+:sqs:[a-z0-9-]+:\\d{12}:[A-Za-z0-9_-]+$", var.queue_arn))
-    error_message = "queue_arn must be the ARN of a standard queue: a standard topic cannot deliver to a FIFO queue."
+    condition     = alltrue([for account_id in var.subscriber_account_ids : can(regex("^\\d{12}$", account_id))])
+    error_message = "Each element of subscriber_account_ids must be the number of an AWS account, with 12 digits."
+  }
+
+  validation {
+    condition     = length(var.subscriber_account_ids) == 0 || var.existing_topic == null
+    error_message = "subscriber_account_ids needs a topic that Terraform creates: it does not change the policy of an existing one."
+  }
+}
+
+variable "subscription_dlq" {
+  description = "Dead-letter queue of the subscription that exists, by its ARN; null creates one. It must be in the region of the topic and in the account of the queue, and its policy must let the topic send to it."
+  type        = object({ arn = string })
+  default     = null
+
+  validation {
+    condition     = var.subscription_dlq == null ? true : can(regex("^arn:[a-z-]+:sqs:[a-z0-9-]+:\\d{12}:[A-Za-z0-9_-]{1,80}$", var.subscription_dlq.arn))
+    error_message = "subscription_dlq.arn must be the ARN of one standard queue, without wildcards."
+  }
+}
+
+variable "dlq_topic_arns" {
+  description = "ARNs of further topics of this region whose undelivered messages the subscription's dead-letter queue accepts."
+  type        = set(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for arn in var.dlq_topic_arns : can(regex("^arn:[a-z-]+:sns:[a-z0-9-]+:\\d{12}:[A-Za-z0-9_-]{1,256}$", arn))])
+    error_message = "Each element of dlq_topic_arns must be the ARN of one standard SNS topic, without wildcards."
   }
 }
 
@@ -150,6 +213,18 @@ variable "kms_key_arn" {
   validation {
     condition     = var.kms_key_arn == null || can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:\\d{12}:key/[A-Za-z0-9-]+$", var.kms_key_arn))
     error_message = "kms_key_arn must be the ARN of a key, not of an alias. The alias alias/aws/sns cannot work at all: its key's policy does not let SES publish, and nobody can change that policy."
+  }
+}
+
+variable "alarm_topic_arns" {
+  description = "ARNs of SNS topics, in the region of this topic, to which CloudWatch publishes an alarm when the subscription's dead-letter queue receives a message. The module `monitoring` watches only the queues of its own region."
+  type        = list(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for arn in var.alarm_topic_arns : can(regex("^arn:[a-z-]+:sns:[a-z0-9-]+:\\d{12}:[A-Za-z0-9_-]{1,256}$", arn))])
+    error_message = "Each element of alarm_topic_arns must be the ARN of one standard SNS topic."
   }
 }
 

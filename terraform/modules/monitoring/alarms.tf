@@ -5,7 +5,8 @@ locals {
   # An alarm takes from `default`, below, each attribute that it does not set.
   candidates = {
     dlq = {
-      description = "The worker could not handle a message. Read the worker's log and the message (aws sqs receive-message --visibility-timeout 0 --queue-url URL, where URL is the output dlq_url). Once the cause is removed, redrive the messages: aws sqs start-message-move-task --source-arn ${var.dlq_arn}"
+      watch       = var.watch_dlq
+      description = "The worker could not handle a message. Read the worker's log and the message (aws sqs receive-message --visibility-timeout 0 --queue-url URL, where URL is the output dlq_url). Once the cause is removed, redrive the messages: aws sqs start-message-move-task --source-arn ${coalesce(var.dlq_arn, "-")}"
       metric      = { namespace = "AWS/SQS", name = "ApproximateNumberOfMessagesVisible", dimensions = { QueueName = local.dlq_name } }
     }
     subscription-dlq = {

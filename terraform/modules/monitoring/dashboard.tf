@@ -19,12 +19,12 @@ locals {
     {
       title = "Messages in the queues"
       stat  = "Maximum"
-      metrics = [
+      metrics = [for metric in [
         ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", local.queue_name, { label = "waiting" }],
         ["AWS/SQS", "ApproximateNumberOfMessagesNotVisible", "QueueName", local.queue_name, { label = "in flight" }],
         ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", local.dlq_name, { label = "dead letters" }],
         ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", local.subscription_dlq_name, { label = "undelivered by SNS" }],
-      ]
+      ] : metric if metric[3] != null]
     },
     {
       title   = "Age of the oldest message, seconds"

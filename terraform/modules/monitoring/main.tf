@@ -18,7 +18,7 @@ locals {
   }
 
   queue_name            = element(split(":", var.queue_arn), 5)
-  dlq_name              = element(split(":", var.dlq_arn), 5)
+  dlq_name              = var.watch_dlq ? element(split(":", var.dlq_arn), 5) : null
   subscription_dlq_name = element(split(":", var.subscription_dlq_arn), 5)
 }
 

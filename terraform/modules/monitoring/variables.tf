@@ -22,9 +22,21 @@ variable "queue_arn" {
 }
 
 variable "dlq_arn" {
-  description = "ARN of that queue's dead-letter queue, which receives the messages that the worker could not handle."
+  description = "ARN of that queue's dead-letter queue, which receives the messages that the worker could not handle; null without one."
   type        = string
+  default     = null
+}
+
+variable "watch_dlq" {
+  description = "Whether an alarm watches that dead-letter queue; false for a queue without one."
+  type        = bool
+  default     = true
   nullable    = false
+
+  validation {
+    condition     = !var.watch_dlq || var.dlq_arn != null
+    error_message = "watch_dlq needs dlq_arn. Set it to false for a queue without a dead-letter queue."
+  }
 }
 
 variable "subscription_dlq_arn" {

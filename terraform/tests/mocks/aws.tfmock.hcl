@@ -7,6 +7,10 @@
 #
 # A file that needs another answer gives it in a mock_resource or an override_resource of its own.
 
+mock_data "aws_caller_identity" {
+  defaults = { account_id = "123456789012" }
+}
+
 mock_resource "aws_sns_topic" {
   defaults = { arn = "arn:aws:sns:eu-west-1:123456789012:sesbounce-feedback" }
 }

@@ -45,7 +45,7 @@ run "names_derive_from_name" {
   }
 
   assert {
-    condition     = aws_sqs_queue.dlq.name == "acme-feedback-dlq" && endswith(jsondecode(output.subscription_dlq_policy).Statement[0].Resource, ":acme-feedback-subscription-dlq")
+    condition     = aws_sqs_queue.dlq[0].name == "acme-feedback-dlq" && endswith(jsondecode(output.subscription_dlq_policy).Statement[0].Resource, ":acme-feedback-subscription-dlq")
     error_message = "The dead-letter queues must be called after the queue."
   }
 }
@@ -65,7 +65,7 @@ run "names_can_be_given" {
   }
 
   assert {
-    condition     = aws_sqs_queue.dlq.name == "SESBounceSQS-dlq" && endswith(jsondecode(output.subscription_dlq_policy).Statement[0].Resource, ":SESBounceSQS-subscription-dlq")
+    condition     = aws_sqs_queue.dlq[0].name == "SESBounceSQS-dlq" && endswith(jsondecode(output.subscription_dlq_policy).Statement[0].Resource, ":SESBounceSQS-subscription-dlq")
     error_message = "The dead-letter queues must be called after the queue."
   }
 
@@ -81,16 +81,16 @@ run "by_default" {
   # The queues.
   assert {
     condition = (
-      aws_sqs_queue.this.receive_wait_time_seconds == 20
-      && aws_sqs_queue.this.visibility_timeout_seconds == 120
-      && alltrue([for queue in [aws_sqs_queue.this, aws_sqs_queue.dlq] :
+      aws_sqs_queue.this[0].receive_wait_time_seconds == 20
+      && aws_sqs_queue.this[0].visibility_timeout_seconds == 120
+      && alltrue([for queue in [aws_sqs_queue.this[0], aws_sqs_queue.dlq[0]] :
       queue.message_retention_seconds == 1209600 && queue.sqs_managed_sse_enabled])
     )
     error_message = "Queues must keep messages encrypted for 14 days, and the main one be polled long."
   }
 
   assert {
-    condition = jsondecode(aws_sqs_queue.this.redrive_policy) == {
+    condition = jsondecode(aws_sqs_queue.this[0].redrive_policy) == {
       deadLetterTargetArn = "arn:aws:sqs:eu-west-1:123456789012:sesbounce-feedback-dlq"
       maxReceiveCount     = 5
     }
@@ -98,7 +98,7 @@ run "by_default" {
   }
 
   assert {
-    condition = jsondecode(aws_sqs_queue.dlq.redrive_allow_policy) == {
+    condition = jsondecode(aws_sqs_queue.dlq[0].redrive_allow_policy) == {
       redrivePermission = "byQueue"
       sourceQueueArns   = ["arn:aws:sqs:eu-west-1:123456789012:sesbounce-feedback"]
     }
@@ -155,7 +155,7 @@ run "by_default" {
     condition = (
       length(aws_kms_key.this) + length(aws_kms_alias.this) + length(aws_kms_key_policy.this) == 0
       && output.kms_key_arn == null && output.kms_key_policy == null
-      && alltrue([for queue in [aws_sqs_queue.this, aws_sqs_queue.dlq] : queue.sqs_managed_sse_enabled && queue.kms_master_key_id == null])
+      && alltrue([for queue in [aws_sqs_queue.this[0], aws_sqs_queue.dlq[0]] : queue.sqs_managed_sse_enabled && queue.kms_master_key_id == null])
     )
     error_message = "Without a key of the customer's, SQS must encrypt with its own."
   }
@@ -173,7 +173,7 @@ run "numbers_can_be_given" {
   }
 
   assert {
-    condition     = aws_sqs_queue.this.visibility_timeout_seconds == 600 && aws_sqs_queue.this.receive_wait_time_seconds == 0 && aws_sqs_queue.this.message_retention_seconds == 345600 && !aws_sqs_queue.this.sqs_managed_sse_enabled && aws_sqs_queue.dlq.sqs_managed_sse_enabled && jsondecode(aws_sqs_queue.this.redrive_policy).maxReceiveCount == 9
+    condition     = aws_sqs_queue.this[0].visibility_timeout_seconds == 600 && aws_sqs_queue.this[0].receive_wait_time_seconds == 0 && aws_sqs_queue.this[0].message_retention_seconds == 345600 && !aws_sqs_queue.this[0].sqs_managed_sse_enabled && aws_sqs_queue.dlq[0].sqs_managed_sse_enabled && jsondecode(aws_sqs_queue.this[0].redrive_policy).maxReceiveCount == 9
     error_message = "The given numbers must be taken."
   }
 }
@@ -197,13 +197,13 @@ run "key_to_create" {
   }
 
   assert {
-    condition = alltrue([for queue in [aws_sqs_queue.this, aws_sqs_queue.dlq] :
+    condition = alltrue([for queue in [aws_sqs_queue.this[0], aws_sqs_queue.dlq[0]] :
     queue.kms_master_key_id == "arn:aws:kms:eu-west-1:123456789012:key/1234abcd"])
     error_message = "The queues must be encrypted with the key."
   }
 
   assert {
-    condition = alltrue([for queue in [aws_sqs_queue.this, aws_sqs_queue.dlq] :
+    condition = alltrue([for queue in [aws_sqs_queue.this[0], aws_sqs_queue.dlq[0]] :
     queue.kms_data_key_reuse_period_seconds == 300])
     error_message = "Data keys must be used again for a while: KMS charges for each."
   }
@@ -266,7 +266,7 @@ run "key_of_the_customer" {
 
   assert {
     condition = alltrue([for key in concat([output.kms_key_arn], [
-      for queue in [aws_sqs_queue.this, aws_sqs_queue.dlq] : queue.kms_master_key_id
+      for queue in [aws_sqs_queue.this[0], aws_sqs_queue.dlq[0]] : queue.kms_master_key_id
     ]) : key == "arn:aws:kms:eu-west-1:123456789012:key/mrk-5678"])
     error_message = "The queues must be encrypted with the given key."
   }
@@ -304,8 +304,200 @@ run "tags" {
   }
 
   assert {
-    condition = alltrue([for tagged in [aws_sqs_queue.this, aws_sqs_queue.dlq, aws_kms_key.this[0]] :
+    condition = alltrue([for tagged in [aws_sqs_queue.this[0], aws_sqs_queue.dlq[0], aws_kms_key.this[0]] :
     tagged.tags == tomap({ Team = "mail" })])
     error_message = "What can be tagged must be tagged."
+  }
+}
+
+run "topics_of_other_regions_and_accounts" {
+  command = plan
+
+  variables {
+    create_kms_key = true
+    extra_topic_arns = [
+      "arn:aws:sns:us-east-1:123456789012:sesbounce-feedback",
+      "arn:aws:sns:eu-south-1:123456789012:sesbounce-feedback",
+      "arn:aws:sns:eu-west-1:210987654321:SESBounce",
+    ]
+  }
+
+  assert {
+    condition = [for statement in jsondecode(output.queue_policy).Statement : statement if statement.Sid == "ExtraTopicsSend"] == [{
+      Sid       = "ExtraTopicsSend"
+      Effect    = "Allow"
+      Principal = { Service = ["sns.amazonaws.com", "sns.eu-south-1.amazonaws.com"] }
+      Action    = "sqs:SendMessage"
+      Resource  = "arn:aws:sqs:eu-west-1:123456789012:sesbounce-feedback"
+      Condition = {
+        ArnEquals = {
+          "aws:SourceArn" = [
+            "arn:aws:sns:eu-south-1:123456789012:sesbounce-feedback",
+            "arn:aws:sns:eu-west-1:210987654321:SESBounce",
+            "arn:aws:sns:us-east-1:123456789012:sesbounce-feedback",
+          ]
+        }
+        StringEqualsIfExists = { "aws:SourceAccount" = ["123456789012", "210987654321"] }
+      }
+    }]
+    error_message = "The queue must accept exactly these topics; a region that accounts opt in to has another name of SNS."
+  }
+
+  assert {
+    condition     = jsondecode(output.queue_policy).Statement[0].Sid == "TopicSends" && jsondecode(output.queue_policy).Statement[2].Sid == "TlsOnly"
+    error_message = "The own topic must still send, and all of them over TLS."
+  }
+
+  assert {
+    condition = [
+      for statement in jsondecode(output.kms_key_policy).Statement : jsonencode([statement.Principal.Service, statement.Condition.ArnEqualsIfExists["aws:SourceArn"]])
+      if statement.Sid == "SnsSendsFromTheExtraTopics"
+    ] == [jsonencode([["sns.amazonaws.com", "sns.eu-south-1.amazonaws.com"], output.extra_topic_arns])]
+    error_message = "SNS must be allowed the queue's key for the extra topics too."
+  }
+
+  assert {
+    condition = [for statement in jsondecode(output.subscription_dlq_policy).Statement : statement.Condition.ArnEquals["aws:SourceArn"] if statement.Sid == "OtherTopicsSend"] == [
+      ["arn:aws:sns:eu-west-1:210987654321:SESBounce"]
+    ]
+    error_message = "The subscription's dead-letter queue must accept the topics of its own region."
+  }
+}
+
+run "queue_in_a_region_to_opt_in_to" {
+  command = plan
+
+  variables {
+    extra_topic_arns = ["arn:aws:sns:eu-west-1:123456789012:sesbounce-feedback"]
+  }
+
+  override_resource {
+    override_during = plan
+    target          = module.topic.aws_sns_topic.this
+    values          = { arn = "arn:aws:sns:af-south-1:123456789012:sesbounce-feedback" }
+  }
+
+  assert {
+    condition     = jsondecode(output.queue_policy).Statement[1].Principal.Service == ["sns.amazonaws.com", "sns.af-south-1.amazonaws.com"]
+    error_message = "In a region that accounts opt in to, SNS has another name for what comes from elsewhere."
+  }
+}
+
+run "topic_that_exists" {
+  command = plan
+
+  variables {
+    existing_topic_arn = "arn:aws:sns:eu-west-1:210987654321:SESBounce"
+  }
+
+  assert {
+    condition = (
+      output.topic_arn == var.existing_topic_arn && output.topic_name == "SESBounce"
+      && output.topic_policy == null
+    )
+    error_message = "The topic must be used and its policy left alone."
+  }
+
+  assert {
+    condition = jsondecode(output.topic_statements) == [{
+      Sid       = "SesOfThisAccountPublishes"
+      Effect    = "Allow"
+      Principal = { Service = "ses.amazonaws.com" }
+      Action    = "sns:Publish"
+      Resource  = "arn:aws:sns:eu-west-1:210987654321:SESBounce"
+      Condition = {
+        StringEquals = { "aws:SourceAccount" = "123456789012" }
+        ArnLike = {
+          "aws:SourceArn" = [
+            "arn:aws:ses:eu-west-1:123456789012:identity/*",
+            "arn:aws:ses:eu-west-1:123456789012:configuration-set/*",
+          ]
+        }
+      }
+    }]
+    error_message = "The output must tell what the topic's policy has to hold."
+  }
+
+  assert {
+    condition = jsondecode(output.queue_policy).Statement[0].Condition == {
+      ArnEquals            = { "aws:SourceArn" = "arn:aws:sns:eu-west-1:210987654321:SESBounce" }
+      StringEqualsIfExists = { "aws:SourceAccount" = "210987654321" }
+    }
+    error_message = "The queue must accept the topic."
+  }
+
+  assert {
+    condition     = jsondecode(output.queue_policy).Statement[0].Resource == "arn:aws:sqs:eu-west-1:123456789012:sesbounce-feedback"
+    error_message = "The queue must be of the caller's account."
+  }
+}
+
+run "queue_that_exists" {
+  command = plan
+
+  variables {
+    existing_queue   = { arn = "arn:aws-cn:sqs:cn-north-1:123456789012:SESBounceSQS" }
+    extra_topic_arns = ["arn:aws-cn:sns:cn-northwest-1:123456789012:SESBounce"]
+  }
+
+  override_resource {
+    override_during = plan
+    target          = module.topic.aws_sns_topic.this
+    values          = { arn = "arn:aws-cn:sns:cn-north-1:123456789012:SESBounce" }
+  }
+
+  assert {
+    condition     = length(aws_sqs_queue.this) + length(aws_sqs_queue.dlq) == 0
+    error_message = "No queue must be created beside the one that exists."
+  }
+
+  assert {
+    condition = (
+      output.queue_arn == var.existing_queue.arn && output.queue_name == "SESBounceSQS"
+      && output.queue_url == "https://sqs.cn-north-1.amazonaws.com.cn/123456789012/SESBounceSQS"
+      && output.queue_policy == null && output.dlq_arn == null && output.dlq_url == null && output.dlq_policy == null
+    )
+    error_message = "The queue must be used and its policy left alone."
+  }
+
+  assert {
+    condition = { for statement in jsondecode(output.queue_statements) : statement.Sid => [statement.Resource, statement.Principal.Service, statement.Condition.ArnEquals["aws:SourceArn"]] } == {
+      TopicSends      = [var.existing_queue.arn, "sns.amazonaws.com", "arn:aws-cn:sns:cn-north-1:123456789012:SESBounce"]
+      ExtraTopicsSend = [var.existing_queue.arn, ["sns.amazonaws.com"], ["arn:aws-cn:sns:cn-northwest-1:123456789012:SESBounce"]]
+    }
+    error_message = "The output must tell what the queue's policy has to hold."
+  }
+
+  assert {
+    condition     = jsondecode(output.subscription_dlq_policy).Statement[0].Resource == "arn:aws-cn:sqs:cn-north-1:123456789012:SESBounceSQS-subscription-dlq"
+    error_message = "Without a dead-letter queue of the subscription, SNS would lose what it can't deliver."
+  }
+}
+
+run "queues_that_exist" {
+  command = plan
+
+  variables {
+    existing_topic_arn = "arn:aws:sns:eu-west-1:123456789012:SESBounce"
+    existing_queue = {
+      arn                  = "arn:aws:sqs:eu-west-1:123456789012:SESBounceSQS"
+      url                  = "http://localhost:4566/123456789012/SESBounceSQS"
+      dlq_arn              = "arn:aws:sqs:eu-west-1:123456789012:SESBounceDLQ"
+      subscription_dlq_arn = "arn:aws:sqs:eu-west-1:123456789012:SNSLost"
+    }
+  }
+
+  assert {
+    condition     = output.queue_url == var.existing_queue.url && output.dlq_arn == var.existing_queue.dlq_arn && output.subscription_dlq_arn == var.existing_queue.subscription_dlq_arn
+    error_message = "The given queues must be used."
+  }
+
+  assert {
+    condition = (
+      output.dlq_url == "https://sqs.eu-west-1.amazonaws.com/123456789012/SESBounceDLQ"
+      && output.subscription_dlq_url == "https://sqs.eu-west-1.amazonaws.com/123456789012/SNSLost"
+      && output.subscription_dlq_policy == null
+    )
+    error_message = "The URLs must be those of the given queues."
   }
 }

@@ -14,6 +14,8 @@ run "wrong_values" {
     max_receive_count          = 0
     create_kms_key             = true # and another one
     kms_key_arn                = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd"
+    existing_topic_arn         = "arn:aws:sns:eu-west-1:123456789012:SESBounce.fifo"
+    extra_topic_arns           = ["arn:aws:sns:us-east-1:123456789012:*"]
   }
 
   expect_failures = [
@@ -23,6 +25,8 @@ run "wrong_values" {
     var.message_retention_seconds,
     var.max_receive_count,
     var.kms_key_arn,
+    var.existing_topic_arn,
+    var.extra_topic_arns,
   ]
 }
 
@@ -35,6 +39,8 @@ run "more_wrong_values" {
     receive_wait_time_seconds  = -1
     message_retention_seconds  = 1209601
     max_receive_count          = 1001
+    existing_topic_arn         = "SESBounce"
+    extra_topic_arns           = ["arn:aws:sns:us-east-1:123456789012:SESBounce.fifo"]
   }
 
   expect_failures = [
@@ -43,6 +49,8 @@ run "more_wrong_values" {
     var.receive_wait_time_seconds,
     var.message_retention_seconds,
     var.max_receive_count,
+    var.existing_topic_arn,
+    var.extra_topic_arns,
   ]
 }
 
@@ -51,7 +59,34 @@ run "still_more_wrong_values" {
 
   variables {
     visibility_timeout_seconds = 60.5
+    existing_queue             = { arn = "arn:aws:sqs:eu-west-1:123456789012:SESBounceSQS", url = "SESBounceSQS" }
+    extra_topic_arns           = ["arn:aws:sqs:us-east-1:123456789012:SESBounce"]
   }
 
-  expect_failures = [var.visibility_timeout_seconds]
+  expect_failures = [
+    var.visibility_timeout_seconds,
+    var.existing_queue,
+    var.extra_topic_arns,
+  ]
+}
+
+run "queue_that_exists_and_a_name" {
+  command = plan
+
+  variables {
+    queue_name     = "SESBounceSQS"
+    existing_queue = { arn = "arn:aws:sqs:eu-west-1:123456789012:SESBounceSQS" }
+  }
+
+  expect_failures = [var.existing_queue]
+}
+
+run "queue_that_exists_with_a_name_for_an_arn" {
+  command = plan
+
+  variables {
+    existing_queue = { arn = "arn:aws:sqs:eu-west-1:123456789012:SESBounceSQS", dlq_arn = "SESBounceDLQ" }
+  }
+
+  expect_failures = [var.existing_queue]
 }

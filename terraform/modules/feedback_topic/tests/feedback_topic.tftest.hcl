@@ -19,7 +19,7 @@ run "names" {
   }
 
   assert {
-    condition     = output.topic_name == "SESBounce" && aws_sqs_queue.subscription_dlq.name == "SESBounceSQS-subscription-dlq"
+    condition     = output.topic_name == "SESBounce" && aws_sqs_queue.subscription_dlq[0].name == "SESBounceSQS-subscription-dlq"
     error_message = "The given names must be taken."
   }
 }
@@ -28,16 +28,16 @@ run "by_default" {
   command = plan
 
   assert {
-    condition     = aws_sns_topic.this.signature_version == 2
+    condition     = aws_sns_topic.this[0].signature_version == 2
     error_message = "SNS must sign with SHA256."
   }
 
   assert {
     condition = (
-      aws_sns_topic_subscription.queue.protocol == "sqs"
-      && aws_sns_topic_subscription.queue.endpoint == var.queue_arn
-      && !aws_sns_topic_subscription.queue.raw_message_delivery
-      && jsondecode(aws_sns_topic_subscription.queue.redrive_policy) == { deadLetterTargetArn = output.subscription_dlq_arn }
+      aws_sns_topic_subscription.queue[0].protocol == "sqs"
+      && aws_sns_topic_subscription.queue[0].endpoint == var.queue_arn
+      && !aws_sns_topic_subscription.queue[0].raw_message_delivery
+      && jsondecode(aws_sns_topic_subscription.queue[0].redrive_policy) == { deadLetterTargetArn = output.subscription_dlq_arn }
     )
     error_message = "The queue must be subscribed with the envelope, and with a dead-letter queue of its own."
   }
@@ -84,11 +84,11 @@ run "by_default" {
   # The dead-letter queue of the subscription.
   assert {
     condition = (
-      aws_sqs_queue.subscription_dlq.name == "sesbounce-feedback-subscription-dlq"
-      && aws_sqs_queue.subscription_dlq.message_retention_seconds == 1209600
-      && aws_sqs_queue.subscription_dlq.sqs_managed_sse_enabled
-      && aws_sqs_queue.subscription_dlq.kms_master_key_id == null
-      && aws_sns_topic.this.kms_master_key_id == null
+      aws_sqs_queue.subscription_dlq[0].name == "sesbounce-feedback-subscription-dlq"
+      && aws_sqs_queue.subscription_dlq[0].message_retention_seconds == 1209600
+      && aws_sqs_queue.subscription_dlq[0].sqs_managed_sse_enabled
+      && aws_sqs_queue.subscription_dlq[0].kms_master_key_id == null
+      && aws_sns_topic.this[0].kms_master_key_id == null
     )
     error_message = "The queue must keep messages encrypted for 14 days, with a key of SQS's."
   }
@@ -130,7 +130,7 @@ run "raw_delivery" {
   }
 
   assert {
-    condition     = aws_sns_topic_subscription.queue.raw_message_delivery
+    condition     = aws_sns_topic_subscription.queue[0].raw_message_delivery
     error_message = "The envelope must go when asked."
   }
 }
@@ -355,15 +355,115 @@ run "key_and_tags" {
 
   assert {
     condition = (
-      aws_sns_topic.this.kms_master_key_id == var.kms_key_arn
-      && aws_sqs_queue.subscription_dlq.kms_master_key_id == var.kms_key_arn
-      && aws_sqs_queue.subscription_dlq.kms_data_key_reuse_period_seconds == 300
+      aws_sns_topic.this[0].kms_master_key_id == var.kms_key_arn
+      && aws_sqs_queue.subscription_dlq[0].kms_master_key_id == var.kms_key_arn
+      && aws_sqs_queue.subscription_dlq[0].kms_data_key_reuse_period_seconds == 300
     )
     error_message = "Topic and queue must be encrypted with the given key."
   }
 
   assert {
-    condition     = alltrue([for tagged in [aws_sns_topic.this, aws_sqs_queue.subscription_dlq] : tagged.tags == tomap({ Team = "mail" })])
+    condition     = alltrue([for tagged in [aws_sns_topic.this[0], aws_sqs_queue.subscription_dlq[0]] : tagged.tags == tomap({ Team = "mail" })])
     error_message = "What can be tagged must be tagged."
+  }
+}
+
+run "alarm" {
+  command = plan
+
+  variables {
+    alarm_topic_arns = ["arn:aws:sns:eu-west-1:123456789012:sesbounce-alarms"]
+  }
+
+  assert {
+    condition = (
+      aws_cloudwatch_metric_alarm.subscription_dlq[0].alarm_actions == toset(var.alarm_topic_arns)
+      && aws_cloudwatch_metric_alarm.subscription_dlq[0].dimensions == tomap({ QueueName = "sesbounce-feedback-subscription-dlq" })
+      && aws_cloudwatch_metric_alarm.subscription_dlq[0].metric_name == "ApproximateNumberOfMessagesVisible"
+      && aws_cloudwatch_metric_alarm.subscription_dlq[0].threshold == 0
+    )
+    error_message = "A message that SNS could not deliver must raise the alarm."
+  }
+}
+
+# The queue is in another account, which subscribes it, as in the run below.
+run "topic_for_another_account" {
+  command = plan
+
+  variables {
+    queue_arn              = null
+    subscribe_queue        = false
+    subscriber_account_ids = ["210987654321"]
+  }
+
+  assert {
+    condition     = length(aws_sns_topic_subscription.queue) + length(aws_sqs_queue.subscription_dlq) == 0 && output.subscription_arn == null
+    error_message = "The account of the queue must subscribe it, and have the dead-letter queue."
+  }
+
+  assert {
+    condition = jsondecode(output.topic_policy).Statement[1] == {
+      Sid       = "QueueOwner210987654321Subscribes"
+      Effect    = "Allow"
+      Principal = { AWS = "arn:aws:iam::210987654321:root" }
+      Action    = ["sns:Subscribe"]
+      Resource  = "arn:aws:sns:eu-west-1:123456789012:sesbounce-feedback"
+      Condition = {
+        StringEquals = { "sns:Protocol" = "sqs" }
+        ArnLike      = { "sns:Endpoint" = "arn:aws:sqs:*:210987654321:*" }
+      }
+    }
+    error_message = "That account may subscribe its own queues, and nothing else."
+  }
+}
+
+run "topic_of_another_account" {
+  command = plan
+
+  variables {
+    existing_topic = { arn = "arn:aws:sns:us-east-1:210987654321:sesbounce-feedback" }
+    identities     = {}
+  }
+
+  assert {
+    condition = (
+      length(aws_sns_topic.this) + length(aws_sns_topic_policy.this) == 0
+      && aws_sns_topic_subscription.queue[0].topic_arn == var.existing_topic.arn
+      && aws_sns_topic_subscription.queue[0].endpoint == var.queue_arn
+    )
+    error_message = "The topic must be left alone, but the queue subscribed."
+  }
+
+  assert {
+    condition = jsondecode(output.subscription_dlq_policy).Statement[0] == {
+      Sid       = "TopicSends"
+      Effect    = "Allow"
+      Principal = { Service = "sns.amazonaws.com" }
+      Action    = "sqs:SendMessage"
+      Resource  = "arn:aws:sqs:us-east-1:123456789012:sesbounce-feedback-subscription-dlq"
+      Condition = {
+        ArnEquals            = { "aws:SourceArn" = "arn:aws:sns:us-east-1:210987654321:sesbounce-feedback" }
+        StringEqualsIfExists = { "aws:SourceAccount" = "210987654321" }
+      }
+    }
+    error_message = "The dead-letter queue must be in the topic's region and in the account of the queue."
+  }
+}
+
+run "dead_letter_queue_that_exists" {
+  command = plan
+
+  variables {
+    subscription_dlq = { arn = "arn:aws:sqs:eu-west-1:123456789012:shared-subscription-dlq" }
+    alarm_topic_arns = ["arn:aws:sns:eu-west-1:123456789012:sesbounce-alarms"]
+  }
+
+  assert {
+    condition = (
+      jsondecode(aws_sns_topic_subscription.queue[0].redrive_policy) == { deadLetterTargetArn = var.subscription_dlq.arn }
+      && output.subscription_dlq_arn == var.subscription_dlq.arn
+      && length(aws_sqs_queue.subscription_dlq) + length(aws_cloudwatch_metric_alarm.subscription_dlq) == 0
+    )
+    error_message = "The given queue must be used."
   }
 }

@@ -2,7 +2,10 @@
 # them. Where the rule of one variable reads another, their wrong values are in different runs:
 # Terraform does not evaluate a rule that reads a refused variable.
 
-mock_provider "aws" {}
+mock_provider "aws" {
+  source          = "../../tests/mocks"
+  override_during = plan
+}
 
 variables {
   queue_arn = "arn:aws:sqs:eu-west-1:123456789012:sesbounce-feedback"
@@ -20,6 +23,10 @@ run "wrong_values" {
     feedback_types        = ["Bounce", "Open"]
     notification_emails   = ["postmaster"]
     kms_key_arn           = "alias/aws/sns"
+
+    subscription_dlq = { arn = "arn:aws:sqs:eu-west-1:123456789012:*" }
+    dlq_topic_arns   = ["arn:aws:sns:eu-west-1:123456789012:*"]
+    alarm_topic_arns = ["alarms"]
   }
 
   expect_failures = [
@@ -31,6 +38,9 @@ run "wrong_values" {
     var.feedback_types,
     var.notification_emails,
     var.kms_key_arn,
+    var.subscription_dlq,
+    var.dlq_topic_arns,
+    var.alarm_topic_arns,
   ]
 }
 
@@ -60,12 +70,50 @@ run "still_more_wrong_values" {
   variables {
     configuration_sets = { newsletter = { event_types = [] } }
     feedback_types     = []
+    queue_arn          = null # and nothing says that another account subscribes one
+    existing_topic     = { arn = "arn:aws:sns:eu-west-1:123456789012:SESBounce.fifo" }
   }
 
   expect_failures = [
     var.configuration_sets,
     var.feedback_types,
+    var.queue_arn,
+    var.existing_topic,
   ]
+}
+
+run "topic_that_exists_with_a_name" {
+  command = plan
+
+  variables {
+    topic_name     = "SESBounce"
+    existing_topic = { arn = "arn:aws:sns:eu-west-1:123456789012:SESBounce" }
+  }
+
+  expect_failures = [var.existing_topic]
+}
+
+run "topic_that_exists_with_subscribers" {
+  command = plan
+
+  variables {
+    subscriber_account_ids = ["210987654321"]
+    existing_topic         = { arn = "arn:aws:sns:eu-west-1:123456789012:SESBounce" }
+  }
+
+  expect_failures = [var.subscriber_account_ids]
+}
+
+run "queue_of_another_account" {
+  command = plan
+
+  override_resource {
+    override_during = plan
+    target          = aws_sns_topic.this
+    values          = { arn = "arn:aws:sns:eu-west-1:210987654321:sesbounce-feedback" }
+  }
+
+  expect_failures = [aws_sns_topic_subscription.queue]
 }
 
 run "identity_by_arn" {
@@ -118,4 +166,14 @@ run "forwarding_off_without_complaints" {
   }
 
   expect_failures = [var.identities]
+}
+
+run "subscriber_without_12_digits" {
+  command = plan
+
+  variables {
+    subscriber_account_ids = ["1234"]
+  }
+
+  expect_failures = [var.subscriber_account_ids]
 }
