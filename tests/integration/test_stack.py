@@ -228,7 +228,7 @@ def test_what_was_clicked_together_is_taken_over(
     example = stack("examples/classic", region="us-east-1", identities=[IDENTITY])
     with example.planned() as plan:
         assert str(plan).endswith(": 7 imported, none deleted or replaced.")
-        assert sorted(change.kind for change in plan.changes if change.creates) == [
+        assert sorted(change.kind for change in plan.changes if change.creates and change.kind) == [
             "aws_iam_access_key",
             "aws_iam_policy",
             "aws_iam_user_policy_attachment",
