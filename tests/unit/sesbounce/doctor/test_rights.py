@@ -12,6 +12,8 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import EndpointConnectionError
+from botocore.parsers import ResponseParserError
 from botocore.stub import ANY, Stubber
 
 from sesbounce.doctor import rights
@@ -260,6 +262,26 @@ def test_who_may_not_simulate_is_told_so_and_nothing_is_wrong(account: Any, code
     assert rights.table(found) == (
         f"What {ROLE} may do is not checked: iam:SimulatePrincipalPolicy: {code}: not you"
     )
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (EndpointConnectionError(endpoint_url="https://iam"), "Could not connect to the endpoint"),
+        # moto's server answers so, and so does a proxy that stands in the way.
+        (ResponseParserError("invalid XML received: <!doctype html>"), "not one of IAM's"),
+    ],
+)
+def test_an_iam_that_does_not_answer_breaks_nothing(
+    account: Any, monkeypatch: pytest.MonkeyPatch, error: Exception, told: str
+) -> None:
+    def fail(*_: object, **__: object) -> Any:
+        raise error
+
+    monkeypatch.setattr(account.clients["iam"], "_make_api_call", fail)
+    (found,) = rights.rights(WIRING, account)
+    assert told in rights.table(found)
+    assert texts([found]) == []
 
 
 def test_a_reader_that_is_gone_is_broken(account: Any) -> None:

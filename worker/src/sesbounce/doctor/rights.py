@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import boto3
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 
 from sesbounce.aws.clients import error_text
 from sesbounce.doctor.declared import Wiring
@@ -41,6 +42,7 @@ _OF_THE_ACCOUNT = (
     "ses:SendEmail",
     "sts:AssumeRole",
 )
+_CALL = "iam:SimulatePrincipalPolicy"
 _OWN_RIGHTS = {
     "role": ("iam:PutRolePolicy", "iam:AttachRolePolicy", "iam:UpdateAssumeRolePolicy"),
     "user": ("iam:PutUserPolicy", "iam:AttachUserPolicy", "iam:CreateAccessKey"),
@@ -207,8 +209,13 @@ def _simulated(wiring: Wiring, session: boto3.Session, identity: str, *, declare
         return Rights(identity, declared, skipped=error_text(error), gone=True)
     except ClientError as error:
         # The right to simulate shows the rights of others: many who deploy do not have it.
-        why = f"iam:SimulatePrincipalPolicy: {error_text(error)}"
+        why = f"{_CALL}: {error_text(error)}"
         return Rights(identity, declared, skipped=why)
+    except BotoCoreError as error:
+        return Rights(identity, declared, skipped=f"{_CALL}: {error}")
+    except ResponseParserError:
+        # A proxy, or an emulator that does not know the call.
+        return Rights(identity, declared, skipped=f"{_CALL}: the answer is not one of IAM's")
     return Rights(identity, declared, tuple(rows))
 
 
