@@ -176,7 +176,7 @@ def real(session: boto3.Session) -> Iterator[Real]:
 def test_the_stack_that_terraform_makes_is_sound(applied: Applied, session: boto3.Session) -> None:
     wired = declared(applied.outputs, applied.stack().resources())
     sqs = session.client("sqs")
-    for url in (wired.queue_url, wired.dlq_url, wired.subscription_dlq_url):
+    for url in (wired.queue_url, wired.dlq_url or "", wired.subscription_dlq_url):
         sqs.purge_queue(QueueUrl=url)
     assert set(wired.identities.values()) == {frozenset({"Bounce", "Complaint", "Delivery"})}
     assert set(wired.configuration_sets.values()) == {
@@ -235,7 +235,7 @@ BREAKS: dict[str, tuple[Break, str]] = {
         "the queue's subscription: AWS finds no such resource (NotFound",
     ),
     "subscription without a dead-letter queue": (
-        lambda real: real.set_subscription("RedrivePolicy", redrive(real.wiring.dlq_arn)),
+        lambda real: real.set_subscription("RedrivePolicy", redrive(real.wiring.dlq_arn or "")),
         "the queue's subscription does not have the declared dead-letter queue",
     ),
     "subscription with a filter": (
@@ -251,7 +251,7 @@ BREAKS: dict[str, tuple[Break, str]] = {
         "the policy of the subscription's dead-letter queue does not let the topic send to it",
     ),
     "dead letters of the worker": (
-        lambda real: real.sqs.send_message(QueueUrl=real.wiring.dlq_url, MessageBody="x"),
+        lambda real: real.sqs.send_message(QueueUrl=real.wiring.dlq_url or "", MessageBody="x"),
         "1 message waits in wired-",
     ),
     "dead letters of the subscription": (
@@ -328,5 +328,57 @@ def test_a_finding_says_what_why_and_what_to_do(real: Real) -> None:
     (finding,) = real.findings()
     assert str(finding) == (
         "broken: the policy of the queue does not let the topic send to it: SNS can't deliver to "
-        "it, and each message is lost. Restore it: make deploy."
+        "it, and each message is lost. Restore it: make deploy; to the policy of a queue of your "
+        "own, add the statements of the output queue_statements."
     )
+
+
+EXTRA_REGION = "eu-west-1"
+
+
+@pytest.fixture
+def extra_topic(real: Real) -> Iterator[str]:
+    """A topic of another region, to which the queue is subscribed and whose messages it accepts."""
+    sns: SNSClient = real.session.client("sns", region_name=EXTRA_REGION)
+    sqs: SQSClient = real.session.client("sqs", region_name=EXTRA_REGION)
+    topic = sns.create_topic(Name=real.name)["TopicArn"]
+    queue = real.wiring.queue_arn
+    topics = {"ArnEquals": {"aws:SourceArn": [real.wiring.topic_arn, topic]}}
+    real.set_queue(real.wiring.queue_url, Policy=policy("sns", "sqs:SendMessage", queue, topics))
+    url = sqs.create_queue(QueueName=f"{real.name}-sdlq")["QueueUrl"]
+    attributes = {
+        "RedrivePolicy": redrive(f"arn:aws:sqs:{EXTRA_REGION}:{ACCOUNT}:{real.name}-sdlq")
+    }
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue, Attributes=attributes)
+    yield topic
+    sns.delete_topic(TopicArn=topic)
+    sqs.delete_queue(QueueUrl=url)
+
+
+def test_a_topic_of_another_region_reaches_the_queue(real: Real, extra_topic: str) -> None:
+    assert real.findings(extra_topic_arns=(extra_topic,)) == []
+    sns: SNSClient = real.session.client("sns", region_name=EXTRA_REGION)
+    sns.publish(TopicArn=extra_topic, Message="from elsewhere")
+    received = real.sqs.receive_message(QueueUrl=real.wiring.queue_url, WaitTimeSeconds=20)
+    (message,) = received["Messages"]
+    assert json.loads(message["Body"])["TopicArn"] == extra_topic
+    assert json.loads(message["Body"])["Message"] == "from elsewhere"
+
+
+def test_an_extra_topic_that_does_not_reach_the_queue_is_found(
+    real: Real, extra_topic: str
+) -> None:
+    queue = real.wiring.queue_arn
+    real.set_queue(real.wiring.queue_url, Policy=real.queue_policy(queue, real.wiring.topic_arn))
+    sns: SNSClient = real.session.client("sns", region_name=EXTRA_REGION)
+    (entry,) = sns.list_subscriptions_by_topic(TopicArn=extra_topic)["Subscriptions"]
+    sns.unsubscribe(SubscriptionArn=entry["SubscriptionArn"])
+    unknown = f"{extra_topic}-2"
+    found = [finding.what for finding in real.findings(extra_topic_arns=(extra_topic, unknown))]
+    forbidden = "the policy of the queue does not let {} send to it"
+    assert found[:3] == [
+        forbidden.format(extra_topic),
+        f"the queue's subscription to {extra_topic} is missing",
+        forbidden.format(unknown),
+    ]
+    assert found[3].startswith(f"the subscriptions to {unknown} can't be read (NotFound")

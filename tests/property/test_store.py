@@ -68,7 +68,7 @@ def tables_after(batches: list[list[Decoded]]) -> dict[str, list[Any]]:
         "addresses": "SELECT * FROM feedback_address ORDER BY address",
         "streams": "SELECT * FROM feedback_stream ORDER BY address, stream",
         "events": "SELECT dedupe_key, occurred_at, configuration_set, identity, region, tenant, "
-        "tags, stream FROM feedback_event ORDER BY dedupe_key",
+        "tags, account_id, stream FROM feedback_event ORDER BY dedupe_key",
         "messages": "SELECT digest FROM feedback_message ORDER BY digest",
         # A row of zeros only shows that there was a number before.
         "hours": "SELECT * FROM feedback_hour WHERE hard <> 0 OR known <> 0 OR delivered <> 0 "

@@ -28,7 +28,16 @@ from tests import stored
 from tests.stored import DAY, rows
 from tests.support import AT, mail, said
 
-NAMES = ("mail_id", "configuration_set", "source", "identity", "region", "tenant", "tags")
+NAMES = (
+    "mail_id",
+    "configuration_set",
+    "source",
+    "identity",
+    "region",
+    "tenant",
+    "tags",
+    "account_id",
+)
 COLUMNS = ", ".join(("address", *NAMES))
 PARAMETERS = ", ".join(f":{name}" for name in ("address", *NAMES))
 LOGGED = StrikeOff(
@@ -60,10 +69,11 @@ def told(
     source: str = "sender@example.com",
     at: datetime = AT,
     region: str = "us-east-1",
+    account_id: str = "000000000000",
 ) -> Decoded:
     about = mail(who, f"{who}-{at:%d%H%M}", configuration_set=configuration_set, region=region)
     message = said(scenario, about, "event", at)
-    message["mail"]["source"] = source
+    message["mail"] |= {"source": source, "sendingAccountId": account_id}
     message["mail"]["tags"] |= {name: [value] for name, value in (tags or {}).items()}
     return decode(json.dumps(message), tags=(CAMPAIGN, "kind"))
 
@@ -72,7 +82,9 @@ def several() -> list[Decoded]:
     return [
         told("a@one.example", tags={CAMPAIGN: 'it\'s "x"', "ses:tenant-name": "shop"}),
         told("b@one.example", tags={CAMPAIGN: "plain", "kind": "k"}, region="eu-west-1"),
-        told("c@two.example", "receipts", source="Shop <Shop@Example.com>"),
+        told(
+            "c@two.example", "receipts", source="Shop <Shop@Example.com>", account_id="210987654321"
+        ),
         told("c@two.example", scenario=Scenario.SUCCESS, at=AT - DAY),
     ]
 
@@ -83,6 +95,7 @@ def several() -> list[Decoded]:
         (By.CONFIGURATION_SET, {"newsletter": 2, "receipts": 1}),
         (By.IDENTITY, {"sender@example.com": 3}),
         (By.REGION, {"us-east-1": 2, "eu-west-1": 1}),
+        (By.ACCOUNT, {"000000000000": 2, "210987654321": 1}),
         (By.TENANT, {"shop": 1, None: 2}),
         (ByTag(CAMPAIGN), {'it\'s "x"': 1, "plain": 1, None: 1}),
         (ByTag("kind"), {"k": 1, None: 2}),
@@ -104,6 +117,7 @@ def test_events_are_grouped(
         (EventFilter(configuration_set="NEWSLETTER"), ""),
         (EventFilter(identity="sender@example.com"), "abc"),
         (EventFilter(region="eu-west-1"), "b"),
+        (EventFilter(account_id="210987654321"), "c"),
         (EventFilter(tenant="shop"), "a"),
         (EventFilter(sender="shop@example.COM"), "c"),
         (EventFilter(sender="Shop <shop@example.com>"), "c"),
@@ -140,7 +154,8 @@ def test_the_event_on_which_a_suppression_rests_decides(engine: sa.Engine) -> No
 
 def params(who: str, at: datetime = AT, tags: str | None = None) -> Sequence[Any]:
     sender = "sender@example.com"
-    return (who, f"{who}-{at:%d%H%M}", "newsletter", sender, sender, "us-east-1", None, tags)
+    mail_id, account_id = f"{who}-{at:%d%H%M}", "000000000000"
+    return (who, mail_id, "newsletter", sender, sender, "us-east-1", None, tags, account_id)
 
 
 def struck(engine: sa.Engine, table: str = "struck") -> list[Any]:
@@ -157,7 +172,7 @@ def test_statements_get_the_event_that_decided(engine: sa.Engine) -> None:
         decide("c@one.example", Reason.SUPPRESSED_BY_HAND, AT, by="ann"),
     ]
     assert store.record(batch, AT).rejected == {}
-    by_hand = ("c@one.example", None, None, "ann", None, None, None, None)
+    by_hand = ("c@one.example", None, None, "ann", None, None, None, None, None)
     assert struck(engine) == [
         params("a@one.example", tags='{"kind":"k"}'),
         params("b@one.example"),
@@ -183,8 +198,10 @@ def test_nothing_about_the_mail_is_told_of_a_forgotten_address(engine: sa.Engine
     store = stored.store(engine, StrikeOff(), keys=KEYS)
     store.record([told("a@one.example", scenario=Scenario.SUPPRESSIONLIST, tags={"kind": "k"})], AT)
     forget(store, KEYS, [parse("a@one.example")], AT)
-    (event,) = rows(engine, "SELECT configuration_set, identity, region, tags FROM feedback_event")
-    assert event == ("newsletter", "sender@example.com", "us-east-1", None)
+    (event,) = rows(
+        engine, "SELECT configuration_set, identity, region, tags, account_id FROM feedback_event"
+    )
+    assert event == ("newsletter", "sender@example.com", "us-east-1", None, "000000000000")
     stored.store(engine, LOGGED, keys=KEYS).record([told("a@one.example", at=AT + DAY)], AT + DAY)
     assert struck(engine) == [("a@one.example", *NOTHING)]
 
@@ -211,6 +228,7 @@ def test_why_shows_it(engine: sa.Engine) -> None:
         "us-east-1",
         "shop",
     )
+    assert event.account_id == "000000000000"
     assert event.tags == {CAMPAIGN: 'it\'s "x"'}
 
 
@@ -238,7 +256,7 @@ def test_both_schemas_complete_each_other_in_any_order(
     event = told("a@one.example", tags={"kind": "k"})
     notification = decode(json.dumps(said(about=mail("a@one.example", event.mail_id or ""))))
     assert notification.events[0].attribution == Attribution(
-        identity="sender@example.com", region="us-east-1"
+        identity="sender@example.com", region="us-east-1", account_id="000000000000"
     )
     both = [event, notification] if event_first else [notification, event]
     store = stored.store(engine, StrikeOff())

@@ -62,10 +62,12 @@ def test_a_foreign_database_is_recognised(engine: sa.Engine) -> None:
 
 
 KEYS = "dedupe_key, occurred_at"
+# The columns of the attribution that this version of the schema has added.
+OF_0005 = ("configuration_set", "identity", "region", "tenant", "tags")
 
 
 def tables(
-    engine: sa.Engine, of_events: str = f"{KEYS}, configuration_set, identity, region"
+    engine: sa.Engine, of_events: str = f"{KEYS}, configuration_set, identity, region, account_id"
 ) -> dict[str, list[Any]]:
     """What must be the same, however the events came."""
     return {
@@ -415,16 +417,20 @@ class TestMigrations:
         assert sa.inspect(engine).get_columns("feedback_event")[-1]["name"] == "recorded_at"
 
     @pytest.mark.parametrize(
-        "column", ["configuration_set", "identity", "region", "tenant", "tags"]
+        ("column", "named"),
+        [
+            *((name, "columns configuration_set, .*") for name in OF_0005),
+            ("account_id", "column account_id"),
+        ],
     )
     def test_a_downgrade_that_would_lose_the_attribution_is_refused(
-        self, engine: sa.Engine, column: str
+        self, engine: sa.Engine, column: str, named: str
     ) -> None:
         store(engine).record([decoded(Scenario.BOUNCE)], AT)
         without_attribution(engine)
         with write(engine) as connection:
             connection.exec_driver_sql(f"UPDATE feedback_event SET {column} = ''")
-        problem = "would lose data: empty the columns configuration_set, .* of feedback_event first"
+        problem = f"would lose data: empty the {named} of feedback_event first"
         with pytest.raises(SchemaError, match=problem):
             migrate.downgrade(engine, "0004")
         assert migrate.current(engine) == migrate.newest()
@@ -511,7 +517,7 @@ def without_attribution(engine: sa.Engine) -> None:
     with write(engine) as connection:
         connection.exec_driver_sql(
             "UPDATE feedback_event SET configuration_set = NULL, identity = NULL, region = NULL, "
-            "tenant = NULL, tags = NULL"
+            "tenant = NULL, tags = NULL, account_id = NULL"
         )
 
 

@@ -67,13 +67,14 @@ class TestQuestions:
             '2026-11-20 12:00:00Z  bounce: no_such_mailbox [words "user … unknown"]',
             "    smtp; 550 5.1.1 user unknown",
             "    mail mail-1",
-            "    identity sender@example.com, region us-east-1",
+            "    identity sender@example.com, region us-east-1, account 000000000000",
         ]
         (event,) = map(
             json.loads, sesbounce("why", "jane@example.com", "--json").stdout.split("\n")[:-1]
         )
         assert event["diagnostic"] == "smtp; 550 5.1.1 user unknown"
         assert (event["identity"], event["region"]) == ("sender@example.com", "us-east-1")
+        assert event["account_id"] == "000000000000"
         assert (event["configuration_set"], event["tenant"], event["tags"]) == (None, None, None)
 
     def test_why_of_a_stranger_says_that_nothing_is_recorded(self) -> None:
@@ -318,6 +319,7 @@ def test_decode_shows_the_chosen_tags(monkeypatch: pytest.MonkeyPatch) -> None:
         "configuration_set": "sesbounce",
         "identity": "sender@example.com",
         "region": "us-east-1",
+        "account_id": "000000000000",
     }
 
 

@@ -11,7 +11,7 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from sesbounce.doctor import alarms, checks, keys, queues, service, ses, topic
+from sesbounce.doctor import alarms, checks, extra_topics, keys, queues, service, ses, topic
 from sesbounce.doctor.declared import Service, Wiring, declared
 from sesbounce.doctor.finding import Finding, Weight, broken
 from sesbounce.errors import NothingDeployedError
@@ -24,6 +24,7 @@ def arn(of: str, name: str) -> str:
 
 
 TOPIC = arn("sns", "feedback")
+EXTRA = f"arn:aws:sns:us-east-1:{ACCOUNT}:feedback"
 OUTPUTS: dict[str, Any] = {
     "topic_arn": TOPIC,
     "subscription_arn": f"{TOPIC}:1",
@@ -53,8 +54,10 @@ class Answers:
         self._clients: dict[str, Any] = {}
         self._stubs: dict[str, Stubber] = {}
         self._stack = stack
+        self.regions: list[str | None] = []
 
-    def client(self, name: str) -> Any:
+    def client(self, name: str, region_name: str | None = None) -> Any:
+        self.regions.append(region_name)
         if name not in self._clients:
             self._clients[name] = SESSION.client(name)
             self._stubs[name] = self._stack.enter_context(Stubber(self._clients[name]))
@@ -98,6 +101,7 @@ def test_the_wiring_is_read_from_outputs_and_state() -> None:
         OUTPUTS
         | {
             "alarm_topic_arn": "alarms",
+            "extra_topic_arns": [EXTRA],
             "cluster_name": "cluster",
             "service_name": "sesbounce",
             "task_definition_arn": "task:2",
@@ -122,11 +126,20 @@ def test_the_wiring_is_read_from_outputs_and_state() -> None:
         "example.org": {"Bounce"},
     }
     assert wired.configuration_sets == {"set": {"BOUNCE", "RENDERINGFAILURE", "DELIVERYDELAY"}}
+    assert wired.extra_topic_arns == (EXTRA,)
     assert wired.raw
     assert wired.needs_envelope
     assert wired.service == Service("cluster", "sesbounce", "task:2", "/ecs/sesbounce")
     assert (wired.region, wired.account) == ("eu-west-1", ACCOUNT)
     assert wired.ses_arn("identity", "example.com") == arn("ses", "identity/example.com")
+
+
+def test_topic_and_queue_may_exist_already() -> None:
+    topic = "arn:aws:sns:eu-west-1:210987654321:SESBounce"
+    without_dlq = {"topic_arn": topic, "dlq_arn": None, "dlq_url": None}
+    wired = declared(OUTPUTS | without_dlq, [])
+    assert (wired.region, wired.account) == ("eu-west-1", ACCOUNT)
+    assert (wired.dlq_arn, wired.dlq_url) == (None, None)
 
 
 def test_a_stack_may_be_but_a_queue() -> None:
@@ -252,7 +265,7 @@ def key(answers: Any, policy: str, **more: Any) -> list[tuple[str, str]]:
     described = {"KeyId": "1", "Arn": KEY, "Enabled": True, "KeyManager": "CUSTOMER"} | more
     answers.to("kms", "describe_key", {"KeyMetadata": described})
     answers.to("kms", "get_key_policy", {"Policy": policy})
-    return texts(keys.key(WIRING, answers, KEY, "the queue", "sns.amazonaws.com", [TOPIC]))
+    return texts(keys.key(answers, KEY, "the queue", "sns.amazonaws.com", [TOPIC]))
 
 
 def test_a_key_lets_the_service_encrypt(answers: Any) -> None:
@@ -291,6 +304,98 @@ def test_unconfirmed_e_mail_subscriptions_are_counted(answers: Any) -> None:
     answers.to("sns", "list_subscriptions_by_topic", {"Subscriptions": entries})
     what = "1 e-mail subscriptions to the topic are not confirmed"
     assert texts(topic.people(WIRING, answers)) == [("hint", what)]
+
+
+def sent_by(*topics: str, **more: str) -> dict[str, Any]:
+    """SQS's answer about a queue that accepts these topics."""
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": "sns.amazonaws.com"},
+        "Action": "sqs:SendMessage",
+        "Resource": WIRING.queue_arn,
+        "Condition": {"ArnEquals": {"aws:SourceArn": list(topics)}},
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    return {"Attributes": {"Policy": policy} | more}
+
+
+@pytest.mark.parametrize(
+    ("dlq_arn", "redrive", "found"),
+    [
+        (None, {}, [("hint", "the queue has no dead-letter queue")]),
+        (None, {"RedrivePolicy": '{"deadLetterTargetArn": "x"}'}, []),
+    ],
+)
+def test_a_queue_of_the_user_s_may_have_no_dead_letter_queue(
+    answers: Any, dlq_arn: str | None, redrive: dict[str, str], found: list[tuple[str, str]]
+) -> None:
+    answers.to("sqs", "get_queue_attributes", sent_by(TOPIC, **redrive))
+    assert texts(queues.queue(replace(WIRING, dlq_arn=dlq_arn, dlq_url=None), answers)) == found
+
+
+def extra(answers: Any, sent: dict[str, Any], entries: list[dict[str, str]]) -> Any:
+    answers.to("sqs", "get_queue_attributes", sent)
+    answers.to("sns", "list_subscriptions_by_topic", {"Subscriptions": entries})
+    return texts(extra_topics.extra_topics(replace(WIRING, extra_topic_arns=(EXTRA,)), answers))
+
+
+SUBSCRIBED = {"SubscriptionArn": f"{EXTRA}:1", "Endpoint": WIRING.queue_arn}
+
+
+@pytest.mark.parametrize(
+    ("attributes", "found"),
+    [
+        ({"RedrivePolicy": "{}"}, []),
+        ({}, [("broken", f"the queue's subscription to {EXTRA} has no dead-letter queue")]),
+        (
+            {"RedrivePolicy": "{}", "RawMessageDelivery": "true"},
+            [
+                (
+                    "broken",
+                    f"raw message delivery of {EXTRA} is on, unlike that of the stack's topic",
+                )
+            ],
+        ),
+    ],
+)
+def test_an_extra_topic_is_asked_in_its_own_region(
+    answers: Any, attributes: dict[str, str], found: list[tuple[str, str]]
+) -> None:
+    answers.client("sns")
+    answers.to("sqs", "get_queue_attributes", sent_by(TOPIC, EXTRA))
+    answers.to("sns", "list_subscriptions_by_topic", {"Subscriptions": [SUBSCRIBED]})
+    answers.to("sns", "get_subscription_attributes", {"Attributes": attributes})
+    wired = replace(WIRING, extra_topic_arns=(EXTRA,))
+    assert texts(extra_topics.extra_topics(wired, answers)) == found
+    assert answers.regions[-1] == "us-east-1"
+
+
+@pytest.mark.parametrize(
+    ("entries", "state"),
+    [
+        ([], "missing"),
+        ([SUBSCRIBED | {"Endpoint": "another"}], "missing"),
+        ([SUBSCRIBED | {"SubscriptionArn": "PendingConfirmation"}], "not confirmed"),
+    ],
+)
+def test_an_extra_topic_without_the_queue_is_found(
+    answers: Any, entries: list[dict[str, str]], state: str
+) -> None:
+    what = f"the queue's subscription to {EXTRA} is {state}"
+    assert extra(answers, sent_by(TOPIC, EXTRA), entries) == [("broken", what)]
+
+
+def test_an_extra_topic_that_the_queue_does_not_accept_is_found(answers: Any) -> None:
+    first, _ = extra(answers, sent_by(TOPIC), [])
+    assert first == ("broken", f"the policy of the queue does not let {EXTRA} send to it")
+
+
+def test_an_extra_topic_that_can_t_be_asked_is_a_hint(answers: Any) -> None:
+    answers.to("sqs", "get_queue_attributes", sent_by(TOPIC, EXTRA))
+    answers.refuses("sns", "list_subscriptions_by_topic", "AuthorizationError")
+    wired = replace(WIRING, extra_topic_arns=(EXTRA,))
+    what = f"the subscriptions to {EXTRA} can't be read (AuthorizationError: no)"
+    assert texts(extra_topics.extra_topics(wired, answers)) == [("hint", what)]
 
 
 @pytest.mark.parametrize(

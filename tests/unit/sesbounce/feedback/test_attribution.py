@@ -8,6 +8,7 @@ from sesbounce.feedback.attribution import Attribution, completed, read_tags
 from sesbounce.feedback.decode import Decoded, decode
 from tests.support import AT, in_sns, mail, said
 
+ACCOUNT = "000000000000"  # of scripts.local.ses_messages
 TAGS = {
     "ses:configuration-set": ["newsletter"],
     "ses:tenant-name": ["shop"],
@@ -43,6 +44,7 @@ def test_event_publishing_names_all_of_it() -> None:
         region="us-east-1",
         tenant="shop",
         tags='{"campaign":"spring","odd":"first"}',
+        account_id=ACCOUNT,
     )
 
 
@@ -57,7 +59,7 @@ def test_no_tag_is_kept_unless_it_is_chosen() -> None:
 
 
 def test_a_notification_names_the_identity_and_its_region() -> None:
-    expected = Attribution(identity="sender@example.com", region="us-east-1")
+    expected = Attribution(identity="sender@example.com", region="us-east-1", account_id=ACCOUNT)
     assert attribution(said(), "campaign") == expected
 
 
@@ -136,7 +138,31 @@ def test_odd_headers_cost_no_bounce(headers: Any) -> None:
 def test_the_arn_of_the_identity(arn: Any, identity: str | None, region: str | None) -> None:
     message = said()
     message["mail"]["sourceArn"] = arn
-    assert attribution(message) == Attribution(identity=identity, region=region)
+    assert attribution(message) == Attribution(identity=identity, region=region, account_id=ACCOUNT)
+
+
+@pytest.mark.parametrize(
+    ("sending", "arn", "topic", "account_id"),
+    [
+        ("111122223333", "222233334444", "333344445555", "111122223333"),
+        (None, "222233334444", "333344445555", "222233334444"),
+        ("", "222233334444", "333344445555", "222233334444"),
+        ("account", "222233334444", "333344445555", "222233334444"),
+        ("1" * 10_000, "222233334444", "333344445555", "222233334444"),
+        ("11112222333\N{ARABIC-INDIC DIGIT THREE}", "2222", "333344445555", "333344445555"),
+        (111122223333, "222233334444", "333344445555", "111122223333"),
+        (None, None, "333344445555", "333344445555"),
+        (None, None, None, None),
+    ],
+)
+def test_the_account_is_the_sender_s_or_that_of_the_identity_or_of_the_topic(
+    sending: Any, arn: str | None, topic: str | None, account_id: str | None
+) -> None:
+    message = said()
+    message["mail"]["sendingAccountId"] = sending
+    message["mail"]["sourceArn"] = arn and f"arn:aws:ses:us-east-1:{arn}:identity/example.com"
+    sent = topic and in_sns(message, TopicArn=f"arn:aws:sns:us-east-1:{topic}:feedback")
+    assert attribution(sent or message).account_id == account_id
 
 
 def test_without_it_the_region_is_that_of_the_topic_or_of_eventbridge() -> None:
@@ -180,4 +206,8 @@ def test_two_messages_complete_each_other_in_any_order() -> None:
 def test_it_is_shown_as_far_as_it_is_known() -> None:
     (event,) = decode(json.dumps(said(about=mail())), AT).events
     shown = msgspec.json.decode(msgspec.json.encode(event))
-    assert shown["attribution"] == {"identity": "sender@example.com", "region": "us-east-1"}
+    assert shown["attribution"] == {
+        "identity": "sender@example.com",
+        "region": "us-east-1",
+        "account_id": ACCOUNT,
+    }

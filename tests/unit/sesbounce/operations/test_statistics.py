@@ -195,6 +195,7 @@ def test_groups_and_filters_of_the_attribution(store: Store) -> None:
         "spring",
     ]
     wanted = ["--tenant", "shop", "--region", "us-east-1", "--identity", "sender@example.com"]
+    wanted += ["--account", "000000000000"]
     wanted += ["--sender", "sender@example.com", "--configuration-set", "autumn"]
     (line,) = sesbounce("stats", "--json", *wanted).stdout.splitlines()
     assert json.loads(line)["hard"] == 1
@@ -207,6 +208,7 @@ def test_an_export_of_one_mailing(store: Store) -> None:
     assert [line.partition(",")[0] for line in lines] == ["address", "spring@example.com"]
     assert len(sesbounce("export").stdout.splitlines()) == 3
     assert sesbounce("export", "--json", "--region", "eu-west-1").stdout == ""
+    assert sesbounce("export", "--json", "--account", "210987654321").stdout == ""
 
 
 @pytest.mark.parametrize(

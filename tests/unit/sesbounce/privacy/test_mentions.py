@@ -87,6 +87,7 @@ def test_mentions_are_cut_out_of_the_attribution_of_others() -> None:
         identity="[forgotten]",
         region="us-east-1",
         tags='{"asked-by":"[forgotten], \\\\","kind":"jane"}',
+        account_id="000000000000",
     )
     assert Mentions(["joe@example.com"]).cut_event(event) is event
 

@@ -60,7 +60,11 @@ def test_the_tags_go_and_so_does_an_identity_that_is_the_address() -> None:
     message["mail"]["tags"] |= {"person": ["4711"], "ses:tenant-name": ["shop"]}
     reduced = pseudonymise_recording(decode(json.dumps(message), tags=("person",)), {JANE: HASH})
     assert reduced.events[0].attribution == Attribution(
-        configuration_set="sesbounce", identity="[forgotten]", region="us-east-1", tenant="shop"
+        configuration_set="sesbounce",
+        identity="[forgotten]",
+        region="us-east-1",
+        tenant="shop",
+        account_id="000000000000",
     )
 
 

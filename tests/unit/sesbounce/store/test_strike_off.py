@@ -19,7 +19,10 @@ JANE = Parameters(
 @pytest.mark.parametrize(
     ("sql", "problem"),
     [
-        ("UPDATE member SET mailable = 0 WHERE email = :addr", "uses :addr; it may use :address"),
+        (
+            "UPDATE member SET mailable = 0 WHERE email = :addr",
+            "uses :addr; it may use :account_id, :address",
+        ),
         ("UPDATE member SET mailable = 0", "must select the rows of an address"),
         ("SELECT 1 FROM member WHERE email = :address", "must change rows"),
     ],
@@ -66,7 +69,7 @@ def test_every_parameter_may_be_named(engine: sa.Engine) -> None:
         connection.exec_driver_sql(f"CREATE TABLE log ({', '.join(names)})")
         statement = f"INSERT INTO log VALUES (:{', :'.join(names)})"
         event = EventParameters(mail_id="m", configuration_set="c", source="s", identity="i")
-        event |= EventParameters(region="r", tenant="t", tags="{}")
+        event |= EventParameters(region="r", tenant="t", tags="{}", account_id="1")
         jane: Parameters = {**JANE, **event}
         assert StrikeOff(statement).strike_off(connection, [jane]) == Outcome(1, {})
         row = connection.exec_driver_sql("SELECT * FROM log").mappings().one()

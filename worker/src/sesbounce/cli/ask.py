@@ -177,6 +177,7 @@ def _sent_by(event: EventRow) -> str:
         ("identity", event.identity),
         ("tenant", event.tenant),
         ("region", event.region),
+        ("account", event.account_id),
         *(event.tags or {}).items(),
     ]
     return ", ".join(f"{name} {value}" for name, value in known if value)

@@ -50,8 +50,8 @@ def check() -> None:
 
     The command also checks the statements in SESBOUNCE_STRIKE_OFF_SQL and SESBOUNCE_RESTORE_SQL.
     They may use the parameters :address, :original, :reason, :kind, :occurred_at and :why; and of
-    the event that decided :mail_id, :configuration_set, :source, :identity, :region, :tenant and
-    :tags.
+    the event that decided :mail_id, :configuration_set, :source, :identity, :region,
+    :account_id, :tenant and :tags.
     """
     with reading() as engine:
         differences = list(in_words(migrate.drift(engine)))

@@ -50,6 +50,9 @@ def event_filter(what: str) -> Callable[[_Command], _Command]:
             "--identity", metavar="NAME", help=f"{what} this verified domain or address of yours."
         ),
         click.option("--region", help=f"{what} SES in this AWS region."),
+        click.option(
+            "--account", "account_id", metavar="NUMBER", help=f"{what} SES in this AWS account."
+        ),
         click.option("--tenant", metavar="NAME", help=f"{what} this tenant."),
         click.option("--sender", metavar="ADDRESS", help=f"{what} mails from this sender."),
         click.option(

@@ -42,7 +42,7 @@ class _Grouping(click.ParamType[Grouping]):
     metavar="GROUP",
     default=By.DAY,
     help="Group the counts by day (UTC), reason, domain (of the recipients), sender, "
-    "configuration-set, identity, region, tenant, or the value of a tag (tag:NAME).  "
+    "configuration-set, identity, region, account, tenant, or the value of a tag (tag:NAME).  "
     "[default: day]",
 )
 @click.option(

@@ -11,7 +11,7 @@ import boto3
 from botocore.exceptions import ClientError
 
 from sesbounce.aws.clients import error_text
-from sesbounce.doctor import alarms, queues, service, ses, topic
+from sesbounce.doctor import alarms, extra_topics, queues, service, ses, topic
 from sesbounce.doctor.declared import Wiring
 from sesbounce.doctor.finding import Finding, broken, hint
 from sesbounce.errors import UnknownPolicyError
@@ -28,6 +28,7 @@ CHECKS: dict[str, Check] = {
     "people's subscriptions": topic.people,
     "the queue": queues.queue,
     "the subscription's dead-letter queue": queues.subscription_dlq,
+    "the extra topics": extra_topics.extra_topics,
     "the dead letters": queues.dead_letters,
     "the backlog": queues.backlog,
     "the worker's service": service.service,

@@ -43,16 +43,19 @@ class Wiring:
         kms_key_arn: the key that encrypts the queues; None where SQS manages the keys.
         readers: the ARNs of the roles and users that Terraform has created to read the queue.
         reader_policy: the policy that they have for it, in JSON.
+        dlq_url, dlq_arn: None for a queue of the user's without a dead-letter queue.
+        extra_topic_arns: topics of other regions or accounts that send to the queue.
     """
 
     topic_arn: str
     subscription_arn: str
     queue_url: str
     queue_arn: str
-    dlq_url: str
-    dlq_arn: str
     subscription_dlq_url: str
     subscription_dlq_arn: str
+    dlq_url: str | None = None
+    dlq_arn: str | None = None
+    extra_topic_arns: tuple[str, ...] = ()
     identities: Mapping[str, frozenset[str]] = field(default_factory=dict)
     configuration_sets: Mapping[str, frozenset[str]] = field(default_factory=dict)
     raw: bool = False
@@ -71,8 +74,8 @@ class Wiring:
 
     @property
     def account(self) -> str:
-        """The number of the AWS account of the stack."""
-        return self.topic_arn.split(":")[4]
+        """The number of the AWS account of the stack; the topic may be another account's."""
+        return self.queue_arn.split(":")[4]
 
     def ses_arn(self, kind: str, name: str) -> str:
         """The ARN of an `identity` or a `configuration-set`, for which SES publishes."""
@@ -95,8 +98,6 @@ def declared(outputs: Mapping[str, Any], resources: Resources) -> Wiring:
         "subscription_arn",
         "queue_url",
         "queue_arn",
-        "dlq_url",
-        "dlq_arn",
         "subscription_dlq_url",
         "subscription_dlq_arn",
     )
@@ -107,6 +108,9 @@ def declared(outputs: Mapping[str, Any], resources: Resources) -> Wiring:
         by_type[kind].append(values)
     return Wiring(
         **{name: outputs[name] for name in required},
+        dlq_url=outputs.get("dlq_url"),
+        dlq_arn=outputs.get("dlq_arn"),
+        extra_topic_arns=tuple(outputs.get("extra_topic_arns", ())),
         identities=_identities(by_type["aws_ses_identity_notification_topic"]),
         configuration_sets=_configuration_sets(
             by_type["aws_ses_event_destination"],

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 
 import boto3
 
-from sesbounce.doctor.declared import Wiring
 from sesbounce.doctor.finding import Finding, broken
 from sesbounce.doctor.iam import Request, allows
 
@@ -17,7 +16,6 @@ _ACTIONS = ("kms:GenerateDataKey", "kms:Decrypt")
 
 
 def key(
-    wiring: Wiring,
     session: boto3.Session,
     key_id: str | None,
     whose: str,
@@ -27,7 +25,6 @@ def key(
     """The key of a topic or a queue lets a service use it for each of the sources.
 
     Args:
-        wiring: what Terraform declares.
         session: of the stack's region.
         key_id: the key; nothing is checked without one.
         whose: the topic or queue, as a finding names it.
@@ -54,7 +51,7 @@ def key(
         )
     policy = client.get_key_policy(KeyId=described["KeyId"], PolicyName="default")["Policy"]
     for source in sources:
-        context = {"aws:SourceAccount": wiring.account, "aws:SourceArn": source}
+        context = {"aws:SourceAccount": source.split(":")[4], "aws:SourceArn": source}
         requests = [
             Request(
                 action=action,

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
 _SNS = "sns.amazonaws.com"
 _REDO = "Restore it: make deploy"
+_ALLOW = (
+    "Restore it: make deploy; to the policy of a queue of your own, add the statements of the "
+    "output queue_statements"
+)
 
 # SQS counts visible, in-flight and delayed messages; all three names begin like this.
 _COUNTS = "ApproximateNumberOfMessages"
@@ -28,10 +32,18 @@ _OLD_SECONDS = 900  # the default threshold of the alarm on the age of messages
 
 def queue(wiring: Wiring, session: boto3.Session) -> Iterator[Finding]:
     """The topic may send to the queue, and SQS moves failed messages to the dead-letter queue."""
-    attributes = _attributes(session, wiring.queue_url)
-    yield from _written_by_topic(wiring, session, wiring.queue_arn, attributes, "the queue")
+    attributes = attributes_of(session, wiring.queue_url)
+    yield from written_by(
+        wiring.topic_arn, wiring, session, wiring.queue_arn, attributes, "the queue"
+    )
     redrive = json.loads(attributes.get("RedrivePolicy") or "{}")
-    if redrive.get("deadLetterTargetArn") != wiring.dlq_arn:
+    if not (wiring.dlq_arn or redrive):
+        yield hint(
+            "the queue has no dead-letter queue",
+            "a message that the worker can't handle comes back until SQS deletes it",
+            "Give the queue one, and name it in existing_queue.dlq_arn",
+        )
+    elif wiring.dlq_arn and redrive.get("deadLetterTargetArn") != wiring.dlq_arn:
         yield broken(
             "the queue does not have the declared dead-letter queue",
             "a message that the worker can't handle comes back until SQS deletes it",
@@ -41,9 +53,10 @@ def queue(wiring: Wiring, session: boto3.Session) -> Iterator[Finding]:
 
 def subscription_dlq(wiring: Wiring, session: boto3.Session) -> Iterator[Finding]:
     """SNS may send messages there that it could not deliver."""
-    attributes = _attributes(session, wiring.subscription_dlq_url)
+    attributes = attributes_of(session, wiring.subscription_dlq_url)
     whose = "the subscription's dead-letter queue"
-    yield from _written_by_topic(wiring, session, wiring.subscription_dlq_arn, attributes, whose)
+    dlq_arn = wiring.subscription_dlq_arn
+    yield from written_by(wiring.topic_arn, wiring, session, dlq_arn, attributes, whose)
 
 
 def dead_letters(wiring: Wiring, session: boto3.Session) -> Iterator[Finding]:
@@ -58,7 +71,7 @@ def dead_letters(wiring: Wiring, session: boto3.Session) -> Iterator[Finding]:
 
 def backlog(wiring: Wiring, session: boto3.Session) -> Iterator[Finding]:
     """A worker reads the queue."""
-    attributes = _attributes(session, wiring.queue_url)
+    attributes = attributes_of(session, wiring.queue_url)
     waiting = int(attributes["ApproximateNumberOfMessages"])
     if not waiting or int(attributes["ApproximateNumberOfMessagesNotVisible"]):
         return
@@ -85,7 +98,7 @@ def waiting_dead_letters(wiring: Wiring, session: boto3.Session) -> dict[str, in
 
     A queue that does not exist is left out.
     """
-    return waiting_messages(session, [wiring.dlq_url, wiring.subscription_dlq_url])
+    return waiting_messages(session, filter(None, [wiring.dlq_url, wiring.subscription_dlq_url]))
 
 
 def waiting_messages(session: boto3.Session, urls: Iterable[str]) -> dict[str, int]:
@@ -97,7 +110,7 @@ def waiting_messages(session: boto3.Session, urls: Iterable[str]) -> dict[str, i
     found = {}
     for url in urls:
         try:
-            attributes = _attributes(session, url)
+            attributes = attributes_of(session, url)
         except client.exceptions.QueueDoesNotExist:
             continue
         counts = [n for name, n in attributes.items() if name.startswith(_COUNTS)]
@@ -125,32 +138,58 @@ def how_to_redrive(wiring: Wiring, url: str) -> str:
     return f"{read}; when the cause is removed, send each body to {wiring.queue_url}"
 
 
-def _written_by_topic(
+def written_by(
+    topic_arn: str,
     wiring: Wiring,
     session: boto3.Session,
     arn: str,
     attributes: Mapping[str, str],
     whose: str,
 ) -> Iterator[Finding]:
+    """A topic may send to a queue, and SNS may use the queue's key for it.
+
+    Args:
+        topic_arn: the topic, also one of another region or account.
+        wiring: what Terraform declares.
+        session: of the stack's region.
+        arn: the queue.
+        attributes: what SQS answers about the queue.
+        whose: the queue, as a finding names it.
+    """
     context = {
-        "aws:SourceArn": wiring.topic_arn,
-        "aws:SourceAccount": wiring.account,
+        "aws:SourceArn": topic_arn,
+        "aws:SourceAccount": topic_arn.split(":")[4],
         "aws:SecureTransport": "true",
     }
-    request = Request(
-        action="sqs:SendMessage", resource=arn, principal=("Service", _SNS), context=context
-    )
-    if not allows(attributes.get("Policy"), request):
+    requests = [
+        Request(action="sqs:SendMessage", resource=arn, principal=principal, context=context)
+        for principal in _principals(topic_arn, arn)
+    ]
+    sender = "the topic" if topic_arn == wiring.topic_arn else topic_arn
+    if not any(allows(attributes.get("Policy"), request) for request in requests):
         yield broken(
-            f"the policy of {whose} does not let the topic send to it",
+            f"the policy of {whose} does not let {sender} send to it",
             "SNS can't deliver to it, and each message is lost",
-            _REDO,
+            _ALLOW,
         )
     key_id = attributes.get("KmsMasterKeyId")
-    yield from key(wiring, session, key_id, whose, _SNS, [wiring.topic_arn])
+    yield from key(session, key_id, whose, _SNS, [topic_arn])
 
 
-def _attributes(session: boto3.Session, url: str) -> Mapping[str, str]:
+def _principals(topic_arn: str, queue_arn: str) -> Iterator[tuple[str, str]]:
+    """SNS, by each name that a policy may have for it.
+
+    From and to a region that accounts opt in to, SNS has another name.
+    https://docs.aws.amazon.com/sns/latest/dg/sns-cross-region-delivery.html
+    """
+    yield "Service", _SNS
+    regions = {topic_arn.split(":")[3], queue_arn.split(":")[3]}
+    if len(regions) > 1:
+        yield from (("Service", f"sns.{region}.amazonaws.com") for region in sorted(regions))
+
+
+def attributes_of(session: boto3.Session, url: str) -> Mapping[str, str]:
+    """All that SQS answers about a queue."""
     client: SQSClient = session.client("sqs")
     answer = client.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])
     return {str(name): value for name, value in answer["Attributes"].items()}

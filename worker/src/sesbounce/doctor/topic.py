@@ -43,10 +43,11 @@ def topic(wiring: Wiring, session: boto3.Session) -> Iterator[Finding]:
             yield broken(
                 f"the policy of the topic does not let SES publish for {source}",
                 "SES drops each of its events",
-                _REDO,
+                "Restore it: make deploy; to the policy of a topic of your own, add the statements "
+                "of the output topic_statements",
             )
     key_id = attributes.get("KmsMasterKeyId")
-    yield from key(wiring, session, key_id, "the topic", _SES, sources)
+    yield from key(session, key_id, "the topic", _SES, sources)
 
 
 def subscription(wiring: Wiring, session: boto3.Session) -> Iterator[Finding]:

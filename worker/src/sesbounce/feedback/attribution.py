@@ -27,6 +27,7 @@ _VALUE = re.compile(rf"[ -~]{{1,{TAG_LENGTH}}}")
 # SES allows 320 characters for an address.
 _IDENTITY = re.compile("[ -~]{1,320}")
 _REGION = re.compile("[a-z]{2,8}(?:-[a-z0-9]{1,16}){1,4}")
+_ACCOUNT = re.compile("[0-9]{12}")
 _OWN = (CONFIGURATION_SET, TENANT)
 # The header that says the same as a tag of SES; the names of headers are in lower case here.
 _HEADERS = {"x-ses-configuration-set": CONFIGURATION_SET, "x-ses-tenant": TENANT}
@@ -50,6 +51,7 @@ class Attribution(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
         region: the AWS region of SES: `us-east-1`.
         tenant: the name of the tenant.
         tags: the chosen tags of the mail that it has, as a JSON object of texts.
+        account_id: the number of the AWS account that sent: `111122223333`.
     """
 
     configuration_set: str | None = None
@@ -57,6 +59,7 @@ class Attribution(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     region: str | None = None
     tenant: str | None = None
     tags: str | None = None
+    account_id: str | None = None
 
 
 UNKNOWN = Attribution()
@@ -73,17 +76,20 @@ def attribution_of(
 
     Args:
         mail: the mail, as a message of SES describes it.
-        topic_arn: the ARN of the SNS topic; its region counts if the mail names no identity.
+        topic_arn: the ARN of the SNS topic; its region and its account count if the mail names
+            none.
         region: the region that EventBridge names; it counts where there is no other.
         tags: the names of the tags to keep, at most `MOST_TAGS`; SES's own may be among them.
     """
-    sender = mail.source_arn or ""
-    topic, raw = topic_arn or "", bytes(mail.tags)
+    named = _Named(
+        mail.source_arn or "", topic_arn or "", region or "", mail.sending_account_id or ""
+    )
+    raw = bytes(mail.tags)
     if not raw and _IN_HEADERS.search(mail.headers):
-        return _attribution(sender, topic, region, tags, dict(_in_headers(mail)))
-    if len(sender) + len(topic) + len(raw) > _MOST_KEPT:
-        return _attribution(sender, topic, region, tags, _published(raw))
-    return _kept(sender, topic, region, tags, raw)
+        return _attribution(named, tags, dict(_in_headers(mail)))
+    if sum(map(len, named)) + len(raw) > _MOST_KEPT:
+        return _attribution(named, tags, _published(raw))
+    return _kept(named, tags, raw)
 
 
 def completed(one: Attribution, other: Attribution) -> Attribution:
@@ -102,43 +108,54 @@ def read_tags(tags: str | None) -> dict[str, str] | None:
     return msgspec.json.decode(tags, type=dict[str, str]) if tags else None
 
 
+class _Named(NamedTuple):
+    """What a message names beside the tags; empty is not named."""
+
+    identity_arn: str
+    topic_arn: str
+    region: str
+    account_id: str
+
+
 @lru_cache(maxsize=1024)  # the mails of a mailing have all of it in common
-def _kept(
-    sender: str, topic: str, region: str | None, names: tuple[str, ...], raw: bytes
-) -> Attribution:
-    return _attribution(sender, topic, region, names, _published(raw))
+def _kept(named: _Named, names: tuple[str, ...], raw: bytes) -> Attribution:
+    return _attribution(named, names, _published(raw))
 
 
-def _attribution(
-    sender: str, topic: str, region: str | None, names: tuple[str, ...], tags: dict[str, _Values]
-) -> Attribution:
-    arn = _read_arn(sender)
+def _attribution(named: _Named, names: tuple[str, ...], tags: dict[str, _Values]) -> Attribution:
+    arn, topic = _read_arn(named.identity_arn), _read_arn(named.topic_arn)
     values = {name: _value(tags[name]) for name in (*_OWN, *names) if name in tags}
     chosen = {name: value for name in names if (value := values.get(name))}
     return Attribution(
         configuration_set=values.get(CONFIGURATION_SET),
         identity=arn.identity,
-        region=arn.region or _read_arn(topic).region or _region(region),
+        region=arn.region or topic.region or _region(named.region),
         tenant=values.get(TENANT),
         tags=msgspec.json.encode(chosen).decode() if chosen else None,
+        account_id=_account(named.account_id) or arn.account_id or topic.account_id,
     )
 
 
 class _Arn(NamedTuple):
     region: str | None
+    account_id: str | None
     identity: str | None
 
 
 def _read_arn(arn: str) -> _Arn:
     """The parts of `arn:aws:ses:us-east-1:111122223333:identity/example.com`."""
-    _, _, _, region, _, resource, *_ = [*arn.split(":", 5), *[""] * 6]
+    _, _, _, region, account_id, resource, *_ = [*arn.split(":", 5), *[""] * 6]
     kind, _, name = resource.partition("/")
     is_identity = kind == "identity" and _IDENTITY.fullmatch(name)
-    return _Arn(_region(region), name if is_identity else None)
+    return _Arn(_region(region), _account(account_id), name if is_identity else None)
 
 
-def _region(text: str | None) -> str | None:
-    return text if text and _REGION.fullmatch(text) else None
+def _region(text: str) -> str | None:
+    return text if _REGION.fullmatch(text) else None
+
+
+def _account(text: str) -> str | None:
+    return text if _ACCOUNT.fullmatch(text) else None
 
 
 def _value(values: _Values) -> str | None:

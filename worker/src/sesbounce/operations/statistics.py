@@ -29,6 +29,7 @@ class By(StrEnum):
     CONFIGURATION_SET = "configuration-set"
     IDENTITY = "identity"
     REGION = "region"
+    ACCOUNT = "account"
     TENANT = "tenant"
 
 
@@ -168,6 +169,8 @@ def _group(dialect: str, by: Grouping) -> sa.ColumnElement[Any]:
             return event.reason
         case By.SENDER:
             return event.source
+        case By.ACCOUNT:
+            return event.account_id
         case By.CONFIGURATION_SET | By.IDENTITY | By.REGION | By.TENANT:
             return event[by.name.lower()]
         case By.DOMAIN:

@@ -24,7 +24,7 @@ def pseudonymise_event(event: Event, hashed: Hash) -> Event:
     """Replace the address of an event by its hash, and remove text that could identify a person.
 
     The tags are removed, for they may hold anything about the recipient. The configuration set, the
-    identity, the region and the tenant are the sender's own.
+    identity, the region, the account and the tenant are the sender's own.
     """
     return msgspec.structs.replace(
         event,

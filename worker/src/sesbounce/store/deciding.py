@@ -50,6 +50,7 @@ class EventFilter(msgspec.Struct, frozen=True, kw_only=True):
         configuration_set: the name of the configuration set.
         identity: the sender's verified domain or address.
         region: the AWS region of SES.
+        account_id: the number of the AWS account.
         tenant: the name of the tenant.
         sender: the sender of the mail: as SES writes it, or its address, in any letter case.
         tags: the name and value of each tag that the mail has to have.
@@ -58,13 +59,14 @@ class EventFilter(msgspec.Struct, frozen=True, kw_only=True):
     configuration_set: str | None = None
     identity: str | None = None
     region: str | None = None
+    account_id: str | None = None
     tenant: str | None = None
     sender: str | None = None
     tags: tuple[tuple[str, str], ...] = ()
 
     def conditions(self, dialect: str) -> Iterator[sa.ColumnElement[bool]]:
         """The conditions that an event has to fulfil, on a kind of database."""
-        for name in ("configuration_set", "identity", "region", "tenant"):
+        for name in ("configuration_set", "identity", "region", "account_id", "tenant"):
             if wanted := getattr(self, name):
                 yield _event[name] == wanted
         if self.sender:

@@ -62,6 +62,7 @@ class EventRow(msgspec.Struct, frozen=True):
     region: str | None = None
     tenant: str | None = None
     tags: dict[str, str] | None = None
+    account_id: str | None = None
 
 
 class Filter(msgspec.Struct, frozen=True, kw_only=True):

@@ -28,6 +28,7 @@ _EXAMPLE = Parameters(
     region="us-east-1",
     tenant="example",
     tags='{"campaign":"spring"}',
+    account_id="111122223333",
 )
 _COMPARED = re.compile(
     r"((?:\w+\s*\(\s*)?[\w.\"`]+\s*\)?)\s*=\s*(?:\w+\s*\(\s*)?\(?:(?:address|original)\b",

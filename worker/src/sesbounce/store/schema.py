@@ -62,6 +62,7 @@ event = sa.Table(
     sa.Column("region", Words, comment="the AWS region of SES"),
     sa.Column("tenant", Words, comment="the sender's tenant"),
     sa.Column("tags", Words, comment="the chosen tags of the mail, JSON"),
+    sa.Column("account_id", Words, comment="the AWS account that sent the mail"),
     sa.Column("stream", StreamName, comment="the stream of the mail; null: it counts for all"),
     sa.Column("message_digest", Digest, nullable=False),
     sa.Column("recorded_at", UtcDateTime, nullable=False),

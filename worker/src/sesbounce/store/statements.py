@@ -20,6 +20,7 @@ class EventParameters(TypedDict, total=False):
     region: str | None
     tenant: str | None
     tags: str | None
+    account_id: str | None
 
 
 class Parameters(EventParameters):
