@@ -28,6 +28,7 @@ data "aws_subnets" "default" {
 }
 
 resource "aws_security_group" "this" {
+  # checkov:skip=CKV2_AWS_5: each task has it, by local.security_group_ids, which checkov does not follow.
   name        = "${var.name}-worker"
   description = "The worker: it reaches out, nothing reaches it."
   vpc_id      = local.vpc_id

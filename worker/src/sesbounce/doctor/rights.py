@@ -165,11 +165,12 @@ def _expected(wiring: Wiring, action: str, resource: str) -> bool:
 
 def _context(wiring: Wiring) -> "list[ContextEntryTypeDef]":
     """What is known of the worker's calls: policies and SCPs may ask for it."""
-    suffix = "amazonaws.com.cn" if wiring.region.startswith("cn-") else "amazonaws.com"
+    region = wiring.queue_arn.split(":")[3]  # a topic of the user's may be in another one
+    suffix = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
     keys = {
-        "aws:RequestedRegion": ("string", wiring.region),
+        "aws:RequestedRegion": ("string", region),
         "aws:SecureTransport": ("boolean", "true"),
-        "kms:ViaService": ("string", f"sqs.{wiring.region}.{suffix}"),
+        "kms:ViaService": ("string", f"sqs.{region}.{suffix}"),
     }
     return [
         {"ContextKeyName": name, "ContextKeyType": kind, "ContextKeyValues": [value]}  # type: ignore[typeddict-item]
