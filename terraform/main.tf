@@ -69,6 +69,9 @@ module "feedback_queue" {
 
   raw_message_delivery       = var.raw_message_delivery
   visibility_timeout_seconds = local.visibility_timeout_seconds
+  receive_wait_time_seconds  = var.receive_wait_time_seconds
+  message_retention_seconds  = var.message_retention_seconds
+  sqs_managed_encryption     = var.sqs_managed_encryption
   max_receive_count          = var.max_receive_count
 
   create_kms_key = var.create_kms_key
@@ -125,6 +128,7 @@ module "worker_service" {
   container_insights = var.worker.container_insights
   vpc_id             = var.network.vpc_id
   subnet_ids         = var.network.worker_subnet_ids
+  security_group_ids = var.network.worker_security_group_ids
   assign_public_ip   = var.network.assign_public_ip
 
   # To the database that Terraform creates, and to no other address by that port.
@@ -143,6 +147,7 @@ module "worker_service" {
   max_tasks          = var.worker.max_tasks
   backlog_per_task   = var.worker.backlog_per_task
   log_retention_days = var.worker.log_retention_days
+  log_kms_key_arn    = var.worker.log_kms_key_arn
 
   permissions_boundary = local.permissions_boundary
   path                 = var.path
@@ -233,6 +238,7 @@ module "monitoring" {
   watch_worker_metrics   = var.worker == null ? false : (local.runs_on_lambda ? var.worker_package : var.worker_image) != null && lookup(var.worker.environment, "SESBOUNCE_EMF", "true") == "true"
   watch_reputation       = var.monitoring.watch_reputation
   alarm_emails           = var.monitoring.alarm_emails
+  alarm_topic_arn        = var.monitoring.alarm_topic_arn
   oldest_message_seconds = var.monitoring.oldest_message_seconds
   sender_faults          = var.monitoring.sender_faults
   bounce_rate            = var.monitoring.bounce_rate
@@ -266,6 +272,7 @@ module "deploy_role" {
   secret_arns          = compact(concat([var.database_url_secret_arn], try(values(var.worker.secrets), [])))
   may_manage_user      = var.github.may_manage_user
   may_manage_key       = var.github.may_manage_key
+  alarm_topic_arn      = try(var.monitoring.alarm_topic_arn, null)
 
   repository        = var.github.repository
   owner_id          = var.github.owner_id
@@ -289,7 +296,7 @@ check "something_publishes" {
 
 check "somebody_hears_alarms" {
   assert {
-    condition     = var.monitoring == null ? true : length(var.monitoring.alarm_emails) > 0
+    condition     = var.monitoring == null ? true : length(var.monitoring.alarm_emails) > 0 || var.monitoring.alarm_topic_arn != null
     error_message = "Nobody receives the alarms yet: name people in var.monitoring.alarm_emails, or subscribe to the topic in the output alarm_topic_arn."
   }
 }

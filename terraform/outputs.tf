@@ -255,6 +255,11 @@ output "log_group_name" {
   value       = one(concat(module.worker_service[*].log_group_name, module.worker_lambda[*].log_group_name))
 }
 
+output "log_kms_key_statement" {
+  description = "Statement that the policy of your own KMS key for the log must contain, in JSON; null without a worker."
+  value       = one(module.worker_service[*].log_kms_key_statement)
+}
+
 output "database_identifier" {
   description = "Name of the database instance; null without one."
   value       = one(module.database[*].identifier)
@@ -291,8 +296,13 @@ output "alarm_topic_arn" {
 }
 
 output "alarm_topic_policy" {
-  description = "Policy of that topic, in JSON; null without monitoring."
+  description = "Policy of that topic, in JSON; null without monitoring and with a topic of your own."
   value       = one(module.monitoring[*].topic_policy)
+}
+
+output "alarm_topic_statement" {
+  description = "Statement that the policy of your own topic for the alarms must contain, in JSON; null without monitoring."
+  value       = one(module.monitoring[*].topic_statement)
 }
 
 output "alarm_names" {

@@ -127,6 +127,26 @@ variable "visibility_timeout_seconds" {
   }
 }
 
+variable "receive_wait_time_seconds" {
+  description = "Number of seconds for which a receive without a wait of its own waits for messages; SQS's own default is 0. The worker sets its own wait with each receive."
+  type        = number
+  default     = 20
+  nullable    = false
+}
+
+variable "message_retention_seconds" {
+  description = "Number of seconds after which SQS deletes a message that nobody has handled. The default is the longest time that SQS allows, 14 days: SES publishes feedback only once. SQS's own default is 345600, 4 days."
+  type        = number
+  default     = 1209600
+  nullable    = false
+}
+
+variable "sqs_managed_encryption" {
+  description = "Whether SQS encrypts the queue with keys that it manages, free of charge; only without a KMS key. Null leaves the queue as it is: SQS encrypts queues that were created since October 2022."
+  type        = bool
+  default     = true
+}
+
 variable "max_receive_count" {
   description = "Number of unsuccessful receives after which SQS moves a message to the dead-letter queue."
   type        = number
@@ -184,6 +204,7 @@ variable "worker" {
     cluster_arn          = optional(string)
     container_insights   = optional(bool, false)
     log_retention_days   = optional(number, 30)
+    log_kms_key_arn      = optional(string)
     function = optional(object({
       memory_mib              = optional(number, 256)
       timeout_seconds         = optional(number, 60)
@@ -221,12 +242,13 @@ variable "worker" {
 }
 
 variable "network" {
-  description = "Network of the worker and the database; the default is the default VPC, whose subnets are public. Set `vpc_id` and `worker_subnet_ids` together. `database_subnet_ids`: null takes the worker's subnets. `assign_public_ip`: null gives the worker a public address in the default VPC only, so that it reaches AWS without a NAT gateway."
+  description = "Network of the worker and the database; the default is the default VPC, whose subnets are public. Set `vpc_id` and `worker_subnet_ids` together. `database_subnet_ids`: null takes the worker's subnets. `worker_security_group_ids`: your own security groups, which the worker gets beside the one that Terraform creates. `assign_public_ip`: null gives the worker a public address in the default VPC only, so that it reaches AWS without a NAT gateway."
   type = object({
-    vpc_id              = optional(string)
-    worker_subnet_ids   = optional(list(string))
-    database_subnet_ids = optional(list(string))
-    assign_public_ip    = optional(bool)
+    vpc_id                    = optional(string)
+    worker_subnet_ids         = optional(list(string))
+    worker_security_group_ids = optional(list(string), [])
+    database_subnet_ids       = optional(list(string))
+    assign_public_ip          = optional(bool)
   })
   default  = {}
   nullable = false
@@ -262,9 +284,10 @@ variable "database" {
 }
 
 variable "monitoring" {
-  description = "Alarms and a dashboard in CloudWatch; with null, Terraform creates none. `alarm_emails`: e-mail addresses of people to whom SNS sends the alarms. The module `monitoring` describes the other attributes."
+  description = "Alarms and a dashboard in CloudWatch; with null, Terraform creates none. `alarm_emails`: e-mail addresses of people to whom SNS sends the alarms. `alarm_topic_arn`: your own SNS topic, in place of one that Terraform creates. The module `monitoring` describes the other attributes."
   type = object({
     alarm_emails           = optional(set(string), [])
+    alarm_topic_arn        = optional(string)
     watch_reputation       = optional(bool, true)
     oldest_message_seconds = optional(number)
     sender_faults          = optional(number, 100)

@@ -31,7 +31,7 @@ from scripts.terraform.env import terraform_env
 from scripts.terraform.environments import environment, has_variables
 from scripts.terraform.plan import Plan
 from scripts.terraform.stack import Stack
-from sesbounce.doctor import checks
+from sesbounce.doctor import checks, rights
 from sesbounce.doctor.declared import Wiring, declared
 from sesbounce.doctor.finding import Weight
 from sesbounce.errors import NothingDeployedError, SesBounceError
@@ -158,7 +158,7 @@ def _apply(run: Run) -> int:
 
 def _check(run: Run) -> int:
     wired = declared(run.stack.outputs(), run.stack.resources())
-    return _print_findings(wired, aws.session(wired.region))
+    return _print_findings(wired, aws.session(wired.region), tables=True)
 
 
 def _destroy(run: Run) -> int:
@@ -338,8 +338,13 @@ def _check_region(run: Run, plan: Plan) -> None:
         )
 
 
-def _print_findings(wired: Wiring, session: boto3.Session) -> int:
-    findings = checks.check(wired, session)
+def _print_findings(wired: Wiring, session: boto3.Session, *, tables: bool = False) -> int:
+    """Print what the checks find, and with `tables` each right of the queue's readers."""
+    found = rights.rights(wired, session)
+    for each in found:
+        if tables or each.skipped:
+            print(rights.table(each))
+    findings = [*checks.check(wired, session), *rights.findings(found)]
     for finding in findings:
         print(finding)
     broken = sum(finding.weight is Weight.BROKEN for finding in findings)

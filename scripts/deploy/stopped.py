@@ -17,6 +17,10 @@ _NO_WAY_OUT = (
     "The task reaches no AWS service: own subnets need a NAT gateway or VPC endpoints, or, if they "
     "are public, network = { assign_public_ip = true }."
 )
+_SECRETS = (
+    "Check the ARNs in worker.secrets and database_url_secret_arn, and that the secrets exist; "
+    "then run make restart."
+)
 _OTHER_CPU = (
     "The image is for another CPU than the task: set worker.cpu_architecture to that of the image, "
     "or deploy an image for the task's platform (make outputs shows worker_platform)."
@@ -27,7 +31,9 @@ ADVICE = (
     ("i/o timeout", _NO_WAY_OUT),
     ("request canceled", _NO_WAY_OUT),
     ("context deadline exceeded", _NO_WAY_OUT),
-    ("unable to pull secrets", "Check the ARNs in worker.secrets; then run make restart."),
+    ("tls handshake timeout", _NO_WAY_OUT),
+    ("check your task network configuration", _NO_WAY_OUT),
+    ("unable to pull secrets", _SECRETS),
     (
         "unable to assume the role",
         (
@@ -75,8 +81,11 @@ def failed_migration(task: "TaskTypeDef", logs: Any, group: str) -> Iterator[str
 
 def advice(text: str) -> list[str]:
     """What to do about these reasons, each line once."""
-    fitting = [advice for symptom, advice in ADVICE if symptom in text.lower()]
-    return list(dict.fromkeys(fitting))
+    fitting = dict.fromkeys(advice for symptom, advice in ADVICE if symptom in text.lower())
+    if _NO_WAY_OUT in fitting:
+        # A task that reaches nothing can't pull its secrets either, and ECS names only these.
+        fitting.pop(_SECRETS, None)
+    return list(fitting)
 
 
 def short(arn: str) -> str:

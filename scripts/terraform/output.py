@@ -18,10 +18,16 @@ _MOVE = (
 )
 
 _SERVICE_LINKED_ROLES = (
-    "The account has never used one of these services. Create their roles, and ignore the answer "
-    "that one has been taken: for service in ecs rds ecs.application-autoscaling; do aws iam "
-    "create-service-linked-role --aws-service-name $service.amazonaws.com; done. Then run the "
-    "same again."
+    "The account has not used one of these services before: its role is missing, or AWS has just "
+    "created it. Run the same again. If that fails as well, somebody who may create roles creates "
+    'them, and ignores the answer "has been taken": for service in ecs rds '
+    "ecs.application-autoscaling; do aws iam create-service-linked-role --aws-service-name "
+    "$service.amazonaws.com; done."
+)
+
+_NO_DEFAULT_VPC = (
+    "The region has no default VPC: name a VPC and its subnets in the variable network, or make "
+    "one: aws ec2 create-default-vpc."
 )
 
 # What to do about the errors that are not the configuration's own: its words, our advice.
@@ -76,29 +82,45 @@ ADVICE = (
         "Put right the variable region, or AWS_REGION: the region that SES sends from.",
     ),
     (
-        "accessdenied",
-        "These credentials lack the right that AWS names: use others, or have it granted.",
-    ),
-    (
-        "free tier",
+        "backup retention period exceeds",
         (
             "The account has AWS's free plan, which keeps backups of a database for a day at most: "
             "set database = { backup_retention_days = 1 }, or upgrade the account's plan."
         ),
     ),
     (
-        "service linked role",
-        _SERVICE_LINKED_ROLES,
-    ),
-    (
-        "service-linked role",
-        _SERVICE_LINKED_ROLES,
-    ),
-    (
-        "no matching ec2 vpc found",
+        "freetierrestrictionerror",
         (
-            "The region has no default VPC: name a VPC and its subnets in the variable network, or "
-            "make one: aws ec2 create-default-vpc."
+            "The account has AWS's free plan, which does not allow what AWS names: set the "
+            "variable database accordingly (the default instance_class is one of the plan's), or "
+            "upgrade the account's plan."
+        ),
+    ),
+    ("service linked role", _SERVICE_LINKED_ROLES),
+    ("service-linked role", _SERVICE_LINKED_ROLES),
+    # RDS words it so where its first call is for a subnet group.
+    ("servicelinkedroles.html", _SERVICE_LINKED_ROLES),
+    ("createservicelinkedrole", _SERVICE_LINKED_ROLES),
+    # Application Auto Scaling names the role by its ARN alone.
+    ("/aws-service-role/", _SERVICE_LINKED_ROLES),
+    (
+        "accessdenied",
+        "These credentials lack the right that AWS names: use others, or have it granted.",
+    ),
+    ("no matching ec2 vpc found", _NO_DEFAULT_VPC),
+    ("no default vpc", _NO_DEFAULT_VPC),
+    (
+        "dbsubnetgroupdoesnotcoverenoughazs",
+        (
+            "RDS needs subnets in two availability zones: name more of them in "
+            "network.database_subnet_ids."
+        ),
+    ),
+    (
+        "not allowed to be used with arn",
+        (
+            "The policy of your KMS key does not let CloudWatch encrypt the log: add the statement "
+            "that docs/adopt.md shows, which is also the output log_kms_key_statement."
         ),
     ),
     (

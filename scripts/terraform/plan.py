@@ -1,6 +1,6 @@
 """What a plan of Terraform's says, out of `terraform show -json`."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ class Change:
         kind: the type of the resource, such as `aws_sqs_queue`; empty for an output.
         before: the resource's attributes; empty for one that is created.
         after: what they would be; those that only the apply can tell are missing.
+        imported: whether an `import` block first takes over a resource that exists.
     """
 
     address: str
@@ -33,6 +34,7 @@ class Change:
     kind: str = field(default="", compare=False)
     before: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
     after: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
+    imported: bool = field(default=False, compare=False)
 
     @property
     def deletes(self) -> bool:
@@ -45,7 +47,8 @@ class Change:
         return "create" in self.actions
 
     def __str__(self) -> str:
-        return f"{_SIGNS.get(self.actions, '/'.join(self.actions))} {self.address}"
+        imported = " (imported)" if self.imported and self.actions != ("import",) else ""
+        return f"{_SIGNS.get(self.actions, '/'.join(self.actions))} {self.address}{imported}"
 
 
 @dataclass(frozen=True)
@@ -75,12 +78,16 @@ class Plan:
         lines = [f"  {change}" for change in resources]
         if outputs:
             lines.append(f"  outputs: {', '.join(outputs)}")
-        summary = "Only outputs change." if outputs and not resources else _count(len(resources))
+        summary = "Only outputs change." if outputs and not resources else _count(resources)
         return "\n".join([*lines, summary])
 
 
-def _count(changes: int) -> str:
-    return "1 change." if changes == 1 else f"{changes or 'No'} changes."
+def _count(changes: Sequence[Change]) -> str:
+    count = "1 change" if len(changes) == 1 else f"{len(changes) or 'No'} changes"
+    if not (imported := sum(change.imported for change in changes)):
+        return f"{count}."
+    lost = sum(change.deletes for change in changes)
+    return f"{count}: {imported} imported, {lost or 'none'} deleted or replaced."
 
 
 def read_plan(shown: Mapping[str, Any], saved: Path) -> Plan:
@@ -113,4 +120,5 @@ def _resource_change(shown: Mapping[str, Any]) -> Change:
         kind=shown.get("type", ""),
         before=change.get("before") or {},
         after=change.get("after") or {},
+        imported=bool(change.get("importing")),
     )

@@ -354,7 +354,11 @@ run "own_network" {
       vpc_id              = "vpc-own"
       worker_subnet_ids   = ["subnet-c"]
       database_subnet_ids = ["subnet-d", "subnet-e"]
+
+      worker_security_group_ids = ["sg-own"]
     }
+    worker     = { log_kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/9abc" }
+    monitoring = { alarm_topic_arn = "arn:aws:sns:eu-west-1:123456789012:operators" }
   }
 
   assert {
@@ -373,6 +377,21 @@ run "own_network" {
       && jsondecode(module.worker_service[0].task_policies["database"]).Statement[0].Sid == "ReadThePassword"
     )
     error_message = "Without IAM authentication, the worker must migrate, and read the password at each connection."
+  }
+
+  assert {
+    condition     = length(module.worker_service[0].security_group_ids) == 2 && module.worker_service[0].security_group_ids[1] == "sg-own"
+    error_message = "The worker must have the given groups."
+  }
+
+  assert {
+    condition = (
+      output.alarm_topic_arn == var.monitoring.alarm_topic_arn
+      && output.alarm_topic_policy == null
+      && jsondecode(output.alarm_topic_statement).Resource == var.monitoring.alarm_topic_arn
+      && can(jsondecode(output.log_kms_key_statement).Principal.Service)
+    )
+    error_message = "The alarms must reach the given topic, and somebody hears them there; the user must learn what its policy and the key's must say."
   }
 }
 

@@ -348,6 +348,16 @@ def test_only_alarms_of_this_stack_publish(
     assert allows(full["alarm_topic_policy"], _request(TOPIC, **(asked | changed))) is allowed
 
 
+def test_the_statements_for_policies_of_the_user_are_those_of_the_document(
+    full: dict[str, Any],
+) -> None:
+    text = (SOURCE.parent / "docs/adopt.md").read_text("utf-8")
+    alarms, log = map(json.loads, re.findall(r"```json\n(.*?)```", text, re.DOTALL))
+    rendered = json.loads(full["alarm_topic_statement"])
+    assert alarms == rendered | {"Resource": f"arn:aws:sns:{REGION}:operators"}
+    assert log == json.loads(full["log_kms_key_statement"])
+
+
 def test_the_key_encrypts_the_topic_and_all_queues(
     planned: dict[str, list[dict[str, Any]]],
 ) -> None:
@@ -1370,7 +1380,8 @@ def test_no_wildcard_resource_hides_from_that_test(
     rendered: dict[str, dict[str, Any]], full: dict[str, Any], deploy: str
 ) -> None:
     """All that come out are found in the sources, in the one way to write them."""
-    documents = [*_of_full(full), deploy, rendered["lambda"]["function_policy"]]
+    of_the_user = json.dumps({"Statement": [json.loads(full["log_kms_key_statement"])]})
+    documents = [*_of_full(full), deploy, rendered["lambda"]["function_policy"], of_the_user]
     found = [
         statement["Sid"]
         for document in documents

@@ -244,6 +244,18 @@ def test_the_example_names_every_variable_of_the_stack() -> None:
     ) - {"worker_image", "worker_package"}  # which make deploy sets
 
 
+def test_the_table_of_what_one_has_names_variables() -> None:
+    text = (SOURCE.parent / "docs/adopt.md").read_text("utf-8")
+    table = text.partition("| --- |")[2].partition("\n\n")[0]
+    code = "\n".join(re.findall(r"`([^`]*)`", table))
+    used = set(re.findall(r"^([a-z_]+)$|\b([a-z_]+) = ", code, re.MULTILINE))
+    names = {name for either in used for name in either if name}
+    assert len(names) > 20
+    variables = (SOURCE / "variables.tf").read_text("utf-8")
+    known = set(re.findall(r"(\w+) +=", variables)) | set(blocks(SOURCE, "variable"))
+    assert names - known - set(blocks(SOURCE, "output")) == set()
+
+
 def test_the_example_is_taken_with_all_that_is_commented_out(terraform: Terraform) -> None:
     """Planned without AWS: Terraform drops attributes that it doesn't know without a word."""
     example = (SOURCE / "terraform.tfvars.example").read_text("utf-8")

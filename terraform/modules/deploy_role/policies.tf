@@ -208,25 +208,6 @@ locals {
 
     # The role never creates a key. To tag a key at its creation, KMS requires the right to tag every key
     # of the account: with that right, the role could give any key the stack's tag and then take it over.
-    key = [for statement in [
-      {
-        Sid    = "Key"
-        Effect = "Allow"
-        Action = [
-          "kms:PutKeyPolicy", "kms:EnableKeyRotation", "kms:UpdateKeyDescription", "kms:ScheduleKeyDeletion",
-          "kms:TagResource", "kms:UntagResource", "kms:CreateAlias", "kms:UpdateAlias", "kms:DeleteAlias",
-        ]
-        Resource  = ["arn:${local.partition}:kms:${var.region}:${var.account_id}:key/*"]
-        Condition = local.keeps_tag
-      },
-      {
-        Sid      = "KeyAlias"
-        Effect   = "Allow"
-        Action   = ["kms:CreateAlias", "kms:UpdateAlias", "kms:DeleteAlias"]
-        Resource = local.arns.alias
-      },
-    ] : statement if var.may_manage_key]
-
     rights = [
       {
         Sid    = "SeeRights"
@@ -235,6 +216,7 @@ locals {
           "iam:GetRole", "iam:GetRolePolicy", "iam:ListRolePolicies", "iam:ListAttachedRolePolicies", "iam:ListInstanceProfilesForRole",
           "iam:GetPolicy", "iam:GetPolicyVersion", "iam:ListPolicyVersions",
           "iam:GetUser", "iam:ListAttachedUserPolicies", "iam:ListGroupsForUser", "iam:ListAccessKeys",
+          "iam:SimulatePrincipalPolicy", # the check after a deployment asks what the reader of the queue may do
           "iam:GetOpenIDConnectProvider",
         ]
         Resource = concat(
@@ -295,7 +277,7 @@ locals {
       },
     ]
 
-    user = [for statement in [
+    user-and-key = concat([for statement in [
       {
         Sid       = "UserWithinTheBoundary"
         Effect    = "Allow"
@@ -316,7 +298,24 @@ locals {
         Action   = ["iam:DeleteUser", "iam:TagUser", "iam:UntagUser", "iam:CreateAccessKey", "iam:DeleteAccessKey"]
         Resource = local.arns.user
       },
-    ] : statement if var.may_manage_user]
+      ] : statement if var.may_manage_user], [for statement in [
+      {
+        Sid    = "Key"
+        Effect = "Allow"
+        Action = [
+          "kms:PutKeyPolicy", "kms:EnableKeyRotation", "kms:UpdateKeyDescription", "kms:ScheduleKeyDeletion",
+          "kms:TagResource", "kms:UntagResource", "kms:CreateAlias", "kms:UpdateAlias", "kms:DeleteAlias",
+        ]
+        Resource  = ["arn:${local.partition}:kms:${var.region}:${var.account_id}:key/*"]
+        Condition = local.keeps_tag
+      },
+      {
+        Sid      = "KeyAlias"
+        Effect   = "Allow"
+        Action   = ["kms:CreateAlias", "kms:UpdateAlias", "kms:DeleteAlias"]
+        Resource = local.arns.alias
+      },
+    ] : statement if var.may_manage_key])
 
     worker = [
       {
@@ -368,6 +367,7 @@ locals {
         Action = [
           "logs:CreateLogGroup", "logs:DeleteLogGroup", "logs:PutRetentionPolicy", "logs:DeleteRetentionPolicy",
           "logs:TagResource", "logs:UntagResource", "logs:ListTagsForResource", "logs:GetLogEvents", "logs:FilterLogEvents",
+          "logs:AssociateKmsKey", "logs:DisassociateKmsKey",
         ]
         Resource = flatten([for arn in local.arns.log_group : [arn, "${arn}:*"]])
       },
@@ -614,7 +614,7 @@ locals {
       },
     ]
 
-    watch = [
+    watch = [for statement in [
       {
         Sid    = "Alarms"
         Effect = "Allow"
@@ -637,7 +637,13 @@ locals {
         Action   = ["cloudwatch:PutDashboard", "cloudwatch:GetDashboard", "cloudwatch:DeleteDashboards"]
         Resource = local.arns.dashboard
       },
-    ]
+      {
+        Sid      = "SeeTopicOfTheAlarms" # one that is not the stack's
+        Effect   = "Allow"
+        Action   = ["sns:GetTopicAttributes", "sns:ListSubscriptionsByTopic"]
+        Resource = compact([var.alarm_topic_arn])
+      },
+    ] : statement if length(statement.Resource) > 0]
 
     state = var.state_bucket == null ? [] : [
       {

@@ -274,6 +274,17 @@ variable "secret_arns" {
   }
 }
 
+variable "alarm_topic_arn" {
+  description = "ARN of your own SNS topic for the alarms, which the check after a deployment reads; null if the stack contains a topic for them."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.alarm_topic_arn == null || can(regex("^arn:[^*?]+$", var.alarm_topic_arn))
+    error_message = "alarm_topic_arn must be the ARN of one topic, without wildcards."
+  }
+}
+
 variable "may_manage_user" {
   description = "Whether the role may also create, change and delete the consumer's IAM user and its access keys. Everybody who can deploy can then get a key of that user."
   type        = bool

@@ -92,9 +92,9 @@ resource "aws_sqs_queue" "this" {
 
   name                              = local.queue_name
   visibility_timeout_seconds        = var.visibility_timeout_seconds
-  receive_wait_time_seconds         = 20
-  message_retention_seconds         = local.retention_seconds
-  sqs_managed_sse_enabled           = local.sqs_managed_key
+  receive_wait_time_seconds         = var.receive_wait_time_seconds
+  message_retention_seconds         = var.message_retention_seconds
+  sqs_managed_sse_enabled           = local.customer_key ? null : var.sqs_managed_encryption # SQS accepts only one of the two
   kms_master_key_id                 = local.kms_key_arn
   kms_data_key_reuse_period_seconds = local.key_reuse_seconds
   policy                            = jsonencode({ Version = "2012-10-17", Statement = concat(local.queue_statements, [local.tls_only[local.queue_name]]) }) # without Version, the provider waits for a policy that AWS never returns

@@ -153,6 +153,36 @@ variable "visibility_timeout_seconds" {
   }
 }
 
+variable "receive_wait_time_seconds" {
+  description = "Number of seconds for which a receive without a wait of its own waits for messages; SQS's own default is 0. The worker sets its own wait with each receive."
+  type        = number
+  default     = 20
+  nullable    = false
+
+  validation {
+    condition     = var.receive_wait_time_seconds >= 0 && var.receive_wait_time_seconds <= 20 && floor(var.receive_wait_time_seconds) == var.receive_wait_time_seconds
+    error_message = "receive_wait_time_seconds must be a whole number from 0 to 20."
+  }
+}
+
+variable "message_retention_seconds" {
+  description = "Number of seconds after which SQS deletes a message that nobody has handled. The default is the longest time that SQS allows, 14 days: SES publishes feedback only once. SQS's own default is 345600, 4 days."
+  type        = number
+  default     = 1209600
+  nullable    = false
+
+  validation {
+    condition     = var.message_retention_seconds >= 86400 && var.message_retention_seconds <= 1209600 && floor(var.message_retention_seconds) == var.message_retention_seconds
+    error_message = "message_retention_seconds must be a whole number from 86400 to 1209600 (1 to 14 days): a worker that is down for a weekend must lose nothing."
+  }
+}
+
+variable "sqs_managed_encryption" {
+  description = "Whether SQS encrypts the queue with keys that it manages, free of charge; only without a KMS key. Null leaves the queue as it is: SQS encrypts queues that were created since October 2022."
+  type        = bool
+  default     = true
+}
+
 variable "max_receive_count" {
   description = "Number of unsuccessful receives after which SQS moves a message to the dead-letter queue."
   type        = number

@@ -140,7 +140,7 @@ resource "aws_cloudwatch_metric_alarm" "this" {
   comparison_operator = each.value.below ? "LessThanThreshold" : "GreaterThanOrEqualToThreshold"
   threshold           = each.value.threshold
   treat_missing_data  = each.value.missing
-  alarm_actions       = [aws_sns_topic.this.arn]
-  ok_actions          = [aws_sns_topic.this.arn]
+  alarm_actions       = [local.topic_arn]
+  ok_actions          = [local.topic_arn]
   tags                = var.tags
 }

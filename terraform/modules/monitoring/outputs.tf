@@ -1,11 +1,16 @@
 output "topic_arn" {
   description = "ARN of the SNS topic to which CloudWatch publishes the alarms."
-  value       = aws_sns_topic.this.arn
+  value       = local.topic_arn
 }
 
 output "topic_policy" {
-  description = "Policy of the topic, in JSON."
-  value       = aws_sns_topic_policy.this.policy
+  description = "Policy of the topic that Terraform creates, in JSON; null with a topic of your own."
+  value       = one(aws_sns_topic_policy.this[*].policy)
+}
+
+output "topic_statement" {
+  description = "Statement that the policy of your own topic must contain, in JSON, so that CloudWatch can publish the alarms."
+  value       = jsonencode(local.topic_statement)
 }
 
 output "alarm_names" {

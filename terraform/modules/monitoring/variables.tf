@@ -108,6 +108,28 @@ variable "alarm_emails" {
   }
 }
 
+variable "alarm_topic_arn" {
+  description = "ARN of your own SNS topic for the alarms, in the region of the queue; with null, Terraform creates a topic. The policy of your topic must contain the statement of the output `topic_statement`, and its subscribers are yours: `alarm_emails` must be empty."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.alarm_topic_arn == null || can(regex("^arn:[a-z-]+:sns:[a-z0-9-]+:\\d{12}:[A-Za-z0-9_-]{1,256}$", var.alarm_topic_arn))
+    error_message = "alarm_topic_arn must be the ARN of one standard SNS topic."
+  }
+
+  validation {
+    # Another region's topic would be accepted, and no alarm would reach it.
+    condition     = var.alarm_topic_arn == null ? true : element(split(":", var.alarm_topic_arn), 3) == element(split(":", var.queue_arn), 3)
+    error_message = "alarm_topic_arn must name a topic in the region of the queue: CloudWatch publishes to no other."
+  }
+
+  validation {
+    condition     = var.alarm_topic_arn == null || length(var.alarm_emails) == 0
+    error_message = "Set alarm_emails or alarm_topic_arn, not both: Terraform does not change who subscribes to a topic of your own."
+  }
+}
+
 variable "oldest_message_seconds" {
   description = "Age of the oldest waiting message, in seconds, at which CloudWatch raises an alarm. Null means 900, and with `run_interval_seconds` two intervals more: messages wait for the next run."
   type        = number

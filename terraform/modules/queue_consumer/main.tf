@@ -90,5 +90,5 @@ resource "aws_iam_access_key" "this" {
   count = var.create_access_key ? 1 : 0
 
   user    = aws_iam_user.this[0].name
-  pgp_key = var.access_key_pgp_key
+  pgp_key = var.access_key_pgp_key # without it, the state holds the secret: see secret_in_state
 }

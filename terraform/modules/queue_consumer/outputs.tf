@@ -24,6 +24,12 @@ output "access_key_id" {
   sensitive   = true
 }
 
+output "secret_access_key" {
+  description = "Secret of the access key, in plain text; null without `secret_in_state`."
+  value       = one(aws_iam_access_key.this[*].secret)
+  sensitive   = true
+}
+
 output "encrypted_secret_access_key" {
   description = "Secret of the access key, encrypted with `access_key_pgp_key`, in base64; null without one."
   value       = one(aws_iam_access_key.this[*].encrypted_secret)

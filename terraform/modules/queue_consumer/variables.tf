@@ -72,7 +72,7 @@ variable "create_user" {
 }
 
 variable "create_access_key" {
-  description = "Whether Terraform creates an access key for the user. It needs `create_user` and `access_key_pgp_key`, so that the state holds only the encrypted secret."
+  description = "Whether Terraform creates an access key for the user. It needs `create_user`, and `access_key_pgp_key`, so that the state holds only the encrypted secret; or else `secret_in_state`."
   type        = bool
   default     = false
   nullable    = false
@@ -83,8 +83,20 @@ variable "create_access_key" {
   }
 
   validation {
-    condition     = !var.create_access_key || var.access_key_pgp_key != null
-    error_message = "create_access_key needs access_key_pgp_key: without it, the state would hold the secret in plain text. Set access_key_pgp_key, or create the access key yourself: aws iam create-access-key --user-name NAME."
+    condition     = !var.create_access_key || var.access_key_pgp_key != null || var.secret_in_state
+    error_message = "create_access_key needs access_key_pgp_key: without it, the state would hold the secret in plain text. Set access_key_pgp_key; or accept that with secret_in_state = true; or create the access key yourself: aws iam create-access-key --user-name NAME."
+  }
+}
+
+variable "secret_in_state" {
+  description = "Whether the state may hold the secret of the access key in plain text. Everybody who can read the state can then read the queue."
+  type        = bool
+  default     = false
+  nullable    = false
+
+  validation {
+    condition     = !var.secret_in_state || var.access_key_pgp_key == null
+    error_message = "Set secret_in_state or access_key_pgp_key, not both: with the PGP key, the state holds no secret."
   }
 }
 

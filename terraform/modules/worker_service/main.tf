@@ -2,6 +2,9 @@ locals {
   # The log group's ARN names partition, region and account; this needs no data source.
   here = regex("^arn:(?P<partition>[^:]+):logs:(?P<region>[^:]+):(?P<account_id>[^:]+):", aws_cloudwatch_log_group.this.arn)
 
+  # The queue's as well, which is known before the log group.
+  queue = regex("^arn:(?P<partition>[^:]+):sqs:(?P<region>[^:]+):(?P<account_id>[^:]+):", var.queue_arn)
+
   # Without an image, nothing runs.
   tasks    = var.image == null ? 0 : 1
   services = var.schedule == null ? local.tasks : 0
@@ -79,10 +82,11 @@ locals {
 }
 
 resource "aws_cloudwatch_log_group" "this" {
-  # checkov:skip=CKV_AWS_158: CloudWatch encrypts the log with its own key; the log holds counts and ids, no addresses.
+  # checkov:skip=CKV_AWS_158: by default CloudWatch encrypts the log with its own key; the log holds counts and ids, no addresses.
   # checkov:skip=CKV_AWS_338: the variable log_retention_days sets the time; nobody needs a year of this log by default.
   name              = "/ecs/${var.name}"
   retention_in_days = var.log_retention_days
+  kms_key_id        = var.log_kms_key_arn
   tags              = var.tags
 }
 
@@ -196,7 +200,7 @@ resource "aws_ecs_service" "this" {
 
   network_configuration {
     subnets          = local.subnet_ids
-    security_groups  = [aws_security_group.this.id]
+    security_groups  = local.security_group_ids
     assign_public_ip = local.assign_public_ip
   }
 

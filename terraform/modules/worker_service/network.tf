@@ -7,6 +7,8 @@ locals {
 
   vpc_id     = var.vpc_id == null ? one(data.aws_vpc.default[*].id) : var.vpc_id
   subnet_ids = var.subnet_ids == null ? one(data.aws_subnets.default[*].ids) : var.subnet_ids
+
+  security_group_ids = concat([aws_security_group.this.id], var.security_group_ids)
 }
 
 data "aws_vpc" "default" {
@@ -30,6 +32,7 @@ data "aws_subnets" "default" {
 }
 
 resource "aws_security_group" "this" {
+  # checkov:skip=CKV2_AWS_5: each task has it, by local.security_group_ids, which checkov does not follow.
   name        = "${var.name}-worker"
   description = "The worker: it reaches out, nothing reaches it."
   vpc_id      = local.vpc_id

@@ -83,6 +83,20 @@ output "log_group_name" {
   value       = aws_cloudwatch_log_group.this.name
 }
 
+output "log_kms_key_statement" {
+  description = "Statement that the policy of your own KMS key for the log must contain, in JSON."
+  value = jsonencode({
+    Sid       = "CloudWatchEncryptsTheLog"
+    Effect    = "Allow"
+    Principal = { Service = "logs.${local.queue.region}.${startswith(local.queue.region, "cn-") ? "amazonaws.com.cn" : "amazonaws.com"}" }
+    Action    = ["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:DescribeKey"]
+    Resource  = "*" # in a key's policy, "*" means this key
+    Condition = {
+      ArnEquals = { "kms:EncryptionContext:aws:logs:arn" = "arn:${local.queue.partition}:logs:${local.queue.region}:${local.queue.account_id}:log-group:/ecs/${var.name}" }
+    }
+  })
+}
+
 output "vpc_id" {
   description = "ID of the VPC in which the worker runs."
   value       = local.vpc_id
@@ -96,4 +110,9 @@ output "subnet_ids" {
 output "security_group_id" {
   description = "ID of the worker's security group; the database must let it connect."
   value       = aws_security_group.this.id
+}
+
+output "security_group_ids" {
+  description = "IDs of the security groups of each task: that one, and your own."
+  value       = local.security_group_ids
 }

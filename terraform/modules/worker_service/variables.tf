@@ -183,6 +183,18 @@ variable "subnet_ids" {
   }
 }
 
+variable "security_group_ids" {
+  description = "IDs of your own security groups that each task gets beside the one that Terraform creates, for example the group from which your database accepts connections. Their rules add up: an own group can allow more, and never less."
+  type        = list(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = length(var.security_group_ids) <= 4 && alltrue([for id in var.security_group_ids : startswith(id, "sg-")])
+    error_message = "security_group_ids must be at most 4 IDs of security groups (sg-…): a network interface has at most 5 groups."
+  }
+}
+
 variable "assign_public_ip" {
   description = "Whether ECS gives each task a public address, so that the task reaches AWS without a NAT gateway; the security group still lets nothing connect to the task. Null means true in the default VPC and false in your own subnets, which then need a NAT gateway or VPC endpoints."
   type        = bool
@@ -364,6 +376,17 @@ variable "log_retention_days" {
   validation {
     condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653], var.log_retention_days)
     error_message = "log_retention_days must be a number that CloudWatch accepts: 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288 or 3653."
+  }
+}
+
+variable "log_kms_key_arn" {
+  description = "ARN of your own KMS key, if it is to encrypt the worker's log; null leaves that to CloudWatch. CloudWatch accepts the key only if its policy contains the statement of the output `log_kms_key_statement` already."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.log_kms_key_arn == null || can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:\\d{12}:key/[A-Za-z0-9-]+$", var.log_kms_key_arn))
+    error_message = "log_kms_key_arn must be the ARN of a key, not of an alias."
   }
 }
 

@@ -151,9 +151,10 @@ run "other_names" {
   command = plan
 
   variables {
-    topic_name   = "SESBounce"
-    queue_name   = "SESBounceSQS"
-    cluster_name = "shared"
+    topic_name      = "SESBounce"
+    queue_name      = "SESBounceSQS"
+    cluster_name    = "shared"
+    alarm_topic_arn = "arn:aws:sns:eu-west-1:123456789012:operators"
   }
 
   assert {
@@ -163,6 +164,16 @@ run "other_names" {
       && contains(jsondecode(output.policies.worker).Statement[2].Resource, "arn:aws:ecs:eu-west-1:123456789012:service/shared/sesbounce")
     )
     error_message = "What has another name must be the stack's own, too, by that name alone."
+  }
+
+  assert {
+    condition = [for statement in jsondecode(output.policies.watch).Statement : statement if statement.Sid == "SeeTopicOfTheAlarms"] == [{
+      Sid      = "SeeTopicOfTheAlarms"
+      Effect   = "Allow"
+      Action   = ["sns:GetTopicAttributes", "sns:ListSubscriptionsByTopic"]
+      Resource = ["arn:aws:sns:eu-west-1:123456789012:operators"]
+    }]
+    error_message = "The role must see the user's topic, and change nothing of it."
   }
 }
 
@@ -223,7 +234,7 @@ run "boundary_that_exists" {
   }
 
   assert {
-    condition     = keys(output.policies) == ["database", "feedback", "key", "network", "rights", "runs", "user", "watch", "worker"]
+    condition     = keys(output.policies) == ["database", "feedback", "network", "rights", "runs", "user-and-key", "watch", "worker"]
     error_message = "The switches must add their parts."
   }
 }
@@ -300,6 +311,7 @@ run "wildcards" {
     secret_arns          = ["arn:aws:secretsmanager:eu-west-1:123456789012:secret:*"]
     existing_topic_arn   = "arn:aws:sns:eu-west-1:123456789012:*"
     existing_queue_arns  = ["arn:aws:sqs:eu-west-1:123456789012:*"]
+    alarm_topic_arn      = "arn:aws:sns:eu-west-1:123456789012:*"
   }
 
   expect_failures = [
@@ -317,6 +329,7 @@ run "wildcards" {
     var.secret_arns,
     var.existing_topic_arn,
     var.existing_queue_arns,
+    var.alarm_topic_arn,
   ]
 }
 

@@ -166,11 +166,14 @@ run "numbers_can_be_given" {
 
   variables {
     visibility_timeout_seconds = 600
+    receive_wait_time_seconds  = 0
+    message_retention_seconds  = 345600
+    sqs_managed_encryption     = false
     max_receive_count          = 9
   }
 
   assert {
-    condition     = aws_sqs_queue.this[0].visibility_timeout_seconds == 600 && jsondecode(aws_sqs_queue.this[0].redrive_policy).maxReceiveCount == 9
+    condition     = aws_sqs_queue.this[0].visibility_timeout_seconds == 600 && aws_sqs_queue.this[0].receive_wait_time_seconds == 0 && aws_sqs_queue.this[0].message_retention_seconds == 345600 && !aws_sqs_queue.this[0].sqs_managed_sse_enabled && aws_sqs_queue.dlq[0].sqs_managed_sse_enabled && jsondecode(aws_sqs_queue.this[0].redrive_policy).maxReceiveCount == 9
     error_message = "The given numbers must be taken."
   }
 }

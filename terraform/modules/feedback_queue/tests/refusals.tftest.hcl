@@ -9,6 +9,8 @@ run "wrong_values" {
   variables {
     queue_name                 = "SESBounceSQS.fifo"
     visibility_timeout_seconds = 29
+    receive_wait_time_seconds  = 21
+    message_retention_seconds  = 3600 # gone after an hour
     max_receive_count          = 0
     create_kms_key             = true # and another one
     kms_key_arn                = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd"
@@ -19,6 +21,8 @@ run "wrong_values" {
   expect_failures = [
     var.queue_name,
     var.visibility_timeout_seconds,
+    var.receive_wait_time_seconds,
+    var.message_retention_seconds,
     var.max_receive_count,
     var.kms_key_arn,
     var.existing_topic_arn,
@@ -32,6 +36,8 @@ run "more_wrong_values" {
   variables {
     queue_name                 = join("", [for _ in range(64) : "q"])
     visibility_timeout_seconds = 43201
+    receive_wait_time_seconds  = -1
+    message_retention_seconds  = 1209601
     max_receive_count          = 1001
     existing_topic_arn         = "SESBounce"
     extra_topic_arns           = ["arn:aws:sns:us-east-1:123456789012:SESBounce.fifo"]
@@ -40,6 +46,8 @@ run "more_wrong_values" {
   expect_failures = [
     var.queue_name,
     var.visibility_timeout_seconds,
+    var.receive_wait_time_seconds,
+    var.message_retention_seconds,
     var.max_receive_count,
     var.existing_topic_arn,
     var.extra_topic_arns,

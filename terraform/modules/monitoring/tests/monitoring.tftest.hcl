@@ -83,7 +83,7 @@ run "by_default" {
   }
 
   assert {
-    condition     = aws_sns_topic.this.name == "sesbounce-alarms" && aws_sns_topic.this.signature_version == 2
+    condition     = aws_sns_topic.this[0].name == "sesbounce-alarms" && aws_sns_topic.this[0].signature_version == 2
     error_message = "Alarms must have a topic of their own, signed with SHA256."
   }
 
@@ -140,11 +140,35 @@ run "worker_elsewhere" {
     worker               = null
     watch_worker_metrics = false
     watch_reputation     = false
+    alarm_topic_arn      = "arn:aws:sns:eu-west-1:123456789012:operators"
   }
 
   assert {
     condition     = keys(aws_cloudwatch_metric_alarm.this) == ["dlq", "oldest-message", "subscription-dlq"]
     error_message = "Only the queues must be watched."
+  }
+
+  assert {
+    condition = length(aws_sns_topic.this) + length(aws_sns_topic_policy.this) == 0 && output.topic_policy == null && alltrue([
+      for arns in concat([[output.topic_arn]], [for alarm in aws_cloudwatch_metric_alarm.this : alarm.alarm_actions], [for alarm in aws_cloudwatch_metric_alarm.this : alarm.ok_actions]) :
+      toset(arns) == toset([var.alarm_topic_arn])
+    ])
+    error_message = "A topic of the user must get all alarms, and there must be no other."
+  }
+
+  assert {
+    condition = jsondecode(output.topic_statement) == {
+      Sid       = "AlarmsOfThisAccountPublish"
+      Effect    = "Allow"
+      Principal = { Service = "cloudwatch.amazonaws.com" }
+      Action    = "sns:Publish"
+      Resource  = var.alarm_topic_arn
+      Condition = {
+        StringEquals = { "aws:SourceAccount" = "123456789012" }
+        ArnLike      = { "aws:SourceArn" = "arn:aws:cloudwatch:eu-west-1:123456789012:alarm:sesbounce-*" }
+      }
+    }
+    error_message = "The user must learn what the topic's policy must say."
   }
 
   assert {
@@ -233,15 +257,13 @@ run "no_dashboard" {
 run "other_partition" {
   command = plan
 
-  override_resource {
-    override_during = plan
-    target          = aws_sns_topic.this
-    values          = { arn = "arn:aws-cn:sns:cn-north-1:123456789012:sesbounce-alarms" }
+  variables {
+    queue_arn = "arn:aws-cn:sqs:cn-north-1:123456789012:feedback"
   }
 
   assert {
     condition     = jsondecode(output.topic_policy).Statement[0].Condition.ArnLike["aws:SourceArn"] == "arn:aws-cn:cloudwatch:cn-north-1:123456789012:alarm:sesbounce-*"
-    error_message = "Partition and region must be the topic's."
+    error_message = "Partition and region must be the queue's."
   }
 }
 
@@ -253,7 +275,7 @@ run "tags" {
   }
 
   assert {
-    condition     = alltrue([for tags in concat([aws_sns_topic.this.tags], values(aws_cloudwatch_metric_alarm.this)[*].tags) : tags == tomap({ Team = "mail" })])
+    condition     = alltrue([for tags in concat([aws_sns_topic.this[0].tags], values(aws_cloudwatch_metric_alarm.this)[*].tags) : tags == tomap({ Team = "mail" })])
     error_message = "What can be tagged must be tagged."
   }
 }
@@ -312,8 +334,30 @@ run "no_rates" {
     run_interval_seconds = 900 # beside a service
     bounce_rate          = 0
     complaint_rate       = 0
-    dlq_arn              = null # and watch_dlq is true
+    dlq_arn              = null                                           # and watch_dlq is true
+    alarm_topic_arn      = "arn:aws:sns:us-east-1:123456789012:operators" # not the queue's region
   }
 
-  expect_failures = [var.bounce_rate, var.complaint_rate, var.run_interval_seconds, var.watch_dlq]
+  expect_failures = [var.bounce_rate, var.complaint_rate, var.run_interval_seconds, var.watch_dlq, var.alarm_topic_arn]
+}
+
+run "queue_in_place_of_a_topic" {
+  command = plan
+
+  variables {
+    alarm_topic_arn = "arn:aws:sqs:eu-west-1:123456789012:operators"
+  }
+
+  expect_failures = [var.alarm_topic_arn]
+}
+
+run "people_at_a_topic_of_the_user" {
+  command = plan
+
+  variables {
+    alarm_emails    = ["operator@example.com"]
+    alarm_topic_arn = "arn:aws:sns:eu-west-1:123456789012:operators"
+  }
+
+  expect_failures = [var.alarm_topic_arn]
 }

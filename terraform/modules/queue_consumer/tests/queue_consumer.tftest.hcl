@@ -170,6 +170,27 @@ run "user_with_key" {
   }
 }
 
+run "user_with_a_secret_in_the_state" {
+  command = plan
+
+  variables {
+    create_user       = true
+    create_access_key = true
+    secret_in_state   = true
+  }
+
+  override_resource {
+    override_during = plan
+    target          = aws_iam_access_key.this
+    values          = { id = "AKIAEXAMPLE", secret = "wJalrXUtnFEMI" }
+  }
+
+  assert {
+    condition     = aws_iam_access_key.this[0].pgp_key == null && output.access_key_id == "AKIAEXAMPLE" && output.secret_access_key == "wJalrXUtnFEMI"
+    error_message = "The outputs must tell the key and its secret, where somebody accepts that."
+  }
+}
+
 # What Terraform refuses. One run gives wrong values to many variables, and Terraform must refuse each of
 # them. Where the rule of one variable reads another, their wrong values are in different runs:
 # Terraform does not evaluate a rule that reads a refused variable.
@@ -218,4 +239,17 @@ run "more_wrong_values" {
   }
 
   expect_failures = [var.queue_arn, var.create_access_key, var.path]
+}
+
+run "secret_in_the_state_and_encrypted" {
+  command = plan
+
+  variables {
+    create_user        = true
+    create_access_key  = true
+    access_key_pgp_key = "keybase:somebody"
+    secret_in_state    = true
+  }
+
+  expect_failures = [var.secret_in_state]
 }

@@ -37,6 +37,8 @@ run "wrong_values" {
     min_tasks            = -1
     backlog_per_task     = 0
     log_retention_days   = 31
+    log_kms_key_arn      = "arn:aws:kms:eu-west-1:123456789012:alias/logs"
+    security_group_ids   = ["default"]
   }
 
   expect_failures = [
@@ -57,6 +59,8 @@ run "wrong_values" {
     var.min_tasks,
     var.backlog_per_task,
     var.log_retention_days,
+    var.log_kms_key_arn,
+    var.security_group_ids,
   ]
 }
 
@@ -78,6 +82,8 @@ run "more_wrong_values" {
     min_tasks        = 0
     max_tasks        = 0
     path             = "mail/"
+
+    security_group_ids = [for number in range(5) : "sg-${number}"] # with the stack's, more than an interface has
   }
 
   expect_failures = [
@@ -92,6 +98,7 @@ run "more_wrong_values" {
     var.shutdown_seconds,
     var.max_tasks,
     var.path,
+    var.security_group_ids,
   ]
 }
 

@@ -3,6 +3,10 @@
 mock_provider "aws" {
   source          = "../../tests/mocks"
   override_during = plan
+
+  mock_resource "aws_security_group" {
+    defaults = { id = "sg-worker" }
+  }
 }
 
 variables {
@@ -228,6 +232,8 @@ run "other_sizes" {
     processes          = 2
     shutdown_seconds   = 60
     log_retention_days = 365
+    log_kms_key_arn    = "arn:aws:kms:eu-west-1:123456789012:key/9abc"
+    security_group_ids = ["sg-own", "sg-other"]
 
     permissions_boundary = "arn:aws:iam::123456789012:policy/developers"
     path                 = "/mail/"
@@ -249,6 +255,23 @@ run "other_sizes" {
       && aws_cloudwatch_log_group.this.retention_in_days == 365
     )
     error_message = "The given sizes must be taken."
+  }
+
+  assert {
+    condition = aws_cloudwatch_log_group.this.kms_key_id == var.log_kms_key_arn && jsondecode(output.log_kms_key_statement) == {
+      Sid       = "CloudWatchEncryptsTheLog"
+      Effect    = "Allow"
+      Principal = { Service = "logs.eu-west-1.amazonaws.com" }
+      Action    = ["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:DescribeKey"]
+      Resource  = "*"
+      Condition = { ArnEquals = { "kms:EncryptionContext:aws:logs:arn" = "arn:aws:logs:eu-west-1:123456789012:log-group:/ecs/sesbounce" } }
+    }
+    error_message = "The key of the user must encrypt the log, and the user must learn what its policy must say."
+  }
+
+  assert {
+    condition     = aws_ecs_service.this[0].network_configuration[0].security_groups == toset(["sg-worker", "sg-own", "sg-other"])
+    error_message = "The tasks must have the user's groups beside the stack's."
   }
 
   assert {

@@ -20,8 +20,9 @@ from scripts.image.build import Image
 from scripts.image.container_engine import Credentials, EngineError
 from scripts.package.build import Package
 from scripts.terraform.plan import Change, Plan
-from sesbounce.doctor import checks
+from sesbounce.doctor import checks, rights
 from sesbounce.doctor.finding import Finding, broken, hint, setting
+from sesbounce.doctor.rights import Rights, Row
 
 ACCOUNT = "123456789012"
 REPOSITORY = f"{ACCOUNT}.dkr.ecr.eu-west-1.amazonaws.com/sesbounce"
@@ -74,6 +75,7 @@ class World:
     account: str = ACCOUNT
     images: dict[str, str] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
+    rights: list[Rights] = field(default_factory=list)
     protected: bool = False
     lost: list[Change] = field(default_factory=list)  # what a plan deletes
     existing: list[Existing] = field(default_factory=list)  # what a plan would take over
@@ -233,6 +235,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr(runs, "beside", lambda *_: Placement("beside the schedule"))
     monkeypatch.setattr(adoption, "existing", lambda *_: world.existing)
     monkeypatch.setattr(checks, "check", lambda *_: world.findings)
+    monkeypatch.setattr(rights, "rights", lambda *_: world.rights)
     monkeypatch.setattr(
         "scripts.deploy.destroy_guard.waiting_messages",
         lambda _, urls: {url: count for url, count in world.waiting.items() if url in urls},
@@ -521,6 +524,24 @@ def test_only_what_is_broken_fails(
     world.findings = [broken("x", "y", "Do z"), *world.findings]
     assert run(command) == 1
     assert "broken: x: y. Do z.\n" in capsys.readouterr().out
+
+
+def test_rights_are_shown_by_check_and_what_is_not_checked_by_all(
+    world: World, run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world.deploy(OLD)
+    world.images[TAG] = OLD
+    row = Row("sns:Publish", "*", allowed=True, expected=False)
+    world.rights = [Rights("role", rows=(row,)), Rights("user", skipped="AccessDenied")]
+    assert run("apply") == 0
+    said = capsys.readouterr().out
+    assert "What role may do, by IAM's policy simulator:" not in said
+    assert "What user may do is not checked: AccessDenied\n" in said
+    assert "hint: role may also call sns:Publish on *: " in said
+    assert run("check") == 0
+    said = capsys.readouterr().out
+    assert "What role may do, by IAM's policy simulator:\n" in said
+    assert "What user may do is not checked: AccessDenied\n" in said
 
 
 def test_nothing_to_check(world: World, run: Run, capsys: pytest.CaptureFixture[str]) -> None:

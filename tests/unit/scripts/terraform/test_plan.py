@@ -85,7 +85,25 @@ def test_what_is_only_imported_is_a_change() -> None:
     imported = change("aws_sqs_queue.main", "no-op")
     imported["change"]["importing"] = {"id": "https://sqs/main"}
     plan = read(resource_changes=[imported])
-    assert str(plan) == "  = import  aws_sqs_queue.main\n1 change."
+    assert str(plan) == (
+        "  = import  aws_sqs_queue.main\n1 change: 1 imported, none deleted or replaced."
+    )
+
+
+def test_what_is_imported_and_changed_says_both() -> None:
+    changes = [
+        change("aws_sqs_queue.main", "update"),
+        change("aws_sns_topic.main", "delete", "create"),
+        change("aws_sqs_queue.dead", "create"),
+    ]
+    for imported in changes[:2]:
+        imported["change"]["importing"] = {"id": "x"}
+    assert str(read(resource_changes=changes)).splitlines() == [
+        "  ~ update  aws_sqs_queue.main (imported)",
+        "  ± replace aws_sns_topic.main (imported)",
+        "  + create  aws_sqs_queue.dead",
+        "3 changes: 2 imported, 1 deleted or replaced.",
+    ]
 
 
 def test_what_terraform_only_forgets_is_a_change_that_deletes_nothing() -> None:

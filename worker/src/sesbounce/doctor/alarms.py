@@ -19,20 +19,13 @@ def alarms(wiring: Wiring, session: boto3.Session) -> Iterator[Finding]:
         return
     client = session.client("sns")
     policy = client.get_topic_attributes(TopicArn=arn)["Attributes"].get("Policy")
-    partition, name = arn.split(":")[1], arn.split(":")[5].removesuffix("-alarms")
-    context = {
-        "aws:SourceAccount": wiring.account,
-        "aws:SourceArn": (
-            f"arn:{partition}:cloudwatch:{wiring.region}:{wiring.account}:alarm:{name}-x"
-        ),
-        "aws:SecureTransport": "true",
-    }
-    request = Request(action="sns:Publish", resource=arn, principal=_CLOUDWATCH, context=context)
-    if not allows(policy, request):
+    requests = (_publish(wiring, arn, alarm) for alarm in wiring.alarm_names)
+    if not all(allows(policy, request) for request in requests):
         yield broken(
             "the policy of the alarms' topic does not let CloudWatch publish",
             "no alarm reaches its subscribers",
-            "Restore it: make deploy",
+            "Restore it with make deploy; to the policy of a topic of your own, add the statement "
+            "of the output alarm_topic_statement",
         )
     pages = client.get_paginator("list_subscriptions_by_topic").paginate(TopicArn=arn)
     subscribed = [entry["SubscriptionArn"] for page in pages for entry in page["Subscriptions"]]
@@ -41,7 +34,8 @@ def alarms(wiring: Wiring, session: boto3.Session) -> Iterator[Finding]:
         yield hint(
             "nobody has subscribed to the alarms",
             "nobody receives them",
-            "Add addresses to monitoring.alarm_emails, and run make deploy",
+            "Add addresses to monitoring.alarm_emails, and run make deploy; or subscribe to the "
+            f"topic {arn}",
         )
     if waiting:
         yield hint(
@@ -49,3 +43,17 @@ def alarms(wiring: Wiring, session: boto3.Session) -> Iterator[Finding]:
             "SNS sends them no alarm",
             "Each subscriber has to open the link in SNS's mail within three days",
         )
+
+
+def _publish(wiring: Wiring, topic_arn: str, alarm: str) -> Request:
+    """What CloudWatch asks of SNS when an alarm changes its state."""
+    partition = topic_arn.split(":")[1]
+    source = f"arn:{partition}:cloudwatch:{wiring.region}:{wiring.account}:alarm:{alarm}"
+    context = {
+        "aws:SourceAccount": wiring.account,
+        "aws:SourceArn": source,
+        # By this key SNS's default policy lets the topic's account publish, and so its alarms.
+        "aws:SourceOwner": wiring.account,
+        "aws:SecureTransport": "true",
+    }
+    return Request(action="sns:Publish", resource=topic_arn, principal=_CLOUDWATCH, context=context)

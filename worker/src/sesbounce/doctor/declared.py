@@ -11,6 +11,9 @@ from sesbounce.errors import NothingDeployedError
 # With one of these settings the worker rejects messages without an SNS envelope.
 _NEED_ENVELOPE = {"SESBOUNCE_TOPIC_ARNS", "SESBOUNCE_VERIFY_SIGNATURES"}
 
+# The outputs that name what reads the queue.
+_READERS = ("task_role_arn", "consumer_user_arn")
+
 Resources = Iterable[tuple[str, Mapping[str, Any]]]
 
 
@@ -70,6 +73,10 @@ class Wiring:
         schedule: None where no schedule starts the worker.
         function: None where the worker is no function.
         alarm_topic_arn: None without monitoring.
+        alarm_names: the names of the alarms.
+        kms_key_arn: the key that encrypts the queues; None where SQS manages the keys.
+        readers: the ARNs of the roles and users that Terraform has created to read the queue.
+        reader_policy: the policy that they have for it, in JSON.
         dlq_url, dlq_arn: None for a queue of the user's without a dead-letter queue.
         extra_topic_arns: topics of other regions or accounts that send to the queue.
     """
@@ -93,6 +100,10 @@ class Wiring:
     schedule: Schedule | None = None
     function: Function | None = None
     alarm_topic_arn: str | None = None
+    alarm_names: tuple[str, ...] = ()
+    kms_key_arn: str | None = None
+    readers: tuple[str, ...] = ()
+    reader_policy: str | None = None
 
     @property
     def region(self) -> str:
@@ -157,6 +168,10 @@ def declared(outputs: Mapping[str, Any], resources: Resources) -> Wiring:
         schedule=_schedule(outputs),
         function=_function(outputs),
         alarm_topic_arn=outputs.get("alarm_topic_arn"),
+        alarm_names=tuple(outputs.get("alarm_names") or ()),
+        kms_key_arn=outputs.get("kms_key_arn"),
+        readers=tuple(outputs[name] for name in _READERS if outputs.get(name)),
+        reader_policy=outputs.get("consumer_policy"),
     )
 
 
