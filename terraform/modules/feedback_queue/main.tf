@@ -5,10 +5,13 @@ locals {
 
   # Composed from names, not read from the queues, so that Terraform creates each queue with its policy.
   # A separate policy resource takes half a minute more: the provider waits until AWS shows it everywhere.
-  queue_arns = {
-    for name in [local.queue_name, local.dlq_name] :
-    name => "arn:${local.here.partition}:sqs:${local.here.region}:${local.here.account_id}:${name}"
-  }
+  queue_arns = merge(
+    {
+      for name in [local.queue_name, local.dlq_name] :
+      name => "arn:${local.here.partition}:sqs:${local.here.region}:${local.here.account_id}:${name}"
+    },
+    var.existing_queue == null ? {} : { (local.queue_name) = var.existing_queue.arn },
+  )
 
   # The queue that the worker reads: the one that Terraform creates, or the one that exists.
   queue_arn = var.existing_queue == null ? one(aws_sqs_queue.this[*].arn) : var.existing_queue.arn
@@ -21,7 +24,7 @@ locals {
         Effect    = "Allow"
         Principal = { Service = "sns.amazonaws.com" }
         Action    = "sqs:SendMessage"
-        Resource  = var.existing_queue == null ? local.queue_arns[local.queue_name] : var.existing_queue.arn
+        Resource  = local.queue_arns[local.queue_name]
         Condition = {
           ArnEquals = { "aws:SourceArn" = module.topic.known_topic_arn }
           # The topic's ARN contains the account already. "IfExists", because AWS guarantees only the ARN here.
@@ -35,7 +38,7 @@ locals {
         Effect    = "Allow"
         Principal = { Service = local.extra_senders }
         Action    = "sqs:SendMessage"
-        Resource  = var.existing_queue == null ? local.queue_arns[local.queue_name] : var.existing_queue.arn
+        Resource  = local.queue_arns[local.queue_name]
         Condition = {
           ArnEquals            = { "aws:SourceArn" = local.extra_topic_arns }
           StringEqualsIfExists = { "aws:SourceAccount" = local.extra_account_ids }
@@ -43,24 +46,6 @@ locals {
       },
     ],
   )
-
-  extra_topic_arns  = sort(var.extra_topic_arns)
-  extra_account_ids = distinct([for arn in local.extra_topic_arns : split(":", arn)[4]])
-
-  # Regions that every account has. In a later one, SNS has another name for what it sends to or from
-  # another region: https://docs.aws.amazon.com/sns/latest/dg/sns-cross-region-delivery.html
-  regions_of_all = [
-    "ap-northeast-1", "ap-northeast-2", "ap-south-1", "ap-southeast-1", "ap-southeast-2", "ca-central-1",
-    "eu-central-1", "eu-north-1", "eu-west-1", "eu-west-2", "eu-west-3", "sa-east-1",
-    "us-east-1", "us-east-2", "us-west-1", "us-west-2",
-  ]
-  queue_region = var.existing_queue == null ? local.here.region : split(":", var.existing_queue.arn)[3]
-  extra_senders = distinct(concat(["sns.amazonaws.com"], flatten([
-    for region in sort(distinct([for arn in local.extra_topic_arns : split(":", arn)[3]])) : [
-      for opt_in in [region, local.queue_region] : "sns.${opt_in}.amazonaws.com"
-      if region != local.queue_region && local.here.partition == "aws" && !contains(local.regions_of_all, opt_in)
-    ]
-  ])))
 
   # URLs of the queues that exist, by the attribute that names the queue.
   dns_suffix = lookup({ aws-cn = "amazonaws.com.cn", aws-eusc = "amazonaws.eu" }, local.here.partition, "amazonaws.com")

@@ -281,9 +281,11 @@ def test_without_settings_every_message_is_trusted() -> None:
 
 
 def test_only_allowed_topics_are_trusted() -> None:
-    trust = Trust([TOPIC])
+    extra = "arn:aws:sns:eu-west-1:210987654321:SESBounce"
+    trust = Trust([TOPIC, extra])
     trust.check(decode(in_sns(said())).sns)
-    for topic in (f"{TOPIC}2", None):
+    trust.check(decode(in_sns(said(), TopicArn=extra)).sns)
+    for topic in (f"{TOPIC}2", extra.replace("eu-west-1", "eu-west-2"), None):
         with pytest.raises(TrustError, match="SESBOUNCE_TOPIC_ARNS does not allow"):
             trust.check(decode(in_sns(said(), TopicArn=topic)).sns)
 
