@@ -37,6 +37,29 @@ locals {
   }]...)
   database_secrets = var.database_url_secret_arn == null ? {} : { SESBOUNCE_DATABASE_URL = var.database_url_secret_arn }
 
+  # Secrets in which the worker looks up the password of your own databases, without a key that may follow.
+  password_secret_arns = var.worker == null ? [] : distinct([
+    for name, value in var.worker.environment : join(":", slice(split(":", value), 0, min(7, length(split(":", value)))))
+    if endswith(name, "DATABASE_PASSWORD_FROM") && startswith(value, "arn:")
+  ])
+  passwords_policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = concat(
+      [{
+        Sid      = "ReadPasswords"
+        Effect   = "Allow"
+        Action   = ["secretsmanager:GetSecretValue"]
+        Resource = local.password_secret_arns
+      }],
+      [for arns in [try(var.worker.secrets_kms_key_arns, [])] : {
+        Sid      = "DecryptPasswords"
+        Effect   = "Allow"
+        Action   = ["kms:Decrypt"]
+        Resource = arns
+      } if length(arns) > 0],
+    )
+  })
+
   # The master user makes the worker's user and the tables, in each task before the worker starts.
   migration = one([for database in module.database : {
     command     = ["db", "upgrade", "--application-user", database.application_user, "--read-only-user", database.reader_user]
@@ -111,8 +134,11 @@ module "worker_service" {
   queue_arn        = module.feedback_queue.queue_arn
   queue_url        = module.feedback_queue.queue_url
   task_policy_arns = { consumer = module.queue_consumer.policy_arn }
-  task_policies    = merge([for database in module.database : { database = database.application_policy }]...)
-  migration        = local.migration
+  task_policies = merge(
+    { for name, policy in { passwords = local.passwords_policy } : name => policy if length(local.password_secret_arns) > 0 },
+    [for database in module.database : { database = database.application_policy }]...
+  )
+  migration = local.migration
 
   environment = merge(
     # Without it, the worker asks for its own default with each receive, and the queue's has no effect.
@@ -269,7 +295,7 @@ module "deploy_role" {
   permissions_boundary = var.permissions_boundary
   path                 = var.path
   repository_arn       = try(var.worker.repository_arn, null)
-  secret_arns          = compact(concat([var.database_url_secret_arn], try(values(var.worker.secrets), [])))
+  secret_arns          = compact(concat([var.database_url_secret_arn], try(values(var.worker.secrets), []), local.password_secret_arns))
   may_manage_user      = var.github.may_manage_user
   may_manage_key       = var.github.may_manage_key
   alarm_topic_arn      = try(var.monitoring.alarm_topic_arn, null)

@@ -274,8 +274,14 @@ run "raw_messages_name_no_topic" {
   variables {
     identities           = { "example.com" = {} }
     raw_message_delivery = true
-    worker               = { environment = { SESBOUNCE_DATABASE_URL = "postgresql://app@db.internal/app" } }
-    worker_image         = "registry.example/sesbounce@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+    worker = {
+      environment = {
+        SESBOUNCE_DATABASE_URL           = "postgresql://app@db.internal/app"
+        SESBOUNCE_DATABASE_PASSWORD_FROM = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:app-AbCdEf:word::"
+      }
+      secrets_kms_key_arns = ["arn:aws:kms:eu-west-1:123456789012:key/5678"]
+    }
+    worker_image = "registry.example/sesbounce@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
   }
 
   assert {
@@ -286,6 +292,16 @@ run "raw_messages_name_no_topic" {
   assert {
     condition     = output.database_identifier == null
     error_message = "Beside a database given in worker.environment there must be no other."
+  }
+
+  assert {
+    condition = { for name, policy in module.worker_service[0].task_policies : name => [for statement in jsondecode(policy).Statement : [statement.Action, statement.Resource]] } == {
+      passwords = [
+        [["secretsmanager:GetSecretValue"], ["arn:aws:secretsmanager:eu-west-1:123456789012:secret:app-AbCdEf"]],
+        [["kms:Decrypt"], ["arn:aws:kms:eu-west-1:123456789012:key/5678"]],
+      ]
+    }
+    error_message = "The worker must be allowed to read the password that it is told to read."
   }
 }
 

@@ -111,7 +111,7 @@ class TestContext:
         source = CHECKOUT / "worker/src"
         sources = {
             path.relative_to(CHECKOUT)
-            for pattern in ("*.py", "*.mako", "py.typed")
+            for pattern in ("*.py", "*.mako", "*.pem", "py.typed")
             for path in source.rglob(pattern)
         }
         assert len(sources) > 50
