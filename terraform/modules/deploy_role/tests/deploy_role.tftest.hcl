@@ -105,6 +105,7 @@ run "long_names" {
     cluster_name       = join("", [for _ in range(255) : "c"])
     path               = "/a/path/of/some/length/"
     region             = "ap-southeast-1"
+    state_bucket       = "acme-state"
     may_manage_user    = true
     may_manage_key     = true
   }

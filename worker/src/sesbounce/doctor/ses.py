@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _AT_ONCE = 100  # the most identities that SES takes in one call
 _REDO = "Attach the topic: make deploy"
-_RECORDS = "the output dns_records (make output), or the SES console, has them"
+_RECORDS = "the output dns_records (make outputs), or the SES console, has them"
 
 # The account of LocalStack, which accepts the topics of an identity and never returns them.
 _LOCALSTACK = "000000000000"
