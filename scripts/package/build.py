@@ -35,7 +35,7 @@ MOST_BYTES = 250 * 1024**2
 _REQUIREMENTS = Path("worker/requirements.txt")
 _SOURCES = Path("worker/src")
 # botocore describes some 440 services. Lambda gives the function its credentials.
-_SERVICES = frozenset({"rds", "secretsmanager", "sesv2", "ssm"})
+_SERVICES = frozenset({"secretsmanager", "sesv2", "ssm"})
 _UNUSED = ("bin", ".lock", "boto3/data", "boto3/examples")
 # They name the installer and the machine's cache.
 _OF_THE_INSTALLER = frozenset({"INSTALLER", "RECORD", "REQUESTED", "direct_url.json"})
