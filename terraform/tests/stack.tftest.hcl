@@ -640,6 +640,7 @@ run "lambda_without_time" {
   command = plan
 
   variables {
+    identities                 = { "example.com" = {} }
     database_url_secret_arn    = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:mail-url-AbCdEf"
     worker                     = { mode = "lambda" }
     visibility_timeout_seconds = 364
@@ -652,7 +653,8 @@ run "lambda_without_a_database" {
   command = plan
 
   variables {
-    worker = { mode = "lambda" }
+    identities = { "example.com" = {} }
+    worker     = { mode = "lambda" }
   }
 
   expect_failures = [var.worker]
