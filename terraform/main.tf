@@ -204,12 +204,14 @@ module "worker_lambda" {
   reserved_concurrency    = var.worker.function.reserved_concurrency
   sweep_schedule          = var.worker.function.sweep_schedule
 
-  vpc_id           = var.network.vpc_id
-  subnet_ids       = coalesce(var.network.worker_subnet_ids, [])
-  ipv6             = var.worker.function.ipv6
-  egress_tcp_ports = var.worker.egress_tcp_ports
+  vpc_id             = var.network.vpc_id
+  subnet_ids         = coalesce(var.network.worker_subnet_ids, [])
+  security_group_ids = var.network.worker_security_group_ids
+  ipv6               = var.worker.function.ipv6
+  egress_tcp_ports   = var.worker.egress_tcp_ports
 
   log_retention_days = var.worker.log_retention_days
+  log_kms_key_arn    = var.worker.log_kms_key_arn
 
   permissions_boundary = local.permissions_boundary
   path                 = var.path

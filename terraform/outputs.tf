@@ -257,7 +257,7 @@ output "log_group_name" {
 
 output "log_kms_key_statement" {
   description = "Statement that the policy of your own KMS key for the log must contain, in JSON; null without a worker."
-  value       = one(module.worker_service[*].log_kms_key_statement)
+  value       = one(concat(module.worker_service[*].log_kms_key_statement, module.worker_lambda[*].log_kms_key_statement))
 }
 
 output "database_identifier" {

@@ -1380,7 +1380,8 @@ def test_no_wildcard_resource_hides_from_that_test(
     rendered: dict[str, dict[str, Any]], full: dict[str, Any], deploy: str
 ) -> None:
     """All that come out are found in the sources, in the one way to write them."""
-    of_the_user = json.dumps({"Statement": [json.loads(full["log_kms_key_statement"])]})
+    of_keys = [json.loads(rendered[run]["log_kms_key_statement"]) for run in ("full", "lambda")]
+    of_the_user = json.dumps({"Statement": of_keys})
     documents = [*_of_full(full), deploy, rendered["lambda"]["function_policy"], of_the_user]
     found = [
         statement["Sid"]

@@ -277,7 +277,7 @@ locals {
       },
     ]
 
-    user-and-key = concat([for statement in [
+    optional = concat([for statement in [
       {
         Sid       = "UserWithinTheBoundary"
         Effect    = "Allow"

@@ -2,6 +2,9 @@ locals {
   # The log group's ARN names partition, region and account; this needs no data source.
   here = regex("^arn:(?P<partition>[^:]+):logs:(?P<region>[^:]+):(?P<account_id>[^:]+):", aws_cloudwatch_log_group.this.arn)
 
+  # The queue's as well, which is known before the log group.
+  queue = regex("^arn:(?P<partition>[^:]+):sqs:(?P<region>[^:]+):(?P<account_id>[^:]+):", var.queue_arn)
+
   # Without a package, nothing runs.
   functions = var.package == null ? 0 : 1
 
@@ -22,9 +25,10 @@ locals {
 }
 
 resource "aws_cloudwatch_log_group" "this" {
-  # checkov:skip=CKV_AWS_158: CloudWatch encrypts the log with its own key; the log holds counts and ids, no addresses.
+  # checkov:skip=CKV_AWS_158: without log_kms_key_arn, CloudWatch encrypts the log with its own key; the log holds counts and ids, no addresses.
   # checkov:skip=CKV_AWS_338: the variable log_retention_days sets the time; nobody needs a year of this log by default.
   name              = "/aws/lambda/${var.name}"
+  kms_key_id        = var.log_kms_key_arn
   retention_in_days = var.log_retention_days
   tags              = var.tags
 }
@@ -67,7 +71,7 @@ resource "aws_lambda_function" "this" {
 
     content {
       subnet_ids                  = var.subnet_ids
-      security_group_ids          = [aws_security_group.this[0].id]
+      security_group_ids          = concat([aws_security_group.this[0].id], var.security_group_ids)
       ipv6_allowed_for_dual_stack = var.ipv6
     }
   }

@@ -53,6 +53,20 @@ output "log_group_name" {
   value       = aws_cloudwatch_log_group.this.name
 }
 
+output "log_kms_key_statement" {
+  description = "Statement that the policy of your own KMS key for the log must contain, in JSON."
+  value = jsonencode({
+    Sid       = "CloudWatchEncryptsTheLog"
+    Effect    = "Allow"
+    Principal = { Service = "logs.${local.queue.region}.${startswith(local.queue.region, "cn-") ? "amazonaws.com.cn" : "amazonaws.com"}" }
+    Action    = ["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:DescribeKey"]
+    Resource  = "*" # in a key's policy, "*" means this key
+    Condition = {
+      ArnEquals = { "kms:EncryptionContext:aws:logs:arn" = "arn:${local.queue.partition}:logs:${local.queue.region}:${local.queue.account_id}:log-group:/aws/lambda/${var.name}" }
+    }
+  })
+}
+
 output "security_group_id" {
   description = "ID of the function's security group, which the database must let connect; null outside a VPC."
   value       = one(aws_security_group.this[*].id)

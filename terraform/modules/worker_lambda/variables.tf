@@ -228,6 +228,23 @@ variable "subnet_ids" {
   }
 }
 
+variable "security_group_ids" {
+  description = "IDs of security groups that the function gets beside its own; they need `vpc_id`."
+  type        = list(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = length(var.security_group_ids) == 0 || var.vpc_id != null
+    error_message = "security_group_ids needs vpc_id: outside a VPC, a function has no security groups."
+  }
+
+  validation {
+    condition     = length(var.security_group_ids) <= 4 && alltrue([for id in var.security_group_ids : startswith(id, "sg-")])
+    error_message = "security_group_ids must be at most 4 IDs of security groups (sg-…): a network interface has at most 5 groups."
+  }
+}
+
 variable "ipv6" {
   description = "Whether the function also gets IPv6 addresses, by which it reaches AWS through an egress-only internet gateway, free of charge. The subnets must have IPv6 blocks."
   type        = bool
@@ -261,6 +278,17 @@ variable "log_retention_days" {
   validation {
     condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653], var.log_retention_days)
     error_message = "log_retention_days must be a number that CloudWatch accepts: 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288 or 3653."
+  }
+}
+
+variable "log_kms_key_arn" {
+  description = "ARN of your own KMS key, if it is to encrypt the function's log; null leaves that to CloudWatch. CloudWatch accepts the key only if its policy contains the statement of the output `log_kms_key_statement` already."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.log_kms_key_arn == null || can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:\\d{12}:key/[A-Za-z0-9-]+$", var.log_kms_key_arn))
+    error_message = "log_kms_key_arn must be the ARN of a key, not of an alias."
   }
 }
 

@@ -62,7 +62,7 @@ resource "aws_scheduler_schedule" "this" {
 
       network_configuration {
         subnets          = local.subnet_ids
-        security_groups  = [aws_security_group.this.id]
+        security_groups  = local.security_group_ids
         assign_public_ip = local.assign_public_ip
       }
     }

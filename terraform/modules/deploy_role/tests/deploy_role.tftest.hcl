@@ -235,7 +235,7 @@ run "boundary_that_exists" {
   }
 
   assert {
-    condition     = keys(output.policies) == ["database", "feedback", "network", "rights", "runs", "user-and-key", "watch", "worker"]
+    condition     = keys(output.policies) == ["database", "feedback", "network", "optional", "rights", "runs", "watch", "worker"]
     error_message = "The switches must add their parts."
   }
 }

@@ -93,6 +93,8 @@ run "in_a_vpc" {
     name                 = "acme"
     vpc_id               = "vpc-1"
     subnet_ids           = ["subnet-a", "subnet-b"]
+    security_group_ids   = ["sg-own"]
+    log_kms_key_arn      = "arn:aws:kms:eu-west-1:123456789012:key/9abc"
     ipv6                 = true
     egress_tcp_ports     = [443, 3306]
     architecture         = "x86_64"
@@ -106,10 +108,18 @@ run "in_a_vpc" {
     }
   }
 
+  override_resource {
+    override_during = plan
+    target          = aws_security_group.this
+    values          = { id = "sg-function" }
+  }
+
   assert {
     condition = (
       aws_lambda_function.this[0].vpc_config[0].subnet_ids == toset(["subnet-a", "subnet-b"])
       && aws_lambda_function.this[0].vpc_config[0].ipv6_allowed_for_dual_stack
+      && aws_lambda_function.this[0].vpc_config[0].security_group_ids == toset(["sg-function", "sg-own"])
+      && aws_cloudwatch_log_group.this.kms_key_id == var.log_kms_key_arn
       && aws_lambda_function.this[0].reserved_concurrent_executions == 3
       && aws_security_group.this[0].vpc_id == "vpc-1"
       && length(aws_vpc_security_group_egress_rule.this) == 4
@@ -182,13 +192,14 @@ run "what_it_refuses" {
     vpc_id                  = "vpc-1"
     egress_tcp_ports        = [0]
     log_retention_days      = 2
+    log_kms_key_arn         = "alias/log"
     path                    = "mail"
   }
 
   expect_failures = [
     var.name, var.queue_arn, var.secrets, var.architecture, var.memory_mib, var.timeout_seconds,
     var.batching_window_seconds, var.reserved_concurrency, var.sweep_schedule,
-    var.subnet_ids, var.egress_tcp_ports, var.log_retention_days, var.path,
+    var.subnet_ids, var.egress_tcp_ports, var.log_retention_days, var.log_kms_key_arn, var.path,
   ]
 }
 
@@ -200,8 +211,9 @@ run "what_it_refuses_too" {
     environment         = { SESBOUNCE_SECRETS = "{}" }
     batch_size          = 10000
     maximum_concurrency = 1
+    security_group_ids  = ["sg-own"]
     ipv6                = true
   }
 
-  expect_failures = [var.environment, var.batch_size, var.maximum_concurrency, var.ipv6]
+  expect_failures = [var.environment, var.batch_size, var.maximum_concurrency, var.security_group_ids, var.ipv6]
 }

@@ -11,7 +11,7 @@ from sesbounce.cli import PLACES, main
 from sesbounce.feedback.decode import decode
 from sesbounce.store import migrate
 from sesbounce.store.engine import open_database, write
-from sesbounce.store.migrate import newest
+from sesbounce.store.migrate import newest, number
 from sesbounce.store.strike_off import StrikeOff
 from sesbounce.worker.loop import LoopSettings
 from tests.stored import store
@@ -147,10 +147,13 @@ def test_the_schema_is_made_asked_for_and_compared(
 ) -> None:
     monkeypatch.setenv("SESBOUNCE_DATABASE_URL", url)
     assert sesbounce("db", "current").exit_code == 2
-    assert sesbounce("db", "upgrade").stdout == f"The database's schema has version {newest()}.\n"
+    assert (
+        sesbounce("db", "upgrade").stdout
+        == f"The database's schema has version {number(newest())}.\n"
+    )
     assert sesbounce("db", "upgrade").exit_code == 0
     result = sesbounce("db", "current")
-    assert (result.exit_code, f"needs version {newest()}." in result.stdout) == (0, True)
+    assert (result.exit_code, f"needs version {number(newest())}." in result.stdout) == (0, True)
     assert sesbounce("db", "check").stdout == "No difference.\n"
     engine = open_database(url)
     with write(engine) as connection:
