@@ -33,7 +33,7 @@ os.environ.setdefault("GOGC", "400")
 # two tests of its present one are left, so a group does not end with its longest test.
 GROUPS = {
     "modules": ("terraform/test_terraform_static.py",),
-    "whole stack": ("terraform/test_whole_stack.py",),
+    "whole stack": ("terraform/test_whole_stack.py", "terraform/test_function_stack.py"),
     "deploy": ("integration/test_deploy_stack.py",),
     "stack": (
         "integration/test_deploy_wiring.py",
@@ -75,6 +75,7 @@ SLOW = (
     "integration/test_path.py",
     "integration/test_scripts.py",
     "integration/test_stack.py",
+    "terraform/test_function_stack.py",
     "terraform/test_terraform_static.py",
     "terraform/test_whole_stack.py",
 )
