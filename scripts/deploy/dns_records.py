@@ -15,8 +15,8 @@ def lines(outputs: Mapping[str, Any]) -> Iterator[str]:
     for domain, records in outputs.get(OUTPUT, {}).items():
         missing = [record for record in records if not record["created"]]
         if missing:
-            yield f"DNS records of {domain}, if its DNS does not have them yet:"
-            yield from (f"  {_line(record)} ; {record['purpose']}" for record in missing)
+            yield f"; DNS records of {domain}, if its DNS does not have them yet:"
+            yield from (f"{_line(record)} ; {record['purpose']}" for record in missing)
 
 
 def _line(record: Mapping[str, Any]) -> str:

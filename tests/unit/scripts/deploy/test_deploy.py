@@ -465,7 +465,7 @@ def test_dns_records_are_printed_for_a_zone_file(
     record = {"name": "_dmarc.example.com", "type": "TXT", "ttl": 1800, "value": "v=DMARC1"}
     record |= {"purpose": "DMARC", "created": False}
     world.state["dns_records"] = {"example.com": [record]}
-    line = '\n  _dmarc.example.com. 1800 IN TXT "v=DMARC1" ; DMARC\n'
+    line = '\n_dmarc.example.com. 1800 IN TXT "v=DMARC1" ; DMARC\n'
     assert run("output") == 0
     assert line in capsys.readouterr().out
     assert run("output", "--json") == 0

@@ -21,10 +21,10 @@ def test_the_records_are_lines_of_a_zone_file() -> None:
         record("TXT", "_dmarc.example.com", "v=DMARC1; p=none;"),
     ]
     assert list(lines({"dns_records": {"example.com": records}})) == [
-        "DNS records of example.com, if its DNS does not have them yet:",
-        "  t._domainkey.example.com. 1800 IN CNAME t.dkim.amazonses.com. ; DKIM",
-        "  bounce.example.com. 1800 IN MX 10 feedback-smtp.eu-west-1.amazonses.com. ; DKIM",
-        '  _dmarc.example.com. 1800 IN TXT "v=DMARC1; p=none;" ; DKIM',
+        "; DNS records of example.com, if its DNS does not have them yet:",
+        "t._domainkey.example.com. 1800 IN CNAME t.dkim.amazonses.com. ; DKIM",
+        "bounce.example.com. 1800 IN MX 10 feedback-smtp.eu-west-1.amazonses.com. ; DKIM",
+        '_dmarc.example.com. 1800 IN TXT "v=DMARC1; p=none;" ; DKIM',
     ]
 
 
