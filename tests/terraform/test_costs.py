@@ -10,7 +10,8 @@ from scripts.terraform.docs import blocks, parsed, plain
 from sesbounce.telemetry.emf import UNITS
 from tests.terraform.conftest import SOURCE
 
-COSTS = (Path(__file__).parents[2] / "docs/costs.md").read_text("utf-8")
+ROOT = Path(__file__).parents[2]
+COSTS = (ROOT / "docs/costs.md").read_text("utf-8")
 DEFAULT = "The stack as it is by default"
 OWN_DATABASE = "With a database of your own"
 TIMES = " \N{MULTIPLICATION SIGN} "
@@ -53,6 +54,21 @@ def test_each_row_and_the_sums_are_right(heading: str, scenarios: int) -> None:
 def test_a_small_sender_with_a_database_pays_a_dollar() -> None:
     assert rows(OWN_DATABASE)[0][1] == "`scheduled`"
     assert table(OWN_DATABASE)["Sum, USD a month"][0] < 1.05
+
+
+def test_the_readme_rounds_the_sums_of_the_three_modes() -> None:
+    readme = (ROOT / "README.md").read_text("utf-8")
+    idle = {name: row[0] for name, row in table(DEFAULT).items()}
+    rds = idle["RDS, instance"] + idle["RDS, disk"]
+    modes = [cell.strip("`") for cell in rows(OWN_DATABASE)[0][1:]]
+    for mode, own in zip(modes, table(OWN_DATABASE)["Sum, USD a month"], strict=True):
+        ((mine, made),) = re.findall(rf"^\| `{mode}`.*\| (.+) \| (.+) \|$", readme, re.MULTILINE)
+        assert float(mine) == pytest.approx(own, rel=0.02)
+        if mode == "lambda":
+            assert made == "not possible"
+        else:
+            assert float(made) == pytest.approx(own + rds, rel=0.02)
+            assert f"{own + rds:.2f}" in COSTS
 
 
 def test_the_hours_of_the_runs_are_those_of_a_minute_every_quarter_of_an_hour() -> None:

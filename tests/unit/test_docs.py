@@ -47,6 +47,7 @@ TEXTS += [
     for file in sorted(ROOT.glob(pattern))
     if ".terraform" not in file.parts
 ]
+LINKING = [ROOT / "CHANGELOG.md", *(file for file in TEXTS if file.suffix == ".md")]
 CONTEXTS = {context.command_path: context for context in docs.contexts()}
 TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
 VARIABLES = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
@@ -246,11 +247,20 @@ def test_every_target_of_the_makefile_is_explained() -> None:
     assert set(phony.split()) == TARGETS
 
 
-@pytest.mark.parametrize("document", PAGES)
+def anchors(page: Path) -> set[str]:
+    """The anchors that GitHub makes of a page's headings."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text("utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("document", LINKING, ids=lambda file: str(file.relative_to(ROOT)))
 def test_links_lead_somewhere(document: Path) -> None:
-    for link in re.findall(r"\]\(([^)#]+)\)", document.read_text()):
+    for link in re.findall(r"\]\(([^)]+)\)", document.read_text("utf-8")):
         if not link.startswith("https://"):
-            assert (document.parent / link).exists(), link
+            file, _, anchor = link.partition("#")
+            page = document.parent / file if file else document
+            assert page.exists(), link
+            assert not anchor or anchor in anchors(page), link
 
 
 def test_every_reason_is_explained_with_what_it_does() -> None:

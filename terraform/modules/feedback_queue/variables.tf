@@ -122,7 +122,7 @@ variable "ses_api" {
 }
 
 variable "dkim_domain" {
-  description = "Domain of SES's DKIM keys, to which the DKIM records of created domains lead; null takes the one that AWS documents for the region. `aws sesv2 get-email-identity` says it as `SigningHostedZone`."
+  description = "Domain of SES's DKIM keys, to which the DKIM records of created domains lead; null takes the one that AWS documents for the region. `aws sesv2 get-email-identity` prints it as `SigningHostedZone`."
   type        = string
   default     = null
 }
@@ -142,7 +142,7 @@ variable "raw_message_delivery" {
 }
 
 variable "visibility_timeout_seconds" {
-  description = "Number of seconds for which SQS hides a received message from other receivers. Set it to at least six times the time that a worker needs for a batch: 120 allows 20 seconds. A worker asks for its own time with each receive, which counts more: the stack sets `SESBOUNCE_VISIBILITY_SECONDS` of its worker to this number. If a worker dies, SQS delivers its messages again after this time."
+  description = "Number of seconds for which SQS hides a received message from other receivers. Set it to at least six times the time that a worker needs for a batch: 120 allows 20 seconds. A worker asks for its own time with each receive, which takes precedence: the stack sets `SESBOUNCE_VISIBILITY_SECONDS` of its worker to this number. If a worker dies, SQS delivers its messages again after this time."
   type        = number
   default     = 120
   nullable    = false

@@ -246,7 +246,7 @@ variable "ses_api" {
 }
 
 variable "dkim_domain" {
-  description = "Domain of SES's DKIM keys, to which the DKIM records of created domains lead; null takes the one that AWS documents for the region. `aws sesv2 get-email-identity` says it as `SigningHostedZone`."
+  description = "Domain of SES's DKIM keys, to which the DKIM records of created domains lead; null takes the one that AWS documents for the region. `aws sesv2 get-email-identity` prints it as `SigningHostedZone`."
   type        = string
   default     = null
 
