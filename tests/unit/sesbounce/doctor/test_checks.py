@@ -790,6 +790,17 @@ def test_a_function_is_read_from_the_outputs() -> None:
             {"EventSourceArn": arn("sqs", "other")},
             [("broken", "the event source mapping joins another queue or another function")],
         ),
+        (
+            {"Timeout": 61},
+            {},
+            [
+                (
+                    "hint",
+                    "the queue's visibility timeout is 360 seconds, less than six times the "
+                    "function's timeout",
+                )
+            ],
+        ),
     ],
 )
 def test_the_function_is_active_and_the_queue_calls_it(
@@ -798,7 +809,12 @@ def test_the_function_is_active_and_the_queue_calls_it(
     mapping: dict[str, Any],
     found: list[tuple[str, str]],
 ) -> None:
-    healthy = {"FunctionArn": FUNCTION_ARN, "State": "Active", "LastUpdateStatus": "Successful"}
+    healthy = {
+        "FunctionArn": FUNCTION_ARN,
+        "LastUpdateStatus": "Successful",
+        "State": "Active",
+        "Timeout": 60,
+    }
     enabled = {
         "State": "Enabled",
         "EventSourceArn": OUTPUTS["queue_arn"],
@@ -807,6 +823,7 @@ def test_the_function_is_active_and_the_queue_calls_it(
     }
     answers.to("lambda", "get_function_configuration", healthy | configuration)
     answers.to("lambda", "get_event_source_mapping", enabled | mapping)
+    answers.to("sqs", "get_queue_attributes", {"Attributes": {"VisibilityTimeout": "360"}})
     wired = declared(OUTPUTS | FUNCTION, [])
     assert texts(function.function(wired, answers)) == found
 
