@@ -136,6 +136,22 @@ def test_a_setting_of_the_worker_counts_in_each_mode(modules: dict[str, dict[str
 POLICIES = (("worker_service", "task_policies"), ("worker_lambda", "policies"))
 
 
+def test_a_schedule_starts_no_task_before_it_has_what_a_service_waits_for() -> None:
+    waits = {
+        kind: set(re.findall(r"aws_\w+\.\w+", str(block[kind]['"this"']["depends_on"])))
+        for kind, file in (
+            ('"aws_ecs_service"', "main.tf"),
+            ('"aws_scheduler_schedule"', "schedule.tf"),
+        )
+        for block in parsed(SOURCE / "modules/worker_service" / file)["resource"]
+        if kind in block
+    }
+    of_service, of_schedule = waits.values()
+    assert len(of_service) > 5
+    assert of_schedule - of_service == {"aws_iam_role_policy.schedule"}
+    assert of_service <= of_schedule
+
+
 def test_what_is_deprecated_would_be_found(terraform: Terraform) -> None:
     """The test above relies on it."""
     folder = terraform.root / "terraform/deprecated"

@@ -747,6 +747,7 @@ def test_a_schedule_that_somebody_has_deleted_is_broken(
 FUNCTION: dict[str, Any] = {
     "function_name": "acme",
     "event_source_mapping_id": "14e0db71-5d35-4eb5-b481-8945cf9d10c2",
+    "sweep_arn": arn("scheduler", "schedule/acme-sweep/acme-sweep"),
 }
 FUNCTION_ARN = arn("lambda", "function:acme")
 
@@ -755,7 +756,7 @@ def test_a_function_is_read_from_the_outputs() -> None:
     variables = [{"variables": {"SESBOUNCE_TOPIC_ARNS": TOPIC}}]
     state = [("aws_lambda_function", {"environment": variables})]
     wired = declared(OUTPUTS | FUNCTION, state)
-    assert wired.function == Function("acme", "14e0db71-5d35-4eb5-b481-8945cf9d10c2")
+    assert wired.function == Function(*FUNCTION.values())
     assert wired.needs_envelope
     assert not declared(OUTPUTS | FUNCTION, []).needs_envelope
 
@@ -828,6 +829,17 @@ def test_the_function_is_active_and_the_queue_calls_it(
     assert texts(function.function(wired, answers)) == found
 
 
+@pytest.mark.parametrize(
+    ("state", "found"),
+    [("ENABLED", []), ("DISABLED", [("broken", "the schedule acme-sweep is disabled")])],
+)
+def test_the_schedule_of_the_sweeps_is_enabled(
+    answers: Any, state: str, found: list[tuple[str, str]]
+) -> None:
+    answers.to("scheduler", "get_schedule", {"State": state})
+    assert texts(function.sweep(declared(OUTPUTS | FUNCTION, []), answers)) == found
+
+
 def test_a_function_that_somebody_has_deleted_is_broken(
     answers: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -841,6 +853,7 @@ def test_a_worker_outside_ecs_is_not_checked(answers: Any) -> None:
     assert texts(service.service(WIRING, answers)) == []
     assert texts(schedule.schedule(WIRING, answers)) == []
     assert texts(function.function(WIRING, answers)) == []
+    assert texts(function.sweep(WIRING, answers)) == []
 
 
 @pytest.mark.parametrize(

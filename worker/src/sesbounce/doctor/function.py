@@ -1,4 +1,4 @@
-"""Checks the worker's function in AWS Lambda: it is active, and the queue calls it."""
+"""Checks the worker's function in AWS Lambda: it is active, the queue and a schedule call it."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -40,6 +40,21 @@ def function(wiring: Wiring, session: boto3.Session) -> Iterator[Finding]:
     mapping = client.get_event_source_mapping(UUID=declared.event_source_mapping)
     yield from _mapping(wiring, mapping, found["FunctionArn"])
     yield from _visibility(wiring, session, _TIMEOUTS * found["Timeout"])
+
+
+def sweep(wiring: Wiring, session: boto3.Session) -> Iterator[Finding]:
+    """The schedule by which the function sweeps is enabled."""
+    if wiring.function is None:
+        return
+    _, group, name = wiring.function.sweep.split("/")
+    client: Any = session.client("scheduler")
+    # AWS answers with an error if there is no such schedule.
+    if client.get_schedule(GroupName=group, Name=name)["State"] != "ENABLED":
+        yield broken(
+            f"the schedule {name} is disabled",
+            "suppressions do not expire, and the function retries no statement or delivery",
+            "Enable it: make deploy",
+        )
 
 
 def _mapping(wiring: Wiring, mapping: dict[str, Any], arn: str) -> Iterator[Finding]:
