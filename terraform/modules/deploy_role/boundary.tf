@@ -92,7 +92,7 @@ locals {
         Action = ["kms:Decrypt", "kms:GenerateDataKey"]
         # The statements above and below say which queues and secrets these services decrypt.
         Resource  = ["arn:${local.partition}:kms:${var.region}:*:key/*"]
-        Condition = { StringLike = { "kms:ViaService" = [for service in ["secretsmanager", "sqs", "ssm"] : "${service}.${var.region}.amazonaws.com*"] } }
+        Condition = { StringLike = { "kms:ViaService" = [for service in ["secretsmanager", "sqs", "ssm"] : "${service}.${var.region}.amazonaws.*"] } }
       },
     ],
     length(local.secret_arns) == 0 ? [] : [

@@ -276,3 +276,25 @@ run "subscriber_without_12_digits" {
 
   expect_failures = [var.subscriber_account_ids]
 }
+
+run "topic_of_another_region" {
+  command = plan
+
+  override_data {
+    override_during = plan
+    target          = data.aws_caller_identity.current
+    values          = { account_id = "123456789012" }
+  }
+
+  override_data {
+    override_during = plan
+    target          = data.aws_region.current
+    values          = { id = "eu-west-1" }
+  }
+
+  variables {
+    existing_topic = { arn = "arn:aws:sns:us-east-1:123456789012:SESBounce" }
+  }
+
+  expect_failures = [aws_sns_topic_subscription.queue]
+}
