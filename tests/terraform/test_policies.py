@@ -1400,7 +1400,9 @@ def test_no_wildcard_resource_hides_from_that_test(
     """All that come out are found in the sources, in the one way to write them."""
     of_keys = [json.loads(rendered[run]["log_kms_key_statement"]) for run in ("full", "lambda")]
     of_the_user = json.dumps({"Statement": of_keys})
-    documents = [*_of_full(full), deploy, rendered["lambda"]["function_policy"], of_the_user]
+    of_lambda = rendered["lambda"]
+    widest = full | {"permissions_boundary_policy": of_lambda["permissions_boundary_policy"]}
+    documents = [*_of_full(widest), deploy, of_lambda["function_policy"], of_the_user]
     found = [
         statement["Sid"]
         for document in documents

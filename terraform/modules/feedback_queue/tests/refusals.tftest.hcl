@@ -91,13 +91,19 @@ run "queue_that_exists_with_a_name_for_an_arn" {
   expect_failures = [var.existing_queue]
 }
 
-run "existing_ones_of_another_region" {
+run "queue_that_exists_in_another_region" {
   command = plan
 
   override_data {
     override_during = plan
     target          = module.topic.data.aws_region.current
     values          = { id = "us-east-1" }
+  }
+
+  override_data {
+    override_during = plan
+    target          = module.topic.data.aws_caller_identity.current
+    values          = { account_id = "123456789012" }
   }
 
   variables {
