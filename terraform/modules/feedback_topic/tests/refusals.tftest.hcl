@@ -298,3 +298,19 @@ run "topic_of_another_region" {
 
   expect_failures = [aws_sns_topic_subscription.queue]
 }
+
+# No refusal: a stack of yours may have tests with a mocked provider, which invents the account.
+run "queue_in_somebody_s_tests" {
+  command = plan
+
+  override_data {
+    override_during = plan
+    target          = data.aws_caller_identity.current
+    values          = { account_id = "x1y2z3a4" }
+  }
+
+  assert {
+    condition     = aws_sns_topic_subscription.queue[0].endpoint == var.queue_arn
+    error_message = "Nobody knows whose the queue is."
+  }
+}
