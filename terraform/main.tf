@@ -60,6 +60,9 @@ locals {
     )
   })
 
+  # Of the worker's role, in each mode.
+  worker_policies = { for name, policy in { passwords = local.passwords_policy } : name => policy if length(local.password_secret_arns) > 0 }
+
   # The master user makes the worker's user and the tables, in each task before the worker starts.
   migration = one([for database in module.database : {
     command     = ["db", "upgrade", "--application-user", database.application_user, "--read-only-user", database.reader_user]
@@ -135,7 +138,7 @@ module "worker_service" {
   queue_url        = module.feedback_queue.queue_url
   task_policy_arns = { consumer = module.queue_consumer.policy_arn }
   task_policies = merge(
-    { for name, policy in { passwords = local.passwords_policy } : name => policy if length(local.password_secret_arns) > 0 },
+    local.worker_policies,
     [for database in module.database : { database = database.application_policy }]...
   )
   migration = local.migration
@@ -190,6 +193,7 @@ module "worker_lambda" {
   queue_url                  = module.feedback_queue.queue_url
   visibility_timeout_seconds = local.visibility_timeout_seconds
   policy_arns                = { consumer = module.queue_consumer.policy_arn }
+  policies                   = local.worker_policies
 
   environment          = merge(local.worker_settings, var.worker.environment)
   secrets              = merge(local.database_secrets, var.worker.secrets)
@@ -209,6 +213,7 @@ module "worker_lambda" {
   security_group_ids = var.network.worker_security_group_ids
   ipv6               = var.worker.function.ipv6
   egress_tcp_ports   = var.worker.egress_tcp_ports
+  egress_cidr_ipv4   = var.worker.egress_cidr_ipv4
 
   log_retention_days = var.worker.log_retention_days
   log_kms_key_arn    = var.worker.log_kms_key_arn
@@ -262,6 +267,7 @@ module "monitoring" {
   }
 
   function_name          = one(module.worker_lambda[*].function_name)
+  sweep_interval_seconds = one(module.worker_lambda[*].sweep_interval_seconds)
   run_interval_seconds   = var.worker_image == null ? null : one(module.worker_service[*].run_interval_seconds)
   watch_worker_metrics   = var.worker == null ? false : (local.runs_on_lambda ? var.worker_package : var.worker_image) != null && lookup(var.worker.environment, "SESBOUNCE_EMF", "true") == "true"
   watch_reputation       = var.monitoring.watch_reputation
@@ -298,6 +304,7 @@ module "deploy_role" {
   path                 = var.path
   repository_arn       = try(var.worker.repository_arn, null)
   secret_arns          = compact(concat([var.database_url_secret_arn], try(values(var.worker.secrets), []), local.password_secret_arns))
+  function_in_vpc      = local.runs_on_lambda && var.network.vpc_id != null
   may_manage_user      = var.github.may_manage_user
   may_manage_key       = var.github.may_manage_key
   alarm_topic_arn      = try(var.monitoring.alarm_topic_arn, null)

@@ -220,6 +220,11 @@ output "function_trust_policy" {
   value       = one(module.worker_lambda[*].trust_policy)
 }
 
+output "sweep_arn" {
+  description = "ARN of the schedule by which the function sweeps; null without a function."
+  value       = one(module.worker_lambda[*].sweep_arn)
+}
+
 output "sweep_policy" {
   description = "Policy of the role with which EventBridge Scheduler calls the function, in JSON; null without a function."
   value       = one(module.worker_lambda[*].sweep_policy)

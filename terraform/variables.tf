@@ -36,7 +36,7 @@ variable "existing_topic_arn" {
 }
 
 variable "existing_queue" {
-  description = "Queue that exists: Terraform creates no queue but the subscription's dead-letter queue, and that only without `subscription_dlq_arn`. Terraform does not change the policy of the queue, which must contain the statements of the output `queue_statements`, nor its other settings. `url`: null derives it from `arn`. `dlq_arn`, `subscription_dlq_arn`: its dead-letter queues, which alarms then watch."
+  description = "Queue that exists: Terraform creates no queue but the subscription's dead-letter queue, and that only without `subscription_dlq_arn`. Terraform does not change the policy of the queue, which must contain the statements of the output `queue_statements`, nor its other settings; for a function in AWS Lambda, its visibility timeout must be at least six times the function's. `url`: null derives it from `arn`. `dlq_arn`, `subscription_dlq_arn`: its dead-letter queues, which alarms then watch."
   type = object({
     arn                  = string
     url                  = optional(string)

@@ -17,6 +17,7 @@ _FEEDBACK = "SES no longer publishes its feedback to the topic"
 # What a deletion loses, by the type of the resource; a replacement loses the same.
 _LOST = {
     "aws_db_instance": "the addresses and events in it",
+    "aws_iam_access_key": "a worker outside AWS that uses it can't read the queue",
     "aws_kms_key": "the messages that it has encrypted",
     "aws_route53_record": "SES can't verify the domain without it, and then sends no mail from it",
     "aws_ses_configuration_set": "SES rejects mail that names it",

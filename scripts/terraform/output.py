@@ -124,6 +124,15 @@ ADVICE = (
         ),
     ),
     (
+        "queue visibility timeout",
+        (
+            "Lambda takes no queue that hides messages for a shorter time than the function may "
+            "run. Give the queue that you have named in existing_queue at least six times "
+            "worker.function.timeout_seconds: aws sqs set-queue-attributes --queue-url URL "
+            "--attributes VisibilityTimeout=365"
+        ),
+    ),
+    (
         "capacity provider",
         (
             "The cluster lacks the capacity providers of Fargate: aws ecs "

@@ -139,7 +139,7 @@ run "lambda" {
     database_url_secret_arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:mail-url-AbCdEf:url::"
     create_kms_key          = true
     ses_suppression_list    = true
-    worker                  = { mode = "lambda" }
+    worker                  = { mode = "lambda", egress_cidr_ipv4 = { 5432 = "10.0.0.0/16" } }
     network                 = { vpc_id = "vpc-1", worker_subnet_ids = ["subnet-a"] }
     monitoring              = { alarm_emails = ["operator@example.com"] }
     github                  = { repository = "acme/mail" }

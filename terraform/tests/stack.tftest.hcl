@@ -577,9 +577,13 @@ run "lambda" {
     worker_package          = "versions.tf" # any file: nothing is uploaded
     database_url_secret_arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:mail-url-AbCdEf"
     worker = {
-      mode        = "lambda"
-      environment = { SESBOUNCE_STRIKES = "5" }
-      secrets     = { SESBOUNCE_HASH_KEY = "arn:aws:ssm:eu-west-1:123456789012:parameter/sesbounce/hash-key" }
+      mode = "lambda"
+      environment = {
+        SESBOUNCE_STRIKE_OFF_DATABASE_PASSWORD_FROM = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:app-AbCdEf:word::"
+        SESBOUNCE_STRIKES                           = "5"
+      }
+      secrets  = { SESBOUNCE_HASH_KEY = "arn:aws:ssm:eu-west-1:123456789012:parameter/sesbounce/hash-key" }
+      function = { sweep_schedule = "rate(2 hours)" }
     }
   }
 
@@ -603,6 +607,9 @@ run "lambda" {
       SESBOUNCE_EMF        = "true"
       SESBOUNCE_LOG_FORMAT = "json"
       SESBOUNCE_STRIKES    = "5"
+
+      SESBOUNCE_STRIKE_OFF_DATABASE_PASSWORD_FROM = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:app-AbCdEf:word::"
+
       SESBOUNCE_TOPIC_ARNS = output.topic_arn
       SESBOUNCE_SECRETS = jsonencode({
         SESBOUNCE_DATABASE_URL = var.database_url_secret_arn
@@ -610,6 +617,16 @@ run "lambda" {
       })
     }
     error_message = "The function must know its settings, and its secrets by their ARNs."
+  }
+
+  assert {
+    condition     = [for statement in jsondecode(module.worker_lambda[0].policies.passwords).Statement : [statement.Action, statement.Resource]] == [[["secretsmanager:GetSecretValue"], ["arn:aws:secretsmanager:eu-west-1:123456789012:secret:app-AbCdEf"]]]
+    error_message = "The function must be allowed to look up the password of a database."
+  }
+
+  assert {
+    condition     = module.worker_lambda[0].sweep_interval_seconds == 7200
+    error_message = "The alarms must learn how often the function sweeps."
   }
 
   assert {

@@ -611,6 +611,7 @@ DEPLOYING: list[Call] = [
     # the tasks of deploy, restart and cli
     ("ecs:RunTask", TASK_DEFINITION, IN_CLUSTER),
     ("ecs:TagResource", TASK, AT_ITS_START | TO_BE_OURS),
+    ("ecs:TagResource", TASK, AT_ITS_START),  # the tags of its definition
     ("ecs:StopTask", TASK, OURS),
     ("application-autoscaling:RegisterScalableTarget", TARGET, TO_BE_OURS),
     ("application-autoscaling:RegisterScalableTarget", TARGET, OURS),
@@ -640,6 +641,7 @@ DEPLOYING: list[Call] = [
         ("rds:RestoreDBInstanceFromDBSnapshot", f"{RDS}:snapshot:{name}", {})
         for name in ("sesbounce-final-20261126091500", "rds:sesbounce-2026-11-26-09-15")
     ),
+    ("kms:DescribeKey", SECRETS_KEY, {}),  # for the password that RDS keeps
     ("iam:PutRolePolicy", TASK_ROLE, WITHIN),
     ("cloudwatch:PutMetricAlarm", f"{ALARM}:sesbounce-dlq", {}),
     (
@@ -1253,6 +1255,20 @@ def test_lambda_reads_the_queue_and_the_function_itself_can_not(
         assert all(allowed) is (calls is FUNCTIONING), (request, allowed)
 
 
+def test_a_function_in_a_vpc_reaches_the_range_of_its_database(
+    planned: dict[str, list[dict[str, Any]]],
+) -> None:
+    rules = [
+        resource["values"]
+        for resource in planned["lambda"]
+        if resource["type"] == "aws_vpc_security_group_egress_rule"
+    ]
+    assert {rule["to_port"]: rule["cidr_ipv4"] for rule in rules} == {
+        443: "0.0.0.0/0",
+        5432: "10.0.0.0/16",
+    }
+
+
 @pytest.mark.parametrize(
     ("action", "resource", "principal", "allowed"),
     [
@@ -1346,6 +1362,8 @@ def test_the_boundary_leaves_the_worker_all_that_it_needs(
         ("sns:Publish", TOPIC, {}),
         ("ses:SendEmail", IDENTITY, {}),
         ("ecs:UpdateService", f"arn:aws:ecs:{REGION}:service/sesbounce/sesbounce", {}),
+        # of a function in a VPC alone
+        ("ec2:DeleteNetworkInterface", "*", {"aws:PrincipalArn": FUNCTION_ROLE}),
     ],
 )
 def test_whatever_policy_the_deploy_role_writes_the_boundary_stops(
@@ -1382,7 +1400,9 @@ def test_no_wildcard_resource_hides_from_that_test(
     """All that come out are found in the sources, in the one way to write them."""
     of_keys = [json.loads(rendered[run]["log_kms_key_statement"]) for run in ("full", "lambda")]
     of_the_user = json.dumps({"Statement": of_keys})
-    documents = [*_of_full(full), deploy, rendered["lambda"]["function_policy"], of_the_user]
+    of_lambda = rendered["lambda"]
+    widest = full | {"permissions_boundary_policy": of_lambda["permissions_boundary_policy"]}
+    documents = [*_of_full(widest), deploy, of_lambda["function_policy"], of_the_user]
     found = [
         statement["Sid"]
         for document in documents

@@ -1,7 +1,9 @@
 import re
+from typing import Any
 
 import pytest
 
+from scripts.terraform.docs import parsed, plain
 from tests.terraform.conftest import FOLDERS, SOURCE, Terraform, assert_passed
 
 # Those of the stack, its modules and its examples; test_policies.py runs the one that it needs.
@@ -72,6 +74,82 @@ def test_what_the_feedback_queue_had_itself_moves_to_its_topic() -> None:
         "aws_ses_event_destination.this",
         "aws_sesv2_configuration_set_event_destination.this",
     }
+
+
+@pytest.fixture(scope="module")
+def modules() -> dict[str, dict[str, Any]]:
+    """The arguments that the stack gives to its modules, by the module's name."""
+    return {
+        plain(name): arguments
+        for module in parsed(SOURCE / "main.tf")["module"]
+        for name, arguments in module.items()
+    }
+
+
+# The provider sets the tags of all resources, and the stack's state never holds a secret.
+NOT_SET = {"tags", "secret_in_state"}
+
+
+def test_the_stack_sets_each_variable_of_its_modules(modules: dict[str, dict[str, Any]]) -> None:
+    forgotten = {
+        f"{name}.{plain(variable)}"
+        for name, arguments in modules.items()
+        for block in parsed(SOURCE / plain(arguments["source"]) / "variables.tf")["variable"]
+        for variable in block
+        if plain(variable) not in arguments.keys() | NOT_SET
+    }
+    assert len(modules) > 5
+    assert forgotten == set()
+
+
+# What a function in AWS Lambda has no use for: it has another size, and no image, cluster or tasks.
+OF_TASKS = {
+    "network.assign_public_ip",
+    "worker.backlog_per_task",
+    "worker.cluster_arn",
+    "worker.container_insights",
+    "worker.cpu_units",
+    "worker.create_repository",
+    "worker.max_tasks",
+    "worker.memory_mib",
+    "worker.min_tasks",
+    "worker.on_demand_base",
+    "worker.processes",
+    "worker.repository_arn",
+    "worker.shutdown_seconds",
+    "worker.use_spot",
+}
+
+
+def test_a_setting_of_the_worker_counts_in_each_mode(modules: dict[str, dict[str, Any]]) -> None:
+    read = {
+        name: set(re.findall(r"var\.((?:network|worker)\.\w+)", str(modules[name])))
+        for name in ("worker_service", "worker_lambda")
+    }
+    assert read["worker_service"] - read["worker_lambda"] == OF_TASKS
+    assert read["worker_lambda"] - read["worker_service"] == {"worker.function"}
+    policies = [modules[name][key] for name, key in POLICIES]
+    assert all("local.worker_policies" in str(policy) for policy in policies)
+
+
+# Where each mode gives the worker's role its further policies.
+POLICIES = (("worker_service", "task_policies"), ("worker_lambda", "policies"))
+
+
+def test_a_schedule_starts_no_task_before_it_has_what_a_service_waits_for() -> None:
+    waits = {
+        kind: set(re.findall(r"aws_\w+\.\w+", str(block[kind]['"this"']["depends_on"])))
+        for kind, file in (
+            ('"aws_ecs_service"', "main.tf"),
+            ('"aws_scheduler_schedule"', "schedule.tf"),
+        )
+        for block in parsed(SOURCE / "modules/worker_service" / file)["resource"]
+        if kind in block
+    }
+    of_service, of_schedule = waits.values()
+    assert len(of_service) > 5
+    assert of_schedule - of_service == {"aws_iam_role_policy.schedule"}
+    assert of_service <= of_schedule
 
 
 def test_what_is_deprecated_would_be_found(terraform: Terraform) -> None:

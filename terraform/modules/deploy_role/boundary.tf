@@ -65,23 +65,13 @@ locals {
         Resource  = local.task_role_arns
         Condition = { StringEquals = { "iam:PassedToService" = "ecs-tasks.amazonaws.com" }, ArnEquals = local.is_the_schedule }
       },
-      # For the role of the schedule that sweeps, and for the function's role in a VPC.
+      # For the role of the schedule that sweeps.
       {
         Sid       = "CallTheFunction"
         Effect    = "Allow"
         Action    = ["lambda:InvokeFunction"]
         Resource  = local.arns.function
         Condition = { ArnEquals = { "aws:PrincipalArn" = local.roles.sweep } }
-      },
-      {
-        Sid    = "JoinTheVpc"
-        Effect = "Allow"
-        Action = [
-          "ec2:CreateNetworkInterface", "ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets", "ec2:DeleteNetworkInterface",
-          "ec2:AssignPrivateIpAddresses", "ec2:UnassignPrivateIpAddresses",
-        ]
-        Resource  = ["*"] # Lambda demands it so
-        Condition = { ArnEquals = { "aws:PrincipalArn" = local.roles.function } }
       },
       {
         Sid       = "PasswordOfTheDatabase"
@@ -102,7 +92,7 @@ locals {
         Action = ["kms:Decrypt", "kms:GenerateDataKey"]
         # The statements above and below say which queues and secrets these services decrypt.
         Resource  = ["arn:${local.partition}:kms:${var.region}:*:key/*"]
-        Condition = { StringLike = { "kms:ViaService" = [for service in ["secretsmanager", "sqs", "ssm"] : "${service}.${var.region}.amazonaws.com*"] } }
+        Condition = { StringLike = { "kms:ViaService" = [for service in ["secretsmanager", "sqs", "ssm"] : "${service}.${var.region}.amazonaws.*"] } }
       },
     ],
     length(local.secret_arns) == 0 ? [] : [
@@ -111,6 +101,19 @@ locals {
         Effect   = "Allow"
         Action   = ["secretsmanager:GetSecretValue", "ssm:GetParameters"]
         Resource = local.secret_arns
+      },
+    ],
+    # With these rights, the function's role could also delete or readdress interfaces of others.
+    !var.function_in_vpc ? [] : [
+      {
+        Sid    = "JoinTheVpc"
+        Effect = "Allow"
+        Action = [
+          "ec2:CreateNetworkInterface", "ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets", "ec2:DeleteNetworkInterface",
+          "ec2:AssignPrivateIpAddresses", "ec2:UnassignPrivateIpAddresses",
+        ]
+        Resource  = ["*"] # Lambda demands it so
+        Condition = { ArnEquals = { "aws:PrincipalArn" = local.roles.function } }
       },
     ],
   )
@@ -131,5 +134,10 @@ resource "aws_iam_policy" "boundary" {
     # IAM does not delete a policy that is a boundary. Without this, Terraform would try to delete it before
     # it takes the boundary off the roles, when `github` or the boundary changes.
     create_before_destroy = true
+
+    precondition {
+      condition     = length(jsonencode({ Version = "2012-10-17", Statement = local.boundary })) <= 6144
+      error_message = "The boundary has more than 6,144 characters, which IAM does not accept. It names each secret: put several keys into one secret (ARN:KEY::), or give a permissions_boundary of your own."
+    }
   }
 }

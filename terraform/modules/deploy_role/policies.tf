@@ -466,11 +466,13 @@ locals {
         Condition = local.in_the_cluster
       },
       {
-        Sid       = "TagTheTask" # ECS asks for it where a task gets the tags of its definition
+        # ECS asks for it where a task gets the tags of its definition. AWS does not say whether those count
+        # as tags of the request.
+        Sid       = "TagTheTask"
         Effect    = "Allow"
         Action    = ["ecs:TagResource"]
         Resource  = local.task_arns
-        Condition = { StringEquals = merge({ "ecs:CreateAction" = "RunTask" }, local.gets_tag.StringEquals) }
+        Condition = { StringEquals = { "ecs:CreateAction" = "RunTask" }, StringEqualsIfExists = local.gets_tag.StringEquals }
       },
       {
         Sid    = "Function"
@@ -611,6 +613,12 @@ locals {
         Effect   = "Allow"
         Action   = ["secretsmanager:CreateSecret", "secretsmanager:TagResource"]
         Resource = ["arn:${local.partition}:secretsmanager:${var.region}:${var.account_id}:secret:rds!*"]
+      },
+      {
+        Sid      = "KeyOfThatPassword" # the one of Secrets Manager, which has no tag; RDS asks for it
+        Effect   = "Allow"
+        Action   = ["kms:DescribeKey"]
+        Resource = ["arn:${local.partition}:kms:${var.region}:${var.account_id}:key/*"]
       },
     ]
 

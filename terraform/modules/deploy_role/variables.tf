@@ -274,6 +274,13 @@ variable "secret_arns" {
   }
 }
 
+variable "function_in_vpc" {
+  description = "Whether the worker is a function of AWS Lambda in a VPC. The boundary then lets the function's role manage network interfaces, which IAM cannot limit to the function's own."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
 variable "alarm_topic_arn" {
   description = "ARN of your own SNS topic for the alarms, which the check after a deployment reads; null if the stack contains a topic for them."
   type        = string

@@ -26,6 +26,12 @@ output "extra_topic_arns" {
 output "queue_arn" {
   description = "ARN of the SQS queue that the worker reads."
   value       = local.queue_arn
+
+  # Of a queue elsewhere, neither the alarms nor a function in AWS Lambda would see anything.
+  precondition {
+    condition     = local.queue_region == local.here.region
+    error_message = "existing_queue must be in the region of the provider. Deploy the stack in the region of the queue, and subscribe it to the topics of other regions by the module feedback_topic."
+  }
 }
 
 output "queue_name" {

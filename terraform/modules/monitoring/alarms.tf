@@ -2,11 +2,11 @@ locals {
   worker       = { namespace = "sesbounce", dimensions = { Service = local.queue_name } }
   always_tasks = var.worker == null ? false : var.worker.min_tasks > 0
 
-  # A worker reports every minute, or at the end of each run. The starts of runs vary a little, so that
+  # A worker reports every minute, or at the end of each run; a function, at each sweep at the latest. The starts of runs vary a little, so that
   # some intervals hold the ends of two runs, and others none.
   scheduled    = var.run_interval_seconds != null
   function     = var.function_name != null
-  every        = local.scheduled ? var.run_interval_seconds : local.function ? 3600 : 60 # a function sweeps every hour
+  every        = local.scheduled ? var.run_interval_seconds : local.function ? var.sweep_interval_seconds : 60
   persistently = local.scheduled || local.function ? { seconds = local.every, periods = 3, datapoints = 2 } : { seconds = 60, periods = 5, datapoints = null }
   oldest       = local.scheduled ? 900 + 2 * local.every : 900
 

@@ -66,6 +66,18 @@ variable "function_name" {
   }
 }
 
+variable "sweep_interval_seconds" {
+  description = "Number of seconds between two sweeps of the function; some alarms fit this interval."
+  type        = number
+  default     = 3600
+  nullable    = false
+
+  validation {
+    condition     = var.sweep_interval_seconds >= 60 && var.sweep_interval_seconds <= 86400 && var.sweep_interval_seconds % 60 == 0
+    error_message = "sweep_interval_seconds must be a multiple of 60, from 60 to 86400."
+  }
+}
+
 variable "run_interval_seconds" {
   description = "Number of seconds between two runs of a worker that a schedule starts; null for a worker that runs all the time. With it, an alarm watches that runs end well, and the others fit the interval."
   type        = number

@@ -105,6 +105,14 @@ resource "aws_iam_role_policy" "function" {
   })
 }
 
+resource "aws_iam_role_policy" "further" {
+  for_each = var.policies
+
+  name   = each.key
+  role   = aws_iam_role.function.name
+  policy = each.value
+}
+
 # Scheduler calls the function with this role.
 resource "aws_iam_role" "sweep" {
   name                 = "${var.name}-sweep"

@@ -95,6 +95,7 @@ resource "aws_lambda_function" "this" {
   # An invocation that begins before the function has its rights fails.
   depends_on = [
     aws_iam_role_policy.function,
+    aws_iam_role_policy.further,
     aws_iam_role_policy_attachment.function,
     aws_vpc_security_group_egress_rule.this,
   ]

@@ -10,13 +10,14 @@ resource "aws_security_group" "this" {
 locals {
   egress = merge([
     for port in var.vpc_id == null ? [] : [for port in var.egress_tcp_ports : tostring(port)] : merge(
-      { "${port}-ipv4" = { port = port, ipv4 = "0.0.0.0/0", ipv6 = null } },
-      var.ipv6 ? { "${port}-ipv6" = { port = port, ipv4 = null, ipv6 = "::/0" } } : {},
+      { "${port}-ipv4" = { port = port, ipv4 = lookup(var.egress_cidr_ipv4, port, "0.0.0.0/0"), ipv6 = null } },
+      # A port with a range of IPv4 addresses leads nowhere else.
+      var.ipv6 && !contains(keys(var.egress_cidr_ipv4), port) ? { "${port}-ipv6" = { port = port, ipv4 = null, ipv6 = "::/0" } } : {},
     )
   ]...)
 }
 
-# To any address: AWS's endpoints have no fixed addresses, and the database may be anywhere.
+# By default to any address: AWS's endpoints have no fixed addresses, and the database may be anywhere.
 resource "aws_vpc_security_group_egress_rule" "this" {
   for_each = local.egress
 

@@ -33,9 +33,19 @@ output "function_policy" {
   value       = aws_iam_role_policy.function.policy
 }
 
+output "policies" {
+  description = "Further policies of that role, in JSON, by name."
+  value       = { for name, policy in aws_iam_role_policy.further : name => policy.policy }
+}
+
 output "sweep_arn" {
   description = "ARN of the schedule that sweeps; null without a package."
   value       = one(aws_scheduler_schedule.sweep[*].arn)
+}
+
+output "sweep_interval_seconds" {
+  description = "Number of seconds between two sweeps, a day for a `cron(…)`."
+  value       = local.sweep_interval_seconds
 }
 
 output "sweep_policy" {

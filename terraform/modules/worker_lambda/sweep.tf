@@ -1,5 +1,11 @@
 # The worker in ECS sweeps every minute. Here EventBridge Scheduler calls the function for it.
 
+locals {
+  # With a cron, nobody knows the longest time between two sweeps: the alarms assume a day.
+  sweep_rate             = try(regex("^rate\\((\\d+) (minute|hour|day)s?\\)$", var.sweep_schedule), ["1", "day"])
+  sweep_interval_seconds = local.sweep_rate[0] * { minute = 60, hour = 3600, day = 86400 }[local.sweep_rate[1]]
+}
+
 # The role trusts Scheduler for a whole group: aws:SourceArn never names a single schedule.
 resource "aws_scheduler_schedule_group" "sweep" {
   count = local.functions

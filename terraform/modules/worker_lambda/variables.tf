@@ -46,6 +46,13 @@ variable "policy_arns" {
   nullable    = false
 }
 
+variable "policies" {
+  description = "Further policies of the function's role, in JSON, each by a name of your choice."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+}
+
 variable "environment" {
   description = "Settings of the worker, for example `SESBOUNCE_STRIKE_OFF_SQL`. Everybody who may read the function's configuration can read them: put secrets into `secrets`."
   type        = map(string)
@@ -205,8 +212,12 @@ variable "sweep_schedule" {
   nullable    = false
 
   validation {
-    condition     = can(regex("^(rate|cron)\\([^()]+\\)$", var.sweep_schedule))
-    error_message = "sweep_schedule must be a rate(…) or a cron(…) of EventBridge Scheduler, such as rate(1 hour)."
+    # From a minute to a day.
+    condition = (
+      can(regex("^cron\\([^ ()]+( [^ ()]+){5}\\)$", var.sweep_schedule))
+      || can(regex("^rate\\((1 minute|([2-9]|[1-9]\\d|[1-9]\\d\\d|1[0-3]\\d\\d|14[0-3]\\d|1440) minutes|1 hour|([2-9]|1\\d|2[0-4]) hours|1 day)\\)$", var.sweep_schedule))
+    )
+    error_message = "sweep_schedule must be a rate from one minute to one day, such as rate(1 hour), or a cron(…) with six fields."
   }
 }
 
@@ -266,6 +277,23 @@ variable "egress_tcp_ports" {
   validation {
     condition     = alltrue([for port in var.egress_tcp_ports : port >= 1 && port <= 65535 && floor(port) == port])
     error_message = "egress_tcp_ports must be whole numbers from 1 to 65535."
+  }
+}
+
+variable "egress_cidr_ipv4" {
+  description = "IPv4 range to which the function may connect by a port of `egress_tcp_ports`, by port, for example `{ 3306 = \"10.0.0.0/16\" }`; any address where there is none."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for range in values(var.egress_cidr_ipv4) : can(cidrnetmask(range))])
+    error_message = "Each value of egress_cidr_ipv4 must be an IPv4 range such as 10.0.0.0/16."
+  }
+
+  validation {
+    condition     = length(setsubtract(keys(var.egress_cidr_ipv4), [for port in var.egress_tcp_ports : tostring(port)])) == 0
+    error_message = "Each key of egress_cidr_ipv4 must be a port of egress_tcp_ports."
   }
 }
 

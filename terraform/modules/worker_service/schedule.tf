@@ -79,8 +79,10 @@ resource "aws_scheduler_schedule" "this" {
     aws_ecs_cluster_capacity_providers.this,
     aws_iam_role_policy.execution,
     aws_iam_role_policy.schedule,
+    aws_iam_role_policy.task,
     aws_iam_role_policy_attachment.task,
     aws_vpc_security_group_egress_rule.this,
+    aws_vpc_security_group_egress_rule.to_group,
   ]
 }
 

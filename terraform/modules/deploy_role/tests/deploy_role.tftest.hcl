@@ -285,6 +285,15 @@ run "tags_in_one_more_partition" {
   }
 
   assert {
+    condition = anytrue(flatten([
+      for statement in jsondecode(output.boundary_policy).Statement : [
+        for service in statement.Condition.StringLike["kms:ViaService"] : can(regex("^${replace(service, "*", ".*")}$", "sqs.eusc-de-east-1.amazonaws.eu"))
+      ] if statement.Sid == "Keys"
+    ]))
+    error_message = "Its services have another domain, by which KMS knows them."
+  }
+
+  assert {
     condition     = alltrue([for tags in concat([aws_iam_role.this.tags, aws_iam_openid_connect_provider.this[0].tags], values(aws_iam_policy.this)[*].tags) : tags == tomap({ Team = "mail" })])
     error_message = "What can be tagged must be tagged."
   }

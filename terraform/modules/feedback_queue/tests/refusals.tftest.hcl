@@ -91,6 +91,28 @@ run "queue_that_exists_with_a_name_for_an_arn" {
   expect_failures = [var.existing_queue]
 }
 
+run "queue_that_exists_in_another_region" {
+  command = plan
+
+  override_data {
+    override_during = plan
+    target          = module.topic.data.aws_region.current
+    values          = { id = "us-east-1" }
+  }
+
+  override_data {
+    override_during = plan
+    target          = module.topic.data.aws_caller_identity.current
+    values          = { account_id = "123456789012" }
+  }
+
+  variables {
+    existing_queue = { arn = "arn:aws:sqs:eu-west-1:123456789012:SESBounceSQS" }
+  }
+
+  expect_failures = [output.queue_arn]
+}
+
 # No refusal, but in this file the provider tells, as AWS does, what is computed only when it is created.
 run "the_first_plan_shows_all_policies" {
   command = plan

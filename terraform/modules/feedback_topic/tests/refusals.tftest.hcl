@@ -276,3 +276,41 @@ run "subscriber_without_12_digits" {
 
   expect_failures = [var.subscriber_account_ids]
 }
+
+run "topic_of_another_region" {
+  command = plan
+
+  override_data {
+    override_during = plan
+    target          = data.aws_caller_identity.current
+    values          = { account_id = "123456789012" }
+  }
+
+  override_data {
+    override_during = plan
+    target          = data.aws_region.current
+    values          = { id = "eu-west-1" }
+  }
+
+  variables {
+    existing_topic = { arn = "arn:aws:sns:us-east-1:123456789012:SESBounce" }
+  }
+
+  expect_failures = [aws_sns_topic_subscription.queue]
+}
+
+# No refusal: a stack of yours may have tests with a mocked provider, which invents the account.
+run "queue_in_somebody_s_tests" {
+  command = plan
+
+  override_data {
+    override_during = plan
+    target          = data.aws_caller_identity.current
+    values          = { account_id = "x1y2z3a4" }
+  }
+
+  assert {
+    condition     = aws_sns_topic_subscription.queue[0].endpoint == var.queue_arn
+    error_message = "Nobody knows whose the queue is."
+  }
+}

@@ -228,6 +228,23 @@ run "worker_by_a_schedule" {
   }
 }
 
+run "function_that_seldom_sweeps" {
+  command = plan
+
+  variables {
+    worker                 = null
+    function_name          = "sesbounce"
+    sweep_interval_seconds = 86400
+  }
+
+  assert {
+    condition = { for name, alarm in aws_cloudwatch_metric_alarm.this : name => alarm.period if alarm.namespace == "sesbounce" } == {
+      failed = 86400, statement-refusals = 86400, suspected-incidents = 86400, sender-faults = 86400
+    }
+    error_message = "An alarm that two of three intervals raise must know the interval."
+  }
+}
+
 run "people" {
   command = plan
 
@@ -312,6 +329,7 @@ run "wrong_values" {
     alarm_emails           = ["operator"]
     oldest_message_seconds = 59
     run_interval_seconds   = 90
+    sweep_interval_seconds = 90
     bounce_rate            = 5   # in percent
     complaint_rate         = 0.1 # in percent
   }
@@ -322,6 +340,7 @@ run "wrong_values" {
     var.alarm_emails,
     var.oldest_message_seconds,
     var.run_interval_seconds,
+    var.sweep_interval_seconds,
     var.bounce_rate,
     var.complaint_rate,
   ]

@@ -96,7 +96,9 @@ run "in_a_vpc" {
     security_group_ids   = ["sg-own"]
     log_kms_key_arn      = "arn:aws:kms:eu-west-1:123456789012:key/9abc"
     ipv6                 = true
-    egress_tcp_ports     = [443, 3306]
+    egress_tcp_ports     = [443, 3306, 5432]
+    egress_cidr_ipv4     = { 3306 = "10.0.0.0/16" }
+    policies             = { passwords = jsonencode({ Version = "2012-10-17", Statement = [] }) }
     architecture         = "x86_64"
     reserved_concurrency = 3
     path                 = "/mail/"
@@ -122,9 +124,10 @@ run "in_a_vpc" {
       && aws_cloudwatch_log_group.this.kms_key_id == var.log_kms_key_arn
       && aws_lambda_function.this[0].reserved_concurrent_executions == 3
       && aws_security_group.this[0].vpc_id == "vpc-1"
-      && length(aws_vpc_security_group_egress_rule.this) == 4
+      && toset(keys(aws_vpc_security_group_egress_rule.this)) == toset(["3306-ipv4", "443-ipv4", "443-ipv6", "5432-ipv4", "5432-ipv6"])
       && aws_vpc_security_group_egress_rule.this["443-ipv6"].cidr_ipv6 == "::/0"
-      && aws_vpc_security_group_egress_rule.this["3306-ipv4"].cidr_ipv4 == "0.0.0.0/0"
+      && aws_vpc_security_group_egress_rule.this["3306-ipv4"].cidr_ipv4 == "10.0.0.0/16"
+      && aws_vpc_security_group_egress_rule.this["5432-ipv4"].cidr_ipv4 == "0.0.0.0/0"
       && aws_vpc_security_group_egress_rule.this["3306-ipv4"].to_port == 3306
     )
     error_message = "The function must be in the subnets, and reach the database and AWS by both kinds of addresses."
@@ -133,6 +136,11 @@ run "in_a_vpc" {
   assert {
     condition     = [for statement in jsondecode(output.function_policy).Statement : statement.Sid] == ["WriteLog", "OnlyLambdaItself", "ReadSecrets", "ReadParameters", "DecryptSecrets", "JoinTheVpc"]
     error_message = "Each switch must add its statement."
+  }
+
+  assert {
+    condition     = output.policies.passwords == var.policies.passwords && aws_iam_role_policy.further["passwords"].role == "acme-function"
+    error_message = "The role must get the further policies."
   }
 
   assert {
@@ -188,7 +196,7 @@ run "what_it_refuses" {
     timeout_seconds         = 3
     batching_window_seconds = 0
     reserved_concurrency    = 2
-    sweep_schedule          = "hourly"
+    sweep_schedule          = "rate(hourly)"
     vpc_id                  = "vpc-1"
     egress_tcp_ports        = [0]
     log_retention_days      = 2
@@ -213,7 +221,8 @@ run "what_it_refuses_too" {
     maximum_concurrency = 1
     security_group_ids  = ["sg-own"]
     ipv6                = true
+    egress_cidr_ipv4    = { 3306 = "10.0.0.0/16" }
   }
 
-  expect_failures = [var.environment, var.batch_size, var.maximum_concurrency, var.security_group_ids, var.ipv6]
+  expect_failures = [var.environment, var.batch_size, var.maximum_concurrency, var.security_group_ids, var.ipv6, var.egress_cidr_ipv4]
 }

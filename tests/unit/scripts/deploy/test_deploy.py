@@ -93,6 +93,7 @@ class World:
             "worker_platform": "linux/arm64" if self.on_ecs else None,
             "function_name": "sesbounce" if package else None,
             "event_source_mapping_id": "14e0db71" if package else None,
+            "sweep_arn": SCHEDULE if package else None,
             "function_architecture": "arm64" if self.function else None,
             "service_name": "sesbounce" if service and not self.scheduled else None,
             "schedule_arn": SCHEDULE if service and self.scheduled else None,

@@ -19,7 +19,9 @@ from scripts.package.build import Package
 from scripts.terraform.plan import Plan
 from sesbounce.doctor.declared import Function
 
-FUNCTION = Function("acme", "14e0db71")
+FUNCTION = Function(
+    "acme", "14e0db71", "arn:aws:scheduler:eu-west-1:123456789012:schedule/acme-sweep/acme-sweep"
+)
 
 
 class Lambda:

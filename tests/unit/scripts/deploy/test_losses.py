@@ -21,6 +21,7 @@ def change(kind: str, *actions: str, name: str = "this") -> dict[str, Any]:
 
 LASTING = [
     "aws_db_instance",
+    "aws_iam_access_key",
     "aws_kms_key",
     "aws_route53_record",
     "aws_ses_configuration_set",

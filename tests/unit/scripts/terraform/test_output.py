@@ -65,6 +65,12 @@ from scripts.terraform.output import advice
             "log_kms_key_statement",
         ),
         (
+            "creating Lambda Event Source Mapping (): operation error Lambda: "
+            "CreateEventSourceMapping, InvalidParameterValueException: Queue visibility timeout: "
+            "30 seconds is less than Function timeout: 60 seconds",
+            "aws sqs set-queue-attributes --queue-url URL",
+        ),
+        (
             "creating ECS Service: InvalidParameterException: The specified capacity provider "
             "'FARGATE' was not found.",
             "aws ecs put-cluster-capacity-providers",

@@ -747,6 +747,7 @@ def test_a_schedule_that_somebody_has_deleted_is_broken(
 FUNCTION: dict[str, Any] = {
     "function_name": "acme",
     "event_source_mapping_id": "14e0db71-5d35-4eb5-b481-8945cf9d10c2",
+    "sweep_arn": arn("scheduler", "schedule/acme-sweep/acme-sweep"),
 }
 FUNCTION_ARN = arn("lambda", "function:acme")
 
@@ -755,7 +756,7 @@ def test_a_function_is_read_from_the_outputs() -> None:
     variables = [{"variables": {"SESBOUNCE_TOPIC_ARNS": TOPIC}}]
     state = [("aws_lambda_function", {"environment": variables})]
     wired = declared(OUTPUTS | FUNCTION, state)
-    assert wired.function == Function("acme", "14e0db71-5d35-4eb5-b481-8945cf9d10c2")
+    assert wired.function == Function(*FUNCTION.values())
     assert wired.needs_envelope
     assert not declared(OUTPUTS | FUNCTION, []).needs_envelope
 
@@ -790,6 +791,17 @@ def test_a_function_is_read_from_the_outputs() -> None:
             {"EventSourceArn": arn("sqs", "other")},
             [("broken", "the event source mapping joins another queue or another function")],
         ),
+        (
+            {"Timeout": 61},
+            {},
+            [
+                (
+                    "hint",
+                    "the queue's visibility timeout is 360 seconds, less than six times the "
+                    "function's timeout",
+                )
+            ],
+        ),
     ],
 )
 def test_the_function_is_active_and_the_queue_calls_it(
@@ -798,7 +810,12 @@ def test_the_function_is_active_and_the_queue_calls_it(
     mapping: dict[str, Any],
     found: list[tuple[str, str]],
 ) -> None:
-    healthy = {"FunctionArn": FUNCTION_ARN, "State": "Active", "LastUpdateStatus": "Successful"}
+    healthy = {
+        "FunctionArn": FUNCTION_ARN,
+        "LastUpdateStatus": "Successful",
+        "State": "Active",
+        "Timeout": 60,
+    }
     enabled = {
         "State": "Enabled",
         "EventSourceArn": OUTPUTS["queue_arn"],
@@ -807,8 +824,20 @@ def test_the_function_is_active_and_the_queue_calls_it(
     }
     answers.to("lambda", "get_function_configuration", healthy | configuration)
     answers.to("lambda", "get_event_source_mapping", enabled | mapping)
+    answers.to("sqs", "get_queue_attributes", {"Attributes": {"VisibilityTimeout": "360"}})
     wired = declared(OUTPUTS | FUNCTION, [])
     assert texts(function.function(wired, answers)) == found
+
+
+@pytest.mark.parametrize(
+    ("state", "found"),
+    [("ENABLED", []), ("DISABLED", [("broken", "the schedule acme-sweep is disabled")])],
+)
+def test_the_schedule_of_the_sweeps_is_enabled(
+    answers: Any, state: str, found: list[tuple[str, str]]
+) -> None:
+    answers.to("scheduler", "get_schedule", {"State": state})
+    assert texts(function.sweep(declared(OUTPUTS | FUNCTION, []), answers)) == found
 
 
 def test_a_function_that_somebody_has_deleted_is_broken(
@@ -824,6 +853,7 @@ def test_a_worker_outside_ecs_is_not_checked(answers: Any) -> None:
     assert texts(service.service(WIRING, answers)) == []
     assert texts(schedule.schedule(WIRING, answers)) == []
     assert texts(function.function(WIRING, answers)) == []
+    assert texts(function.sweep(WIRING, answers)) == []
 
 
 @pytest.mark.parametrize(

@@ -224,12 +224,21 @@ def test_a_condition_that_the_simulator_can_t_know_is_no_fault(account: Any) -> 
     assert "depends on aws:SourceIp" in rights.table(found)
 
 
-def test_known_conditions_are_given() -> None:
-    entries = rights._context(WIRING)
+@pytest.mark.parametrize(
+    ("partition", "region", "suffix"),
+    [
+        ("aws", "eu-west-1", "amazonaws.com"),
+        ("aws-cn", "cn-north-1", "amazonaws.com.cn"),
+        ("aws-eusc", "eusc-de-east-1", "amazonaws.eu"),
+    ],
+)
+def test_known_conditions_are_given(partition: str, region: str, suffix: str) -> None:
+    queue = QUEUE.replace("arn:aws:sqs:eu-west-1", f"arn:{partition}:sqs:{region}")
+    entries = rights._context(replace(WIRING, queue_arn=queue))
     assert {(e["ContextKeyName"], *e["ContextKeyValues"]) for e in entries} == {
-        ("aws:RequestedRegion", "eu-west-1"),
+        ("aws:RequestedRegion", region),
         ("aws:SecureTransport", "true"),
-        ("kms:ViaService", "sqs.eu-west-1.amazonaws.com"),
+        ("kms:ViaService", f"sqs.{region}.{suffix}"),
     }
 
 

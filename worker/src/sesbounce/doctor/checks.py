@@ -46,6 +46,7 @@ CHECKS: dict[str, Check] = {
     "the worker's service": service.service,
     "the worker's schedule": schedule.schedule,
     "the worker's function": function.function,
+    "the function's sweeps": function.sweep,
     "the alarms": alarms.alarms,
 }
 

@@ -51,10 +51,12 @@ class Function:
     Attributes:
         name: its name.
         event_source_mapping: the id of what gives it the messages of the queue.
+        sweep: the ARN of the schedule by which it sweeps.
     """
 
     name: str
     event_source_mapping: str
+    sweep: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -242,4 +244,6 @@ def _schedule(outputs: Mapping[str, Any]) -> Schedule | None:
 def _function(outputs: Mapping[str, Any]) -> Function | None:
     if not outputs.get("function_name"):
         return None
-    return Function(outputs["function_name"], outputs["event_source_mapping_id"])
+    return Function(
+        outputs["function_name"], outputs["event_source_mapping_id"], outputs["sweep_arn"]
+    )

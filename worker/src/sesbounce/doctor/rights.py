@@ -42,6 +42,7 @@ _OF_THE_ACCOUNT = (
     "ses:SendEmail",
     "sts:AssumeRole",
 )
+_SUFFIXES = {"aws-cn": "amazonaws.com.cn", "aws-eusc": "amazonaws.eu"}
 _CALL = "iam:SimulatePrincipalPolicy"
 _OWN_RIGHTS = {
     "role": ("iam:PutRolePolicy", "iam:AttachRolePolicy", "iam:UpdateAssumeRolePolicy"),
@@ -165,8 +166,9 @@ def _expected(wiring: Wiring, action: str, resource: str) -> bool:
 
 def _context(wiring: Wiring) -> "list[ContextEntryTypeDef]":
     """What is known of the worker's calls: policies and SCPs may ask for it."""
-    region = wiring.queue_arn.split(":")[3]  # a topic of the user's may be in another one
-    suffix = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
+    # A topic of the user's may be in another region.
+    _, partition, _, region, *_ = wiring.queue_arn.split(":")
+    suffix = _SUFFIXES.get(partition, "amazonaws.com")
     keys = {
         "aws:RequestedRegion": ("string", region),
         "aws:SecureTransport": ("boolean", "true"),
