@@ -284,6 +284,21 @@ def test_an_iam_that_does_not_answer_breaks_nothing(
     assert texts([found]) == []
 
 
+def test_an_answer_that_lacks_an_action_is_none(account: Any) -> None:
+    answer = {"EvaluationResults": [_result("sqs:ReceiveMessage", QUEUE, READ_QUEUE, {})]}
+    account.stubs["iam"].add_response("simulate_principal_policy", answer)
+    (found,) = rights.rights(WIRING, account)
+    assert "not one of IAM's" in rights.table(found)
+    assert texts([found]) == []
+
+
+def test_a_declared_policy_that_can_t_be_read_breaks_nothing(account: Any) -> None:
+    account.simulates(WIRING, ROLE, READ_QUEUE)
+    (found,) = rights.rights(replace(WIRING, reader_policy='{"Statement": [{}]}'), account)
+    assert "is not checked: the declared policy: sesbounce can't evaluate" in rights.table(found)
+    assert texts([found]) == []
+
+
 def test_a_reader_that_is_gone_is_broken(account: Any) -> None:
     account.refuses("simulate_principal_policy", "NoSuchEntity")
     (finding,) = texts(rights.rights(WIRING, account))

@@ -19,6 +19,7 @@ from sesbounce.aws.clients import error_text
 from sesbounce.doctor.declared import Wiring
 from sesbounce.doctor.finding import Finding, broken, hint
 from sesbounce.doctor.iam import Request, allows
+from sesbounce.errors import UnknownPolicyError
 
 if TYPE_CHECKING:
     from types_boto3_iam.client import IAMClient
@@ -214,8 +215,10 @@ def _simulated(wiring: Wiring, session: boto3.Session, identity: str, *, declare
         return Rights(identity, declared, skipped=why)
     except BotoCoreError as error:
         return Rights(identity, declared, skipped=f"{_CALL}: {error}")
+    except UnknownPolicyError as error:
+        return Rights(identity, declared, skipped=f"the declared policy: {error}")
     except ResponseParserError:
-        # A proxy, or an emulator that does not know the call.
+        # A proxy, or an emulator that does not know the call or an action.
         return Rights(identity, declared, skipped=f"{_CALL}: the answer is not one of IAM's")
     return Rights(identity, declared, tuple(rows))
 
@@ -232,6 +235,8 @@ def _asked(
     results = {
         result["EvalActionName"]: result for page in pages for result in page["EvaluationResults"]
     }
+    if not results.keys() >= set(actions):
+        raise ResponseParserError("the answer lacks an action")
     for action in actions:
         result = results[action]
         yield Row(
