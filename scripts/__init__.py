@@ -17,6 +17,7 @@ The exceptions:
   x LossError                (scripts.deploy.losses)
   x NoServiceError           (scripts.deploy.deploy)
   x NoVariablesError         (scripts.deploy.deploy)
+  x NpmError                 (scripts.setup.npm)
   x PackageError             (scripts.package.build)
   x PipError                 (scripts.setup.pip_settings)
   x PlaceError               (scripts.deploy.deploy)

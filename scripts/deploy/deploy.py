@@ -239,7 +239,9 @@ def _given_image(run: Run) -> str | None:
 def _planned(run: Run, image: str | None) -> Iterator[Plan]:
     """A plan with an image; for a worker in AWS Lambda, with the package of these sources."""
     with run.stack.planned({release.VARIABLE: image}) as plan:
-        package = None if run.options.no_image else function.package(plan, TERRAFORM, print)
+        package = (
+            None if run.options.no_image else function.package(plan, run.stack.directory, print)
+        )
         if package is None:
             yield plan
             return

@@ -129,7 +129,8 @@ class FakeStack:
 
     world: World
 
-    def __init__(self, *_: object, **__: object) -> None:
+    def __init__(self, directory: Path, **_: object) -> None:
+        self.directory = directory
         self._wanted: str | None = None
         self._package: str | None = None
         self._destroys = False
@@ -814,27 +815,31 @@ def test_a_restart_starts_a_run(world: World, run: Run) -> None:
 
 # --- a worker in AWS Lambda ----------------------------------------------------------------------
 
-PACKAGE = os.path.relpath(__file__, deploy.TERRAFORM)
+
+@pytest.fixture
+def package(tmp_path: Path) -> str:
+    """The path of the package from Terraform's directory."""
+    return os.path.relpath(__file__, tmp_path)
 
 
-def test_a_function_is_packed_deployed_and_called(world: World, run: Run) -> None:
+def test_a_function_is_packed_deployed_and_called(world: World, run: Run, package: str) -> None:
     world.function = True
     assert run("apply", answers="y") == 0
-    assert world.did == ["pack", f"apply {PACKAGE}", "sweep"]
+    assert world.did == ["pack", f"apply {package}", "sweep"]
 
 
-def test_nothing_new_calls_the_function_only(world: World, run: Run) -> None:
+def test_nothing_new_calls_the_function_only(world: World, run: Run, package: str) -> None:
     world.function = True
-    world.deploy(None, PACKAGE)
+    world.deploy(None, package)
     assert run("apply") == 0
     assert world.did == ["pack", "sweep"]
 
 
-def test_a_chosen_image_takes_no_function_away(world: World, run: Run) -> None:
+def test_a_chosen_image_takes_no_function_away(world: World, run: Run, package: str) -> None:
     world.function, world.pending = True, True
-    world.deploy(None, PACKAGE)
+    world.deploy(None, package)
     assert run("apply", "--image", OTHER, "--yes") == 0
-    assert world.did == ["pack", f"apply {PACKAGE}", "sweep"]
+    assert world.did == ["pack", f"apply {package}", "sweep"]
 
 
 def test_a_plan_has_the_package(world: World, run: Run, capsys: pytest.CaptureFixture[str]) -> None:
@@ -856,18 +861,20 @@ def test_a_function_that_fails_fails_the_deployment(
     assert "the password is wrong" in capsys.readouterr().err
 
 
-def test_a_restart_gives_the_function_a_new_configuration(world: World, run: Run) -> None:
+def test_a_restart_gives_the_function_a_new_configuration(
+    world: World, run: Run, package: str
+) -> None:
     world.function = True
-    world.deploy(None, PACKAGE)
+    world.deploy(None, package)
     assert run("restart") == 0
     assert world.did == ["restart function", "sweep"]
 
 
 def test_a_command_beside_a_function_is_run_elsewhere(
-    world: World, run: Run, capsys: pytest.CaptureFixture[str]
+    world: World, run: Run, package: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     world.function = True
-    world.deploy(None, PACKAGE)
+    world.deploy(None, package)
     assert run("cli", "--", "why", "jane@example.com") == 1
     said = capsys.readouterr().err
     assert "SESBOUNCE_DATABASE_URL=… .venv/bin/sesbounce why jane@example.com" in said
