@@ -347,7 +347,10 @@ def test_an_unusable_database_is_no_health(
     monkeypatch.setattr(Store, "record", fail)
     with pytest.raises(StoreError):
         function.invoke(messages(bounced()), Remaining())
-    assert metrics(capsys) == {"MessagesReceived": 1, "MessagesReturned": 1}
+    (line,) = capsys.readouterr().out.splitlines()
+    values = json.loads(line)
+    assert (values["Healthy"], values["MessagesReceived"], values["MessagesReturned"]) == (0, 1, 1)
+    assert values["EventsRecorded"] == values["MessagesDeleted"] == 0
 
 
 def test_the_log_is_json_without_addresses_or_secrets(
