@@ -20,7 +20,7 @@ The exceptions:
   x NpmError                 (scripts.setup.npm)
   x PackageError             (scripts.package.build)
   x PipError                 (scripts.setup.pip_settings)
-  x PlaceError               (scripts.deploy.deploy)
+  x PlaceError               (scripts.deploy.applying)
   x RegistryError            (scripts.image.registry)
   x ReleaseError             (scripts.deploy.release)
   x RolloutError             (scripts.deploy.rollout)

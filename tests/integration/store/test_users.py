@@ -86,7 +86,7 @@ def test_the_worker_works_as_a_user_that_can_not_change_the_schema(users: Users)
     first = users.upgrade()
     assert first.exit_code == 0
     assert first.stdout.splitlines() == [
-        f"The database's schema has version {migrate.newest()}.",
+        f"The database's schema has version {migrate.number(migrate.newest())}.",
         f"{users.worker} may record events.",
         f"{users.reader} may read.",
     ]

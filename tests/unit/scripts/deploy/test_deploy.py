@@ -10,7 +10,18 @@ from typing import Any
 
 import pytest
 
-from scripts.deploy import adoption, aws, deploy, ecr, function, release, rollout, run_task, runs
+from scripts.deploy import (
+    adoption,
+    applying,
+    aws,
+    deploy,
+    ecr,
+    function,
+    release,
+    rollout,
+    run_task,
+    runs,
+)
 from scripts.deploy.adoption import Existing
 from scripts.deploy.function import FunctionError
 from scripts.deploy.run_task import Placement
@@ -221,7 +232,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr(release, "pinned", lambda base, _: base)
     monkeypatch.setattr(release, "build", build)
     monkeypatch.setattr(release, "push", push)
-    monkeypatch.setattr(deploy, "find_engine", lambda: world.did.append("engine"))
+    monkeypatch.setattr(applying, "find_engine", lambda: world.did.append("engine"))
     monkeypatch.setattr(ecr.Repository, "at", lambda _: FakeRepository(world))
     monkeypatch.setattr(rollout, "await_stable", lambda *_: world.did.append("wait"))
     monkeypatch.setattr(rollout, "restart", lambda *_: world.did.append("restart"))
@@ -292,7 +303,7 @@ def test_without_an_engine_nothing_is_changed(
     def none() -> None:
         raise EngineError("No container engine answers.")
 
-    monkeypatch.setattr(deploy, "find_engine", none)
+    monkeypatch.setattr(applying, "find_engine", none)
     assert run("apply", "--yes") == 1
     assert world.did == []
     assert capsys.readouterr().err == "deploy: No container engine answers.\n"
