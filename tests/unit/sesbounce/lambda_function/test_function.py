@@ -20,6 +20,7 @@ from sesbounce.errors import CertificateError, ConfigurationError, RowError, Sto
 from sesbounce.lambda_function.function import Function
 from sesbounce.opening import open_store
 from sesbounce.outbound.relay import Relay
+from sesbounce.store import migrate
 from sesbounce.store.engine import open_database
 from sesbounce.store.store import Store
 from tests.certificates import self_signed, signed
@@ -49,6 +50,29 @@ def test_a_batch_is_recorded_once(function: Function, engine: sa.Engine) -> None
     suppressed = rows(engine, "SELECT address FROM suppressed ORDER BY 1")
     assert suppressed == [("jane@example.com",), ("mary@example.com",)]
     assert rows(engine, "SELECT COUNT(*) FROM feedback_event") == [(2,)]
+
+
+def test_a_message_that_is_twice_in_a_batch_is_recorded_once(
+    function: Function, engine: sa.Engine
+) -> None:
+    """SQS may deliver a message twice, and SES may publish an event twice."""
+    event = messages(bounced(), bounced())
+    event["Records"].append(event["Records"][0] | {"receiptHandle": "of the second delivery"})
+    assert function.invoke(event, Remaining()) == failures()
+    assert rows(engine, "SELECT COUNT(*) FROM feedback_event") == [(1,)]
+
+
+def test_without_the_schema_all_messages_stay_until_somebody_has_made_it(
+    function: Function, variables: pytest.MonkeyPatch, engine: sa.Engine
+) -> None:
+    variables.setenv("SESBOUNCE_MIGRATE", "false")
+    with engine.connect():  # creates the file
+        pass
+    for _ in range(2):
+        with pytest.raises(StoreError, match="none of sesbounce's tables"):
+            function.invoke(messages(bounced()), Remaining())
+    migrate.upgrade(engine)
+    assert function.invoke(messages(bounced()), Remaining()) == failures()
 
 
 def test_only_what_is_not_recorded_stays_in_the_queue(
