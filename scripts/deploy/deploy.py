@@ -241,7 +241,7 @@ def _failed_deployment(run: Run) -> str | None:
 
 def _deployed_worker(run: Run) -> tuple[Wiring, boto3.Session]:
     """The wiring of a stack whose worker has a service or a schedule, or is a function."""
-    wired = declared(run.stack.outputs(), ())  # the outputs alone tell them
+    wired = declared(run.stack.outputs(), ())  # the outputs alone name them
     if not (wired.service or wired.schedule or wired.function):
         raise NoServiceError(NoServiceError.__doc__)
     return wired, aws.session(wired.region)

@@ -224,7 +224,7 @@ def _now() -> datetime:
 
 
 def _give_up(_error: StoreError, _failures: int) -> bool:
-    """Never wait for the database: SQS delivers the messages again, and waiting would cost."""
+    """Never wait for the database: SQS redelivers the messages, and Lambda charges for a wait."""
     return False
 
 
