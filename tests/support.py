@@ -2,14 +2,12 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-import sqlalchemy as sa
-
 from scripts.local.ses_messages import Mail, Scenario, Schema, messages
+from sesbounce.opening import disposed as disposed  # noqa: PLC0414  tests take it from here
 
 AT = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 TOPIC = "arn:aws:sns:us-east-1:000000000000:sesbounce-feedback"
@@ -52,15 +50,6 @@ def bounce(bounce_type: str, sub_type: str, **recipient: str) -> dict[str, Any]:
     message["bounce"] |= {"bounceType": bounce_type, "bounceSubType": sub_type}
     message["bounce"]["bouncedRecipients"] = [{"emailAddress": "jane@example.com"} | recipient]
     return message
-
-
-@contextmanager
-def disposed(engine: sa.Engine) -> Iterator[sa.Engine]:
-    """An engine whose connections are closed at the end of the block."""
-    try:
-        yield engine
-    finally:
-        engine.dispose()
 
 
 def until(true: Callable[[], object]) -> None:

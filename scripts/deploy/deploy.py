@@ -11,8 +11,7 @@ import functools
 import json
 import shlex
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,18 +19,24 @@ import boto3
 from botocore.exceptions import BotoCoreError
 
 from scripts import ScriptError
-from scripts.deploy import aws, dns_records, function, guards, release, rollout, run_task, runs
+from scripts.deploy import (
+    applying,
+    aws,
+    dns_records,
+    function,
+    guards,
+    release,
+    rollout,
+    run_task,
+    runs,
+)
 from scripts.deploy.context import Ask, DeclinedError, Run
-from scripts.deploy.ecr import Repository
 from scripts.deploy.options import parser
-from scripts.deploy.release import Outlook, ReleaseError
-from scripts.image.container_engine import find_engine
 from scripts.terraform import tfvars
 from scripts.terraform.env import terraform_env
 from scripts.terraform.environments import environment, has_variables
-from scripts.terraform.plan import Plan
 from scripts.terraform.stack import Stack
-from sesbounce.doctor import checks, rights
+from sesbounce.doctor import checks, rights, rights_report
 from sesbounce.doctor.declared import Wiring, declared
 from sesbounce.doctor.finding import Weight
 from sesbounce.errors import NothingDeployedError, SesBounceError
@@ -40,10 +45,6 @@ TERRAFORM = Path(__file__).resolve().parents[2] / "terraform"
 
 # As `sesbounce` exits where a person does not confirm.
 DECLINED = 4
-
-
-class PlaceError(ScriptError):
-    """The stack is in another account or region."""
 
 
 class NoVariablesError(ScriptError):
@@ -105,7 +106,7 @@ def _begin(options: argparse.Namespace, directory: Path, ask: Ask) -> Run:
         stack.set_default("name", name)
     topic = outputs.get("topic_arn")
     if account and topic and topic.split(":")[4] != account:
-        raise PlaceError(
+        raise applying.PlaceError(
             f"The stack is in account {topic.split(':')[4]}, but the credentials are of {account}. "
             "Log in to that account, or choose another AWS_PROFILE or ENV."
         )
@@ -123,11 +124,11 @@ def _deployed_name(outputs: Mapping[str, Any]) -> str | None:
 
 def _plan(run: Run) -> int:
     deployed = run.stack.outputs().get(release.VARIABLE)
-    image = _given_image(run) if _image_is_given(run) else deployed
-    with _planned(run, image) as plan:
-        _show(run, plan)
+    image = applying.given_image(run) if applying.image_is_given(run) else deployed
+    with applying.planned(run, image) as plan:
+        applying.show(run, plan)
         guards.forecast(run, plan)
-    if not _image_is_given(run):
+    if not applying.image_is_given(run):
         outlook = release.outlook(plan, deployed)
         if outlook.platform:
             print(release.forecast(outlook, run.sources(outlook.platform)))
@@ -136,10 +137,10 @@ def _plan(run: Run) -> int:
 
 def _apply(run: Run) -> int:
     failed = _failed_deployment(run)
-    if _image_is_given(run):
-        _apply_with(run, _given_image(run))
+    if applying.image_is_given(run):
+        applying.apply_with(run, applying.given_image(run))
     else:
-        _apply_with_own_image(run)
+        applying.apply_with_own_image(run)
     _print_outputs(run.stack.outputs(sensitive=False), documents=False)
     wired = declared(run.stack.outputs(), run.stack.resources())
     session = aws.session(wired.region)
@@ -163,7 +164,7 @@ def _check(run: Run) -> int:
 
 def _destroy(run: Run) -> int:
     with run.stack.planned(destroy=True) as plan:
-        _show(run, plan)
+        applying.show(run, plan)
         if plan.empty:
             return 0
         guards.guard_destroy(run, plan)
@@ -227,86 +228,6 @@ _COMMANDS: dict[str, Callable[[Run], int]] = {
 # --- Their parts --------------------------------------------------------------------------------
 
 
-def _image_is_given(run: Run) -> bool:
-    return run.options.image is not None or run.options.no_image
-
-
-def _given_image(run: Run) -> str | None:
-    return None if run.options.no_image else release.by_digest(run.options.image)
-
-
-@contextmanager
-def _planned(run: Run, image: str | None) -> Iterator[Plan]:
-    """A plan with an image; for a worker in AWS Lambda, with the package of these sources."""
-    with run.stack.planned({release.VARIABLE: image}) as plan:
-        package = None if run.options.no_image else function.package(plan, TERRAFORM, print)
-        if package is None:
-            yield plan
-            return
-    with run.stack.planned({release.VARIABLE: image, function.VARIABLE: package}) as plan:
-        yield plan
-
-
-def _apply_with(run: Run, image: str | None) -> None:
-    with _planned(run, image) as plan:
-        _carry_out(run, plan)
-
-
-def _apply_with_own_image(run: Run) -> None:
-    """Apply with the image of these sources, if the stack has a worker."""
-    deployed = run.stack.outputs().get(release.VARIABLE)
-    with _planned(run, deployed) as plan:
-        _check_region(run, plan)
-        outlook = release.outlook(plan, deployed)
-        image: str | None
-        if outlook.makes_repository:
-            image = _first_image(run, plan, outlook)
-        else:
-            image = _own_image(run, outlook)
-            if image == deployed:
-                _carry_out(run, plan)
-                return
-    _apply_with(run, image)
-
-
-def _own_image(run: Run, outlook: Outlook) -> str | None:
-    """The image of these sources, pushed to the repository; without one, the deployed image."""
-    if outlook.platform is None:
-        return outlook.deployed
-    if outlook.repository is None:
-        if outlook.deployed is None:
-            raise ReleaseError(
-                "The stack has no repository for the worker's image: choose an image with "
-                "--image NAME@sha256:…, or set worker.create_repository = true."
-            )
-        return outlook.deployed
-    return release.publish(outlook.repository, run.sources(outlook.platform), print)
-
-
-def _first_image(run: Run, plan: Plan, outlook: Outlook) -> str:
-    """Apply the plan without the image, which creates the repository; push the image there."""
-    find_engine()
-    print("First, the changes that come before the worker's image, its repository among them:")
-    _show(run, plan)
-    guards.guard(run, plan)
-    run.agree("Build the image and apply these changes?")
-    # The build comes before any change, since it may well fail.
-    sources = run.sources(str(outlook.platform))
-    print(f"Building the image {sources.tag} for {sources.platform}.")
-    built = sources.build()
-    run.stack.apply(plan=plan)
-    repository = Repository.at(run.stack.outputs()["repository_url"])
-    return release.publish(repository, sources, print, built)
-
-
-def _carry_out(run: Run, plan: Plan) -> None:
-    _show(run, plan)
-    if not plan.empty:
-        guards.guard(run, plan)
-        run.agree("Apply these changes?")
-        run.stack.apply(plan=plan)
-
-
 def _failed_deployment(run: Run) -> str | None:
     """The deployment of the service that ECS has given up, before this run changes anything."""
     try:
@@ -320,22 +241,10 @@ def _failed_deployment(run: Run) -> str | None:
 
 def _deployed_worker(run: Run) -> tuple[Wiring, boto3.Session]:
     """The wiring of a stack whose worker has a service or a schedule, or is a function."""
-    wired = declared(run.stack.outputs(), ())  # the outputs alone tell them
+    wired = declared(run.stack.outputs(), ())  # the outputs alone name them
     if not (wired.service or wired.schedule or wired.function):
         raise NoServiceError(NoServiceError.__doc__)
     return wired, aws.session(wired.region)
-
-
-def _check_region(run: Run, plan: Plan) -> None:
-    """Refuse a plan that creates the stack in another region and forgets the first one."""
-    topic = run.stack.outputs().get("topic_arn")
-    region = plan.variables.get("region") or aws.region()
-    if topic and region and topic.split(":")[3] != region:
-        raise PlaceError(
-            f"The stack is in {topic.split(':')[3]}, but the region is {region} now. Correct the "
-            "variable region or AWS_REGION. To move the stack, destroy it there first; to have "
-            "both, deploy the new one with another ENV."
-        )
 
 
 def _print_findings(wired: Wiring, session: boto3.Session, *, tables: bool = False) -> int:
@@ -343,8 +252,8 @@ def _print_findings(wired: Wiring, session: boto3.Session, *, tables: bool = Fal
     found = rights.rights(wired, session)
     for each in found:
         if tables or each.skipped:
-            print(rights.table(each))
-    findings = [*checks.check(wired, session), *rights.findings(found)]
+            print(rights_report.table(each))
+    findings = [*checks.check(wired, session), *rights_report.findings(found)]
     for finding in findings:
         print(finding)
     broken = sum(finding.weight is Weight.BROKEN for finding in findings)
@@ -362,14 +271,6 @@ def _print_outputs(outputs: dict[str, Any], *, documents: bool = True) -> None:
                 print(line)
         elif value is not None and (documents or not text.startswith(("{", "[{"))):
             print(f"{name} = {text}")
-
-
-def _show(run: Run, plan: Plan) -> None:
-    _check_region(run, plan)
-    if getattr(run.options, "detailed", False):
-        print(run.stack.text(plan))
-    else:
-        print(plan)
 
 
 if __name__ == "__main__":

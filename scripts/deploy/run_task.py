@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from types_boto3_ecs.type_defs import TaskTypeDef
 
 POLL_SECONDS = 2
+# ECS may not know a task for some seconds after its start.
+# https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RunTask.html
+_UNKNOWN_POLLS = 15
 # CloudWatch may show the last lines a few seconds after the end of the task.
 _LAST_LINES_POLLS = 3
 _STARTED_BY = "sesbounce-cli"
@@ -131,12 +134,16 @@ def _follow(
     sleep: Callable[[float], None],
 ) -> "TaskTypeDef":
     """Pass on the lines of the log until the task has stopped, and its last lines after that."""
-    polls_left = _LAST_LINES_POLLS
+    polls_left, unknown_left = _LAST_LINES_POLLS, _UNKNOWN_POLLS
     while True:
-        (task,) = ecs.describe_tasks(cluster=worker.cluster, tasks=[arn])["tasks"]
-        polls_left -= task["lastStatus"] == "STOPPED"
-        for line in lines.new():
-            log(line)
-        if polls_left == 0:
-            return task
+        found = ecs.describe_tasks(cluster=worker.cluster, tasks=[arn])["tasks"]
+        if not found and not unknown_left:
+            raise TaskError(f"ECS no longer knows the task {short(arn)}; its log may have an end.")
+        unknown_left -= not found
+        for task in found:
+            polls_left -= task["lastStatus"] == "STOPPED"
+            for line in lines.new():
+                log(line)
+            if polls_left == 0:
+                return task
         sleep(POLL_SECONDS)

@@ -7,7 +7,7 @@ from typing import Any
 
 @dataclass
 class TaskLog:
-    """One stream of CloudWatch's log, read to its end again and again."""
+    """One stream of CloudWatch's log, read to its end by each call."""
 
     client: Any  # the locked types have none for this service
     group: str

@@ -12,19 +12,18 @@ GovCloud and China.
 
 import argparse
 import re
-import subprocess
 import sys
-import tarfile
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
 from scripts import ScriptError
+from scripts.setup import npm
 from sesbounce.cli.output import written
 from sesbounce.errors import SesBounceError
 from sesbounce.store.rds_roots import ROOTS
@@ -37,28 +36,20 @@ _LITERAL = re.compile(r"'([^']*)'")
 
 
 class RootsError(ScriptError):
-    """The package can't be fetched, or holds a certificate that is no root of RDS."""
+    """The source has no certificates, or holds one that is no root of RDS."""
 
 
-def fetched(folder: Path) -> str:
+def fetched() -> str:
     """Fetch the package, and return its file of certificates, which is JavaScript.
 
     Raises:
-        RootsError: npm is missing or fails.
+        NpmError: npm is missing or fails.
+        RootsError: the package has no such file.
     """
     try:
-        command = ["npm", "pack", "--silent", PACKAGE]
-        subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True)
-    except FileNotFoundError as error:
-        raise RootsError("There is no npm on the PATH.") from error
-    except subprocess.CalledProcessError as error:
-        raise RootsError(f"npm can't fetch {PACKAGE}: {error.stderr.strip()}") from error
-    (archive,) = folder.glob("*.tgz")
-    with tarfile.open(archive) as members:
-        file = members.extractfile(_MEMBER)
-        if file is None:
-            raise RootsError(f"{PACKAGE} has no file {_MEMBER}.")
-        return file.read().decode()
+        return npm.read_files(PACKAGE, [_MEMBER])[_MEMBER]
+    except KeyError:
+        raise RootsError(f"{PACKAGE} has no file {_MEMBER}.") from None
 
 
 def pem_in(javascript: str) -> str:
@@ -80,8 +71,11 @@ def name(certificate: x509.Certificate) -> str:
 
 def is_root(certificate: x509.Certificate) -> bool:
     """Whether a certificate is one with which RDS signs, and that nobody else has issued."""
-    basics = certificate.extensions.get_extension_for_class(x509.BasicConstraints).value
-    certificate.verify_directly_issued_by(certificate)
+    try:
+        basics = certificate.extensions.get_extension_for_class(x509.BasicConstraints).value
+        certificate.verify_directly_issued_by(certificate)
+    except (x509.ExtensionNotFound, InvalidSignature, ValueError):  # it is of another name
+        return False
     return basics.ca and name(certificate).startswith("Amazon RDS ")
 
 
@@ -124,12 +118,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if file:
             source, pem = file.name, file.read_text(encoding="ascii")
         else:
-            with tempfile.TemporaryDirectory() as folder:
-                source, pem = f"{PACKAGE} (npm)", pem_in(fetched(Path(folder)))
+            source, pem = f"{PACKAGE} (npm)", pem_in(fetched())
         new = text(certificates(pem), source, datetime.now(UTC))
         with written(ROOTS) as output:
             output.write(new)
-    except (RootsError, SesBounceError, OSError) as error:
+    except (ScriptError, SesBounceError, OSError, ValueError) as error:
         print(f"rds_roots: {error}", file=sys.stderr)
         return 1
     print(f"{ROOTS.name}: written")

@@ -9,14 +9,12 @@ generated from the provider's schema; npm is needed only here.
 
 import json
 import re
-import subprocess
 import sys
-import tarfile
-import tempfile
 from pathlib import Path
 from typing import Any
 
 from scripts import ScriptError
+from scripts.setup import npm
 from scripts.terraform.docs import resources
 from sesbounce.cli.output import written
 from sesbounce.errors import SesBounceError
@@ -46,7 +44,7 @@ Block = dict[str, Any]
 
 
 class SchemaError(ScriptError):
-    """The package can't be fetched, or holds something that this script does not know."""
+    """The package lacks a type, or holds something that this script does not know."""
 
 
 def in_use() -> set[str]:
@@ -86,26 +84,15 @@ def _type(declared: str, interfaces: dict[str, str]) -> str | Block:
     return _TYPES[plain]
 
 
-def fetched(types: set[str], folder: Path) -> dict[str, str]:
+def fetched(types: set[str]) -> dict[str, str]:
     """Fetch the package, and return the declarations of each type of resource.
 
     Raises:
-        SchemaError: npm is missing or fails, or the package lacks a type.
+        NpmError: npm is missing or fails.
+        SchemaError: the package lacks a type.
     """
-    try:
-        command = ["npm", "pack", "--silent", PACKAGE]
-        subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True)
-    except FileNotFoundError as error:
-        raise SchemaError("There is no npm on the PATH.") from error
-    except subprocess.CalledProcessError as error:
-        raise SchemaError(f"npm can't fetch {PACKAGE}: {error.stderr.strip()}") from error
-    (archive,) = folder.glob("*.tgz")
     wanted = {f"package/lib/{_folder(each)}/index.d.ts": each for each in types}
-    found: dict[str, str] = {}
-    with tarfile.open(archive) as members:
-        for member in members:
-            if member.name in wanted and (file := members.extractfile(member)):
-                found[wanted[member.name]] = file.read().decode()
+    found = {wanted[name]: text for name, text in npm.read_files(PACKAGE, wanted).items()}
     if missing := types - found.keys():
         raise SchemaError(f"{PACKAGE} lacks {', '.join(sorted(missing))}.")
     return found
@@ -131,11 +118,10 @@ def text(found: dict[str, str]) -> str:
 def main() -> int:
     """Write the file; returns the exit code."""
     try:
-        with tempfile.TemporaryDirectory() as folder:
-            new = text(fetched(in_use(), Path(folder)))
+        new = text(fetched(in_use()))
         with written(SCHEMA) as output:
             output.write(new)
-    except (SchemaError, SesBounceError) as error:
+    except (ScriptError, SesBounceError) as error:
         print(f"schema: {error}", file=sys.stderr)
         return 1
     print(f"{SCHEMA.name}: written")

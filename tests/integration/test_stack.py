@@ -17,7 +17,7 @@ from scripts.local import localstack
 from scripts.local.localstack import CHECKOUT, LocalStack
 from scripts.terraform.env import terraform_binary, terraform_env
 from scripts.terraform.stack import Stack
-from sesbounce.doctor import rights
+from sesbounce.doctor import rights, rights_report
 from sesbounce.doctor.declared import declared
 from sesbounce.doctor.iam import Request, allows
 from tests.integration.conftest import NAME, SENDER, Applied
@@ -103,7 +103,7 @@ def test_the_consumer_s_user_may_read_the_queue_and_nothing_else(
     assert found.rows
     assert [row for row in found.rows if not row.sound] == []
     assert sum(row.allowed for row in found.rows) == 4
-    assert "sqs:ReceiveMessage" in rights.table(found)
+    assert "sqs:ReceiveMessage" in rights_report.table(found)
 
 
 def test_the_example_for_localstack_applies(

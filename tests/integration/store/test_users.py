@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 
 from scripts.local.ses_messages import Scenario
 from sesbounce.cli import main
-from sesbounce.errors import StoreError
+from sesbounce.errors import ConfigurationError, StoreError
 from sesbounce.feedback.decode import decode
 from sesbounce.operations.incidents import Incidents, new
 from sesbounce.operations.retention import prune
@@ -86,7 +86,7 @@ def test_the_worker_works_as_a_user_that_can_not_change_the_schema(users: Users)
     first = users.upgrade()
     assert first.exit_code == 0
     assert first.stdout.splitlines() == [
-        f"The database's schema has version {migrate.newest()}.",
+        f"The database's schema has version {migrate.number(migrate.newest())}.",
         f"{users.worker} may record events.",
         f"{users.reader} may read.",
     ]
@@ -202,6 +202,8 @@ def test_a_user_of_two_kinds_or_with_an_odd_name_is_an_error(users: Users) -> No
     for names, problem in (
         ((owner, users.reader), "must be another user"),
         ((users.worker, users.worker), "one kind of rights"),
+        (("public", users.reader), "is a reserved word of SQL"),
+        (("current_user", users.reader), "is a reserved word of SQL"),
         (("Worker", users.reader), "is no name for a user"),
         (("x; DROP ROLE postgres", users.reader), "is no name for a user"),
         (("pg_monitor2", users.reader), "is no name for a user"),
@@ -209,6 +211,20 @@ def test_a_user_of_two_kinds_or_with_an_odd_name_is_an_error(users: Users) -> No
         result = Users(users.owner, *names).upgrade()
         assert (result.exit_code, problem in result.stderr) == (2, True)
     assert migrate.current(users.owner) is None
+
+
+def test_the_owner_is_known_where_the_url_names_none(
+    users: Users, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner = users.owner.url.username or ""
+    monkeypatch.setenv("PGUSER", owner)
+    monkeypatch.setenv("PGPASSWORD", users.owner.url.password or "")
+    url = users.owner.url._replace(username=None, password=None)
+    with disposed(open_database(url.render_as_string())) as engine:
+        migrate.upgrade(engine)
+        grants.check(engine, [owner])  # without a connection
+        with pytest.raises(ConfigurationError, match=f"^{owner} must be another user"):
+            grants.grant(engine, [owner], [])
 
 
 def test_other_databases_say_what_to_do_by_hand(

@@ -19,6 +19,7 @@ class Pigeon:
     """A target in memory that fails a number of times."""
 
     name = "pigeon"
+    longest_seconds = 0.0
 
     def __init__(self, failures: int = 0) -> None:
         self.failures = failures

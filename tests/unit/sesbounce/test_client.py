@@ -89,6 +89,26 @@ def test_closed_connections_are_opened_by_the_next_call(url: str) -> None:
     assert client._engines == {}
 
 
+def test_a_url_that_is_passed_has_no_password_from_the_settings(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The same URL in the settings may have one: the two share no connections."""
+    opened: list[object] = []
+
+    def open_database(url: str, *, passwords: object, **_: object) -> Any:
+        opened.append((url, passwords is not None))
+        raise StoreError("nobody is there")
+
+    monkeypatch.setattr(client, "open_database", open_database)
+    url = "postgresql://me@db.example.com/mail"
+    monkeypatch.setenv("SESBOUNCE_DATABASE_URL", url)
+    monkeypatch.setenv("SESBOUNCE_DATABASE_PASSWORD_FROM", "rds-iam")
+    client._engines[url, False] = sa.create_engine("sqlite://")
+    with pytest.raises(StoreError):
+        client.may_mail(["jane@example.com"])
+    assert opened == [(url, True)]
+
+
 def test_parse_brings_any_spelling_to_the_key_of_the_tables() -> None:
     assert client.parse("Jane <JANE@bücher.example>").key == "jane@xn--bcher-kva.example"
 

@@ -25,6 +25,7 @@ def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
         },
         {"SESBOUNCE_DATABASE_URL": "mysql://me:old@db/app", "SESBOUNCE_DATABASE_PASSWORD": ""},
         {"SESBOUNCE_DATABASE_URL": "nonsense", "SESBOUNCE_DATABASE_PASSWORD": "secret"},
+        {"SESBOUNCE_DATABASE_URL": " \n", "SESBOUNCE_DATABASE_PASSWORD_FROM": " "},
         {"SESBOUNCE_HASH_KEY": ""},
         {"SESBOUNCE_HASH_KEY": f" {KEYS[0]} ,{KEYS[1]},"},
     ],
@@ -34,8 +35,9 @@ def test_questions_and_the_worker_read_the_same(
 ) -> None:
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    url, hash_keys, _ = load_database_settings()
+    url, hash_keys, passwords = load_database_settings()
     settings = load_settings()
+    assert (passwords, settings.passwords) == (None, None)
     assert url == settings.database
     assert hash_keys.checks == settings.hash_keys.checks
 

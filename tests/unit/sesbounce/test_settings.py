@@ -192,6 +192,10 @@ def test_a_value_in_quotes_is_an_error_that_does_not_show_it(
             {"STRIKE_OFF_DATABASE_URL": "postgresql://me:geheim@db/app"},
             "needs SESBOUNCE_STRIKE_OFF_SQL or",
         ),
+        (
+            {"STRIKE_OFF_DATABASE_PASSWORD_FROM": "rds-iam"},
+            "PASSWORD_FROM needs SESBOUNCE_STRIKE_OFF_DATABASE_URL",
+        ),
     ],
 )
 def test_settings_that_contradict_each_other_are_an_error(

@@ -21,7 +21,7 @@ from sesbounce.store.lookup import Answer, Lookup
 __all__ = ["Address", "Answer", "answers", "close", "may_mail", "parse"]
 
 # One engine, and so one pool of connections, for each URL.
-_engines: dict[str, sa.Engine] = {}
+_engines: dict[tuple[str, bool], sa.Engine] = {}
 
 
 def may_mail(
@@ -78,10 +78,12 @@ atexit.register(close)
 
 
 def _open(url: str, passwords: PasswordSource | None = None) -> sa.Engine:
-    engine = _engines.get(url)
+    # The same URL without a source of passwords is another way to log in.
+    key = (url, passwords is not None)
+    engine = _engines.get(key)
     if engine is None:
         # Of two threads that come here at once, the second one uses the engine of the first.
-        engine = _engines.setdefault(url, open_database(url, read_only=True, passwords=passwords))
+        engine = _engines.setdefault(key, open_database(url, read_only=True, passwords=passwords))
     return engine
 
 

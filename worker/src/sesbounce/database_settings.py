@@ -49,7 +49,8 @@ def load_database_settings(environment: Mapping[str, str] = os.environ) -> Datab
         ConfigurationError: a setting is wrong; the message names the variable.
     """
     check_names(environment)
-    given = {name: _bare(name, value) for name in _NAMES if (value := environment.get(name))}
+    values = {name: environment.get(name, "") for name in _NAMES}
+    given = {name: _bare(name, value) for name, value in values.items() if value.strip()}
     url = given.get("SESBOUNCE_DATABASE_URL", DEFAULT_URL)
     try:
         keys = long_enough(split(given.get("SESBOUNCE_HASH_KEY", "")))

@@ -344,6 +344,15 @@ class Settings(BaseSettings):
         return self
 
     @model_validator(mode="after")
+    def _password_is_of_a_database(self) -> Self:
+        if self.strike_off_database_password_from and not self.strike_off_database_url:
+            raise ValueError(
+                "SESBOUNCE_STRIKE_OFF_DATABASE_PASSWORD_FROM needs "
+                "SESBOUNCE_STRIKE_OFF_DATABASE_URL beside it"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _other_database_has_statements(self) -> Self:
         if self.strike_off_database_url and not (self.strike_off_sql or self.restore_sql):
             raise ValueError(

@@ -10,7 +10,18 @@ from typing import Any
 
 import pytest
 
-from scripts.deploy import adoption, aws, deploy, ecr, function, release, rollout, run_task, runs
+from scripts.deploy import (
+    adoption,
+    applying,
+    aws,
+    deploy,
+    ecr,
+    function,
+    release,
+    rollout,
+    run_task,
+    runs,
+)
 from scripts.deploy.adoption import Existing
 from scripts.deploy.function import FunctionError
 from scripts.deploy.run_task import Placement
@@ -130,7 +141,8 @@ class FakeStack:
 
     world: World
 
-    def __init__(self, *_: object, **__: object) -> None:
+    def __init__(self, directory: Path, **_: object) -> None:
+        self.directory = directory
         self._wanted: str | None = None
         self._package: str | None = None
         self._destroys = False
@@ -221,7 +233,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr(release, "pinned", lambda base, _: base)
     monkeypatch.setattr(release, "build", build)
     monkeypatch.setattr(release, "push", push)
-    monkeypatch.setattr(deploy, "find_engine", lambda: world.did.append("engine"))
+    monkeypatch.setattr(applying, "find_engine", lambda: world.did.append("engine"))
     monkeypatch.setattr(ecr.Repository, "at", lambda _: FakeRepository(world))
     monkeypatch.setattr(rollout, "await_stable", lambda *_: world.did.append("wait"))
     monkeypatch.setattr(rollout, "restart", lambda *_: world.did.append("restart"))
@@ -292,7 +304,7 @@ def test_without_an_engine_nothing_is_changed(
     def none() -> None:
         raise EngineError("No container engine answers.")
 
-    monkeypatch.setattr(deploy, "find_engine", none)
+    monkeypatch.setattr(applying, "find_engine", none)
     assert run("apply", "--yes") == 1
     assert world.did == []
     assert capsys.readouterr().err == "deploy: No container engine answers.\n"
@@ -815,27 +827,31 @@ def test_a_restart_starts_a_run(world: World, run: Run) -> None:
 
 # --- a worker in AWS Lambda ----------------------------------------------------------------------
 
-PACKAGE = os.path.relpath(__file__, deploy.TERRAFORM)
+
+@pytest.fixture
+def package(tmp_path: Path) -> str:
+    """The path of the package from Terraform's directory."""
+    return os.path.relpath(__file__, tmp_path)
 
 
-def test_a_function_is_packed_deployed_and_called(world: World, run: Run) -> None:
+def test_a_function_is_packed_deployed_and_called(world: World, run: Run, package: str) -> None:
     world.function = True
     assert run("apply", answers="y") == 0
-    assert world.did == ["pack", f"apply {PACKAGE}", "sweep"]
+    assert world.did == ["pack", f"apply {package}", "sweep"]
 
 
-def test_nothing_new_calls_the_function_only(world: World, run: Run) -> None:
+def test_nothing_new_calls_the_function_only(world: World, run: Run, package: str) -> None:
     world.function = True
-    world.deploy(None, PACKAGE)
+    world.deploy(None, package)
     assert run("apply") == 0
     assert world.did == ["pack", "sweep"]
 
 
-def test_a_chosen_image_takes_no_function_away(world: World, run: Run) -> None:
+def test_a_chosen_image_takes_no_function_away(world: World, run: Run, package: str) -> None:
     world.function, world.pending = True, True
-    world.deploy(None, PACKAGE)
+    world.deploy(None, package)
     assert run("apply", "--image", OTHER, "--yes") == 0
-    assert world.did == ["pack", f"apply {PACKAGE}", "sweep"]
+    assert world.did == ["pack", f"apply {package}", "sweep"]
 
 
 def test_a_plan_has_the_package(world: World, run: Run, capsys: pytest.CaptureFixture[str]) -> None:
@@ -857,18 +873,20 @@ def test_a_function_that_fails_fails_the_deployment(
     assert "the password is wrong" in capsys.readouterr().err
 
 
-def test_a_restart_gives_the_function_a_new_configuration(world: World, run: Run) -> None:
+def test_a_restart_gives_the_function_a_new_configuration(
+    world: World, run: Run, package: str
+) -> None:
     world.function = True
-    world.deploy(None, PACKAGE)
+    world.deploy(None, package)
     assert run("restart") == 0
     assert world.did == ["restart function", "sweep"]
 
 
 def test_a_command_beside_a_function_is_run_elsewhere(
-    world: World, run: Run, capsys: pytest.CaptureFixture[str]
+    world: World, run: Run, package: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     world.function = True
-    world.deploy(None, PACKAGE)
+    world.deploy(None, package)
     assert run("cli", "--", "why", "jane@example.com") == 1
     said = capsys.readouterr().err
     assert "SESBOUNCE_DATABASE_URL=… .venv/bin/sesbounce why jane@example.com" in said

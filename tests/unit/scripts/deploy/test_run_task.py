@@ -115,6 +115,23 @@ def test_the_log_is_passed_on_as_it_comes_with_the_exit_code(aws: Aws) -> None:
     assert aws.said == ["Fargate starts the task abc, which takes about a minute."]
 
 
+def test_ecs_may_know_a_task_some_seconds_after_its_start(aws: Aws) -> None:
+    aws.starts()
+    aws.ecs.add_response("describe_tasks", {"tasks": [], "failures": [{"reason": "MISSING"}]})
+    aws.task_is("STOPPED", times=3, exitCode=0)
+    for _ in range(3):
+        aws.logs.add_client_error("get_log_events", "ResourceNotFoundException", "no stream")
+    assert aws.run() == 0
+
+
+def test_a_task_that_ecs_does_not_know_is_not_waited_for_for_ever(aws: Aws) -> None:
+    aws.starts()
+    for _ in range(16):
+        aws.ecs.add_response("describe_tasks", {"tasks": []})
+    with pytest.raises(TaskError, match="ECS no longer knows the task abc"):
+        aws.run()
+
+
 def test_a_task_that_never_ran_is_an_error_with_what_to_do(aws: Aws) -> None:
     aws.starts()
     aws.task_is("STOPPED", times=3, reason="CannotPullContainerError: i/o timeout")

@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
 
 from scripts.image import rds_roots
 from sesbounce.store.rds_roots import ROOTS
@@ -60,6 +63,34 @@ def test_what_is_no_root_of_rds_is_refused(bundled: list[x509.Certificate], tmp_
         rds_roots.text([*bundled, other], "a file", now)
     with pytest.raises(rds_roots.RootsError, match="no valid root"):
         rds_roots.text(bundled, "a file", datetime(2500, 1, 1, tzinfo=UTC))
+
+
+def test_a_certificate_that_another_has_issued_is_no_root(
+    bundled: list[x509.Certificate], tmp_path: Path
+) -> None:
+    now, key = datetime.now(UTC), ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Amazon RDS eu-west-1 Root")])
+    between = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(bundled[0].subject)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now)
+        .not_valid_after(now + timedelta(days=2))
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    assert not rds_roots.is_root(between)
+
+
+def test_what_is_no_certificate_is_an_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "bundle.pem"
+    file.write_text("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
+    assert rds_roots.main([str(file)]) == 1
+    assert capsys.readouterr().err.startswith("rds_roots: ")
 
 
 def test_a_bundle_of_aws_is_taken_from_a_file(

@@ -1,7 +1,12 @@
 """What is wrong with AWS's settings is named by the setting that is wrong."""
 
-import pytest
+import threading
+import time
 
+import pytest
+from botocore.config import Config
+
+from sesbounce.aws.clients import open_client
 from sesbounce.aws.sqs import open_queue
 from sesbounce.errors import ConfigurationError
 
@@ -56,3 +61,24 @@ def test_a_queue_elsewhere_needs_an_endpoint(monkeypatch: pytest.MonkeyPatch, ho
     assert f"set AWS_ENDPOINT_URL=http://{host}" in str(caught.value)
     monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{host}")
     open_queue(queue, 20, 10)
+
+
+def test_threads_open_their_clients_one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """boto3's session, which all clients share, may serve one thread at a time."""
+    at_work, most = [0], [0]
+
+    def open_slowly(*_: object, **__: object) -> None:
+        at_work[0] += 1
+        most[0] = max(most[0], at_work[0])
+        time.sleep(0.02)
+        at_work[0] -= 1
+
+    monkeypatch.setattr("boto3.client", open_slowly)
+    threads = [
+        threading.Thread(target=open_client, args=("secretsmanager", Config())) for _ in range(5)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert most == [1]

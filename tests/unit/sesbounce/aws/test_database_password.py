@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import boto3
+import psycopg
 import pytest
 from botocore.stub import Stubber
 
@@ -14,7 +15,7 @@ from sesbounce.aws import clients
 from sesbounce.aws.database_password import RdsToken, Secret, open_source
 from sesbounce.database_password import RDS_IAM, Login
 from sesbounce.errors import ConfigurationError, StoreError
-from sesbounce.store.engine import open_database
+from sesbounce.store.engine import open_database, translated
 from tests.support import disposed
 
 ARN = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:rds!db-1-AbCdEf"
@@ -202,3 +203,32 @@ def test_a_token_is_not_sent_without_tls(driver: str) -> None:
     for mode in ("disable", "prefer"):
         with pytest.raises(ConfigurationError, match="RDS IAM authentication needs TLS"):
             open_database(f"{driver}://u@{HOST}/d?sslmode={mode}", passwords=source)
+
+
+@pytest.mark.parametrize(
+    ("problem", "told"),
+    [
+        ("connection refused", "connection refused"),
+        ('password authentication failed for user "x"', "the secret can't be read"),
+    ],
+)
+def test_a_secret_that_can_t_be_read_hides_no_database_that_is_away(
+    monkeypatch: pytest.MonkeyPatch, problem: str, told: str
+) -> None:
+    class Unread(Secret):
+        def password(self, login: Login, refused: str | None = None) -> str:
+            if refused:
+                raise StoreError("the secret can't be read")
+            return "first"
+
+    def refuse(*_: object, **__: object) -> None:
+        raise psycopg.OperationalError(problem)
+
+    monkeypatch.setattr(psycopg, "connect", refuse)
+    url = f"postgresql://me@{HOST}/sesbounce"
+    with (
+        disposed(open_database(url, passwords=Unread(ARN, VARIABLE))) as engine,
+        pytest.raises(StoreError, match=told),
+        translated("no answer"),
+    ):
+        engine.connect()

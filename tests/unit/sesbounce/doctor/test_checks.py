@@ -537,6 +537,10 @@ SUBSCRIBED = {"SubscriptionArn": f"{EXTRA}:1", "Endpoint": WIRING.queue_arn}
                 )
             ],
         ),
+        (
+            {"RedrivePolicy": "{}", "FilterPolicy": '{"notificationType": ["Bounce"]}'},
+            [("broken", f"the queue's subscription to {EXTRA} has a filter")],
+        ),
     ],
 )
 def test_an_extra_topic_is_asked_in_its_own_region(
@@ -557,6 +561,7 @@ def test_an_extra_topic_is_asked_in_its_own_region(
         ([], "missing"),
         ([SUBSCRIBED | {"Endpoint": "another"}], "missing"),
         ([SUBSCRIBED | {"SubscriptionArn": "PendingConfirmation"}], "not confirmed"),
+        ([SUBSCRIBED | {"SubscriptionArn": "Deleted"}], "missing"),
     ],
 )
 def test_an_extra_topic_without_the_queue_is_found(
@@ -564,6 +569,27 @@ def test_an_extra_topic_without_the_queue_is_found(
 ) -> None:
     what = f"the queue's subscription to {EXTRA} is {state}"
     assert extra(answers, sent_by(TOPIC, EXTRA), entries) == [("broken", what)]
+
+
+def test_a_second_subscription_that_waits_changes_nothing(answers: Any) -> None:
+    entries = [SUBSCRIBED | {"SubscriptionArn": "PendingConfirmation"}, SUBSCRIBED]
+    answers.to("sqs", "get_queue_attributes", sent_by(TOPIC, EXTRA))
+    answers.to("sns", "list_subscriptions_by_topic", {"Subscriptions": entries})
+    answers.to("sns", "get_subscription_attributes", {"Attributes": {"RedrivePolicy": "{}"}})
+    wired = replace(WIRING, extra_topic_arns=(EXTRA,))
+    assert texts(extra_topics.extra_topics(wired, answers)) == []
+
+
+def test_an_extra_topic_that_is_gone_is_broken_and_hides_no_other(answers: Any) -> None:
+    another = f"{EXTRA}-2"
+    answers.to("sqs", "get_queue_attributes", sent_by(TOPIC, EXTRA, another))
+    answers.refuses("sns", "list_subscriptions_by_topic", "NotFound")
+    answers.to("sns", "list_subscriptions_by_topic", {"Subscriptions": []})
+    wired = replace(WIRING, extra_topic_arns=(EXTRA, another))
+    assert texts(extra_topics.extra_topics(wired, answers)) == [
+        ("broken", f"AWS finds no topic {EXTRA}"),
+        ("broken", f"the queue's subscription to {another} is missing"),
+    ]
 
 
 def test_an_extra_topic_that_the_queue_does_not_accept_is_found(answers: Any) -> None:

@@ -16,7 +16,7 @@ from botocore.exceptions import EndpointConnectionError
 from botocore.parsers import ResponseParserError
 from botocore.stub import ANY, Stubber
 
-from sesbounce.doctor import rights
+from sesbounce.doctor import rights, rights_report
 from sesbounce.doctor.declared import Wiring, declared
 from sesbounce.doctor.finding import Finding
 from sesbounce.doctor.rights import Rights
@@ -132,11 +132,11 @@ def account() -> Iterator[Any]:
 
 
 def texts(found: list[Rights]) -> list[str]:
-    return [str(finding) for finding in rights.findings(found)]
+    return [str(finding) for finding in rights_report.findings(found)]
 
 
 def weights(found: list[Rights]) -> list[str]:
-    return [str(finding.weight) for finding in rights.findings(found)]
+    return [str(finding.weight) for finding in rights_report.findings(found)]
 
 
 def test_what_terraform_declares_is_read() -> None:
@@ -151,7 +151,7 @@ def test_a_role_that_reads_the_queue_and_nothing_else_is_sound(account: Any, siz
     account.simulates(WIRING, ROLE, READ_QUEUE, size)
     (found,) = rights.rights(WIRING, account)
     assert texts([found]) == []
-    lines = rights.table(found).splitlines()
+    lines = rights_report.table(found).splitlines()
     assert lines[0] == f"What {ROLE} may do, by IAM's policy simulator:"
     assert lines[1].split() == ["action", "resource", "answer", "as", "it", "should", "be"]
     assert lines[2].split() == ["sqs:ReceiveMessage", "sqs:feedback", "allowed", "yes"]
@@ -194,7 +194,7 @@ def test_a_right_that_is_missing_is_broken(account: Any) -> None:
     (finding,) = texts([found])
     assert finding.startswith(f"broken: {ROLE} may not call sqs:DeleteMessage on sqs:feedback: ")
     assert "make deploy" in finding
-    (line,) = [line for line in rights.table(found).splitlines() if "must be" in line]
+    (line,) = [line for line in rights_report.table(found).splitlines() if "must be" in line]
     assert line.split(maxsplit=3)[2:] == ["denied", "no: it must be allowed"]
 
 
@@ -212,7 +212,7 @@ def test_what_denies_a_call_is_named(account: Any, detail: dict[str, Any], becau
     account.simulates(WIRING, ROLE, (), **detail)
     (found,) = rights.rights(WIRING, account)
     assert weights([found]) == ["broken"]
-    assert f"denied {because}" in rights.table(found)
+    assert f"denied {because}" in rights_report.table(found)
 
 
 def test_a_condition_that_the_simulator_can_t_know_is_no_fault(account: Any) -> None:
@@ -221,7 +221,7 @@ def test_a_condition_that_the_simulator_can_t_know_is_no_fault(account: Any) -> 
     (finding,) = texts([found])
     assert finding.startswith(f"hint: whether {ROLE} may call sqs:ReceiveMessage on sqs:feedback,")
     assert "depends on aws:SourceIp" in finding
-    assert "depends on aws:SourceIp" in rights.table(found)
+    assert "depends on aws:SourceIp" in rights_report.table(found)
 
 
 @pytest.mark.parametrize(
@@ -268,7 +268,7 @@ def test_who_may_not_simulate_is_told_so_and_nothing_is_wrong(account: Any, code
     account.refuses("simulate_principal_policy", code)
     (found,) = rights.rights(WIRING, account)
     assert texts([found]) == []
-    assert rights.table(found) == (
+    assert rights_report.table(found) == (
         f"What {ROLE} may do is not checked: iam:SimulatePrincipalPolicy: {code}: not you"
     )
 
@@ -289,7 +289,24 @@ def test_an_iam_that_does_not_answer_breaks_nothing(
 
     monkeypatch.setattr(account.clients["iam"], "_make_api_call", fail)
     (found,) = rights.rights(WIRING, account)
-    assert told in rights.table(found)
+    assert told in rights_report.table(found)
+    assert texts([found]) == []
+
+
+def test_an_answer_that_lacks_an_action_is_none(account: Any) -> None:
+    answer = {"EvaluationResults": [_result("sqs:ReceiveMessage", QUEUE, READ_QUEUE, {})]}
+    account.stubs["iam"].add_response("simulate_principal_policy", answer)
+    (found,) = rights.rights(WIRING, account)
+    assert "not one of IAM's" in rights_report.table(found)
+    assert texts([found]) == []
+
+
+def test_a_declared_policy_that_can_t_be_read_breaks_nothing(account: Any) -> None:
+    account.simulates(WIRING, ROLE, READ_QUEUE)
+    (found,) = rights.rights(replace(WIRING, reader_policy='{"Statement": [{}]}'), account)
+    assert "is not checked: the declared policy: sesbounce can't evaluate" in rights_report.table(
+        found
+    )
     assert texts([found]) == []
 
 
@@ -351,5 +368,5 @@ def test_a_role_that_can_t_be_read_is_skipped(account: Any) -> None:
 def test_who_is_neither_user_nor_role_is_skipped(account: Any, arn: str) -> None:
     account.is_called_by(arn)
     (found,) = rights.rights(ELSEWHERE, account)
-    assert "knows users, groups and roles only" in rights.table(found)
-    assert list[Finding](rights.findings([found])) == []
+    assert "knows users, groups and roles only" in rights_report.table(found)
+    assert list[Finding](rights_report.findings([found])) == []

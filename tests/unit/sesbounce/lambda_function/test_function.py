@@ -1,9 +1,11 @@
 """The function, with a database in a file."""
 
+import gc
 import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from sesbounce.errors import CertificateError, ConfigurationError, RowError, Sto
 from sesbounce.lambda_function.function import Function
 from sesbounce.opening import open_store
 from sesbounce.outbound.relay import Relay
+from sesbounce.store import migrate
 from sesbounce.store.engine import open_database
 from sesbounce.store.store import Store
 from tests.certificates import self_signed, signed
@@ -47,6 +50,29 @@ def test_a_batch_is_recorded_once(function: Function, engine: sa.Engine) -> None
     suppressed = rows(engine, "SELECT address FROM suppressed ORDER BY 1")
     assert suppressed == [("jane@example.com",), ("mary@example.com",)]
     assert rows(engine, "SELECT COUNT(*) FROM feedback_event") == [(2,)]
+
+
+def test_a_message_that_is_twice_in_a_batch_is_recorded_once(
+    function: Function, engine: sa.Engine
+) -> None:
+    """SQS may deliver a message twice, and SES may publish an event twice."""
+    event = messages(bounced(), bounced())
+    event["Records"].append(event["Records"][0] | {"receiptHandle": "of the second delivery"})
+    assert function.invoke(event, Remaining()) == failures()
+    assert rows(engine, "SELECT COUNT(*) FROM feedback_event") == [(1,)]
+
+
+def test_without_the_schema_all_messages_stay_until_somebody_has_made_it(
+    function: Function, variables: pytest.MonkeyPatch, engine: sa.Engine
+) -> None:
+    variables.setenv("SESBOUNCE_MIGRATE", "false")
+    with engine.connect():  # creates the file
+        pass
+    for _ in range(2):
+        with pytest.raises(StoreError, match="none of sesbounce's tables"):
+            function.invoke(messages(bounced()), Remaining())
+    migrate.upgrade(engine)
+    assert function.invoke(messages(bounced()), Remaining()) == failures()
 
 
 def test_only_what_is_not_recorded_stays_in_the_queue(
@@ -93,6 +119,57 @@ def count_openings(monkeypatch: pytest.MonkeyPatch) -> list[object]:
 
     monkeypatch.setattr("sesbounce.lambda_function.function.open_store", count)
     return opened
+
+
+def test_an_unknown_error_keeps_all_messages_and_closes_the_database(
+    function: Function, engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    event = messages(bounced())
+    with monkeypatch.context() as patch:
+
+        def fail(*_arguments: object) -> None:
+            raise KeyError("a bug")
+
+        patch.setattr(Store, "record", fail)
+        with pytest.raises(KeyError, match="a bug"):
+            function.invoke(event, Remaining())
+    opened = count_openings(monkeypatch)
+    assert function.invoke(event, Remaining()) == failures()
+    assert len(opened) == 1
+
+
+def test_what_is_opened_in_part_is_closed(
+    function: Function, engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed: list[str] = []
+
+    @contextmanager
+    def open_and_say_so(*arguments: Any, **more: Any) -> Iterator[Any]:
+        with open_store(*arguments, **more) as opened:
+            yield opened
+        closed.append("closed")
+
+    def fail(*_arguments: object, **_more: object) -> None:
+        raise ConfigurationError("a wrong topic")
+
+    monkeypatch.setattr("sesbounce.lambda_function.function.open_store", open_and_say_so)
+    monkeypatch.setattr("sesbounce.lambda_function.function.Trust", fail)
+    with pytest.raises(ConfigurationError, match="a wrong topic"):
+        function.invoke(messages(bounced()), Remaining())
+    assert closed == ["closed"]
+
+
+def test_a_reopened_database_leaves_no_garbage(
+    function: Function, engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What `gc.freeze` has set apart is never freed: it is done once."""
+    frozen: list[int] = []
+    monkeypatch.setattr(gc, "freeze", lambda: frozen.append(1))
+    monkeypatch.setattr(gc, "get_freeze_count", lambda: len(frozen))
+    for _ in range(3):
+        function.invoke(messages(bounced()), Remaining())
+        function.close()
+    assert frozen == [1]
 
 
 def test_a_database_that_fails_in_the_middle_of_a_batch_keeps_the_rest(
@@ -150,6 +227,26 @@ def test_a_certificate_that_is_missing_is_fetched_within_the_invocation(
     assert rows(engine, "SELECT address FROM suppressed") == [("jane@example.com",)]
 
 
+def test_no_certificate_is_fetched_where_no_time_is_left(
+    function: Function,
+    variables: pytest.MonkeyPatch,
+    engine: sa.Engine,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Lambda would return the messages that are recorded, and SQS move them to the DLQ at last."""
+
+    def fetch(url: str) -> bytes:
+        raise AssertionError(url)
+
+    key = rsa.generate_private_key(65537, 2048)
+    variables.setenv("SESBOUNCE_VERIFY_SIGNATURES", "true")
+    monkeypatch.setattr("sesbounce.lambda_function.function.Trust", partial(Trust, fetch=fetch))
+    event = messages(signed(bounced(), key, f"https://{HOST}/SimpleNotificationService-0.pem"))
+    # Less than a fetch may take.
+    assert function.invoke(event, Remaining(11)) == failures(0)
+    assert rows(engine, "SELECT COUNT(*) FROM feedback_event") == [(0,)]
+
+
 # --- The outbox and the sweep
 
 
@@ -177,6 +274,30 @@ def test_without_time_the_outbox_waits_for_a_sweep(function: Function, theirs: s
     assert function.invoke(SWEEP, Remaining()) == {}
     struck = rows(theirs, "SELECT email FROM member WHERE mailable = 0")
     assert struck == [("jane@example.com",)]
+
+
+def test_a_sweep_without_time_for_a_single_step_is_an_error(
+    function: Function, theirs: sa.Engine, variables: pytest.MonkeyPatch
+) -> None:
+    """Each sweep would do nothing, and nobody would notice."""
+    variables.setenv("SESBOUNCE_STRIKE_OFF_SECONDS", "60")
+    function.invoke(messages(bounced()), Remaining())
+    with pytest.raises(ConfigurationError, match=r"60 seconds left.* may take 60: set the timeout"):
+        function.invoke(SWEEP, Remaining(60.4))
+    assert rows(theirs, "SELECT email FROM member WHERE mailable = 0") == []
+    assert function.invoke(SWEEP, Remaining(90)) == {}
+    assert rows(theirs, "SELECT COUNT(*) FROM member WHERE mailable = 0") == [(1,)]
+
+
+def test_a_slow_target_is_left_to_the_sweep_where_little_time_is_left(
+    function: Function, theirs: sa.Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A batch that Lambda ends returns to the queue, with what is recorded."""
+    monkeypatch.setattr(Relay, "longest_seconds", 40.0)
+    assert function.invoke(messages(bounced()), Remaining(40)) == failures()
+    assert rows(theirs, "SELECT COUNT(*) FROM member WHERE mailable = 0") == [(0,)]
+    assert function.invoke(SWEEP, Remaining(40)) == {}
+    assert rows(theirs, "SELECT COUNT(*) FROM member WHERE mailable = 0") == [(1,)]
 
 
 def test_a_failing_outbox_keeps_no_message(
@@ -250,7 +371,10 @@ def test_an_unusable_database_is_no_health(
     monkeypatch.setattr(Store, "record", fail)
     with pytest.raises(StoreError):
         function.invoke(messages(bounced()), Remaining())
-    assert metrics(capsys) == {"MessagesReceived": 1, "MessagesReturned": 1}
+    (line,) = capsys.readouterr().out.splitlines()
+    values = json.loads(line)
+    assert (values["Healthy"], values["MessagesReceived"], values["MessagesReturned"]) == (0, 1, 1)
+    assert values["EventsRecorded"] == values["MessagesDeleted"] == 0
 
 
 def test_the_log_is_json_without_addresses_or_secrets(

@@ -90,6 +90,9 @@ def test_stage_and_version_follow_the_key(aws: Aws) -> None:
         (f"{ARN}x:password::", "no JSON object"),
         (PARAMETER, "there is no parameter"),
         ("mail", "the ARN of no secret"),
+        ("arn:aws:ssm", "the ARN of no secret"),
+        ("postgresql://me:hidden@ssm:5432/mail", "the ARN of no secret"),
+        ("hidden", "the ARN of no secret"),
         ("arn:aws:s3:::bucket", "the ARN of no secret"),
     ],
 )
@@ -117,6 +120,15 @@ def test_a_wrong_list_of_secrets_is_an_error(
     variables.setenv("SESBOUNCE_SECRETS", text)
     with pytest.raises(ConfigurationError, match=problem):
         load_function_settings()
+
+
+def test_an_error_names_the_setting_and_not_what_stands_in_the_place_of_an_arn(
+    named: Callable[..., None],
+) -> None:
+    named(SESBOUNCE_DATABASE_URL="postgresql://me:hidden@host/mail")
+    with pytest.raises(SecretError, match="SESBOUNCE_SECRETS: SESBOUNCE_DATABASE_URL: ") as caught:
+        load_function_settings()
+    assert "hidden" not in str(caught.value)
 
 
 def test_only_the_function_reads_secrets(variables: pytest.MonkeyPatch) -> None:

@@ -8,12 +8,12 @@ import pytest
 import sqlalchemy as sa
 
 from scripts.local.ses_messages import Scenario
-from sesbounce.errors import DeliveryError
+from sesbounce.errors import DeliveryError, StoreError
 from sesbounce.outbound.relay import Relay
 from sesbounce.store.engine import write
 from sesbounce.store.outbox import OutboxEntry, waiting
 from tests.stored import DAY, decoded
-from tests.support import AT
+from tests.support import AT, until
 from tests.unit.sesbounce.delivering import Pigeon, at, make
 
 
@@ -117,6 +117,48 @@ def test_a_round_stops_between_two_entries(engine: sa.Engine) -> None:
     deliver(at(AT), lambda: len(pigeon.entries) == 2)
     assert len(pigeon.entries) == 2
     assert sum(row["entries"] for row in waiting(engine)) == 3
+
+
+def test_no_due_entry_stays_untried_behind_a_hundred_failures(engine: sa.Engine) -> None:
+    """A run until the queue is empty, and the function in AWS Lambda, try each of them once."""
+    pigeon = Pigeon(failures=120)
+    store, _deliver = make(engine, pigeon)
+    store.record([decoded(Scenario.BOUNCE, n, f"{n}@example.com") for n in range(130)], AT)
+    Relay(engine, [pigeon], at(AT)).drain(lambda: False)
+    assert len(pigeon.delivered) == 10
+    assert sum(row["entries"] for row in waiting(engine)) == 120
+
+
+def test_a_relay_has_tried_all_only_after_a_round_that_was_not_full(engine: sa.Engine) -> None:
+    began, tried = time.monotonic(), []
+
+    class Doubtful(Pigeon):
+        def deliver(self, entry: OutboxEntry) -> None:
+            tried.append(relay.has_tried_since(began))
+            super().deliver(entry)
+
+    pigeon = Doubtful(failures=130)
+    relay = Relay(engine, [pigeon], at(AT), patient=False)
+    store, _deliver = make(engine, pigeon)
+    store.record([decoded(Scenario.BOUNCE, n, f"{n}@example.com") for n in range(130)], AT)
+    with running(relay):
+        until(lambda: relay.has_tried_since(began))
+    assert tried == [False] * 130
+
+
+def test_a_relay_that_waits_for_nothing_fails_with_its_last_round(
+    engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_arguments: object) -> None:
+        raise StoreError("the database is gone")
+
+    relay = Relay(engine, [Pigeon()], at(AT), patient=False)
+    relay.stop()
+    make(engine, Pigeon())
+    monkeypatch.setattr(Relay, "_round", fail)
+    (loop,) = relay.loops.values()
+    with pytest.raises(StoreError, match="the database is gone"):
+        loop()
 
 
 def test_the_relay_uses_the_given_clock(engine: sa.Engine) -> None:

@@ -306,6 +306,7 @@ def test_a_slow_target_delays_no_other(engine: sa.Engine) -> None:
 
     class Slow:
         name = "a slow one"
+        longest_seconds = 0.0
 
         def deliver(self, entry: OutboxEntry) -> None:
             assert released.wait(60)

@@ -2,6 +2,7 @@
 
 import os
 import re
+import threading
 from typing import TYPE_CHECKING, Any, Literal, overload
 from urllib.parse import urlsplit
 
@@ -13,6 +14,9 @@ from sesbounce.errors import ConfigurationError
 
 _REGION = re.compile(r"[a-z]+(-[a-z]+)+-\d+")
 _AWS = re.compile(r"(^|\.)(amazonaws\.(com(\.cn)?|eu)|api\.aws)$")
+# Threads that connect to databases open clients, and boto3's session may serve one at a time.
+# https://docs.aws.amazon.com/boto3/latest/guide/session.html
+_ONE_AT_A_TIME = threading.Lock()
 
 if TYPE_CHECKING:
     from types_boto3_sesv2.client import SESV2Client
@@ -56,7 +60,8 @@ def open_client(
     if not _REGION.fullmatch(named):
         raise ConfigurationError(wrong_region)
     try:
-        return boto3.client(service, region_name=region, config=config)
+        with _ONE_AT_A_TIME:
+            return boto3.client(service, region_name=region, config=config)
     except NoRegionError:
         raise ConfigurationError("AWS_REGION is not set: name the region to use") from None
     except InvalidRegionError:

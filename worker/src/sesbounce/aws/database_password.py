@@ -9,20 +9,17 @@ from threading import Lock
 from typing import Any
 
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError
 
-from sesbounce.aws.clients import error_text, open_client, region_in
+from sesbounce.aws.clients import open_client, region_in
+from sesbounce.aws.secrets import SecretReference
 from sesbounce.database_password import RDS_IAM, Login, PasswordSource
-from sesbounce.errors import ConfigurationError, StoreError
+from sesbounce.errors import ConfigurationError, SecretError, StoreError
 
-# As ECS writes it: the ARN of the secret, and then, where they are given, a key of its JSON, the
-# label of a version and the id of a version.
-# https://docs.aws.amazon.com/AmazonECS/latest/developerguide/secrets-envvar-secrets-manager.html
-_PARTS_OF_ARN = 7
+# The key that RDS gives to the password of a user it manages.
 _KEY = "password"
-_CONFIG = Config(
-    retries={"mode": "standard", "total_max_attempts": 3}, connect_timeout=5, read_timeout=5
-)
+# Signing calls nothing; only boto3's credentials may.
+_CONFIG = Config(connect_timeout=5, read_timeout=5)
 
 
 def open_source(text: str, variable: str) -> PasswordSource:
@@ -41,9 +38,7 @@ class Secret:
     needs_tls = False
 
     def __init__(self, text: str, variable: str) -> None:
-        parts = text.split(":")
-        self._arn = ":".join(parts[:_PARTS_OF_ARN])
-        self._key, self._label, self._version = (*parts[_PARTS_OF_ARN:], "", "", "")[:3]
+        self._secret = SecretReference.parse(text)
         self._variable = variable
         self._password: str | None = None
         self._lock = Lock()
@@ -63,28 +58,17 @@ class Secret:
     def advice(self) -> str:
         """What to do where the database refuses the password."""
         return (
-            f"{self._variable} names the secret {self._arn}, whose password is not that of the "
-            "database's user: correct one of them; the next connection reads the secret"
+            f"{self._variable} names the secret {self._secret.arn}, whose password is not that of "
+            "the database's user: correct one of them; the next connection reads the secret"
         )
 
     def _read(self) -> str:
-        wanted = {"VersionStage": self._label, "VersionId": self._version}
         try:
-            client = open_client("secretsmanager", _CONFIG, region_in(self._arn))
-            answer = client.get_secret_value(
-                SecretId=self._arn, **{name: value for name, value in wanted.items() if value}
-            )
-        except ClientError as error:
-            raise StoreError(
-                f"{self._variable}: Secrets Manager rejects the call for {self._arn}: "
-                f"{error_text(error)}. The role needs secretsmanager:GetSecretValue on the secret, "
-                "and kms:Decrypt where a key of yours encrypts it"
-            ) from error
-        except BotoCoreError as error:
-            raise StoreError(
-                f"{self._variable}: the secret {self._arn} can't be read: {_line(error)}"
-            ) from error
-        return self._password_in(answer.get("SecretString") or "")
+            text = self._secret.text()
+        except SecretError as error:
+            # As a database that can't be used: the next connection reads the secret.
+            raise StoreError(f"{self._variable}: {error}") from error
+        return self._password_in(text or "")
 
     def _password_in(self, text: str) -> str:
         """The password in the text of the secret, which is JSON or the password itself."""
@@ -92,20 +76,21 @@ class Secret:
             values: Any = json.loads(text)
         except ValueError:
             values = None
+        arn, key, *_ = self._secret
         if not isinstance(values, dict):
-            if self._key:
+            if key:
                 raise StoreError(
-                    f"{self._variable} names the key {self._key}, and the secret {self._arn} holds "
-                    "no JSON object: leave out the key, or correct the secret"
+                    f"{self._variable} names the key {key}, and the secret {arn} holds no JSON "
+                    "object: leave out the key, or correct the secret"
                 )
             found: Any = text
         else:
-            found = values.get(self._key or _KEY)
+            found = values.get(key or _KEY)
         if not isinstance(found, str) or not found:
-            what = f"no text under the key {self._key or _KEY}" if values else "no text"
+            what = f"no text under the key {key or _KEY}" if values else "no text"
             raise StoreError(
-                f"{self._variable}: the secret {self._arn} holds {what}: correct the secret, or "
-                "name the key of the password (ARN:KEY::)"
+                f"{self._variable}: the secret {arn} holds {what}: correct the secret, or name the "
+                "key of the password (ARN:KEY::)"
             )
         return found
 
@@ -145,10 +130,6 @@ class RdsToken:
                 token: str = self._client.generate_db_auth_token(login.host, login.port, login.user)
         except BotoCoreError as error:
             raise StoreError(
-                f"no token for {login.variable} can be signed: {_line(error)}"
+                f"no token for {login.variable} can be signed: {' '.join(str(error).split())}"
             ) from error
         return token
-
-
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split())

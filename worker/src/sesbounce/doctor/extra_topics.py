@@ -10,11 +10,12 @@ from sesbounce.aws.clients import error_text
 from sesbounce.doctor.declared import Wiring
 from sesbounce.doctor.finding import Finding, broken, hint
 from sesbounce.doctor.queues import attributes_of, written_by
-from sesbounce.doctor.topic import PENDING
+from sesbounce.doctor.topic import PENDING, is_filtered
 
 if TYPE_CHECKING:
     from types_boto3_sns.client import SNSClient
 
+_NO_MESSAGE = "no message of the topic reaches the worker"
 _REDO = "Apply the module feedback_topic in the region of the topic"
 
 
@@ -27,14 +28,22 @@ def extra_topics(wiring: Wiring, session: boto3.Session) -> Iterator[Finding]:
         yield from written_by(topic_arn, wiring, session, wiring.queue_arn, attributes, "the queue")
         try:
             yield from _subscription(topic_arn, wiring, session)
-        except (BotoCoreError, ClientError) as error:
-            reason = error_text(error) if isinstance(error, ClientError) else str(error)
-            yield hint(
-                f"the subscriptions to {topic_arn} can't be read ({reason})",
-                "whether its messages reach the queue is not checked",
-                "Allow these credentials to call sns:ListSubscriptionsByTopic on it, or look in "
-                "the AWS console of its account and region",
-            )
+        except ClientError as error:
+            if error.response.get("Error", {}).get("Code") == "NotFound":
+                yield broken(f"AWS finds no topic {topic_arn}", _NO_MESSAGE, _REDO)
+            else:
+                yield _unread(topic_arn, error_text(error))
+        except BotoCoreError as error:
+            yield _unread(topic_arn, str(error))
+
+
+def _unread(topic_arn: str, reason: str) -> Finding:
+    return hint(
+        f"the subscriptions to {topic_arn} can't be read ({reason})",
+        "whether its messages reach the queue is not checked",
+        "Allow these credentials to call sns:ListSubscriptionsByTopic on it, or look in "
+        "the AWS console of its account and region",
+    )
 
 
 def _subscription(topic_arn: str, wiring: Wiring, session: boto3.Session) -> Iterator[Finding]:
@@ -47,15 +56,19 @@ def _subscription(topic_arn: str, wiring: Wiring, session: boto3.Session) -> Ite
         for entry in page["Subscriptions"]
         if entry["Endpoint"] == wiring.queue_arn
     ]
-    if not found or found == [PENDING]:
-        missing = "is not confirmed" if found else "is missing"
-        yield broken(
-            f"the queue's subscription to {topic_arn} {missing}",
-            "no message of the topic reaches the worker",
-            _REDO,
-        )
+    # SNS lists one that is not confirmed, or was deleted a moment ago, without its ARN.
+    confirmed = [arn for arn in found if arn.startswith("arn:")]
+    if not confirmed:
+        missing = "is not confirmed" if PENDING in found else "is missing"
+        yield broken(f"the queue's subscription to {topic_arn} {missing}", _NO_MESSAGE, _REDO)
         return
-    answer = client.get_subscription_attributes(SubscriptionArn=found[0])["Attributes"]
+    answer = client.get_subscription_attributes(SubscriptionArn=confirmed[0])["Attributes"]
+    if is_filtered(answer):
+        yield broken(
+            f"the queue's subscription to {topic_arn} has a filter",
+            "messages that do not match it never reach the worker",
+            "Remove it in the SNS console of the topic's region",
+        )
     if "RedrivePolicy" not in answer:
         yield broken(
             f"the queue's subscription to {topic_arn} has no dead-letter queue",

@@ -17,8 +17,8 @@ from botocore.parsers import ResponseParserError
 
 from sesbounce.aws.clients import error_text
 from sesbounce.doctor.declared import Wiring
-from sesbounce.doctor.finding import Finding, broken, hint
 from sesbounce.doctor.iam import Request, allows
+from sesbounce.errors import UnknownPolicyError
 
 if TYPE_CHECKING:
     from types_boto3_iam.client import IAMClient
@@ -106,37 +106,6 @@ def rights(wiring: Wiring, session: boto3.Session) -> list[Rights]:
     return [_simulated(wiring, session, reader, declared=True) for reader in wiring.readers]
 
 
-def findings(found: Sequence[Rights]) -> Iterator[Finding]:
-    """What is not as it should be."""
-    for each in found:
-        if each.gone:
-            yield broken(
-                f"AWS finds no {each.identity}",
-                "Terraform has created it for the worker, and somebody has deleted it",
-                "Recreate it: make deploy",
-            )
-        yield from _lacking(each)
-        yield from _excessive(each)
-
-
-def table(rights: Rights) -> str:
-    """The answers about one identity as a table, or why there are none."""
-    if rights.skipped:
-        return f"What {rights.identity} may do is not checked: {rights.skipped}"
-    lines = [("action", "resource", "answer", "as it should be")]
-    lines += [
-        (row.action, _short(row.resource), _answer(row), "yes" if row.sound else _demand(row))
-        for row in rights.rows
-    ]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    text = (
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-        for line in lines
-    )
-    heading = f"What {rights.identity} may do, by IAM's policy simulator:"
-    return "\n".join([heading, *(f"  {line}" for line in text)])
-
-
 # --- The questions ------------------------------------------------------------------------------
 
 
@@ -216,8 +185,10 @@ def _simulated(wiring: Wiring, session: boto3.Session, identity: str, *, declare
         return Rights(identity, declared, skipped=why)
     except BotoCoreError as error:
         return Rights(identity, declared, skipped=f"{_CALL}: {error}")
+    except UnknownPolicyError as error:
+        return Rights(identity, declared, skipped=f"the declared policy: {error}")
     except ResponseParserError:
-        # A proxy, or an emulator that does not know the call.
+        # A proxy, or an emulator that does not know the call or an action.
         return Rights(identity, declared, skipped=f"{_CALL}: the answer is not one of IAM's")
     return Rights(identity, declared, tuple(rows))
 
@@ -234,6 +205,8 @@ def _asked(
     results = {
         result["EvalActionName"]: result for page in pages for result in page["EvaluationResults"]
     }
+    if not results.keys() >= set(actions):
+        raise ResponseParserError("the answer lacks an action")
     for action in actions:
         result = results[action]
         yield Row(
@@ -265,63 +238,3 @@ def _missing(result: Any) -> list[str]:
     for specific in result.get("ResourceSpecificResults", ()):
         keys.update(specific.get("MissingContextValues", ()))
     return sorted(keys)
-
-
-# --- What to say --------------------------------------------------------------------------------
-
-
-def _lacking(rights: Rights) -> Iterator[Finding]:
-    rows = [row for row in rights.rows if row.expected and not row.allowed]
-    certain = [row for row in rows if not row.missing]
-    if certain:
-        finding = broken if rights.declared else hint
-        yield finding(
-            f"{rights.identity} may not call {_actions(certain)}",
-            "a worker with this identity can't read the queue",
-            "Restore its policy with make deploy; if an SCP or a permissions boundary denies the "
-            "call, ask the person who set it"
-            if rights.declared
-            else "Let the worker run with the policy of the output consumer_policy_arn",
-        )
-    if doubtful := [row for row in rows if row.missing]:
-        keys = sorted({key for row in doubtful for key in row.missing})
-        yield hint(
-            f"whether {rights.identity} may call {_actions(doubtful)} depends on {', '.join(keys)}",
-            "the simulator does not know these condition keys of the worker's calls",
-            "Read the conditions of its policies",
-        )
-
-
-def _excessive(rights: Rights) -> Iterator[Finding]:
-    if rows := [row for row in rights.rows if row.allowed and not row.expected]:
-        yield hint(
-            f"{rights.identity} may also call {_actions(rows)}",
-            "a worker needs none of it, and a thief of its credentials can use it",
-            "Detach whatever allows it, and keep the policy of the output consumer_policy_arn"
-            if rights.declared
-            else "Let the worker run as an identity of its own: create_consumer_user = true",
-        )
-
-
-def _actions(rows: Sequence[Row]) -> str:
-    return ", ".join(f"{row.action} on {_short(row.resource)}" for row in rows)
-
-
-def _answer(row: Row) -> str:
-    if row.allowed:
-        return "allowed"
-    return f"denied ({row.because})" if row.because else "denied"
-
-
-def _demand(row: Row) -> str:
-    if row.missing:
-        return f"depends on {', '.join(row.missing)}"
-    return "no: it must be allowed" if row.expected else "no: it must be denied"
-
-
-def _short(arn: str) -> str:
-    """Service and name: enough within one account and region."""
-    if arn == "*":
-        return arn
-    parts = arn.split(":", 5)
-    return f"{parts[2]}:{parts[5]}"

@@ -90,8 +90,8 @@ def configuration_sets(wiring: Wiring, session: boto3.Session) -> Iterator[Findi
 def authentication(wiring: Wiring, session: boto3.Session) -> Iterator[Finding]:
     """SES signs the mail of each domain with DKIM, and knows its MAIL FROM domain, if it has one.
 
-    An address has the settings of its domain. Version 1 of SES's API tells a hundred identities in
-    one call, version 2 one.
+    An address has the settings of its domain. One call of version 1 of SES's API answers for a
+    hundred identities, one of version 2 for a single one.
     """
     domains = [name for name in wiring.identities if "@" not in name]
     client: SESClient = session.client("ses")
@@ -182,7 +182,7 @@ def _notifications(
 def _event_types(wiring: Wiring, session: boto3.Session, name: str) -> set[str]:
     """The event types that a configuration set publishes to the topic.
 
-    Version 2 of SES's API tells all of them. A stack in an emulator may have version 1 alone.
+    Version 2 of SES's API returns all of them. A stack in an emulator may have version 1 alone.
     """
     destinations = (_destinations_v1 if wiring.ses_v1 else _destinations)(session, name)
     return {

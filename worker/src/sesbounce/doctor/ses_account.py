@@ -1,4 +1,4 @@
-"""Checks what SES lets the account do: whether mail leaves, and to whom SES sends none."""
+"""Checks what SES lets the account do: send mail, and to which addresses it sends none."""
 
 from collections.abc import Collection, Iterator
 

@@ -1,7 +1,7 @@
 """Checks the topic: SES may publish to it, and SNS delivers to the queue and to people."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import boto3
@@ -65,7 +65,7 @@ def subscription(wiring: Wiring, session: boto3.Session) -> Iterator[Finding]:
             "no message reaches the queue that the worker reads",
             _REDO,
         )
-    if attributes.get("FilterPolicy", "{}") not in ("", "{}"):
+    if is_filtered(attributes):
         yield broken(
             "the queue's subscription has a filter",
             "messages that do not match it never reach the worker",
@@ -100,6 +100,11 @@ def pending(topic_arn: str, session: boto3.Session) -> int:
         for page in pages
         for entry in page["Subscriptions"]
     )
+
+
+def is_filtered(attributes: Mapping[str, str]) -> bool:
+    """Whether a subscription with these attributes gets only some of the messages."""
+    return attributes.get("FilterPolicy", "{}") not in ("", "{}")
 
 
 def _envelope(wiring: Wiring, *, raw: bool) -> Iterator[Finding]:

@@ -1,1 +1,1 @@
-"""The loop that drains the queue."""
+"""The function that AWS Lambda calls with the messages of the queue."""

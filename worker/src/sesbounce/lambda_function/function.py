@@ -13,7 +13,7 @@ import structlog
 
 from sesbounce.aws.received import Received
 from sesbounce.aws.sns_trust import Trust
-from sesbounce.errors import CertificateError, StoreError
+from sesbounce.errors import CertificateError, ConfigurationError, StoreError
 from sesbounce.feedback.decode import decode_all
 from sesbounce.lambda_function.events import read_event
 from sesbounce.lambda_function.settings import load_function_settings
@@ -28,7 +28,7 @@ from sesbounce.worker.batch import Handler, Outcome, log_batch
 from sesbounce.worker.in_flight import InFlightMessage
 from sesbounce.worker.sweep import Sweeper
 
-# The most that the exchange with a webhook takes, or a step of a sweep beside the statements.
+# The longest time that the fetch of a certificate takes, or a step of a sweep without statements.
 _STEP_SECONDS = 10.0
 # To print the metrics, and to answer.
 _LAST_SECONDS = 2.0
@@ -54,6 +54,11 @@ class _Opened(NamedTuple):
     trust: Trust
     sweeper: Sweeper
     relay: Relay
+
+    @property
+    def step_seconds(self) -> float:
+        """The longest time that a step of a sweep takes."""
+        return max(_STEP_SECONDS, self.settings.strike_off_seconds)
 
 
 class Function:
@@ -84,10 +89,12 @@ class Function:
             opened = self._open()
             with self._printing(opened.settings):
                 if isinstance(read, str):
-                    self._sweep(opened, ends_at)
+                    _demand_time(opened, ends_at)
+                    self._sweep(opened, _late(ends_at, opened.step_seconds))
                     return {}
                 return self._record(opened, read, ends_at)
-        except StoreError:
+        except Exception:
+            # What is opened in part, or has failed in an unknown way, is not used once more.
             self.close()
             raise
 
@@ -113,8 +120,9 @@ class Function:
                 Sweeper(store.store, incidents, self._reports.append, _now),
                 Relay(store.engine, store.targets, _now),
             )
-            # What is loaded by now stays.
-            gc.freeze()
+            # What is loaded by now stays. Later, garbage would stay as well.
+            if not gc.get_freeze_count():
+                gc.freeze()
         return self._opened
 
     def _record(
@@ -122,7 +130,7 @@ class Function:
     ) -> dict[str, Any]:
         batch = [InFlightMessage(message, ends_at) for message in messages]
         self._reports.append(Polled(len(batch)))
-        outcomes = list(self._handle(opened, batch))
+        outcomes = list(self._handle(opened, batch, _late(ends_at, _STEP_SECONDS)))
         recorded = {message.received.id for outcome, _ in outcomes for message in outcome.handled}
         failed = [message.id for message in messages if message.id not in recorded]
         self._reports.append(Acknowledged(deleted=len(recorded), returned=len(failed)))
@@ -137,13 +145,20 @@ class Function:
         return {"batchItemFailures": [{"itemIdentifier": id_} for id_ in failed]}
 
     def _handle(
-        self, opened: _Opened, batch: Sequence[InFlightMessage]
+        self, opened: _Opened, batch: Sequence[InFlightMessage], late: Callable[[], bool]
     ) -> Iterator[tuple[Outcome, BatchDone]]:
-        """Record what can be verified at once, then what needs a certificate of SNS."""
+        """Record what can be verified at once, then what needs a certificate of SNS.
+
+        Where there is no time left for a certificate, its messages stay in the queue: Lambda would
+        return to the queue those as well whose effect is committed.
+        """
         outcome, done = self._handle_some(opened, batch)
         yield outcome, done
         if outcome.unverified and not outcome.error:
             for url in sorted({url for _, url in outcome.unverified}):
+                if late():
+                    log.warning("certificate not fetched", problem="no time is left", url=url)
+                    break
                 try:
                     opened.trust.fetch(url)
                 except CertificateError as error:
@@ -160,17 +175,20 @@ class Function:
         return outcome, done
 
     def _follow_up(self, opened: _Opened, ends_at: float, *, pending: bool) -> None:
-        """Do now what would otherwise wait for the next sweep; the messages are recorded."""
+        """Do now what would otherwise wait for the next sweep; the messages are recorded.
+
+        If Lambda ended the invocation in the middle, all messages would return to the queue.
+        """
+        late = _late(ends_at, max(opened.step_seconds, opened.relay.longest_seconds))
         try:
             if pending:
-                self._sweep(opened, ends_at)
+                self._sweep(opened, late)
             else:
-                opened.relay.drain(_late(opened, ends_at))
+                opened.relay.drain(late)
         except StoreError as error:
             self._stalled("the rest waits for the next sweep", error)
 
-    def _sweep(self, opened: _Opened, ends_at: float) -> None:
-        late = _late(opened, ends_at)
+    def _sweep(self, opened: _Opened, late: Callable[[], bool]) -> None:
         while not late() and not opened.sweeper.sweep():
             pass
         opened.relay.drain(late)
@@ -206,11 +224,25 @@ def _now() -> datetime:
 
 
 def _give_up(_error: StoreError, _failures: int) -> bool:
-    """Never wait for the database: SQS delivers the messages again, and waiting would cost."""
+    """Never wait for the database: SQS redelivers the messages, and Lambda charges for a wait."""
     return False
 
 
-def _late(opened: _Opened, ends_at: float) -> Callable[[], bool]:
-    """Whether there is no time left for another delivery or another step of a sweep."""
-    step = max(_STEP_SECONDS, opened.settings.strike_off_seconds)
-    return lambda: time.monotonic() + step >= ends_at - _LAST_SECONDS
+def _late(ends_at: float, seconds: float) -> Callable[[], bool]:
+    """Whether there is no time left for another step, which may take so many seconds."""
+    return lambda: time.monotonic() + seconds >= ends_at - _LAST_SECONDS
+
+
+def _demand_time(opened: _Opened, ends_at: float) -> None:
+    """Make sure that there is time for a step of a sweep: without one, no sweep would ever end.
+
+    Raises:
+        ConfigurationError: there is not.
+    """
+    if _late(ends_at, opened.step_seconds)():
+        raise ConfigurationError(
+            f"the function has {max(ends_at - time.monotonic(), 0.0):.0f} seconds left for a "
+            f"sweep, and a step of it may take {opened.step_seconds:.0f}: set the timeout of the "
+            "function (worker.function.timeout_seconds) higher, or SESBOUNCE_STRIKE_OFF_SECONDS "
+            "lower"
+        )

@@ -4,7 +4,7 @@ import os
 
 import msgspec
 
-from sesbounce.errors import ConfigurationError
+from sesbounce.errors import ConfigurationError, SecretError
 from sesbounce.settings import Settings, load_settings
 from sesbounce.variables import PREFIX, SECRETS, SETTINGS
 
@@ -41,7 +41,10 @@ def _read_secrets(text: str) -> dict[str, str]:
     # boto3 takes long to import, and a function without secrets needs none of it.
     from sesbounce.aws.secrets import read_secret  # noqa: PLC0415
 
-    return {
-        name.removeprefix(PREFIX).lower(): read_secret(reference)
-        for name, reference in references.items()
-    }
+    values: dict[str, str] = {}
+    for name, reference in references.items():
+        try:
+            values[name.removeprefix(PREFIX).lower()] = read_secret(reference)
+        except SecretError as error:
+            raise SecretError(f"{SECRETS}: {name}: {error}") from error
+    return values

@@ -30,9 +30,15 @@ log = structlog.get_logger()
 
 
 class Target(Protocol):
-    """A receiver of verdicts outside of the database: another database, SES's list, a webhook."""
+    """A receiver of verdicts outside of the database: another database, SES's list, a webhook.
+
+    Attributes:
+        name: the name by which the outbox knows the target.
+        longest_seconds: how long a delivery may take.
+    """
 
     name: str
+    longest_seconds: float
 
     def deliver(self, entry: OutboxEntry) -> None:
         """Deliver an entry; the relay may deliver the same one more than once.
@@ -48,10 +54,12 @@ class Deliveries(msgspec.Struct):
     Attributes:
         delivered: entries that their target has got.
         failed: entries that their target has not got, by the problem.
+        full: whether a target was tried with as many entries as one round takes; more may be due.
     """
 
     delivered: int = 0
     failed: dict[str, int] = msgspec.field(default_factory=dict)
+    full: bool = False
 
 
 class Relay:
@@ -79,8 +87,13 @@ class Relay:
         self._now = now
         self._patient = patient
         self._stopping = threading.Event()
-        # When the latest round began that had nothing to deliver, by the target's name.
+        # When the latest round began that left no entry untried, by the target's name.
         self._idle_at: dict[str, float] = {}
+
+    @property
+    def longest_seconds(self) -> float:
+        """How long the delivery of one entry may take; 0 without targets."""
+        return max((target.longest_seconds for target in self._targets), default=0.0)
 
     @property
     def loops(self) -> Mapping[str, Callable[[], None]]:
@@ -96,7 +109,7 @@ class Relay:
         while not self._stopping.is_set():
             began = time.monotonic()
             try:
-                delivered = self._round(target, self._stopping.is_set).delivered
+                done = self._round(target, self._stopping.is_set)
                 failures = 0
             except StoreError as error:
                 if not self._patient:
@@ -105,7 +118,7 @@ class Relay:
                 log.error("outbox unusable", problem=str(error))  # noqa: TRY400  it holds no address
                 self._stopping.wait(pause(failures, longest_seconds=_LONGEST_PAUSE_SECONDS))
                 continue
-            if not delivered:
+            if not done.delivered and not done.full:
                 self._idle_at[target.name] = began
                 self._stopping.wait(_PAUSE_SECONDS)
         self._last_rounds(target)
@@ -140,7 +153,9 @@ class Relay:
         return done
 
     def drain(self, stopping: Callable[[], bool]) -> None:
-        """Deliver until no target accepts any more entries, target after target.
+        """Deliver until each due entry was tried, target after target.
+
+        The entries of a target that can't be reached wait for a later round.
 
         Args:
             stopping: called before each entry; if it returns true, the rest waits in the outbox.
@@ -149,14 +164,18 @@ class Relay:
             StoreError: the database can't be used.
         """
         for target in self._targets:
-            while self._round(target, stopping).delivered and not stopping():
-                pass
+            while not stopping():
+                done = self._round(target, stopping)
+                if not done.delivered and not done.full:
+                    break
 
     def _deliver_due(self, target: Target, stopping: Callable[[], bool], done: Deliveries) -> None:
         with translated("the outbox can't be used"):
-            for row in outbox.due(self._engine, target.name, self._now()):
+            rows = outbox.due(self._engine, target.name, self._now())
+            for row in rows:
                 if stopping() or not self._deliver(target, row, done):
-                    break
+                    return
+            done.full = done.full or len(rows) == outbox.ENTRIES_AT_ONCE
 
     def _deliver(self, target: Target, row: sa.Row[Any], done: Deliveries) -> bool:
         """Deliver one entry; returns false if the target can't be reached at all."""
@@ -187,6 +206,8 @@ class Relay:
             while self._round(target, lambda: time.monotonic() >= deadline).delivered:
                 pass
         except StoreError as error:
+            if not self._patient:
+                raise
             log.error("outbox unusable", problem=str(error))  # noqa: TRY400  it holds no address
 
     def _round(self, target: Target, stopping: Callable[[], bool]) -> Deliveries:

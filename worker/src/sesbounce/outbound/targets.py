@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from types_boto3_sesv2.client import SESV2Client
 
 _TIMEOUT_SECONDS = 5
+_ATTEMPTS = 3
+# To connect to a database that answers slowly.
+_CONNECT_SECONDS = 10.0
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +36,7 @@ class OtherDatabase:
     def __init__(self, engine: sa.Engine, strike_off: StrikeOff) -> None:
         self._engine = engine
         self._strike_off = strike_off
+        self.longest_seconds = _CONNECT_SECONDS + strike_off.seconds
 
     @classmethod
     def open(
@@ -105,6 +109,8 @@ class SesSuppressionList:
     """
 
     name = "ses"
+    # Each attempt waits for the connection, and then for the answer.
+    longest_seconds = _ATTEMPTS * 2.0 * _TIMEOUT_SECONDS
 
     def __init__(self, client: "SESV2Client") -> None:
         self._client = client
@@ -118,7 +124,7 @@ class SesSuppressionList:
         """
         # Adaptive: the client itself limits its calls to the rate that SES allows.
         config = Config(
-            retries={"mode": "adaptive", "total_max_attempts": 3},
+            retries={"mode": "adaptive", "total_max_attempts": _ATTEMPTS},
             connect_timeout=_TIMEOUT_SECONDS,
             read_timeout=_TIMEOUT_SECONDS,
         )

@@ -43,6 +43,7 @@ class Webhook:
     """
 
     name = "webhook"
+    longest_seconds = _EXCHANGE_SECONDS
 
     def __init__(self, url: str, secret: str) -> None:
         """Prepare the deliveries; nothing is connected yet.

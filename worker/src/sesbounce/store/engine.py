@@ -147,16 +147,27 @@ def _log_in(
     try:
         return dialect.connect(*arguments, **options, password=password)
     except failure as first:
-        newer = passwords.password(login, refused=password)
         error: Exception = first
+        try:
+            newer = passwords.password(login, refused=password)
+        except StoreError as unread:
+            if _is_login_failure(first):
+                raise
+            # The database does not answer; that the network is down explains both.
+            raise first from unread
     if newer != password:
         try:
             return dialect.connect(*arguments, **options, password=newer)
         except failure as second:
             error = second
-    if any(words in str(error) for words in _LOGIN_FAILED):
+    if _is_login_failure(error):
         raise StoreError(f"{variable}: {cause(error)}. {passwords.advice}") from error
     raise error
+
+
+def _is_login_failure(error: Exception) -> bool:
+    """Whether the database refuses the password or the token, as far as English words show it."""
+    return any(words in str(error) for words in _LOGIN_FAILED)
 
 
 def _open_sqlite(url: sa.URL, variable: str, *, read_only: bool, create: bool) -> sa.Engine:
@@ -251,7 +262,7 @@ def translated(problem: str, hint: str = "") -> Iterator[None]:
         elif is_conflict(error) or not _codes(error).isdisjoint(_MYSQL_CONFLICTS):
             kind = ConflictError
         text = cause(error)
-        if any(words in text for words in _LOGIN_FAILED):
+        if _is_login_failure(error):
             hint = f"{hint} {urls.HOW_TO_ESCAPE}".strip()
         if "certificate verify failed" in text:
             hint = f"{hint} {urls.HOW_TO_TRUST}".strip()

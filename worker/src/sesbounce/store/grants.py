@@ -15,8 +15,10 @@ from sesbounce.store.engine import translated
 from sesbounce.store.migrate import VERSION_TABLE, locked
 from sesbounce.store.schema import SUPPRESSED, metadata
 
-# Lower-case names are the same with quotes and without: people will write them without.
+# Lower-case names are the same with quotes and without: people will write them without. Reserved
+# words of SQL need quotes; PostgreSQL has no users of these two names.
 _NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
+_NO_USERS = ("public", "none")
 # Where this role exists, its members log in with a token of RDS IAM authentication.
 # https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.IAMDBAuth.DBAccounts.html
 _RDS_IAM = "rds_iam"
@@ -35,6 +37,7 @@ _THROUGH_CREATOR = (
     "RESET ROLE",
     f"DROP ROLE {_CREATOR}",
 )
+_OWNER = sa.text("SELECT current_user")
 _IS_SUPERUSER = sa.text("SELECT rolsuper FROM pg_roles WHERE rolname = current_user")
 # Not `pg_has_role`, for which a superuser is a member of every role.
 _IS_MEMBER = sa.text(
@@ -61,17 +64,33 @@ def check(engine: sa.Engine, users: Sequence[str]) -> None:
             "sesbounce makes users in PostgreSQL alone: in MySQL and MariaDB, create the user and "
             "its grants as docs/database.md says; SQLite has no users"
         )
+    quote = engine.dialect.identifier_preparer.quote
     for user in users:
         if not _NAME.fullmatch(user) or user.startswith("pg_"):
             raise ConfigurationError(
                 f"{user!r} is no name for a user: use at most 63 lower-case letters, digits and "
                 "underscores, and do not begin with a digit or with pg_"
             )
-        if user == engine.url.username or list(users).count(user) > 1:
+        if user in _NO_USERS or quote(user) != user:
             raise ConfigurationError(
-                f"{user} must be another user than the one in SESBOUNCE_DATABASE_URL, which owns "
-                "the tables, and have one kind of rights"
+                f"{user!r} is no name for a user: it is a reserved word of SQL"
             )
+        if list(users).count(user) > 1:
+            raise ConfigurationError(f"{user} is given twice: a user has one kind of rights")
+    _demand_others(engine.url.username, users)
+
+
+def _demand_others(owner: str | None, users: Sequence[str]) -> None:
+    """Make sure that the owner of the tables is none of the users.
+
+    Raises:
+        ConfigurationError: it is.
+    """
+    if owner in users:
+        raise ConfigurationError(
+            f"{owner} must be another user than the one in SESBOUNCE_DATABASE_URL, which owns the "
+            "tables"
+        )
 
 
 def grant(engine: sa.Engine, application_users: Sequence[str], readers: Sequence[str]) -> None:
@@ -83,13 +102,17 @@ def grant(engine: sa.Engine, application_users: Sequence[str], readers: Sequence
         readers: users that may only read.
 
     Raises:
-        ConfigurationError: the user of the URL would have to log in with a token as well.
+        ConfigurationError: the owner is one of the users, or would have to log in with a token
+            as well.
         StoreError: the database can't be used, or rejects a statement.
     """
     users = [*application_users, *readers]
     if not users:
         return
     with translated("the users can't be made"), locked(engine) as connection:
+        # The environment may name the owner as well (PGUSER), and a URL none.
+        owner = str(connection.scalar(_OWNER))
+        _demand_others(owner, users)
         roles = set(connection.scalars(_ROLES, {"names": [*users, _RDS_IAM]}))
         had_token = connection.scalar(_IS_MEMBER, {"role": _RDS_IAM})
         for user in users:
@@ -98,7 +121,6 @@ def grant(engine: sa.Engine, application_users: Sequence[str], readers: Sequence
             if _RDS_IAM in roles:
                 connection.exec_driver_sql(f"GRANT {_RDS_IAM} TO {user}")
         if connection.scalar(_IS_MEMBER, {"role": _RDS_IAM}) and not had_token:
-            owner = connection.scalar(sa.text("SELECT current_user"))
             raise ConfigurationError(
                 f"{owner} is a member of {' or '.join(users)}: with {_RDS_IAM}, RDS would refuse "
                 f"the password of {owner} as well. Drop these users, and run the command once more"

@@ -20,8 +20,8 @@ from sesbounce.store.schema import address as addresses
 from sesbounce.store.schema import outbox, suppressed_at
 from sesbounce.store.statements import Parameters
 
+ENTRIES_AT_ONCE = 100
 _CLAIM = timedelta(minutes=1)
-_ENTRIES_AT_ONCE = 100
 
 
 class OutboxEntry(msgspec.Struct, frozen=True):
@@ -93,7 +93,7 @@ def due(engine: sa.Engine, target: str, now: datetime) -> Sequence[sa.Row[Any]]:
             sa.select(outbox)
             .where(outbox.c.due_at <= now, outbox.c.target == target)
             .order_by(outbox.c.due_at, outbox.c.address)
-            .limit(_ENTRIES_AT_ONCE)
+            .limit(ENTRIES_AT_ONCE)
         ).all()
 
 
