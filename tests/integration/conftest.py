@@ -85,9 +85,21 @@ def attached(
         yield
 
 
+@pytest.fixture(scope="session")
+def terraform_environment(environment: Mapping[str, str], provider: Path) -> Iterator[Any]:
+    """Terraform's environment, in which AWS is LocalStack and a provider runs."""
+    with running_provider(provider, terraform_env(environment)) as attached:
+        yield attached
+
+
 @dataclass(frozen=True)
 class Applied:
-    """The root stack as it stands in LocalStack."""
+    """The root stack as it stands in LocalStack.
+
+    Attributes:
+        folder: holds the state.
+        environment: Terraform's.
+    """
 
     folder: Path
     environment: Mapping[str, str]
@@ -98,7 +110,7 @@ class Applied:
             data_dir=self.folder / "data",
             state=self.folder / "terraform.tfstate",
             variables=VARIABLES | variables,
-            environment=terraform_env(self.environment),
+            environment=self.environment,
         )
 
     @property
@@ -108,9 +120,9 @@ class Applied:
 
 @pytest.fixture(scope="session")
 def applied(
-    environment: Mapping[str, str], tmp_path_factory: pytest.TempPathFactory
+    terraform_environment: Mapping[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Applied]:
-    stack = Applied(tmp_path_factory.mktemp("stack"), environment)
+    stack = Applied(tmp_path_factory.mktemp("stack"), terraform_environment)
     stack.stack().init()
     stack.stack().apply()
     yield stack

@@ -194,7 +194,7 @@ def clicked(session: Any) -> Clicked:
 
 
 def test_what_was_clicked_together_is_taken_over(
-    clicked: Clicked, session: Any, environment: Mapping[str, str], tmp_path: Path
+    clicked: Clicked, session: Any, terraform_environment: Mapping[str, str], tmp_path: Path
 ) -> None:
     leave = shutil.ignore_patterns(".terraform*", "*.tfstate*", "*.tfvars", "environments")
     copy = shutil.copytree(CHECKOUT / "terraform", tmp_path / "terraform", ignore=leave)
@@ -207,7 +207,7 @@ def test_what_was_clicked_together_is_taken_over(
             data_dir=tmp_path / folder / "data",
             state=tmp_path / folder / "terraform.tfstate",
             variables=variables,
-            environment=terraform_env(environment),
+            environment=terraform_environment,
         )
         made.init()
         return made
