@@ -13,7 +13,8 @@ from sesbounce.aws.clients import open_client
 from sesbounce.database_password import PasswordSource
 from sesbounce.errors import DeliveryError, StoreError, TransactionEndedError
 from sesbounce.feedback.notification import Kind
-from sesbounce.store.engine import cause, is_conflict, open_database, translated, write
+from sesbounce.store.driver_errors import cause, is_conflict
+from sesbounce.store.engine import open_database, translated, write
 from sesbounce.store.outbox import OutboxEntry
 from sesbounce.store.strike_off import StrikeOff
 

@@ -10,12 +10,18 @@ from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
 import sqlalchemy as sa
-from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 
 from sesbounce.database_password import Login, PasswordSource
 from sesbounce.errors import ConfigurationError, ConflictError, RowError, StoreError
-from sesbounce.privacy.redaction import redact
 from sesbounce.store import postgresql, urls
+from sesbounce.store.driver_errors import (
+    DRIVER_ERRORS,
+    cause,
+    ends_in_conflict,
+    is_login_failure,
+    is_row_fault,
+)
 
 # How long a writer waits for SQLite's write lock, in seconds, unless the URL says `?timeout=`.
 _LOCK_TIMEOUT_SECONDS = "30"
@@ -30,29 +36,6 @@ _ISOLATION: dict[str, Any] = {"isolation_level": "READ COMMITTED"}
 # statement would wait for its answer for minutes.
 # The second connection holds MySQL's lock during a migration, and is closed then.
 _ALONE: dict[str, Any] = {"pool_size": 1, "max_overflow": 1, "pool_recycle": 240}
-# The database's own numbers for what no statement can be blamed for. PostgreSQL: read-only,
-# shutdown, crash, starting up, I/O error (and all of class 53, insufficient resources).
-# https://www.postgresql.org/docs/current/errcodes-appendix.html
-# MySQL: disk or table full, memory, connections, threads, lock table, shutdown, read-only.
-# https://dev.mysql.com/doc/mysql-errors/8.0/en/server-error-reference.html
-_UNUSABLE: frozenset[object] = frozenset(
-    {
-        *("25006", "57P01", "57P02", "57P03", "58030"),
-        *(1021, 1037, 1038, 1040, 1041, 1053, 1114, 1135, 1203, 1206, 1226, 1290, 1792, 1836),
-    }
-)
-# BUSY, LOCKED, NOMEM, READONLY, IOERR, CORRUPT, FULL, CANTOPEN, PROTOCOL, NOTADB.
-# https://www.sqlite.org/rescode.html
-_UNUSABLE_SQLITE = frozenset({5, 6, 7, 8, 10, 11, 13, 14, 15, 26})
-# MySQL: lock wait timeout, and a missing savepoint, because a deadlock has rolled it back.
-_MYSQL_CONFLICTS = frozenset({1205, 1305})
-# Drivers raise these beside their own errors, for what they can't encode, read or understand.
-_DRIVER_ERRORS = (UnicodeError, OSError)
-# PostgreSQL, MySQL: the password is wrong; RDS for PostgreSQL: the token is wrong.
-_LOGIN_FAILED = (
-    *("password authentication failed", "Access denied for user"),
-    "PAM authentication failed",
-)
 _PORTS = {"postgresql": 5432, "mysql": 3306}
 
 
@@ -121,7 +104,7 @@ def _connect(
         if passwords:
             return _log_in(variable, passwords, dialect, arguments, options)
         return dialect.connect(*arguments, **options)
-    except _DRIVER_ERRORS as error:
+    except DRIVER_ERRORS as error:
         raise StoreError(f"{variable}: the connection failed: {error}") from error
     except (TypeError, ValueError, AttributeError, NotImplementedError) as error:
         raise ConfigurationError(
@@ -151,7 +134,7 @@ def _log_in(
         try:
             newer = passwords.password(login, refused=password)
         except StoreError as unread:
-            if _is_login_failure(first):
+            if is_login_failure(first):
                 raise
             # The database does not answer; that the network is down explains both.
             raise first from unread
@@ -160,14 +143,9 @@ def _log_in(
             return dialect.connect(*arguments, **options, password=newer)
         except failure as second:
             error = second
-    if _is_login_failure(error):
+    if is_login_failure(error):
         raise StoreError(f"{variable}: {cause(error)}. {passwords.advice}") from error
     raise error
-
-
-def _is_login_failure(error: Exception) -> bool:
-    """Whether the database refuses the password or the token, as far as English words show it."""
-    return any(words in str(error) for words in _LOGIN_FAILED)
 
 
 def _open_sqlite(url: sa.URL, variable: str, *, read_only: bool, create: bool) -> sa.Engine:
@@ -255,14 +233,14 @@ def translated(problem: str, hint: str = "") -> Iterator[None]:
     """
     try:
         yield
-    except (SQLAlchemyError, *_DRIVER_ERRORS) as error:
+    except (SQLAlchemyError, *DRIVER_ERRORS) as error:
         kind: type[StoreError] = StoreError
         if is_row_fault(error):
             kind = RowError
-        elif is_conflict(error) or not _codes(error).isdisjoint(_MYSQL_CONFLICTS):
+        elif ends_in_conflict(error):
             kind = ConflictError
         text = cause(error)
-        if _is_login_failure(error):
+        if is_login_failure(error):
             hint = f"{hint} {urls.HOW_TO_ESCAPE}".strip()
         if "certificate verify failed" in text:
             hint = f"{hint} {urls.HOW_TO_TRUST}".strip()
@@ -272,60 +250,6 @@ def translated(problem: str, hint: str = "") -> Iterator[None]:
 def answering(problem: str) -> AbstractContextManager[None]:
     """`translated` for commands that only read, with a hint that the URL may be the wrong one."""
     return translated(problem, "Is SESBOUNCE_DATABASE_URL the worker's database?")
-
-
-def cause(error: Exception) -> str:
-    """The database's error message, without the statement, its parameters and addresses.
-
-    Only the first line is kept: PostgreSQL quotes the values of a row in the others. MySQL quotes
-    some of them in the first line, so every address is left out, before a blank or an end of line
-    within it could cut it in two.
-    """
-    if isinstance(error, UnicodeError):  # its text holds the value
-        return f"a text can't be converted for the database ({type(error).__name__})"
-    first = redact(str(getattr(error, "orig", None) or error)).partition("\n")[0]
-    return " ".join("…" if "@" in word else word for word in first.split(" "))
-
-
-def is_conflict(error: Exception) -> bool:
-    """Whether the transaction conflicted with another writer's, so that a retry may succeed.
-
-    PostgreSQL: serialization_failure, deadlock_detected; MySQL: deadlock. A lock wait timeout is
-    none here: it may be that of a single statement, and the rest of the transaction stands.
-    """
-    return not _codes(error).isdisjoint({"40001", "40P01", 1213})
-
-
-def is_unusable(error: Exception) -> bool:
-    """Whether the database can't be used at all, wherever the error came from.
-
-    It has closed the connection, shuts down, is read-only, or has run out of something.
-    """
-    if not isinstance(error, DBAPIError):
-        return False
-    codes = _codes(error)
-    if error.connection_invalidated or not codes.isdisjoint(_UNUSABLE):
-        return True
-    if isinstance(error.orig, sqlite3.Error):
-        return getattr(error.orig, "sqlite_errorcode", 0) & 0xFF in _UNUSABLE_SQLITE
-    return any(isinstance(code, str) and code.startswith("53") for code in codes)
-
-
-def is_row_fault(error: Exception) -> bool:
-    """Whether the database rejected the values of a row, and would accept other values.
-
-    For some of these errors drivers have no class of their own. PostgreSQL: a trigger's RAISE;
-    MySQL: a trigger's SIGNAL, a CHECK, values that do not fit the column's type; MariaDB: a CHECK.
-    """
-    has_class = isinstance(error, IntegrityError | DataError | UnicodeError)
-    return has_class or not _codes(error).isdisjoint({"P0001", 1292, 1365, 1411, 1644, 3819, 4025})
-
-
-def _codes(error: Exception) -> set[object]:
-    """The SQLSTATE and MySQL's error number, if the driver reports them."""
-    cause = error.orig if isinstance(error, DBAPIError) else None
-    number = cause.args[0] if cause and cause.args else None
-    return {getattr(cause, "sqlstate", None), number}
 
 
 def _take_over_transactions(connection: sqlite3.Connection, _record: object) -> None:

@@ -8,7 +8,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
-from sesbounce.store.engine import is_unusable
+from sesbounce.store.driver_errors import is_unusable
 from sesbounce.store.statements import Parameters, Statement
 
 # To read fewer rows takes no time that matters.

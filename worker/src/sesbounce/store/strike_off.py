@@ -18,7 +18,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from sesbounce.errors import StrikeOffError, TransactionEndedError
 from sesbounce.store.bulk import positional
-from sesbounce.store.engine import cause, is_conflict, is_unusable
+from sesbounce.store.driver_errors import cause, is_conflict, is_unusable
 from sesbounce.store.limits import Budget, limited, stops_statements
 from sesbounce.store.plans import slow_plan
 from sesbounce.store.statements import Parameters, Statement, read_statements

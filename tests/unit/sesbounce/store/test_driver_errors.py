@@ -1,7 +1,7 @@
 import pytest
 from sqlalchemy.exc import DBAPIError
 
-from sesbounce.store.engine import cause
+from sesbounce.store.driver_errors import cause
 
 
 def error(words: str) -> DBAPIError:
