@@ -4,7 +4,6 @@
 process runs all of it, in the order of the files. A file that is in no group is one of its own.
 """
 
-import functools
 import os
 import shutil
 import tempfile
@@ -12,7 +11,6 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
-import botocore.session
 import hypothesis
 import pytest
 from xdist.scheduler import LoadScopeScheduling
@@ -29,9 +27,6 @@ hypothesis.settings.load_profile("side by side")
 # Each command of Terraform starts the provider, which reads a large schema: Go spends a third of
 # its time there on collecting garbage, to save memory that the tests do not need.
 os.environ.setdefault("GOGC", "400")
-
-# Each session of boto3 reads the descriptions of its services anew, and some tests make many.
-botocore.session.create_loader = functools.cache(botocore.session.create_loader)
 
 # Tests, files and folders in the order in which they run. The longest groups come first, so that no
 # process is left with one of them when the others have ended. A process gets its next group when
