@@ -1242,9 +1242,7 @@ def test_lambda_reads_the_queue_and_the_function_itself_can_not(
     rendered: dict[str, dict[str, Any]], calls: list[Call]
 ) -> None:
     outputs = rendered["lambda"]
-    # Under a mock all logs have one ARN.
-    of_function = outputs["function_policy"].replace("/ecs/sesbounce", "/aws/lambda/sesbounce")
-    role = _joined([of_function, outputs["consumer_policy"]])
+    role = _joined([outputs["function_policy"], outputs["consumer_policy"]])
     for action, resource, context in calls:
         request = Request(
             action=action,

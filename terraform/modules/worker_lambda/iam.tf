@@ -56,7 +56,7 @@ resource "aws_iam_role_policy" "function" {
           Sid      = "WriteLog"
           Effect   = "Allow"
           Action   = ["logs:CreateLogStream", "logs:PutLogEvents"]
-          Resource = ["${aws_cloudwatch_log_group.this.arn}:log-stream:*"]
+          Resource = ["${local.log_group_arn}:log-stream:*"]
         },
         # Lambda receives the messages for the function. Its calls carry no source function, and those of
         # the code do.

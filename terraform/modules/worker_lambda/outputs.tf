@@ -68,11 +68,11 @@ output "log_kms_key_statement" {
   value = jsonencode({
     Sid       = "CloudWatchEncryptsTheLog"
     Effect    = "Allow"
-    Principal = { Service = "logs.${local.queue.region}.${startswith(local.queue.region, "cn-") ? "amazonaws.com.cn" : "amazonaws.com"}" }
+    Principal = { Service = "logs.${local.here.region}.${startswith(local.here.region, "cn-") ? "amazonaws.com.cn" : "amazonaws.com"}" }
     Action    = ["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:DescribeKey"]
     Resource  = "*" # in a key's policy, "*" means this key
     Condition = {
-      ArnEquals = { "kms:EncryptionContext:aws:logs:arn" = "arn:${local.queue.partition}:logs:${local.queue.region}:${local.queue.account_id}:log-group:/aws/lambda/${var.name}" }
+      ArnEquals = { "kms:EncryptionContext:aws:logs:arn" = local.log_group_arn }
     }
   })
 }

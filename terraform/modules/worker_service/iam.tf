@@ -17,7 +17,7 @@ locals {
     ]
   })
 
-  repository_arns = compact([var.create_repository ? one(aws_ecr_repository.this[*].arn) : var.repository_arn])
+  repository_arns = compact([var.create_repository ? "arn:${local.here.partition}:ecr:${local.here.region}:${local.here.account_id}:repository/${var.name}" : var.repository_arn])
 
   # The secrets' ARNs without the key and version that may follow them.
   all_secrets    = concat(values(var.secrets), flatten([for migration in var.migration[*] : values(migration.secrets)]))
@@ -76,10 +76,10 @@ resource "aws_iam_role_policy" "execution" {
           Sid      = "WriteLog"
           Effect   = "Allow"
           Action   = ["logs:CreateLogStream", "logs:PutLogEvents"]
-          Resource = ["${aws_cloudwatch_log_group.this.arn}:log-stream:worker/*"]
+          Resource = ["${local.log_group_arn}:log-stream:worker/*"]
         },
       ],
-      # Variables decide, because the ARNs are unknown at the first plan.
+      # Variables decide, because a given ARN may be unknown at the first plan.
       !var.create_repository && var.repository_arn == null ? [] : [
         {
           Sid      = "LogInToEcr"

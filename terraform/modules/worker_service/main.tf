@@ -1,9 +1,12 @@
 locals {
-  # The log group's ARN names partition, region and account; this needs no data source.
-  here = regex("^arn:(?P<partition>[^:]+):logs:(?P<region>[^:]+):(?P<account_id>[^:]+):", aws_cloudwatch_log_group.this.arn)
+  here = {
+    partition  = data.aws_partition.current.partition
+    region     = data.aws_region.current.id
+    account_id = data.aws_caller_identity.current.account_id
+  }
 
-  # The queue's as well, which is known before the log group.
-  queue = regex("^arn:(?P<partition>[^:]+):sqs:(?P<region>[^:]+):(?P<account_id>[^:]+):", var.queue_arn)
+  # Composed from names, so that the first plan shows the policies.
+  log_group_arn = "arn:${local.here.partition}:logs:${local.here.region}:${local.here.account_id}:log-group:/ecs/${var.name}"
 
   # Without an image, nothing runs.
   tasks    = var.image == null ? 0 : 1
@@ -80,6 +83,12 @@ locals {
     volumesFrom    = []
   }
 }
+
+data "aws_partition" "current" {}
+
+data "aws_region" "current" {}
+
+data "aws_caller_identity" "current" {}
 
 resource "aws_cloudwatch_log_group" "this" {
   # checkov:skip=CKV_AWS_158: by default CloudWatch encrypts the log with its own key; the log holds counts and ids, no addresses.

@@ -78,7 +78,7 @@ run "by_default" {
     condition = {
       for statement in jsondecode(output.function_policy).Statement : statement.Sid => statement.Resource
       } == {
-      WriteLog         = ["arn:aws:logs:eu-west-1:123456789012:log-group:/ecs/sesbounce:log-stream:*"] # the mock's
+      WriteLog         = ["arn:aws:logs:eu-west-1:123456789012:log-group:/aws/lambda/sesbounce:log-stream:*"]
       OnlyLambdaItself = ["*"]
       ReadSecrets      = ["arn:aws:secretsmanager:eu-west-1:123456789012:secret:sesbounce-url-AbCdEf"]
     }

@@ -847,15 +847,26 @@ run "without_an_image" {
 run "other_partition" {
   command = plan
 
-  override_resource {
+  override_data {
     override_during = plan
-    target          = aws_cloudwatch_log_group.this
-    values          = { arn = "arn:aws-cn:logs:cn-north-1:123456789012:log-group:/ecs/sesbounce" }
+    target          = data.aws_partition.current
+    values          = { partition = "aws-cn" }
   }
 
+  override_data {
+    override_during = plan
+    target          = data.aws_region.current
+    values          = { id = "cn-north-1" }
+  }
+
+  # Without the ARNs of mocks, which AWS tells after the first plan only.
   assert {
-    condition     = jsondecode(output.trust_policy).Statement[0].Condition.ArnLike["aws:SourceArn"] == "arn:aws-cn:ecs:cn-north-1:123456789012:*"
-    error_message = "Partition and region must be the log group's."
+    condition = (
+      jsondecode(output.trust_policy).Statement[0].Condition.ArnLike["aws:SourceArn"] == "arn:aws-cn:ecs:cn-north-1:123456789012:*"
+      && jsondecode(output.execution_policy).Statement[0].Resource == ["arn:aws-cn:logs:cn-north-1:123456789012:log-group:/ecs/sesbounce:log-stream:worker/*"]
+      && jsondecode(output.execution_policy).Statement[2].Resource == ["arn:aws-cn:ecr:cn-north-1:123456789012:repository/sesbounce"]
+    )
+    error_message = "The first plan must show the roles' policies, in the partition and region of the provider."
   }
 }
 
