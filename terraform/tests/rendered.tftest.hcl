@@ -1,4 +1,4 @@
-# Renders the policies; tests/terraform/test_policies.py reads them from `terraform test -json
+# Renders the policies; tests/terraform/conftest.py reads them from `terraform test -json
 # -verbose`. Terraform reports the outputs of an applied run only, so all runs are applied, to the mock.
 
 mock_provider "aws" {

@@ -4,7 +4,7 @@ import functools
 import json
 import shutil
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -107,3 +107,70 @@ def terraform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Terraform]:
         yield terraform
     # pytest keeps its folders, but the provider is large.
     shutil.rmtree(root / "data", ignore_errors=True)
+
+
+# --- The policies that Terraform renders -------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def report(terraform: Terraform) -> Report:
+    return terraform.test(".", "rendered.tftest.hcl", "-verbose")
+
+
+@pytest.fixture(scope="session")
+def rendered(report: Report) -> dict[str, dict[str, Any]]:
+    """The outputs of each run of the stack's own test, by the run's name."""
+    return {
+        line["@testrun"]: {
+            name: output["value"] for name, output in line["test_state"]["outputs"].items()
+        }
+        for line in report
+        if line["type"] == "test_state"
+    }
+
+
+@pytest.fixture(scope="session")
+def full(rendered: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    return rendered["full"]
+
+
+@pytest.fixture(scope="session")
+def least(rendered: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    return rendered["least"]
+
+
+@pytest.fixture(scope="session")
+def planned(report: Report) -> dict[str, list[dict[str, Any]]]:
+    """The resources of each run, by the run's name."""
+    return {
+        line["@testrun"]: list(_managed(line["test_state"]["root_module"]))
+        for line in report
+        if line["type"] == "test_state"
+    }
+
+
+def _managed(module: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield from (each for each in module.get("resources", ()) if each["mode"] == "managed")
+    for child in module.get("child_modules", ()):
+        yield from _managed(child)
+
+
+@pytest.fixture(scope="session")
+def deploy_of(rendered: dict[str, dict[str, Any]]) -> dict[str, str]:
+    """All that the deploy role may do, as one document, by the run's name."""
+    return {
+        run: joined(outputs["deploy_role_policies"].values())
+        for run, outputs in rendered.items()
+        if "deploy_role_policies" in outputs  # Terraform leaves out what is null
+    }
+
+
+def joined(policies: Iterable[str]) -> str:
+    documents = [json.loads(policy) for policy in policies]
+    statements = [statement for document in documents for statement in document["Statement"]]
+    return json.dumps({"Version": "2012-10-17", "Statement": statements})
+
+
+@pytest.fixture(scope="session")
+def deploy(deploy_of: dict[str, str]) -> str:
+    return deploy_of["full"]

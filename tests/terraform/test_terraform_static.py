@@ -6,7 +6,7 @@ import pytest
 from scripts.terraform.docs import parsed, plain
 from tests.terraform.conftest import FOLDERS, SOURCE, Terraform, assert_passed
 
-# Those of the stack, its modules and its examples; test_policies.py runs the one that it needs.
+# Those of the stack, its modules and its examples; conftest.py runs the one of the policies.
 TESTS = sorted(
     str(file.relative_to(SOURCE))
     for file in SOURCE.rglob("*.tftest.hcl")
