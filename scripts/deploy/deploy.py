@@ -36,9 +36,10 @@ from scripts.terraform import tfvars
 from scripts.terraform.env import terraform_env
 from scripts.terraform.environments import environment, has_variables
 from scripts.terraform.stack import Stack
-from sesbounce.doctor import checks, rights, rights_report
+from sesbounce.doctor import checks, report, rights, rights_report
 from sesbounce.doctor.declared import Wiring, declared
-from sesbounce.doctor.finding import Weight
+from sesbounce.doctor.examine import examine
+from sesbounce.doctor.finding import Status, found
 from sesbounce.errors import NothingDeployedError, SesBounceError
 
 TERRAFORM = Path(__file__).resolve().parents[2] / "terraform"
@@ -249,18 +250,17 @@ def _deployed_worker(run: Run) -> tuple[Wiring, boto3.Session]:
 
 def _print_findings(wired: Wiring, session: boto3.Session, *, tables: bool = False) -> int:
     """Print what the checks find, and with `tables` each right of the queue's readers."""
-    found = rights.rights(wired, session)
-    for each in found:
+    answers = rights.rights(wired, session)
+    for each in answers:
         if tables or each.skipped:
             print(rights_report.table(each))
-    findings = [*checks.check(wired, session), *rights_report.findings(found)]
-    for finding in findings:
-        print(finding)
-    broken = sum(finding.weight is Weight.BROKEN for finding in findings)
-    hints = sum(finding.weight is Weight.HINT for finding in findings)
-    hints_text = "1 hint" if hints == 1 else f"{hints or 'no'} hints"
-    print(f"Wiring: {broken or 'nothing'} broken, {hints_text}.")
-    return 1 if broken else 0
+    of_rights = found(checks.RIGHTS.id, checks.RIGHTS.title, rights_report.findings(answers))
+    results = [*examine([checks.group(lambda: (wired, session))]), of_rights]
+    for result in results:
+        for line in report.lines(result):
+            print(line)
+    print(f"Wiring: {report.total(results)}")
+    return 1 if any(result.status is Status.BROKEN for result in results) else 0
 
 
 def _print_outputs(outputs: dict[str, Any], *, documents: bool = True) -> None:

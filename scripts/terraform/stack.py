@@ -21,6 +21,7 @@ from python_terraform import IsFlagged, IsNotFlagged
 from scripts.terraform.env import TerraformError, terraform_binary
 from scripts.terraform.output import Progress, Transcript, advice
 from scripts.terraform.plan import Plan, read_plan
+from sesbounce.doctor.declared import resources
 
 _JSON: dict[str, Any] = {"json": IsFlagged, "no_color": IsFlagged}
 
@@ -184,7 +185,7 @@ class Stack:
         if not self.remote and not self.state.exists():
             return []
         shown = json.loads(self._show(None if self.remote else self.state))
-        return list(_resources(shown.get("values", {}).get("root_module", {})))
+        return list(resources(shown.get("values", {}).get("root_module", {})))
 
     def _show(self, what: Path | None) -> str:
         return self._run(
@@ -271,15 +272,6 @@ class _Terraform(python_terraform.Terraform):  # type: ignore[misc]  # the libra
     def __getattr__(self, name: str) -> Any:
         """Refuse a misspelt method, which the library would run as a command."""
         raise AttributeError(name)
-
-
-def _resources(module: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The managed resources of a module and of those within it."""
-    for resource in module.get("resources", ()):
-        if resource["mode"] == "managed":
-            yield resource["type"], resource["values"]
-    for child in module.get("child_modules", ()):
-        yield from _resources(child)
 
 
 def _holds_resources(state: Path) -> bool:

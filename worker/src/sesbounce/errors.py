@@ -26,6 +26,7 @@
   x HealthError             a worker's health can't be read
   x NothingDeployedError    nothing is deployed that could be checked
   x UnknownPolicyError      an IAM policy holds an element that can't be evaluated
+  x NotCheckedError         a check of the doctor can't be made
 
 Each message says what happened, to what, and what to do about it.
 """
@@ -208,3 +209,7 @@ class NothingDeployedError(SesBounceError):
 
 class UnknownPolicyError(SesBounceError):
     """An IAM policy holds an element that `sesbounce.doctor` can't evaluate."""
+
+
+class NotCheckedError(SesBounceError):
+    """A check of the doctor can't be made; the message says what would make it possible."""

@@ -32,6 +32,7 @@ from scripts.image.container_engine import Credentials, EngineError
 from scripts.package.build import Package
 from scripts.terraform.plan import Change, Plan
 from sesbounce.doctor import checks, rights
+from sesbounce.doctor.examine import Check
 from sesbounce.doctor.finding import Finding, broken, hint, setting
 from sesbounce.doctor.rights import Rights, Row
 
@@ -247,7 +248,8 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr(function, "restart", lambda *_: world.did.append("restart function"))
     monkeypatch.setattr(runs, "beside", lambda *_: Placement("beside the schedule"))
     monkeypatch.setattr(adoption, "existing", lambda *_: world.existing)
-    monkeypatch.setattr(checks, "check", lambda *_: world.findings)
+    check = Check("sqs.queue", "the topic may send to the queue", lambda *_: world.findings)
+    monkeypatch.setattr(checks, "CHECKS", (check,))
     monkeypatch.setattr(rights, "rights", lambda *_: world.rights)
     monkeypatch.setattr(
         "scripts.deploy.destroy_guard.waiting_messages",
@@ -533,10 +535,11 @@ def test_only_what_is_broken_fails(
     world.findings = [hint("a", "b", "Do c"), setting("d", "e", "Change f")]
     assert run(command) == 0
     said = capsys.readouterr().out
-    assert "hint: a: b. Do c.\nsetting: d: e. Change f.\nWiring: nothing broken, 1 hint.\n" in said
+    assert "hint     sqs.queue: a: b. Do c.\nsetting  sqs.queue: d: e. Change f.\n" in said
+    assert said.endswith("Wiring: 1 hint, 1 ok.\n")
     world.findings = [broken("x", "y", "Do z"), *world.findings]
     assert run(command) == 1
-    assert "broken: x: y. Do z.\n" in capsys.readouterr().out
+    assert "broken   sqs.queue: x: y. Do z.\n" in capsys.readouterr().out
 
 
 def test_rights_are_shown_by_check_and_what_is_not_checked_by_all(
@@ -550,7 +553,7 @@ def test_rights_are_shown_by_check_and_what_is_not_checked_by_all(
     said = capsys.readouterr().out
     assert "What role may do, by IAM's policy simulator:" not in said
     assert "What user may do is not checked: AccessDenied\n" in said
-    assert "hint: role may also call sns:Publish on *: " in said
+    assert "hint     iam.rights: role may also call sns:Publish on *: " in said
     assert run("check") == 0
     said = capsys.readouterr().out
     assert "What role may do, by IAM's policy simulator:\n" in said

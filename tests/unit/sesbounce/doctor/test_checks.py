@@ -25,7 +25,8 @@ from sesbounce.doctor import (
     topic,
 )
 from sesbounce.doctor.declared import Function, Schedule, Service, Wiring, declared
-from sesbounce.doctor.finding import Finding, Weight, broken
+from sesbounce.doctor.examine import Check, Group, examine
+from sesbounce.doctor.finding import Finding, Result, Status, Weight
 from sesbounce.errors import NothingDeployedError
 
 ACCOUNT = "123456789012"
@@ -277,7 +278,7 @@ def authentication(
     answers.to("ses", "get_identity_dkim_attributes", keys)
     from_ = {"MailFromDomainAttributes": {"example.com": mail_from}}
     answers.to("ses", "get_identity_mail_from_domain_attributes", from_)
-    return list(ses.authentication(wired, answers))
+    return [*ses.dkim(wired, answers), *ses.mail_from(wired, answers)]
 
 
 def test_signed_mail_needs_no_mail_from_domain(answers: Any) -> None:
@@ -748,26 +749,20 @@ def answer_of_the_schedule(answers: Any, state: str = "ENABLED", definition: int
     answers.to("scheduler", "get_schedule", {"State": state, "Target": target})
 
 
-def test_a_schedule_without_its_role_is_broken(
-    answers: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    only(monkeypatch, the_schedule=schedule.schedule)
+def test_a_schedule_without_its_role_is_broken(answers: Any) -> None:
     answer_of_the_schedule(answers)
     answers.to("ecs", "describe_clusters", {"clusters": [{"status": "ACTIVE"}]})
     answers.to("ecs", "describe_task_definition", {"taskDefinition": {"status": "ACTIVE"}})
     answers.refuses("iam", "get_role", "NoSuchEntity")
-    (finding,) = checks.check(declared(OUTPUTS | SCHEDULED, []), answers)
-    assert finding.weight is Weight.BROKEN
-    assert finding.what == "the schedule: AWS finds no such resource (NoSuchEntity: no)"
+    found = result(schedule.schedule, declared(OUTPUTS | SCHEDULED, []), answers)
+    assert found.status is Status.BROKEN
+    assert found.findings[0].what == "AWS finds no such resource (NoSuchEntity: no)"
 
 
-def test_a_schedule_that_somebody_has_deleted_is_broken(
-    answers: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    only(monkeypatch, the_schedule=schedule.schedule)
+def test_a_schedule_that_somebody_has_deleted_is_broken(answers: Any) -> None:
     answers.refuses("scheduler", "get_schedule", "ResourceNotFoundException")
-    (finding,) = checks.check(declared(OUTPUTS | SCHEDULED, []), answers)
-    assert finding.weight is Weight.BROKEN
+    found = result(schedule.schedule, declared(OUTPUTS | SCHEDULED, []), answers)
+    assert found.status is Status.BROKEN
 
 
 FUNCTION: dict[str, Any] = {
@@ -866,13 +861,10 @@ def test_the_schedule_of_the_sweeps_is_enabled(
     assert texts(function.sweep(declared(OUTPUTS | FUNCTION, []), answers)) == found
 
 
-def test_a_function_that_somebody_has_deleted_is_broken(
-    answers: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    only(monkeypatch, the_function=function.function)
+def test_a_function_that_somebody_has_deleted_is_broken(answers: Any) -> None:
     answers.refuses("lambda", "get_function_configuration", "ResourceNotFoundException")
-    (finding,) = checks.check(declared(OUTPUTS | FUNCTION, []), answers)
-    assert finding.weight is Weight.BROKEN
+    found = result(function.function, declared(OUTPUTS | FUNCTION, []), answers)
+    assert found.status is Status.BROKEN
 
 
 def test_a_worker_outside_ecs_is_not_checked(answers: Any) -> None:
@@ -956,38 +948,44 @@ def test_a_topic_of_the_user_lets_each_alarm_publish(
 # --- All of it ----------------------------------------------------------------------------------
 
 
-def only(monkeypatch: pytest.MonkeyPatch, **chosen: Any) -> None:
-    monkeypatch.setattr(checks, "CHECKS", {n.replace("_", " "): c for n, c in chosen.items()})
+def result(run: Any, wired: Wiring, answers: Any) -> Result:
+    """The result of one check, whatever stops it."""
+    (found,) = examine([Group([Check("a.b", "it is right", run)], lambda: (wired, answers))])
+    return found
 
 
-def test_a_check_that_can_t_read_does_not_stop_the_others(
-    answers: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    only(
-        monkeypatch,
-        the_account=ses_account.account,
-        the_topic=topic.topic,
-        rest=lambda *_: [broken("a", "b", "c")],
-    )
+def test_a_check_that_can_t_read_is_skipped(answers: Any) -> None:
     answers.refuses("sesv2", "get_account", "AccessDeniedException")
-    answers.refuses("sns", "get_topic_attributes", "NotFound")
-    first, second, third = checks.check(WIRING, answers)
-    assert str(first) == (
-        "hint: the account can't be read (AccessDeniedException: no): that part of the wiring is "
-        "not checked. Allow these credentials to call GetAccount, or look in the AWS console."
+    found = result(ses_account.account, WIRING, answers)
+    assert (found.status, found.findings) == (Status.SKIPPED, ())
+    assert found.reason == (
+        "GetAccount failed (AccessDeniedException: no): allow these credentials to call it, or "
+        "look in the AWS console"
     )
-    # A declared resource that does not exist is a fault.
-    assert second.weight is Weight.BROKEN
-    assert second.what == "the topic: AWS finds no such resource (NotFound: no)"
-    assert third.what == "a"
 
 
-def test_a_policy_that_can_t_be_evaluated_is_a_hint(
-    answers: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    only(monkeypatch, the_topic=topic.topic)
+def test_a_declared_resource_that_does_not_exist_is_broken(answers: Any) -> None:
+    answers.refuses("sns", "get_topic_attributes", "NotFound")
+    found = result(topic.topic, WIRING, answers)
+    assert found.status is Status.BROKEN
+    assert found.findings[0].what == "AWS finds no such resource (NotFound: no)"
+
+
+def test_a_policy_that_can_t_be_evaluated_is_skipped(answers: Any) -> None:
     policy = json.dumps({"Statement": [{"Effect": "Allow", "NotAction": "sns:Subscribe"}]})
     answers.to("sns", "get_topic_attributes", {"Attributes": {"Policy": policy}})
-    (finding,) = checks.check(WIRING, answers)
-    assert (finding.weight, finding.what) == (Weight.HINT, "the topic can't be checked")
-    assert "NotAction" in finding.why
+    found = result(topic.topic, WIRING, answers)
+    assert found.status is Status.SKIPPED
+    assert "NotAction" in found.reason
+
+
+def test_what_the_wiring_does_not_have_is_skipped() -> None:
+    (group,) = [checks.group(lambda: (WIRING, SESSION))]
+    parts = {"ecs.service", "ecs.schedule", "lambda.function", "lambda.sweep"}
+    reasons = {r.id: r.reason for r in examine([group], parts.__contains__)}
+    assert reasons == {
+        "ecs.service": "there is no service of the worker",
+        "ecs.schedule": "there is no schedule of the worker",
+        "lambda.function": "there is no function of the worker",
+        "lambda.sweep": "there is no function of the worker",
+    }

@@ -1,4 +1,4 @@
-"""Checks the wiring as it is in AWS: does each event of SES reach the queue and a worker?
+"""The checks of the wiring as it is in AWS: does each event of SES reach the queue and a worker?
 
 Terraform shows whether resources are as declared. These checks show whether they work together,
 whether somebody has changed them since, and what only a person can do, such as confirming a
@@ -6,16 +6,18 @@ subscription.
 """
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import boto3
-from botocore.exceptions import ClientError
 
-from sesbounce.aws.clients import error_text
 from sesbounce.doctor import (
     alarms,
     extra_topics,
     function,
     queues,
+    recommendations,
+    rights,
+    rights_report,
     schedule,
     service,
     ses,
@@ -23,74 +25,111 @@ from sesbounce.doctor import (
     topic,
 )
 from sesbounce.doctor.declared import Wiring
-from sesbounce.doctor.finding import Finding, broken, hint
-from sesbounce.errors import UnknownPolicyError
-
-Check = Callable[[Wiring, boto3.Session], Iterator[Finding]]
-
-CHECKS: dict[str, Check] = {
-    "the SES identities": ses.identities,
-    "the DKIM and MAIL FROM settings of the SES identities": ses.authentication,
-    "addresses within the SES identities": ses.address_identities,
-    "the SES configuration sets": ses.configuration_sets,
-    "the settings of the SES configuration sets": ses_account.configuration_set_settings,
-    "the SES account": ses_account.account,
-    "the topic": topic.topic,
-    "the queue's subscription": topic.subscription,
-    "people's subscriptions": topic.people,
-    "the queue": queues.queue,
-    "the subscription's dead-letter queue": queues.subscription_dlq,
-    "the extra topics": extra_topics.extra_topics,
-    "the dead letters": queues.dead_letters,
-    "the backlog": queues.backlog,
-    "the worker's service": service.service,
-    "the worker's schedule": schedule.schedule,
-    "the worker's function": function.function,
-    "the function's sweeps": function.sweep,
-    "the alarms": alarms.alarms,
-}
-
-_GONE = {
-    "AWS.SimpleQueueService.NonExistentQueue",
-    "QueueDoesNotExist",
-    "NotFound",
-    "ConfigurationSetDoesNotExist",
-    "ConfigurationSetDoesNotExistException",
-    "NotFoundException",
-    "ClusterNotFoundException",
-    "NoSuchEntity",
-    "ResourceNotFoundException",
-}
+from sesbounce.doctor.examine import Check, Group
+from sesbounce.doctor.finding import Finding
+from sesbounce.errors import NotCheckedError
 
 
-def check(wiring: Wiring, session: boto3.Session) -> list[Finding]:
-    """Run all the checks.
+def _without(name: str, what: str) -> Callable[[Wiring, boto3.Session], str]:
+    """Why a check is skipped without this part of the wiring; empty with it."""
 
-    What AWS does not let these credentials read becomes a hint, since nothing is known to be wrong
-    with it.
-    """
-    findings: list[Finding] = []
-    for what, check_ in CHECKS.items():
-        try:
-            findings.extend(check_(wiring, session))
-        except ClientError as error:
-            findings.append(_unread(what, error))
-        except UnknownPolicyError as error:
-            findings.append(
-                hint(f"{what} can't be checked", str(error), "Read that policy yourself")
-            )
-    return findings
+    def reason(wiring: Wiring, _session: boto3.Session) -> str:
+        if getattr(wiring, name):
+            return ""
+        unknown = "" if wiring.declared else "; Terraform's state may name one (--terraform)"
+        return f"there is no {what}{unknown}"
+
+    return reason
 
 
-def _unread(what: str, error: ClientError) -> Finding:
-    if error.response.get("Error", {}).get("Code") in _GONE:
-        return broken(
-            f"{what}: AWS finds no such resource ({error_text(error)})",
-            "Terraform has created it, and somebody has deleted it",
-            "Recreate it: make deploy",
-        )
-    return hint(
-        f"{what} can't be read ({error_text(error)})",
-        "that part of the wiring is not checked",
-        f"Allow these credentials to call {error.operation_name}, or look in the AWS console",
-    )
+CHECKS = (
+    Check("ses.account", "SES lets the account send mail", ses_account.account),
+    Check("ses.identities", "the identities publish to the topic", ses.identities),
+    Check("ses.dkim", "SES signs the mail of the domains with DKIM", ses.dkim),
+    Check("ses.mail-from", "SES finds the MAIL FROM domains", ses.mail_from),
+    Check(
+        "ses.addresses", "no address overrides the settings of its domain", ses.address_identities
+    ),
+    Check(
+        "ses.configuration-sets",
+        "the configuration sets publish to the topic",
+        ses.configuration_sets,
+        _without("configuration_sets", "configuration set"),
+    ),
+    Check(
+        "ses.configuration-set-settings",
+        "SES sends mail with the configuration sets",
+        ses_account.configuration_set_settings,
+        _without("configuration_sets", "configuration set"),
+    ),
+    Check(
+        "ses.recommendations",
+        "SES recommends nothing for the identities",
+        recommendations.recommendations,
+    ),
+    Check("sns.topic", "SES may publish to the topic", topic.topic),
+    Check("sns.subscription", "the queue receives each message of the topic", topic.subscription),
+    Check("sns.people", "each subscriber by e-mail has confirmed", topic.people),
+    Check(
+        "sns.extra-topics",
+        "the queue receives each message of the extra topics",
+        extra_topics.extra_topics,
+        _without("extra_topic_arns", "extra topic"),
+    ),
+    Check("sqs.queue", "the topic may send to the queue", queues.queue),
+    Check(
+        "sqs.subscription-dlq",
+        "SNS may send what it can't deliver to its dead-letter queue",
+        queues.subscription_dlq,
+        _without("subscription_dlq_url", "dead-letter queue of the subscription"),
+    ),
+    Check("sqs.dead-letters", "no dead letter waits", queues.dead_letters),
+    Check("sqs.backlog", "a worker reads the queue", queues.backlog),
+    Check(
+        "ecs.service",
+        "the worker's service runs",
+        service.service,
+        _without("service", "service of the worker"),
+    ),
+    Check(
+        "ecs.schedule",
+        "the worker's schedule starts it",
+        schedule.schedule,
+        _without("schedule", "schedule of the worker"),
+    ),
+    Check(
+        "lambda.function",
+        "the worker's function gets the queue's messages",
+        function.function,
+        _without("function", "function of the worker"),
+    ),
+    Check(
+        "lambda.sweep",
+        "the worker's function sweeps",
+        function.sweep,
+        _without("function", "function of the worker"),
+    ),
+    Check(
+        "cloudwatch.alarms",
+        "the alarms reach somebody",
+        alarms.alarms,
+        _without("alarm_topic_arn", "topic of the alarms"),
+    ),
+)
+
+
+def of_rights(wiring: Wiring, session: boto3.Session) -> Iterator[Finding]:
+    """What each identity that reads the queue may do, and no more."""
+    answers = rights.rights(wiring, session)
+    if all(each.skipped for each in answers):
+        raise NotCheckedError("; ".join(each.skipped for each in answers))
+    yield from rights_report.findings(answers)
+
+
+RIGHTS = Check("iam.rights", "the worker may read the queue, and no more", of_rights)
+
+
+def group(find: Callable[[], tuple[Wiring, boto3.Session]], *more: Check) -> Group:
+    """The checks of a wiring, which `find` finds, and more of the same kind."""
+    subject: Callable[[], tuple[Any, ...]] = find
+    return Group((*CHECKS, *more), subject)

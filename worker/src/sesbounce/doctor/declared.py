@@ -2,7 +2,7 @@
 
 import json
 from collections import ChainMap, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -81,14 +81,17 @@ class Wiring:
         reader_policy: the policy that they have for it, in JSON.
         dlq_url, dlq_arn: None for a queue of the user's without a dead-letter queue.
         extra_topic_arns: topics of other regions or accounts that send to the queue.
+        subscription_dlq_url, subscription_dlq_arn: empty for a subscription without one.
+        declared: whether Terraform declares it. Otherwise it was found in AWS, where somebody
+            made it in a way that is not known.
     """
 
     topic_arn: str
     subscription_arn: str
     queue_url: str
     queue_arn: str
-    subscription_dlq_url: str
-    subscription_dlq_arn: str
+    subscription_dlq_url: str = ""
+    subscription_dlq_arn: str = ""
     dlq_url: str | None = None
     dlq_arn: str | None = None
     extra_topic_arns: tuple[str, ...] = ()
@@ -106,6 +109,14 @@ class Wiring:
     kms_key_arn: str | None = None
     readers: tuple[str, ...] = ()
     reader_policy: str | None = None
+    declared: bool = True
+
+    @property
+    def restore(self) -> str:
+        """What a person does about a part that is not as it should be."""
+        if self.declared:
+            return "Restore it: make deploy"
+        return "Correct it in the AWS console, or in the Terraform that made it"
 
     @property
     def region(self) -> str:
@@ -175,6 +186,29 @@ def declared(outputs: Mapping[str, Any], resources: Resources) -> Wiring:
         readers=tuple(outputs[name] for name in _READERS if outputs.get(name)),
         reader_policy=outputs.get("consumer_policy"),
     )
+
+
+def declared_in(shown: Mapping[str, Any]) -> Wiring:
+    """The wiring of a state as `terraform show -json` prints it.
+
+    Raises:
+        NothingDeployedError: the stack is not deployed.
+    """
+    values = shown.get("values", {})
+    outputs = {name: output["value"] for name, output in values.get("outputs", {}).items()}
+    return declared(outputs, resources(values.get("root_module", {})))
+
+
+def resources(module: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Type and attributes of the managed resources of a module and of those within it.
+
+    https://developer.hashicorp.com/terraform/internals/json-format#values-representation
+    """
+    for resource in module.get("resources", ()):
+        if resource["mode"] == "managed":
+            yield resource["type"], resource["values"]
+    for child in module.get("child_modules", ()):
+        yield from resources(child)
 
 
 def event_type(name: str) -> str:

@@ -1,5 +1,6 @@
-"""The findings of the wiring's checks."""
+"""What checks find: findings, and the result of each check."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -48,3 +49,44 @@ def hint(what: str, why: str, remedy: str) -> Finding:
 def setting(what: str, why: str, remedy: str) -> Finding:
     """A finding that says how something is set, what that means, and how to change it."""
     return Finding(Weight.SETTING, what, why, remedy)
+
+
+class Status(StrEnum):
+    """What a check says, the worst first."""
+
+    BROKEN = "broken"
+    HINT = "hint"
+    SKIPPED = "skipped"
+    OK = "ok"
+
+
+@dataclass(frozen=True)
+class Result:
+    """What one check says.
+
+    Attributes:
+        id: the stable name of the check: `sns.topic`.
+        title: what is as it should be, if the check is ok.
+        status: the worst of the findings.
+        findings: what the check has found, also how something is set.
+        reason: why the check was skipped.
+    """
+
+    id: str
+    title: str
+    status: Status
+    findings: tuple[Finding, ...] = ()
+    reason: str = ""
+
+
+def found(id_: str, title: str, findings: Iterable[Finding]) -> Result:
+    """The result of a check with these findings. How something is set is no fault."""
+    findings = tuple(findings)
+    weights = {str(finding.weight) for finding in findings}
+    status = next((each for each in Status if each in weights), Status.OK)
+    return Result(id_, title, status, findings)
+
+
+def skipped(id_: str, title: str, reason: str) -> Result:
+    """The result of a check that was not made."""
+    return Result(id_, title, Status.SKIPPED, reason=reason)

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from types_boto3_sqs.client import SQSClient
 
 _SNS = "sns.amazonaws.com"
-_REDO = "Restore it: make deploy"
 _ALLOW = (
     "Restore it: make deploy; to the policy of a queue of your own, add the statements of the "
     "output queue_statements"
@@ -47,7 +46,7 @@ def queue(wiring: Wiring, session: boto3.Session) -> Iterator[Finding]:
         yield broken(
             "the queue does not have the declared dead-letter queue",
             "a message that the worker can't handle comes back until SQS deletes it",
-            _REDO,
+            wiring.restore,
         )
 
 

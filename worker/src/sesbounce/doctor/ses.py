@@ -18,13 +18,12 @@ if TYPE_CHECKING:
     )
 
 _AT_ONCE = 100  # the most identities that SES takes in one call
-_REDO = "Attach the topic: make deploy"
 _RECORDS = "the output dns_records (make outputs), or the SES console, has them"
 
 # The account of LocalStack, which accepts the topics of an identity and never returns them.
 _LOCALSTACK = "000000000000"
 
-_Destination = tuple[str | None, Sequence[str]]
+Destination = tuple[str | None, Sequence[str]]
 """An event destination: the ARN of its topic, if it has one, and its event types."""
 
 
@@ -37,7 +36,7 @@ def identities(wiring: Wiring, session: boto3.Session) -> Iterator[Finding]:
             "Add your SES identities to the variable identities, and run make deploy",
         )
     client: SESClient = session.client("ses")
-    for names in _batches(list(wiring.identities)):
+    for names in batches(list(wiring.identities)):
         answer = client.get_identity_verification_attributes(Identities=names)
         statuses = answer["VerificationAttributes"]
         notified = client.get_identity_notification_attributes(Identities=names)
@@ -53,7 +52,7 @@ def address_identities(wiring: Wiring, session: boto3.Session) -> Iterator[Findi
 
     https://docs.aws.amazon.com/ses/latest/dg/configure-identities.html
     """
-    domains = {name for name in wiring.identities if "@" not in name}
+    domains = set(_domains(wiring))
     if not domains:
         return
     client: SESClient = session.client("ses")
@@ -64,7 +63,7 @@ def address_identities(wiring: Wiring, session: boto3.Session) -> Iterator[Findi
         for address in page["Identities"]
         if address not in wiring.identities and address.rpartition("@")[2].lower() in domains
     ]
-    for names in _batches(own):
+    for names in batches(own):
         notified = client.get_identity_notification_attributes(Identities=names)
         for name, attributes in notified["NotificationAttributes"].items():
             if attributes.get("BounceTopic") != wiring.topic_arn:
@@ -83,26 +82,35 @@ def configuration_sets(wiring: Wiring, session: boto3.Session) -> Iterator[Findi
                 f"the configuration set {name} does not publish {', '.join(sorted(missing))} to "
                 "the topic",
                 "these events of mail that is sent with it never reach the worker",
-                _REDO,
+                wiring.restore,
             )
 
 
-def authentication(wiring: Wiring, session: boto3.Session) -> Iterator[Finding]:
-    """SES signs the mail of each domain with DKIM, and knows its MAIL FROM domain, if it has one.
+def dkim(wiring: Wiring, session: boto3.Session) -> Iterator[Finding]:
+    """SES signs the mail of each domain with DKIM.
 
     An address has the settings of its domain. One call of version 1 of SES's API answers for a
     hundred identities, one of version 2 for a single one.
     """
-    domains = [name for name in wiring.identities if "@" not in name]
     client: SESClient = session.client("ses")
-    for names in _batches(domains):
+    for names in batches(_domains(wiring)):
         keys = client.get_identity_dkim_attributes(Identities=names)["DkimAttributes"]
-        from_ = client.get_identity_mail_from_domain_attributes(Identities=names)
-        for name in names:
-            if name in keys:
-                yield from _dkim(name, keys[name])
-            if name in from_["MailFromDomainAttributes"]:
-                yield from _mail_from(name, from_["MailFromDomainAttributes"][name])
+        for name in filter(keys.get, names):
+            yield from _dkim(name, keys[name])
+
+
+def mail_from(wiring: Wiring, session: boto3.Session) -> Iterator[Finding]:
+    """SES finds the MAIL FROM domain of each domain that has one."""
+    client: SESClient = session.client("ses")
+    for names in batches(_domains(wiring)):
+        answer = client.get_identity_mail_from_domain_attributes(Identities=names)
+        attributes = answer["MailFromDomainAttributes"]
+        for name in filter(attributes.get, names):
+            yield from _mail_from(name, attributes[name])
+
+
+def _domains(wiring: Wiring) -> list[str]:
+    return [name for name in wiring.identities if "@" not in name]
 
 
 def _verification(name: str, status: str) -> Iterator[Finding]:
@@ -175,25 +183,29 @@ def _notifications(
         yield broken(
             f"the identity {name} does not publish {', '.join(sorted(missing))} to the topic",
             "these notifications of mail that is sent from it never reach the worker",
-            _REDO,
+            wiring.restore,
         )
 
 
 def _event_types(wiring: Wiring, session: boto3.Session, name: str) -> set[str]:
-    """The event types that a configuration set publishes to the topic.
-
-    Version 2 of SES's API returns all of them. A stack in an emulator may have version 1 alone.
-    """
-    destinations = (_destinations_v1 if wiring.ses_v1 else _destinations)(session, name)
+    """The event types that a configuration set publishes to the topic."""
     return {
         event_type(type_)
-        for topic, types in destinations
+        for topic, types in destinations(session, name, v1=wiring.ses_v1)
         if topic == wiring.topic_arn
         for type_ in types
     }
 
 
-def _destinations(session: boto3.Session, name: str) -> Iterator[_Destination]:
+def destinations(session: boto3.Session, name: str, *, v1: bool) -> Iterator[Destination]:
+    """The enabled event destinations of a configuration set.
+
+    Version 2 of SES's API returns all of them. An emulator may have version 1 alone (`v1`).
+    """
+    return (_destinations_v1 if v1 else _destinations_v2)(session, name)
+
+
+def _destinations_v2(session: boto3.Session, name: str) -> Iterator[Destination]:
     answer = session.client("sesv2").get_configuration_set_event_destinations(
         ConfigurationSetName=name
     )
@@ -202,7 +214,7 @@ def _destinations(session: boto3.Session, name: str) -> Iterator[_Destination]:
             yield found.get("SnsDestination", {}).get("TopicArn"), found["MatchingEventTypes"]
 
 
-def _destinations_v1(session: boto3.Session, name: str) -> Iterator[_Destination]:
+def _destinations_v1(session: boto3.Session, name: str) -> Iterator[Destination]:
     answer = session.client("ses").describe_configuration_set(
         ConfigurationSetName=name, ConfigurationSetAttributeNames=["eventDestinations"]
     )
@@ -211,7 +223,8 @@ def _destinations_v1(session: boto3.Session, name: str) -> Iterator[_Destination
             yield found.get("SNSDestination", {}).get("TopicARN"), found["MatchingEventTypes"]
 
 
-def _batches(names: Sequence[str]) -> Iterator[list[str]]:
+def batches(names: Sequence[str]) -> Iterator[list[str]]:
+    """Names of identities, as many at once as SES takes in one call."""
     rest = iter(names)
     while batch := list(islice(rest, _AT_ONCE)):
         yield batch

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 PENDING = "PendingConfirmation"
 _SES = "ses.amazonaws.com"
-_REDO = "Restore it: make deploy"
 
 
 def topic(wiring: Wiring, session: boto3.Session) -> Iterator[Finding]:
@@ -57,13 +56,15 @@ def subscription(wiring: Wiring, session: boto3.Session) -> Iterator[Finding]:
     attributes = answer["Attributes"]
     if attributes.get(PENDING) == "true":
         yield broken(
-            "the queue's subscription is not confirmed", "SNS sends nothing to the queue", _REDO
+            "the queue's subscription is not confirmed",
+            "SNS sends nothing to the queue",
+            wiring.restore,
         )
     if attributes.get("Endpoint") != wiring.queue_arn:
         yield broken(
             f"the queue's subscription sends to {attributes.get('Endpoint')} instead",
             "no message reaches the queue that the worker reads",
-            _REDO,
+            wiring.restore,
         )
     if is_filtered(attributes):
         yield broken(
@@ -72,11 +73,18 @@ def subscription(wiring: Wiring, session: boto3.Session) -> Iterator[Finding]:
             "Remove it in the SNS console",
         )
     yield from _envelope(wiring, raw=attributes.get("RawMessageDelivery") == "true")
-    if _target(attributes.get("RedrivePolicy")) != wiring.subscription_dlq_arn:
+    dlq = redrive_target(attributes.get("RedrivePolicy"))
+    if dlq != wiring.subscription_dlq_arn:
         yield broken(
             "the queue's subscription does not have the declared dead-letter queue",
             "messages that SNS can't deliver are lost",
-            _REDO,
+            wiring.restore,
+        )
+    elif not dlq:
+        yield hint(
+            "the queue's subscription has no dead-letter queue",
+            "messages that SNS can't deliver are lost",
+            "Give the subscription one (RedrivePolicy)",
         )
 
 
@@ -113,7 +121,7 @@ def _envelope(wiring: Wiring, *, raw: bool) -> Iterator[Finding]:
             f"raw message delivery is {'on' if raw else 'off'}, but declared "
             f"{'on' if wiring.raw else 'off'}",
             "messages arrive in another form than their readers expect",
-            _REDO,
+            wiring.restore,
         )
     if raw and wiring.needs_envelope:
         yield broken(
@@ -124,5 +132,7 @@ def _envelope(wiring: Wiring, *, raw: bool) -> Iterator[Finding]:
         )
 
 
-def _target(redrive_policy: str | None) -> str | None:
-    return json.loads(redrive_policy).get("deadLetterTargetArn") if redrive_policy else None
+def redrive_target(redrive_policy: str | None) -> str:
+    """The ARN of the dead-letter queue in a redrive policy; empty without one."""
+    policy = json.loads(redrive_policy) if redrive_policy else {}
+    return str(policy.get("deadLetterTargetArn", ""))

@@ -31,11 +31,11 @@ def prepare(threshold: Threshold, connection: "psycopg.Connection[Any]", _record
         _replace_characters(connection, _codec(encoding))
     if not isinstance(threshold, str):
         connection.prepare_threshold = threshold
-    elif _has_pooler(connection):
+    elif is_pooled(connection):
         connection.prepare_threshold = None
 
 
-def _has_pooler(connection: "psycopg.Connection[Any]") -> bool:
+def is_pooled(connection: "psycopg.Connection[Any]") -> bool:
     """Whether a pooler, and not the server itself, has answered the client.
 
     A pooler tells the client an identity of its own in the place of the server process's number.

@@ -1,0 +1,162 @@
+"""The doctor finds the path by itself: each link is broken in turn, named alone, and mended."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.client import BaseClient
+from click.testing import CliRunner
+
+from sesbounce.cli import main
+from sesbounce.opening import open_store
+from sesbounce.settings import load_settings
+from tests.integration.test_deploy_wiring import Real, real, session
+
+__all__ = ["real", "session"]  # fixtures
+
+Doctor = Callable[..., dict[str, dict[str, Any]]]
+
+# Only these change nothing, by AWS's own naming.
+READ_ONLY = ("Get", "List", "Describe", "Simulate")
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of all calls of AWS, as they are made."""
+    made: list[str] = []
+    call = BaseClient._make_api_call  # type: ignore[attr-defined]
+
+    def recorded(self: BaseClient, operation: str, parameters: dict[str, Any]) -> Any:
+        made.append(operation)
+        return call(self, operation, parameters)
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", recorded)
+    return made
+
+
+@pytest.fixture
+def doctor(real: Real, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Doctor:
+    """Run the command for the small stack and a new database; the results by the check's name."""
+    monkeypatch.setenv("SESBOUNCE_QUEUE_URL", real.wiring.queue_url)
+    monkeypatch.setenv("SESBOUNCE_DATABASE_URL", f"sqlite:///{tmp_path / 'doctor.sqlite3'}")
+    with open_store(load_settings(), migrate=True):
+        pass
+
+    def run(*arguments: str) -> dict[str, dict[str, Any]]:
+        answer = CliRunner().invoke(main, ["doctor", "--json", *arguments])
+        assert answer.exit_code in (0, 1), answer.output
+        results = [json.loads(line) for line in answer.stdout.splitlines()]
+        broken = any(result["status"] == "broken" for result in results)
+        assert answer.exit_code == broken
+        return {result["id"]: result for result in results}
+
+    return run
+
+
+def statuses(results: dict[str, dict[str, Any]], status: str) -> set[str]:
+    return {name for name, result in results.items() if result["status"] == status}
+
+
+def test_it_finds_a_sound_path_and_changes_nothing(
+    doctor: Doctor, real: Real, calls: list[str]
+) -> None:
+    real.send_other_events("bounce", "complaint")
+    calls.clear()
+    results = doctor()
+    assert statuses(results, "broken") == set()
+    assert statuses(results, "hint") == {"database.last-event"}
+    assert {"aws.credentials", "sns.topic", "sns.subscription", "sqs.queue", "sqs.backlog"} <= (
+        statuses(results, "ok")
+    )
+    assert calls
+    assert [name for name in calls if not name.startswith(READ_ONLY)] == []
+
+
+Step = Callable[[Real], object]
+
+LINKS: dict[str, tuple[Step, Step]] = {
+    "sns.topic": (
+        lambda real: real.let_ses_publish(account="999999999999"),
+        lambda real: real.let_ses_publish(),
+    ),
+    "sns.subscription": (
+        lambda real: real.set_subscription("FilterPolicy", '{"kind": ["bounce"]}'),
+        lambda real: real.set_subscription("FilterPolicy", "{}"),
+    ),
+    "sqs.queue": (
+        lambda real: real.set_queue(
+            real.wiring.queue_url,
+            Policy=real.queue_policy(real.wiring.dlq_arn or "", real.wiring.topic_arn),
+        ),
+        lambda real: real.set_queue(
+            real.wiring.queue_url,
+            Policy=real.queue_policy(real.wiring.queue_arn, real.wiring.topic_arn),
+        ),
+    ),
+    "sqs.subscription-dlq": (
+        lambda real: real.set_queue(real.wiring.subscription_dlq_url, Policy=""),
+        lambda real: real.set_queue(
+            real.wiring.subscription_dlq_url,
+            Policy=real.queue_policy(real.wiring.subscription_dlq_arn, real.wiring.topic_arn),
+        ),
+    ),
+    "sqs.dead-letters": (
+        lambda real: real.sqs.send_message(QueueUrl=real.wiring.dlq_url or "", MessageBody="x"),
+        lambda real: real.sqs.purge_queue(QueueUrl=real.wiring.dlq_url or ""),
+    ),
+    "ses.configuration-sets": (
+        lambda real: real.send_other_events("renderingFailure", "bounce"),
+        lambda real: real.send_other_events("bounce", "complaint"),
+    ),
+}
+
+
+@pytest.mark.parametrize("link", LINKS)
+def test_a_broken_link_is_named_and_its_remedy_mends_it(
+    doctor: Doctor, real: Real, link: str
+) -> None:
+    real.send_other_events("bounce", "complaint")
+    break_it, mend = LINKS[link]
+    break_it(real)
+    found = doctor("--only", "ses", "--only", "sns", "--only", "sqs")
+    assert statuses(found, "broken") == {link}
+    assert all(each["remedy"] for each in found[link]["findings"])
+    mend(real)
+    assert doctor("--only", link)[link]["status"] == "ok"
+
+
+def test_a_queue_that_no_topic_sends_to_is_said_once(doctor: Doctor, real: Real) -> None:
+    real.sns.unsubscribe(SubscriptionArn=real.wiring.subscription_arn)
+    found = doctor()
+    reasons = {found[name]["reason"] for name in found if name.startswith(("ses.", "sns.", "sqs."))}
+    assert len(reasons) == 1
+    assert "no topic is known that sends to the queue" in reasons.pop()
+
+
+def test_it_compares_with_what_terraform_declares(
+    doctor: Doctor, real: Real, tmp_path: Path
+) -> None:
+    outputs = {
+        name: {"value": getattr(real.wiring, name)}
+        for name in (
+            "topic_arn",
+            "subscription_arn",
+            "queue_url",
+            "queue_arn",
+            "dlq_url",
+            "dlq_arn",
+            "subscription_dlq_url",
+            "subscription_dlq_arn",
+        )
+    }
+    state = tmp_path / "state.json"
+    state.write_text(json.dumps({"values": {"outputs": outputs}}))
+    only = ("--terraform", str(state), "--only", "terraform")
+    assert doctor(*only)["terraform.declared"]["status"] == "ok"
+    outputs["topic_arn"]["value"] += "-2"
+    state.write_text(json.dumps({"values": {"outputs": outputs}}))
+    found = doctor(*only)["terraform.declared"]
+    assert found["status"] == "broken"
+    assert "does not send to the queue" in found["findings"][0]["what"]

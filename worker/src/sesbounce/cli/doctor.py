@@ -1,0 +1,146 @@
+"""Checks the whole path of an event, and says what to do about each fault."""
+
+import os
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from itertools import chain
+from pathlib import Path
+
+import click
+
+from sesbounce.cli.common import as_json, to_json
+from sesbounce.cli.group import exit_codes
+from sesbounce.doctor import path, report
+from sesbounce.doctor.examine import Group, examine, is_wanted
+from sesbounce.doctor.finding import Result, Status
+from sesbounce.doctor.roundtrip import roundtrip
+from sesbounce.opening import disposed
+from sesbounce.settings import load_settings
+from sesbounce.store.engine import open_database
+from sesbounce.store.lookup import Lookup
+from sesbounce.telemetry.visible import visible
+
+_BROKEN = 1
+_TIMEOUT_SECONDS = 120.0
+
+
+@click.command(
+    epilog=exit_codes(
+        {
+            "0": "No check found anything broken; there may be hints, and skipped checks.",
+            "1": "A check found something broken.",
+            "2": "The checks could not be made; standard error says why.",
+        }
+    )
+)
+@click.option(
+    "--only",
+    metavar="NAME",
+    multiple=True,
+    help="Make this check, or the checks of this group (`sqs`). The option can be repeated.",
+)
+@click.option(
+    "--ignore",
+    "ignored",
+    metavar="NAME",
+    multiple=True,
+    help="Leave this check out, or the checks of this group. The option can be repeated.",
+)
+@click.option(
+    "--timeout",
+    metavar="SECONDS",
+    type=click.FloatRange(min=0, min_open=True),
+    default=_TIMEOUT_SECONDS,
+    show_default=True,
+    help="Begin no check after this time.",
+)
+@click.option(
+    "--terraform",
+    "state",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="File with the output of `terraform show -json`: what it declares is compared with what "
+    "is there, and the worker's service and the alarms are checked as well.",
+)
+@click.option(
+    "--roundtrip",
+    "sends",
+    is_flag=True,
+    help="Also send two mails to SES's mailbox simulator, and follow their events into the "
+    "database, with times. It needs --from, and a worker that runs.",
+)
+@click.option("--from", "source", metavar="ADDRESS", help="Sender of these mails.")
+@click.option(
+    "--configuration-set",
+    metavar="NAME",
+    help="Configuration set of these mails.  [default: that of the identity]",
+)
+@as_json
+def doctor(
+    only: Sequence[str],
+    ignored: Sequence[str],
+    timeout: float,
+    state: Path | None,
+    sends: bool,
+    source: str | None,
+    configuration_set: str | None,
+    as_json: bool,
+) -> None:
+    """Check the whole path of an event: SES, SNS, SQS, the worker and the database.
+
+    The command begins at SESBOUNCE_QUEUE_URL, and finds the topics and the identities that send
+    to it. It changes nothing: it only calls what AWS names Get, List, Describe and Simulate, and
+    reads the database. With --roundtrip alone it sends mail.
+
+    Each check has a stable name. It is ok, or it has a hint, or it is broken, or it was skipped.
+    """
+    if sends and not source:
+        raise click.UsageError("--roundtrip needs the sender of the mails: --from ADDRESS")
+    settings = load_settings()
+    end = time.monotonic() + timeout
+    with disposed(
+        open_database(settings.database, read_only=True, passwords=settings.passwords)
+    ) as engine:
+        region = os.environ.get("AWS_REGION") or None
+        groups = path.groups(settings, engine, region, state)
+        _demand_known(groups, [*only, *ignored])
+        found: Iterator[Result] = examine(
+            groups, lambda id_: is_wanted(id_, only, ignored), lambda: time.monotonic() < end
+        )
+        if sends and source:
+            lookup = Lookup(engine, settings.hash_keys)
+            ses = path.session(settings, region).client("ses")
+            mails = roundtrip(ses, lookup, source, configuration_set, timeout)
+            found = chain(found, mails)
+        results = []
+        for result in found:
+            results.append(result)
+            _print(result, as_json)
+    if not as_json:
+        click.echo(report.total(results))
+    if any(result.status is Status.BROKEN for result in results):
+        sys.exit(_BROKEN)
+
+
+def _demand_known(groups: Sequence[Group], names: Sequence[str]) -> None:
+    """Make sure that each name is one of a check or of a group.
+
+    Raises:
+        click.UsageError: there is no such check.
+    """
+    ids = [check.id for group in groups for check in group.checks]
+    known = {*ids, *(id_.partition(".")[0] for id_ in ids)}
+    for name in names:
+        if name not in known:
+            raise click.UsageError(
+                f"there is no check {name!r}. There are: {', '.join(sorted(ids))}"
+            )
+
+
+def _print(result: Result, as_json: bool) -> None:
+    if as_json:
+        click.echo(to_json(report.shown(result)))
+        return
+    for line in report.lines(result):
+        click.echo(visible(line))

@@ -1,0 +1,261 @@
+"""Checks the database: what the worker records reaches it, and whoever asks gets an answer.
+
+Nothing is written: rights are asked with EXPLAIN, which needs those of the statement, and does not
+run it.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+import sqlalchemy as sa
+
+from sesbounce.doctor.examine import Check
+from sesbounce.doctor.finding import Finding, broken, hint, setting
+from sesbounce.errors import ConfigurationError, StoreError, StrikeOffError
+from sesbounce.settings import Settings
+from sesbounce.store import forgotten, migrate, schema
+from sesbounce.store.drift import in_words
+from sesbounce.store.engine import open_database, translated
+from sesbounce.store.outbox import waiting
+from sesbounce.store.postgresql import is_pooled
+from sesbounce.store.strike_off import StrikeOff
+
+_CLOCK_SECONDS = 60
+_LATE = timedelta(minutes=15)
+_QUIET = timedelta(days=7)
+_UPGRADE = "Bring it up to date: sesbounce db upgrade"
+_GRANTS = "Grant the user what docs/database.md lists, or run sesbounce db upgrade as the owner"
+
+
+class Database(NamedTuple):
+    """The database, opened for reading, the settings, and the time (UTC)."""
+
+    engine: sa.Engine
+    settings: Settings
+    now: datetime
+
+
+def connection(database: Database) -> Iterator[Finding]:
+    """The database answers."""
+    try:
+        with _connected(database) as connected:
+            connected.execute(sa.text("SELECT 1"))
+    except StoreError as error:
+        yield broken(
+            str(error), "the worker records nothing", "Check SESBOUNCE_DATABASE_URL and the network"
+        )
+
+
+def tables(database: Database) -> Iterator[Finding]:
+    """The tables are those that this version needs."""
+    found = migrate.current(database.engine)
+    if not migrate.is_usable(found):
+        yield broken(
+            f"the schema has version {migrate.number(found)}, and this version of sesbounce needs "
+            f"version {migrate.number(migrate.newest())}",
+            "the worker does not start, and no question is answered",
+            _UPGRADE,
+        )
+        return
+    if migrate.is_newer(found):
+        yield setting(
+            f"the schema has version {migrate.number(found)}, newer than this version of sesbounce",
+            "a newer release has brought it up to date, and this one can use it",
+            "Bring this release up to date as well",
+        )
+    for difference in in_words(migrate.drift(database.engine)):
+        yield hint(
+            difference.rstrip("."), "somebody has changed the tables by hand", "Undo that change"
+        )
+
+
+def view(database: Database) -> Iterator[Finding]:
+    """The view answers, which the sender's own SQL asks."""
+    query = sa.select(sa.literal(1)).select_from(sa.table(schema.SUPPRESSED)).where(sa.false())
+    try:
+        with _connected(database) as connected:
+            connected.execute(query)
+    except StoreError as error:
+        yield broken(
+            f"the view {schema.SUPPRESSED} can't be read ({error})",
+            "whoever asks it may not learn which addresses are suppressed",
+            _UPGRADE,
+        )
+
+
+def hash_keys(database: Database) -> Iterator[Finding]:
+    """This process has each key under which addresses were forgotten."""
+    with _connected(database) as connected:
+        checks = forgotten.checks(connected)
+    try:
+        database.settings.hash_keys.require(checks)
+    except ConfigurationError as error:
+        yield broken(
+            str(error),
+            "a forgotten address is not recognized, and would be mailed",
+            "Set SESBOUNCE_HASH_KEY to the keys of the worker",
+        )
+
+
+def statements(database: Database) -> Iterator[Finding]:
+    """The statements for the sender's tables fit them, and use an index."""
+    settings = database.settings
+    engine, is_other = database.engine, bool(settings.strike_off_database_url)
+    if settings.strike_off_database_url:
+        engine = open_database(
+            settings.strike_off_database_url.get_secret_value(),
+            read_only=True,
+            variable="SESBOUNCE_STRIKE_OFF_DATABASE_URL",
+            passwords=settings.strike_off_passwords,
+        )
+    try:
+        strike_off = StrikeOff(settings.strike_off_sql, settings.restore_sql)
+        with translated("the statements can't be checked"), engine.connect() as connected:
+            warnings = strike_off.check(connected)
+    except StrikeOffError as error:
+        yield broken(
+            str(error),
+            "a suppressed address stays in the sender's own tables",
+            "Correct the statement: sesbounce db check",
+        )
+        return
+    finally:
+        if is_other:
+            engine.dispose()
+    for warning in warnings:
+        what, _, advice = warning.partition(": ")
+        yield hint(what, "each strike-off takes long", f"Help the database: {advice}")
+
+
+def without_statements(database: Database) -> str:
+    """Why the statements are not checked."""
+    settings = database.settings
+    if settings.strike_off_sql or settings.restore_sql:
+        return ""
+    return "neither SESBOUNCE_STRIKE_OFF_SQL nor SESBOUNCE_RESTORE_SQL is set"
+
+
+def outbox(database: Database) -> Iterator[Finding]:
+    """Each target accepts its entries in time."""
+    for entry in waiting(database.engine):
+        due_at = entry["due_at"].replace(tzinfo=UTC)
+        if entry["problem"] or due_at < database.now - _LATE:
+            yield hint(
+                f"outbox entries wait for {entry['target']}: {entry['entries']:,} "
+                f"({entry['problem'] or 'nobody has tried to deliver them'})",
+                f"{entry['target']} does not know these verdicts yet",
+                "Remove the cause; a running worker retries them",
+            )
+
+
+def clock(database: Database) -> Iterator[Finding]:
+    """The database's clock and this machine's agree."""
+    now = sa.func.utc_timestamp() if database.engine.dialect.name == "mysql" else sa.func.now()
+    began = datetime.now(UTC)
+    with _connected(database) as connected:
+        at: datetime = connected.scalar(sa.select(now)) or began
+    off = abs(((at if at.tzinfo else at.replace(tzinfo=UTC)) - began).total_seconds())
+    if off > _CLOCK_SECONDS:
+        yield hint(
+            f"the clocks of the database and of this machine differ by {off:.0f} seconds",
+            "a suppression that ends, ends at another moment for those who ask the view",
+            "Let both take their time from NTP",
+        )
+
+
+def without_clock(database: Database) -> str:
+    """Why there is no other clock."""
+    is_here = database.engine.dialect.name == "sqlite"
+    return "SQLite has the clock of this machine" if is_here else ""
+
+
+def last_event(database: Database) -> Iterator[Finding]:
+    """An event was recorded lately."""
+    newest = sa.select(schema.event.c.recorded_at).order_by(schema.event.c.id.desc()).limit(1)
+    with _connected(database) as connected:
+        at = connected.scalar(newest)
+    if at is None:
+        yield hint(
+            "no event is recorded yet",
+            "nothing shows that the path from SES to the database works",
+            "Send mail to the simulator: sesbounce doctor --roundtrip",
+        )
+    elif at < database.now - _QUIET:
+        yield hint(
+            f"the last event was recorded {(database.now - at).days} days ago",
+            "perhaps SES publishes nothing any more",
+            "Send mail to the simulator: sesbounce doctor --roundtrip",
+        )
+
+
+def pooler(database: Database) -> Iterator[Finding]:
+    """Whether a pooler answers in the place of PostgreSQL."""
+    with _connected(database) as connected:
+        if is_pooled(connected.connection.dbapi_connection):  # type: ignore[arg-type]
+            yield setting(
+                "a pooler answers in the place of PostgreSQL",
+                "sesbounce prepares no statements there, and takes its locks for a transaction",
+                "Read what docs/database.md says about poolers",
+            )
+
+
+def without_pooler(database: Database) -> str:
+    """Why there can't be a pooler."""
+    return "" if database.engine.dialect.name == "postgresql" else "PostgreSQL alone has poolers"
+
+
+def grants(database: Database) -> Iterator[Finding]:
+    """The user of SESBOUNCE_DATABASE_URL may write what the worker writes."""
+    lacking = []
+    with _connected(database) as connected:
+        for table in schema.metadata.sorted_tables:
+            column = next(iter(table.primary_key))
+            for statement in (
+                sa.insert(table).from_select([column], sa.select(column).where(sa.false())),
+                sa.update(table).values({column: column}).where(sa.false()),
+                sa.delete(table).where(sa.false()),
+            ):
+                sql = statement.compile(connected, compile_kwargs={"literal_binds": True})
+                try:
+                    with connected.begin_nested():
+                        connected.exec_driver_sql(f"EXPLAIN {sql}")
+                except sa.exc.DBAPIError:
+                    lacking.append(f"{str(sql).split()[0]} on {table.name}")
+    if lacking:
+        yield hint(
+            f"the user of SESBOUNCE_DATABASE_URL has no right to {', '.join(lacking)}",
+            "it may ask, and a worker with it can't record",
+            _GRANTS,
+        )
+
+
+def without_grants(database: Database) -> str:
+    """Why the rights are not checked."""
+    return "SQLite has no users" if database.engine.dialect.name == "sqlite" else ""
+
+
+@contextmanager
+def _connected(database: Database) -> Iterator[sa.Connection]:
+    with translated("the database can't answer"), database.engine.connect() as connected:
+        yield connected
+
+
+CONNECTION = (Check("database.connection", "the database answers", connection),)
+CHECKS = (
+    Check("database.schema", "the tables are those that this version needs", tables),
+    Check("database.view", f"the view {schema.SUPPRESSED} answers", view),
+    Check("database.grants", "the user may record events", grants, without_grants),
+    Check("database.hash-keys", "the keys of forgotten addresses are here", hash_keys),
+    Check(
+        "database.statements",
+        "the statements fit the sender's tables",
+        statements,
+        without_statements,
+    ),
+    Check("database.outbox", "each target accepts its outbox entries", outbox),
+    Check("database.clock", "the database's clock is right", clock, without_clock),
+    Check("database.last-event", "an event was recorded lately", last_event),
+    Check("database.pooler", "no pooler answers", pooler, without_pooler),
+)

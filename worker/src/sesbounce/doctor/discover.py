@@ -1,0 +1,192 @@
+"""Finds the wiring in AWS, upstream from the queue: its policy, its subscriptions, and SES.
+
+What Terraform declares is not needed for it, so it also finds wiring that somebody made by hand.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import boto3
+from botocore.exceptions import ClientError
+
+from sesbounce.doctor.declared import Wiring, event_type
+from sesbounce.doctor.queues import attributes_of
+from sesbounce.doctor.ses import batches, destinations
+from sesbounce.doctor.topic import redrive_target
+from sesbounce.errors import NotCheckedError
+
+if TYPE_CHECKING:
+    from types_boto3_ses.client import SESClient
+    from types_boto3_sns.client import SNSClient
+
+# Without one of these an address that must not be mailed stays unknown.
+_KINDS = ("Bounce", "Complaint")
+# An emulator's answers for an API that it does not have.
+_NO_SUCH_API = {"InternalError", "InternalFailure", "UnknownOperationException", "404", "501"}
+
+
+class _Subscription(NamedTuple):
+    topic_arn: str
+    arn: str
+    attributes: Mapping[str, str]
+
+
+def discover(
+    session: boto3.Session,
+    queue_url: str,
+    topic_arns: Sequence[str] = (),
+    *,
+    needs_envelope: bool = False,
+    fills_suppression_list: bool = False,
+) -> Wiring:
+    """Find what sends to a queue.
+
+    Args:
+        session: of the region of the queue.
+        queue_url: the queue.
+        topic_arns: topics from which the worker expects messages; others are found as well.
+        needs_envelope: see `Wiring`.
+        fills_suppression_list: see `Wiring`.
+
+    Raises:
+        NotCheckedError: no subscription of the queue can be found.
+        ClientError: AWS rejects a call without which nothing can be found.
+    """
+    attributes = attributes_of(session, queue_url)
+    queue_arn = attributes["QueueArn"]
+    named: Sequence[str | None] = sorted({*topic_arns, *_topics(attributes.get("Policy"))})
+    found = [
+        subscription
+        for topic_arn in named or [None]
+        for subscription in _subscriptions(session, queue_arn, topic_arn)
+    ]
+    if not found:
+        raise NotCheckedError(
+            "no topic is known that sends to the queue: subscribe the queue to a topic of SES "
+            "(README), or name the topic in SESBOUNCE_TOPIC_ARNS"
+        )
+    # The topic of the queue's own region and account comes first: SES publishes to it.
+    home = queue_arn.split(":")[3:5]
+    first, *others = sorted(found, key=lambda one: one.topic_arn.split(":")[3:5] != home)
+    dlq_arn = redrive_target(attributes.get("RedrivePolicy"))
+    subscription_dlq = redrive_target(first.attributes.get("RedrivePolicy"))
+    return Wiring(
+        topic_arn=first.topic_arn,
+        subscription_arn=first.arn,
+        queue_url=queue_url,
+        queue_arn=queue_arn,
+        dlq_arn=dlq_arn or None,
+        dlq_url=_url(session, dlq_arn) or None,
+        subscription_dlq_arn=subscription_dlq,
+        subscription_dlq_url=_url(session, subscription_dlq),
+        extra_topic_arns=tuple(other.topic_arn for other in others),
+        raw=first.attributes.get("RawMessageDelivery") == "true",
+        identities=dict(_identities(session, first.topic_arn)),
+        configuration_sets=dict(_configuration_sets(session, first.topic_arn)),
+        kms_key_arn=attributes.get("KmsMasterKeyId"),
+        needs_envelope=needs_envelope,
+        fills_suppression_list=fills_suppression_list,
+        ses_v1=not _has_version_2(session),
+        declared=False,
+    )
+
+
+def _topics(policy: str | None) -> Iterator[str]:
+    """The topics that the policy of a queue names as the source of messages."""
+    statements = json.loads(policy or "{}").get("Statement", [])
+    for statement in statements if isinstance(statements, list) else [statements]:
+        for condition in statement.get("Condition", {}).values():
+            for key, values in condition.items():
+                if key.lower() == "aws:sourcearn":
+                    arns = values if isinstance(values, list) else [values]
+                    yield from (a for a in arns if ":sns:" in a and not set("*?") & set(a))
+
+
+def _subscriptions(
+    session: boto3.Session, queue_arn: str, topic_arn: str | None
+) -> Iterator[_Subscription]:
+    """The queue's subscriptions to a topic, or to any topic of the account and the region.
+
+    A topic of another account may not let these credentials list its subscriptions.
+    """
+    region = topic_arn.split(":")[3] if topic_arn else None
+    client: SNSClient = session.client("sns", region_name=region or session.region_name)
+    pages: Any = (
+        client.get_paginator("list_subscriptions_by_topic").paginate(TopicArn=topic_arn)
+        if topic_arn
+        else client.get_paginator("list_subscriptions").paginate()
+    )
+    try:
+        entries = [entry for page in pages for entry in page["Subscriptions"]]
+    except ClientError as error:
+        if error.response["Error"].get("Code") == "NotFound":
+            return
+        raise
+    for entry in entries:
+        # SNS lists one that is not confirmed, or was deleted a moment ago, without its ARN.
+        if entry["Endpoint"] == queue_arn and entry["SubscriptionArn"].startswith("arn:"):
+            arn = entry["SubscriptionArn"]
+            answer = client.get_subscription_attributes(SubscriptionArn=arn)
+            yield _Subscription(entry["TopicArn"], arn, answer["Attributes"])
+
+
+def _url(session: boto3.Session, queue_arn: str) -> str:
+    """The URL of a dead-letter queue; empty where the ARN names none."""
+    if not queue_arn:
+        return ""
+    _, _, _, _, account, name = queue_arn.split(":")
+    client = session.client("sqs")
+    return client.get_queue_url(QueueName=name, QueueOwnerAWSAccountId=account)["QueueUrl"]
+
+
+def _identities(session: boto3.Session, topic_arn: str) -> Iterator[tuple[str, frozenset[str]]]:
+    """The identities that publish to the topic, with the notification types that it should get."""
+    client: SESClient = session.client("ses")
+    pages = client.get_paginator("list_identities").paginate()
+    names = [name for page in pages for name in page["Identities"]]
+    for some in batches(names):
+        answer = client.get_identity_notification_attributes(Identities=some)
+        for name, found in answer["NotificationAttributes"].items():
+            topics = {
+                "Bounce": found.get("BounceTopic"),
+                "Complaint": found.get("ComplaintTopic"),
+                "Delivery": found.get("DeliveryTopic"),
+            }
+            kinds = {kind for kind, topic in topics.items() if topic == topic_arn}
+            if kinds:
+                yield name, frozenset(kinds.union(_KINDS))
+
+
+def _configuration_sets(
+    session: boto3.Session, topic_arn: str
+) -> Iterator[tuple[str, frozenset[str]]]:
+    """The configuration sets that publish to the topic, with the event types it should get."""
+    client: SESClient = session.client("ses")
+    token: dict[str, Any] = {}
+    v1 = not _has_version_2(session)
+    while True:
+        answer = client.list_configuration_sets(**token)
+        for each in answer.get("ConfigurationSets", []):
+            types = {
+                event_type(type_)
+                for topic, types in destinations(session, each["Name"], v1=v1)
+                if topic == topic_arn
+                for type_ in types
+            }
+            if types:
+                yield each["Name"], frozenset(types.union(map(str.upper, _KINDS)))
+        if not answer.get("NextToken"):
+            return
+        token = {"NextToken": answer["NextToken"]}
+
+
+def _has_version_2(session: boto3.Session) -> bool:
+    """Whether there is version 2 of SES's API: an emulator may have version 1 alone."""
+    try:
+        session.client("sesv2").list_configuration_sets(PageSize=1)
+    except ClientError as error:
+        if error.response["Error"].get("Code") in _NO_SUCH_API:
+            return False
+        raise
+    return True
