@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from pydantic import SecretStr
 
 from scripts import docs
+from sesbounce.doctor.path import groups
 from sesbounce.feedback.decode import decode
 from sesbounce.feedback.manual import decide
 from sesbounce.feedback.reason import Effect, Reason
@@ -271,6 +272,14 @@ def test_every_reason_is_explained_with_what_it_does() -> None:
         reason.value: reason.effect.value for reason in Reason
     }
     assert {effect.value for effect in Effect} <= set(page)
+
+
+def test_every_check_of_the_doctor_is_explained() -> None:
+    page = (ROOT / "docs/doctor.md").read_text()
+    explained = {name for cell in rows(page) for name in re.findall(r"[a-z]+\.[a-z-]+", cell)}
+    all_groups = groups(Settings(), lambda: sa.create_engine("sqlite://"), None)
+    checks = {check.id for group in all_groups for check in group.checks}
+    assert explained == checks | {"roundtrip.bounce", "roundtrip.complaint"}
 
 
 def test_the_tests_that_the_reliability_page_names_are_there() -> None:

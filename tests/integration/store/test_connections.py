@@ -15,10 +15,12 @@ import pytest
 import sqlalchemy as sa
 
 from scripts.local.ses_messages import Scenario
+from sesbounce.doctor.database import Database, pooler
 from sesbounce.errors import ConfigurationError, SchemaError, SesBounceError, StoreError
 from sesbounce.feedback.decode import decode
 from sesbounce.feedback.recording import Recording
 from sesbounce.policy.verdict import Policy
+from sesbounce.settings import Settings
 from sesbounce.store import migrate
 from sesbounce.store.engine import open_database, translated, write
 from sesbounce.store.lookup import Lookup
@@ -306,6 +308,10 @@ def test_a_pooler_between_transactions_changes_nothing(
             lock = connection.exec_driver_sql("SHOW lock_timeout").scalar()
         with disposed(open_database(url)) as engine, engine.connect() as connection:
             assert connection.exec_driver_sql("SHOW lock_timeout").scalar() == lock
+        for at, found in ((url, ["a pooler answers in the place of PostgreSQL"]), (direct, [])):
+            with disposed(open_database(at)) as engine:
+                looked_at = Database(engine, Settings(), AT)
+                assert [finding.what for finding in pooler(looked_at)] == found
 
 
 def test_statements_are_prepared_where_there_is_no_pooler(

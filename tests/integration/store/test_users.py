@@ -12,6 +12,8 @@ from click.testing import CliRunner, Result
 
 from scripts.local.ses_messages import Scenario
 from sesbounce.cli import main
+from sesbounce.doctor import database
+from sesbounce.doctor.database import Database
 from sesbounce.errors import ConfigurationError, StoreError
 from sesbounce.feedback.decode import decode
 from sesbounce.operations.incidents import Incidents, new
@@ -19,6 +21,7 @@ from sesbounce.operations.retention import prune
 from sesbounce.policy.incident import Incident
 from sesbounce.policy.verdict import Policy
 from sesbounce.privacy.keyed_hash import HashKeys
+from sesbounce.settings import Settings
 from sesbounce.store import grants, migrate
 from sesbounce.store.engine import open_database, translated, write
 from sesbounce.store.incidents import IncidentStatus
@@ -107,6 +110,18 @@ def test_the_worker_works_as_a_user_that_can_not_change_the_schema(users: Users)
         assert refused(engine, "CREATE TABLE odd (odd TEXT)")
         assert refused(engine, f"UPDATE {migrate.VERSION_TABLE} SET version_num = 'odd'")
         assert refused(engine, "CREATE ROLE odd")
+
+
+def test_the_doctor_names_the_rights_that_a_user_lacks(users: Users) -> None:
+    users.upgrade()
+    lacking = {}
+    for user in users[1:]:
+        with disposed(users.engine(user)) as engine:
+            subject = Database(engine, Settings(), AT)
+            lacking[user] = [finding.what for finding in database.grants(subject)]
+    assert lacking[users.worker] == []
+    (found,) = lacking[users.reader]
+    assert "INSERT on feedback_event, UPDATE on feedback_event, DELETE on feedback_event" in found
 
 
 def test_a_reader_reads_and_changes_nothing(users: Users) -> None:

@@ -42,7 +42,7 @@ COMMANDS = {
     "why": ["why", ADDRESS],
 }
 CREATING = {"db", "run"}
-WITHOUT = {"decode", "health"}
+WITHOUT = {"decode", "doctor", "health"}
 
 
 def sesbounce(*arguments: str) -> Result:

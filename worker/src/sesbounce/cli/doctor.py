@@ -4,12 +4,15 @@ import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from functools import cache
 from itertools import chain
 from pathlib import Path
 
 import click
+import sqlalchemy as sa
 
-from sesbounce.cli.common import as_json, to_json
+from sesbounce.cli.common import DIFFERS, as_json, to_json
 from sesbounce.cli.group import exit_codes
 from sesbounce.doctor import path, report
 from sesbounce.doctor.examine import Group, examine, is_wanted
@@ -21,7 +24,6 @@ from sesbounce.store.engine import open_database
 from sesbounce.store.lookup import Lookup
 from sesbounce.telemetry.visible import visible
 
-_BROKEN = 1
 _TIMEOUT_SECONDS = 120.0
 
 
@@ -77,7 +79,7 @@ _TIMEOUT_SECONDS = 120.0
     help="Configuration set of these mails.  [default: that of the identity]",
 )
 @as_json
-def doctor(
+def doctor(  # noqa: PLR0913, PLR0917  one argument an option
     only: Sequence[str],
     ignored: Sequence[str],
     timeout: float,
@@ -99,9 +101,16 @@ def doctor(
         raise click.UsageError("--roundtrip needs the sender of the mails: --from ADDRESS")
     settings = load_settings()
     end = time.monotonic() + timeout
-    with disposed(
-        open_database(settings.database, read_only=True, passwords=settings.passwords)
-    ) as engine:
+    with ExitStack() as stack:
+
+        @cache
+        def engine() -> sa.Engine:
+            return stack.enter_context(
+                disposed(
+                    open_database(settings.database, read_only=True, passwords=settings.passwords)
+                )
+            )
+
         region = os.environ.get("AWS_REGION") or None
         groups = path.groups(settings, engine, region, state)
         _demand_known(groups, [*only, *ignored])
@@ -109,7 +118,7 @@ def doctor(
             groups, lambda id_: is_wanted(id_, only, ignored), lambda: time.monotonic() < end
         )
         if sends and source:
-            lookup = Lookup(engine, settings.hash_keys)
+            lookup = Lookup(engine(), settings.hash_keys)
             ses = path.session(settings, region).client("ses")
             mails = roundtrip(ses, lookup, source, configuration_set, timeout)
             found = chain(found, mails)
@@ -120,7 +129,7 @@ def doctor(
     if not as_json:
         click.echo(report.total(results))
     if any(result.status is Status.BROKEN for result in results):
-        sys.exit(_BROKEN)
+        sys.exit(DIFFERS)
 
 
 def _demand_known(groups: Sequence[Group], names: Sequence[str]) -> None:

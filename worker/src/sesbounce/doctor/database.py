@@ -4,7 +4,7 @@ Nothing is written: rights are asked with EXPLAIN, which needs those of the stat
 run it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
@@ -17,6 +17,7 @@ from sesbounce.errors import ConfigurationError, StoreError, StrikeOffError
 from sesbounce.settings import Settings
 from sesbounce.store import forgotten, migrate, schema
 from sesbounce.store.drift import in_words
+from sesbounce.store.driver_errors import lacks_right
 from sesbounce.store.engine import open_database, translated
 from sesbounce.store.outbox import waiting
 from sesbounce.store.postgresql import is_pooled
@@ -25,8 +26,8 @@ from sesbounce.store.strike_off import StrikeOff
 _CLOCK_SECONDS = 60
 _LATE = timedelta(minutes=15)
 _QUIET = timedelta(days=7)
-_UPGRADE = "Bring it up to date: sesbounce db upgrade"
-_GRANTS = "Grant the user what docs/database.md lists, or run sesbounce db upgrade as the owner"
+_UPGRADE = "Bring it up to date: `sesbounce db upgrade`"
+_GRANTS = "Grant the user what docs/database.md lists, or run `sesbounce db upgrade` as the owner"
 
 
 class Database(NamedTuple):
@@ -37,10 +38,10 @@ class Database(NamedTuple):
     now: datetime
 
 
-def connection(database: Database) -> Iterator[Finding]:
-    """The database answers."""
+def connection(find: Callable[[], Database]) -> Iterator[Finding]:
+    """The database is there, and answers."""
     try:
-        with _connected(database) as connected:
+        with _connected(find()) as connected:
             connected.execute(sa.text("SELECT 1"))
     except StoreError as error:
         yield broken(
@@ -118,7 +119,7 @@ def statements(database: Database) -> Iterator[Finding]:
         yield broken(
             str(error),
             "a suppressed address stays in the sender's own tables",
-            "Correct the statement: sesbounce db check",
+            "Correct the statement, and run `sesbounce db check`",
         )
         return
     finally:
@@ -180,13 +181,13 @@ def last_event(database: Database) -> Iterator[Finding]:
         yield hint(
             "no event is recorded yet",
             "nothing shows that the path from SES to the database works",
-            "Send mail to the simulator: sesbounce doctor --roundtrip",
+            "Send mail to the simulator: `sesbounce doctor --roundtrip`",
         )
     elif at < database.now - _QUIET:
         yield hint(
             f"the last event was recorded {(database.now - at).days} days ago",
             "perhaps SES publishes nothing any more",
-            "Send mail to the simulator: sesbounce doctor --roundtrip",
+            "Send mail to the simulator: `sesbounce doctor --roundtrip`",
         )
 
 
@@ -221,8 +222,10 @@ def grants(database: Database) -> Iterator[Finding]:
                 try:
                     with connected.begin_nested():
                         connected.exec_driver_sql(f"EXPLAIN {sql}")
-                except sa.exc.DBAPIError:
-                    lacking.append(f"{str(sql).split()[0]} on {table.name}")
+                except sa.exc.DBAPIError as error:
+                    # The statement itself may not do: MariaDB wants a value for each column.
+                    if lacks_right(error):
+                        lacking.append(f"{str(sql).split()[0]} on {table.name}")
     if lacking:
         yield hint(
             f"the user of SESBOUNCE_DATABASE_URL has no right to {', '.join(lacking)}",

@@ -1,7 +1,7 @@
 """The checks of the whole path, from SES to the database, by what the settings name."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -32,13 +32,16 @@ _NO_QUEUE = "SESBOUNCE_QUEUE_URL is not set, so there is no queue to begin with"
 
 
 def groups(
-    settings: Settings, engine: sa.Engine, region: str | None, state: Path | None = None
+    settings: Settings,
+    engine: Callable[[], sa.Engine],
+    region: str | None,
+    state: Path | None = None,
 ) -> tuple[Group, ...]:
     """All checks, from AWS's credentials to the last event in the database.
 
     Args:
         settings: those of the worker.
-        engine: the database, opened for reading.
+        engine: opens the database for reading; it may raise `StoreError`.
         region: that of AWS_REGION; None for the region of the queue.
         state: what `terraform show -json` has printed; None where nothing is declared.
 
@@ -61,13 +64,20 @@ def groups(
             fills_suppression_list=settings.ses_suppression_list,
         )
 
-    subject = Database(engine, settings, datetime.now(UTC))
+    def subject() -> Database:
+        return Database(engine(), settings, datetime.now(UTC))
+
+    def answering() -> Database:
+        for finding in database.connection(subject):
+            raise NotCheckedError(finding.what)
+        return subject()
+
     return (
         Group(local.CHECKS, lambda: (client(), _queue_url(settings))),
         Group(_TERRAFORM, lambda: (_known(declared), found())),
         checks.group(lambda: (declared or found(), client()), checks.RIGHTS),
         Group(database.CONNECTION, lambda: (subject,)),
-        Group(database.CHECKS, lambda: (_answering(subject),)),
+        Group(database.CHECKS, lambda: (answering(),)),
     )
 
 
@@ -136,10 +146,3 @@ def _queue_url(settings: Settings) -> str:
     if not settings.queue_url:
         raise NotCheckedError(_NO_QUEUE)
     return settings.queue_url
-
-
-def _answering(subject: Database) -> Database:
-    """The database, if it answers."""
-    for finding in database.connection(subject):
-        raise NotCheckedError(finding.what)
-    return subject

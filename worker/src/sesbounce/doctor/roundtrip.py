@@ -76,7 +76,7 @@ def roundtrip(
                     broken(
                         f"SES rejects mail from {source} ({text})",
                         "no mail leaves, and no event can come back",
-                        "Verify that address or its domain in this region, or give another (--from)",
+                        "Verify it or its domain in this region, or give another one (--from)",
                     )
                 ],
             )

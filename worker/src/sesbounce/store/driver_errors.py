@@ -24,6 +24,8 @@ _UNUSABLE_SQLITE = frozenset({5, 6, 7, 8, 10, 11, 13, 14, 15, 26})
 _MYSQL_CONFLICTS = frozenset({1205, 1305})
 # Drivers raise these beside their own errors, for what they can't encode, read or understand.
 DRIVER_ERRORS = (UnicodeError, OSError)
+# PostgreSQL: insufficient_privilege; MySQL: no right to the table, to a column.
+_NO_RIGHT: frozenset[object] = frozenset({"42501", 1142, 1143})
 # PostgreSQL, MySQL: the password is wrong; RDS for PostgreSQL: the token is wrong.
 _LOGIN_FAILED = (
     *("password authentication failed", "Access denied for user"),
@@ -88,6 +90,11 @@ def _codes(error: Exception) -> set[object]:
     cause = error.orig if isinstance(error, DBAPIError) else None
     number = cause.args[0] if cause and cause.args else None
     return {getattr(cause, "sqlstate", None), number}
+
+
+def lacks_right(error: Exception) -> bool:
+    """Whether the database refuses a statement because its user has no right to it."""
+    return not _codes(error).isdisjoint(_NO_RIGHT)
 
 
 def is_login_failure(error: Exception) -> bool:

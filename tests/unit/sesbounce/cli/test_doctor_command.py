@@ -1,0 +1,84 @@
+"""The command `doctor`: what it prints, and which checks it makes."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from sesbounce.cli import main
+
+
+def doctor(*arguments: str) -> Result:
+    return CliRunner().invoke(main, ["doctor", *arguments], catch_exceptions=False)
+
+
+@pytest.fixture(autouse=True)
+def database(url: str, migrated: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A database without events, and no queue."""
+    file = Path(url.removeprefix("sqlite:///"))
+    shutil.copy(migrated, file)
+    monkeypatch.setenv("SESBOUNCE_DATABASE_URL", url)
+    monkeypatch.delenv("SESBOUNCE_QUEUE_URL", raising=False)
+    return file
+
+
+def test_without_a_queue_it_checks_the_database() -> None:
+    result = doctor()
+    assert result.exit_code == 0
+    lines = result.stdout.splitlines()
+    skipped = "skipped  sqs.queue: SESBOUNCE_QUEUE_URL is not set, so there is no queue to begin"
+    assert any(line.startswith(skipped) for line in lines)
+    assert "ok       database.schema: the tables are those that this version needs" in lines
+    assert lines[-1].startswith("1 hint, ")
+
+
+def test_a_database_that_is_not_there_is_broken_and_not_created(database: Path) -> None:
+    database.unlink()
+    result = doctor("--only", "database")
+    assert result.exit_code == 1
+    first, second, *_ = result.stdout.splitlines()
+    assert first.startswith("broken   database.connection: there is no database ")
+    assert second.startswith("skipped  database.schema: there is no database ")
+    assert not database.exists()
+
+
+def test_checks_are_chosen_and_printed_as_json() -> None:
+    result = doctor("--json", "--only", "database", "--ignore", "database.last-event")
+    results = [json.loads(line) for line in result.stdout.splitlines()]
+    names = {found["id"] for found in results}
+    assert names >= {"database.schema", "database.view"}
+    assert "database.last-event" not in names
+    assert {found["status"] for found in results} == {"ok", "skipped"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--only", "sqs.que"), "there is no check 'sqs.que'. There are: aws.clock, "),
+        (("--ignore", "data"), "there is no check 'data'"),
+        (("--roundtrip",), "--roundtrip needs the sender of the mails: --from ADDRESS"),
+        (("--timeout", "0"), "--timeout"),
+    ],
+)
+def test_a_wrong_option_is_an_error(arguments: tuple[str, ...], said: str) -> None:
+    result = doctor(*arguments)
+    assert result.exit_code == 2
+    assert said in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("{", "does not hold a state: write it with `terraform show -json"),
+        ("[]", "does not hold a state"),
+        ("{}", "There is no stack: deploy it first"),
+    ],
+)
+def test_a_file_that_holds_no_state_is_an_error(tmp_path: Path, text: str, said: str) -> None:
+    file = tmp_path / "state.json"
+    file.write_text(text)
+    result = doctor("--terraform", str(file))
+    assert result.exit_code == 2
+    assert said in result.stderr
