@@ -215,7 +215,7 @@ class Relay:
         return not failure.unreachable
 
     def _postpone(self, target: Target, row: sa.Row[Any], failure: DeliveryError) -> None:
-        """Postpone the entry, and all others of a target that asks to be left alone."""
+        """Postpone the entry, and leave the target alone for a while if it asks for that."""
         due_at = self._now() + _wait(row.attempts)
         if failure.retry_after is not None:
             closed_until = self._throttles[target.name].close(self._now(), failure.retry_after)
