@@ -102,6 +102,7 @@ def test_a_webhook_that_is_gone_is_shown_and_resumed(server: Server) -> None:
     )
     assert sesbounce("outbox").stdout == sesbounce("outbox", "list").stdout
     assert json.loads(sesbounce("outbox", "--json").stdout)["due_at"] is None
+    assert "write --json behind list" in sesbounce("outbox", "--json", "list").stderr
     limited, gone = sesbounce("webhook", "list").stdout.splitlines()
     assert limited == (
         "billing: 127.0.0.1 gets address.suppressed, suppressions by complaint_abuse, "
@@ -133,7 +134,8 @@ def test_what_waits_for_a_removed_webhook_is_shown_and_deleted(
         "crm: not in the settings, 1 entry waits; `sesbounce outbox discard --target webhook:crm` "
         "deletes them"
     )
-    found = [json.loads(line) for line in sesbounce("webhook", "list", "--json").stdout.split()]
+    printed = sesbounce("webhook", "list", "--json").stdout
+    found = [json.loads(line) for line in printed.splitlines()]
     assert [(one["name"], one["state"]) for one in found] == [
         ("billing", "removed"),
         ("crm", "removed"),

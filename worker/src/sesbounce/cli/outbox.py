@@ -24,6 +24,8 @@ def outbox(context: click.Context, as_json: bool) -> None:
     """
     if context.invoked_subcommand is None:
         _list(as_json)
+    elif as_json:
+        raise click.UsageError(f"write --json behind {context.invoked_subcommand}")
 
 
 @outbox.command(name="list", epilog=exit_codes())
