@@ -34,7 +34,8 @@ Every command has the same exit codes; its own help says what 1 and 3 mean there
 | code | meaning |
 | --- | --- |
 | 0 | The command succeeded; `check`: the address may be mailed. |
-| 1 | The answer is no: do not mail the address; the worker is not healthy; the schema differs. |
+| 1 | The answer is no: do not mail the address; the worker is not healthy; the schema differs; a \
+webhook does not accept a test event. |
 | 2 | The command failed, or its output could not be written; standard error says why. |
 | 3 | The command did only a part; standard error says what is missing. |
 | 4 | A person did not confirm; nothing was changed. |

@@ -152,6 +152,8 @@ module "worker_service" {
   )
   secrets              = merge(local.database_secrets, var.worker.secrets)
   secrets_kms_key_arns = var.worker.secrets_kms_key_arns
+  webhooks             = var.worker.webhooks
+  webhook_secrets_arn  = var.worker.webhook_secrets_arn
 
   cluster_arn        = var.worker.cluster_arn
   container_insights = var.worker.container_insights
@@ -198,6 +200,8 @@ module "worker_lambda" {
   environment          = merge(local.worker_settings, var.worker.environment)
   secrets              = merge(local.database_secrets, var.worker.secrets)
   secrets_kms_key_arns = var.worker.secrets_kms_key_arns
+  webhooks             = var.worker.webhooks
+  webhook_secrets_arn  = var.worker.webhook_secrets_arn
 
   architecture            = var.worker.cpu_architecture == "ARM64" ? "arm64" : "x86_64"
   memory_mib              = var.worker.function.memory_mib
@@ -303,7 +307,7 @@ module "deploy_role" {
   permissions_boundary = var.permissions_boundary
   path                 = var.path
   repository_arn       = try(var.worker.repository_arn, null)
-  secret_arns          = compact(concat([var.database_url_secret_arn], try(values(var.worker.secrets), []), local.password_secret_arns))
+  secret_arns          = compact(concat([var.database_url_secret_arn, try(var.worker.webhook_secrets_arn, null)], try(values(var.worker.secrets), []), local.password_secret_arns))
   function_in_vpc      = local.runs_on_lambda && var.network.vpc_id != null
   may_manage_user      = var.github.may_manage_user
   may_manage_key       = var.github.may_manage_key

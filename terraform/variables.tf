@@ -180,13 +180,14 @@ variable "worker_package" {
 }
 
 variable "worker" {
-  description = "The worker; with null, Terraform creates no worker and no database. `mode`: `service` keeps a task running on Fargate; `scheduled` starts a task by `schedule`, a `rate(…)` or `cron(…)` of EventBridge Scheduler, which handles the waiting messages and ends; `lambda` runs a function in AWS Lambda when messages arrive, which needs a database of your own (`database_url_secret_arn`); `function` is for it alone, and the module `worker_lambda` describes its attributes. `use_spot`: null means Spot in the mode `scheduled` only. `environment`: settings of the worker, for example `SESBOUNCE_STRIKE_OFF_SQL`. `secrets`: settings that are secret, each by the ARN of a secret or parameter. A statement in `SESBOUNCE_STRIKE_OFF_SQL` runs in the database of `SESBOUNCE_DATABASE_URL`: give the URL of your own database (or `SESBOUNCE_STRIKE_OFF_DATABASE_URL`), or create your tables in the one that Terraform creates, and grant the worker's user its rights on them. `min_tasks` 0 stops the worker while the queue is empty. `egress_tcp_ports`: null allows 443, and 5432 to the database that Terraform creates or, with your own, to any. The module `worker_service` describes the other attributes."
+  description = "The worker; with null, Terraform creates no worker and no database. `mode`: `service` keeps a task running on Fargate; `scheduled` starts a task by `schedule`, a `rate(…)` or `cron(…)` of EventBridge Scheduler, which handles the waiting messages and ends; `lambda` runs a function in AWS Lambda when messages arrive, which needs a database of your own (`database_url_secret_arn`); `function` is for it alone, and the module `worker_lambda` describes its attributes. `use_spot`: null means Spot in the mode `scheduled` only. `environment`: settings of the worker, for example `SESBOUNCE_STRIKE_OFF_SQL`. `secrets`: settings that are secret, each by the ARN of a secret or parameter. `webhooks` and `webhook_secrets_arn`: URLs of webhooks by name, and the ARN of the secret that holds their secrets (docs/webhooks.md). A statement in `SESBOUNCE_STRIKE_OFF_SQL` runs in the database of `SESBOUNCE_DATABASE_URL`: give the URL of your own database (or `SESBOUNCE_STRIKE_OFF_DATABASE_URL`), or create your tables in the one that Terraform creates, and grant the worker's user its rights on them. `min_tasks` 0 stops the worker while the queue is empty. `egress_tcp_ports`: null allows 443, and 5432 to the database that Terraform creates or, with your own, to any. The module `worker_service` describes the other attributes."
   type = object({
     mode                 = optional(string, "service")
     schedule             = optional(string, "rate(15 minutes)")
     environment          = optional(map(string), {})
     secrets              = optional(map(string), {})
     secrets_kms_key_arns = optional(list(string), [])
+    webhook_secrets_arn  = optional(string)
     min_tasks            = optional(number, 1)
     max_tasks            = optional(number, 4)
     backlog_per_task     = optional(number, 5000)
@@ -205,6 +206,11 @@ variable "worker" {
     container_insights   = optional(bool, false)
     log_retention_days   = optional(number, 30)
     log_kms_key_arn      = optional(string)
+    webhooks = optional(map(object({
+      url     = string
+      types   = optional(list(string), [])
+      reasons = optional(list(string), [])
+    })), {})
     function = optional(object({
       memory_mib              = optional(number, 256)
       timeout_seconds         = optional(number, 60)

@@ -111,6 +111,9 @@ run "what_the_worker_is_told" {
     worker = {
       environment = { SESBOUNCE_STRIKES = "5" }
       secrets     = { SESBOUNCE_HASH_KEY = "arn:aws:ssm:eu-west-1:123456789012:parameter/sesbounce/hash-key" }
+
+      webhooks            = { crm = { url = "https://crm.example", types = ["address.released"] } }
+      webhook_secrets_arn = "arn:aws:ssm:eu-west-1:123456789012:parameter/sesbounce/webhooks"
     }
   }
 
@@ -130,13 +133,17 @@ run "what_the_worker_is_told" {
       SESBOUNCE_STRIKES                = "5"
       SESBOUNCE_TOPIC_ARNS             = "arn:aws:sns:eu-west-1:123456789012:sesbounce-feedback"
       SESBOUNCE_VISIBILITY_SECONDS     = "240"
+      SESBOUNCE_WEBHOOKS               = jsonencode({ crm = { reasons = [], types = ["address.released"], url = "https://crm.example" } })
     }
     error_message = "The worker must be told of its queue, its topic and its database, and what the user says."
   }
 
   assert {
     condition = [for container in jsondecode(module.worker_service[0].container_definitions) : { for secret in container.secrets : secret.name => secret.valueFrom }] == [
-      { SESBOUNCE_HASH_KEY = "arn:aws:ssm:eu-west-1:123456789012:parameter/sesbounce/hash-key" },
+      {
+        SESBOUNCE_HASH_KEY        = "arn:aws:ssm:eu-west-1:123456789012:parameter/sesbounce/hash-key"
+        SESBOUNCE_WEBHOOK_SECRETS = "arn:aws:ssm:eu-west-1:123456789012:parameter/sesbounce/webhooks"
+      },
       { SESBOUNCE_DATABASE_PASSWORD = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:rds!db-1-AbCdEf:password::" },
     ]
     error_message = "The worker must get the user's secrets by reference, and only the migration the master user's password."

@@ -201,7 +201,7 @@ OPTIONAL = re.compile(r"(\w+) = optional\((.*?)(?:, (.*))?\)$")
 @pytest.mark.parametrize(
     ("variable", "name", "elsewhere"),
     [
-        ("worker", "worker_service", {"mode", "schedule", "function"}),
+        ("worker", "worker_service", {"mode", "schedule", "function", "webhooks"}),
         ("function", "worker_lambda", set()),
         ("database", "database", set()),
         ("monitoring", "monitoring", set()),
@@ -213,8 +213,12 @@ def test_the_stack_s_objects_have_the_defaults_of_the_modules(
 ) -> None:
     of_module = blocks(module(name), "variable")
     code = (SOURCE / "variables.tf").read_text("utf-8")
-    # An object within the worker's; the others are variables.
+    # Objects within the worker's; the others are variables.
     (function,) = re.findall(r"optional\(object\({\n(.*?)\n    }\), {}\)", code, re.DOTALL)
+    (webhooks,) = re.findall(
+        r"\n    webhooks += optional\(map\(object\((.*?)\)\), {}\)", code, re.DOTALL
+    )
+    code = code.replace(webhooks, "")
     (body,) = (
         [function]
         if variable == "function"
@@ -224,6 +228,11 @@ def test_the_stack_s_objects_have_the_defaults_of_the_modules(
             re.MULTILINE | re.DOTALL,
         )
     )
+    if "webhooks" in elsewhere:
+        type_ = f"map(object({webhooks}))"
+        assert "".join(type_.split()) in "".join(
+            (module(name) / "variables.tf").read_text().split()
+        )
     for line in body.splitlines():
         found = OPTIONAL.match(re.sub(r"\s+", " ", line).strip())
         if found is None:

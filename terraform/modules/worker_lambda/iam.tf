@@ -1,7 +1,7 @@
 locals {
   # The secrets' ARNs without the key and version that may follow them.
-  secret_arns    = distinct([for arn in values(var.secrets) : join(":", slice(split(":", arn), 0, 7)) if strcontains(arn, ":secretsmanager:")])
-  parameter_arns = distinct([for arn in values(var.secrets) : arn if strcontains(arn, ":ssm:")])
+  secret_arns    = distinct([for arn in values(local.secrets) : join(":", slice(split(":", arn), 0, 7)) if strcontains(arn, ":secretsmanager:")])
+  parameter_arns = distinct([for arn in values(local.secrets) : arn if strcontains(arn, ":ssm:")])
 
   # Lambda itself makes the network interfaces of a function in a VPC, with the function's role.
   # https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html

@@ -24,7 +24,11 @@ locals {
     SESBOUNCE_EMF         = "true"
     SESBOUNCE_EMF_METRICS = join(",", local.metrics)
     SESBOUNCE_LOG_FORMAT  = "json"
-  }, var.environment, length(var.secrets) == 0 ? {} : { SESBOUNCE_SECRETS = jsonencode(var.secrets) })
+  }, local.webhooks, var.environment, length(local.secrets) == 0 ? {} : { SESBOUNCE_SECRETS = jsonencode(local.secrets) })
+
+  # Settings of the webhooks, and the secrets with theirs.
+  webhooks = length(var.webhooks) == 0 ? {} : { SESBOUNCE_WEBHOOKS = jsonencode(var.webhooks) }
+  secrets  = merge(var.secrets, var.webhook_secrets_arn == null ? {} : { SESBOUNCE_WEBHOOK_SECRETS = var.webhook_secrets_arn })
 }
 
 data "aws_partition" "current" {}
@@ -90,7 +94,7 @@ resource "aws_lambda_function" "this" {
     ignore_changes = [description]
 
     precondition {
-      condition     = contains(keys(var.environment), "SESBOUNCE_DATABASE_URL") || contains(keys(var.secrets), "SESBOUNCE_DATABASE_URL")
+      condition     = contains(keys(var.environment), "SESBOUNCE_DATABASE_URL") || contains(keys(local.secrets), "SESBOUNCE_DATABASE_URL")
       error_message = "The function needs a database of your own, since Terraform creates none for it: set SESBOUNCE_DATABASE_URL in secrets, or in environment without a password. In the stack, database_url_secret_arn does so."
     }
 

@@ -29,8 +29,13 @@ locals {
     # On the task's loopback interface, for its health check.
     var.schedule == null ? { SESBOUNCE_METRICS_PORT = "9464" } : {},
     var.schedule == null ? {} : { SESBOUNCE_EMF_METRICS = join(",", local.run_metrics) },
+    local.webhooks,
     var.environment,
   )
+
+  # Settings of the webhooks, and the secrets with theirs.
+  webhooks = length(var.webhooks) == 0 ? {} : { SESBOUNCE_WEBHOOKS = jsonencode(var.webhooks) }
+  secrets  = merge(var.secrets, var.webhook_secrets_arn == null ? {} : { SESBOUNCE_WEBHOOK_SECRETS = var.webhook_secrets_arn })
 
   # ECS acts on the health of a service's tasks only.
   health_check = var.schedule != null ? {} : {
@@ -144,7 +149,7 @@ resource "aws_ecs_task_definition" "this" {
         essential = true
 
         environment = [for name, value in local.environment : { name = name, value = value }]
-        secrets     = [for name, arn in var.secrets : { name = name, valueFrom = arn }]
+        secrets     = [for name, arn in local.secrets : { name = name, valueFrom = arn }]
 
         # ECS sends SIGKILL only after the worker's own time limit.
         stopTimeout = var.shutdown_seconds + 10
@@ -164,7 +169,7 @@ resource "aws_ecs_task_definition" "this" {
 
   lifecycle {
     precondition {
-      condition     = contains(keys(local.environment), "SESBOUNCE_DATABASE_URL") || contains(keys(var.secrets), "SESBOUNCE_DATABASE_URL")
+      condition     = contains(keys(local.environment), "SESBOUNCE_DATABASE_URL") || contains(keys(local.secrets), "SESBOUNCE_DATABASE_URL")
       error_message = "The worker needs a database: set SESBOUNCE_DATABASE_URL in environment (without a password) or in secrets. Without it, the worker would write to a SQLite file, which ECS deletes with the task."
     }
   }

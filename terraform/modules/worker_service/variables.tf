@@ -93,7 +93,7 @@ variable "environment" {
 
   validation {
     condition = length(setintersection(keys(var.environment), [
-      "SESBOUNCE_DATABASE_PASSWORD", "SESBOUNCE_WEBHOOK_SECRET", "SESBOUNCE_HASH_KEY",
+      "SESBOUNCE_DATABASE_PASSWORD", "SESBOUNCE_WEBHOOK_SECRET", "SESBOUNCE_WEBHOOK_SECRETS", "SESBOUNCE_HASH_KEY",
       "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN",
     ])) == 0
     error_message = "environment must not contain a secret: store the secret in Secrets Manager or Parameter Store and put its ARN into secrets. The worker gets AWS credentials from the task's role."
@@ -128,6 +128,43 @@ variable "secrets" {
   validation {
     condition     = length(setintersection(keys(var.secrets), keys(var.environment))) == 0
     error_message = "An environment variable must not be in both secrets and environment."
+  }
+}
+
+variable "webhooks" {
+  description = "Webhooks of the worker, each by a name of your choice: `url`, and maybe the `types` of events and the `reasons` of suppressions that it gets (docs/webhooks.md). Everybody who may read the task definition can read the URLs: if one holds a token, put `SESBOUNCE_WEBHOOKS` and `SESBOUNCE_WEBHOOK_SECRETS` into `secrets` instead."
+  type = map(object({
+    url     = string
+    types   = optional(list(string), [])
+    reasons = optional(list(string), [])
+  }))
+  default  = {}
+  nullable = false
+
+  validation {
+    condition = alltrue([
+      for name, webhook in var.webhooks : name != "webhook" && can(regex("^[a-z0-9][a-z0-9_-]{0,39}$", name)) && can(regex("^https://[^/@\\s]+(/\\S*)?$", webhook.url))
+    ])
+    error_message = "Each key of webhooks must have at most 40 of the characters a to z, 0 to 9, - and _, and must not be webhook; each url must begin with https:// and contain no user and no password."
+  }
+}
+
+variable "webhook_secrets_arn" {
+  description = "ARN of the secret in Secrets Manager, or of the parameter in Parameter Store, that holds the secrets of the webhooks: a JSON object by their names (`SESBOUNCE_WEBHOOK_SECRETS`)."
+  type        = string
+  default     = null
+
+  validation {
+    condition = var.webhook_secrets_arn == null ? true : (
+      can(regex("^arn:[a-z-]+:secretsmanager:[a-z0-9-]+:\\d{12}:secret:[A-Za-z0-9/_+=.@!-]+(:[^:*]*:[^:*]*:[^:*]*)?$", var.webhook_secrets_arn))
+      || can(regex("^arn:[a-z-]+:ssm:[a-z0-9-]+:\\d{12}:parameter/[A-Za-z0-9_./-]+$", var.webhook_secrets_arn))
+    )
+    error_message = "webhook_secrets_arn must be the ARN of one secret in Secrets Manager or of one parameter in Parameter Store. It must not be the secret itself and must not contain a wildcard."
+  }
+
+  validation {
+    condition     = length(var.webhooks) == 0 || var.webhook_secrets_arn != null
+    error_message = "webhooks need their secrets: set webhook_secrets_arn."
   }
 }
 

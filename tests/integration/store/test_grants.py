@@ -75,6 +75,13 @@ def test_the_documented_grants_are_enough(
                 outage = Incident(provider="example.com", begins=AT)
                 incidents.save(new(outage, AT, IncidentStatus.CONFIRMED, "", "ann"), AT)
                 assert incidents.sweep(AT).current == 1
+                assert outbox.stop(engine, "webhook", "it is gone") == 1
+                assert outbox.stop(engine, "webhook", "it is gone") == 0
+                assert outbox.stopped(engine, "webhook") == "it is gone"
+                assert [row["due_at"] for row in outbox.waiting(engine)] == [None]
+                assert outbox.due(engine, "webhook", AT) == []
+                assert outbox.retry(engine, ["webhook"], AT) == 1
+                assert outbox.stopped(engine, "webhook") is None
                 (entry,) = outbox.due(engine, "webhook", AT)
                 assert outbox.claim(engine, entry, AT)
                 outbox.remove(engine, entry, AT)

@@ -1,16 +1,23 @@
 """What tests of the outbox, the relay and the targets share: a store with targets, a target."""
 
-from collections.abc import Callable
-from datetime import datetime
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import sqlalchemy as sa
 
 from sesbounce.errors import DeliveryError
 from sesbounce.outbound.relay import Deliveries, Relay, Target
+from sesbounce.outbound.webhook import Webhook
 from sesbounce.store.outbox import Outbox, OutboxEntry
 from sesbounce.store.store import Store
 from sesbounce.store.strike_off import StrikeOff
+from sesbounce.webhook_settings import ONLY, Endpoint, signing_keys
 from tests import stored
+
+SECRET = "a secret of some length"
 
 Deliver = Callable[..., Deliveries]
 
@@ -36,6 +43,51 @@ class Pigeon:
         return [(entry.suppressed, entry.parameters["address"]) for entry in self.entries]
 
 
+class Server:
+    """An HTTP server that notes what it is asked and answers with what it is told to."""
+
+    def __init__(self) -> None:
+        self.requests: list[tuple[str, str, dict[str, str], bytes]] = []
+        self.status = 200
+        self.headers: dict[str, str] = {}
+        self.body = b"{}"
+        server = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def answer(self) -> None:
+                length = int(self.headers.get("Content-Length") or 0)
+                asked = (self.command, self.path, dict(self.headers), self.rfile.read(length))
+                server.requests.append(asked)
+                self.send_response(server.status)
+                for name, value in server.headers.items():
+                    self.send_header(name, value)
+                self.send_header("Content-Length", str(len(server.body)))
+                self.end_headers()
+                self.wfile.write(server.body)
+
+            do_POST = do_PUT = do_DELETE = answer  # noqa: N815  the names are the library's
+
+            def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+                pass
+
+        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.http.server_port}"
+
+
+@contextmanager
+def serving() -> Iterator[Server]:
+    """A server that is reachable while the block runs."""
+    made = Server()
+    thread = threading.Thread(target=made.http.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield made
+    finally:
+        made.http.shutdown()
+        made.http.server_close()
+        thread.join()
+
+
 def at(moment: datetime) -> Callable[[], datetime]:
     """A clock that stands still."""
     return lambda: moment
@@ -51,3 +103,8 @@ def make(engine: sa.Engine, *targets: Target) -> tuple[Store, Deliver]:
         return Relay(engine, targets, now).deliver(stopping)
 
     return store, deliver
+
+
+def hook(url: str, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> Webhook:
+    """The webhook of SESBOUNCE_WEBHOOK_URL."""
+    return Webhook(Endpoint(ONLY, url, signing_keys(SECRET)), now)

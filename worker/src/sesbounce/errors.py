@@ -179,12 +179,25 @@ class DeliveryError(SesBounceError):
     Attributes:
         unreachable: whether the target can't accept any other entry at the moment either.
         final: whether the target will never accept this entry, so that a retry is useless.
+        gone: whether the target wants no entry any more, until a person says otherwise.
+        retry_after: the seconds for which the target asks to be left alone, 0 if it does not say
+            how long; None if it does not ask.
     """
 
-    def __init__(self, problem: str, *, unreachable: bool = False, final: bool = False) -> None:
+    def __init__(
+        self,
+        problem: str,
+        *,
+        unreachable: bool = False,
+        final: bool = False,
+        gone: bool = False,
+        retry_after: float | None = None,
+    ) -> None:
         super().__init__(problem)
         self.unreachable = unreachable
         self.final = final
+        self.gone = gone
+        self.retry_after = retry_after
 
 
 class ListError(SesBounceError):

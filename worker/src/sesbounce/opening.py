@@ -137,9 +137,7 @@ def _targets(
         from sesbounce.outbound.targets import SesSuppressionList  # noqa: PLC0415
 
         yield SesSuppressionList.open()
-    if settings.webhook_url and settings.webhook_secret:
+    if endpoints := settings.endpoints:
         from sesbounce.outbound.webhook import Webhook  # noqa: PLC0415
 
-        yield Webhook(
-            settings.webhook_url.get_secret_value(), settings.webhook_secret.get_secret_value()
-        )
+        yield from map(Webhook, endpoints)

@@ -30,12 +30,12 @@ from sesbounce.policy.outage import Detection
 from sesbounce.policy.verdict import Policy
 from sesbounce.privacy.keyed_hash import HashKeys
 from sesbounce.variables import PREFIX, bare, check_names, is_service_url
+from sesbounce.webhook_settings import ONLY, Endpoint, check_url, read_endpoints, signing_keys
 
 __all__ = ["PREFIX", "Settings", "load_settings"]
 
 _DEFAULT = Policy()
 _DETECTION = Detection()
-_WEBHOOK_SECRET_LENGTH = 16
 
 
 class Settings(BaseSettings):
@@ -105,10 +105,21 @@ class Settings(BaseSettings):
     )
     webhook_secret: SecretStr | None = Field(
         default=None,
-        description="secret of at least 16 characters with which the worker signs what it posts",
+        description="secret with which the worker signs what it posts: `whsec_` and base64, or a "
+        "text of at least 16 characters; commas separate several, the newest first",
+    )
+    webhooks: SecretStr | None = Field(
+        default=None,
+        description="several webhooks: a JSON object that holds, by names of your choice, the "
+        "`url` of each and maybe its `types` and `reasons` (docs/webhooks.md)",
+    )
+    webhook_secrets: SecretStr | None = Field(
+        default=None,
+        description="secrets of these webhooks: a JSON object by the same names, whose values are "
+        "as for SESBOUNCE_WEBHOOK_SECRET",
     )
     webhook_insecure: bool = Field(
-        default=False, description="whether SESBOUNCE_WEBHOOK_URL may begin with `http://`"
+        default=False, description="whether the URL of a webhook may begin with `http://`"
     )
     topic_arns: Annotated[list[str], NoDecode] = Field(
         default=[],
@@ -316,31 +327,25 @@ class Settings(BaseSettings):
         read_stream_by(value)
         return value
 
-    @field_validator("webhook_secret")
-    @classmethod
-    def _is_long(cls, value: SecretStr | None) -> SecretStr | None:
-        if value and len(value) < _WEBHOOK_SECRET_LENGTH:
-            raise ValueError(
-                "the secret has fewer than 16 characters; make one with `openssl rand -hex 32`"
-            )
-        return value
-
     @field_validator("hash_key")
     @classmethod
     def _are_long(cls, value: list[SecretStr]) -> list[SecretStr]:
         long_enough([key.get_secret_value() for key in value])
         return value
 
+    @field_validator("webhook_secret")
+    @classmethod
+    def _are_keys(cls, value: SecretStr | None) -> SecretStr | None:
+        if value:
+            signing_keys(value.get_secret_value())
+        return value
+
     @model_validator(mode="after")
-    def _webhook_is_safe(self) -> Self:
+    def _webhooks_are_safe(self) -> Self:
         if self.webhook_url and not self.webhook_secret:
             raise ValueError("SESBOUNCE_WEBHOOK_URL needs SESBOUNCE_WEBHOOK_SECRET beside it")
-        insecure = self.webhook_url and _text(self.webhook_url).startswith("http://")
-        if insecure and not self.webhook_insecure:
-            raise ValueError(
-                "SESBOUNCE_WEBHOOK_URL should begin with https://, or set "
-                "SESBOUNCE_WEBHOOK_INSECURE=true"
-            )
+        for endpoint in self.endpoints:
+            check_url(endpoint, insecure=self.webhook_insecure)
         return self
 
     @model_validator(mode="after")
@@ -360,6 +365,15 @@ class Settings(BaseSettings):
                 "SESBOUNCE_RESTORE_SQL beside it"
             )
         return self
+
+    @property
+    def endpoints(self) -> list[Endpoint]:
+        """The endpoints of the webhooks."""
+        several = read_endpoints(_text(self.webhooks or ""), _text(self.webhook_secrets or ""))
+        if not (self.webhook_url and self.webhook_secret):
+            return several
+        keys = signing_keys(_text(self.webhook_secret))
+        return [Endpoint(ONLY, _text(self.webhook_url), keys), *several]
 
     @property
     def database(self) -> str:

@@ -52,8 +52,10 @@ SETTINGS = frozenset(
         "VERIFY_SIGNATURES",
         "VISIBILITY_SECONDS",
         "WAIT_SECONDS",
+        "WEBHOOKS",
         "WEBHOOK_INSECURE",
         "WEBHOOK_SECRET",
+        "WEBHOOK_SECRETS",
         "WEBHOOK_URL",
     )
 )

@@ -108,6 +108,8 @@ run "in_a_vpc" {
       SESBOUNCE_DATABASE_URL = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:sesbounce-url-AbCdEf"
       SESBOUNCE_HASH_KEY     = "arn:aws:ssm:eu-west-1:123456789012:parameter/sesbounce/hash-key"
     }
+    webhooks            = { crm = { url = "https://crm.example/in/1" } }
+    webhook_secrets_arn = "arn:aws:ssm:eu-west-1:123456789012:parameter/sesbounce/webhooks"
   }
 
   override_resource {
@@ -131,6 +133,15 @@ run "in_a_vpc" {
       && aws_vpc_security_group_egress_rule.this["3306-ipv4"].to_port == 3306
     )
     error_message = "The function must be in the subnets, and reach the database and AWS by both kinds of addresses."
+  }
+
+  assert {
+    condition = (
+      jsondecode(aws_lambda_function.this[0].environment[0].variables.SESBOUNCE_WEBHOOKS) == { crm = { url = "https://crm.example/in/1", types = [], reasons = [] } }
+      && jsondecode(aws_lambda_function.this[0].environment[0].variables.SESBOUNCE_SECRETS).SESBOUNCE_WEBHOOK_SECRETS == var.webhook_secrets_arn
+      && contains(jsondecode(output.function_policy).Statement[3].Resource, var.webhook_secrets_arn)
+    )
+    error_message = "The function must know the webhooks, and read their secrets by their ARN."
   }
 
   assert {
@@ -191,6 +202,7 @@ run "what_it_refuses" {
     name                    = "-"
     queue_arn               = "arn:aws:sqs:eu-west-1:123456789012:feedback.fifo"
     secrets                 = { SESBOUNCE_DATABASE_URL = "postgresql://me:secret@host/mail" }
+    webhooks                = { webhook = { url = "https://crm.example" } } # the name of SESBOUNCE_WEBHOOK_URL
     architecture            = "ARM64"
     memory_mib              = 128
     timeout_seconds         = 3
@@ -205,7 +217,7 @@ run "what_it_refuses" {
   }
 
   expect_failures = [
-    var.name, var.queue_arn, var.secrets, var.architecture, var.memory_mib, var.timeout_seconds,
+    var.name, var.queue_arn, var.secrets, var.webhooks, var.architecture, var.memory_mib, var.timeout_seconds,
     var.batching_window_seconds, var.reserved_concurrency, var.sweep_schedule,
     var.subnet_ids, var.egress_tcp_ports, var.log_retention_days, var.log_kms_key_arn, var.path,
   ]
@@ -217,6 +229,7 @@ run "what_it_refuses_too" {
 
   variables {
     environment         = { SESBOUNCE_SECRETS = "{}" }
+    webhook_secrets_arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:*"
     batch_size          = 10000
     maximum_concurrency = 1
     security_group_ids  = ["sg-own"]
@@ -224,5 +237,5 @@ run "what_it_refuses_too" {
     egress_cidr_ipv4    = { 3306 = "10.0.0.0/16" }
   }
 
-  expect_failures = [var.environment, var.batch_size, var.maximum_concurrency, var.security_group_ids, var.ipv6, var.egress_cidr_ipv4]
+  expect_failures = [var.environment, var.webhook_secrets_arn, var.batch_size, var.maximum_concurrency, var.security_group_ids, var.ipv6, var.egress_cidr_ipv4]
 }

@@ -164,11 +164,12 @@ run "webhook_secret_in_the_environment" {
 
   variables {
     environment = { SESBOUNCE_WEBHOOK_SECRET = "secret" }
+    webhooks    = { crm = { url = "http://crm.example" } }
     cpu_units   = 4096
     memory_mib  = 31744 # more than Fargate has
   }
 
-  expect_failures = [var.environment, var.memory_mib]
+  expect_failures = [var.environment, var.webhooks, var.memory_mib]
 }
 
 run "hash_key_in_the_environment" {
@@ -176,9 +177,10 @@ run "hash_key_in_the_environment" {
 
   variables {
     environment = { SESBOUNCE_HASH_KEY = "secret" }
+    webhooks    = { crm = { url = "https://crm.example" } } # without secrets
   }
 
-  expect_failures = [var.environment]
+  expect_failures = [var.environment, var.webhook_secrets_arn]
 }
 
 run "aws_key_in_the_environment" {

@@ -314,6 +314,15 @@ run "secrets" {
       SESBOUNCE_HASH_KEY          = "arn:aws:ssm:eu-west-1:123456789012:parameter/sesbounce/hash-key"
     }
     secrets_kms_key_arns = ["arn:aws:kms:eu-west-1:123456789012:key/1234abcd"]
+    webhooks             = { crm = { url = "https://crm.example/in/1", reasons = ["unsubscribed"] } }
+    webhook_secrets_arn  = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:webhooks-AbCdEf"
+  }
+
+  assert {
+    condition = contains(jsondecode(aws_ecs_task_definition.this[0].container_definitions)[0].environment, {
+      name = "SESBOUNCE_WEBHOOKS", value = "{\"crm\":{\"reasons\":[\"unsubscribed\"],\"types\":[],\"url\":\"https://crm.example/in/1\"}}"
+    })
+    error_message = "The worker must know the webhooks, and not their secrets."
   }
 
   assert {
@@ -321,6 +330,7 @@ run "secrets" {
       { name = "SESBOUNCE_DATABASE_PASSWORD", valueFrom = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:rds!db-1-AbCdEf:password::" },
       { name = "SESBOUNCE_HASH_KEY", valueFrom = "arn:aws:ssm:eu-west-1:123456789012:parameter/sesbounce/hash-key" },
       { name = "SESBOUNCE_WEBHOOK_SECRET", valueFrom = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:webhook-AbCdEf" },
+      { name = "SESBOUNCE_WEBHOOK_SECRETS", valueFrom = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:webhooks-AbCdEf" },
     ]
     error_message = "Secrets must be given by reference."
   }
@@ -354,6 +364,7 @@ run "secrets" {
           Resource = [
             "arn:aws:secretsmanager:eu-west-1:123456789012:secret:rds!db-1-AbCdEf",
             "arn:aws:secretsmanager:eu-west-1:123456789012:secret:webhook-AbCdEf",
+            "arn:aws:secretsmanager:eu-west-1:123456789012:secret:webhooks-AbCdEf",
           ]
         },
         {

@@ -34,11 +34,14 @@ COMMANDS = {
     "incident suspect": ["incident", "suspect"],
     "list": ["list"],
     "outbox": ["outbox"],
+    "outbox discard": ["outbox", "discard", "--target", "webhook", "--yes"],
+    "outbox retry": ["outbox", "retry", "--yes"],
     "prune": ["prune", "--older-than", "1d", "--yes"],
     "rebuild": ["rebuild"],
     "rebuild --dry-run": ["rebuild", "--dry-run"],
     "stats": ["stats"],
     "suppress": ["suppress", ADDRESS],
+    "webhook list": ["webhook", "list"],
     "why": ["why", ADDRESS],
 }
 CREATING = {"db", "run"}

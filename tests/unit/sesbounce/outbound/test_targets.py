@@ -3,10 +3,8 @@
 import hashlib
 import hmac
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import closing
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +20,6 @@ from sesbounce.feedback.reason import Reason
 from sesbounce.opening import open_store
 from sesbounce.outbound.relay import Relay
 from sesbounce.outbound.targets import OtherDatabase, SesSuppressionList
-from sesbounce.outbound.webhook import Webhook
 from sesbounce.settings import load_settings
 from sesbounce.store.engine import open_database, write
 from sesbounce.store.outbox import OutboxEntry, waiting
@@ -30,7 +27,7 @@ from sesbounce.store.statements import Parameters
 from sesbounce.store.strike_off import StrikeOff
 from tests.stored import DAY, IN_MEMBER, STRIKE_OFF, decoded, make_members, rows
 from tests.support import AT, disposed, said
-from tests.unit.sesbounce.delivering import at, make
+from tests.unit.sesbounce.delivering import SECRET, Server, at, hook, make, serving
 
 # --- Another database
 
@@ -107,53 +104,19 @@ def test_statements_in_another_database_get_the_event_that_decided(
 # --- HTTP: the webhook, and SES's API
 
 
-class Server:
-    """An HTTP server that notes what it is asked and answers with what it is told to."""
-
-    def __init__(self) -> None:
-        self.requests: list[tuple[str, str, dict[str, str], bytes]] = []
-        self.status = 200
-        self.body = b"{}"
-        server = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def answer(self) -> None:
-                length = int(self.headers.get("Content-Length") or 0)
-                asked = (self.command, self.path, dict(self.headers), self.rfile.read(length))
-                server.requests.append(asked)
-                self.send_response(server.status)
-                self.send_header("Content-Length", str(len(server.body)))
-                self.end_headers()
-                self.wfile.write(server.body)
-
-            do_POST = do_PUT = do_DELETE = answer  # noqa: N815  the names are the library's
-
-            def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-                pass
-
-        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.http.server_port}"
-
-
 @pytest.fixture
 def server() -> Iterator[Server]:
-    made = Server()
-    thread = threading.Thread(target=made.http.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield made
-    made.http.shutdown()
-    made.http.server_close()
-    thread.join()
+    with serving() as made:
+        yield made
 
 
 def test_the_webhook_gets_a_signed_object(engine: sa.Engine, server: Server) -> None:
-    store, deliver = make(engine, Webhook(f"{server.url}/hook", "a secret of some length"))
+    store, deliver = make(engine, hook(f"{server.url}/hook"))
     store.record([decoded(Scenario.BOUNCE)], AT)
     assert deliver(at(AT)).delivered == 1
     ((method, path, headers, body),) = server.requests
     assert (method, path) == ("POST", "/hook")
-    assert json.loads(body) == {
-        "action": "strike_off",
+    data = {
         "address": "jane@example.com",
         "original": "Jane@Example.com",
         "reason": "no_such_mailbox",
@@ -161,16 +124,18 @@ def test_the_webhook_gets_a_signed_object(engine: sa.Engine, server: Server) -> 
         "occurred_at": "2026-11-20T12:00:00+00:00",
         "why": "hard bounce: no such mailbox (5.1.1), 2026-11-20; not to be mailed again",
     }
-    expected = hmac.new(b"a secret of some length", body, hashlib.sha256).hexdigest()
+    standard = {"type": "address.suppressed", "timestamp": "2026-11-20T12:00:00Z", "data": data}
+    assert json.loads(body) == {**standard, "action": "strike_off", **data}
+    expected = hmac.new(SECRET.encode(), body, hashlib.sha256).hexdigest()
     assert headers["X-Sesbounce-Signature"] == f"sha256={expected}"
 
 
 def test_the_webhook_gets_nothing_that_another_target_asked_for(server: Server) -> None:
     asked_for = entry(suppressed=True)
     event = Parameters(**asked_for.parameters, tags="{}", mail_id="m", tenant=None)
-    hook = Webhook(server.url, "a secret of some length")
-    hook.deliver(asked_for)
-    hook.deliver(msgspec.structs.replace(asked_for, parameters=event))
+    target = hook(server.url, at(AT))
+    target.deliver(asked_for)
+    target.deliver(msgspec.structs.replace(asked_for, parameters=event))
     (_, _, _, plain), (_, _, _, body) = server.requests
     assert body == plain
 
@@ -180,7 +145,7 @@ def test_a_webhook_that_does_not_accept_an_entry_gets_it_later(
     engine: sa.Engine, server: Server, status: int
 ) -> None:
     server.status = status
-    store, deliver = make(engine, Webhook(server.url, "a secret of some length"))
+    store, deliver = make(engine, hook(server.url))
     store.record([decoded(Scenario.BOUNCE)], AT)
     ((problem, number),) = deliver(at(AT)).failed.items()
     assert problem.startswith(f"webhook: it answers with HTTP status {status}")
@@ -190,7 +155,7 @@ def test_a_webhook_that_does_not_accept_an_entry_gets_it_later(
 
 
 def test_a_webhook_that_can_t_be_reached_is_a_failure(engine: sa.Engine) -> None:
-    store, deliver = make(engine, Webhook("http://127.0.0.1:9", "a secret of some length"))
+    store, deliver = make(engine, hook("http://127.0.0.1:9"))
     store.record([decoded(Scenario.BOUNCE)], AT)
     (problem,) = deliver(at(AT)).failed
     assert problem.startswith("webhook: it can't be reached")

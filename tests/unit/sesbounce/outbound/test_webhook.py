@@ -13,16 +13,15 @@ import sqlalchemy as sa
 from sesbounce.errors import ConfigurationError, DeliveryError
 from sesbounce.feedback.manual import decide
 from sesbounce.feedback.reason import Reason
-from sesbounce.outbound import webhook
+from sesbounce.outbound import exchange
 from sesbounce.outbound.relay import Relay, Target
-from sesbounce.outbound.webhook import Webhook
 from sesbounce.policy.verdict import Policy
 from sesbounce.store.outbox import Outbox, OutboxEntry, waiting
 from sesbounce.store.store import Store
 from sesbounce.store.strike_off import StrikeOff
 from tests.support import AT
+from tests.unit.sesbounce.delivering import hook
 
-SECRET = "a secret of some length"
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
 ENTRY = OutboxEntry(
     suppressed=True,
@@ -96,7 +95,7 @@ def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def second(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(webhook, "_EXCHANGE_SECONDS", 1.0)
+    monkeypatch.setattr(exchange, "EXCHANGE_SECONDS", 1.0)
 
 
 def ok(connection: socket.socket) -> None:
@@ -132,7 +131,7 @@ def compressed(connection: socket.socket) -> None:
 @pytest.mark.parametrize("answer", [endless, announced, chunked, compressed])
 def test_an_answer_without_end_is_not_read(answer: Answer) -> None:
     with serving(answer) as server:
-        target = Webhook(server.url, SECRET)
+        target = hook(server.url)
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         began = time.monotonic()
         target.deliver(ENTRY)
@@ -172,7 +171,7 @@ def many_hints(connection: socket.socket) -> None:
 )
 def test_an_answer_that_does_not_end_its_head_ends_at_the_deadline(answer: Answer) -> None:
     with serving(answer) as server:
-        target = Webhook(server.url, SECRET)
+        target = hook(server.url)
         began = time.monotonic()
         with pytest.raises(DeliveryError, match="it has not answered within 1 seconds") as error:
             target.deliver(ENTRY)
@@ -196,7 +195,7 @@ def test_a_handshake_that_does_not_end_ends_at_the_deadline() -> None:
     thread = threading.Thread(target=shake, daemon=True)
     thread.start()
     with listening:
-        target = Webhook(f"https://127.0.0.1:{listening.getsockname()[1]}", SECRET)
+        target = hook(f"https://127.0.0.1:{listening.getsockname()[1]}")
         began = time.monotonic()
         with pytest.raises(DeliveryError):
             target.deliver(ENTRY)
@@ -208,13 +207,13 @@ def test_a_handshake_that_does_not_end_ends_at_the_deadline() -> None:
 def test_a_body_that_trickles_ends_at_the_deadline_and_the_status_counts() -> None:
     with serving(trickle(b"HTTP/1.1 200 OK\r\n\r\n")) as server:
         began = time.monotonic()
-        Webhook(server.url, SECRET).deliver(ENTRY)
+        hook(server.url).deliver(ENTRY)
         assert time.monotonic() - began < 2
 
 
 def test_a_connection_is_used_again(monkeypatch: pytest.MonkeyPatch) -> None:
     with serving(ok) as server:
-        target = Webhook(server.url, SECRET)
+        target = hook(server.url)
         for _ in range(3):
             target.deliver(ENTRY)
         assert (len(server.requests), len(server.connections)) == (3, 1)
@@ -228,7 +227,7 @@ def test_after_a_deadline_the_next_delivery_works() -> None:
         next(answers)(connection)
 
     with serving(answer) as server:
-        target = Webhook(server.url, SECRET)
+        target = hook(server.url)
         with pytest.raises(DeliveryError):
             target.deliver(ENTRY)
         target.deliver(ENTRY)
@@ -247,7 +246,7 @@ def test_a_redirect_is_not_followed(status: int) -> None:
             serving(answer) as server,
             pytest.raises(DeliveryError, match=f"status {status}; sesbounce follows no"),
         ):
-            Webhook(server.url, SECRET).deliver(ENTRY)
+            hook(server.url).deliver(ENTRY)
         assert elsewhere.connections == []
 
 
@@ -256,7 +255,7 @@ def test_a_proxy_is_used_as_boto3_uses_it(monkeypatch: pytest.MonkeyPatch, name:
     with serving(ok) as proxy:
         # Without a scheme, and with a password.
         monkeypatch.setenv(name, proxy.url.replace("http://", "me:secret@"))
-        Webhook("http://hooks.example/x", SECRET).deliver(ENTRY)
+        hook("http://hooks.example/x").deliver(ENTRY)
         (request,) = proxy.requests
     assert request.startswith(b"POST http://hooks.example/x HTTP/1.1")
     assert b"Proxy-Authorization: Basic bWU6c2VjcmV0" in request
@@ -277,7 +276,7 @@ def test_a_proxy_for_https_is_asked_for_a_tunnel(monkeypatch: pytest.MonkeyPatch
     with listening:
         monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{listening.getsockname()[1]}")
         with pytest.raises(DeliveryError, match="it can't be reached: ProxyError"):
-            Webhook("https://hooks.example/x", SECRET).deliver(ENTRY)
+            hook("https://hooks.example/x").deliver(ENTRY)
         thread.join()
     assert asked[0].startswith(b"CONNECT hooks.example:443 HTTP/1.")
 
@@ -289,7 +288,7 @@ def test_no_proxy_is_used_for_hosts_that_need_none(
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     monkeypatch.setenv("NO_PROXY", exception)
     with serving(ok) as server:
-        Webhook(server.url, SECRET).deliver(ENTRY)
+        hook(server.url).deliver(ENTRY)
         assert len(server.requests) == 1
 
 
@@ -298,7 +297,7 @@ def test_a_proxy_of_an_unknown_kind_is_an_error_at_the_start(
 ) -> None:
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy:none")
     with pytest.raises(ConfigurationError, match="HTTPS_PROXY or HTTP_PROXY"):
-        Webhook("https://hooks.example/x", SECRET)
+        hook("https://hooks.example/x")
 
 
 def test_a_slow_target_delays_no_other(engine: sa.Engine) -> None:
@@ -312,7 +311,7 @@ def test_a_slow_target_delays_no_other(engine: sa.Engine) -> None:
             assert released.wait(60)
 
     with serving(ok) as server:
-        targets: list[Target] = [Slow(), Webhook(server.url, SECRET)]
+        targets: list[Target] = [Slow(), hook(server.url)]
         store = Store(engine, Policy(), StrikeOff(), Outbox(target.name for target in targets))
         store.prepare()
         relay = Relay(engine, targets, lambda: AT)
@@ -342,5 +341,5 @@ def test_a_warning_of_the_http_library_does_not_hold_the_url(
 
     set_up_logs("json")
     with serving(broken) as server:
-        Webhook(f"{server.url}/token-of-the-hook", SECRET).deliver(ENTRY)
+        hook(f"{server.url}/token-of-the-hook").deliver(ENTRY)
     assert "token-of-the-hook" not in capsys.readouterr().err

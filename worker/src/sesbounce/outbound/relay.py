@@ -14,6 +14,7 @@ import structlog
 
 from sesbounce.backoff import pause
 from sesbounce.errors import DeliveryError, StoreError
+from sesbounce.outbound.throttle import Throttle
 from sesbounce.store import outbox
 from sesbounce.store.engine import translated
 from sesbounce.store.outbox import OutboxEntry
@@ -61,6 +62,10 @@ class Deliveries(msgspec.Struct):
     failed: dict[str, int] = msgspec.field(default_factory=dict)
     full: bool = False
 
+    def add(self, problem: str, entries: int) -> None:
+        """Add entries that their target has not got."""
+        self.failed[problem] = self.failed.get(problem, 0) + entries
+
 
 class Relay:
     """Delivers the due entries to its targets."""
@@ -87,6 +92,7 @@ class Relay:
         self._now = now
         self._patient = patient
         self._stopping = threading.Event()
+        self._throttles = {target.name: Throttle() for target in self._targets}
         # When the latest round began that left no entry untried, by the target's name.
         self._idle_at: dict[str, float] = {}
 
@@ -170,8 +176,13 @@ class Relay:
                     break
 
     def _deliver_due(self, target: Target, stopping: Callable[[], bool], done: Deliveries) -> None:
+        if self._throttles[target.name].is_closed(self._now()):
+            return
         with translated("the outbox can't be used"):
             rows = outbox.due(self._engine, target.name, self._now())
+            if rows and (problem := outbox.stopped(self._engine, target.name)):
+                self._stop(target, problem, done)
+                return
             for row in rows:
                 if stopping() or not self._deliver(target, row, done):
                     return
@@ -182,7 +193,7 @@ class Relay:
         if not outbox.claim(self._engine, row, self._now()):
             return True  # another worker has claimed it, or a newer entry has replaced it
         try:
-            target.deliver(msgspec.json.decode(row.entry, type=OutboxEntry))
+            target.deliver(outbox.read(row))
         except DeliveryError as error:
             failure = error
         except Exception as error:  # noqa: BLE001  it is counted and retried like any failure
@@ -190,15 +201,32 @@ class Relay:
             failure = DeliveryError(f"a bug of sesbounce: {type(error).__name__}")
         else:
             done.delivered += 1
+            self._throttles[target.name].open()
             outbox.remove(self._engine, row, self._now())
             return True
-        problem = f"{target.name}: {failure}"
-        done.failed[problem] = done.failed.get(problem, 0) + 1
+        if failure.gone:
+            self._stop(target, str(failure), done)
+            return False
+        done.add(f"{target.name}: {failure}", 1)
         if failure.final:
             outbox.remove(self._engine, row, self._now())
         else:
-            outbox.postpone(self._engine, row, self._now() + _wait(row.attempts), str(failure))
+            self._postpone(target, row, failure)
         return not failure.unreachable
+
+    def _postpone(self, target: Target, row: sa.Row[Any], failure: DeliveryError) -> None:
+        """Postpone the entry, and leave the target alone for a while if it asks for that."""
+        due_at = self._now() + _wait(row.attempts)
+        if failure.retry_after is not None:
+            closed_until = self._throttles[target.name].close(self._now(), failure.retry_after)
+            due_at = max(due_at, closed_until)
+        outbox.postpone(self._engine, row, due_at, str(failure))
+
+    def _stop(self, target: Target, problem: str, done: Deliveries) -> None:
+        """Stop the entries of a target that wants none, until a person resumes it."""
+        entries = outbox.stop(self._engine, target.name, problem)
+        resume = f"`sesbounce outbox retry --target {target.name}` resumes it"
+        done.add(f"{target.name}: {problem}, and is stopped; {resume}", entries)
 
     def _last_rounds(self, target: Target) -> None:
         deadline = time.monotonic() + _LAST_ROUNDS_SECONDS

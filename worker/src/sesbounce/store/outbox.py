@@ -4,11 +4,13 @@ The transaction that changes an address writes an entry for each target; it repl
 about the same address. `sesbounce.outbound.relay` claims an entry for a minute, delivers it, and
 removes it unless a newer one has replaced it in the meantime. A crash at any point leaves the
 entry in the table: each target gets each verdict at least once.
+
+A target is stopped as long as one of its entries is: `due_at` of a stopped entry is `_NEVER`.
 """
 
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -22,20 +24,27 @@ from sesbounce.store.statements import Parameters
 
 ENTRIES_AT_ONCE = 100
 _CLAIM = timedelta(minutes=1)
+# In no time zone is it behind the year 9999, the last that Python knows.
+_NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 
 
-class OutboxEntry(msgspec.Struct, frozen=True):
+class OutboxEntry(msgspec.Struct, frozen=True, omit_defaults=True):
     """A verdict of one address that a target is to get.
 
     Attributes:
         suppressed: true to strike the address off, false to restore it.
         for_good: whether the suppression has (or had) no end.
         parameters: the address and its verdict, as for a strike-off statement.
+        at: when the verdict was propagated; None in entries of older versions.
+        version: the identity of the entry in the outbox: equal in each attempt to deliver it, and
+            in each process; the entry of another target or of a newer verdict has another.
     """
 
     suppressed: bool
     for_good: bool
     parameters: Parameters
+    at: datetime | None = None
+    version: str = ""
 
 
 class Outbox:
@@ -97,6 +106,12 @@ def due(engine: sa.Engine, target: str, now: datetime) -> Sequence[sa.Row[Any]]:
         ).all()
 
 
+def read(row: sa.Row[Any]) -> OutboxEntry:
+    """The entry of a row that `due` has returned."""
+    entry = msgspec.json.decode(row.entry, type=OutboxEntry)
+    return msgspec.structs.replace(entry, version=row.version)
+
+
 def claim(engine: sa.Engine, row: sa.Row[Any], now: datetime) -> bool:
     """Reserve an entry for a minute; returns false if another worker took or replaced it."""
     with write(engine) as connection:
@@ -131,8 +146,34 @@ def postpone(engine: sa.Engine, row: sa.Row[Any], due_at: datetime, problem: str
         connection.execute(sa.update(outbox).where(_is_unchanged(row)).values(values))
 
 
+def stop(engine: sa.Engine, target: str, problem: str) -> int:
+    """Stop all entries of a target, so that none is due; `problem` is kept with each.
+
+    Returns:
+        The number of entries that were not stopped before.
+    """
+    with write(engine) as connection:
+        return connection.execute(
+            sa.update(outbox)
+            .where(outbox.c.target == target, outbox.c.due_at < _NEVER)
+            .values(due_at=_NEVER, problem=problem)
+        ).rowcount
+
+
+def stopped(engine: sa.Engine, target: str) -> str | None:
+    """Why a target is stopped; None if it is not."""
+    with engine.connect() as connection:
+        return connection.scalar(
+            sa.select(outbox.c.problem)
+            .where(outbox.c.target == target, outbox.c.due_at == _NEVER)
+            .limit(1)
+        )
+
+
 def waiting(engine: sa.Engine) -> list[Mapping[str, Any]]:
     """Count the waiting entries of each target and problem, the one due first at the beginning.
+
+    `due_at` is None for entries that are stopped.
 
     Raises:
         StoreError: the database can't answer.
@@ -149,7 +190,54 @@ def waiting(engine: sa.Engine) -> list[Mapping[str, Any]]:
         .order_by("due_at")
     )
     with translated("the outbox can't be read"), engine.connect() as connection:
-        return [dict(row) for row in connection.execute(query).mappings()]
+        rows = [dict(row) for row in connection.execute(query).mappings()]
+    return [{**row, "due_at": None if row["due_at"] == _NEVER else row["due_at"]} for row in rows]
+
+
+def count_postponed(engine: sa.Engine, targets: Collection[str], now: datetime) -> int:
+    """Count the entries that `retry` makes due."""
+    query = sa.select(sa.func.count()).where(*_postponed(targets, now))
+    with translated("the outbox can't be read"), engine.connect() as connection:
+        return connection.scalar(query) or 0
+
+
+def retry(engine: sa.Engine, targets: Collection[str], now: datetime) -> int:
+    """Make postponed and stopped entries due; a target of which none is stopped is not stopped.
+
+    Args:
+        engine: the database.
+        targets: the names of the targets; empty means all.
+        now: the current time.
+
+    Returns:
+        The number of entries.
+
+    Raises:
+        StoreError: the database can't be used.
+    """
+    with translated("the outbox can't be used"), write(engine) as connection:
+        return connection.execute(
+            sa.update(outbox).where(*_postponed(targets, now)).values(due_at=now)
+        ).rowcount
+
+
+def count(engine: sa.Engine, target: str) -> int:
+    """Count the entries of a target."""
+    query = sa.select(sa.func.count()).where(outbox.c.target == target)
+    with translated("the outbox can't be read"), engine.connect() as connection:
+        return connection.scalar(query) or 0
+
+
+def discard(engine: sa.Engine, target: str) -> int:
+    """Delete the entries of a target that is no more, and return their number."""
+    with translated("the outbox can't be used"), write(engine) as connection:
+        return connection.execute(sa.delete(outbox).where(outbox.c.target == target)).rowcount
+
+
+def _postponed(targets: Collection[str], now: datetime) -> list[sa.ColumnElement[bool]]:
+    """The conditions of entries that are due later than at a time."""
+    of = [outbox.c.target.in_(sorted(targets))] if targets else []
+    return [outbox.c.due_at > now, *of]
 
 
 def _is_unchanged(row: sa.Row[Any]) -> sa.ColumnElement[bool]:

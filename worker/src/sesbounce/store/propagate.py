@@ -100,7 +100,7 @@ class Propagator:
         Args:
             connection: has locked the rows and set their `struck_off` to `changes.struck_off`.
             changes: the rows to strike off and to restore.
-            now: when the outbox entries are due.
+            now: the current time, at which the outbox entries are due.
             budget: the time for the statements.
         """
         done = Propagated(Recorded(), [], [])
@@ -150,7 +150,7 @@ class Propagator:
         undone = outcome.rejected.keys() | outcome.pending
         if self._outbox.has_targets:
             entries = [
-                OutboxEntry(suppressed, row.was_or_is_for_good, parameters[row.key])
+                OutboxEntry(suppressed, row.was_or_is_for_good, parameters[row.key], now)
                 for row in rows
                 # Targets do not know hashes: a forgotten address gets an entry only if an event
                 # has just named it.
