@@ -24,7 +24,7 @@ CPU_MICROSECONDS = 291.0
 DATABASE_CPU_MICROSECONDS = 80.0
 MESSAGE_BYTES, EVENT_BYTES, ADDRESS_BYTES = 1490, 590, 590
 WAL_BYTES = 3010
-# The page of the address, and those of the indexes by address and by key.
+# At most, by the schema: the row of the address, its index, the index of the events by address.
 PAGES, PAGE_BYTES = 3, 8192
 # One line of the log a batch.
 LOG_BYTES = 440
