@@ -4,12 +4,15 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from multiprocessing import connection
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from sesbounce.errors import ProcessError
 from sesbounce.telemetry.reports import Polled, Report
+from sesbounce.worker import processes
 from sesbounce.worker.processes import Processes
 from tests.support import until
 
@@ -65,23 +68,33 @@ class Received:
         pass
 
 
-def test_the_parent_gets_each_report_with_the_number_of_its_process() -> None:
+def test_the_parent_gets_each_report_with_the_number_of_its_process(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    timeouts: list[float | None] = []
+
+    def wait(objects: list[Any], timeout: float | None) -> list[Any]:
+        timeouts.append(timeout)
+        return connection.wait(objects, timeout)
+
+    monkeypatch.setattr(processes, "wait", wait)
     received = Received()
     Processes(2, report_and_end, received, 25).run()
+    assert set(timeouts) == {None}  # no timer wakes the parent
     assert [report for _, report in received.reports] == [Polled(3)] * 2
     assert sorted(number for number, _ in received.reports) == [0, 1]
 
 
 def test_a_signal_stops_all_of_them_when_they_have_finished() -> None:
     received = Received()
-    processes = Processes(2, wait_for_the_signal, received, 25)
+    running = Processes(2, wait_for_the_signal, received, 25)
 
     def stop_when_both_are_there() -> None:
         if len(received.reports) == 2:
-            processes.stop()
+            running.stop()
 
     received.on_report = stop_when_both_are_there  # type: ignore[method-assign]
-    processes.run()
+    running.run()
     assert [report for _, report in received.reports] == [Polled(1)] * 2 + [Polled(2)] * 2
     assert sorted(number for number, _ in received.reports) == [0, 0, 1, 1]
 
@@ -98,19 +111,19 @@ def test_where_one_fails_the_others_are_stopped(
 
 def test_one_that_is_killed_is_noticed() -> None:
     received = Received()
-    processes = Processes(1, deaf, received, 25)
+    running = Processes(1, deaf, received, 25)
 
     def kill() -> None:
-        processes.kill()
+        running.kill()
 
     received.on_report = kill  # type: ignore[method-assign]
     with pytest.raises(ProcessError, match="has ended with exit code -9"):
-        processes.run()
+        running.run()
 
 
 def test_one_that_does_not_stop_in_time_is_ended() -> None:
     received = Received()
-    processes = Processes(1, deaf, received, 0.1)
-    received.on_report = processes.stop  # type: ignore[method-assign]
+    running = Processes(1, deaf, received, 0.1)
+    received.on_report = running.stop  # type: ignore[method-assign]
     with pytest.raises(ProcessError, match="exit code -9"):
-        processes.run()
+        running.run()

@@ -303,6 +303,7 @@ def test_a_service_that_is_replaced_takes_its_scaling_along(
         service,
         f"{WORKER}.aws_appautoscaling_target.this[0]",
         f"{WORKER}.aws_appautoscaling_policy.backlog[0]",
+        f"{WORKER}.aws_appautoscaling_policy.cpu[0]",
         f'{WORKER}.aws_appautoscaling_policy.step["sleep"]',
         f'{WORKER}.aws_appautoscaling_policy.step["wake"]',
     }

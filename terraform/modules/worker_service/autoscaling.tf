@@ -1,4 +1,5 @@
-# Application Auto Scaling sets the number of tasks, from min_tasks to max_tasks, by the backlog per task.
+# Application Auto Scaling sets the number of tasks, from min_tasks to max_tasks, by the backlog per task and by
+# the CPU. It takes tasks away only when both allow it. docs/scale.md simulates these rules.
 
 locals {
   queue_name = element(split(":", var.queue_arn), 5)
@@ -112,6 +113,32 @@ resource "aws_appautoscaling_policy" "backlog" {
           }
         }
       }
+    }
+  }
+
+  lifecycle {
+    replace_triggered_by = [aws_ecs_service.this[0].id]
+  }
+}
+
+# A steady load that needs more than one task leaves no backlog. By the backlog alone, tasks would go after a
+# quarter of an hour, and come back when messages have waited for minutes, over and over.
+resource "aws_appautoscaling_policy" "cpu" {
+  count = local.tracks_backlog
+
+  name               = "${var.name}-cpu"
+  policy_type        = "TargetTrackingScaling"
+  service_namespace  = aws_appautoscaling_target.this[0].service_namespace
+  scalable_dimension = aws_appautoscaling_target.this[0].scalable_dimension
+  resource_id        = aws_appautoscaling_target.this[0].resource_id
+
+  target_tracking_scaling_policy_configuration {
+    target_value       = 60
+    scale_out_cooldown = 60
+    scale_in_cooldown  = 300
+
+    predefined_metric_specification {
+      predefined_metric_type = "ECSServiceAverageCPUUtilization"
     }
   }
 

@@ -217,6 +217,16 @@ run "by_default" {
   }
 
   assert {
+    condition = (
+      aws_appautoscaling_policy.cpu[0].policy_type == "TargetTrackingScaling"
+      && aws_appautoscaling_policy.cpu[0].resource_id == "service/sesbounce/sesbounce"
+      && aws_appautoscaling_policy.cpu[0].target_tracking_scaling_policy_configuration[0].target_value == 60
+      && aws_appautoscaling_policy.cpu[0].target_tracking_scaling_policy_configuration[0].predefined_metric_specification[0].predefined_metric_type == "ECSServiceAverageCPUUtilization"
+    )
+    error_message = "Tasks that a steady load needs must stay."
+  }
+
+  assert {
     condition     = length(aws_appautoscaling_policy.step) + length(aws_cloudwatch_metric_alarm.step) == 0
     error_message = "A worker that never sleeps needs no waking."
   }
@@ -567,7 +577,7 @@ run "scheduled" {
 
   assert {
     condition = (
-      length(aws_ecs_service.this) + length(aws_appautoscaling_target.this) + length(aws_appautoscaling_policy.backlog)
+      length(aws_ecs_service.this) + length(aws_appautoscaling_target.this) + length(aws_appautoscaling_policy.backlog) + length(aws_appautoscaling_policy.cpu)
       + length(aws_appautoscaling_policy.step) + length(aws_cloudwatch_metric_alarm.step) == 0
       && output.service_name == null
     )
@@ -769,7 +779,7 @@ run "fixed_number" {
       aws_appautoscaling_target.this[0].min_capacity == 2
       && aws_appautoscaling_target.this[0].max_capacity == 2
       && aws_ecs_service.this[0].desired_count == 2
-      && length(aws_appautoscaling_policy.backlog) == 0
+      && length(aws_appautoscaling_policy.backlog) + length(aws_appautoscaling_policy.cpu) == 0
     )
     error_message = "A fixed number must be kept, with nothing to change it."
   }
@@ -829,8 +839,8 @@ run "one_or_none" {
   }
 
   assert {
-    condition     = length(aws_appautoscaling_policy.backlog) == 0 && length(aws_appautoscaling_policy.step) == 2
-    error_message = "One task needs no tracking of the backlog."
+    condition     = length(aws_appautoscaling_policy.backlog) + length(aws_appautoscaling_policy.cpu) == 0 && length(aws_appautoscaling_policy.step) == 2
+    error_message = "One task needs no tracking of the backlog or the CPU."
   }
 }
 
@@ -844,7 +854,7 @@ run "without_an_image" {
   assert {
     condition = (
       length(aws_ecs_service.this) + length(aws_ecs_task_definition.this) + length(aws_appautoscaling_target.this)
-      + length(aws_appautoscaling_policy.backlog) + length(aws_appautoscaling_policy.step) + length(aws_cloudwatch_metric_alarm.step) == 0
+      + length(aws_appautoscaling_policy.backlog) + length(aws_appautoscaling_policy.cpu) + length(aws_appautoscaling_policy.step) + length(aws_cloudwatch_metric_alarm.step) == 0
     )
     error_message = "Without an image there must be nothing that runs."
   }

@@ -1,6 +1,7 @@
 import http.client
 import json
 import os
+import selectors
 import socket
 from collections.abc import Iterator
 
@@ -135,6 +136,22 @@ def test_the_port_is_free_again_afterwards() -> None:
         pass
     with serving(HOST, port, app) as asked.port:
         assert asked.get("/healthz")[0] == 200
+
+
+def test_no_timer_wakes_the_endpoint(monkeypatch: pytest.MonkeyPatch) -> None:
+    timeouts: list[float | None] = []
+
+    class Recorded(selectors.DefaultSelector):
+        def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+            timeouts.append(timeout)
+            return super().select(timeout)
+
+    monkeypatch.setattr(selectors, "DefaultSelector", Recorded)
+    asked = Asked()
+    with serving(HOST, 0, make_app(asked.registry, asked.status)) as asked.port:
+        assert asked.get("/healthz")[0] == 200
+    assert timeouts
+    assert set(timeouts) == {None}
 
 
 def test_a_port_in_use_is_a_clear_error(endpoint: Asked) -> None:

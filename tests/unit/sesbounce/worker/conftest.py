@@ -13,4 +13,4 @@ def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(poller, "_ROOM_SECONDS", 0.01)
     monkeypatch.setattr(poller, "_LONGEST_PAUSE_SECONDS", 0.02)
     monkeypatch.setattr(heartbeat, "_PERIOD_SECONDS", 0.01)
-    monkeypatch.setattr(processes, "_READ_SECONDS", 0.005)
+    monkeypatch.setattr(processes, "_LATE_SECONDS", 0.005)

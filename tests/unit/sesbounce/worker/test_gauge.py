@@ -7,6 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from sesbounce.aws.depth import Depth
+from sesbounce.aws.sqs import MOST_IN_FLIGHT
 from sesbounce.errors import QueueError
 from sesbounce.telemetry.logs import set_up_logs
 from sesbounce.worker.gauge import Gauge
@@ -30,7 +31,7 @@ def answers(*given: Depth | Exception) -> tuple[Gauge, Callable[[], list[Depth]]
         return answer
 
     shelf.depth = depth  # type: ignore[method-assign]
-    gauge = Gauge(shelf, lambda _: None)
+    gauge = Gauge(shelf, lambda _: None, lambda _: False)
     return gauge, lambda: [gauge.read() for _ in given]
 
 
@@ -69,8 +70,62 @@ def test_an_unknown_depth_is_reported_so_that_no_old_number_is_shown() -> None:
     shelf = Shelf()
     shelf.depth = lambda: UNKNOWN  # type: ignore[method-assign]
     stopping.set()
-    Gauge(shelf, reports.append).run(stopping)
+    Gauge(shelf, reports.append, lambda _: True).run(stopping)
     assert reports == [UNKNOWN]
+
+
+class Intervals(threading.Event):
+    """Between two looks of the gauge, polls find messages or not, as the test says."""
+
+    def __init__(self, *found_nothing: bool) -> None:
+        super().__init__()
+        self._left = list(found_nothing)
+        self.found_nothing = False
+
+    def wait(self, timeout: float | None = None) -> bool:
+        assert timeout == 30
+        if self._left:
+            self.found_nothing = self._left.pop(0)
+            return False
+        return True
+
+
+EMPTY, FULL = Depth(0, 0, 0), Depth(0, MOST_IN_FLIGHT, 0)
+
+
+@pytest.mark.parametrize(
+    ("found_nothing", "readings", "reported"),
+    [
+        ([True] * 5, [EMPTY], [EMPTY] * 6),
+        (
+            [True, False, True],
+            [EMPTY, Depth(0, 3, 0), EMPTY],
+            [EMPTY, EMPTY, Depth(0, 3, 0), EMPTY],
+        ),
+        ([True, True], [FULL] * 3, [FULL] * 3),
+        ([True, True], [UNKNOWN, Depth(0, None, 0), EMPTY], [UNKNOWN, Depth(0, None, 0), EMPTY]),
+        ([False, True, True], [EMPTY, EMPTY], [EMPTY] * 4),
+    ],
+    ids=["idle", "a message came", "too many in flight", "unknown", "nobody polled"],
+)
+def test_the_depth_is_read_unless_it_was_zero_and_polls_find_nothing_since(
+    found_nothing: list[bool], readings: list[Depth], reported: list[Depth]
+) -> None:
+    shelf, intervals, left = Shelf(), Intervals(*found_nothing), list(readings)
+    reports: list[object] = []
+    shelf.depth = lambda: left.pop(0)  # type: ignore[method-assign]
+    Gauge(shelf, reports.append, lambda _: intervals.found_nothing).run(intervals)
+    assert (reports, left) == (reported, [])
+
+
+def test_too_many_messages_in_flight_are_logged_at_each_reading(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    set_up_logs("json")
+    shelf, intervals = Shelf(), Intervals(True, True)
+    shelf.depth = lambda: FULL  # type: ignore[method-assign]
+    Gauge(shelf, lambda _: None, lambda _: True).run(intervals)
+    assert capsys.readouterr().err.count("too many messages in flight") == 3
 
 
 @pytest.mark.parametrize("answer", [DENIED, RuntimeError("odd"), UNKNOWN, Depth(None, 0, 0)])

@@ -2,7 +2,6 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from unittest.mock import Mock
 
 import pytest
 
@@ -29,6 +28,20 @@ class Clock(Queue):
         if isinstance(answer, Exception):
             raise answer
         return answer
+
+
+class Beats(threading.Event):
+    """Lets the heartbeat beat a number of times at once, and records how long it would sleep."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__()
+        self.waits: list[float] = []
+        self._count = count
+
+    def wait(self, timeout: float | None = None) -> bool:
+        assert timeout is not None
+        self.waits.append(timeout)
+        return len(self.waits) > self._count
 
 
 def holding(count: int, left: float) -> InFlight:
@@ -58,13 +71,41 @@ def test_messages_with_half_of_their_time_left_are_extended_ten_at_a_time() -> N
     assert in_flight.visible_before(time.monotonic() + 50) == []
 
 
-def test_messages_with_more_time_left_are_not_extended(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock, in_flight = Clock(), holding(1, left=600)
-    asked = Mock(side_effect=in_flight.visible_before)
-    monkeypatch.setattr(in_flight, "visible_before", asked)
-    with beating(clock, in_flight, []):
-        until(lambda: asked.call_count == 3)
-    assert clock.extended == []
+@pytest.mark.parametrize(("left", "extended"), [(600, []), (29, [[("0", 60)]])])
+def test_messages_with_more_time_left_are_not_extended(
+    left: float, extended: list[list[tuple[str, int]]]
+) -> None:
+    clock = Clock()
+    beats = Beats(3)
+    heartbeat = Heartbeat(clock, holding(1, left), lambda _: None, 60)
+    heartbeat._stopping = beats
+    heartbeat.run()
+    assert clock.extended == extended
+
+
+@pytest.mark.parametrize(
+    ("left", "waits"),
+    [(None, 30), (600, 30), (59, 29), (45, 15), (30.5, 0.5), (29, 0.01), (-5, 0.01)],
+)
+def test_the_heartbeat_sleeps_until_a_message_may_be_due(
+    left: float | None, waits: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that comes later has half of its 60 seconds before it is due."""
+    monkeypatch.setattr(time, "monotonic", lambda: 1000.0)
+    in_flight, beats = InFlight(1) if left is None else holding(1, left), Beats(0)
+    heartbeat = Heartbeat(Clock(), in_flight, lambda _: None, 60)
+    heartbeat._stopping = beats
+    heartbeat.run()
+    assert beats.waits == [waits]
+
+
+def test_the_heartbeat_does_not_wake_for_a_message_that_has_expired() -> None:
+    in_flight, beats = holding(1, left=29), Beats(0)
+    in_flight.take(1, 0, 0)[0].expired = True
+    heartbeat = Heartbeat(Clock(), in_flight, lambda _: None, 60)
+    heartbeat._stopping = beats
+    heartbeat.run()
+    assert beats.waits == [30]
 
 
 def test_failures_do_not_end_the_heartbeat() -> None:

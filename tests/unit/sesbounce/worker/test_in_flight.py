@@ -88,6 +88,19 @@ def test_a_first_message_does_not_wait_for_ever() -> None:
     assert len(filled(100, 1).take(100, 0.01, LONG)) == 1
 
 
+def test_an_interruption_ends_one_wait_for_the_first_message() -> None:
+    in_flight = InFlight(10)
+    taken: list[list[object]] = []
+    thread = threading.Thread(target=lambda: taken.append(list(in_flight.take(10, 0, 3600))))
+    thread.start()
+    in_flight.interrupt()
+    thread.join()
+    assert taken == [[]]
+    in_flight.interrupt()
+    assert in_flight.take(10, 0, 3600) == []
+    assert in_flight.take(10, 0, 0.001) == []
+
+
 def test_messages_are_due_before_others_get_them() -> None:
     in_flight = filled(10, 2)
     first, second = in_flight.take(2, 0, 0)

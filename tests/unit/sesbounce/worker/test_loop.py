@@ -372,6 +372,39 @@ def test_incidents_wait_until_the_sweep_of_the_store_has_ended(
     assert working.of(Swept)[-1].incidents == 0
 
 
+@pytest.mark.parametrize("event", ["a thread fails", "stop"])
+def test_a_worker_that_waits_for_messages_hears_at_once_of_what_ends_it(
+    engine: sa.Engine, monkeypatch: pytest.MonkeyPatch, event: str
+) -> None:
+    """Its next sweep is a minute away: it would time out the test."""
+    monkeypatch.setattr(loop, "_SWEEP_SECONDS", 3600.0)
+    shelf, end = Shelf(), threading.Event()
+
+    def receive() -> None:
+        end.wait()
+        if event == "a thread fails":
+            raise QueueError("denied", lasting=True)
+
+    shelf.on_receive = receive
+    working = make(engine, shelf, loop_settings=LoopSettings(pollers=1))
+    failures: list[QueueError] = []
+
+    def work() -> None:
+        try:
+            working.run()
+        except QueueError as error:
+            failures.append(error)
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    until(lambda: working.of(Swept))
+    if event == "stop":
+        working.worker.stop()
+    end.set()
+    thread.join()
+    assert [str(error) for error in failures] == (["denied"] if event == "a thread fails" else [])
+
+
 def test_a_sweep_of_incidents_that_fails_is_retried(
     engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:

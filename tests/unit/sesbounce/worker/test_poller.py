@@ -82,6 +82,22 @@ def test_one_polls_while_the_queue_is_idle(polling: Polling) -> None:
     polling.end()
 
 
+def test_polls_find_nothing_once_one_was_answered_and_none_with_messages(polling: Polling) -> None:
+    found_nothing_since = polling.poller.found_nothing_since
+    before = time.monotonic()
+    assert not found_nothing_since(before)  # SQS may not be reached at all
+    polling.answer(0)
+    assert found_nothing_since(before)
+    assert not found_nothing_since(time.monotonic())
+    polling.answer(3)
+    assert not found_nothing_since(before)
+    after = time.monotonic()
+    polling.answer(0)
+    assert found_nothing_since(after)
+    assert not found_nothing_since(before)
+    polling.end()
+
+
 def test_full_answers_let_more_threads_poll_and_empty_ones_fewer(polling: Polling) -> None:
     polling.answer(10)
     assert polls(polling, 2)

@@ -19,7 +19,8 @@ from sesbounce.store import outbox
 from sesbounce.store.engine import translated
 from sesbounce.store.outbox import OutboxEntry
 
-_PAUSE_SECONDS = 1.0
+# How long an entry waits that another process has added, or that is due to be retried.
+_PAUSE_SECONDS = 5.0
 _LONGEST_PAUSE_SECONDS = 30.0
 # After each failed delivery an entry waits twice as long as before, at most an hour.
 _FIRST_RETRY_SECONDS = 2.0
@@ -93,6 +94,7 @@ class Relay:
         self._patient = patient
         self._stopping = threading.Event()
         self._throttles = {target.name: Throttle() for target in self._targets}
+        self._woken = {target.name: threading.Event() for target in self._targets}
         # When the latest round began that left no entry untried, by the target's name.
         self._idle_at: dict[str, float] = {}
 
@@ -112,6 +114,7 @@ class Relay:
 
     def _run(self, target: Target) -> None:
         failures = 0
+        woken = self._woken[target.name]
         while not self._stopping.is_set():
             began = time.monotonic()
             try:
@@ -126,7 +129,8 @@ class Relay:
                 continue
             if not done.delivered and not done.full:
                 self._idle_at[target.name] = began
-                self._stopping.wait(_PAUSE_SECONDS)
+                woken.wait(_PAUSE_SECONDS)
+                woken.clear()
         self._last_rounds(target)
 
     def has_tried_since(self, moment: float) -> bool:
@@ -140,9 +144,15 @@ class Relay:
         idle_at = self._idle_at
         return all(idle_at.get(target.name, -math.inf) >= moment for target in self._targets)
 
+    def wake(self) -> None:
+        """Make the loops look for due entries now."""
+        for woken in self._woken.values():
+            woken.set()
+
     def stop(self) -> None:
         """Make the loops return soon."""
         self._stopping.set()
+        self.wake()
 
     def deliver(self, stopping: Callable[[], bool] = lambda: False) -> Deliveries:
         """Deliver the entries that are due, at most 100 for each target, target after target.

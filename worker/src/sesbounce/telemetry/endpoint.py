@@ -5,6 +5,7 @@ at once. A new connection closes the oldest one, so that slow clients can't keep
 """
 
 import io
+import selectors
 import socket
 import socketserver
 import threading
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
 _MOST_CONNECTIONS = 8
 _TIMEOUT_SECONDS = 5.0
-_SHUTDOWN_POLL_SECONDS = 0.1
 
 log = structlog.get_logger()
 
@@ -75,14 +75,13 @@ def serving(host: str, port: int, app: "WSGIApplication") -> Iterator[int]:
             "or SESBOUNCE_METRICS_HOST, or stop what listens there"
         ) from error
     server.set_app(app)
-    thread = threading.Thread(
-        target=server.serve_forever, args=(_SHUTDOWN_POLL_SECONDS,), name="endpoint", daemon=True
-    )
+    thread = threading.Thread(target=server.serve, name="endpoint", daemon=True)
     thread.start()
     try:
         yield server.server_port
     finally:
-        server.shutdown()
+        server.stop()
+        thread.join()
         server.server_close()
 
 
@@ -105,12 +104,32 @@ class _Server(socketserver.ThreadingMixIn, WSGIServer):
     daemon_threads = True
     request_queue_size = 128  # http.server's 5 would keep others waiting behind a burst
     allow_reuse_port = False  # two workers on one port would each get some of the scrapes
+    timeout = 0  # `serve` has waited already
 
     def __init__(self, host: str, port: int) -> None:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         self.address_family, address = found[0][0], found[0][4]
         self._open: deque[socket.socket] = deque()
+        self._stopped, self._stops = socket.socketpair()
         super().__init__((str(address[0]), port), _Handler)
+
+    def serve(self) -> None:
+        """Serve until `stop`. Unlike `serve_forever`, it wakes up for connections alone."""
+        with selectors.DefaultSelector() as selector:
+            selector.register(self, selectors.EVENT_READ)
+            selector.register(self._stopped, selectors.EVENT_READ)
+            while all(key.fileobj is self for key, _ in selector.select()):
+                self.handle_request()
+
+    def stop(self) -> None:
+        """Make `serve` return."""
+        self._stops.send(b"\0")
+
+    def server_close(self) -> None:
+        """Close all sockets."""
+        super().server_close()
+        self._stopped.close()
+        self._stops.close()
 
     def server_bind(self) -> None:
         """Bind without a DNS query for the host's own name, which may take long."""

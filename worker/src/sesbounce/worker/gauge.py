@@ -1,6 +1,7 @@
 """Reads the depth of the queue. No failure here hinders the worker: the number is only shown."""
 
 import threading
+import time
 from collections.abc import Callable
 
 import structlog
@@ -19,25 +20,40 @@ log = structlog.get_logger()
 class Gauge:
     """Reports the depth of the queue, and logs a warning when it becomes unknown.
 
+    While the last reading was zero and polls find nothing since, the depth is still zero: the
+    gauge reports it without a call, so that an idle worker pays for its polls alone.
+
     It logs no second warning for the same cause: the role may lack sqs:GetQueueAttributes, an
     emulator may leave an attribute out, for as long as the worker runs.
     """
 
-    def __init__(self, queue: Queue, report: Callable[[Report], None]) -> None:
+    def __init__(
+        self,
+        queue: Queue,
+        report: Callable[[Report], None],
+        found_nothing_since: Callable[[float], bool],
+    ) -> None:
         """Make a gauge of the queue.
 
         Args:
             queue: the queue.
             report: takes a report of each depth, of an unknown one as well.
+            found_nothing_since: returns whether SQS has answered polls since a moment of
+                `time.monotonic`, each of them without messages.
         """
         self._queue = queue
         self._report = report
+        self._found_nothing_since = found_nothing_since
         self._cause = ""
 
     def run(self, stopping: threading.Event) -> None:
         """Report the depth every half minute, until `stopping` is set."""
+        depth, looked_at = _UNKNOWN, 0.0
         while True:
-            depth = self.read()
+            still_empty = depth.total == 0 and self._found_nothing_since(looked_at)
+            looked_at = time.monotonic()
+            if not still_empty:
+                depth = self.read()
             self._report(depth)
             if (depth.in_flight or 0) >= MOST_IN_FLIGHT:
                 # A long poll then returns no message, and no error.

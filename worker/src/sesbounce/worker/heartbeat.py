@@ -11,6 +11,7 @@ from sesbounce.errors import QueueError
 from sesbounce.telemetry.reports import Acknowledged, Report
 from sesbounce.worker.in_flight import InFlight, InFlightMessage
 
+# The shortest wait between two beats: that of a message which SQS fails to extend.
 _PERIOD_SECONDS = 1.0
 
 log = structlog.get_logger()
@@ -46,8 +47,8 @@ class Heartbeat:
         self._stopping = threading.Event()
 
     def run(self) -> None:
-        """Extend visibility timeouts once a second until `stop`."""
-        while not self._stopping.wait(_PERIOD_SECONDS):
+        """Extend visibility timeouts, each when half of it has passed, until `stop`."""
+        while not self._stopping.wait(self._wait()):
             try:
                 self._beat()
             except QueueError as error:
@@ -56,8 +57,17 @@ class Heartbeat:
                 log.exception("heartbeat failed")
 
     def stop(self) -> None:
-        """Make `run` return within a second or the time of one call."""
+        """Make `run` return at once, or within the time of one call."""
         self._stopping.set()
+
+    def _wait(self) -> float:
+        """Seconds until the first message may be due.
+
+        A message that comes into flight meanwhile is not due before half of its timeout.
+        """
+        half = self._visibility_seconds / 2
+        due = self._in_flight.first_visible_at - half - time.monotonic()
+        return max(_PERIOD_SECONDS, min(due, half))
 
     def _beat(self) -> None:
         due = self._in_flight.visible_before(time.monotonic() + self._visibility_seconds / 2)

@@ -4,6 +4,7 @@ The worker holds a bounded number of them. Pollers add messages, the writer take
 buffer; a message stays in flight until it is removed, and only then is there room for another.
 """
 
+import math
 import threading
 import time
 from collections import deque
@@ -41,6 +42,7 @@ class InFlight:
         self._has_room = threading.Condition(self._lock)
         self._has_enough = threading.Condition(self._lock)
         self._wanted = 1
+        self._interrupted = False
 
     def reserve(self, count: int, timeout: float) -> bool:
         """Reserve room for `count` messages; false where there is none after `timeout` seconds."""
@@ -70,6 +72,8 @@ class InFlight:
     def take(self, most: int, wait: float, timeout: float) -> list[InFlightMessage]:
         """Take the next messages out of the buffer, the oldest first; they stay in flight.
 
+        Returns none after `timeout` seconds without a message, or after `interrupt`.
+
         Args:
             most: the number of messages to take at most.
             wait: how long the first message waits for more messages, in seconds.
@@ -77,7 +81,9 @@ class InFlight:
         """
         with self._has_enough:
             self._wanted = 1
-            if not self._has_enough.wait_for(lambda: self._buffer, timeout):
+            self._has_enough.wait_for(lambda: self._buffer or self._interrupted, timeout)
+            self._interrupted = False
+            if not self._buffer:
                 return []
             self._wanted = most
             left = self._first_at + wait - time.monotonic()
@@ -85,6 +91,12 @@ class InFlight:
             taken = [self._buffer.popleft() for _ in range(min(most, len(self._buffer)))]
             self._first_at = time.monotonic()
             return taken
+
+    def interrupt(self) -> None:
+        """Make the `take` that waits for its first message, or the next one, wait no longer."""
+        with self._lock:
+            self._interrupted = True
+            self._has_enough.notify()
 
     def remove(self, messages: Iterable[InFlightMessage]) -> None:
         """Take messages out of flight, which makes room for others."""
@@ -97,6 +109,12 @@ class InFlight:
         """The messages that others can receive before a time, unless they have expired."""
         with self._lock:
             return [m for m in self._messages if m.visible_at < time and not m.expired]
+
+    @property
+    def first_visible_at(self) -> float:
+        """When others can receive the first of the messages that have not expired."""
+        with self._lock:
+            return min((m.visible_at for m in self._messages if not m.expired), default=math.inf)
 
     @property
     def buffered(self) -> int:

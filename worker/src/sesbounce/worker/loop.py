@@ -38,7 +38,7 @@ from sesbounce.worker.unverified import Unverified
 _SWEEP_SECONDS = 60.0
 _SWEEP_RETRY_SECONDS = 5.0
 _LONGEST_PAUSE_SECONDS = 30.0
-# How long the main thread waits for a message before it looks after the threads and the sweep.
+# How long the main thread waits for a message before it looks whether it may end.
 _TAKE_SECONDS = 0.5
 # The part of the shutdown time in which messages are returned and deleted.
 _LAST_SECONDS = 3.0
@@ -137,10 +137,10 @@ class Worker:
         self._unswept = True
         # When the latest commit ended that may have added entries to the outbox.
         self._committed_at = 0.0
-        self._threads = Threads()
-        self._pollers = Threads()
-        self._fetchers = Threads()
         self._in_flight = InFlight(loop_settings.room)
+        self._threads, self._pollers, self._fetchers = (
+            Threads(self._in_flight.interrupt) for _ in range(3)
+        )
         self._poller = Poller(
             queue,
             self._in_flight,
@@ -150,7 +150,7 @@ class Worker:
             patient=not loop_settings.until_empty,
         )
         self._acknowledger = Acknowledger(queue, self._in_flight, report)
-        self._gauge = Gauge(queue, report)
+        self._gauge = Gauge(queue, report, self._poller.found_nothing_since)
         self._unverified = Unverified(
             trust,
             self._in_flight,
@@ -207,7 +207,7 @@ class Worker:
         """Handle the next batch; where there is none, stop if the queue is empty and may be."""
         loop_settings = self._loop_settings
         batch = self._in_flight.take(
-            loop_settings.batch_size, loop_settings.batch_wait, _TAKE_SECONDS
+            loop_settings.batch_size, loop_settings.batch_wait, self._patience()
         )
         if batch:
             self._handle(batch)
@@ -217,6 +217,17 @@ class Worker:
             elif self._relay.has_tried_since(self._committed_at):
                 self.stop()
                 self._stopping.wait()
+            else:
+                self._relay.wake()
+
+    def _patience(self) -> float:
+        """How long to wait for a message: until the sweep, unless the loop is about to end.
+
+        A thread that fails, and `stop`, interrupt the wait.
+        """
+        if self._loop_settings.until_empty or self._stopping.is_set():
+            return _TAKE_SECONDS
+        return max(self._sweep_at - time.monotonic(), 0.0)
 
     def _handle(self, batch: Sequence[InFlightMessage]) -> None:
         outcome, done = self._handler.handle(batch)
@@ -224,6 +235,8 @@ class Worker:
         self._unswept = True
         if done.recorded.pending:
             self._sweep_at = 0.0
+        if done.recorded.suppressed or done.recorded.released:
+            self._relay.wake()
         self._acknowledger.acknowledge(outcome.handled)
         self._acknowledger.return_to_queue(outcome.returned)
         waiting = {id(m) for m, _ in (*outcome.returned, *outcome.unverified)}
@@ -261,6 +274,7 @@ class Worker:
             self._committed_at = time.monotonic()
             self._sweep_at = self._committed_at + (_SWEEP_SECONDS if ended else 0.0)
             self._unswept = not ended
+            self._relay.wake()
         except StoreError as error:
             if self._loop_settings.until_empty:
                 raise
@@ -295,6 +309,7 @@ class Worker:
         self._deadline = time.monotonic() + max(left - _LAST_SECONDS, 0)
         self._stopping.set()
         self._poller.stop()
+        self._in_flight.interrupt()
         polls = self._poller.under_way
         log.info(
             "stopping",

@@ -1,5 +1,6 @@
 """Receives messages by long polls: more of them at once for a full queue than for an idle one."""
 
+import math
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -61,6 +62,8 @@ class Poller:
         self._threads = 0
         self._ends: dict[int, float] = {}
         self._changed = threading.Condition()
+        # When SQS last answered a poll, and when with messages.
+        self._answered_at = self._found_at = -math.inf
         self.empty_in_a_row = 0
 
     def start(self, threads: Threads, pollers: int) -> None:
@@ -78,6 +81,14 @@ class Poller:
         with self._changed:
             self._stopping = True
             self._changed.notify_all()
+
+    def found_nothing_since(self, moment: float) -> bool:
+        """Whether SQS has answered polls since a moment, each of them without messages.
+
+        Args:
+            moment: the time by `time.monotonic`.
+        """
+        return self._found_at < moment <= self._answered_at
 
     @property
     def under_way(self) -> list[float]:
@@ -110,7 +121,11 @@ class Poller:
             del self._ends[number]
 
     def _add(self, messages: Sequence[Received]) -> None:
-        visible_at = time.monotonic() + self._visibility_seconds
+        now = time.monotonic()
+        visible_at = now + self._visibility_seconds
+        if messages:
+            self._found_at = now
+        self._answered_at = now
         # First, so that the queue never looks empty while messages are on their way into flight.
         self.empty_in_a_row = 0 if messages else self.empty_in_a_row + 1
         self._in_flight.add(messages, visible_at)
@@ -136,5 +151,7 @@ class Poller:
 
     def _adapt(self, more: int) -> None:
         with self._changed:
-            self._wanted = min(max(self._wanted + more, 1), self._threads)
-            self._changed.notify_all()
+            wanted = min(max(self._wanted + more, 1), self._threads)
+            if wanted > self._wanted:
+                self._changed.notify_all()
+            self._wanted = wanted

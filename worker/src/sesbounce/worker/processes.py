@@ -23,7 +23,8 @@ from sesbounce.telemetry.reports import Report
 if TYPE_CHECKING:
     from multiprocessing.context import SpawnProcess
 
-_READ_SECONDS = 0.5
+# How often the parent looks, while the children stop, whether one takes too long.
+_LATE_SECONDS = 0.5
 
 log = structlog.get_logger()
 
@@ -50,10 +51,13 @@ class Processes:
         self._stop_seconds = stop_seconds
         self._children: list[SpawnProcess] = []
         self._stopped_at: float | None = None
+        self._stops, self._stop = multiprocessing.Pipe(duplex=False)
 
     def stop(self) -> None:
         """Make all children finish their messages in flight, and end. Safe in a signal handler."""
-        self._stopped_at = self._stopped_at or time.monotonic()
+        if self._stopped_at is None:
+            self._stopped_at = time.monotonic()
+            self._stop.send_bytes(b"")
         for child in self._children:
             if child.pid and child.is_alive():
                 os.kill(child.pid, signal.SIGTERM)
@@ -89,9 +93,17 @@ class Processes:
         self._check()
 
     def _read(self, pipes: dict[Connection, int]) -> None:
-        """Pass the children's reports on; a child whose pipe is closed is about to end."""
-        for pipe in wait(list(pipes), _READ_SECONDS):
-            assert isinstance(pipe, Connection)  # noqa: S101  nothing else was waited for
+        """Wait for reports, and pass them on; a child whose pipe is closed is about to end.
+
+        The end of a child, and `stop`, end the wait.
+        """
+        ends = [child.sentinel for child in self._children if child.is_alive()]
+        stopped = self._stopped_at is not None
+        ready = wait(
+            [*pipes, *ends, *([] if stopped else [self._stops])],
+            _LATE_SECONDS if stopped else None,
+        )
+        for pipe in pipes.keys() & set(ready):
             try:
                 self._report(pipe.recv(), pipes[pipe])
             except (EOFError, ConnectionError):

@@ -8,7 +8,13 @@ from collections.abc import Callable
 class Threads:
     """Threads whose failure `check` raises. They are daemons: the process may end before them."""
 
-    def __init__(self) -> None:
+    def __init__(self, on_failure: Callable[[], None] = lambda: None) -> None:
+        """Begin without threads.
+
+        Args:
+            on_failure: called in the thread that fails, when `check` can raise its error.
+        """
+        self._on_failure = on_failure
         self._threads: list[threading.Thread] = []
         self._failure: BaseException | None = None
 
@@ -20,6 +26,7 @@ class Threads:
                 work()
             except BaseException as error:  # noqa: BLE001  `check` raises it in the main thread
                 self._failure = self._failure or error
+                self._on_failure()
 
         thread = threading.Thread(target=run, name=name, daemon=True)
         self._threads.append(thread)
