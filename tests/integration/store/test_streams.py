@@ -97,7 +97,7 @@ def test_a_complaint_of_one_stream_leaves_the_others_open(engine: sa.Engine) -> 
     )
     # Who forgets to name the stream does not mail a person who has complained.
     assert lookup.check(JANE, AT) == limited
-    assert lookup.may_mail([JANE, MARY], AT, "reset") == {
+    assert lookup.answers([JANE, MARY], AT, "reset") == {
         JANE: lookup.check(JANE, AT, "reset"),
         MARY: lookup.check(MARY, AT),
     }

@@ -6,7 +6,6 @@ import unicodedata
 from email.utils import quote, unquote
 from urllib.parse import unquote as percent_decoded
 
-import idna
 import msgspec
 
 from sesbounce.feedback.invisible import AROUND, without_invisible
@@ -38,7 +37,7 @@ _NO_JOINERS = dict.fromkeys(map(ord, "\u200c\u200d"))
 _MOST_LAYERS = 10
 
 
-class Address(msgspec.Struct, frozen=True):
+class Address(msgspec.Struct, frozen=True, gc=False):
     """An address and its key.
 
     Attributes:
@@ -154,6 +153,8 @@ def _fold_domain(domain: str) -> str:
         return ""
     if domain.isascii():
         return domain
+    import idna  # noqa: PLC0415  slow, and few domains need it
+
     try:
         # IDNA also reads some full stops outside ASCII as dots.
         return idna.encode(domain, uts46=True).decode().rstrip(".")
