@@ -65,6 +65,7 @@ def fill(engine: sa.Engine, count: int) -> None:
             multiply = _MULTIPLY.format(first=first, last=last, count=count)
             connection.execute(sa.text(multiply))
         connection.exec_driver_sql("DROP TABLE model")
+        connection.execute(sa.delete(table).where(table.c.address.like("%@model.example")))
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         # As autovacuum does sooner or later; without it, each row read would be written.
         connection.exec_driver_sql(

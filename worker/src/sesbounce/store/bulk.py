@@ -224,9 +224,7 @@ class Find:
     compiles it once, whatever the number of keys.
     """
 
-    def __init__(
-        self, query: sa.Select[Any], key: sa.Column[str], *, ordered: bool = True
-    ) -> None:
+    def __init__(self, query: sa.Select[Any], key: sa.Column[str], *, ordered: bool = True) -> None:
         """Define the query.
 
         Args:

@@ -227,7 +227,7 @@ def ask(engine: sa.Engine) -> Iterator[sa.Connection]:
     """
     with engine.connect() as connection:
         if engine.dialect.name == "postgresql":
-            connection = connection.execution_options(isolation_level="AUTOCOMMIT")
+            connection.execution_options(isolation_level="AUTOCOMMIT")
         yield connection
 
 
