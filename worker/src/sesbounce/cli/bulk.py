@@ -29,7 +29,7 @@ from sesbounce.store.listing import suppressed_among
 
 # The number of rows that are in memory at once. Their keys are looked up in their order: the more
 # there are, the nearer they lie to each other in the database.
-_ROWS = 50_000
+_ROWS = 100_000
 # The number of rows that show which column holds the addresses.
 _SAMPLE_ROWS = 100
 
@@ -222,7 +222,8 @@ def _answers(
     stream: str | None,
 ) -> list[_Answer]:
     """One answer an address; a text that is no address may not be mailed."""
-    keys = {address.key for address in addresses}
+    # In the order in which they lie in memory: they are sorted in two thirds of the time.
+    keys = dict.fromkeys(address.key for address in addresses)
     found = suppressed_among(engine, keys, at, hash_keys, stream)
     return [
         _Answer(False, *found[address.key])
@@ -303,23 +304,21 @@ def _csv_writer(output: TextIO, header: list[str] | None, raw: bool) -> _Write:
     spelled = str if raw else guarded
     # Short rows are filled up, so that the answers stand in their columns.
     filler = [""] * len(header or ())
-    may = ("yes", None, None)
+    may = ["yes", None, None]
     if header:
         names = [*header, "may_mail", "reason", "why"]
         csv.writer(output, lineterminator="\n").writerow(map(spelled, names))
 
-    def may_not(answer: _Answer) -> tuple[str | None, ...]:
-        return "no", answer.reason, answer.why and spelled(answer.why)
+    def may_not(answer: _Answer) -> list[str | None]:
+        return ["no", answer.reason, answer.why and spelled(answer.why)]
 
     def write(rows: Iterable[tuple[Sequence[str], Address, _Answer]]) -> None:
         # Standard output may write each line by itself.
         text = io.StringIO(newline="")
         csv.writer(text, lineterminator="\n").writerows(
-            (
-                *map(spelled, row),
-                *filler[len(row) :],
-                *(may if answer is _MAY else may_not(answer)),
-            )
+            [spelled(cell) for cell in row]
+            + filler[len(row) :]
+            + (may if answer is _MAY else may_not(answer))
             for row, _, answer in rows
         )
         output.write(text.getvalue())

@@ -57,7 +57,7 @@ class FindAddresses:
         """
         for chunk in chunks(sorted(keys)):
             names = names_of(chunk, hash_keys, forgotten_only=forgotten_only)
-            for row in self._find.at_once(connection, sorted([*names, HASH_KEYS])).all():
+            for row in self._find.at_once(connection, [HASH_KEYS, *names]).all():
                 if row.address == HASH_KEYS:
                     hash_keys.require(row.checks)
                 else:
