@@ -101,6 +101,9 @@ def test_a_complaint_of_one_stream_leaves_the_others_open(engine: sa.Engine) -> 
         JANE: lookup.check(JANE, AT, "reset"),
         MARY: lookup.check(MARY, AT),
     }
+    for stream, jane in (("reset", True), ("news", False), (None, False)):
+        assert lookup.may_mail([JANE, MARY], AT, stream) == {JANE: jane, MARY: True}
+        assert lookup.may_mail([JANE], AT, stream) == {JANE: jane}
     conservative = sa.text("SELECT 1 FROM suppressed WHERE address = lower(:to)")
     exact = sa.text(f"{conservative} AND stream IN ('', :stream)")
     with engine.connect() as connection:
