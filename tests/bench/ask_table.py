@@ -50,11 +50,18 @@ with open(sys.argv[2], "w") as file:
 """
 
 
-class Pair(NamedTuple):
-    """Seconds of sesbounce and of the bare SELECT, a value a round."""
+class Took(NamedTuple):
+    """What a question took: its seconds, and seconds of this process's CPU time among them."""
 
-    ours: list[float]
-    bare: list[float]
+    seconds: float
+    cpu: float
+
+
+class Pair(NamedTuple):
+    """What sesbounce and the bare SELECT took, a value a round."""
+
+    ours: list[Took]
+    bare: list[Took]
 
 
 class Files(NamedTuple):
@@ -98,12 +105,10 @@ def warm(url: str, known: int, rounds: int, size: int, repeats: int) -> Pair:
         times = Pair([], [])
         for batch in _batches(addresses, size, repeats):
             for ask, taken in zip(ways, times, strict=True):
-                began = time.perf_counter()
-                ask(batch)
-                taken.append(time.perf_counter() - began)
+                taken.append(_timed(ask, batch))
         if number:
             for taken, medians in zip(times, measured, strict=True):
-                medians.append(statistics.median(taken))
+                medians.append(Took(*map(statistics.median, zip(*taken, strict=True))))
     client.close()
     engine.dispose()
     return measured
@@ -131,6 +136,12 @@ def files(url: str, folder: Path, known: int, rounds: int, rows: int) -> Files:
 def peak(one: Used) -> float:
     """The most that a process of `files` had resident, in MB."""
     return int(one.output) * 1024 / 1e6
+
+
+def _timed(ask: _Ask, batch: Sequence[str]) -> Took:
+    began, cpu = time.perf_counter(), time.process_time()
+    ask(batch)
+    return Took(time.perf_counter() - began, time.process_time() - cpu)
 
 
 def _batches(addresses: Iterator[str], size: int, count: int) -> Iterator[list[str]]:

@@ -189,6 +189,7 @@ def _check(
                 for place, problem in problems.items():
                     answers[place] = _Answer(may_mail=False, why=problem)
                 write(zip(rows, addresses, answers, strict=True))
+                del rows, addresses  # before the next ones are read
                 yield answers
     except csv.Error as error:
         raise ListError(
