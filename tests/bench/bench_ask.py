@@ -1,138 +1,179 @@
-"""How much CPU time a question takes, next to the imports that no answer can do without.
+"""How fast questions are answered: by a process that asks once, by a warm engine, and of files.
 
-`python -m tests.bench.bench_ask` prints a table. A process that asks for one address does nearly
-nothing but start: what it takes is compared with a process that imports click, SQLAlchemy and
-msgspec, and does no more.
-
-How it is measured: every program runs in a process of its own, user and system time added up, one
-after the other in each round; the first round, in which Python compiles modules, does not count.
-A ratio is the median of the rounds' own ratios, so that a machine that slows down halfway slows
-down both sides. Nothing is asserted: `tests/unit/sesbounce/cli/test_loaded_modules.py` holds what
-may be imported.
+`python -m tests.bench.bench_ask` prints a table for each part, and how the goals stand. Each part
+compares with something in the same run, in turn in each round: a ratio is the median of the
+rounds' own ratios, so that a machine that slows down halfway slows down both sides. Nothing is
+asserted.
 """
 
 import argparse
-import os
 import platform
-import resource
+import sqlite3
 import statistics
-import subprocess
-import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import NamedTuple
 
 from rich.console import Console
 from rich.table import Table
 
-from sesbounce.feedback.manual import decide
-from sesbounce.feedback.reason import Reason
-from sesbounce.policy.verdict import Policy
 from sesbounce.store.engine import open_database
-from sesbounce.store.store import Store
-from sesbounce.store.strike_off import StrikeOff
-from tests.support import AT
+from tests.bench import ask_start, ask_table
+from tests.bench.addresses import fill
+from tests.bench.ask_table import Files, Pair
+from tests.bench.bench_store import postgresql_url
+from tests.bench.figures import Standing
+from tests.bench.processes import Used
 
-ADDRESS = "jane@example.com"
-BASE = "import click, sqlalchemy, msgspec"
-ANSWERED = {0, 1}  # yes and no
-
-
-class Program(NamedTuple):
-    """A program that is measured, by what it is called in the table."""
-
-    name: str
-    code: str
-
-
-def command(*arguments: str) -> Program:
-    """A command of sesbounce, as its entry point runs it."""
-    code = f"import sys; sys.argv[1:] = {arguments!r}; from sesbounce.cli import main; main()"
-    return Program(" ".join(["sesbounce", *arguments]), code)
-
-
-PROGRAMS = (
-    Program(BASE, BASE),
-    command("check", ADDRESS),
-    command("why", ADDRESS),
-    command("list"),
-    Program(
-        "sesbounce.client.may_mail",
-        f"from sesbounce.client import may_mail; may_mail(['{ADDRESS}'])",
-    ),
-    Program("import pydantic_settings, which they avoid", f"{BASE}, pydantic_settings"),
-)
+START, ONE, MANY, FILE = PARTS = ("start", "one", "many", "file")
+DATABASES = ("SQLite", "PostgreSQL")
+_MILLION = 1_000_000
+# In microseconds; the roundtrips to a server take their time.
+_ONE_LIMITS = {"SQLite": 300, "PostgreSQL": 1000}
+_MANY_LIMIT_MS = 250
+_FILE_LIMIT_SECONDS = 6
+_START_LIMIT = 1.3
+# Of the speed of the bare SELECT.
+_SHARE = 0.5
+# Of the memory for a tenth of the file.
+_FLAT = 1.1
 
 
-def seconds(program: Program, environment: Mapping[str, str]) -> float:
-    """The CPU seconds of one run, user and system."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    run = subprocess.run(
-        [sys.executable, "-c", program.code],
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if run.returncode not in ANSWERED or "Traceback" in run.stderr:
-        raise SystemExit(f"{program.name} failed: {run.stderr}")
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+def median_ratio(these: Sequence[float], those: Sequence[float]) -> float:
+    """The median of the rounds' own ratios."""
+    return statistics.median(a / b for a, b in zip(these, those, strict=True))
 
 
-def filled(folder: str) -> str:
-    """The URL of a database in which one address is suppressed."""
-    url = f"sqlite:///{Path(folder, 'sesbounce.sqlite3')}"
-    engine = open_database(url)
-    store = Store(engine, Policy(), StrikeOff())
-    store.prepare()
-    store.record([decide(ADDRESS, Reason.SUPPRESSED_BY_HAND, AT, by="bench", note=None)], AT)
-    engine.dispose()
-    return url
+def at_most(what: str, value: float, limit: float) -> Standing:
+    """How a goal stands that is a greatest value."""
+    return Standing(what, value, f"≤ {limit:g}", value <= limit)
 
 
-def measured(rounds: int) -> dict[str, list[float]]:
-    """The CPU seconds of each program, a value a round."""
-    with tempfile.TemporaryDirectory() as folder:
-        environment = {
-            **os.environ,
-            "SESBOUNCE_DATABASE_URL": filled(folder),
-            # Bytecode of their own: where none may be written, every run would compile it all.
-            "PYTHONPYCACHEPREFIX": folder,
-            "PYTHONDONTWRITEBYTECODE": "",
-        }
-        runs: dict[str, list[float]] = {program.name: [] for program in PROGRAMS}
-        for number in range(rounds + 1):
-            for program in PROGRAMS:
-                taken = seconds(program, environment)
-                if number:
-                    runs[program.name].append(taken)
-    return runs
+def share(what: str, ours: Sequence[float], bare: Sequence[float]) -> Standing:
+    """How the goal stands for the speed beside the bare SELECT."""
+    value = median_ratio(bare, ours)
+    return Standing(f"{what}, times the bare SELECT", value, f"≥ {_SHARE:g}", value >= _SHARE)
 
 
-def table(runs: Mapping[str, list[float]]) -> Table:
-    """The medians, and the medians of the rounds' own ratios to the base."""
-    rounds = len(runs[BASE])
-    printed = Table(
-        title=f"Python {platform.python_version()}, {rounds} rounds; CPU time, user and system"
-    )
-    printed.add_column("process")
-    printed.add_column("CPU ms", justify="right")
-    printed.add_column("x imports", justify="right")
-    for name, taken in runs.items():
-        ratios = (ours / base for ours, base in zip(taken, runs[BASE], strict=True))
-        printed.add_row(
-            name, f"{statistics.median(taken) * 1000:.0f}", f"{statistics.median(ratios):.2f}"
+def printed(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    """A table for a terminal."""
+    table = Table(title=title)
+    for number, column in enumerate(columns):
+        table.add_column(column, justify="right" if number else "left")
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def start(runs: Mapping[str, Sequence[Used]], console: Console) -> Iterator[Standing]:
+    """Print the CPU time of processes that ask once."""
+    cpu = {name: [one.cpu for one in taken] for name, taken in runs.items()}
+    base = cpu[ask_start.BASE]
+    ratios = {name: median_ratio(taken, base) for name, taken in cpu.items()}
+    rows = [
+        (name, f"{statistics.median(taken) * 1000:.0f}", f"{ratios[name]:.2f}")
+        for name, taken in cpu.items()
+    ]
+    title = f"A process that asks once; medians of {len(base)} rounds, user and system"
+    console.print(printed(title, ("process", "CPU ms", "x imports"), rows))
+    yield at_most("check, CPU times the imports", ratios[ask_start.CHECK], _START_LIMIT)
+
+
+def warm(name: str, pair: Pair, size: int, limit: float, console: Console) -> Iterator[Standing]:
+    """Print how long a warm engine takes; the limit is in microseconds."""
+    ours, bare = ([one.seconds for one in taken] for taken in pair)
+    times = (ours, [one.cpu for one in pair.ours], bare, [one.cpu for one in pair.bare])
+    cells = [f"{statistics.median(taken) * 1e6:,.0f}" for taken in times]
+    what = "one address" if size == 1 else f"{size:,} addresses"
+    title = f"Warm engine: {what}; medians of {len(ours)} rounds"
+    columns = ("database", "may_mail, µs", "its CPU", "bare SELECT, µs", "its CPU", "speed, x bare")
+    row = (name, *cells, f"{median_ratio(bare, ours):.2f}")
+    console.print(printed(title, columns, [row]))
+    yield at_most(f"{name}: {what}, µs", statistics.median(ours) * 1e6, limit)
+    yield share(f"{name}: {what}", ours, bare)
+
+
+def whole_file(name: str, files: Files, rows: int, console: Console) -> Iterator[Standing]:
+    """Print how long a file takes, and how much memory."""
+    cells = [
+        (
+            what,
+            f"{statistics.median(one.seconds for one in taken):.1f}",
+            f"{statistics.median(one.cpu for one in taken):.1f}",
+            f"{statistics.median(map(ask_table.peak, taken)):.0f}",
         )
-    return printed
+        for what, taken in (
+            ("check --file", files.whole),
+            ("check --file, a tenth", files.tenth),
+            ("bare SELECT", files.bare),
+        )
+    ]
+    title = f"{name}: a file of {rows:,}; medians of {len(files.whole)} rounds"
+    console.print(printed(title, ("process", "seconds", "its CPU", "peak MB"), cells))
+    ours, bare = ([one.seconds for one in taken] for taken in (files.whole, files.bare))
+    peaks = ([ask_table.peak(one) for one in taken] for taken in (files.whole, files.tenth))
+    limit = _FILE_LIMIT_SECONDS * rows / _MILLION
+    yield at_most(f"{name}: a file of {rows:,}, seconds", statistics.median(ours), limit)
+    yield share(f"{name}: a file of {rows:,}", ours, bare)
+    yield at_most(f"{name}: memory, times that for a tenth", median_ratio(*peaks), _FLAT)
+
+
+@contextmanager
+def filled(database: str, count: int) -> Iterator[str]:
+    """The URL of a database of its own with so many addresses."""
+    with ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory())
+        url = f"sqlite:///{folder}/bench.sqlite3"
+        if database == "PostgreSQL":
+            url = stack.enter_context(postgresql_url())
+        engine = open_database(url)
+        fill(engine, count)
+        engine.dispose()
+        yield url
+
+
+def of_table(database: str, options: argparse.Namespace, console: Console) -> Iterator[Standing]:
+    """Measure and print the parts that ask a large table."""
+    known, rounds = options.addresses, options.rounds
+    with filled(database, known) as url, tempfile.TemporaryDirectory() as folder:
+        if ONE in options.part:
+            pair = ask_table.warm(url, known, rounds, 1, ask_table.ONE_A_ROUND)
+            yield from warm(database, pair, 1, _ONE_LIMITS[database], console)
+        if MANY in options.part:
+            pair = ask_table.warm(url, known, rounds, ask_table.MANY, 1)
+            yield from warm(database, pair, ask_table.MANY, _MANY_LIMIT_MS * 1000, console)
+        if FILE in options.part:
+            files = ask_table.files(
+                url, Path(folder), known, options.file_rounds, options.file_rows
+            )
+            yield from whole_file(database, files, options.file_rows, console)
 
 
 def main() -> None:
-    """Measure, and print the table."""
-    parser = argparse.ArgumentParser(description="Measures the CPU time of commands that ask.")
+    """Measure, and print the tables."""
+    parser = argparse.ArgumentParser(description="Measures how fast questions are answered.")
+    parser.add_argument("--part", choices=PARTS, action="append", help="only this; default: all")
+    parser.add_argument("--database", choices=DATABASES, action="append", help="default: both")
     parser.add_argument("--rounds", type=int, default=15, help="15 by default")
-    Console().print(table(measured(parser.parse_args().rounds)))
+    parser.add_argument("--file-rounds", type=int, default=3, help="of files; 3 by default")
+    parser.add_argument("--addresses", type=int, default=2 * _MILLION, help="in the table")
+    parser.add_argument("--file-rows", type=int, default=_MILLION, help="in the file")
+    options = parser.parse_args()
+    options.part = options.part or PARTS
+    console = Console()
+    console.print(f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}")
+    standing: list[Standing] = []
+    if START in options.part:
+        standing += start(ask_start.measured(options.rounds), console)
+    if set(options.part) - {START}:
+        for database in options.database or DATABASES:
+            standing += of_table(database, options, console)
+    rows = [
+        (one.what, f"{one.value:,.2f}", one.goal, "met" if one.met else "missed")
+        for one in standing
+    ]
+    console.print(printed("", ("goal", "measured", "goal", ""), rows))
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sesbounce.feedback import address as module
 from sesbounce.feedback.address import parse, without_display_name
 from sesbounce.feedback.invisible import without_invisible
 
@@ -38,3 +39,11 @@ def test_the_key_of_an_address_is_its_own_key(text: str) -> None:
 @given(st.text())
 def test_what_is_invisible_goes_at_once(text: str) -> None:
     assert without_invisible(without_invisible(text)) == without_invisible(text)
+
+
+@given(
+    st.from_regex(module._PLAIN, fullmatch=True)
+    | st.from_regex(r"[A-Za-z._+-]{1,5}@[A-Za-z._-]{1,8}", fullmatch=True)
+)
+def test_plain_addresses_take_a_shorter_way_to_the_same_key(text: str) -> None:
+    assert parse(text) == module._read(text)

@@ -285,7 +285,7 @@ def test_who_is_forgotten_is_found_by_the_keyed_hash(engine: sa.Engine) -> None:
     assert "jane" not in everything(engine)
     lookup = Lookup(engine, KEYS)
     assert not lookup.check(JANE, NOW).may_mail
-    assert lookup.may_mail([JANE, "b@example.com"], NOW)["b@example.com"].may_mail
+    assert lookup.answers([JANE, "b@example.com"], NOW)["b@example.com"].may_mail
     recording.record([jane(Scenario.SUCCESS, 1), jane(Scenario.BOUNCE, 2)], NOW)
     assert "jane" not in everything(engine)
     assert len(lookup.why(JANE)) == 3

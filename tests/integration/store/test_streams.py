@@ -97,10 +97,13 @@ def test_a_complaint_of_one_stream_leaves_the_others_open(engine: sa.Engine) -> 
     )
     # Who forgets to name the stream does not mail a person who has complained.
     assert lookup.check(JANE, AT) == limited
-    assert lookup.may_mail([JANE, MARY], AT, "reset") == {
+    assert lookup.answers([JANE, MARY], AT, "reset") == {
         JANE: lookup.check(JANE, AT, "reset"),
         MARY: lookup.check(MARY, AT),
     }
+    for stream, jane in (("reset", True), ("news", False), (None, False)):
+        assert lookup.may_mail([JANE, MARY], AT, stream) == {JANE: jane, MARY: True}
+        assert lookup.may_mail([JANE], AT, stream) == {JANE: jane}
     conservative = sa.text("SELECT 1 FROM suppressed WHERE address = lower(:to)")
     exact = sa.text(f"{conservative} AND stream IN ('', :stream)")
     with engine.connect() as connection:

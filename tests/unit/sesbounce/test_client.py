@@ -6,7 +6,7 @@ import pytest
 import sqlalchemy as sa
 
 from sesbounce import client
-from sesbounce.errors import StoreError
+from sesbounce.errors import ConfigurationError, StoreError
 from sesbounce.feedback.decode import decode
 from sesbounce.policy.verdict import Policy
 from sesbounce.store.store import Store
@@ -36,7 +36,9 @@ def test_each_address_is_answered_as_it_was_written(engine: sa.Engine) -> None:
         "mary@example.com": True,
         "no address": False,
     }
-    assert client.answers(["jane@example.com"], engine)["jane@example.com"].why.startswith("hard")
+    answers = client.answers(asked, engine)
+    assert {text: one.may_mail for text, one in answers.items()} == client.may_mail(asked, engine)
+    assert answers["jane@example.com"].why.startswith("hard")
     assert client.may_mail([], engine) == {}
 
 
@@ -77,6 +79,19 @@ def test_the_database_is_the_worker_s_unless_told_otherwise(
     assert client.may_mail(["jane@example.com"]) == {"jane@example.com": False}
     with pytest.raises(StoreError, match="there is no database"):
         client.may_mail(["jane@example.com"], "sqlite:////nowhere/x.sqlite3")
+
+
+@pytest.mark.usefixtures("jane_has_bounced")
+def test_each_call_reads_the_environment(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SESBOUNCE_DATABASE_URL", url)
+    assert client.may_mail(["jane@example.com"]) == {"jane@example.com": False}
+    monkeypatch.setenv("SESBOUNCE_DATABSE_URL", url)
+    with pytest.raises(ConfigurationError, match="use SESBOUNCE_DATABASE_URL"):
+        client.may_mail(["jane@example.com"])
+    monkeypatch.delenv("SESBOUNCE_DATABSE_URL")
+    monkeypatch.setenv("SESBOUNCE_DATABASE_URL", "sqlite:////nowhere/x.sqlite3")
+    with pytest.raises(StoreError, match="there is no database"):
+        client.may_mail(["jane@example.com"])
 
 
 @pytest.mark.usefixtures("jane_has_bounced")

@@ -48,8 +48,7 @@ def may_mail(
         StoreError: the database can't answer.
         ConfigurationError: the text is not a database URL, or a setting is wrong or missing.
     """
-    found = answers(addresses, database, stream)
-    return {address: answer.may_mail for address, answer in found.items()}
+    return _lookup(database).may_mail(_addresses(addresses), datetime.now(UTC), stream)
 
 
 def answers(
@@ -58,13 +57,7 @@ def answers(
     stream: str | None = None,
 ) -> dict[str, Answer]:
     """Answer as `may_mail` does, with the reason, the times and the verdict in one sentence."""
-    settings = load_database_settings()
-    if isinstance(database, sa.Engine):
-        engine = database
-    else:
-        engine = _open(database) if database else _open(settings.url, settings.passwords)
-    lookup = Lookup(engine, settings.hash_keys)
-    return lookup.may_mail(_addresses(addresses), datetime.now(UTC), stream)
+    return _lookup(database).answers(_addresses(addresses), datetime.now(UTC), stream)
 
 
 def close() -> None:
@@ -75,6 +68,15 @@ def close() -> None:
 
 
 atexit.register(close)
+
+
+def _lookup(database: str | sa.Engine | None) -> Lookup:
+    settings = load_database_settings()
+    if isinstance(database, sa.Engine):
+        engine = database
+    else:
+        engine = _open(database) if database else _open(settings.url, settings.passwords)
+    return Lookup(engine, settings.hash_keys)
 
 
 def _open(url: str, passwords: PasswordSource | None = None) -> sa.Engine:

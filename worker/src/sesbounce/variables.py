@@ -6,6 +6,7 @@ need only a few of them.
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 
 from sesbounce.errors import ConfigurationError
 
@@ -61,6 +62,7 @@ SETTINGS = frozenset(
 )
 # Variables with the prefix that are for the make targets and scripts, not for the command.
 OTHER_VARIABLES = frozenset({"SESBOUNCE_TERRAFORM_MIRROR", "SESBOUNCE_TERRAFORM_RELEASES"})
+_KNOWN = SETTINGS | OTHER_VARIABLES
 # Read by the function in AWS Lambda alone: elsewhere, what starts the worker reads its secrets.
 SECRETS = f"{PREFIX}SECRETS"
 # Lambda sets it. https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
@@ -112,9 +114,10 @@ def is_service_url(value: str) -> bool:
 
 def _unknown(environment: Mapping[str, str]) -> Iterable[str]:
     """A sentence for each variable that looks like a setting and is none."""
-    for name, value in sorted(environment.items()):
-        if name in SETTINGS | OTHER_VARIABLES or not _looks_like_ours(name):
+    for name in sorted(name for name in environment if _looks_like_ours(name)):
+        if name in _KNOWN:
             continue
+        value = environment[name]
         if name == SECRETS:
             if _IN_LAMBDA not in environment:
                 yield f"only the function in AWS Lambda reads {name}: set its settings themselves"
@@ -126,6 +129,7 @@ def _unknown(environment: Mapping[str, str]) -> Iterable[str]:
         yield f"{name} is no setting of sesbounce: {hint}"
 
 
+@lru_cache(1024)  # each call of `may_mail` looks at all variables of its process
 def _looks_like_ours(name: str) -> bool:
     """Whether a name has the prefix: also `sesbounce_emf`, `SES_BOUNCE_EMF` and `SEBOUNCE_EMF`."""
     if _letters(name).startswith("SESBOUNCE"):

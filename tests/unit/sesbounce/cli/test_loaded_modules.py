@@ -60,3 +60,5 @@ def test_a_question_loads_only_what_it_needs(code: str, engine: sa.Engine, url: 
     assert not [name for name in found if name.startswith(other_dialects)]
     packages = {name.split(".")[1] for name in found if name.startswith("sesbounce.")}
     assert packages.isdisjoint({"lists", "operations", "outbound", "settings", "worker"})
+    # Nor the rules by which replies are classified and addresses judged: many regular expressions.
+    assert found.isdisjoint({"sesbounce.feedback.classify", "sesbounce.policy.verdict", "idna"})

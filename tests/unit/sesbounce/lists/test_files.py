@@ -2,6 +2,7 @@ import csv
 import io
 import json
 import os
+import tracemalloc
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -521,6 +522,19 @@ class TestCheckFile:
         monkeypatch.setattr("sesbounce.store.bulk.KEYS_PER_QUERY", 2)
         assert sesbounce("check", "-", stdin=text).stdout == whole
         assert whole.count(",no,") == 10
+
+    def test_a_longer_file_needs_no_more_memory(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        monkeypatch.setattr("sesbounce.cli.bulk._ROWS", 500)
+        source, peaks = tmp_path / "list.txt", []
+        for count in (1000, 1000, 8000):  # the first one also fills caches
+            source.write_text("".join(f"member{n:05}@example.com\n" for n in range(count)))
+            tracemalloc.start()
+            assert sesbounce("check", source, "--output", tmp_path / "out.csv").exit_code == 0
+            peaks.append(tracemalloc.get_traced_memory()[1])
+            tracemalloc.stop()
+        assert peaks[2] < 1.5 * peaks[1]
 
     @pytest.mark.parametrize(
         ("text", "column", "problem"),

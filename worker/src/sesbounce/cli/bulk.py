@@ -20,7 +20,7 @@ from sesbounce.cli.output import database_files, written
 from sesbounce.cli.progress import progress
 from sesbounce.database_settings import load_database_settings
 from sesbounce.errors import ListError
-from sesbounce.feedback.address import parse
+from sesbounce.feedback.address import Address, parse
 from sesbounce.lists.decoding import NAME_IT, escaped, lines_of, undecodable
 from sesbounce.lists.spreadsheet import guarded, is_own, unguarded
 from sesbounce.lists.tables import CsvReader, csv_reader
@@ -29,7 +29,7 @@ from sesbounce.store.listing import suppressed_among
 
 # The number of rows that are in memory at once. Their keys are looked up in their order: the more
 # there are, the nearer they lie to each other in the database.
-_ROWS = 50_000
+_ROWS = 100_000
 # The number of rows that show which column holds the addresses.
 _SAMPLE_ROWS = 100
 
@@ -66,6 +66,14 @@ class _Table(NamedTuple):
     column: int
 
 
+class _Answer(NamedTuple):
+    """What `Checked` says of a row. Most rows share one answer, so that few are made."""
+
+    may_mail: bool
+    reason: str | None = None
+    why: str | None = None
+
+
 class _Tally:
     """How many addresses were checked, and with what answers.
 
@@ -80,13 +88,16 @@ class _Tally:
         self.suppressed = 0
         self.unreadable = 0
 
-    def add(self, answers: Sequence[Checked]) -> None:
+    def add(self, answers: Sequence[_Answer]) -> None:
         """Count answers."""
+        refused = [answer for answer in answers if answer is not _MAY]
         self.checked += len(answers)
-        self.suppressed += sum(not answer.may_mail for answer in answers)
-        self.unreadable += sum(answer.why in _UNREADABLE for answer in answers)
+        self.suppressed += len(refused)
+        self.unreadable += sum(answer.why in _UNREADABLE for answer in refused)
 
 
+_MAY = _Answer(may_mail=True)
+_NO_ADDRESS = _Answer(may_mail=False, why="it is no address")
 _NOT_TEXT = f"no answer: the address is no text in the file's encoding; {NAME_IT}"
 _NO_VALUE = "no answer: the row has fewer values than the first one"
 _TOO_MANY = "no answer: the row has more values than the first one"
@@ -163,7 +174,7 @@ def _check(
     column: str | None,
     stream: str | None,
     writer: "_Writer",
-) -> Iterator[list[Checked]]:
+) -> Iterator[list[_Answer]]:
     """Check all rows, and write and return the answers of some of them at a time."""
     at = now()
     hash_keys = load_database_settings().hash_keys
@@ -173,8 +184,12 @@ def _check(
         write = writer(table.header)
         with _no_collection():
             while rows := list(islice(table.rows, _ROWS)):
-                answers = _answers(engine, rows, table, at, hash_keys, stream)
-                write(zip(rows, answers, strict=True))
+                addresses, problems = _read(rows, table)
+                answers = _answers(engine, addresses, at, hash_keys, stream)
+                for place, problem in problems.items():
+                    answers[place] = _Answer(may_mail=False, why=problem)
+                write(zip(rows, addresses, answers, strict=True))
+                del rows, addresses  # before the next ones are read
                 yield answers
     except csv.Error as error:
         raise ListError(
@@ -183,45 +198,42 @@ def _check(
         ) from None
 
 
+def _read(rows: Sequence[Sequence[str]], table: _Table) -> tuple[list[Address], dict[int, str]]:
+    """The addresses in some rows; and why a row has no answer, by its place among them."""
+    column, header = table.column, table.header
+    values = [row[column] if len(row) > column else "" for row in rows]
+    if is_own(header):
+        values = list(map(unguarded, values))
+    if header:
+        width = len(header)
+        problems = {n: _TOO_MANY for n, row in enumerate(rows) if any(row[width:])}
+    else:
+        problems = {n: _NO_VALUE for n, row in enumerate(rows) if len(row) <= column}
+    problems |= {n: _NOT_TEXT for n, value in enumerate(values) if undecodable(value)}
+    for place in problems:
+        values[place] = escaped(values[place])
+    return list(map(parse, values)), problems
+
+
 def _answers(
     engine: sa.Engine,
-    rows: Iterable[Sequence[str]],
-    table: _Table,
+    addresses: Sequence[Address],
     at: datetime,
     hash_keys: HashKeys,
     stream: str | None,
-) -> list[Checked]:
-    """One answer a row; a text that is no address may not be mailed."""
-    problems, addresses = [], []
-    own = is_own(table.header)
-    for row in rows:
-        value = row[table.column] if len(row) > table.column else ""
-        value = unguarded(value) if own else value
-        problems.append(_problem(row, value, table))
-        addresses.append(parse(escaped(value) if problems[-1] else value))
-    keys = {address.key for address in addresses}
+) -> list[_Answer]:
+    """One answer an address; a text that is no address may not be mailed."""
+    # In the order in which they lie in memory: they are sorted in two thirds of the time.
+    keys = dict.fromkeys(address.key for address in addresses)
     found = suppressed_among(engine, keys, at, hash_keys, stream)
     return [
-        Checked(address.original, address.key, False, None, problem)
-        if problem
-        else Checked(address.original, address.key, False, *found[address.key])
+        _Answer(False, *found[address.key])
         if address.key in found
-        else Checked(address.original, address.key, True)
+        else _MAY
         if address.parsed
-        else Checked(address.original, address.key, False, None, "it is no address")
-        for address, problem in zip(addresses, problems, strict=True)
+        else _NO_ADDRESS
+        for address in addresses
     ]
-
-
-def _problem(row: Sequence[str], value: str, table: _Table) -> str | None:
-    """Why a row has no answer; None for most."""
-    if undecodable(value):
-        return _NOT_TEXT
-    if not table.header and len(row) <= table.column:
-        return _NO_VALUE
-    if table.header and any(row[len(table.header) :]):
-        return _TOO_MANY
-    return None
 
 
 @contextmanager
@@ -278,7 +290,7 @@ def _is_address(value: str) -> bool:
     return "@" in value and (undecodable(value) or parse(value).parsed)
 
 
-_Write = Callable[[Iterable[tuple[Sequence[str], Checked]]], None]
+_Write = Callable[[Iterable[tuple[Sequence[str], Address, _Answer]]], None]
 _Writer = Callable[[list[str] | None], _Write]
 
 
@@ -293,22 +305,22 @@ def _csv_writer(output: TextIO, header: list[str] | None, raw: bool) -> _Write:
     spelled = str if raw else guarded
     # Short rows are filled up, so that the answers stand in their columns.
     filler = [""] * len(header or ())
+    may = ["yes", None, None]
     if header:
         names = [*header, "may_mail", "reason", "why"]
         csv.writer(output, lineterminator="\n").writerow(map(spelled, names))
 
-    def write(rows: Iterable[tuple[Sequence[str], Checked]]) -> None:
+    def may_not(answer: _Answer) -> list[str | None]:
+        return ["no", answer.reason, answer.why and spelled(answer.why)]
+
+    def write(rows: Iterable[tuple[Sequence[str], Address, _Answer]]) -> None:
         # Standard output may write each line by itself.
         text = io.StringIO(newline="")
         csv.writer(text, lineterminator="\n").writerows(
-            (
-                *map(spelled, row),
-                *filler[len(row) :],
-                "yes" if answer.may_mail else "no",
-                answer.reason,
-                answer.why and spelled(answer.why),
-            )
-            for row, answer in rows
+            [spelled(cell) for cell in row]
+            + filler[len(row) :]
+            + (may if answer is _MAY else may_not(answer))
+            for row, _, answer in rows
         )
         output.write(text.getvalue())
 
@@ -316,7 +328,8 @@ def _csv_writer(output: TextIO, header: list[str] | None, raw: bool) -> _Write:
 
 
 def _json_writer(output: TextIO) -> _Write:
-    def write(rows: Iterable[tuple[Sequence[str], Checked]]) -> None:
-        output.write("".join(f"{to_json(answer)}\n" for _, answer in rows))
+    def write(rows: Iterable[tuple[Sequence[str], Address, _Answer]]) -> None:
+        checked = (Checked(one.original, one.key, *answer) for _, one, answer in rows)
+        output.write("".join(f"{to_json(one)}\n" for one in checked))
 
     return write

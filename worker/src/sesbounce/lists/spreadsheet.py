@@ -23,7 +23,7 @@ _NUMBER = re.compile(r"[+-][\d\s.,()/-]*")
 
 def guarded(cell: str) -> str:
     """The cell, with an apostrophe before it if it would be a formula."""
-    if not _FORMULA.match(cell) or _NUMBER.fullmatch(cell):
+    if cell[:1].isalnum() or not _FORMULA.match(cell) or _NUMBER.fullmatch(cell):
         return cell
     return f"'{cell}"
 

@@ -16,6 +16,7 @@ from sesbounce.feedback.notification import Kind
 from sesbounce.feedback.reason import Effect, Reason
 from sesbounce.policy.incident import Incident, covering
 from sesbounce.policy.merge import in_stream
+from sesbounce.policy.period import counts_at
 from sesbounce.policy.state import Evidence, State, arrived, hard_bounces, newest_by_mail
 
 
@@ -68,7 +69,7 @@ class Verdict(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
     def suppressed_at(self, now: datetime) -> bool:
         """Whether the sender must not mail the address at this moment."""
-        return self.since is not None and (self.until is None or now < self.until)
+        return counts_at(now, self.since, self.until)
 
 
 class _Hard(NamedTuple):

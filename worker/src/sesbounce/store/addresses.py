@@ -34,7 +34,7 @@ class FindAddresses:
         query = sa.select(table.c.address, table.c.original.label("checks"), *columns)
         if condition is not None:
             query = query.where(sa.or_(condition, table.c.address == HASH_KEYS))
-        self._find = Find(query, table.c.address)
+        self._find = Find(query, table.c.address, ordered=False)
 
     def __call__(
         self,
@@ -57,7 +57,7 @@ class FindAddresses:
         """
         for chunk in chunks(sorted(keys)):
             names = names_of(chunk, hash_keys, forgotten_only=forgotten_only)
-            for row in self._find.at_once(connection, sorted([*names, HASH_KEYS])):
+            for row in self._find.at_once(connection, [HASH_KEYS, *names]).all():
                 if row.address == HASH_KEYS:
                     hash_keys.require(row.checks)
                 else:
