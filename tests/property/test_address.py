@@ -27,6 +27,12 @@ def test_any_two_things_around_an_address_leave_its_key(
     assert parse(text).key == f"{local}@{domain}"
 
 
+@given(st.text())
+def test_no_key_holds_an_end_of_line(text: str) -> None:
+    # It stands between the keys that PostgreSQL gets in one parameter.
+    assert "\n" not in parse(text).key
+
+
 @given(st.text(max_size=30) | st.from_regex(r"[\s\"'();,<>:a@.-]{1,20}@[\s\"'();,<>:a@.-]{1,20}"))
 def test_the_key_of_an_address_is_its_own_key(text: str) -> None:
     address = parse(text)

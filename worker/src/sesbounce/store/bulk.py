@@ -19,6 +19,9 @@ from sesbounce.store.columns import Words
 Row = Sequence[Any]
 _ConvertColumn = Callable[[Sequence[Any]], Iterable[Any]]
 KEYS_PER_QUERY = 1000
+# Between the keys of one statement. No key holds an end of line: `feedback.address.parse` replaces
+# it, and all other keys are hexadecimal.
+_SEPARATOR = "\n"
 
 
 class Positional(NamedTuple):
@@ -250,8 +253,18 @@ class Find:
         if query is None:
             query = self._query.where(self._condition(self._key, dialect))
             self._queries[dialect] = query
-        value = keys if dialect == "mysql" else msgspec.json.encode(keys).decode()
-        return connection.execute(query, {"keys": value})
+        return connection.execute(query, {"keys": _as_parameter(keys, dialect)})
+
+
+def _as_parameter(keys: Sequence[str], dialect: str) -> Sequence[str] | str:
+    """All keys as the one value that the database takes apart."""
+    match dialect:
+        case "sqlite":
+            return msgspec.json.encode(keys).decode()
+        case "postgresql":
+            return _SEPARATOR.join(keys)
+        case _:
+            return keys
 
 
 def _among(column: sa.Column[str], dialect: str) -> sa.ColumnElement[bool]:
@@ -267,14 +280,15 @@ def _equal(column: sa.Column[str], dialect: str) -> sa.ColumnElement[bool]:
 
 
 def _listed(dialect: str) -> sa.ColumnElement[str]:
-    """The column of a table that SQLite or PostgreSQL makes of `:keys`, a JSON array.
+    """The column of a table that SQLite or PostgreSQL makes of `:keys`.
 
     As an array of PostgreSQL's own they would take psycopg longer than all else that is done here.
+    And not as JSON: what an encoding of PostgreSQL lacks, it could not take out of an escape.
     And not `= ANY`: without an index, or with a plan for few keys, PostgreSQL would compare each
     row with each key.
     """
+    keys = sa.bindparam("keys", type_=sa.String)
     if dialect == "sqlite":
-        listed = sa.func.json_each(sa.bindparam("keys", type_=sa.String))
-        return listed.table_valued("value").c.value
-    array = sa.cast(sa.bindparam("keys", type_=sa.String), sa.JSON)
-    return sa.func.json_array_elements_text(array, type_=sa.String).column_valued("key")
+        return sa.func.json_each(keys).table_valued("value").c.value
+    array = sa.func.string_to_array(keys, sa.literal_column(r"E'\n'"))
+    return sa.func.unnest(array, type_=sa.String).column_valued("key")
