@@ -236,12 +236,11 @@ def test_a_connection_of_a_parent_process_is_the_parents(
         GOOD.replace(b"Content-Length", b"Content-Encoding: gzip\r\nContent-Length")[:-3],
     ],
 )
-def test_a_receive_that_is_no_plain_success_is_for_the_client(
+def test_a_receive_without_a_plain_success_is_for_the_client(
     server: Server, content: bytes
 ) -> None:
     server.direct = lambda _: (content, True)
-    queue = queue_at(server)
-    assert queue.receive(0, 60) == RECEIVED
+    assert queue_at(server).receive(0, 60) == RECEIVED
     assert server.senders == "dc"
     assert server.asked[0].body == server.asked[1].body
 

@@ -124,7 +124,7 @@ def open_direct_calls(client: "SQSClient") -> DirectCalls | None:
         The direct calls; None where only the client can honour its configuration.
     """
     if reason := unusual(client):
-        log.info("direct calls of SQS are off: boto3 makes them", reason=reason)
+        log.info("direct requests to SQS off", reason=reason, advice="boto3 sends them")
         return None
     internals: Any = client  # which `unusual` has looked at
     signer, config = internals._request_signer, internals.meta.config  # noqa: SLF001
@@ -171,10 +171,10 @@ class _Rest:
         if not self._logged:
             self._logged = True
             log.warning(
-                "direct calls of SQS fail: boto3 makes them",
+                "direct requests to SQS paused",
                 operation=operation,
                 problem=str(error) or repr(error),
-                retried_every_seconds=_REST_SECONDS,
+                advice="boto3 sends them; the worker retries once a minute",
             )
 
     def succeeded(self) -> None:
@@ -183,4 +183,4 @@ class _Rest:
             self._failures, self._until = 0, 0.0
             if self._logged:
                 self._logged = False
-                log.info("direct calls of SQS succeed again")
+                log.info("direct requests to SQS resumed")
