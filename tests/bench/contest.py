@@ -65,7 +65,14 @@ CONTESTANTS = (
     Contestant("e", "16 boto3 threads", _script("boto3_threads")),
     Contestant("f", "16 aiobotocore tasks", _script("aiobotocore_tasks")),
     Contestant("g", "null pump", _script("null_pump"), durable=False),
-    Contestant("g2", "null pump, 2 processes", _script("null_pump", "2"), cores=2, durable=False),
+    Contestant(
+        "g2",
+        "null pump, 2 processes",
+        _script("null_pump", "--processes", "2"),
+        cores=2,
+        durable=False,
+    ),
+    Contestant("g3", "lean null pump", _script("null_pump", "--direct"), durable=False),
     WORKER,
     Contestant("h2", "sesbounce, 2 processes", _RUN, {"SESBOUNCE_PROCESSES": "2"}, cores=2),
 )

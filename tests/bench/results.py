@@ -19,7 +19,7 @@ rounds' own ratios, and "sesbounce : it" says how many times as fast sesbounce i
 
 An SQS stub (`tests/bench/sqs_stub.py`) answers every call after {delay:g} ms from an endless \
 backlog of hard bounces in SNS envelopes, {messages}. It has one core, the contestant the other; \
-two processes use both. All but (g) and (g2) do the same durable work on SQLite with \
+two processes use both. All but (g), (g2) and (g3) do the same durable work on SQLite with \
 `synchronous = FULL`: decode, insert the event, update the address, and only after the commit \
 delete. Messages are those that left the queue, API calls are the stub's counts, commits the \
 change counter in SQLite's WAL index, CPU and memory (the peaks of all its processes) the \
@@ -30,8 +30,10 @@ The contestants are in `tests/bench/contestants/`: (a) receives ten, handles one
 (b) and (c) handle one, and delete the ten at once; (d) is a kombu consumer with the prefetch \
 count it comes with; (e) and (f) receive ten, commit ten, delete ten, 16 times at once, and take \
 turns with SQLite by a lock of their own, for SQLite's own waiting is slower; (g) has sesbounce's \
-own pollers and deleters, and does nothing in between; (g2) is two of these, so that (g2) : (g) is \
-what two processes can gain on this machine; (h) is `sesbounce run` as it comes."""
+own pollers and deleters, calls SQS by boto3, and does nothing in between; (g2) is two of these, \
+so that (g2) : (g) is what two processes can gain on this machine; (g3) is (g) by the requests of \
+sesbounce's own that `SESBOUNCE_SQS_DIRECT` is about, so that (h) : (g3) is what the work between \
+receiving and deleting costs; (h) is `sesbounce run` as it comes."""
 
 
 class Memory(msgspec.Struct, frozen=True):

@@ -1,10 +1,12 @@
 """The null pump: the pollers and deleters of sesbounce, by its settings, and nothing in between.
 
 It deletes each message that it receives: no decoding, no database, no log. That is the most that
-the worker could do with boto3 on one core. `python -m tests.bench.contestants.null_pump 2` runs
-two pumps, and shows the most that two processes could do.
+a worker could do with boto3 on one core. `python -m tests.bench.contestants.null_pump
+--processes 2` runs two pumps, and shows the most that two processes could do. With `--direct` the
+pump goes past boto3, as the worker does by its own settings.
 """
 
+import argparse
 import signal
 import sys
 from multiprocessing import get_context
@@ -25,9 +27,9 @@ def ignore(_report: Report) -> None:
     pass
 
 
-def pump() -> None:
+def pump(direct: bool) -> None:
     settings = LoopSettings()
-    queue = open_queue(QUEUE_URL, settings.wait_seconds, settings.connections)
+    queue = open_queue(QUEUE_URL, settings.wait_seconds, settings.connections, direct=direct)
     in_flight = InFlight(settings.room)
     threads = Threads()
     acknowledger = Acknowledger(queue, in_flight, ignore)
@@ -40,14 +42,22 @@ def pump() -> None:
         acknowledger.acknowledge(batch)
 
 
-def main(processes: int) -> None:
-    others = [get_context("spawn").Process(target=pump, daemon=True) for _ in range(processes - 1)]
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--processes", type=int, default=1)
+    parser.add_argument("--direct", action="store_true")
+    options = parser.parse_args()
+    process = get_context("spawn").Process
+    others = [
+        process(target=pump, args=(options.direct,), daemon=True)
+        for _ in range(options.processes - 1)
+    ]
     for other in others:
         other.start()
     # Without a handler SIGTERM would end this process alone; `sys.exit` ends its daemons as well.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
-    pump()
+    pump(options.direct)
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if sys.argv[1:] else 1)
+    main()

@@ -139,6 +139,11 @@ class Settings(BaseSettings):
         le=64,
         description="number of receives that may run at once; one runs while the queue is idle",
     )
+    sqs_direct: bool = Field(
+        default=True,
+        description="whether the worker receives, deletes and returns messages by requests of its "
+        "own, for a fraction of boto3's CPU time; false makes boto3 send every request",
+    )
     batch_size: int = Field(
         default=200, ge=1, le=1000, description="number of messages that one commit takes at most"
     )

@@ -330,7 +330,7 @@ def test_the_worker_keeps_the_chosen_tags(monkeypatch: pytest.MonkeyPatch, tmp_p
     monkeypatch.setenv("SESBOUNCE_TAGS", "campaign,kind")
     monkeypatch.setenv("SESBOUNCE_DATABASE_URL", f"sqlite:///{tmp_path}/worker.sqlite3")
     monkeypatch.setenv("SESBOUNCE_QUEUE_URL", "http://127.0.0.1:1/queue")
-    monkeypatch.setattr("sesbounce.cli.work.open_queue", lambda *_: None)
+    monkeypatch.setattr("sesbounce.cli.work.open_queue", lambda *_, **__: None)
     made: list[LoopSettings] = []
 
     class Made:

@@ -46,7 +46,7 @@ def worker(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> StandIn:
     monkeypatch.setenv("SESBOUNCE_EMF", "true")
     monkeypatch.setenv("SESBOUNCE_EMF_METRICS", "RunsSucceeded,Failed")
     made = StandIn()
-    monkeypatch.setattr("sesbounce.cli.work.open_queue", lambda *_: None)
+    monkeypatch.setattr("sesbounce.cli.work.open_queue", lambda *_, **__: None)
     monkeypatch.setattr("sesbounce.cli.work.Worker", made)
     monkeypatch.setattr("sesbounce.cli.work.signals", made)
     return made

@@ -18,6 +18,11 @@ def open_session(url: str, timeout_seconds: int) -> URLLib3Session:
         url: the URL to ask.
         timeout_seconds: the longest wait for the connection, and for each part of the answer.
     """
-    bundle = get_session().get_config_variable("ca_bundle") or os.environ.get("REQUESTS_CA_BUNDLE")
-    verify: Any = bundle or True  # a path, too, which botocore's stubs do not know
+    verify: Any = ca_bundle() or True  # a path, too, which botocore's stubs do not know
     return URLLib3Session(verify=verify, proxies=get_environ_proxies(url), timeout=timeout_seconds)
+
+
+def ca_bundle() -> str | None:
+    """The file of the certificates that boto3 is configured to trust; None for its own."""
+    configured = get_session().get_config_variable("ca_bundle")
+    return configured or os.environ.get("REQUESTS_CA_BUNDLE") or None

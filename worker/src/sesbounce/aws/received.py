@@ -3,9 +3,7 @@
 Apart from the queue itself, so that a function in AWS Lambda need not load boto3.
 """
 
-from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
 
 import msgspec
 
@@ -28,18 +26,24 @@ class Received(msgspec.Struct, frozen=True):
     sent_at: datetime | None
 
 
-def received(id_: str, receipt: str, body: str, attributes: Mapping[Any, object]) -> Received:
-    """A message by its parts and the attributes that SQS gave it.
+def received(id_: str, receipt: str, body: str, times: object, sent_at: object) -> Received:
+    """A message by its parts and two attributes as SQS writes them: numbers as text.
 
-    Emulators may leave out attributes, which the worker can do without.
+    Args:
+        id_: SQS's message id.
+        receipt: the receipt handle.
+        body: the body.
+        times: the attribute ApproximateReceiveCount; None, or what is no number, where an
+            emulator does not give it.
+        sent_at: the attribute SentTimestamp, in milliseconds; likewise.
     """
-    sent_at = number(attributes.get("SentTimestamp"))
+    milliseconds = number(sent_at)
     return Received(
         id=id_,
         receipt=receipt,
         body=body,
-        times=number(attributes.get("ApproximateReceiveCount")) or 1,
-        sent_at=None if sent_at is None else _at(sent_at),
+        times=number(times) or 1,
+        sent_at=None if milliseconds is None else _at(milliseconds),
     )
 
 

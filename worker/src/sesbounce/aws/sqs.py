@@ -1,8 +1,8 @@
 """The SQS queue: receives, deletes and counts messages, and changes their visibility."""
 
 import time
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias, TypeVar
 
 import msgspec
 from botocore.config import Config
@@ -17,6 +17,14 @@ from botocore.parsers import ResponseParserError
 from sesbounce.aws.clients import check_endpoint, open_client
 from sesbounce.aws.depth import Depth
 from sesbounce.aws.received import Received, number, received
+from sesbounce.aws.sqs_direct import DirectCalls, open_direct_calls
+from sesbounce.aws.sqs_protocol import (
+    DELETE,
+    RECEIVE,
+    SET_VISIBILITY,
+    BatchAnswer,
+    Operation,
+)
 from sesbounce.backoff import pause
 from sesbounce.errors import QueueError
 
@@ -26,6 +34,7 @@ if TYPE_CHECKING:
     from types_boto3_sqs.type_defs import (
         ChangeMessageVisibilityBatchRequestEntryTypeDef,
         DeleteMessageBatchRequestEntryTypeDef,
+        ReceiveMessageRequestTypeDef,
     )
 
 # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
@@ -67,9 +76,10 @@ _PASSING = {
 }
 
 
-# The last one: the answer is not one of SQS, but perhaps of a proxy or of a load balancer.
-_ERRORS = (ClientError, BotoCoreError, ResponseParserError)
-_Error: TypeAlias = ClientError | BotoCoreError | ResponseParserError
+# The last two: the answer is not one of SQS, but perhaps of a proxy or of a load balancer.
+_ERRORS = (ClientError, BotoCoreError, ResponseParserError, msgspec.ValidationError)
+_Error: TypeAlias = ClientError | BotoCoreError | ResponseParserError | msgspec.ValidationError
+_Answer = TypeVar("_Answer")
 
 
 class BatchFailures(msgspec.Struct, frozen=True):
@@ -92,12 +102,16 @@ class BatchFailures(msgspec.Struct, frozen=True):
 class Queue:
     """One SQS queue. It may be used by several threads at once.
 
+    Receives, deletes and changes of visibility go by the direct path where there is one. What
+    is not a plain success there, and all else, goes by boto3's client.
+
     Every method raises `QueueError` where SQS rejects the call or can't be reached.
     """
 
-    def __init__(self, client: "SQSClient", url: str) -> None:
+    def __init__(self, client: "SQSClient", url: str, direct: DirectCalls | None = None) -> None:
         self._client = client
         self._url = url
+        self._direct = direct
 
     def receive(self, wait_seconds: int, visibility_seconds: int) -> list[Received]:
         """Receive at most ten messages.
@@ -106,24 +120,35 @@ class Queue:
             wait_seconds: how long SQS waits for the first message.
             visibility_seconds: how long the messages stay invisible to other receivers.
         """
+        request: ReceiveMessageRequestTypeDef = {
+            "QueueUrl": self._url,
+            "MaxNumberOfMessages": MOST_AT_ONCE,
+            "WaitTimeSeconds": wait_seconds,
+            "VisibilityTimeout": visibility_seconds,
+            "MessageSystemAttributeNames": ["ApproximateReceiveCount", "SentTimestamp"],
+        }
+
+        began = time.monotonic()
+
+        def by_client(**request: Any) -> Any:
+            # A direct call that failed late has waited already.
+            waited = int(time.monotonic() - began)
+            request["WaitTimeSeconds"] = max(wait_seconds - waited, 0)
+            return self._client.receive_message(**request)
+
         try:
-            answer = self._client.receive_message(
-                QueueUrl=self._url,
-                MaxNumberOfMessages=MOST_AT_ONCE,
-                WaitTimeSeconds=wait_seconds,
-                VisibilityTimeout=visibility_seconds,
-                MessageSystemAttributeNames=["ApproximateReceiveCount", "SentTimestamp"],
-            )
+            answer = self._call(RECEIVE, request, wait_seconds + _TIMEOUT_SECONDS, by_client)
         except _ERRORS as error:
             _raise("can't receive messages (sqs:ReceiveMessage)", error)
         return [
             received(
-                message.get("MessageId", ""),
-                message["ReceiptHandle"],
-                message.get("Body", ""),
-                message.get("Attributes") or {},
+                message.message_id,
+                message.receipt_handle,
+                message.body,
+                message.attributes.approximate_receive_count,
+                message.attributes.sent_timestamp,
             )
-            for message in answer.get("Messages") or ()
+            for message in answer.messages or ()
         ]
 
     def delete(self, messages: Sequence[Received]) -> BatchFailures:
@@ -131,11 +156,8 @@ class Queue:
         entries: list[DeleteMessageBatchRequestEntryTypeDef] = [
             {"Id": str(i), "ReceiptHandle": m.receipt} for i, m in enumerate(messages)
         ]
-        return _call_batch(
-            "can't delete messages (sqs:DeleteMessage)",
-            entries,
-            lambda some: self._client.delete_message_batch(QueueUrl=self._url, Entries=some),
-        )
+        problem = "can't delete messages (sqs:DeleteMessage)"
+        return self._call_batch(problem, DELETE, entries, self._client.delete_message_batch)
 
     def set_visibility(self, messages: Sequence[tuple[Received, int]]) -> BatchFailures:
         """Make at most ten messages visible after the given seconds, counted from now."""
@@ -143,13 +165,9 @@ class Queue:
             {"Id": str(i), "ReceiptHandle": m.receipt, "VisibilityTimeout": after}
             for i, (m, after) in enumerate(messages)
         ]
-        return _call_batch(
-            "can't change the visibility of messages (sqs:ChangeMessageVisibility)",
-            entries,
-            lambda some: self._client.change_message_visibility_batch(
-                QueueUrl=self._url, Entries=some
-            ),
-        )
+        problem = "can't change the visibility of messages (sqs:ChangeMessageVisibility)"
+        by_client = self._client.change_message_visibility_batch
+        return self._call_batch(problem, SET_VISIBILITY, entries, by_client)
 
     def depth(self) -> Depth:
         """The approximate number of messages.
@@ -168,14 +186,55 @@ class Queue:
         attributes = answer.get("Attributes") or {}
         return Depth(*(number(attributes.get(name)) for name in names))
 
+    def _call_batch(
+        self,
+        problem: str,
+        operation: Operation[BatchAnswer],
+        entries: Sequence[Any],
+        by_client: Callable[..., Any],
+    ) -> BatchFailures:
+        """Call with all entries, and retry those that SQS failed to handle."""
+        expired: set[str] = set()
+        for failures in range(_ATTEMPTS):
+            if failures:
+                time.sleep(pause(failures, _PAUSE_SECONDS))
+            request = {"QueueUrl": self._url, "Entries": entries}
+            try:
+                answer = self._call(operation, request, _TIMEOUT_SECONDS, by_client)
+            except _ERRORS as error:
+                _raise(problem, error)
+            receipts = {entry["Id"]: entry["ReceiptHandle"] for entry in entries}
+            failed = {entry.id: entry.sender_fault for entry in answer.failed or ()}
+            # SenderFault: the receipt handle is no longer valid.
+            expired |= {receipts[entry] for entry, sender_fault in failed.items() if sender_fault}
+            entries = [e for e in entries if failed.get(e["Id"]) is False]
+            if not entries:
+                break
+        return BatchFailures(frozenset(expired), frozenset(e["ReceiptHandle"] for e in entries))
 
-def open_queue(url: str, wait_seconds: int, connections: int) -> Queue:
+    def _call(
+        self,
+        operation: Operation[_Answer],
+        request: Mapping[str, Any],
+        timeout_seconds: float,
+        by_client: Callable[..., Any],
+    ) -> _Answer:
+        """Call directly, or else by the client."""
+        if self._direct:
+            answer = self._direct.call(operation, request, timeout_seconds)
+            if answer is not None:
+                return answer
+        return operation.convert(by_client(**request))
+
+
+def open_queue(url: str, wait_seconds: int, connections: int, *, direct: bool = True) -> Queue:
     """Open the queue at `url`, with boto3's own settings (`AWS_REGION`, credentials, …).
 
     Args:
         url: the URL of the queue.
         wait_seconds: the longest `wait_seconds` of a receive.
         connections: how many calls may run at once.
+        direct: whether receives, deletes and changes of visibility may go without boto3's client.
 
     Raises:
         ConfigurationError: the region is missing, or the endpoint is no URL.
@@ -191,27 +250,7 @@ def open_queue(url: str, wait_seconds: int, connections: int) -> Queue:
     )
     client = open_client("sqs", config)
     check_endpoint(client, url)
-    return Queue(client, url)
-
-
-def _call_batch(what: str, entries: Sequence[Any], call: Callable[[Any], Any]) -> BatchFailures:
-    """Call with all entries, and retry those that SQS failed to handle."""
-    expired: set[str] = set()
-    for failures in range(_ATTEMPTS):
-        if failures:
-            time.sleep(pause(failures, _PAUSE_SECONDS))
-        try:
-            answer = call(entries)
-        except _ERRORS as error:
-            _raise(what, error)
-        receipts = {entry["Id"]: entry["ReceiptHandle"] for entry in entries}
-        failed = {e["Id"]: e.get("SenderFault", False) for e in answer.get("Failed") or ()}
-        # SenderFault: the receipt handle is no longer valid.
-        expired |= {receipts[entry] for entry, sender_fault in failed.items() if sender_fault}
-        entries = [e for e in entries if failed.get(e["Id"]) is False]
-        if not entries:
-            break
-    return BatchFailures(frozenset(expired), frozenset(e["ReceiptHandle"] for e in entries))
+    return Queue(client, url, open_direct_calls(client) if direct else None)
 
 
 def _raise(what: str, error: _Error) -> NoReturn:

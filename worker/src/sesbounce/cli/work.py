@@ -163,7 +163,12 @@ def _open_worker(
         gc.freeze()
         gc.set_threshold(_OBJECTS_UNTIL_GC)
         yield Worker(
-            open_queue(settings.queue_url, settings.wait_seconds, loop.connections),
+            open_queue(
+                settings.queue_url,
+                settings.wait_seconds,
+                loop.connections,
+                direct=settings.sqs_direct,
+            ),
             opened.store,
             Trust(settings.topic_arns, signatures=settings.verify_signatures),
             Relay(opened.engine, opened.targets, now, patient=not until_empty),

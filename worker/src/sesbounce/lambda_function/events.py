@@ -48,4 +48,13 @@ def read_event(event: Any) -> list[Received] | Literal["sweep"]:
         ) from None
     if not records:
         raise InvocationError("the event of SQS holds no message")
-    return [received(r.message_id, r.receipt_handle, r.body, r.attributes) for r in records]
+    return [
+        received(
+            r.message_id,
+            r.receipt_handle,
+            r.body,
+            r.attributes.get("ApproximateReceiveCount"),
+            r.attributes.get("SentTimestamp"),
+        )
+        for r in records
+    ]
