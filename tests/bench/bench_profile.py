@@ -23,7 +23,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from sesbounce.aws.received import received
+from sesbounce.aws.received import Received
 from sesbounce.aws.sns_trust import Trust
 from sesbounce.errors import MessageError
 from sesbounce.feedback import classify, decode, extract
@@ -133,7 +133,7 @@ class Profile:
             answers = (json.loads(self._backlog.take(10)) for _ in range(BATCH // 10))
             yield [
                 InFlightMessage(
-                    received(m["MessageId"], m["ReceiptHandle"], m["Body"], m["Attributes"]),
+                    Received(m["MessageId"], m["ReceiptHandle"], m["Body"], 1, datetime.now(UTC)),
                     visible_at,
                 )
                 for answer in answers
