@@ -27,7 +27,7 @@ UNIT_PROCESSES ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 PYTHONS := 3.11 3.12 3.13
 
 .PHONY: help setup terraform environments demo demo-clean simulate deploy plan destroy restart cli outputs check-wiring \
-        image package test test-all test-unit test-versions test-local test-terraform bench bench-ask bench-decode bench-outage bench-store fuzz \
+        image package test test-all test-unit test-versions test-local test-terraform bench bench-ask bench-decode bench-outage bench-profile bench-store fuzz \
         lint lint-ruff lint-mypy lint-imports lint-checkov lint-rest format docs terraform-docs lock terraform-lock clean
 
 ##@ Set up
@@ -140,6 +140,9 @@ bench-decode: $(BENCH_READY) ## measures decoding beside pydantic, Powertools an
 
 bench-store: $(READY) ## measures recording by batch size, beside a bare insert
 	@$(BIN)/python -m tests.bench.bench_store $(ARGS)
+
+bench-profile: $(READY) ## measures the CPU time of each stage of the worker; ARGS=--worker that of its threads
+	@$(BIN)/python -m tests.bench.bench_profile $(ARGS)
 
 bench-ask: $(READY) ## measures questions: a process, a warm engine, files, beside a bare SELECT; ARGS="--part start" for one part
 	@$(BIN)/python -m tests.bench.bench_ask $(ARGS)

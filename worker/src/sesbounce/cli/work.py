@@ -31,6 +31,8 @@ from sesbounce.worker.processes import Processes
 
 # A child process may need this much longer to exit than its worker needs to stop.
 _PATIENCE_SECONDS = 2
+# Python's own 700 would begin a collection for every twentieth message.
+_OBJECTS_UNTIL_GC = 10_000
 
 
 @click.command(
@@ -157,8 +159,9 @@ def _open_worker(
     )
     with open_store(settings, migrate=migrate) as opened:
         # What is loaded by now stays: the garbage collector need not look through it with each
-        # batch.
+        # batch. A batch makes many objects, which live until its end, and hardly a cycle.
         gc.freeze()
+        gc.set_threshold(_OBJECTS_UNTIL_GC)
         yield Worker(
             open_queue(
                 settings.queue_url,

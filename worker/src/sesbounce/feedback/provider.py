@@ -110,4 +110,7 @@ def provider_in(reply: str | None) -> str:
     if not reply:
         return ""
     text = reply[:_LONGEST].lower()
-    return next((name for mark, name in _IN_REPLIES if mark in text), "")
+    for mark, name in _IN_REPLIES:
+        if mark in text:
+            return name
+    return ""

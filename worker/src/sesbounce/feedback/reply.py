@@ -26,10 +26,11 @@ _EXPIRED = re.compile(
 _REPLY_CODE = re.compile(r"\s*(?:[a-z0-9-]{1,20};)?[^\w\n]{0,5}([245]\d\d)(?![\d.])", re.ASCII)
 _CODE = re.compile(r"[245]\d\d(?:[ -]|$)", re.ASCII)
 # Where a further line or a further reply begins. What another host `said` is no further reply.
+# Each way begins with a blank: `re` then skips whatever is none without trying.
 _FURTHER = re.compile(
-    r"(?:\n|\s[/|])\s*([245]\d\d)(?:[ -]+(?:#?[245]\.\d{1,3}\.\d{1,3}\b)?|$)"
-    r"|(?<!said)(?<!with)(?<!was)(?<!error)(?<!reply)(?<=[\w.)\]])"
-    r" +([245]\d\d)[ -]#?[245]\.\d{1,3}\.\d{1,3}\b",
+    r"\s(?:(?:(?<=\n)|[/|])\s*([245]\d\d)(?:[ -]+(?:#?[245]\.\d{1,3}\.\d{1,3}\b)?|$)"
+    r"|(?<=[\w.)\]] )(?<!said )(?<!with )(?<!was )(?<!error )(?<!reply )"
+    r" *([245]\d\d)[ -]#?[245]\.\d{1,3}\.\d{1,3}\b)",
     re.ASCII,
 )
 

@@ -8,7 +8,7 @@ suspected hours, with the hour before it and the hour after it. See `docs/incide
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -137,13 +137,15 @@ def hard_cells(state: State, address: str) -> dict[Cell, HourCount]:
     return cells
 
 
-def _is_known(state: State, delivered: Iterable[Delivered], bounce: Evidence) -> bool:
+def _is_known(state: State, delivered: Sequence[Delivered], bounce: Evidence) -> bool:
     """Whether an address had a delivery in the 90 days before a hard bounce.
 
     A state holds the newest deliveries. Where all of these are later than the bounce, any earlier
     delivery counts: otherwise an address that gets many mails after an outage would be unknown
     then, and the incident would be withdrawn.
     """
+    if not delivered:  # as of most addresses that bounce hard
+        return False
     cut = len(state.deliveries) == NEWEST_HELD and state.deliveries[-1].at >= bounce.at
     since = None if cut else bounce.at - _KNOWN_WITHIN
     return any(one.at < bounce.at and (since is None or since <= one.at) for one in delivered)

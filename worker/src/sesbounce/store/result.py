@@ -11,12 +11,14 @@ class Numbers(msgspec.Struct):
 
     def add(self, other: Self) -> None:
         """Add the numbers of the other one to these."""
-        for name in self.__struct_fields__:
-            mine, theirs = getattr(self, name), getattr(other, name)
+        for name, theirs in msgspec.structs.asdict(other).items():
+            if not theirs:  # as most of them
+                continue
+            mine = getattr(self, name)
             if isinstance(theirs, dict):
                 for share, number in theirs.items():
                     mine[share] = mine.get(share, 0) + number
-            elif theirs:
+            else:
                 setattr(self, name, mine + theirs)
 
 

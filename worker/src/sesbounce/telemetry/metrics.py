@@ -151,13 +151,14 @@ class Metrics:
 
     def add(self, report: Report) -> None:
         """Add a report of the worker."""
-        counts = count(report)
-        for field, counter in self._counters.items():
-            number = getattr(counts, field)
+        for field, number in msgspec.structs.asdict(count(report)).items():
+            counter = self._counters.get(field)
+            if not number or counter is None:
+                continue
             if isinstance(number, dict):
                 for value, share in number.items():
                     counter.labels(self._label(field, value)).inc(share)
-            elif number:
+            else:
                 counter.inc(number)
         match report:
             case BatchDone():

@@ -112,7 +112,7 @@ class Handler:
             seconds=time.monotonic() - began,
             commit_seconds=outcome.commit_seconds,
             # The clocks of SQS and of this machine may differ.
-            oldest_seconds=max((0.0, *((now - at).total_seconds() for at in sent_at))),
+            oldest_seconds=max(0.0, (now - min(sent_at, default=now)).total_seconds()),
             unknown=outcome.unknown,
             unreadable=outcome.unreadable,
         )
@@ -234,7 +234,7 @@ def _report_oddities(decoded: Decoded, message_id: str, outcome: Outcome) -> Non
         log.warning("message of an unknown type", message_id=message_id, type=decoded.type)
     for problem in decoded.unread:
         log.warning("recipient not read", message_id=message_id, problem=problem)
-    no_addresses = sum(not event.parsed for event in decoded.events)
+    no_addresses = [event.parsed for event in decoded.events].count(False)
     if no_addresses:
         log.warning("recipient without an address", message_id=message_id, recipients=no_addresses)
     outcome.unreadable += len(decoded.unread) + no_addresses

@@ -3,7 +3,7 @@
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Generic, TypeVar
 
 from sesbounce.aws.sqs import MOST_AT_ONCE
@@ -24,8 +24,10 @@ class Batcher(Generic[_T]):
         self._closed = False
         self._changed = threading.Condition()
 
-    def put(self, items: Iterable[_T]) -> None:
+    def put(self, items: Sequence[_T]) -> None:
         """Add items."""
+        if not items:
+            return  # no thread need wake for that
         with self._changed:
             now = time.monotonic()
             before = len(self._items)

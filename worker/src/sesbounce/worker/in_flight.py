@@ -43,10 +43,15 @@ class InFlight:
         self._has_enough = threading.Condition(self._lock)
         self._wanted = 1
         self._interrupted = False
+        self._reserved = 1
 
     def reserve(self, count: int, timeout: float) -> bool:
-        """Reserve room for `count` messages; false where there is none after `timeout` seconds."""
+        """Reserve room for `count` messages; false where there is none after `timeout` seconds.
+
+        Every caller reserves the same number.
+        """
         with self._has_room:
+            self._reserved = count
             if not self._has_room.wait_for(lambda: self._free >= count, timeout):
                 return False
             self._free -= count
@@ -143,4 +148,5 @@ class InFlight:
 
     def _make_room(self, count: int) -> None:
         self._free += count
-        self._has_room.notify(count)
+        # One more waiting thread would wake for nothing.
+        self._has_room.notify(self._free // self._reserved)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
+from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 import structlog
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 # How often the parent looks, while the children stop, whether one takes too long.
 _LATE_SECONDS = 0.5
+_SEND_SECONDS = 0.1
 
 log = structlog.get_logger()
 
@@ -74,11 +76,12 @@ class Processes:
             ProcessError: a child has failed.
         """
         context = multiprocessing.get_context("spawn")
+        resource_tracker.ensure_running()  # when the first child starts it, it unblocks signals
         pipes: dict[Connection, int] = {}
         for number in range(self._count):
             ours, theirs = context.Pipe(duplex=False)
             child = context.Process(target=_child, args=(self._work, theirs), daemon=True)
-            with _deaf_to_ctrl_c():
+            with _blocked(signal.SIGINT):
                 child.start()
             theirs.close()
             pipes[ours] = number
@@ -105,7 +108,8 @@ class Processes:
         )
         for pipe in pipes.keys() & set(ready):
             try:
-                self._report(pipe.recv(), pipes[pipe])
+                for report in pipe.recv():
+                    self._report(report, pipes[pipe])
             except (EOFError, ConnectionError):
                 pipe.close()
                 del pipes[pipe]
@@ -131,13 +135,12 @@ class Processes:
 
 
 @contextmanager
-def _deaf_to_ctrl_c() -> Iterator[None]:
-    """Block SIGINT in this thread; a child that it starts inherits that, even while it imports.
+def _blocked(number: signal.Signals) -> Iterator[None]:
+    """Block a signal in this thread; a child or a thread that it starts inherits that.
 
-    The other threads of this process still hear the signal.
+    A child does so even while it imports. The other threads of this process still hear the signal.
     """
-    resource_tracker.ensure_running()  # it would unblock the signal when the first child starts it
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {number})
     try:
         yield
     finally:
@@ -147,19 +150,41 @@ def _deaf_to_ctrl_c() -> Iterator[None]:
 def _child(work: Work, pipe: Connection) -> None:
     # A terminal sends SIGINT to all processes; the parent sends SIGTERM to its children then.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    lock = threading.Lock()
-    orphaned = threading.Event()
+    with _sending(pipe) as report:
+        code = work(report)
+    raise SystemExit(code)
 
-    def send(report: Report) -> None:
-        with lock:
-            if orphaned.is_set():
-                return
-            try:
-                pipe.send(report)
-            except BrokenPipeError:
-                # The parent was killed. Its restart starts other children.
-                orphaned.set()
-                log.critical("the parent process has ended")
-                os.kill(os.getpid(), signal.SIGTERM)
 
-    raise SystemExit(work(send))
+@contextmanager
+def _sending(pipe: Connection) -> Iterator[Callable[[Report], None]]:
+    """Send the reports of the block to the parent, all of a tenth of a second at once.
+
+    To send each by itself would cost both processes more than the report is about.
+    """
+    reports: SimpleQueue[Report | None] = SimpleQueue()
+    thread = threading.Thread(target=_send, args=(pipe, reports), name="sender", daemon=True)
+    with _blocked(signal.SIGTERM):  # which is for the main thread
+        thread.start()
+    try:
+        yield reports.put
+    finally:
+        reports.put(None)
+        thread.join()
+
+
+def _send(pipe: Connection, reports: "SimpleQueue[Report | None]") -> None:
+    """Send reports until the last one, which is None."""
+    last = False
+    while not last:
+        some = [reports.get()]
+        if some[0] is not None:
+            time.sleep(_SEND_SECONDS)
+        some += [reports.get() for _ in range(reports.qsize())]
+        last = None in some
+        try:
+            pipe.send([report for report in some if report is not None])
+        except BrokenPipeError:
+            # The parent was killed. Its restart starts other children.
+            log.critical("the parent process has ended")
+            os.kill(os.getpid(), signal.SIGTERM)
+            return

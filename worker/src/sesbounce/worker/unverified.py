@@ -73,6 +73,8 @@ class Unverified:
 
     def add(self, messages: Sequence[tuple[InFlightMessage, str]]) -> None:
         """Add messages, each with the URL of its certificate."""
+        if not messages:
+            return  # as nearly always: no thread need wake for that
         with self._changed:
             for message, url in messages:
                 self._waits.setdefault(url, _Wait()).messages.append(message)
