@@ -9,35 +9,20 @@ import hmac
 from collections.abc import Mapping
 from datetime import datetime
 from hashlib import sha256
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 from urllib.parse import quote, urlsplit
 
+from botocore.credentials import ReadOnlyCredentials
 from botocore.utils import is_valid_ipv6_endpoint_url, normalize_url_path
 
 _ALGORITHM = "AWS4-HMAC-SHA256"
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
-class Credentials(Protocol):
-    """Credentials of one moment, as `get_frozen_credentials` of botocore returns them."""
-
-    @property
-    def access_key(self) -> str:
-        """The id of the access key."""
-
-    @property
-    def secret_key(self) -> str:
-        """The secret access key."""
-
-    @property
-    def token(self) -> str | None:
-        """The session token; None or empty for an access key that lasts."""
-
-
 class _DayKey(NamedTuple):
     """The key that signs the requests of one secret key on one day."""
 
-    secret: str
+    secret: str | None
     day: str
     key: bytes
 
@@ -65,7 +50,11 @@ class Signer:
         self._day_key = _DayKey("", "", b"")
 
     def sign(
-        self, headers: Mapping[str, str], body: bytes, credentials: Credentials, at: datetime
+        self,
+        headers: Mapping[str, str],
+        body: bytes,
+        credentials: ReadOnlyCredentials,
+        at: datetime,
     ) -> dict[str, str]:
         """Sign one request.
 
@@ -73,7 +62,7 @@ class Signer:
             headers: headers of the request to sign beside its own; their names in lower case,
                 their values without blanks around them or twice in a row.
             body: the request's body.
-            credentials: the credentials of one moment.
+            credentials: the credentials of one moment, as `get_frozen_credentials` returns them.
             at: the time of the request, UTC.
 
         Returns:
@@ -100,7 +89,7 @@ class Signer:
         )
         return signed
 
-    def _key(self, secret: str, day: str) -> bytes:
+    def _key(self, secret: str | None, day: str) -> bytes:
         """The signing key of the day, which the signer keeps until the day or the secret ends."""
         kept = self._day_key  # one read: another thread may replace it
         if kept.secret != secret or kept.day != day:

@@ -17,11 +17,12 @@ from urllib.parse import urlsplit
 
 import msgspec
 import structlog
+from botocore.credentials import ReadOnlyCredentials
 from botocore.httpsession import create_urllib3_context, get_cert_path
 from urllib3.util import wait_for_read
 
 from sesbounce.aws.http import ca_bundle
-from sesbounce.aws.sigv4 import Credentials, Signer
+from sesbounce.aws.sigv4 import Signer
 from sesbounce.aws.sqs_protocol import CONTENT_TYPE, Operation
 from sesbounce.aws.sqs_unusual import unusual
 
@@ -65,7 +66,7 @@ class Endpoint(msgspec.Struct, frozen=True):
 class DirectCalls:
     """Calls SQS over connections that stay open, one for each thread."""
 
-    def __init__(self, endpoint: Endpoint, credentials: Callable[[], Credentials]) -> None:
+    def __init__(self, endpoint: Endpoint, credentials: Callable[[], ReadOnlyCredentials]) -> None:
         """Make the calls of one endpoint.
 
         Args:
@@ -106,7 +107,7 @@ class DirectCalls:
             http.client.HTTPException,
             UnexpectedAnswerError,
             msgspec.MsgspecError,
-            ValueError,  # a header that HTTP does not allow, out of odd credentials
+            ValueError,  # no UTF-8; or a header that HTTP does not allow, out of odd credentials
         ) as error:
             self._close()
             self._rest.failed(operation.name, error)

@@ -82,6 +82,7 @@ class Operation(Generic[_Answer]):
 
         Raises:
             msgspec.DecodeError: it is no answer to this operation.
+            UnicodeDecodeError: it is no UTF-8.
         """
         return self._decoder.decode(body)
 

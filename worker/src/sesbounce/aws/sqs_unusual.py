@@ -71,7 +71,7 @@ def _of_hooks(client: Any) -> Iterable[str]:
     for operation in OPERATIONS:
         for event in _EVENTS:
             for hook in hooks.prefix_search(f"{event}.sqs.{operation.name}"):
-                # A partial has no module of its own that says more than `functools`.
+                hook = getattr(hook, "func", hook)  # noqa: PLW2901  what a partial calls
                 module = str(getattr(hook, "__module__", None))
                 if not _in_own(module):
                     name = getattr(hook, "__qualname__", repr(hook))
