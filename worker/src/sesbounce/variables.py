@@ -40,6 +40,7 @@ SETTINGS = frozenset(
         "RESTORE_SQL",
         "SES_SUPPRESSION_LIST",
         "SHUTDOWN_SECONDS",
+        "SQS_DIRECT",
         "STREAM_BY",
         "STRIKES",
         "STRIKE_OFF_DATABASE_PASSWORD_FROM",
