@@ -8,6 +8,7 @@ from click.testing import CliRunner, Result
 
 from scripts.local.ses_messages import Scenario
 from sesbounce.cli import PLACES, main
+from sesbounce.errors import ConfigurationError
 from sesbounce.feedback.decode import decode
 from sesbounce.store import migrate
 from sesbounce.store.engine import open_database, write
@@ -424,3 +425,22 @@ def test_a_statement_that_reads_a_large_table_for_each_address_is_a_warning_of_t
         "Warning: SESBOUNCE_STRIKE_OFF_SQL reads all of the about 12,000 rows of reader for each "
         "address: CREATE INDEX … ON reader (lower(email))\n"
     )
+
+
+@pytest.mark.parametrize(("value", "direct"), [(None, True), ("false", False), ("true", True)])
+def test_the_setting_decides_on_direct_requests(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, value: str | None, direct: bool
+) -> None:
+    if value:
+        monkeypatch.setenv("SESBOUNCE_SQS_DIRECT", value)
+    monkeypatch.setenv("SESBOUNCE_DATABASE_URL", f"sqlite:///{tmp_path}/worker.sqlite3")
+    monkeypatch.setenv("SESBOUNCE_QUEUE_URL", "http://127.0.0.1:1/queue")
+    opened: list[object] = []
+
+    def open_queue(*_: object, **options: object) -> None:
+        opened.append(options)
+        raise ConfigurationError("that is all")
+
+    monkeypatch.setattr("sesbounce.cli.work.open_queue", open_queue)
+    assert sesbounce("run", "--until-empty").exit_code == 2
+    assert opened == [{"direct": direct}]

@@ -5,23 +5,20 @@ the call by the client, which knows all errors and retries. While calls fail one
 the direct path rests, so that nobody pays for both for long.
 """
 
-import http.client
-import os
-import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import urlsplit
 
 import msgspec
 import structlog
 from botocore.credentials import ReadOnlyCredentials
 from botocore.httpsession import create_urllib3_context, get_cert_path
-from urllib3.util import wait_for_read
 
 from sesbounce.aws.http import ca_bundle
+from sesbounce.aws.kept_connection import KeptConnection, UnexpectedAnswerError
 from sesbounce.aws.sigv4 import Signer
 from sesbounce.aws.sqs_protocol import CONTENT_TYPE, Operation
 from sesbounce.aws.sqs_unusual import unusual
@@ -32,15 +29,11 @@ if TYPE_CHECKING:
 # The path rests after this many failures in a row, in all threads together.
 _MOST_FAILURES = 5
 _REST_SECONDS = 60.0
-_OK = 200
+_KIND = CONTENT_TYPE.encode()
 
 _Answer = TypeVar("_Answer")
 
 log = structlog.get_logger()
-
-
-class UnexpectedAnswerError(Exception):
-    """An answer that is not a plain success."""
 
 
 class Endpoint(msgspec.Struct, frozen=True):
@@ -76,9 +69,9 @@ class DirectCalls:
         """
         self._signer = Signer(endpoint.url, endpoint.region, endpoint.service)
         self._credentials = credentials
-        self._user_agent = endpoint.user_agent
-        self._path = urlsplit(endpoint.url).path or "/"
-        self._make_connection = _connector(endpoint)
+        self._endpoint = endpoint
+        self._context = _context(endpoint)
+        self._unsigned = {"user-agent": endpoint.user_agent, "accept-encoding": "identity"}
         self._local = threading.local()
         self._rest = _Rest()
 
@@ -97,50 +90,31 @@ class DirectCalls:
         """
         if self._rest.resting:
             return None
-        body = operation.encode(parameters)
-        headers = self._signer.sign(operation.headers, body, self._credentials(), datetime.now(UTC))
-        headers["user-agent"] = self._user_agent
+        credentials = self._credentials()
         try:
-            answer = operation.decode(self._exchange(body, headers, timeout_seconds))
-        except (
-            OSError,
-            http.client.HTTPException,
-            UnexpectedAnswerError,
-            msgspec.MsgspecError,
-            ValueError,  # no UTF-8; or a header that HTTP does not allow, out of odd credentials
-        ) as error:
-            self._close()
+            body = operation.encode(parameters)
+            headers = self._signer.sign(operation.headers, body, credentials, datetime.now(UTC))
+            headers |= self._unsigned
+            content = self._connection().post(headers, body, _KIND, timeout_seconds)
+            answer = operation.decode(content)
+        # The last one: no UTF-8, or odd credentials.
+        except (OSError, UnexpectedAnswerError, msgspec.MsgspecError, ValueError) as error:
             self._rest.failed(operation.name, error)
             return None
         self._rest.succeeded()
         return answer
 
-    def _exchange(self, body: bytes, headers: dict[str, str], timeout_seconds: float) -> bytes:
-        """Send a request, and return the body of its answer."""
-        connection = self._connection()
-        connection.sock.settimeout(timeout_seconds)
-        connection.request("POST", self._path, body, headers)
-        with connection.getresponse() as response:
-            answer = response.read()
-        if response.status != _OK or response.headers.get_content_type() != CONTENT_TYPE:
-            kind = response.headers.get("content-type")
-            raise UnexpectedAnswerError(f"status {response.status}, content type {kind}")
-        return answer
-
-    def _connection(self) -> "_Connection":
-        """This thread's connection, open."""
-        kept: _Connection | None = getattr(self._local, "connection", None)
+    def _connection(self) -> KeptConnection:
+        """This thread's connection."""
+        kept: KeptConnection | None = getattr(self._local, "connection", None)
         if kept and kept.usable:
             return kept
-        self._close()
-        connection = self._local.connection = self._make_connection()
-        connection.connect()
-        return connection
-
-    def _close(self) -> None:
-        kept: _Connection | None = self._local.__dict__.pop("connection", None)
         if kept:
             kept.close()
+        endpoint = self._endpoint
+        made = KeptConnection(endpoint.url, endpoint.connect_seconds, self._context)
+        self._local.connection = made
+        return made
 
 
 def open_direct_calls(client: "SQSClient") -> DirectCalls | None:
@@ -150,7 +124,7 @@ def open_direct_calls(client: "SQSClient") -> DirectCalls | None:
         The direct calls; None where only the client can honour its configuration.
     """
     if reason := unusual(client):
-        log.info("direct calls of SQS are off: boto3 makes them", reason=reason)
+        log.info("direct requests to SQS off", reason=reason, advice="boto3 sends them")
         return None
     internals: Any = client  # which `unusual` has looked at
     signer, config = internals._request_signer, internals.meta.config  # noqa: SLF001
@@ -165,47 +139,14 @@ def open_direct_calls(client: "SQSClient") -> DirectCalls | None:
     return DirectCalls(endpoint, signer._credentials.get_frozen_credentials)  # noqa: SLF001
 
 
-class _Connection(http.client.HTTPConnection):
-    """A connection that is closed when its thread ends."""
-
-    def connect(self) -> None:
-        super().connect()
-        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        self._process = os.getpid()
-
-    @property
-    def usable(self) -> bool:
-        """Whether a request may be sent.
-
-        An idle connection has nothing to say: if it does, the server has closed it, or speaks
-        of another request. One of a parent process is the parent's.
-        """
-        return (
-            self.sock is not None
-            and self._process == os.getpid()
-            and not wait_for_read(self.sock, timeout=0)
-        )
-
-    def __del__(self) -> None:
-        self.close()
-
-
-class _TLSConnection(_Connection, http.client.HTTPSConnection):
-    """The same over TLS."""
-
-
-def _connector(endpoint: Endpoint) -> Callable[[], _Connection]:
-    """A function that makes a connection to the endpoint, which is not yet open."""
-    url = urlsplit(endpoint.url)
-    host = url.hostname or ""
-    if url.scheme != "https":
-        return lambda: _Connection(host, url.port or 80, timeout=endpoint.connect_seconds)
-    context = create_urllib3_context()
+def _context(endpoint: Endpoint) -> ssl.SSLContext | None:
+    """How TLS is spoken with the endpoint: as botocore does, but that OpenSSL checks the host."""
+    if not endpoint.url.startswith("https:"):
+        return None
+    context: ssl.SSLContext = create_urllib3_context()
     context.check_hostname = True
     context.load_verify_locations(endpoint.ca_bundle or get_cert_path(True))
-    return lambda: _TLSConnection(
-        host, url.port or 443, timeout=endpoint.connect_seconds, context=context
-    )
+    return context
 
 
 class _Rest:
@@ -230,10 +171,10 @@ class _Rest:
         if not self._logged:
             self._logged = True
             log.warning(
-                "direct calls of SQS fail: boto3 makes them",
+                "direct requests to SQS paused",
                 operation=operation,
                 problem=str(error) or repr(error),
-                retried_every_seconds=_REST_SECONDS,
+                advice="boto3 sends them; the worker retries once a minute",
             )
 
     def succeeded(self) -> None:
@@ -242,4 +183,4 @@ class _Rest:
             self._failures, self._until = 0, 0.0
             if self._logged:
                 self._logged = False
-                log.info("direct calls of SQS succeed again")
+                log.info("direct requests to SQS resumed")

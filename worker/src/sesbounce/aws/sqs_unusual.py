@@ -1,5 +1,6 @@
 """Finds what in the configuration of boto3's client only the client itself can honour."""
 
+import re
 from collections.abc import Iterable
 from types import MethodType
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,8 @@ _EVENTS = (
     "after-call",
     "after-call-error",
 )
+# What may stand in a request's first line as it is.
+_PLAIN = re.compile("[!-~]+")
 _OWN = ("botocore", "boto3")
 
 
@@ -60,8 +63,8 @@ def _reasons(client: Any) -> Iterable[str]:
 
 def _of_endpoint(endpoint: str) -> str:
     url = urlsplit(endpoint)
-    if url.query or url.username is not None or not endpoint.isascii():
-        return "the endpoint's URL has a query, a user or characters beyond ASCII"
+    if url.query or url.username is not None or not _PLAIN.fullmatch(endpoint):
+        return "the endpoint's URL has a query, a user, blanks or characters beyond ASCII"
     return ""
 
 
