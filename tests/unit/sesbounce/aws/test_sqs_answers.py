@@ -28,6 +28,8 @@ MESSAGE = {
     "Attributes": {"ApproximateReceiveCount": "1", "SentTimestamp": "1795176000000"},
 }
 MESSAGES = Answer.of({"Messages": [MESSAGE]})
+# What the worker reads of it.
+READ = Received("id-0", "receipt-0-1", 'Zoë\n"\U0001f4e8"', 1, AT)
 HTML = b"<html><body>Please log in to the network.</body></html>"
 # What a server may send with status 200 that is no answer of SQS.
 NO_ANSWERS = {
@@ -93,21 +95,35 @@ def received(*receipts: str) -> list[Received]:
 
 @pytest.mark.parametrize(
     "answer",
+    [MESSAGES, MESSAGES.in_pieces(6, 0.002), replace(MESSAGES, closes=True)],
+    ids=["whole", "in pieces", "the last"],
+)
+def test_a_plain_answer_is_read_however_it_comes(scene: Scene, answer: Answer) -> None:
+    queue = scene.open()
+    scene.server.fail(answer)
+    assert queue.receive(0, 60) == [READ]
+    # Nothing of an answer is left for the next call to read.
+    assert queue.receive(0, 60) == []
+    assert scene.paths == [scene.path] * 2
+
+
+@pytest.mark.parametrize(
+    "answer",
     [
-        MESSAGES,
         MESSAGES.chunked(7),
-        MESSAGES.in_pieces(6, 0.002),
         MESSAGES.chunked(40).in_pieces(9, 0.002),
         Answer((b"HTTP/1.1 100 Continue\r\n\r\n" + MESSAGES.sent,)),
         replace(Answer.make(200, MESSAGES.body, Content_Length=""), closes=True),
+        replace(MESSAGES, pieces=(MESSAGES.sent.replace(b"1.1", b"1.0", 1),), closes=True),
+        Answer.make(200, MESSAGES.body, Content_Type="application/json"),
     ],
-    ids=["whole", "chunked", "pieces", "chunks in pieces", "100", "till the end"],
+    ids=["chunked", "chunks in pieces", "100", "till the end", "HTTP/1.0", "of another type"],
 )
-def test_an_answer_is_read_however_it_comes(scene: Scene, answer: Answer) -> None:
+def test_an_answer_of_a_rarer_kind_is_read_by_boto3(scene: Scene, answer: Answer) -> None:
     queue = scene.open()
-    scene.server.fail(answer)
-    message = Received("id-0", "receipt-0-1", 'Zoë\n"\U0001f4e8"', 1, AT)
-    assert queue.receive(0, 60) == [message]
+    scene.server.fail(answer, answer if scene.path == "direct" else None)
+    assert queue.receive(0, 60) == [READ]
+    assert scene.paths == (["direct", "boto3"] if scene.path == "direct" else ["boto3"])
     # Nothing of an answer is left for the next call to read.
     assert queue.receive(0, 60) == []
     assert scene.paths[-1] == scene.path
@@ -263,6 +279,16 @@ def test_entries_that_failed_are_retried_alone(scene: Scene) -> None:
     )
     # An answer that names entries that failed is a success of the call.
     assert scene.paths == [scene.path] * 8
+
+
+@pytest.mark.parametrize("sender_fault", [True, False])
+def test_a_failure_of_an_entry_that_was_not_sent_is_ignored(
+    scene: Scene, sender_fault: bool
+) -> None:
+    queue = scene.open()
+    scene.server.fail_always(failed((7, sender_fault)))
+    assert queue.delete(received("r")) == BatchFailures()
+    assert scene.paths == [scene.path]
 
 
 def test_receipts_that_have_expired_are_returned(scene: Scene) -> None:

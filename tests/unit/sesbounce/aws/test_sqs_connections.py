@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from sesbounce.aws import sqs
 from sesbounce.errors import QueueError
@@ -138,7 +139,11 @@ class TestProxy:
     ) -> None:
         aws.setenv(variable, scene.server.url)
         aws.setenv("AWS_ENDPOINT_URL", "http://sqs.example.test")
-        queue = scene.open()
+        with capture_logs() as logs:
+            queue = scene.open()
+        reasons = [entry["reason"] for entry in logs if "direct requests" in entry["event"]]
+        expected = ["a proxy applies to the endpoint"] if scene.path == "direct" else []
+        assert reasons == expected
         scene.server.send("0")
         assert not queue.delete(queue.receive(0, 60)).count
         assert scene.server.left == 0
@@ -160,7 +165,10 @@ class TestProxy:
     ) -> None:
         aws.setenv("HTTP_PROXY", "http://127.0.0.1:1")
         aws.setenv("NO_PROXY", "127.0.0.1")
-        assert bodies(scene.open()) == []
+        with capture_logs() as logs:
+            queue = scene.open()
+        assert logs == []
+        assert bodies(queue) == []
         assert scene.paths == [scene.path]
 
 

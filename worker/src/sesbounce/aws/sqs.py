@@ -209,10 +209,9 @@ class Queue:
                 answer = self._call(operation, request, _TIMEOUT_SECONDS, by_client)
             except _ERRORS as error:
                 _raise(problem, error)
-            receipts = {entry["Id"]: entry["ReceiptHandle"] for entry in entries}
             failed = {entry.id: entry.sender_fault for entry in answer.failed or ()}
             # SenderFault: the receipt handle is no longer valid.
-            expired |= {receipts[entry] for entry, sender_fault in failed.items() if sender_fault}
+            expired |= {e["ReceiptHandle"] for e in entries if failed.get(e["Id"])}
             entries = [e for e in entries if failed.get(e["Id"]) is False]
             if not entries:
                 break
