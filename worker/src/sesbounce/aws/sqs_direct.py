@@ -5,6 +5,7 @@ the call by the client, which knows all errors and retries. While calls fail one
 the direct path rests, so that nobody pays for both for long.
 """
 
+import http.client
 import ssl
 import threading
 import time
@@ -20,7 +21,7 @@ from botocore.httpsession import create_urllib3_context, get_cert_path
 from sesbounce.aws.http import ca_bundle
 from sesbounce.aws.kept_connection import KeptConnection, UnexpectedAnswerError
 from sesbounce.aws.sigv4 import Signer
-from sesbounce.aws.sqs_protocol import CONTENT_TYPE, Operation
+from sesbounce.aws.sqs_protocol import Operation
 from sesbounce.aws.sqs_unusual import unusual
 
 if TYPE_CHECKING:
@@ -29,7 +30,16 @@ if TYPE_CHECKING:
 # The path rests after this many failures in a row, in all threads together.
 _MOST_FAILURES = 5
 _REST_SECONDS = 60.0
-_KIND = CONTENT_TYPE.encode()
+
+# All that a call may end in, but for the errors of the credentials. The last one: no UTF-8, or a
+# header that HTTP does not allow, out of odd credentials.
+_FAILURES = (
+    OSError,
+    http.client.HTTPException,
+    UnexpectedAnswerError,
+    msgspec.MsgspecError,
+    ValueError,
+)
 
 _Answer = TypeVar("_Answer")
 
@@ -95,10 +105,9 @@ class DirectCalls:
             body = operation.encode(parameters)
             headers = self._signer.sign(operation.headers, body, credentials, datetime.now(UTC))
             headers |= self._unsigned
-            content = self._connection().post(headers, body, _KIND, timeout_seconds)
+            content = self._connection().post(headers, body, timeout_seconds)
             answer = operation.decode(content)
-        # The last one: no UTF-8, or odd credentials.
-        except (OSError, UnexpectedAnswerError, msgspec.MsgspecError, ValueError) as error:
+        except _FAILURES as error:
             self._rest.failed(operation.name, error)
             return None
         self._rest.succeeded()
