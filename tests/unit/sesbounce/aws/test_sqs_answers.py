@@ -28,8 +28,6 @@ MESSAGE = {
     "Attributes": {"ApproximateReceiveCount": "1", "SentTimestamp": "1795176000000"},
 }
 MESSAGES = Answer.of({"Messages": [MESSAGE]})
-# What the worker reads of it.
-READ = Received("id-0", "receipt-0-1", 'Zoë\n"\U0001f4e8"', 1, AT)
 HTML = b"<html><body>Please log in to the network.</body></html>"
 # What a server may send with status 200 that is no answer of SQS.
 NO_ANSWERS = {
@@ -95,38 +93,29 @@ def received(*receipts: str) -> list[Received]:
 
 @pytest.mark.parametrize(
     "answer",
-    [MESSAGES, MESSAGES.in_pieces(6, 0.002), replace(MESSAGES, closes=True)],
-    ids=["whole", "in pieces", "the last"],
-)
-def test_a_plain_answer_is_read_however_it_comes(scene: Scene, answer: Answer) -> None:
-    queue = scene.open()
-    scene.server.fail(answer)
-    assert queue.receive(0, 60) == [READ]
-    # Nothing of an answer is left for the next call to read.
-    assert queue.receive(0, 60) == []
-    assert scene.paths == [scene.path] * 2
-
-
-@pytest.mark.parametrize(
-    "answer",
     [
+        MESSAGES,
+        MESSAGES.in_pieces(6, 0.002),
         MESSAGES.chunked(7),
         MESSAGES.chunked(40).in_pieces(9, 0.002),
         Answer((b"HTTP/1.1 100 Continue\r\n\r\n" + MESSAGES.sent,)),
+        replace(MESSAGES, closes=True),
         replace(Answer.make(200, MESSAGES.body, Content_Length=""), closes=True),
         replace(MESSAGES, pieces=(MESSAGES.sent.replace(b"1.1", b"1.0", 1),), closes=True),
         Answer.make(200, MESSAGES.body, Content_Type="application/json"),
     ],
-    ids=["chunked", "chunks in pieces", "100", "till the end", "HTTP/1.0", "of another type"],
+    ids=[
+        *("whole", "in pieces", "chunked", "chunks in pieces", "after a 100"),
+        *("the last", "till the end", "HTTP/1.0", "of another type"),
+    ],
 )
-def test_an_answer_of_a_rarer_kind_is_read_by_boto3(scene: Scene, answer: Answer) -> None:
+def test_an_answer_is_read_however_it_comes(scene: Scene, answer: Answer) -> None:
     queue = scene.open()
-    scene.server.fail(answer, answer if scene.path == "direct" else None)
-    assert queue.receive(0, 60) == [READ]
-    assert scene.paths == (["direct", "boto3"] if scene.path == "direct" else ["boto3"])
+    scene.server.fail(answer)
+    assert queue.receive(0, 60) == [Received("id-0", "receipt-0-1", 'Zoë\n"\U0001f4e8"', 1, AT)]
     # Nothing of an answer is left for the next call to read.
     assert queue.receive(0, 60) == []
-    assert scene.paths[-1] == scene.path
+    assert scene.paths == [scene.path] * 2
 
 
 def test_a_receive_a_delete_and_a_change_take_one_call_each(scene: Scene) -> None:
