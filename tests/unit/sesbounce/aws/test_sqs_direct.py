@@ -96,7 +96,7 @@ class Server:
 
     @property
     def senders(self) -> str:
-        """Who has sent the requests: d for direct, c for the client."""
+        """The senders of the requests: d for the direct path, c for the client."""
         return "".join("c" if asked.by_client else "d" for asked in self.asked)
 
 

@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -170,6 +171,18 @@ def test_a_client_that_is_made_in_another_way_is_unusual() -> None:
         meta = client().meta
 
     assert "another way: 'Client' object has no attribute" in unusual(Client())  # type: ignore[arg-type]
+
+
+def test_a_bundle_that_can_not_be_read_is_for_the_client(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """It reports the problem at the first call."""
+    for bundle in (tmp_path / "none.pem", tmp_path / "empty.pem"):
+        monkeypatch.setenv("AWS_CA_BUNDLE", str(bundle))
+        with structlog.testing.capture_logs() as logs:
+            assert open_direct_calls(client()) is None
+        assert str(logs[0]["reason"]).startswith("the CA bundle can't be read: ")
+        (tmp_path / "empty.pem").touch()
 
 
 def test_the_reason_is_logged_once(monkeypatch: pytest.MonkeyPatch) -> None:
