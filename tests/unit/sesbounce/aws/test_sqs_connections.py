@@ -121,6 +121,15 @@ class TestTls:
         assert (failure.code, failure.lasting) == ("SSLError", False)
         assert scene.server.calls == []
 
+    def test_a_bundle_that_is_not_there(
+        self, scene: Scene, aws: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        aws.setenv("AWS_CA_BUNDLE", str(tmp_path / "bundle.pem"))
+        failure = scene.failure()
+        assert "No such file or directory" in str(failure)
+        assert failure.code == "SSLError"
+        assert scene.server.calls == []
+
     def test_a_certificate_of_another_host(
         self, scene: Scene, aws: pytest.MonkeyPatch, files: tuple[Path, Path]
     ) -> None:
