@@ -45,11 +45,13 @@ class Proxy:
         url: where it listens.
         held: set when something is being held.
         receipts: of all messages that LocalStack has handed out, each time.
+        direct: how many requests have come from others than boto3's client.
     """
 
     def __init__(self, endpoint: str) -> None:
         self.held = threading.Event()
         self.receipts: list[str] = []
+        self.direct = 0
         self._seen: Counter[str] = Counter()
         self._changed = threading.Condition()
         self._hold: str | None = None
@@ -129,6 +131,7 @@ class Proxy:
         """What to answer to a request; nothing where it, or its answer, is lost."""
         with self._changed:
             self._seen[operation] += 1
+            self.direct += "amz-sdk-invocation-id" not in headers
             self._changed.notify_all()
         if error := self._errors.get(operation):
             return error

@@ -30,6 +30,7 @@ from scripts.terraform.stack import Stack
 from sesbounce.doctor.declared import declared
 from sesbounce.doctor.iam import Request, allows
 from sesbounce.doctor.schedule import schedule
+from tests.both_paths import check_both_paths
 from tests.provider import running_provider
 from tests.terraform.conftest import Terraform
 from tests.terraform.moto import Moto, running_moto
@@ -243,6 +244,13 @@ def test_the_state_holds_no_password(deployed: Deployed, moto: Moto) -> None:
     password = json.loads(answer["SecretString"])["password"]
     assert len(password) > 8
     assert password not in deployed.stack(OLD).state.read_text()
+
+
+def test_moto_answers_direct_calls_of_sqs_as_those_of_boto3(moto: Moto) -> None:
+    sqs = moto.client("sqs")
+    url = sqs.create_queue(QueueName="both-paths")["QueueUrl"]
+    check_both_paths(sqs, url, moto.environment)
+    sqs.delete_queue(QueueUrl=url)
 
 
 def test_topic_and_queues_are_encrypted_with_the_key(deployed: Deployed, moto: Moto) -> None:

@@ -89,6 +89,8 @@ def the_scene(
         # A worker that has just started counts as healthy, so it has to record an event first.
         proxy.wait_for("ReceiveMessage")
         scene.goes_on(scene.bounces())
+        # The tests run on either path: SESBOUNCE_SQS_DIRECT of their own environment decides.
+        assert bool(proxy.direct) is (quick.get("SESBOUNCE_SQS_DIRECT") != "false")
         yield scene
         assert running.stop() == 0, running.log
 

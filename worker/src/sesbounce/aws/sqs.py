@@ -1,7 +1,9 @@
 """The SQS queue: receives, deletes and counts messages, and changes their visibility."""
 
+import http.client
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias, TypeVar
 
 import msgspec
@@ -20,6 +22,7 @@ from sesbounce.aws.received import Received, number, received
 from sesbounce.aws.sqs_direct import DirectCalls, open_direct_calls
 from sesbounce.aws.sqs_protocol import (
     DELETE,
+    OPERATIONS,
     RECEIVE,
     SET_VISIBILITY,
     BatchAnswer,
@@ -76,9 +79,12 @@ _PASSING = {
 }
 
 
-# The last two: the answer is not one of SQS, but perhaps of a proxy or of a load balancer.
-_ERRORS = (ClientError, BotoCoreError, ResponseParserError, msgspec.ValidationError)
-_Error: TypeAlias = ClientError | BotoCoreError | ResponseParserError | msgspec.ValidationError
+# The last three: the answer is not one of SQS, but perhaps of a proxy or of a load balancer.
+_NO_ANSWER = (ResponseParserError, msgspec.DecodeError, UnicodeDecodeError)
+_ERRORS = (ClientError, BotoCoreError, *_NO_ANSWER)
+_Error: TypeAlias = (
+    ClientError | BotoCoreError | ResponseParserError | msgspec.DecodeError | UnicodeDecodeError
+)
 _Answer = TypeVar("_Answer")
 
 
@@ -203,10 +209,9 @@ class Queue:
                 answer = self._call(operation, request, _TIMEOUT_SECONDS, by_client)
             except _ERRORS as error:
                 _raise(problem, error)
-            receipts = {entry["Id"]: entry["ReceiptHandle"] for entry in entries}
             failed = {entry.id: entry.sender_fault for entry in answer.failed or ()}
             # SenderFault: the receipt handle is no longer valid.
-            expired |= {receipts[entry] for entry, sender_fault in failed.items() if sender_fault}
+            expired |= {e["ReceiptHandle"] for e in entries if failed.get(e["Id"])}
             entries = [e for e in entries if failed.get(e["Id"]) is False]
             if not entries:
                 break
@@ -250,7 +255,22 @@ def open_queue(url: str, wait_seconds: int, connections: int, *, direct: bool = 
     )
     client = open_client("sqs", config)
     check_endpoint(client, url)
-    return Queue(client, url, open_direct_calls(client) if direct else None)
+    calls = open_direct_calls(client) if direct else None
+    # After the direct path has looked for hooks that only the client would run.
+    for operation in OPERATIONS:
+        check = partial(_check_answer, operation)
+        client.meta.events.register(f"before-parse.sqs.{operation.name}", check)
+    return Queue(client, url, calls)
+
+
+def _check_answer(operation: Operation[Any], response_dict: Mapping[str, Any], **_: object) -> None:
+    """Raise an error for an answer that is not one of SQS, before botocore's parser reads it.
+
+    That parser takes a success whose body is no JSON (a page of a proxy, half an answer) for an
+    empty answer: a queue without messages, or a delete without failures.
+    """
+    if response_dict["status_code"] < http.client.MULTIPLE_CHOICES:
+        operation.decode(response_dict["body"])
 
 
 def _raise(what: str, error: _Error) -> NoReturn:
@@ -265,5 +285,7 @@ def _raise(what: str, error: _Error) -> NoReturn:
         advice = _CLOCK
     elif code in _LASTING:
         lasting, advice = True, _LASTING[code]
+    elif isinstance(error, _NO_ANSWER):
+        what += ": the answer is not one of SQS"
     problem = f"{what}: {error}" + (f": {advice}" if advice else "")
     raise QueueError(problem, lasting=lasting, code=code or type(error).__name__) from error
