@@ -5,6 +5,8 @@ any of the millions. A bare update of one small column of as many rows says what
 changing a row alone takes there, which no design can save in which an address has a row that
 changes with each event about it.
 
+Then each operation runs once in the large database; see `tests.bench.operations`.
+
 PostgreSQL runs as users run it: it waits for the disk at each commit, and its buffers take 2 GB,
 which is what RDS gives them on a machine of 8 GB.
 """
@@ -26,6 +28,7 @@ from rich.table import Table
 from sesbounce.feedback.decode import Decoded
 from sesbounce.store.engine import open_database, write
 from tests.bench.fill import SPAN, fill
+from tests.bench.operations import operations
 from tests.bench.recording import Speed, median, message, postgresql_url, prepare, record, timed
 from tests.databases.servers import empty_database
 from tests.support import AT
@@ -73,6 +76,7 @@ def growth(kind: str, events: int, addresses: int, rounds: int, console: Console
             )
             empty.dispose()
         console.print(_table(kind, measured))
+        console.print(operations(large))
         large.dispose()
 
 

@@ -272,6 +272,9 @@ class TestMigrations:
         migrate.upgrade(engine)
         assert migrate.current(engine) == migrate.newest()
         assert migrate.drift(engine) == []
+        if engine.dialect.name == "postgresql":
+            room = "SELECT reloptions FROM pg_class WHERE relname = 'feedback_address'"
+            assert rows(engine, room) == [(["fillfactor=85"],)]
         migrate.downgrade(engine, "base")
         left = set(sa.inspect(engine).get_table_names())
         assert left == {"member", migrate.VERSION_TABLE}

@@ -219,6 +219,20 @@ def test_an_operation_reads_no_growing_table_whole(engine: sa.Engine, operation:
     assert [plan for plan in plans if plan.whole] == []
 
 
+def test_the_sweep_has_indexes_of_its_own_where_a_database_expects_to_find_many(
+    engine: sa.Engine,
+) -> None:
+    """PostgreSQL reads the table of addresses whole without them, as soon as it has millions."""
+    with explained(engine) as plans:
+        _store(engine).sweep(AT)
+    (plan,) = plans[-1:]
+    if engine.dialect.name == "postgresql":
+        for name in ("ix_feedback_address_to_strike_off", "ix_feedback_address_to_restore"):
+            assert name in plan.steps
+    else:
+        assert plan.steps.count("ix_feedback_address_pending") >= 4
+
+
 def test_an_outbox_of_many_entries_is_read_in_the_order_of_their_times(engine: sa.Engine) -> None:
     with explained(engine, "seqscan", "sort") as plans:
         outbox.due(engine, "webhook", AT)
