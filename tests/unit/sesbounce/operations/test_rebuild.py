@@ -89,6 +89,22 @@ def test_text_that_databases_keep_otherwise_is_replayed_as_it_was_learned(
     assert tables(engine) == before
 
 
+def test_some_addresses_are_rebuilt_and_no_others(engine: sa.Engine) -> None:
+    recording = store(engine)
+    recording.record([*strikes(3), *strikes(3, "mary@example.com")], NOW)
+    strict = store(engine, strikes=4)
+    nobody = Rebuild(strict, NOW, keys=["nobody@example.com"])
+    assert (applied(nobody), nobody.totals) == ([], Rebuilt())
+    one = Rebuild(strict, NOW, keys=["mary@example.com"])
+    expected = [("mary@example.com", "released")]
+    assert (previewed(one), applied(Rebuild(strict, NOW, keys=["mary@example.com"]))) == (
+        expected,
+        expected,
+    )
+    assert (one.totals.addresses, one.totals.events) == (1, 3)
+    assert applied(Rebuild(strict, NOW)) == [("jane@example.com", "released")]
+
+
 def test_another_policy_releases_and_suppresses(engine: sa.Engine) -> None:
     recording = store(engine)
     recording.record([*strikes(3), *strikes(2, "mary@example.com")], NOW)
@@ -349,6 +365,14 @@ class TestCommand:
         assert change["after"]["since"] is None
         assert totals["dry_run"] is True
         assert totals["totals"]["released"] == 1
+
+    def test_one_address_in_any_spelling(self) -> None:
+        result = self.sesbounce("--dry-run", "--strikes", "4", "Jane <JANE@Example.com>")
+        assert result.stdout.startswith("jane@example.com: is released")
+        others = self.sesbounce("--dry-run", "--strikes", "4", "mary@example.com")
+        assert others.stdout.startswith(
+            "0 events about 0 addresses: 0 newly suppressed, 0 released"
+        )
 
     def test_it_is_done_and_the_worker_s_numbers_are_named(self, engine: sa.Engine) -> None:
         result = self.sesbounce("--strikes", "4")

@@ -1,7 +1,7 @@
 """Judges every address from the event log."""
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any, TypeVar
 
 import click
@@ -9,8 +9,10 @@ import click
 from sesbounce.cli.common import as_json, counted, now, open_store_or_preview, to_json
 from sesbounce.cli.group import PARTLY_DONE, InterruptedCommandError, exit_codes
 from sesbounce.cli.progress import reporting
+from sesbounce.feedback.address import parse
 from sesbounce.operations.rebuild import Change, Rebuild, Rebuilt
 from sesbounce.settings import PREFIX, Settings, load_settings
+from sesbounce.store.addresses import names_of
 from sesbounce.telemetry.visible import visible
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -35,6 +37,7 @@ def _bound(metadata: Iterable[Any], name: str) -> Any:
 
 
 @click.command(epilog=exit_codes({"3": "Your database rejected a statement for some address."}))
+@click.argument("addresses", nargs=-1, metavar="[ADDRESS]...")
 @click.option("--dry-run", is_flag=True, help="Print what would change, and change nothing.")
 @click.option(
     "--reclassify",
@@ -51,8 +54,10 @@ def _bound(metadata: Iterable[Any], name: str) -> Any:
     "--possible-complaint", "possible_complaint", click.Choice(["strike", "suppress", "ignore"])
 )
 @as_json
-def rebuild(dry_run: bool, reclassify: bool, as_json: bool, **numbers: Any) -> None:
-    """Judge every address from the event log.
+def rebuild(
+    addresses: tuple[str, ...], dry_run: bool, reclassify: bool, as_json: bool, **numbers: Any
+) -> None:
+    """Judge every address, or each ADDRESS, from the event log.
 
     The options replace settings of the policy in this run. Run the command after you have changed
     such a setting; otherwise the change reaches an address with the next event about it. Run it
@@ -69,7 +74,8 @@ def rebuild(dry_run: bool, reclassify: bool, as_json: bool, **numbers: Any) -> N
     given = {name: value for name, value in numbers.items() if value is not None}
     settings = load_settings(**given)
     with open_store_or_preview(settings, dry_run) as store:
-        rebuilding = Rebuild(store, now(), reclassify=reclassify)
+        keys = _keys(addresses, settings) if addresses else None
+        rebuilding = Rebuild(store, now(), reclassify=reclassify, keys=keys)
         try:
             with reporting(lambda: f"rebuilding: {_so_far(rebuilding.totals)}"):
                 for change in rebuilding.preview() if dry_run else rebuilding.apply():
@@ -85,6 +91,11 @@ def rebuild(dry_run: bool, reclassify: bool, as_json: bool, **numbers: Any) -> N
         _warn(settings, given)
     if rebuilding.totals.rejected:
         sys.exit(PARTLY_DONE)
+
+
+def _keys(addresses: Iterable[str], settings: Settings) -> Collection[str]:
+    """The keys of addresses, in any spelling, and the hashes of those that may be forgotten."""
+    return names_of([parse(address).key for address in addresses], settings.hash_keys)
 
 
 def _how_far(totals: Rebuilt, dry_run: bool) -> str:

@@ -5,13 +5,13 @@ states more than the log (if it was pruned). A rebuild merges both, so that no e
 event that is reclassified is the exception: its former evidence is removed from the state first.
 Older evidence that it had replaced comes back from the log, if the log still holds it.
 
-The rebuild takes the addresses in their order, a batch in each transaction. A second rebuild
+A rebuild of all takes the addresses in their order, a batch in each transaction. A second rebuild
 changes nothing more, so one that was killed can be repeated. Workers may record events meanwhile:
 the rebuild locks the rows before it reads the log, and a worker locks the row of an address before
 it records an event about it.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any, Literal
@@ -29,6 +29,7 @@ from sesbounce.policy.state import State
 from sesbounce.policy.verdict import Verdict
 from sesbounce.store import schema
 from sesbounce.store.addresses import HASH_KEYS
+from sesbounce.store.bulk import chunks
 from sesbounce.store.result import Recorded
 from sesbounce.store.rows import event_of
 from sesbounce.store.store import Store, VerdictChange, retry_conflicts
@@ -112,23 +113,32 @@ class _Replayed(msgspec.Struct):
 
 
 class Rebuild:
-    """One rebuild of all addresses, under the policy of a store.
+    """One rebuild of all addresses, or of some, under the policy of a store.
 
     Attributes:
         totals: the numbers of what it has done so far.
     """
 
-    def __init__(self, store: Store, now: datetime, *, reclassify: bool = False) -> None:
+    def __init__(
+        self,
+        store: Store,
+        now: datetime,
+        *,
+        reclassify: bool = False,
+        keys: Collection[str] | None = None,
+    ) -> None:
         """Prepare a rebuild.
 
         Args:
             store: judges the states, saves them, and propagates the verdicts.
             now: the time for which expiring suppressions are judged.
             reclassify: whether to reclassify the events first.
+            keys: the keys of the addresses to rebuild; None for all.
         """
         self._store = store
         self._now = now
         self._reclassify = reclassify
+        self._keys = None if keys is None else sorted(keys)
         self.totals = Rebuilt()
 
     def preview(self) -> Iterator[Change]:
@@ -181,7 +191,10 @@ class Rebuild:
         return replayed, wanted, changes, recorded
 
     def _batches(self) -> Iterator[list[str]]:
-        """All addresses, in the database's order."""
+        """The addresses; all of them in the database's order."""
+        if self._keys is not None:
+            yield from map(list, chunks(self._keys, _BATCH))
+            return
         last: str | None = None
         while True:
             with self._store.reading("the addresses can't be read") as connection:

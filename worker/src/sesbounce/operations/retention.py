@@ -79,19 +79,21 @@ def _count(connection: sa.Connection, table: sa.Table, before: datetime) -> int:
 
 
 def _chunks(engine: sa.Engine, key: sa.Column[Any], before: datetime) -> Iterator[int]:
-    """Delete old rows in the order of the primary key; yields the number in each transaction.
+    """Delete old rows in the order of their times; yields the number in each transaction.
 
-    Each chunk begins where the one before it ended, so that each younger row is read only once.
+    Each chunk begins where the one before it ended: until a vacuum, the index also leads to the
+    rows that are deleted already.
     """
-    table = key.table
-    old_rows = sa.select(key).where(table.c.recorded_at < before).order_by(key).limit(_CHUNK)
+    recorded_at = key.table.c.recorded_at
+    old_rows = sa.select(key, recorded_at).where(recorded_at < before)
+    old_rows = old_rows.order_by(recorded_at).limit(_CHUNK)
     chunk = old_rows
     while True:
         with write(engine) as connection:
-            keys = connection.scalars(chunk).all()
-            if keys:
-                connection.execute(sa.delete(table).where(key.in_(keys)))
-        yield len(keys)
-        if len(keys) < _CHUNK:
+            rows = connection.execute(chunk).all()
+            if rows:
+                connection.execute(sa.delete(key.table).where(key.in_([row[0] for row in rows])))
+        yield len(rows)
+        if len(rows) < _CHUNK:
             return
-        chunk = old_rows.where(key > keys[-1])
+        chunk = old_rows.where(recorded_at >= rows[-1].recorded_at)

@@ -45,9 +45,10 @@ def positional(statement: sa.ClauseElement, dialect: sa.Dialect) -> Positional:
     return Positional(str(compiled), compiled.positiontup)
 
 
-def chunks(keys: Sequence[str]) -> Iterator[Sequence[str]]:
-    """Split keys into the chunks that one query each looks up."""
-    return (keys[i : i + KEYS_PER_QUERY] for i in range(0, len(keys), KEYS_PER_QUERY))
+def chunks(keys: Sequence[str], size: int | None = None) -> Iterator[Sequence[str]]:
+    """Split keys into chunks of a size; by default into those that one query each looks up."""
+    size = size or KEYS_PER_QUERY
+    return (keys[i : i + size] for i in range(0, len(keys), size))
 
 
 class Insert:

@@ -192,6 +192,9 @@ class Lookup:
     def suppressed(self, now: datetime, wanted: Filter = _ALL) -> Iterator[Answer]:
         """The addresses that must not be mailed at this time, the latest suppression first.
 
+        Of suppressions of the same time the last address comes first, so that the index by time,
+        read backwards, holds the order on every database.
+
         An address that is suppressed in some streams, and not in all, comes once for each of them.
 
         Raises:
@@ -199,7 +202,9 @@ class Lookup:
         """
         found = [self._suppressed(schema.address, now, wanted)]
         found.append(self._suppressed(schema.stream, now, wanted))
-        latest_first = heapq.merge(*found, key=lambda one: (-_timestamp(one), one.address))
+        latest_first = heapq.merge(
+            *found, key=lambda one: (_timestamp(one), one.address), reverse=True
+        )
         return islice(latest_first, wanted.offset, wanted.limit and wanted.offset + wanted.limit)
 
     def _suppressed(self, table: sa.Table, now: datetime, wanted: Filter) -> list[Answer]:
@@ -213,7 +218,7 @@ class Lookup:
             query = query.where(table.c.address.endswith(_at(wanted.domain), autoescape=True))
         if wanted.since:
             query = query.where(table.c.suppressed_since >= wanted.since)
-        query = query.order_by(table.c.suppressed_since.desc(), table.c.address)
+        query = query.order_by(table.c.suppressed_since.desc(), table.c.address.desc())
         if wanted.limit:
             query = query.limit(wanted.offset + wanted.limit)
         return [_of_list(row, now) for row in self._all(query)]

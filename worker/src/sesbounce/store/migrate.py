@@ -38,11 +38,15 @@ _IN_SEARCH_PATH = sa.text(
     "FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace "
     "WHERE relname = ANY(:names) AND nspname = ANY(current_schemas(false))"
 )
+# Their conditions are PostgreSQL's; to have them in the schema would import its dialect everywhere.
+_OF_POSTGRESQL = {"ix_feedback_address_to_strike_off", "ix_feedback_address_to_restore"}
 
 
 def is_ours(name: str | None, kind: str, _parents: object) -> bool:
-    """Whether an object in the database belongs to sesbounce, and not to the sender."""
-    return kind != "table" or name in metadata.tables
+    """Whether an object in the database is one of the schema, and not of the sender."""
+    if kind == "table":
+        return name in metadata.tables
+    return kind != "index" or name not in _OF_POSTGRESQL
 
 
 def newest() -> str:

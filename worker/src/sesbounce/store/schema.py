@@ -32,6 +32,7 @@ message = sa.Table(
     sa.Column("mail_id", Words, comment="the SES message id of the mail"),
     sa.Column("payload", Words, nullable=False, comment="the message as SES published it"),
     sa.Column("recorded_at", UtcDateTime, nullable=False),
+    sa.Index(None, "recorded_at"),
     comment="One row for each message that SES published.",
 )
 
@@ -67,6 +68,9 @@ event = sa.Table(
     sa.Column("message_digest", Digest, nullable=False),
     sa.Column("recorded_at", UtcDateTime, nullable=False),
     sa.Index(None, "address"),
+    # They grow at their ends, so they take little: statistics read a time, and `prune` the oldest.
+    sa.Index(None, "occurred_at"),
+    sa.Index(None, "recorded_at"),
     comment="Append-only: one row for each event about each recipient.",
 )
 
@@ -124,6 +128,7 @@ outbox = sa.Table(
     sa.Column("due_at", UtcDateTime, nullable=False),
     sa.Column("problem", Words, comment="why the last attempt failed"),
     sa.Index(None, "due_at"),
+    sa.Index(None, "target", "due_at"),
     comment="One row for each verdict that a target has not got yet.",
 )
 
