@@ -16,6 +16,7 @@ PLACES = {
     "check": "sesbounce.cli.ask:check",
     "db": "sesbounce.cli.database:db",
     "decode": "sesbounce.cli.decode:decode_",
+    "dlq": "sesbounce.cli.dlq:dlq",
     "export": "sesbounce.cli.transfer:export",
     "forget": "sesbounce.cli.forget:forget_",
     "health": "sesbounce.cli.health:health",
