@@ -125,8 +125,8 @@ def moved_by_sqs(command: Command, rate: int | None) -> bool:
     refusal = move_all(command.queue, rate, command.stop, command.letters.progress)
     if refusal is not None:
         click.echo(
-            "sesbounce: SQS does not move these letters itself, so that this command sends each: "
-            f"{visible(refusal)}",
+            "sesbounce: this command sends the letters one by one, because SQS does not move them "
+            f"itself: {visible(refusal)}",
             err=True,
         )
     return refusal is None

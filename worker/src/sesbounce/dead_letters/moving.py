@@ -27,10 +27,11 @@ def move_all(
         progress: takes how many letters are moved.
 
     Returns:
-        None; or why SQS does not move the letters of this queue.
+        None; or why SQS does not move the letters of this queue, or not all of them: the origin of
+        a letter that somebody has sent there is not known.
 
     Raises:
-        QueueError: another task runs, the task has failed, or SQS rejects a call.
+        QueueError: another task runs, somebody has cancelled it, or SQS rejects a call.
         StoppedError: a signal has stopped it; what is moved stays moved.
     """
     arn = queue.facts().arn
@@ -42,23 +43,22 @@ def move_all(
             return str(error)
         raise
     with stop.deferring():
-        _wait(queue, arn, stop, progress)
-    return None
+        return _wait(queue, arn, stop, progress)
 
 
-def _wait(queue: DeadLetterQueue, arn: str, stop: Stop, progress: Progress) -> None:
-    """Wait until the task has ended; after a signal, cancel it."""
+def _wait(queue: DeadLetterQueue, arn: str, stop: Stop, progress: Progress) -> str | None:
+    """Wait until the task has ended, and say why it has failed; after a signal, cancel it."""
     while task := queue.move_task(arn):
         progress.done = task.moved
         if not task.active:
-            if task.status != "COMPLETED":
-                why = f": {task.failure}" if task.failure else ""
-                raise QueueError(f"SQS has ended its move task, which is {task.status}{why}")
-            return
+            if task.status == "CANCELLED":
+                raise QueueError("somebody has cancelled SQS's move task")
+            return None if task.status == "COMPLETED" else f"its move task failed: {task.failure}"
         if stop.is_set and task.handle:
             queue.cancel_move(task.handle)
             stop.demand_to_go_on()
         stop.wait(_LOOK_SECONDS)
+    return None
 
 
 def _demand_no_task(queue: DeadLetterQueue, arn: str) -> None:

@@ -1,9 +1,9 @@
 """Surveys the dead letters, and then handles those that the survey has selected."""
 
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, TypeAlias
 
 from sesbounce.aws.dead_letters import DeadLetterQueue, Letter, QueueFacts
 from sesbounce.dead_letters.examining import Diagnosis, Examiner, Group, Groups, Wanted
@@ -90,11 +90,8 @@ class Acted(NamedTuple):
     error: SesBounceError | None = None
 
 
-class Action(Protocol):
-    """Something to do with letters: to record them, to send them, or to write them to a file."""
-
-    def __call__(self, messages: Sequence[InFlightMessage]) -> Acted:
-        """Do it with some letters, and say with which of them it has succeeded."""
+# Does something with letters, and says with which of them it has succeeded.
+Action: TypeAlias = Callable[[Sequence[InFlightMessage]], Acted]
 
 
 class Worked(NamedTuple):
@@ -228,6 +225,8 @@ class DeadLetters:
         """
         most = min(most_at_once, rate) if rate else most_at_once
         pacer = _Pacer(rate, self._stop)
+        # SQS may have moved some already.
+        moved = self.progress.done
         handled = 0
         with self._stop.deferring(), Pass(self._queue, len(selected)) as one_pass:
             for some in self._chunks(one_pass, selected, most):
@@ -240,10 +239,11 @@ class DeadLetters:
                 # Letters that others have received meanwhile do not come back.
                 if handled == len(selected):
                     break
-                pacer.wait(self.progress.done)
+                pacer.wait(self.progress.done - moved)
         if handled < len(selected):
             self._stop.demand_to_go_on()
-        return Worked(self.progress.done, len(selected) - handled, one_pass.expired)
+        gone = max(0, len(selected) - moved - handled)
+        return Worked(self.progress.done, gone, one_pass.expired)
 
     def _chunks(
         self, one_pass: Pass, selected: Collection[int], most: int
@@ -256,10 +256,10 @@ class DeadLetters:
             waiting += new
             missing -= len(new)
             while len(waiting) >= most or (waiting and not missing):
-                yield waiting[:most]
-                waiting = waiting[most:]
                 if self._stop.is_set:
                     return
+                yield waiting[:most]
+                waiting = waiting[most:]
         if waiting and not self._stop.is_set:
             yield waiting
 
