@@ -63,7 +63,7 @@ def list_(place: Place, wanted: Wanted, as_json: bool) -> None:
     A letter with an ErrorCode belongs to the group of that code, which SNS has added. Each other
     letter belongs to the group of its fingerprint, which letters with the same problem share.
 
-    The column `understood` counts the letters that this version of sesbounce would record:
+    The column `understood` counts the letters that the worker of this version would record:
     `replay` or `redrive` handles them.
     """
     with opened(place) as command:
