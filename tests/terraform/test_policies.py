@@ -121,8 +121,6 @@ EXPECTED: dict[str, dict[str, Grants]] = {
             DLQ: REDRIVE,
             SUBSCRIPTION_DLQ: REDRIVE,
             TOPIC: FIND,
-            EXTRA_TOPIC: FIND,
-            OPT_IN_TOPIC: FIND,
             KEY: {"kms:Decrypt", "kms:GenerateDataKey"},
             "*": SUPPRESS,
         },
@@ -131,8 +129,6 @@ EXPECTED: dict[str, dict[str, Grants]] = {
             DLQ: REDRIVE,
             SUBSCRIPTION_DLQ: REDRIVE,
             TOPIC: FIND,
-            EXTRA_TOPIC: FIND,
-            OPT_IN_TOPIC: FIND,
             KEY: {"kms:Decrypt", "kms:GenerateDataKey"},
         },
         "execution_policy": {

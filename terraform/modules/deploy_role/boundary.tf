@@ -23,7 +23,7 @@ locals {
         Sid      = "Subscriptions"
         Effect   = "Allow"
         Action   = ["sns:ListSubscriptionsByTopic", "sns:GetSubscriptionAttributes"]
-        Resource = ["arn:${local.partition}:sns:*"] # of topics that may be in other regions and accounts
+        Resource = [for topic in concat(["arn:${local.partition}:sns:${var.region}:${var.account_id}:"], compact([var.existing_topic_arn])) : "${topic}*"] # a subscription's ARN begins with its topic's
       },
       {
         Sid      = "SuppressionListOfSes"

@@ -122,12 +122,15 @@ def test_that_of_the_subscription_is_found_by_the_topics(
 
 
 def test_several_have_to_be_told_apart(account: Account) -> None:
-    account.subscriptions = {
-        TOPIC: redrive("feedback-subscription-dlq"),
-        OTHER: redrive("other", "us-east-1"),
-    }
+    account.subscriptions = {TOPIC: redrive("one"), f"{TOPIC}2": redrive("two")}
     with pytest.raises(QueueError, match=r"several dead-letter queues .*--queue-url"):
-        subscription_dead_letter_queue(URL, [TOPIC, OTHER])
+        subscription_dead_letter_queue(URL, [TOPIC, f"{TOPIC}2"])
+
+
+def test_topics_of_other_regions_have_queues_of_their_own(account: Account) -> None:
+    account.subscriptions = {TOPIC: redrive("one"), OTHER: redrive("other", "us-east-1")}
+    assert subscription_dead_letter_queue(URL, [TOPIC, OTHER]) == "eu-west-1/one"
+    assert {region for _, region in account.asked} == {"eu-west-1"}
     # Each topic is asked in its own region, and so is its queue.
     assert subscription_dead_letter_queue(URL, [OTHER]) == "us-east-1/other"
     assert ("GetSubscriptionAttributes", "us-east-1") in account.asked

@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 from click.testing import CliRunner, Result
 
-from sesbounce.aws import dead_letters
+from sesbounce.aws import dead_letters, target_queue
 from sesbounce.cli import dlq_session, main
 from sesbounce.cli.dlq_text import duration
 from sesbounce.dead_letters import moving
@@ -35,7 +35,8 @@ DENIED = {
 def sqs(monkeypatch: pytest.MonkeyPatch) -> FakeSqs:
     fake = FakeSqs([*GOOD, *BAD])
     fake.sent_at = int((datetime.now(UTC) - timedelta(days=13)).timestamp() * 1000)
-    monkeypatch.setattr(dead_letters, "open_client", lambda *_: fake)
+    for module in (dead_letters, target_queue):
+        monkeypatch.setattr(module, "open_client", lambda *_: fake)
     monkeypatch.setattr(moving, "_LOOK_SECONDS", 0.001)
     return fake
 
@@ -87,7 +88,7 @@ def test_list_as_json(sqs: FakeSqs) -> None:
     denied = next(g for g in groups if g["code"])
     assert denied["problem"] == "…@example.com may not"
     assert 0 < denied["expires_in_seconds"] <= 86400
-    assert "About 1 more are in flight" in done.stderr
+    assert "About 1 more dead letter is in flight" in done.stderr
 
 
 def test_list_of_nothing(sqs: FakeSqs) -> None:

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from sesbounce.aws import dead_letters as aws
+from sesbounce.aws import queue_calls
 from sesbounce.aws.dead_letters import DeadLetterQueue, Letter
 from sesbounce.aws.sns_trust import Trust
+from sesbounce.aws.target_queue import TargetQueue
 from sesbounce.dead_letters.actions import ExportFile, Redrive, Replay
 from sesbounce.dead_letters.moving import move_all
 from sesbounce.dead_letters.working import Progress, Stop, StoppedError
@@ -33,6 +34,10 @@ def message(body: str, **attributes: Any) -> InFlightMessage:
 
 def text(value: str) -> dict[str, str]:
     return {"DataType": "String", "StringValue": value}
+
+
+def target(sqs: FakeSqs) -> TargetQueue:
+    return TargetQueue(sqs, "https://main")  # type: ignore[arg-type]
 
 
 def queue_of(sqs: FakeSqs) -> DeadLetterQueue:
@@ -76,7 +81,7 @@ def test_a_copy_keeps_the_attributes_of_the_sender_alone() -> None:
 
     sqs.send_message_batch = send  # type: ignore[method-assign]
     one = message("a", own=text("x"), ErrorCode=text("AccessDenied"), ErrorMessage=text("no"))
-    assert Redrive(queue_of(sqs), "https://main")([one]).done == [one]
+    assert Redrive(target(sqs))([one]).done == [one]
     assert entries == [{"Id": "0", "MessageBody": "a", "MessageAttributes": {"own": text("x")}}]
 
 
@@ -91,19 +96,19 @@ def test_large_letters_go_in_several_calls_and_one_that_sqs_rejects_stays() -> N
     sqs.send_message_batch = send  # type: ignore[method-assign]
     messages = [message(letter * 100_000) for letter in "abcd"]
     messages += [message(f"{n}{n}") for n in range(8)]
-    done = Redrive(queue_of(sqs), "https://main")(messages).done
+    done = Redrive(target(sqs))(messages).done
     assert [body for call in calls for body in call] == list("abcd01234567")
     assert [len(call) for call in calls] == [2, 10]
     assert list(done) == [m for m in messages if not m.received.body.startswith("c")]
 
 
 def test_a_failure_of_sqs_is_retried(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(aws, "_PAUSE_SECONDS", 0.001)
+    monkeypatch.setattr(queue_calls, "_PAUSE_SECONDS", 0.001)
     sqs = FakeSqs()
     answers = [{"Failed": [{"Id": "0", "SenderFault": False, "Code": "InternalError"}]}, {}]
     sqs.send_message_batch = lambda **_: answers.pop(0)  # type: ignore[method-assign]
     one = message("a")
-    assert Redrive(queue_of(sqs), "https://main")([one]).done == [one]
+    assert Redrive(target(sqs))([one]).done == [one]
     assert answers == []
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from sesbounce.aws import dead_letters as aws
+from sesbounce.aws import queue_calls
 from sesbounce.aws.dead_letters import DeadLetterQueue
 from sesbounce.aws.sns_trust import Trust
 from sesbounce.dead_letters import passes, working
@@ -24,7 +24,7 @@ ALL = Wanted()
 
 @pytest.fixture(autouse=True)
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(aws, "_PAUSE_SECONDS", 0.001)
+    monkeypatch.setattr(queue_calls, "_PAUSE_SECONDS", 0.001)
 
 
 def letters_of(sqs: FakeSqs, stop: Stop | None = None) -> DeadLetters:

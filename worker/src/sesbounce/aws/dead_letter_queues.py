@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from sesbounce.aws.clients import check_endpoint, open_client, region_in
-from sesbounce.aws.dead_letters import CONFIG, called
+from sesbounce.aws.queue_calls import CONFIG, called
 from sesbounce.errors import QueueError
 
 _GIVE_URL = "name the dead-letter queue with --queue-url"
@@ -35,7 +35,9 @@ def subscription_dead_letter_queue(queue_url: str, topic_arns: Sequence[str]) ->
 
     Args:
         queue_url: the queue that is subscribed.
-        topic_arns: the topics; empty for those that the policy of the queue lets send to it.
+        topic_arns: the topics; empty for those that the policy of the queue lets send to it. Topics
+            of other regions and accounts count only where no other is among them: their
+            subscriptions have dead-letter queues of their own.
 
     Raises:
         QueueError: there is none, there are several, or AWS does not answer.
@@ -50,7 +52,8 @@ def subscription_dead_letter_queue(queue_url: str, topic_arns: Sequence[str]) ->
             lasting=True,
         )
     queue_arn = attributes.get("QueueArn", "")
-    found = {arn for topic in topics for arn in _targets(topic, queue_arn)}
+    beside = [topic for topic in topics if topic.split(":")[3:5] == queue_arn.split(":")[3:5]]
+    found = {arn for topic in beside or topics for arn in _targets(topic, queue_arn)}
     if not found:
         raise QueueError(
             "no subscription of the queue has a dead-letter queue: SNS deletes what it can't "
@@ -58,8 +61,9 @@ def subscription_dead_letter_queue(queue_url: str, topic_arns: Sequence[str]) ->
             lasting=True,
         )
     if len(found) > 1:
+        several = ", ".join(sorted(found))
         raise QueueError(
-            f"the subscriptions of the queue have several dead-letter queues ({', '.join(found)}): "
+            f"the subscriptions of the queue have several dead-letter queues ({several}): "
             f"{_GIVE_URL}",
             lasting=True,
         )

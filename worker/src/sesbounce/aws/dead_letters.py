@@ -1,64 +1,30 @@
-"""A dead-letter queue: receives, returns, deletes and copies its messages, and has SQS move them.
+"""A dead-letter queue: receives, returns and deletes its messages, and has SQS move them.
 
 The calls are those of a person's command, and apart from the worker's queue: they name the right
 that is missing, and no worker waits for them.
 """
 
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from urllib.parse import urlsplit
 
 import msgspec
-from botocore.config import Config
-from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
-    NoCredentialsError,
-    PartialCredentialsError,
-)
-from botocore.parsers import ResponseParserError
 
-from sesbounce.aws.clients import check_endpoint, error_text, open_client, region_in
+from sesbounce.aws.clients import check_endpoint, open_client, region_in
+from sesbounce.aws.queue_calls import CONFIG, MOST_AT_ONCE, WAIT_SECONDS, called, called_in_tens
 from sesbounce.aws.received import Received, number, received
-from sesbounce.backoff import pause
-from sesbounce.errors import QueueError
 
 if TYPE_CHECKING:
     from types_boto3_sqs.client import SQSClient
 
-MOST_AT_ONCE = 10
 # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_StartMessageMoveTask.html
 MOST_MOVED_A_SECOND = 500
-# A long poll asks all servers of SQS, so that an empty answer means that no message is visible.
-WAIT_SECONDS = 2
-
-# The size of all messages in one call to which every queue of SQS agrees.
-_MOST_BYTES_AT_ONCE = 256 * 1024
-_ATTEMPTS = 4
-_PAUSE_SECONDS = 0.2
-CONFIG = Config(
-    retries={"mode": "standard", "total_max_attempts": 4},
-    connect_timeout=10,
-    read_timeout=WAIT_SECONDS + 10,
-)
-_DEFAULT_RETENTION = timedelta(days=4)
-# What SNS and Lambda add to a message that they could not deliver.
+# What SNS adds to a message that it could not deliver.
 # https://docs.aws.amazon.com/sns/latest/dg/sns-configure-dead-letter-queue.html
 CODE, MESSAGE = "ErrorCode", "ErrorMessage"
-_ADDED = frozenset({CODE, MESSAGE, "RequestID"})
 
-ERRORS = (ClientError, BotoCoreError, ResponseParserError)
-Error: TypeAlias = ClientError | BotoCoreError | ResponseParserError
-_DENIED = {
-    "AccessDenied",
-    "AccessDeniedException",
-    "AuthorizationError",
-    "AuthorizationErrorException",
-    "KmsAccessDenied",
-    "KMS.AccessDeniedException",
-}
-_NO_QUEUE = {"AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist", "InvalidAddress"}
+_DEFAULT_RETENTION = timedelta(days=4)
 _T = TypeVar("_T")
 
 
@@ -178,8 +144,9 @@ class DeadLetterQueue:
             {"Id": str(n), "ReceiptHandle": receipt, "VisibilityTimeout": seconds}
             for n, receipt in enumerate(receipts)
         ]
-        done = self._in_tens(
+        done = called_in_tens(
             "sqs:ChangeMessageVisibility",
+            self.url,
             entries,
             lambda some: self._client.change_message_visibility_batch(
                 QueueUrl=self.url, Entries=some
@@ -190,37 +157,13 @@ class DeadLetterQueue:
     def delete(self, receipts: Sequence[str]) -> set[str]:
         """Delete messages; the receipts of those that SQS has deleted."""
         entries = [{"Id": str(n), "ReceiptHandle": r} for n, r in enumerate(receipts)]
-        done = self._in_tens(
+        done = called_in_tens(
             "sqs:DeleteMessage",
+            self.url,
             entries,
             lambda some: self._client.delete_message_batch(QueueUrl=self.url, Entries=some),
         )
         return {receipts[int(number)] for number in done}
-
-    def send(self, letters: Sequence[Letter], url: str) -> set[str]:
-        """Send copies of messages to another queue; the receipts of those that were sent.
-
-        A copy has a new id. It keeps the message attributes of its sender.
-        """
-        entries = [
-            {
-                "Id": str(n),
-                "MessageBody": letter.body,
-                "MessageAttributes": {
-                    name: value for name, value in letter.attributes.items() if name not in _ADDED
-                },
-            }
-            for n, letter in enumerate(letters)
-        ]
-        done: set[str] = set()
-        for some in _by_size(entries):
-            done |= self._in_tens(
-                "sqs:SendMessage",
-                some,
-                lambda few: self._client.send_message_batch(QueueUrl=url, Entries=few),
-                url,
-            )
-        return {letters[int(number)].receipt for number in done}
 
     def start_move(self, arn: str, rate: int | None) -> None:
         """Have SQS move all messages back to the queues from which they came.
@@ -254,34 +197,8 @@ class DeadLetterQueue:
             lambda: self._client.cancel_message_move_task(TaskHandle=handle),
         )
 
-    def _call(self, action: str, call: Callable[[], _T], url: str | None = None) -> _T:
-        return called(action, url or self.url, call)
-
-    def _in_tens(
-        self,
-        action: str,
-        entries: Sequence[Any],
-        call: Callable[[Sequence[Any]], Any],
-        url: str | None = None,
-    ) -> set[str]:
-        """Call with ten entries at a time; returns the ids of the entries that SQS has handled.
-
-        Entries that SQS failed to handle are retried; those that it rejects are not.
-        """
-        done: set[str] = set()
-        for start in range(0, len(entries), MOST_AT_ONCE):
-            some = entries[start : start + MOST_AT_ONCE]
-            for failures in range(_ATTEMPTS):
-                if failures:
-                    time.sleep(pause(failures, _PAUSE_SECONDS))
-                now = some
-                answer = self._call(action, lambda now=now: call(now), url)  # type: ignore[misc]
-                failed = {e["Id"]: e.get("SenderFault", False) for e in answer.get("Failed") or ()}
-                done |= {entry["Id"] for entry in some if entry["Id"] not in failed}
-                some = [entry for entry in some if failed.get(entry["Id"]) is False]
-                if not some:
-                    break
-        return done
+    def _call(self, action: str, call: Callable[[], _T]) -> _T:
+        return called(action, self.url, call)
 
 
 def open_dead_letter_queue(url: str) -> DeadLetterQueue:
@@ -290,53 +207,9 @@ def open_dead_letter_queue(url: str) -> DeadLetterQueue:
     Raises:
         ConfigurationError: the region is missing, or the endpoint is no URL.
     """
-    host = url.partition("://")[2].partition("/")[0].partition(":")[0]
-    client = open_client("sqs", CONFIG, region_in(host))
+    client = open_client("sqs", CONFIG, region_in(urlsplit(url).hostname or ""))
     check_endpoint(client, url)
     return DeadLetterQueue(client, url)
-
-
-def called(action: str, resource: str, call: Callable[[], _T]) -> _T:
-    """Call AWS.
-
-    Args:
-        action: IAM's name of the action.
-        resource: the URL of the queue, or the ARN, that the call is about.
-        call: makes the call.
-
-    Raises:
-        QueueError: AWS rejects the call or can't be reached.
-    """
-    try:
-        return call()
-    except ERRORS as error:
-        _raise(action, resource, error)
-
-
-def _raise(action: str, resource: str, error: Error) -> NoReturn:
-    code = ""
-    if isinstance(error, ClientError):
-        code = str(error.response.get("Error", {}).get("Code", ""))
-        text = error_text(error)
-    else:
-        text = " ".join(str(error).split()).rstrip(".")
-    problem = f"{action} on {resource} failed: {text}"
-    lasting = True
-    if code in _DENIED:
-        key = "KMS" in code or "Kms" in code or "kms:" in text
-        needed = "kms:Decrypt and kms:GenerateDataKey on its key" if key else action
-        problem += (
-            f". Your AWS user or role needs {needed}: Terraform gives it to the worker with "
-            "consumer_may_redrive = true, and prints the policy for others as the output "
-            "dlq_operator_policy"
-        )
-    elif code in _NO_QUEUE:
-        problem += ": check the URL of the queue and AWS_REGION"
-    elif isinstance(error, NoCredentialsError | PartialCredentialsError):
-        problem += ": name a profile in AWS_PROFILE, or set AWS_ACCESS_KEY_ID and its secret"
-    else:
-        lasting = False
-    raise QueueError(problem, lasting=lasting, code=code or type(error).__name__) from error
 
 
 def _letter(message: Any) -> Letter:
@@ -348,27 +221,3 @@ def _letter(message: Any) -> Letter:
     )
     attributes = message.get("MessageAttributes") or {}
     return Letter(**msgspec.structs.asdict(plain), attributes=attributes)
-
-
-def _by_size(entries: Iterable[Any]) -> Iterator[list[Any]]:
-    """Entries of messages in groups that one call may carry, by their number and their size."""
-    some: list[Any] = []
-    size = 0
-    for entry in entries:
-        more = _size(entry)
-        if some and (len(some) == MOST_AT_ONCE or size + more > _MOST_BYTES_AT_ONCE):
-            yield some
-            some, size = [], 0
-        some.append(entry)
-        size += more
-    if some:
-        yield some
-
-
-def _size(entry: Any) -> int:
-    """The size of a message by SQS's rules: the body, and names, types and values of attributes."""
-    size = len(entry["MessageBody"].encode())
-    for name, value in entry["MessageAttributes"].items():
-        size += len(name.encode()) + len(value.get("DataType", ""))
-        size += len(value.get("StringValue", "").encode()) + len(value.get("BinaryValue", b""))
-    return size

@@ -7,7 +7,8 @@ from pathlib import Path
 import click
 import msgspec
 
-from sesbounce.aws.dead_letters import MOST_AT_ONCE
+from sesbounce.aws.queue_calls import MOST_AT_ONCE
+from sesbounce.aws.target_queue import open_target_queue
 from sesbounce.cli.common import as_json, now, to_json
 from sesbounce.cli.dlq_options import How, Place, filtered, handling, of_queue
 from sesbounce.cli.dlq_session import decoder, demand, main_queue, moved_by_sqs, opened, work
@@ -167,7 +168,7 @@ def redrive(place: Place, wanted: Wanted, to_url: str | None, how: How) -> None:
         if by_sqs and moved_by_sqs(command, how.rate):
             worked = Worked(command.letters.progress.done, 0, 0)
         else:
-            action = Redrive(command.queue, to_url or main_queue(command.settings))
+            action = Redrive(open_target_queue(to_url or main_queue(command.settings)))
             worked = work(command, survey, action, how.rate, MOST_AT_ONCE)
     report("sent back", survey, worked, as_json=how.as_json)
     if left(survey, worked):

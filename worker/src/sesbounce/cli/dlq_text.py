@@ -46,8 +46,9 @@ def notes(survey: Survey) -> Iterator[str]:
     """What a person should know about the letters that a pass did not get."""
     if survey.in_flight:
         yield (
-            f"About {survey.in_flight:,} more are in flight: another program has received them, or "
-            "a command that was killed. They become visible within minutes."
+            f"About {counted(survey.in_flight, 'more dead letter is', 'more dead letters are')} in "
+            "flight: another program has received them, or a command that was killed. They become "
+            "visible within minutes."
         )
     if survey.cut:
         yield (

@@ -8,7 +8,8 @@ from typing import Any, Self, TextIO
 
 import msgspec
 
-from sesbounce.aws.dead_letters import DeadLetterQueue, Letter
+from sesbounce.aws.dead_letters import Letter
+from sesbounce.aws.target_queue import TargetQueue
 from sesbounce.dead_letters.working import Acted
 from sesbounce.errors import ListError
 from sesbounce.store.result import Recorded
@@ -40,14 +41,13 @@ class Replay:
 class Redrive:
     """Sends copies of letters to the queue that the worker reads."""
 
-    def __init__(self, queue: DeadLetterQueue, to_url: str) -> None:
-        """Send what comes from a dead-letter queue to the queue at `to_url`."""
+    def __init__(self, queue: TargetQueue) -> None:
+        """Send to this queue."""
         self._queue = queue
-        self._to_url = to_url
 
     def __call__(self, messages: Sequence[InFlightMessage]) -> Acted:
         """Send some letters."""
-        sent = self._queue.send([_letter(message) for message in messages], self._to_url)
+        sent = self._queue.send([_letter(message) for message in messages])
         return Acted([message for message in messages if message.received.receipt in sent])
 
 

@@ -6,7 +6,8 @@ from itertools import islice
 from types import TracebackType
 from typing import Self
 
-from sesbounce.aws.dead_letters import MOST_AT_ONCE, DeadLetterQueue, Letter
+from sesbounce.aws.dead_letters import DeadLetterQueue, Letter
+from sesbounce.aws.queue_calls import MOST_AT_ONCE
 from sesbounce.worker.in_flight import InFlightMessage
 
 # How long a letter stays invisible if the process is killed.
