@@ -41,7 +41,7 @@ webhook does not accept a test event. |
 | 4 | A person did not confirm; nothing was changed. |
 | 70 | sesbounce has a fault; standard error holds the traceback. |
 | 130 | Ctrl-C ended the command; an import or a rebuild says how far it got, and goes on when you \
-run it again. `run` stops in order instead. |
+run it again. `dlq` makes the letters visible first. `run` stops in order instead. |
 | 141 | Nobody reads the output any more, as in `sesbounce list \\| head -1`. |
 """
 

@@ -113,6 +113,7 @@ module "queue_consumer" {
 
   may_redrive                 = var.consumer_may_redrive
   dlq_arns                    = var.existing_queue == null ? local.dlq_arns : compact(local.dlq_arns)
+  topic_arns                  = [module.feedback_queue.topic_arn]
   may_update_suppression_list = var.ses_suppression_list
 
   create_user        = var.create_consumer_user

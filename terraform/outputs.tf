@@ -128,6 +128,11 @@ output "consumer_policy" {
   value       = module.queue_consumer.policy_json
 }
 
+output "dlq_operator_policy" {
+  description = "Policy for the role of a person, in JSON, who handles dead letters (`sesbounce dlq`)."
+  value       = module.queue_consumer.operator_policy
+}
+
 output "consumer_user_name" {
   description = "Name of the consumer's IAM user; null without one."
   value       = module.queue_consumer.user_name

@@ -312,7 +312,7 @@ variable "ses_suppression_list" {
 }
 
 variable "consumer_may_redrive" {
-  description = "Whether the worker may also read the dead-letter queues, delete messages from them and send messages to the queue. With false, a person with these rights must redrive the messages."
+  description = "Whether the worker may also read the dead-letter queues, delete messages from them and send messages to the queue: `make cli ARGS=\"dlq list\"` needs that. With false, a person handles dead letters (`sesbounce dlq`), whose role needs the policy in the output `dlq_operator_policy`."
   type        = bool
   default     = false
   nullable    = false

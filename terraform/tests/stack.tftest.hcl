@@ -212,6 +212,7 @@ run "topic_and_queue_that_exist" {
       "ConsumeQueue arn:aws:sqs:eu-west-1:123456789012:SESBounceSQS",
       "RedriveFromDeadLetterQueues arn:aws:sqs:eu-west-1:123456789012:SESBounceSQS-subscription-dlq",
       "RedriveToTheQueue arn:aws:sqs:eu-west-1:123456789012:SESBounceSQS",
+      "FindTheSubscriptionsDeadLetterQueue arn:aws:sns:eu-west-1:123456789012:SESBounce arn:aws:sns:eu-west-1:123456789012:SESBounce:*",
     ]
     error_message = "The consumer must be allowed the queue that exists."
   }
@@ -428,7 +429,7 @@ run "encrypted_with_a_key" {
   }
 
   assert {
-    condition     = [for statement in jsondecode(output.consumer_policy).Statement : statement.Sid] == ["ConsumeQueue", "ReadEncryptedMessages", "RedriveFromDeadLetterQueues", "RedriveToTheQueue"]
+    condition     = [for statement in jsondecode(output.consumer_policy).Statement : statement.Sid] == ["ConsumeQueue", "ReadEncryptedMessages", "RedriveFromDeadLetterQueues", "RedriveToTheQueue", "FindTheSubscriptionsDeadLetterQueue"]
     error_message = "The consumer must be able to read what the key encrypts, and to redrive."
   }
 }

@@ -22,9 +22,9 @@ from sesbounce.store.engine import open_database
 from tests.bench import ask_start, ask_table
 from tests.bench.addresses import fill
 from tests.bench.ask_table import Files, Pair
-from tests.bench.bench_store import postgresql_url
 from tests.bench.figures import Standing
 from tests.bench.processes import Used
+from tests.bench.recording import postgresql_url
 
 START, ONE, MANY, FILE = PARTS = ("start", "one", "many", "file")
 DATABASES = ("SQLite", "PostgreSQL")

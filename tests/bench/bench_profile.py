@@ -35,8 +35,8 @@ from sesbounce.store.strike_off import StrikeOff
 from sesbounce.worker import batch as batches
 from sesbounce.worker.in_flight import InFlightMessage
 from tests.bench.backlog import Backlog
-from tests.bench.bench_store import postgresql_url
 from tests.bench.contest import BenchError
+from tests.bench.recording import postgresql_url
 from tests.bench.stages import Clock, Replay, Stage
 from tests.bench.threads import Costs, measure
 

@@ -130,6 +130,15 @@ def test_a_malformed_message_goes_to_the_dlq_and_the_others_are_handled(
     assert depth(sqs, outputs["queue_url"]) == 0
     (dead,) = sqs.receive_message(QueueUrl=outputs["dlq_url"], MaxNumberOfMessages=10)["Messages"]
     assert json.loads(dead["Body"])["Message"] == '{"notificationType": "Bounce"}'
+    receipt = dead["ReceiptHandle"]
+    sqs.change_message_visibility(
+        QueueUrl=outputs["dlq_url"], ReceiptHandle=receipt, VisibilityTimeout=0
+    )
+    # The command finds both dead-letter queues by the queue.
+    assert "59b8a4b84299 a Bounce without its object (at $.bounce)" in worker.run("dlq", "list")
+    sqs.send_message(QueueUrl=outputs["subscription_dlq_url"], MessageBody="no JSON")
+    undelivered = worker.run("dlq", "list", "--queue", "subscription")
+    assert f"1 dead letter in {outputs['subscription_dlq_url'].rpartition('/')[2]}" in undelivered
 
 
 def test_a_row_that_can_t_be_struck_off_costs_nobody_else_anything(

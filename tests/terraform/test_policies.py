@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -104,10 +105,12 @@ CONSUME = {
     "sqs:GetQueueAttributes",
 }
 REDRIVE = CONSUME | {
+    "sqs:GetQueueUrl",
     "sqs:StartMessageMoveTask",
     "sqs:ListMessageMoveTasks",
     "sqs:CancelMessageMoveTask",
 }
+FIND = {"sns:ListSubscriptionsByTopic", "sns:GetSubscriptionAttributes"}
 SUPPRESS = {"ses:PutSuppressedDestination", "ses:DeleteSuppressedDestination"}
 PULL = {"ecr:BatchCheckLayerAvailability", "ecr:GetDownloadUrlForLayer", "ecr:BatchGetImage"}
 
@@ -117,8 +120,16 @@ EXPECTED: dict[str, dict[str, Grants]] = {
             QUEUE: CONSUME | {"sqs:SendMessage"},
             DLQ: REDRIVE,
             SUBSCRIPTION_DLQ: REDRIVE,
+            TOPIC: FIND,
             KEY: {"kms:Decrypt", "kms:GenerateDataKey"},
             "*": SUPPRESS,
+        },
+        "dlq_operator_policy": {
+            QUEUE: {"sqs:GetQueueAttributes", "sqs:SendMessage"},
+            DLQ: REDRIVE,
+            SUBSCRIPTION_DLQ: REDRIVE,
+            TOPIC: FIND,
+            KEY: {"kms:Decrypt", "kms:GenerateDataKey"},
         },
         "execution_policy": {
             LOG: {"logs:CreateLogStream", "logs:PutLogEvents"},
@@ -132,6 +143,12 @@ EXPECTED: dict[str, dict[str, Grants]] = {
     },
     "least": {
         "consumer_policy": {QUEUE: CONSUME},
+        "dlq_operator_policy": {
+            QUEUE: {"sqs:GetQueueAttributes", "sqs:SendMessage"},
+            DLQ: REDRIVE,
+            SUBSCRIPTION_DLQ: REDRIVE,
+            TOPIC: FIND,
+        },
         "execution_policy": {
             LOG: {"logs:CreateLogStream", "logs:PutLogEvents"},
             REPOSITORY: PULL,
@@ -164,7 +181,8 @@ def actions() -> set[str]:
 
 @pytest.mark.parametrize("run", EXPECTED)
 @pytest.mark.parametrize(
-    "policy", ["consumer_policy", "execution_policy", "database_worker_policy"]
+    "policy",
+    ["consumer_policy", "dlq_operator_policy", "execution_policy", "database_worker_policy"],
 )
 def test_what_must_be_allowed_is_and_all_else_is_denied(
     rendered: dict[str, dict[str, Any]], run: str, policy: str
@@ -178,6 +196,16 @@ def test_what_must_be_allowed_is_and_all_else_is_denied(
             expected = action in everywhere or action in grants.get(own, ())
             request = Request(action=action, resource=resource)
             assert allows(rendered[run][policy], request) is expected, (action, resource)
+
+
+def test_the_operator_may_read_the_subscriptions_of_the_topics_alone(full: dict[str, Any]) -> None:
+    own, foreign = (
+        Request(action="sns:GetSubscriptionAttributes", resource=f"{topic}:{uuid4()}")
+        for topic in (TOPIC, f"{TOPIC}2")
+    )
+    for policy in ("consumer_policy", "dlq_operator_policy"):
+        assert allows(full[policy], own)
+        assert not allows(full[policy], foreign)
 
 
 # --- Who may publish, send, decrypt, or take a role ---------------------------------------------
@@ -688,7 +716,8 @@ def test_only_lambda_and_the_sweep_s_schedule_take_their_roles(
 
 
 @pytest.mark.parametrize(
-    "policy", ["consumer_policy", "execution_policy", "database_worker_policy"]
+    "policy",
+    ["consumer_policy", "dlq_operator_policy", "execution_policy", "database_worker_policy"],
 )
 def test_the_boundary_leaves_the_worker_all_that_it_needs(
     full: dict[str, Any], policy: str

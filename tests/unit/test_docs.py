@@ -179,8 +179,8 @@ def test_every_command_that_a_text_names_exists() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "See which and why with sesbounce dlq, then redrive it.",
-        "read them (`sesbounce dlq`)",
+        "See which and why with sesbounce requeue, then redrive it.",
+        "read them (`sesbounce requeue`)",
         "`sesbounce keeps`",
         "run `sesbounce db downgrade`",
         ".venv/bin/sesbounce whyever jane@example.com",

@@ -14,10 +14,16 @@ locals {
         Sid    = "Queues"
         Effect = "Allow"
         Action = [
-          "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility", "sqs:GetQueueAttributes", "sqs:SendMessage",
+          "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility", "sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:SendMessage",
           "sqs:StartMessageMoveTask", "sqs:ListMessageMoveTasks", "sqs:CancelMessageMoveTask",
         ]
         Resource = concat(local.arns.queue, var.existing_queue_arns)
+      },
+      {
+        Sid      = "Subscriptions"
+        Effect   = "Allow"
+        Action   = ["sns:ListSubscriptionsByTopic", "sns:GetSubscriptionAttributes"]
+        Resource = [for topic in concat(["arn:${local.partition}:sns:${var.region}:${var.account_id}:"], compact([var.existing_topic_arn])) : "${topic}*"] # a subscription's ARN begins with its topic's
       },
       {
         Sid      = "SuppressionListOfSes"

@@ -181,7 +181,7 @@ resource "aws_cloudwatch_metric_alarm" "subscription_dlq" {
   count = length(var.alarm_topic_arns) > 0 && length(aws_sqs_queue.subscription_dlq) > 0 ? 1 : 0
 
   alarm_name          = local.subscription_dlq_name
-  alarm_description   = "SNS could not deliver a message to the queue ${var.queue_arn}. Check the policy of the queue and of its KMS key. Then send the body of each message in ${local.subscription_dlq_name} to the queue (aws sqs receive-message, aws sqs send-message): SQS cannot redrive messages that came from a topic."
+  alarm_description   = "SNS could not deliver a message to the queue ${var.queue_arn}. Check the policy of the queue and of its KMS key. Then send the messages to the queue: sesbounce dlq redrive --queue-url URL, where URL is that of ${local.subscription_dlq_name}, in this region. SQS itself cannot redrive messages that came from a topic."
   namespace           = "AWS/SQS"
   metric_name         = "ApproximateNumberOfMessagesVisible"
   dimensions          = { QueueName = local.subscription_dlq_name }

@@ -14,11 +14,11 @@ locals {
   candidates = {
     dlq = {
       watch       = var.watch_dlq
-      description = "The worker could not handle a message. Read the worker's log and the message (aws sqs receive-message --visibility-timeout 0 --queue-url URL, where URL is the output dlq_url). Once the cause is removed, redrive the messages: aws sqs start-message-move-task --source-arn ${coalesce(var.dlq_arn, "-")}"
+      description = "The worker could not handle a message. `sesbounce dlq list` (in a task: make cli ARGS='dlq list') says what is wrong with the messages, how many there are, and when SQS deletes them; the worker's log has the same fingerprints. Once the cause is removed, `sesbounce dlq replay` records them in the database, and `sesbounce dlq redrive` sends them back to the queue."
       metric      = { namespace = "AWS/SQS", name = "ApproximateNumberOfMessagesVisible", dimensions = { QueueName = local.dlq_name } }
     }
     subscription-dlq = {
-      description = "SNS could not deliver a message to the queue. Check the queue's policy and the policy of the KMS key that encrypts the queue. Then send the body of each message in this dead-letter queue to the queue (aws sqs receive-message, aws sqs send-message): SQS cannot redrive messages that came from a topic."
+      description = "SNS could not deliver a message to the queue. `sesbounce dlq list --queue subscription` (in a task: make cli ARGS='dlq list --queue subscription') says why. Check the queue's policy and the policy of the KMS key that encrypts the queue. Then `sesbounce dlq redrive --queue subscription` sends the messages to the queue; SQS itself cannot, since they came from a topic."
       metric      = { namespace = "AWS/SQS", name = "ApproximateNumberOfMessagesVisible", dimensions = { QueueName = local.subscription_dlq_name } }
     }
     oldest-message = {

@@ -1,4 +1,59 @@
 locals {
+  # What `sesbounce dlq` calls.
+  redrive = concat(
+    [
+      {
+        Sid    = "RedriveFromDeadLetterQueues"
+        Effect = "Allow"
+        Action = [
+          "sqs:ReceiveMessage",
+          "sqs:DeleteMessage",
+          "sqs:ChangeMessageVisibility",
+          "sqs:GetQueueAttributes",
+          "sqs:GetQueueUrl",
+          "sqs:StartMessageMoveTask",
+          "sqs:ListMessageMoveTasks",
+          "sqs:CancelMessageMoveTask",
+        ]
+        Resource = var.dlq_arns
+      },
+      {
+        Sid      = "RedriveToTheQueue"
+        Effect   = "Allow"
+        Action   = ["sqs:SendMessage"]
+        Resource = [var.queue_arn]
+      },
+    ],
+    length(var.topic_arns) == 0 ? [] : [
+      {
+        Sid      = "FindTheSubscriptionsDeadLetterQueue"
+        Effect   = "Allow"
+        Action   = ["sns:ListSubscriptionsByTopic", "sns:GetSubscriptionAttributes"]
+        Resource = flatten([for arn in var.topic_arns : [arn, "${arn}:*"]]) # the ARN of a subscription begins with that of its topic
+      },
+    ],
+  )
+
+  operator = concat(
+    [
+      {
+        Sid      = "FindTheDeadLetterQueue"
+        Effect   = "Allow"
+        Action   = ["sqs:GetQueueAttributes"]
+        Resource = [var.queue_arn]
+      },
+    ],
+    var.kms_key_arn == null ? [] : [
+      {
+        Sid      = "ReadEncryptedMessages"
+        Effect   = "Allow"
+        Action   = ["kms:Decrypt", "kms:GenerateDataKey"]
+        Resource = [var.kms_key_arn]
+      },
+    ],
+    local.redrive,
+  )
+
   statements = concat(
     [
       {
@@ -21,28 +76,7 @@ locals {
         Resource = [var.kms_key_arn]
       },
     ],
-    !var.may_redrive ? [] : [
-      {
-        Sid    = "RedriveFromDeadLetterQueues"
-        Effect = "Allow"
-        Action = [
-          "sqs:ReceiveMessage",
-          "sqs:DeleteMessage",
-          "sqs:ChangeMessageVisibility",
-          "sqs:GetQueueAttributes",
-          "sqs:StartMessageMoveTask",
-          "sqs:ListMessageMoveTasks",
-          "sqs:CancelMessageMoveTask",
-        ]
-        Resource = var.dlq_arns
-      },
-      {
-        Sid      = "RedriveToTheQueue"
-        Effect   = "Allow"
-        Action   = ["sqs:SendMessage"]
-        Resource = [var.queue_arn]
-      },
-    ],
+    [for statement in local.redrive : statement if var.may_redrive],
     !var.may_update_suppression_list ? [] : [
       {
         Sid      = "KeepTheSuppressionListOfSes"

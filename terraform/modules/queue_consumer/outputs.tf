@@ -8,6 +8,11 @@ output "policy_json" {
   value       = aws_iam_policy.this.policy
 }
 
+output "operator_policy" {
+  description = "Policy for a person's role, in JSON, who handles dead letters with `sesbounce dlq`: rights on the dead-letter queues, and to send to the queue; null without `dlq_arns`."
+  value       = length(var.dlq_arns) == 0 ? null : jsonencode({ Version = "2012-10-17", Statement = local.operator })
+}
+
 output "user_name" {
   description = "Name of the user; null without one."
   value       = one(aws_iam_user.this[*].name)

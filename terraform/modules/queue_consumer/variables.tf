@@ -34,7 +34,7 @@ variable "kms_key_arn" {
 }
 
 variable "may_redrive" {
-  description = "Whether the consumer may also redrive messages (`aws sqs start-message-move-task`): read the dead-letter queues `dlq_arns`, delete messages from them and send messages to the queue."
+  description = "Whether the consumer may also handle dead letters (`sesbounce dlq`): read the dead-letter queues `dlq_arns`, delete messages from them and send messages to the queue."
   type        = bool
   default     = false
   nullable    = false
@@ -46,7 +46,7 @@ variable "may_redrive" {
 }
 
 variable "dlq_arns" {
-  description = "ARNs of the dead-letter queues from which `may_redrive` lets the consumer redrive messages."
+  description = "ARNs of the dead-letter queues whose messages `may_redrive` lets the consumer handle, and the output `operator_policy` a person."
   type        = list(string)
   default     = []
   nullable    = false
@@ -54,6 +54,18 @@ variable "dlq_arns" {
   validation {
     condition     = alltrue([for arn in var.dlq_arns : can(regex("^arn:[a-z-]+:sqs:[a-z0-9-]+:\\d{12}:[A-Za-z0-9_-]{1,80}$", arn))])
     error_message = "Each element of dlq_arns must be the ARN of one standard SQS queue, without wildcards."
+  }
+}
+
+variable "topic_arns" {
+  description = "ARNs of the topics to which the queue is subscribed: with them, `may_redrive` and the output `operator_policy` also allow to look up the dead-letter queue of a subscription."
+  type        = list(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for arn in var.topic_arns : can(regex("^arn:[a-z-]+:sns:[a-z0-9-]+:\\d{12}:[A-Za-z0-9_-]{1,256}$", arn))])
+    error_message = "Each element of topic_arns must be the ARN of one standard SNS topic, without wildcards."
   }
 }
 

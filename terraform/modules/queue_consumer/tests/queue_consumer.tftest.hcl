@@ -65,10 +65,11 @@ run "redrive" {
     kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd"
     may_redrive = true
     dlq_arns    = ["arn:aws:sqs:eu-west-1:123456789012:dlq", "arn:aws:sqs:eu-west-1:123456789012:subscription-dlq"]
+    topic_arns  = ["arn:aws:sns:eu-west-1:123456789012:sesbounce-feedback"]
   }
 
   assert {
-    condition = slice(jsondecode(output.policy_json).Statement, 1, 4) == [
+    condition = slice(jsondecode(output.policy_json).Statement, 1, 5) == [
       {
         Sid      = "ReadEncryptedMessages"
         Effect   = "Allow"
@@ -79,7 +80,7 @@ run "redrive" {
         Sid    = "RedriveFromDeadLetterQueues"
         Effect = "Allow"
         Action = [
-          "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility", "sqs:GetQueueAttributes",
+          "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility", "sqs:GetQueueAttributes", "sqs:GetQueueUrl",
           "sqs:StartMessageMoveTask", "sqs:ListMessageMoveTasks", "sqs:CancelMessageMoveTask",
         ]
         Resource = ["arn:aws:sqs:eu-west-1:123456789012:dlq", "arn:aws:sqs:eu-west-1:123456789012:subscription-dlq"]
@@ -90,8 +91,32 @@ run "redrive" {
         Action   = ["sqs:SendMessage"]
         Resource = ["arn:aws:sqs:eu-west-1:123456789012:sesbounce-feedback"]
       },
-    ] && length(jsondecode(output.policy_json).Statement) == 4
+      {
+        Sid      = "FindTheSubscriptionsDeadLetterQueue"
+        Effect   = "Allow"
+        Action   = ["sns:ListSubscriptionsByTopic", "sns:GetSubscriptionAttributes"]
+        Resource = ["arn:aws:sns:eu-west-1:123456789012:sesbounce-feedback", "arn:aws:sns:eu-west-1:123456789012:sesbounce-feedback:*"]
+      },
+    ] && length(jsondecode(output.policy_json).Statement) == 5
     error_message = "Redriving must be allowed from the dead-letter queues to the queue, and no more."
+  }
+}
+
+run "operator" {
+  command = plan
+
+  variables {
+    dlq_arns = ["arn:aws:sqs:eu-west-1:123456789012:dlq"]
+  }
+
+  assert {
+    condition     = length(jsondecode(output.policy_json).Statement) == 1
+    error_message = "The consumer must have no right on the dead-letter queue."
+  }
+
+  assert {
+    condition     = [for statement in jsondecode(output.operator_policy).Statement : "${statement.Sid} ${join(" ", statement.Resource)}"] == ["FindTheDeadLetterQueue arn:aws:sqs:eu-west-1:123456789012:sesbounce-feedback", "RedriveFromDeadLetterQueues arn:aws:sqs:eu-west-1:123456789012:dlq", "RedriveToTheQueue arn:aws:sqs:eu-west-1:123456789012:sesbounce-feedback"]
+    error_message = "A person must be able to handle dead letters without a right of the worker."
   }
 }
 

@@ -596,13 +596,13 @@ def test_messages_stop_destroy(world: World, run: Run, capsys: pytest.CaptureFix
         WIRED["subscription_dlq_url"]: 1,
     }
     assert run("destroy", "--yes", "--allow-loss", "all") == 1
-    err, url = capsys.readouterr().err, WIRED["dlq_url"]
+    err = capsys.readouterr().err
     assert "2 messages wait in feedback. Let a worker handle them: sesbounce run --until" in err
-    read = f"Read them: aws sqs receive-message --queue-url {url}"
-    assert f"3 messages wait in feedback-dlq. {read}" in err
-    assert f"aws sqs start-message-move-task --source-arn {WIRED['dlq_arn']}." in err
-    assert "1 message waits in feedback-subscription-dlq." in err
-    assert f"send each body to {WIRED['queue_url']}." in err
+    read = "Read what is wrong with them: sesbounce dlq list"
+    assert f"3 messages wait in feedback-dlq. {read};" in err
+    assert "or send them back to the queue: sesbounce dlq redrive." in err
+    assert f"1 message waits in feedback-subscription-dlq. {read} --queue subscription;" in err
+    assert "sesbounce dlq redrive --queue subscription." in err
     # Messages in the main queue are not dead letters.
     assert run("destroy", "--yes", "--allow-loss", "all", "--even-with-dead-letters") == 1
     assert "feedback-dlq" not in capsys.readouterr().err

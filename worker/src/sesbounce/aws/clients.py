@@ -20,6 +20,7 @@ _ONE_AT_A_TIME = threading.Lock()
 
 if TYPE_CHECKING:
     from types_boto3_sesv2.client import SESV2Client
+    from types_boto3_sns.client import SNSClient
     from types_boto3_sqs.client import SQSClient
 
 
@@ -29,6 +30,10 @@ def open_client(
 ) -> "SQSClient": ...
 @overload
 def open_client(
+    service: Literal["sns"], config: Config, region: str | None = None
+) -> "SNSClient": ...
+@overload
+def open_client(
     service: Literal["sesv2"], config: Config, region: str | None = None
 ) -> "SESV2Client": ...
 @overload
@@ -36,7 +41,7 @@ def open_client(
     service: Literal["secretsmanager", "ssm", "rds"], config: Config, region: str | None = None
 ) -> Any: ...
 def open_client(
-    service: Literal["sqs", "sesv2", "secretsmanager", "ssm", "rds"],
+    service: Literal["sqs", "sns", "sesv2", "secretsmanager", "ssm", "rds"],
     config: Config,
     region: str | None = None,
 ) -> Any:

@@ -17,6 +17,7 @@ PLACES = {
     "db": "sesbounce.cli.database:db",
     "decode": "sesbounce.cli.decode:decode_",
     "doctor": "sesbounce.cli.doctor:doctor",
+    "dlq": "sesbounce.cli.dlq:dlq",
     "export": "sesbounce.cli.transfer:export",
     "forget": "sesbounce.cli.forget:forget_",
     "health": "sesbounce.cli.health:health",

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from types_boto3_sqs.client import SQSClient
 
 _SNS = "sns.amazonaws.com"
+_DLQ = "sesbounce dlq"
 _ALLOW = (
     "Restore it: make deploy; to the policy of a queue of your own, add the statements of the "
     "output queue_statements"
@@ -131,16 +132,16 @@ def how_to_handle(wiring: Wiring, url: str) -> str:
 
 
 def how_to_redrive(wiring: Wiring, url: str) -> str:
-    """The commands that read dead letters and return them to the worker.
-
-    SQS moves messages back to a queue only; those of the subscription came from a topic.
-    https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_StartMessageMoveTask.html
-    """
-    read = f"Read them: aws sqs receive-message --queue-url {url} --visibility-timeout 0"
-    if url == wiring.dlq_url:
-        move = f"aws sqs start-message-move-task --source-arn {wiring.dlq_arn}"
-        return f"{read}; when the cause is removed, move them back: {move}"
-    return f"{read}; when the cause is removed, send each body to {wiring.queue_url}"
+    """The commands that list dead letters, and that record them or return them to the worker."""
+    options = {
+        wiring.dlq_url: "",
+        wiring.subscription_dlq_url: " --queue subscription",
+    }.get(url, f" --queue-url {url}")
+    list_, replay, redrive = (f"{_DLQ} {name}{options}" for name in ("list", "replay", "redrive"))
+    return (
+        f"Read what is wrong with them: {list_}; when the cause is removed, record them: {replay}; "
+        f"or send them back to the queue: {redrive}"
+    )
 
 
 def written_by(

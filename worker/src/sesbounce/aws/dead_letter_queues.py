@@ -1,0 +1,137 @@
+"""Finds the two dead-letter queues: that of the queue, and that of its subscription to a topic."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+from sesbounce.aws.clients import check_endpoint, open_client, region_in
+from sesbounce.aws.queue_calls import CONFIG, called
+from sesbounce.errors import QueueError
+
+_GIVE_URL = "name the dead-letter queue with --queue-url"
+
+
+def main_dead_letter_queue(queue_url: str) -> str:
+    """The URL of the queue to which SQS moves the messages that the worker could not handle.
+
+    Raises:
+        QueueError: the queue has none, or AWS does not answer.
+        ConfigurationError: boto3's own settings can't be used.
+    """
+    attributes = _attributes(queue_url)
+    arn = _target(attributes.get("RedrivePolicy"))
+    if arn is None:
+        raise QueueError(
+            f"the queue {queue_url} has no dead-letter queue: SQS keeps its messages until they "
+            "expire",
+            lasting=True,
+        )
+    return _url_of(arn)
+
+
+def subscription_dead_letter_queue(queue_url: str, topic_arns: Sequence[str]) -> str:
+    """The URL of the queue to which SNS sends the messages that it could not deliver.
+
+    Args:
+        queue_url: the queue that is subscribed.
+        topic_arns: the topics; empty for those that the policy of the queue lets send to it. Topics
+            of other regions and accounts count only where no other is among them: their
+            subscriptions have dead-letter queues of their own.
+
+    Raises:
+        QueueError: there is none, there are several, or AWS does not answer.
+        ConfigurationError: boto3's own settings can't be used.
+    """
+    attributes = _attributes(queue_url)
+    topics = sorted(set(topic_arns)) or sorted(topics_in(attributes.get("Policy")))
+    if not topics:
+        raise QueueError(
+            f"the policy of the queue {queue_url} names no topic: set SESBOUNCE_TOPIC_ARNS, or "
+            f"{_GIVE_URL}",
+            lasting=True,
+        )
+    queue_arn = attributes.get("QueueArn", "")
+    beside = [topic for topic in topics if topic.split(":")[3:5] == queue_arn.split(":")[3:5]]
+    found = {arn for topic in beside or topics for arn in _targets(topic, queue_arn)}
+    if not found:
+        raise QueueError(
+            "no subscription of the queue has a dead-letter queue: SNS deletes what it can't "
+            f"deliver. The topics are {', '.join(topics)}",
+            lasting=True,
+        )
+    if len(found) > 1:
+        several = ", ".join(sorted(found))
+        raise QueueError(
+            f"the subscriptions of the queue have several dead-letter queues ({several}): "
+            f"{_GIVE_URL}",
+            lasting=True,
+        )
+    return _url_of(found.pop())
+
+
+def topics_in(policy: str | None) -> set[str]:
+    """The topics that may send to a queue, by the condition `aws:SourceArn` of its policy."""
+    statements = json.loads(policy or "{}").get("Statement", [])
+    found = set()
+    for statement in statements if isinstance(statements, list) else [statements]:
+        if statement.get("Effect") != "Allow":
+            continue
+        for condition in statement.get("Condition", {}).values():
+            for key, value in condition.items():
+                values = value if isinstance(value, list) else [value]
+                if key.lower() == "aws:sourcearn":
+                    found |= {arn for arn in values if ":sns:" in arn and "*" not in arn}
+    return found
+
+
+def _attributes(queue_url: str) -> Mapping[Any, str]:
+    client = open_client("sqs", CONFIG, region_in(urlsplit(queue_url).hostname or ""))
+    check_endpoint(client, queue_url)
+    answer = called(
+        "sqs:GetQueueAttributes",
+        queue_url,
+        lambda: client.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["All"]),
+    )
+    return answer.get("Attributes") or {}
+
+
+def _targets(topic_arn: str, queue_arn: str) -> Iterator[str]:
+    """The dead-letter queues of the subscriptions of a queue to a topic."""
+    client = open_client("sns", CONFIG, region_in(topic_arn))
+    pages = client.get_paginator("list_subscriptions_by_topic").paginate(TopicArn=topic_arn)
+    subscriptions = called(
+        "sns:ListSubscriptionsByTopic",
+        topic_arn,
+        lambda: [
+            entry["SubscriptionArn"]
+            for page in pages
+            for entry in page.get("Subscriptions", ())
+            # One that is not confirmed has no ARN yet.
+            if entry.get("Endpoint") == queue_arn and entry["SubscriptionArn"].startswith("arn:")
+        ],
+    )
+    for arn in subscriptions:
+        answer = called(
+            "sns:GetSubscriptionAttributes",
+            arn,
+            lambda arn=arn: client.get_subscription_attributes(SubscriptionArn=arn),  # type: ignore[misc]
+        )
+        if target := _target(answer.get("Attributes", {}).get("RedrivePolicy")):
+            yield target
+
+
+def _target(redrive_policy: str | None) -> str | None:
+    target: str | None = json.loads(redrive_policy or "{}").get("deadLetterTargetArn")
+    return target
+
+
+def _url_of(arn: str) -> str:
+    client = open_client("sqs", CONFIG, region_in(arn))
+    *_, account, name = arn.split(":")
+    answer = called(
+        "sqs:GetQueueUrl",
+        arn,
+        lambda: client.get_queue_url(QueueName=name, QueueOwnerAWSAccountId=account),
+    )
+    return answer["QueueUrl"]

@@ -1,0 +1,161 @@
+"""What the commands of `sesbounce dlq` have in common: the queue, signals, confirmations."""
+
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import NamedTuple
+
+import click
+
+from sesbounce.aws.dead_letter_queues import main_dead_letter_queue, subscription_dead_letter_queue
+from sesbounce.aws.dead_letters import DeadLetterQueue, open_dead_letter_queue
+from sesbounce.aws.sns_trust import Trust
+from sesbounce.cli.common import to_json
+from sesbounce.cli.dlq_options import How, Place
+from sesbounce.cli.dlq_text import letters, notes
+from sesbounce.cli.group import InterruptedCommandError
+from sesbounce.cli.progress import reporting
+from sesbounce.cli.stopping import stopping
+from sesbounce.dead_letters.examining import Examiner
+from sesbounce.dead_letters.moving import move_all
+from sesbounce.dead_letters.working import (
+    Action,
+    DeadLetters,
+    Progress,
+    Stop,
+    StoppedError,
+    Survey,
+    Worked,
+)
+from sesbounce.errors import ConfigurationError, MessageError, SesBounceError
+from sesbounce.feedback.decode import Decoded, decode_all
+from sesbounce.settings import Settings, load_settings
+from sesbounce.signals import SIGNALLED
+from sesbounce.telemetry.logs import set_up_logs
+from sesbounce.telemetry.visible import visible
+
+
+class Command(NamedTuple):
+    """What a command works with."""
+
+    settings: Settings
+    queue: DeadLetterQueue
+    letters: DeadLetters
+    trust: Trust
+    stop: Stop
+
+
+class _TerminatedCommandError(InterruptedCommandError):
+    """SIGTERM ended a command."""
+
+    exit_code = SIGNALLED + signal.SIGTERM
+
+
+@contextmanager
+def opened(place: Place) -> Iterator[Command]:
+    """What a command works with; a signal ends it in order.
+
+    Raises:
+        ConfigurationError: a setting is missing or wrong.
+        QueueError: AWS rejects a call or can't be reached.
+        InterruptedCommandError: a signal has ended the command.
+    """
+    settings = load_settings()
+    set_up_logs(settings.log_format, redact=settings.redact)
+    queue = open_dead_letter_queue(place.url or _find(place.which, settings))
+    trust = Trust(settings.topic_arns, signatures=settings.verify_signatures)
+    progress = Progress()
+    with stopping() as stop, _explained(stop, progress), reporting(partial(_so_far, progress)):
+        found = DeadLetters(queue, Examiner(trust, decoder(settings)), stop, progress)
+        yield Command(settings, queue, found, trust, stop)
+
+
+def main_queue(settings: Settings) -> str:
+    """The URL of the queue that the worker reads.
+
+    Raises:
+        ConfigurationError: it is not set.
+    """
+    if not settings.queue_url:
+        raise ConfigurationError(
+            "SESBOUNCE_QUEUE_URL is not set: set it to the URL of the SQS queue, which Terraform "
+            "prints as the output queue_url"
+        )
+    return settings.queue_url
+
+
+def decoder(settings: Settings) -> Callable[..., list[Decoded | MessageError]]:
+    """Decodes bodies as the worker does."""
+    return partial(decode_all, tags=tuple(settings.tags), stream_by=settings.streams)
+
+
+def demand(survey: Survey, verb: str, how: How) -> bool:
+    """Whether there is something to do; otherwise say what there is."""
+    selected = len(survey.selected)
+    for note in notes(survey):
+        click.echo(f"sesbounce: {note}", err=True)
+    if selected and not how.dry_run:
+        return True
+    if how.as_json:
+        click.echo(to_json({"selected": selected, "dry_run": how.dry_run, "done": 0}))
+    elif how.dry_run:
+        click.echo(f"{letters(selected)} would be {verb}. Nothing was changed: this was a dry run.")
+    else:
+        click.echo(f"No dead letter matches; {letters(survey.looked_at)} looked at.")
+    return False
+
+
+def work(
+    command: Command,
+    survey: Survey,
+    action: Action,
+    rate: int | None = None,
+    most_at_once: int = 100,
+    delete: bool = True,
+) -> Worked:
+    """Apply an action to the letters that a survey has selected."""
+    return command.letters.work(
+        survey.selected, action, rate=rate, most_at_once=most_at_once, delete=delete
+    )
+
+
+def moved_by_sqs(command: Command, rate: int | None) -> bool:
+    """Whether SQS itself has moved the letters; where it does not, say why."""
+    refusal = move_all(command.queue, rate, command.stop, command.letters.progress)
+    if refusal is not None:
+        click.echo(
+            "sesbounce: this command sends the letters one by one, because SQS does not move them "
+            f"itself: {visible(refusal)}",
+            err=True,
+        )
+    return refusal is None
+
+
+def _find(which: str, settings: Settings) -> str:
+    if which == "main":
+        return main_dead_letter_queue(main_queue(settings))
+    return subscription_dead_letter_queue(main_queue(settings), settings.topic_arns)
+
+
+@contextmanager
+def _explained(stop: Stop, progress: Progress) -> Iterator[None]:
+    """Say how far a command has come if a signal or an error ends it."""
+    try:
+        yield
+    except StoppedError:
+        ended = (
+            _TerminatedCommandError if stop.number == signal.SIGTERM else InterruptedCommandError
+        )
+        raise ended(
+            f"interrupted: {_so_far(progress)}. All letters that were not handled are visible; the "
+            "same command goes on with them"
+        ) from None
+    except SesBounceError:
+        if progress.done:
+            click.echo(f"sesbounce: {_so_far(progress)} before this error:", err=True)
+        raise
+
+
+def _so_far(progress: Progress) -> str:
+    return f"{letters(progress.looked_at)} received, {progress.done:,} handled"
