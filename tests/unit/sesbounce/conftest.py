@@ -1,3 +1,4 @@
+import gc
 import logging
 import shutil
 from collections.abc import Iterator
@@ -25,6 +26,14 @@ def logs_of_its_own() -> Iterator[None]:
     root.handlers[:] = handlers
     root.setLevel(levels[0])
     own.setLevel(levels[1])
+
+
+@pytest.fixture(autouse=True)
+def garbage_collector() -> Iterator[None]:
+    """No test measures memory as another one has left the collector: `run` sets it up."""
+    before = gc.get_threshold()
+    yield
+    gc.set_threshold(*before)
 
 
 @pytest.fixture

@@ -45,7 +45,7 @@ COMMANDS = {
     "why": ["why", ADDRESS],
 }
 CREATING = {"db", "run"}
-WITHOUT = {"decode", "doctor", "health"}
+WITHOUT = {"decode", "dlq", "doctor", "health"}  # or they begin at the queue
 
 
 def sesbounce(*arguments: str) -> Result:

@@ -213,12 +213,17 @@ def test_a_rate_limits_what_is_handled_in_a_second(monkeypatch: pytest.MonkeyPat
     assert [round(seconds) for seconds in waited] == [1, 2]
 
 
-def test_a_wait_ends_with_a_signal() -> None:
+def test_a_wait_ends_with_a_signal(monkeypatch: pytest.MonkeyPatch) -> None:
     stop = Stop()
-    stop.number = 2
-    began = time.monotonic()
+    slept: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        stop.number = 2
+
+    monkeypatch.setattr(time, "sleep", sleep)
     stop.wait(60)
-    assert time.monotonic() - began < 1
+    assert slept == [working._NOTICE_SECONDS]
     assert working._NOTICE_SECONDS < 1
 
 

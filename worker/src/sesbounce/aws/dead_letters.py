@@ -213,11 +213,13 @@ def open_dead_letter_queue(url: str) -> DeadLetterQueue:
 
 
 def _letter(message: Any) -> Letter:
+    own = message.get("Attributes") or {}
     plain = received(
         message.get("MessageId", ""),
         message["ReceiptHandle"],
         message.get("Body", ""),
-        message.get("Attributes") or {},
+        own.get("ApproximateReceiveCount"),
+        own.get("SentTimestamp"),
     )
     attributes = message.get("MessageAttributes") or {}
     return Letter(**msgspec.structs.asdict(plain), attributes=attributes)
