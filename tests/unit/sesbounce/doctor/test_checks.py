@@ -525,6 +525,25 @@ SUBSCRIBED = {"SubscriptionArn": f"{EXTRA}:1", "Endpoint": WIRING.queue_arn}
 
 
 @pytest.mark.parametrize(
+    ("seconds", "age"),
+    [([], ""), ([7200.0], ", the oldest for 2 hours"), ([260000.0], ", the oldest for 3 days")],
+)
+def test_dead_letters_are_counted_with_the_age_of_the_oldest(
+    answers: Any, seconds: list[float], age: str
+) -> None:
+    for count in ("3", "0"):
+        attributes = {"Attributes": {"ApproximateNumberOfMessages": count}}
+        answers.to("sqs", "get_queue_attributes", attributes)
+    results = {"MetricDataResults": [{"Values": seconds}]}
+    answers.to("cloudwatch", "get_metric_data", results)
+    (found,) = queues.dead_letters(WIRING, answers)
+    assert (found.weight, found.what) == (
+        Weight.BROKEN,
+        f"3 messages wait in feedback-dlq{age}",
+    )
+
+
+@pytest.mark.parametrize(
     ("attributes", "found"),
     [
         ({"RedrivePolicy": "{}"}, []),

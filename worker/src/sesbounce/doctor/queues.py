@@ -61,9 +61,12 @@ def subscription_dlq(wiring: Wiring, session: boto3.Session) -> Iterator[Finding
 
 def dead_letters(wiring: Wiring, session: boto3.Session) -> Iterator[Finding]:
     """Both dead-letter queues are empty."""
+    client: CloudWatchClient = session.client("cloudwatch")
     for url, waiting in waiting_dead_letters(wiring, session).items():
+        name = url.rpartition("/")[2]
+        age = _metric(client, name, "ApproximateAgeOfOldestMessage", "Maximum", _LOOKED_BACK)
         yield broken(
-            f"{messages_wait(waiting)} in {url.rpartition('/')[2]}",
+            f"{messages_wait(waiting)} in {name}{_since(age)}",
             "their events are in no database yet, and SQS deletes them after 14 days",
             how_to_redrive(wiring, url),
         )
@@ -79,9 +82,10 @@ def backlog(wiring: Wiring, session: boto3.Session) -> Iterator[Finding]:
     runs = timedelta(seconds=2 * wiring.schedule.interval_seconds if wiring.schedule else 0)
     since = _LOOKED_BACK + runs
     client: CloudWatchClient = session.client("cloudwatch")
-    if _metric(client, wiring, "NumberOfMessagesReceived", "Sum", since):
+    name = wiring.queue_arn.split(":")[5]
+    if _metric(client, name, "NumberOfMessagesReceived", "Sum", since):
         return
-    oldest = _metric(client, wiring, "ApproximateAgeOfOldestMessage", "Maximum", since)
+    oldest = _metric(client, name, "ApproximateAgeOfOldestMessage", "Maximum", since)
     is_old = oldest > (_OLD + runs).total_seconds()
     if wiring.schedule and not is_old:
         return
@@ -201,10 +205,19 @@ def attributes_of(session: boto3.Session, url: str) -> Mapping[str, str]:
     return {str(name): value for name, value in answer["Attributes"].items()}
 
 
+def _since(age_seconds: float) -> str:
+    """How long the oldest message has waited, in words; empty where CloudWatch does not say."""
+    hours = int(age_seconds // 3600)
+    if not age_seconds:
+        return ""
+    days = hours // 24
+    return f", the oldest for {f'{days} days' if days > 1 else f'{hours} hours'}"
+
+
 def _metric(
-    client: "CloudWatchClient", wiring: Wiring, name: str, statistic: str, since: timedelta
+    client: "CloudWatchClient", queue: str, name: str, statistic: str, since: timedelta
 ) -> float:
-    """The greatest value of one of SQS's metrics in the time until now; 0 without any."""
+    """The greatest value of one of a queue's metrics in the time until now; 0 without any."""
     now = datetime.now(UTC)
     answer = client.get_metric_data(
         StartTime=now - since,
@@ -216,9 +229,7 @@ def _metric(
                     "Metric": {
                         "Namespace": "AWS/SQS",
                         "MetricName": name,
-                        "Dimensions": [
-                            {"Name": "QueueName", "Value": wiring.queue_arn.split(":")[5]}
-                        ],
+                        "Dimensions": [{"Name": "QueueName", "Value": queue}],
                     },
                     "Period": 60,
                     "Stat": statistic,
