@@ -29,6 +29,7 @@ PLACES = {
     "run": "sesbounce.cli.work:run",
     "stats": "sesbounce.cli.tend:stats",
     "suppress": "sesbounce.cli.decide:suppress",
+    "token": "sesbounce.cli.token:token",
     "webhook": "sesbounce.cli.webhook:webhook",
     "why": "sesbounce.cli.ask:why",
 }
