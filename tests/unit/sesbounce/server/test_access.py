@@ -1,6 +1,8 @@
 """Which token may do what: each route with each scope, and without a token."""
 
+import re
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -11,6 +13,7 @@ from sesbounce.server.access import is_loopback
 from sesbounce.server.routes import OPERATIONS, Operation
 from sesbounce.store import tokens
 from sesbounce.store.tokens import Scope, Token
+from tests.api import Api
 from tests.support import AT
 
 # The scopes that may use each route; docs/api.md shows the same table.
@@ -26,6 +29,8 @@ ALLOWED = {
     ("GET", "/v1/incidents"): {Scope.READ},
     ("GET", "/healthz"): set(Scope),
 }
+# The page names them once, with the event log.
+ATTRIBUTION = {"configuration_set", "identity", "region", "account_id", "tenant", "sender"}
 GUARDED = [operation for operation in OPERATIONS if operation.scope]
 
 
@@ -39,8 +44,24 @@ def test_the_table_holds_every_route() -> None:
     assert set(ALLOWED) == {(operation.method, operation.path) for operation in OPERATIONS}
 
 
+def test_the_page_shows_the_same_table() -> None:
+    page = (Path(__file__).parents[4] / "docs/api.md").read_text()
+    shown = re.findall(r"^\| `([A-Z]+) (/\S+)` \| (\S+) \|", page, re.MULTILINE)
+    expected = {(o.method, o.path, f"`{o.scope}`" if o.scope else "none") for o in OPERATIONS}
+    assert set(shown) == expected | {("GET", "/openapi.json", "none")}
+    assert {scope for scope in Scope if f"| `{scope}` |" in page} == set(Scope)
+    for operation in OPERATIONS:
+        (row,) = [
+            line
+            for line in page.splitlines()
+            if f"`{operation.method} {operation.path}`" in line[:60] and line.startswith("|")
+        ]
+        named = set(re.findall(r"`\??(\w+)=?`", row))
+        assert named >= set(operation.query.__struct_fields__) - ATTRIBUTION, row
+
+
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda one: f"{one.method} {one.path}")
-def test_each_route_takes_its_scope_and_admin_alone(api: Any, operation: Operation) -> None:
+def test_each_route_takes_its_scope_and_admin_alone(api: Api, operation: Operation) -> None:
     method, path, more = request(operation)
     for scope in Scope:
         call = api.client(api.token(scope, name=scope), only_loopback=False)
@@ -59,7 +80,7 @@ def test_each_route_takes_its_scope_and_admin_alone(api: Any, operation: Operati
 
 @pytest.mark.parametrize("operation", GUARDED, ids=lambda one: f"{one.method} {one.path}")
 def test_without_a_valid_token_no_route_answers(
-    api: Any, engine: sa.Engine, operation: Operation
+    api: Api, engine: sa.Engine, operation: Operation
 ) -> None:
     method, path, more = request(operation)
     nobody = api.client(only_loopback=False)
@@ -84,14 +105,14 @@ def test_without_a_valid_token_no_route_answers(
         assert answer.json()["status"] == 401
 
 
-def test_a_revoked_token_ends_at_once(api: Any, engine: sa.Engine) -> None:
+def test_a_revoked_token_ends_at_once(api: Api, engine: sa.Engine) -> None:
     call = api.client(api.token(Scope.READ))
     assert call("GET", "/v1/incidents").status_code == 200
     tokens.revoke(engine, ["crm"], AT)
     assert call("GET", "/v1/incidents").status_code == 401
 
 
-def test_a_token_ends_at_its_time(api: Any, engine: sa.Engine) -> None:
+def test_a_token_ends_at_its_time(api: Api, engine: sa.Engine) -> None:
     made = Token(
         name="short",
         scopes=(Scope.READ,),
@@ -105,7 +126,7 @@ def test_a_token_ends_at_its_time(api: Any, engine: sa.Engine) -> None:
     assert call("GET", "/v1/incidents").status_code == 401
 
 
-def test_on_loopback_all_may_ask_until_a_token_is_made(api: Any, engine: sa.Engine) -> None:
+def test_on_loopback_all_may_ask_until_a_token_is_made(api: Api, engine: sa.Engine) -> None:
     call = api.client()
     for operation in GUARDED:
         method, path, more = request(operation)
@@ -116,9 +137,18 @@ def test_on_loopback_all_may_ask_until_a_token_is_made(api: Any, engine: sa.Engi
     assert call("GET", "/v1/incidents").status_code == 401
 
 
-def test_a_page_in_a_browser_on_this_machine_is_nobody(api: Any) -> None:
+def test_a_page_in_a_browser_on_this_machine_is_nobody(api: Api) -> None:
     call = api.client()
-    for host in ("evil.example", "evil.example:8080", "127.0.0.1.evil.example"):
+    # Of a Host that is not valid, Starlette takes the server's own address instead.
+    for host in (
+        "evil.example",
+        "evil.example:8080",
+        "127.0.0.1.evil.example",
+        "evil_.example",
+        "[",
+        "x]:y",
+        "",
+    ):
         assert call("GET", "/v1/incidents", headers={"Host": host}).status_code == 401
     for host in ("127.0.0.1:8080", "[::1]:8080", "localhost", "LOCALHOST:8080"):
         assert call("GET", "/v1/incidents", headers={"Host": host}).status_code == 200

@@ -1,7 +1,6 @@
 """How the application refuses requests, and what it says and logs about all of them."""
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 import anyio
@@ -13,8 +12,8 @@ from sesbounce.server.rate import RateLimit
 from sesbounce.store.store import Store
 from sesbounce.store.tokens import Scope
 from sesbounce.telemetry.logs import set_up_logs
+from tests.api import Api, Client
 
-Call = Callable[..., httpx.Response]
 JSON = {"Content-Type": "application/json"}
 
 
@@ -26,13 +25,13 @@ def problem(answer: httpx.Response) -> tuple[int, str]:
     return answer.status_code, found["detail"]
 
 
-def test_what_is_no_route_is_never_an_answer(call: Call) -> None:
+def test_what_is_no_route_is_never_an_answer(call: Client) -> None:
     for path in ("/", "/v1", "/v1/check/", "/v2/suppressions/x@example.com", "/v1/suppressionsx"):
         status, detail = problem(call("GET", path))
         assert (status, detail) == (404, "there is no such route: see /openapi.json")
 
 
-def test_another_method_is_405_with_those_that_there_are(call: Call) -> None:
+def test_another_method_is_405_with_those_that_there_are(call: Client) -> None:
     answer = call("POST", "/v1/suppressions/x@example.com")
     assert problem(answer)[0] == 405
     allowed = {method.strip() for method in answer.headers["Allow"].split(",")}
@@ -56,7 +55,7 @@ def test_another_method_is_405_with_those_that_there_are(call: Call) -> None:
     ],
 )
 def test_a_body_that_is_wrong_is_explained(
-    call: Call, content: bytes, status: int, pointer: str | None
+    call: Client, content: bytes, status: int, pointer: str | None
 ) -> None:
     answer = call("POST", "/v1/check", content=content, headers=JSON)
     assert problem(answer)[0] == status
@@ -65,7 +64,7 @@ def test_a_body_that_is_wrong_is_explained(
     assert all(error["detail"] for error in errors)
 
 
-def test_a_body_is_declared_as_json(call: Call) -> None:
+def test_a_body_is_declared_as_json(call: Client) -> None:
     body = b'{"addresses": []}'
     for kind in ("text/plain", "application/x-www-form-urlencoded", "application/jsonx", ""):
         answer = call("POST", "/v1/check", content=body, headers={"Content-Type": kind})
@@ -74,7 +73,7 @@ def test_a_body_is_declared_as_json(call: Call) -> None:
     assert call("POST", "/v1/check", content=body, headers={"Content-Type": kind}).is_success
 
 
-def test_a_body_has_a_limit_declared_or_not(call: Call) -> None:
+def test_a_body_has_a_limit_declared_or_not(call: Client) -> None:
     large = b'{"addresses": ["' + b"x" * module._MOST_BYTES + b'"]}'
 
     async def parts() -> Any:
@@ -86,7 +85,7 @@ def test_a_body_has_a_limit_declared_or_not(call: Call) -> None:
 
 
 def test_a_body_that_never_ends_does_not_wait_for_ever(
-    call: Call, monkeypatch: pytest.MonkeyPatch
+    call: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "_BODY_SECONDS", 0.01)
 
@@ -118,7 +117,9 @@ def test_a_body_that_never_ends_does_not_wait_for_ever(
         ("sence=2026-11-20T12:00:00Z", None),
     ],
 )
-def test_a_parameter_that_is_wrong_is_named(call: Call, query: str, parameter: str | None) -> None:
+def test_a_parameter_that_is_wrong_is_named(
+    call: Client, query: str, parameter: str | None
+) -> None:
     answer = call("GET", f"/v1/suppressions?{query}")
     assert problem(answer)[0] == 422
     (error,) = answer.json()["errors"]
@@ -126,7 +127,7 @@ def test_a_parameter_that_is_wrong_is_named(call: Call, query: str, parameter: s
 
 
 @pytest.mark.parametrize("key", ["", "x" * 256, "ä"])
-def test_a_key_is_one_word_of_ascii(call: Call, key: str) -> None:
+def test_a_key_is_one_word_of_ascii(call: Client, key: str) -> None:
     headers = {"Idempotency-Key": key.encode()}
     answer = call("PUT", "/v1/suppressions/x@example.com", headers=headers)
     assert problem(answer)[0] == 422
@@ -134,7 +135,7 @@ def test_a_key_is_one_word_of_ascii(call: Call, key: str) -> None:
 
 
 class TestRate:
-    def test_each_token_has_a_limit_of_its_own(self, api: Any) -> None:
+    def test_each_token_has_a_limit_of_its_own(self, api: Api) -> None:
         app = api.client(api.token(Scope.READ), rate=0.2)
         other = api.token(Scope.READ, name="other")
         for _ in range(2):
@@ -165,7 +166,7 @@ def logged(capsys: pytest.CaptureFixture[str]) -> list[Any]:
 
 class TestFaults:
     def test_a_fault_is_logged_and_not_shown(
-        self, call: Call, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+        self, call: Client, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         set_up_logs("json")
 
@@ -182,7 +183,7 @@ class TestFaults:
         assert line["status"] == 500
 
     def test_a_line_for_each_request_names_no_address(
-        self, call: Call, capsys: pytest.CaptureFixture[str]
+        self, call: Client, capsys: pytest.CaptureFixture[str]
     ) -> None:
         set_up_logs("json")
         call("GET", "/v1/suppressions/jane@example.com?stream=mary")
@@ -199,7 +200,7 @@ class TestFaults:
         ]
 
 
-def test_every_answer_has_the_headers_of_an_api(call: Call) -> None:
+def test_every_answer_has_the_headers_of_an_api(call: Client) -> None:
     for path in ("/healthz", "/openapi.json", "/v1/incidents", "/nothing"):
         headers = call("GET", path).headers
         assert headers["Cache-Control"] == "no-store"
@@ -208,6 +209,6 @@ def test_every_answer_has_the_headers_of_an_api(call: Call) -> None:
         assert headers["Content-Security-Policy"].startswith("default-src 'none'")
 
 
-def test_head_is_answered_without_a_body(call: Call) -> None:
+def test_head_is_answered_without_a_body(call: Client) -> None:
     answer = call("HEAD", "/v1/suppressions/x@example.com")
     assert (answer.status_code, answer.content) == (200, b"")

@@ -1,11 +1,9 @@
 """What each route answers."""
 
 import json
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-import httpx
 import pytest
 import sqlalchemy as sa
 
@@ -17,18 +15,17 @@ from sesbounce.store import tokens
 from sesbounce.store.lookup import Lookup
 from sesbounce.store.tokens import Scope
 from tests import stored
+from tests.api import Api, Client
 from tests.stored import DAY, decoded
 from tests.support import AT
 
-Call = Callable[..., httpx.Response]
-
 
 @pytest.fixture
-def _jane_has_bounced(api: Any) -> None:
+def _jane_has_bounced(api: Api) -> None:
     api.store.record([decoded(Scenario.BOUNCE)], AT)
 
 
-def verdict(call: Call, address: str = "jane@example.com") -> Any:
+def verdict(call: Client, address: str = "jane@example.com") -> Any:
     answer = call("GET", f"/v1/suppressions/{address}")
     assert answer.status_code == 200
     return answer.json()
@@ -36,7 +33,7 @@ def verdict(call: Call, address: str = "jane@example.com") -> Any:
 
 @pytest.mark.usefixtures("_jane_has_bounced")
 class TestCheck:
-    def test_the_answers_have_the_order_of_the_addresses(self, call: Call) -> None:
+    def test_the_answers_have_the_order_of_the_addresses(self, call: Client) -> None:
         given = ["Jane <JANE@example.com>", "mary@example.com", "no address", "mary@example.com"]
         answers = call("POST", "/v1/check", json={"addresses": given}).json()["answers"]
         assert [answer["given"] for answer in answers] == given
@@ -47,7 +44,7 @@ class TestCheck:
         assert answers[0]["reason"] == "no_such_mailbox"
         assert answers[0]["why"].startswith("hard bounce")
 
-    def test_ten_thousand_are_answered_and_no_more(self, call: Call) -> None:
+    def test_ten_thousand_are_answered_and_no_more(self, call: Client) -> None:
         given = [f"{number}@example.com" for number in range(9_999)] + ["jane@example.com"]
         answers = call("POST", "/v1/check", json={"addresses": given}).json()["answers"]
         assert [answer["given"] for answer in answers if not answer["may_mail"]] == given[-1:]
@@ -56,19 +53,19 @@ class TestCheck:
         assert refused.status_code == 422
         assert refused.json()["errors"][0]["pointer"] == "#/addresses"
 
-    def test_one_address_has_the_same_answer(self, call: Call) -> None:
+    def test_one_address_has_the_same_answer(self, call: Client) -> None:
         found = verdict(call, "Jane%20%3CJANE@example.com%3E")
         assert (found["address"], found["may_mail"]) == ("jane@example.com", False)
         unknown = verdict(call, "nobody@example.com")
         assert (unknown["may_mail"], unknown["reason"]) == (True, None)
 
     @pytest.mark.parametrize("text", ["no%20address", "", "%00", "%FF", "x/y"])
-    def test_what_is_no_address_has_no_answer(self, call: Call, text: str) -> None:
+    def test_what_is_no_address_has_no_answer(self, call: Client, text: str) -> None:
         answer = call("GET", f"/v1/suppressions/{text}")
         assert answer.status_code == 422
         assert "is no address" in answer.json()["errors"][0]["detail"]
 
-    def test_an_address_may_hold_a_slash(self, call: Call) -> None:
+    def test_an_address_may_hold_a_slash(self, call: Client) -> None:
         for path in ("a%2Fb@example.com", "a/b@example.com"):
             assert verdict(call, path)["address"] == "a/b@example.com"
         events = call("GET", "/v1/addresses/a%2Fb@example.com/events")
@@ -77,7 +74,7 @@ class TestCheck:
 
 class TestDecisions:
     def test_a_decision_changes_the_verdict_and_the_sender_s_table(
-        self, call: Call, api: Any, engine: sa.Engine
+        self, call: Client, api: Api, engine: sa.Engine
     ) -> None:
         body = {"note": "asked by phone", "by": "mary"}
         decided = call("PUT", "/v1/suppressions/Jane@Example.com", json=body).json()
@@ -95,7 +92,7 @@ class TestDecisions:
         latest, _ = call("GET", "/v1/addresses/jane@example.com/events").json()["events"]
         assert (latest["diagnostic"], latest["source"]) == ("a mistake", "token crm")
 
-    def test_a_request_that_is_repeated_decides_once(self, call: Call, api: Any) -> None:
+    def test_a_request_that_is_repeated_decides_once(self, call: Client, api: Api) -> None:
         key = {"Idempotency-Key": "7f3c"}
         path = "/v1/suppressions/jane@example.com"
         assert call("PUT", path, headers=key).json()["recorded"] is True
@@ -110,7 +107,7 @@ class TestDecisions:
         assert call("PUT", other, headers=key).json()["recorded"] is True
         assert call("PUT", path).json()["answer"]["may_mail"] is False
 
-    def test_the_keys_of_two_tokens_are_two(self, call: Call, api: Any) -> None:
+    def test_the_keys_of_two_tokens_are_two(self, call: Client, api: Api) -> None:
         key = {"Idempotency-Key": "7f3c"}
         path = "/v1/suppressions/jane@example.com"
         assert call("PUT", path, headers=key).json()["recorded"] is True
@@ -118,7 +115,7 @@ class TestDecisions:
         api.now += DAY
         assert other("PUT", path, headers=key).json()["recorded"] is True
 
-    def test_a_statement_that_fails_is_said(self, call: Call, engine: sa.Engine) -> None:
+    def test_a_statement_that_fails_is_said(self, call: Client, engine: sa.Engine) -> None:
         with engine.begin() as connection:
             connection.exec_driver_sql("DROP TABLE member")
         decided = call("PUT", "/v1/suppressions/jane@example.com").json()
@@ -126,13 +123,13 @@ class TestDecisions:
         assert decided["answer"]["may_mail"] is False
 
     @pytest.mark.parametrize("method", ["PUT", "DELETE"])
-    def test_what_is_no_address_is_not_recorded(self, call: Call, method: str) -> None:
+    def test_what_is_no_address_is_not_recorded(self, call: Client, method: str) -> None:
         answer = call(method, "/v1/suppressions/nobody")
         assert answer.status_code == 422
         assert call("GET", "/v1/events").json()["events"] == []
 
 
-def pages(call: Call, path: str, name: str, **query: Any) -> list[list[Any]]:
+def pages(call: Client, path: str, name: str, **query: Any) -> list[list[Any]]:
     """All pages of a list."""
     found: list[list[Any]] = []
     while True:
@@ -146,7 +143,7 @@ def pages(call: Call, path: str, name: str, **query: Any) -> list[list[Any]]:
 
 
 class TestLists:
-    def test_pages_hold_each_suppressed_address_once(self, call: Call, api: Any) -> None:
+    def test_pages_hold_each_suppressed_address_once(self, call: Client, api: Api) -> None:
         expected = []
         for number in range(7):
             address = f"{number}@example.com"
@@ -160,7 +157,7 @@ class TestLists:
             assert [one["address"] for page in found for one in page] == [a for _, a in expected]
             assert all(len(page) == limit for page in found[:-1])
 
-    def test_those_of_streams_come_last(self, call: Call, api: Any) -> None:
+    def test_those_of_streams_come_last(self, call: Client, api: Api) -> None:
         api.store.record([decoded(Scenario.BOUNCE)], AT)
         with api.engine.begin() as connection:
             for number in range(3):
@@ -179,7 +176,7 @@ class TestLists:
         news = pages(call, "/v1/suppressions", "suppressions", limit=2, stream="news")
         assert [len(page) for page in news] == [2, 2]
 
-    def test_filters_are_those_of_the_command(self, call: Call, api: Any) -> None:
+    def test_filters_are_those_of_the_command(self, call: Client, api: Api) -> None:
         api.store.record([decoded(Scenario.BOUNCE)], AT)
         api.store.record([decide("x@other.example", Reason.SUPPRESSED_BY_HAND, AT + DAY)], AT)
 
@@ -199,7 +196,7 @@ class TestLists:
         for wrong in ({"domain": "no domain"}, {"reason": "x"}, {"reson": "blocked"}):
             assert call("GET", "/v1/suppressions", params=wrong).status_code == 422
 
-    def test_events_are_paged_and_filtered(self, call: Call, api: Any) -> None:
+    def test_events_are_paged_and_filtered(self, call: Client, api: Api) -> None:
         for day in range(5):
             api.store.record([decoded(Scenario.MAILBOX_FULL, day)], AT + day * DAY)
         api.store.record([decide("mary@example.com", Reason.ALLOWED_BY_HAND, AT)], AT)
@@ -219,7 +216,7 @@ class TestLists:
         assert number(sender="sender@example.com") == 5
         assert number(tenant="nobody") == 0
 
-    def test_a_cursor_belongs_to_its_list_and_filters(self, call: Call, api: Any) -> None:
+    def test_a_cursor_belongs_to_its_list_and_filters(self, call: Client, api: Api) -> None:
         for day in range(3):
             api.store.record([decoded(Scenario.BOUNCE, day, f"{day}@example.com")], AT)
         cursor = call("GET", "/v1/suppressions?limit=1").json()["next_cursor"]
@@ -239,7 +236,7 @@ class TestLists:
 
 @pytest.mark.usefixtures("_jane_has_bounced")
 class TestReports:
-    def test_statistics_are_those_of_the_command(self, call: Call) -> None:
+    def test_statistics_are_those_of_the_command(self, call: Client) -> None:
         (day,) = call("GET", "/v1/stats").json()["counts"]
         assert (day["group"], day["hard"]) == ("2026-11-20", 1)
         (domain,) = call("GET", "/v1/stats?by=domain&since=2026-11-20T00:00:00Z").json()["counts"]
@@ -249,7 +246,7 @@ class TestReports:
         assert tag["group"] is None
         assert call("GET", "/v1/stats?by=moon").status_code == 422
 
-    def test_incidents_are_listed(self, call: Call, api: Any) -> None:
+    def test_incidents_are_listed(self, call: Client, api: Api) -> None:
         assert call("GET", "/v1/incidents").json() == {"incidents": []}
         with api.engine.begin() as connection:
             connection.exec_driver_sql(
@@ -260,14 +257,14 @@ class TestReports:
         (incident,) = call("GET", "/v1/incidents").json()["incidents"]
         assert (incident["provider"], incident["ends_at"]) == ("google", None)
 
-    def test_health_needs_no_token(self, api: Any) -> None:
+    def test_health_needs_no_token(self, api: Api) -> None:
         api.token(Scope.ADMIN)
         assert api.client(only_loopback=False)("GET", "/healthz").json() == {"status": "ok"}
 
 
 @pytest.mark.usefixtures("_jane_has_bounced")
 def test_without_the_database_there_is_no_answer(
-    call: Call, engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
+    call: Client, engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def gone(*_: Any) -> Any:
         raise sa.exc.OperationalError("SELECT", {}, Exception("connection refused"))
@@ -287,7 +284,7 @@ def test_without_the_database_there_is_no_answer(
 
 
 def test_the_database_goes_away_behind_the_token(
-    api: Any, engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
+    api: Api, engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     call = api.client(api.token(Scope.CHECK))
     found = tokens.all_tokens(engine)[0]

@@ -1,5 +1,6 @@
 """Decides who may do what: by the token of a request and the scope of the route."""
 
+import re
 from collections.abc import Callable
 from datetime import datetime
 from http import HTTPStatus
@@ -12,6 +13,8 @@ from sesbounce.store import tokens
 from sesbounce.store.tokens import Scope
 
 _BEARER = "bearer"
+# A name, an address of IPv4, or one of IPv6 in brackets; then maybe a port. RFC 9110, 7.2.
+_HOST = re.compile(r"(?:\[([^\[\]]+)\]|([^:\[\]]+))(?::[0-9]+)?")
 _CHALLENGE = 'Bearer realm="sesbounce"'
 
 
@@ -39,7 +42,7 @@ class Access:
         Args:
             scope: the scope.
             authorization: the header of this name.
-            host: the name of the server, by the header Host.
+            host: the header of this name.
 
         Returns:
             The name of the token; None where none is needed.
@@ -72,9 +75,10 @@ class Access:
     def _is_open(self, host: str | None) -> bool:
         # A page in a browser on this machine may have a name of its own lead to 127.0.0.1: the
         # header Host then holds that name.
-        return (
-            self._only_loopback and is_loopback(host or "") and not tokens.any_token(self._engine)
-        )
+        named = _HOST.fullmatch(host or "")
+        if not self._only_loopback or not named or not is_loopback(named[1] or named[2]):
+            return False
+        return not tokens.any_token(self._engine)
 
 
 def is_loopback(host: str) -> bool:

@@ -104,9 +104,8 @@ class Server:
     async def _answer(self, operation: Operation, request: Request) -> Response:
         token = None
         if operation.scope:
-            header = request.headers.get("authorization")
-            demand = partial(self._access.demand, operation.scope, header, request.url.hostname)
-            token = await self._in_thread(demand)
+            given = (request.headers.get(name) for name in ("authorization", "host"))
+            token = await self._in_thread(partial(self._access.demand, operation.scope, *given))
             request.scope[_TOKEN] = token
             if seconds := self._rate.wait(token or ""):
                 raise problems.too_many(seconds)
