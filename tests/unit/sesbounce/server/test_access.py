@@ -30,7 +30,7 @@ ALLOWED = {
     ("GET", "/healthz"): set(Scope),
 }
 # The page names them once, with the event log.
-ATTRIBUTION = {"configuration_set", "identity", "region", "account_id", "tenant", "sender"}
+ATTRIBUTION = {"configuration_set", "identity", "region", "account_id", "tenant", "sender", "tag"}
 GUARDED = [operation for operation in OPERATIONS if operation.scope]
 
 

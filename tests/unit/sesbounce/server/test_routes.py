@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from scripts.local.ses_messages import Scenario
 from sesbounce.cli.ask import list_
+from sesbounce.feedback.decode import decode
 from sesbounce.feedback.manual import decide
 from sesbounce.feedback.reason import Reason
 from sesbounce.store import tokens
@@ -17,7 +18,7 @@ from sesbounce.store.tokens import Scope
 from tests import stored
 from tests.api import Api, Client
 from tests.stored import DAY, decoded
-from tests.support import AT
+from tests.support import AT, mail, said
 
 
 @pytest.fixture
@@ -215,6 +216,26 @@ class TestLists:
         assert number(since="2026-11-23T00:00:00Z", until="2026-11-24T00:00:00Z") == 1
         assert number(sender="sender@example.com") == 5
         assert number(tenant="nobody") == 0
+
+    def test_tags_select_events(self, call: Client, api: Api) -> None:
+        tags = {"campaign": ["spring"], "team": ["a=b"]}
+        for day, known in enumerate([{}, {"campaign": ["autumn"]}, tags]):
+            message = said(about=mail(f"{day}@example.com", f"mail-{day}"), schema="event")
+            message["mail"]["tags"] |= known
+            api.store.record([decode(json.dumps(message), tags=("campaign", "team"))], AT)
+
+        def found(*tags: str) -> list[str]:
+            answer = call("GET", "/v1/events", params={"tag": tags}).json()
+            return [one["address"] for one in answer["events"]]
+
+        assert len(found()) == 3
+        assert found("campaign=autumn") == ["1@example.com"]
+        assert found("campaign=spring", "team=a=b") == ["2@example.com"]
+        assert found("campaign=autumn", "team=a=b") == []
+        (group,) = call("GET", "/v1/stats?by=tag:campaign&tag=team=a=b").json()["counts"]
+        assert (group["group"], group["hard"]) == ("spring", 1)
+        for wrong in ("campaign", "=x", "ä=x", "campaign=%00"):
+            assert call("GET", f"/v1/events?tag={wrong}").status_code == 422
 
     def test_a_cursor_belongs_to_its_list_and_filters(self, call: Client, api: Api) -> None:
         for day in range(3):

@@ -42,8 +42,9 @@ _HEADERS = {
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
-# Parameters whose texts are numbers; all others are texts.
+# Parameters whose texts are numbers, and those that may be repeated; all others are texts.
 _NUMBERS = frozenset({"limit"})
+_REPEATED = frozenset({"tag"})
 
 log = structlog.get_logger()
 
@@ -176,6 +177,9 @@ def _query(operation: Operation, request: Request) -> Any:
     """The parameters of a request, as the struct of the operation."""
     values: dict[str, Any] = {}
     for name, text in request.query_params.multi_items():
+        if name in _REPEATED:
+            values.setdefault(name, []).append(text)
+            continue
         if name in values:
             raise problems.invalid_parameter("the parameter is given more than once", name)
         is_number = name in _NUMBERS and text.isascii() and text.isdigit()

@@ -73,6 +73,9 @@ class AddressEventsQuery(_Page, frozen=True):
     """Selects a page of the events of one address."""
 
 
+Tag = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.:-]{1,256}=[^\x00]*$", max_length=600)]
+
+
 class _Attribution(_Query, frozen=True):
     configuration_set: Text | UnsetType = UNSET
     identity: Text | UnsetType = UNSET
@@ -80,6 +83,10 @@ class _Attribution(_Query, frozen=True):
     account_id: Text | UnsetType = UNSET
     tenant: Text | UnsetType = UNSET
     sender: Text | UnsetType = UNSET
+    tag: Annotated[
+        tuple[Tag, ...],
+        Meta(max_length=10, description="A tag of the mail, NAME=VALUE; it may be repeated."),
+    ] = ()
     since: Time | UnsetType = UNSET
     until: Time | UnsetType = UNSET
 

@@ -229,6 +229,7 @@ def _attribution(query: m.EventsQuery | m.StatsQuery) -> EventFilter:
         account_id=_value(query.account_id),
         tenant=_value(query.tenant),
         sender=_value(query.sender),
+        tags=tuple((name, value) for name, _, value in (tag.partition("=") for tag in query.tag)),
     )
 
 
