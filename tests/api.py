@@ -1,6 +1,7 @@
 """What tests of the HTTP API share: the application, and a client that needs no socket."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 import httpx
@@ -10,6 +11,7 @@ from sesbounce.privacy.keyed_hash import NO_KEYS
 from sesbounce.server.access import Access
 from sesbounce.server.app import Server
 from sesbounce.server.rate import RateLimit
+from sesbounce.server.routes import OPERATIONS, Operation
 from sesbounce.server.service import Service
 from sesbounce.store import tokens
 from sesbounce.store.tokens import Scope, Token
@@ -53,10 +55,16 @@ class Api:
         made = Token(name=name, scopes=scopes, created_at=AT, created_by="jane")
         return tokens.create(self.engine, made)
 
-    def app(self, *, only_loopback: bool = True, rate: float = 1000.0) -> Any:
+    def app(
+        self,
+        *,
+        only_loopback: bool = True,
+        rate: float = 1000.0,
+        operations: Sequence[Operation] = OPERATIONS,
+    ) -> Any:
         service = Service(self.engine, self.store, NO_KEYS, lambda: self.now)
         access = Access(self.engine, service.clock, only_loopback=only_loopback)
-        return Server(service, access, RateLimit(rate), 2).app()
+        return Server(service, access, RateLimit(rate), 2).app(operations)
 
     def client(self, token: str | None = None, **more: Any) -> Client:
         client = Client(self.app(**more), token)

@@ -1,6 +1,8 @@
 """How the application refuses requests, and what it says and logs about all of them."""
 
+import asyncio
 import json
+import threading
 from typing import Any
 
 import anyio
@@ -8,7 +10,9 @@ import httpx
 import pytest
 
 from sesbounce.server import app as module
+from sesbounce.server.messages import Health
 from sesbounce.server.rate import RateLimit
+from sesbounce.server.routes import OPERATIONS
 from sesbounce.store.store import Store
 from sesbounce.store.tokens import Scope
 from sesbounce.telemetry.logs import set_up_logs
@@ -212,3 +216,26 @@ def test_every_answer_has_the_headers_of_an_api(call: Client) -> None:
 def test_head_is_answered_without_a_body(call: Client) -> None:
     answer = call("HEAD", "/v1/suppressions/x@example.com")
     assert (answer.status_code, answer.content) == (200, b"")
+
+
+def test_no_more_requests_than_threads_use_the_database(api: Api) -> None:
+    together = threading.Barrier(2)  # the number of threads
+    busy: list[int] = []
+    most: list[int] = []
+
+    def health(*_: Any) -> Health:
+        busy.append(1)
+        most.append(len(busy))
+        together.wait(30)  # each waits for another one, which shows that two run
+        busy.pop()
+        return Health()
+
+    operations = [op._replace(handle=health) for op in OPERATIONS if op.path == "/healthz"]
+    transport = httpx.ASGITransport(app=api.app(operations=operations))
+
+    async def ask() -> list[httpx.Response]:
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+            return await asyncio.gather(*(client.get("/healthz") for _ in range(10)))
+
+    assert all(answer.is_success for answer in asyncio.run(ask()))
+    assert max(most) == 2

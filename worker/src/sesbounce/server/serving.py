@@ -25,6 +25,7 @@ __all__ = ["make_app", "serve"]
 # Longer than load balancers keep an idle connection (60 seconds by default): otherwise they would
 # send a request into a connection that this end closes.
 _IDLE_SECONDS = 75
+_WAITING_CONNECTIONS = 2048
 
 log = structlog.get_logger()
 
@@ -71,21 +72,27 @@ def _connections(engine: sa.Engine) -> int:
 def _resolved(host: str, port: int) -> tuple[socket.AddressFamily, str]:
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:  # the latter for a name like a..b
         raise ConfigurationError(
-            f"SESBOUNCE_SERVE_HOST is {host}, which is no address of this machine: {error.strerror}"
+            f"SESBOUNCE_SERVE_HOST is {host}, which is no address of this machine: {error}"
         ) from error
     return found[0][0], str(found[0][4][0])
 
 
 def _listening(family: socket.AddressFamily, address: str, settings: Settings) -> socket.socket:
     try:
-        return socket.create_server((address, settings.serve_port), family=family, backlog=2048)
+        listener = socket.create_server(
+            (address, settings.serve_port), family=family, backlog=_WAITING_CONNECTIONS
+        )
     except OSError as error:
         raise ConfigurationError(
             f"can't listen on {address}, port {settings.serve_port}: {error.strerror}: change "
             "SESBOUNCE_SERVE_PORT or SESBOUNCE_SERVE_HOST, or stop what listens there"
         ) from error
+    # Each connection inherits it. Without it the kernel keeps the body of an answer back until the
+    # client has acknowledged the head, which takes 40 milliseconds.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener
 
 
 class _Uvicorn(uvicorn.Server):
