@@ -141,7 +141,7 @@ bench-decode: $(BENCH_READY) ## measures decoding beside pydantic, Powertools an
 bench-store: $(READY) ## measures recording by batch size, beside a bare insert
 	@$(BIN)/python -m tests.bench.bench_store $(ARGS)
 
-bench-ask: $(READY) ## measures the CPU time of commands that only ask, beside the imports that they need
+bench-ask: $(READY) ## measures the CPU time of commands that only ask, beside their imports, and the HTTP API
 	@$(BIN)/python -m tests.bench.bench_ask $(ARGS)
 
 bench-outage: $(READY) ## simulates the outage of a provider, in several orders on three databases, some minutes

@@ -1,8 +1,8 @@
 """How much CPU time a question takes, next to the imports that no answer can do without.
 
-`python -m tests.bench.bench_ask` prints a table. A process that asks for one address does nearly
-nothing but start: what it takes is compared with a process that imports click, SQLAlchemy and
-msgspec, and does no more.
+`python -m tests.bench.bench_ask` prints a table, and one of the HTTP API (see `ask_server`). A
+process that asks for one address does nearly nothing but start: what it takes is compared with a
+process that imports click, SQLAlchemy and msgspec, and does no more.
 
 How it is measured: every program runs in a process of its own, user and system time added up, one
 after the other in each round; the first round, in which Python compiles modules, does not count.
@@ -32,6 +32,7 @@ from sesbounce.policy.verdict import Policy
 from sesbounce.store.engine import open_database
 from sesbounce.store.store import Store
 from sesbounce.store.strike_off import StrikeOff
+from tests.bench import ask_server
 from tests.support import AT
 
 ADDRESS = "jane@example.com"
@@ -130,9 +131,19 @@ def table(runs: Mapping[str, list[float]]) -> Table:
 
 def main() -> None:
     """Measure, and print the table."""
-    parser = argparse.ArgumentParser(description="Measures the CPU time of commands that ask.")
+    parser = argparse.ArgumentParser(description="Measures commands that ask, and the server.")
     parser.add_argument("--rounds", type=int, default=15, help="15 by default")
-    Console().print(table(measured(parser.parse_args().rounds)))
+    parser.add_argument(
+        "--addresses",
+        type=int,
+        default=2_000_000,
+        help="addresses in the database of the server, 2,000,000 by default; 0 leaves it out",
+    )
+    arguments = parser.parse_args()
+    console = Console()
+    console.print(table(measured(arguments.rounds)))
+    if arguments.addresses:
+        console.print(ask_server.table(arguments.addresses))
 
 
 if __name__ == "__main__":
