@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import sqlalchemy as sa
 
-from sesbounce.privacy.keyed_hash import NO_KEYS
+from sesbounce.privacy.keyed_hash import NO_KEYS, HashKeys
 from sesbounce.server.access import Access
 from sesbounce.server.app import Server
 from sesbounce.server.rate import RateLimit
@@ -45,9 +45,10 @@ class Api:
         now: what the application takes for the present.
     """
 
-    def __init__(self, engine: sa.Engine) -> None:
+    def __init__(self, engine: sa.Engine, keys: HashKeys = NO_KEYS) -> None:
         self.engine = engine
-        self.store = stored.store(engine)
+        self.keys = keys
+        self.store = stored.store(engine, keys=keys)
         self.now = AT
         self._clients: list[Client] = []
 
@@ -62,7 +63,7 @@ class Api:
         rate: float = 1000.0,
         operations: Sequence[Operation] = OPERATIONS,
     ) -> Any:
-        service = Service(self.engine, self.store, NO_KEYS, lambda: self.now)
+        service = Service(self.engine, self.store, self.keys, lambda: self.now)
         access = Access(self.engine, service.clock, only_loopback=only_loopback)
         return Server(service, access, RateLimit(rate), 2).app(operations)
 

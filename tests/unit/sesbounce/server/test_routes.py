@@ -9,9 +9,12 @@ import sqlalchemy as sa
 
 from scripts.local.ses_messages import Scenario
 from sesbounce.cli.ask import list_
+from sesbounce.feedback.address import parse
 from sesbounce.feedback.decode import decode
 from sesbounce.feedback.manual import decide
 from sesbounce.feedback.reason import Reason
+from sesbounce.operations.erasure import forget
+from sesbounce.privacy.keyed_hash import HashKeys
 from sesbounce.store import tokens
 from sesbounce.store.lookup import Lookup
 from sesbounce.store.tokens import Scope
@@ -107,6 +110,22 @@ class TestDecisions:
         other = "/v1/suppressions/mary@example.com"
         assert call("PUT", other, headers=key).json()["recorded"] is True
         assert call("PUT", path).json()["answer"]["may_mail"] is False
+
+    def test_a_request_is_known_after_its_address_was_forgotten(self, engine: sa.Engine) -> None:
+        keys = HashKeys(["k" * 32])
+        api = Api(engine, keys)
+        call = api.client(api.token(Scope.ADMIN))
+        key, path = {"Idempotency-Key": "7f3c"}, "/v1/suppressions/jane@example.com"
+        assert call("DELETE", path, headers=key).json()["recorded"] is True
+        assert call("PUT", path).json()["answer"]["may_mail"] is False
+        forget(api.store, keys, [parse("jane@example.com")], AT)
+        api.now += DAY
+        repeated = call("DELETE", path, headers=key).json()
+        assert (repeated["recorded"], repeated["answer"]["may_mail"]) == (False, False)
+        events = call("GET", "/v1/addresses/jane@example.com/events").json()["events"]
+        assert len(events) == 2
+        assert "jane" not in json.dumps(events)
+        api.close()
 
     def test_the_keys_of_two_tokens_are_two(self, call: Client, api: Api) -> None:
         key = {"Idempotency-Key": "7f3c"}
