@@ -144,7 +144,7 @@ bench-store: $(READY) ## measures recording by batch size, beside a bare insert
 bench-profile: $(READY) ## measures the CPU time of each stage of the worker; ARGS=--worker that of its threads
 	@$(BIN)/python -m tests.bench.bench_profile $(ARGS)
 
-bench-ask: $(READY) ## measures questions: a process, a warm engine, files, beside a bare SELECT; ARGS="--part start" for one part
+bench-ask: $(READY) ## measures questions: a process, a warm engine, files, beside a bare SELECT, and the HTTP API; ARGS="--part start" for one part
 	@$(BIN)/python -m tests.bench.bench_ask $(ARGS)
 
 bench-outage: $(READY) ## simulates the outage of a provider, in several orders on three databases, some minutes

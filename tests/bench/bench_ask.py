@@ -19,14 +19,14 @@ from rich.console import Console
 from rich.table import Table
 
 from sesbounce.store.engine import open_database
-from tests.bench import ask_start, ask_table
+from tests.bench import ask_server, ask_start, ask_table
 from tests.bench.addresses import fill
 from tests.bench.ask_table import Files, Pair
 from tests.bench.figures import Standing
 from tests.bench.processes import Used
 from tests.bench.recording import postgresql_url
 
-START, ONE, MANY, FILE = PARTS = ("start", "one", "many", "file")
+START, ONE, MANY, FILE, SERVER = PARTS = ("start", "one", "many", "file", "server")
 DATABASES = ("SQLite", "PostgreSQL")
 _MILLION = 1_000_000
 # In microseconds; the roundtrips to a server take their time.
@@ -166,9 +166,11 @@ def main() -> None:
     standing: list[Standing] = []
     if START in options.part:
         standing += start(ask_start.measured(options.rounds), console)
-    if set(options.part) - {START}:
+    if {ONE, MANY, FILE} & set(options.part):
         for database in options.database or DATABASES:
             standing += of_table(database, options, console)
+    if SERVER in options.part:
+        console.print(ask_server.table(options.addresses))
     rows = [
         (one.what, f"{one.value:,.2f}", one.goal, "met" if one.met else "missed")
         for one in standing

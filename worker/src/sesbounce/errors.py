@@ -23,6 +23,7 @@
   x ListError               a list can't be read
   x EntryError              one entry of a list can't be read
   x IncidentError           there is no such incident, or it can't be changed so
+  x TokenError              there is no such token, or it can't be made so
   x HealthError             a worker's health can't be read
   x NothingDeployedError    nothing is deployed that could be checked
   x UnknownPolicyError      an IAM policy holds an element that can't be evaluated
@@ -210,6 +211,10 @@ class EntryError(SesBounceError):
 
 class IncidentError(SesBounceError):
     """There is no such incident, or it can't be changed in this way."""
+
+
+class TokenError(SesBounceError):
+    """There is no such token of the HTTP API, or it can't be made in this way."""
 
 
 class HealthError(SesBounceError):

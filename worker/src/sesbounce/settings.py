@@ -183,6 +183,21 @@ class Settings(BaseSettings):
     metrics_host: str = Field(
         default="127.0.0.1", description="IP address on which the worker opens that port"
     )
+    serve_host: str = Field(
+        default="127.0.0.1",
+        description="IP address on which `sesbounce serve` listens; one that other machines reach "
+        "needs a token (docs/api.md)",
+    )
+    serve_port: int = Field(
+        default=8080, ge=1, le=65535, description="port on which `sesbounce serve` listens"
+    )
+    serve_rate: float = Field(
+        default=100.0,
+        gt=0,
+        le=1_000_000,
+        description="number of requests that `sesbounce serve` answers in a second for one token, "
+        "on average; ten seconds' worth may come at once",
+    )
     emf: bool = Field(
         default=False,
         description="whether the worker prints lines from which CloudWatch makes metrics (EMF)",

@@ -20,6 +20,7 @@ NEEDED = {"click", "sqlalchemy", "msgspec", "idna", "sesbounce"}
 
 COMMAND = "from sesbounce.cli import main; main({arguments}, standalone_mode=False)"
 CLIENT = "from sesbounce.client import may_mail; may_mail(['jane@example.com'])"
+WORKER = "import sesbounce.cli.work, sesbounce.cli.token"
 HEALTH = "import sesbounce.cli.health"
 
 
@@ -62,3 +63,11 @@ def test_a_question_loads_only_what_it_needs(code: str, engine: sa.Engine, url: 
     assert packages.isdisjoint({"lists", "operations", "outbound", "settings", "worker"})
     # Nor the rules by which replies are classified and addresses judged: many regular expressions.
     assert found.isdisjoint({"sesbounce.feedback.classify", "sesbounce.policy.verdict", "idna"})
+
+
+def test_only_serve_loads_the_http_api(url: str) -> None:
+    found = loaded(WORKER, url)
+    assert "sesbounce.worker.loop" in found
+    programs = {name.partition(".")[0] for name in found}
+    assert programs.isdisjoint({"anyio", "starlette", "uvicorn"})
+    assert not [name for name in found if name.startswith("sesbounce.server")]

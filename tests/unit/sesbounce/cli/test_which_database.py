@@ -39,8 +39,12 @@ COMMANDS = {
     "prune": ["prune", "--older-than", "1d", "--yes"],
     "rebuild": ["rebuild"],
     "rebuild --dry-run": ["rebuild", "--dry-run"],
+    "serve": ["serve"],
     "stats": ["stats"],
     "suppress": ["suppress", ADDRESS],
+    "token create": ["token", "create", "crm", "--scope", "check"],
+    "token list": ["token", "list"],
+    "token revoke": ["token", "revoke", "crm"],
     "webhook list": ["webhook", "list"],
     "why": ["why", ADDRESS],
 }

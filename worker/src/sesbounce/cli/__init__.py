@@ -28,8 +28,10 @@ PLACES = {
     "prune": "sesbounce.cli.tend:prune",
     "rebuild": "sesbounce.cli.rebuild:rebuild",
     "run": "sesbounce.cli.work:run",
+    "serve": "sesbounce.cli.serve:serve",
     "stats": "sesbounce.cli.tend:stats",
     "suppress": "sesbounce.cli.decide:suppress",
+    "token": "sesbounce.cli.token:token",
     "webhook": "sesbounce.cli.webhook:webhook",
     "why": "sesbounce.cli.ask:why",
 }

@@ -6,11 +6,11 @@ from datetime import UTC, datetime, timedelta
 import click
 
 from sesbounce.cli.common import as_json, counted, now, reading, to_json, writing, yes
-from sesbounce.cli.filters import event_filter, tag_name
+from sesbounce.cli.filters import event_filter
 from sesbounce.cli.group import confirm, exit_codes
 from sesbounce.operations.retention import Pruned, age, prunable
 from sesbounce.operations.retention import prune as prune_log
-from sesbounce.operations.statistics import By, ByTag, Counts, Grouping, count
+from sesbounce.operations.statistics import By, ByTag, Counts, Grouping, count, grouping
 from sesbounce.store.deciding import ANY_EVENT, EventFilter
 from sesbounce.telemetry.visible import visible
 
@@ -26,13 +26,10 @@ class _Grouping(click.ParamType[Grouping]):
         """Read the name of a grouping, or `tag:NAME`."""
         if isinstance(value, By | ByTag):
             return value
-        kind, _, name = value.partition(":")
-        if kind == "tag":
-            return ByTag(tag_name(name))
         try:
-            return By(value)
-        except ValueError:
-            self.fail(f"{value!r} is not one of {', '.join(By)} and tag:NAME", param, ctx)
+            return grouping(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
 
 
 @click.command(epilog=exit_codes())

@@ -14,7 +14,13 @@ from sesbounce.feedback.recording import Recording
 
 
 def decide(
-    address: str, reason: Reason, at: datetime, *, by: str | None = None, note: str | None = None
+    address: str,
+    reason: Reason,
+    at: datetime,
+    *,
+    by: str | None = None,
+    note: str | None = None,
+    request: str | None = None,
 ) -> Recording:
     """Make the recording of a manual decision.
 
@@ -24,6 +30,8 @@ def decide(
         at: when the decision was made, UTC.
         by: the person who made it.
         note: the person's note on it.
+        request: the identity of the request that brings the decision. Two decisions about an
+            address with one identity are one event.
 
     Raises:
         AddressError: the text is no address.
@@ -34,6 +42,8 @@ def decide(
     # The note may hold bytes of a terminal that are not UTF-8.
     note = note and note.encode(errors="replace").decode()
     identity = [Kind.MANUAL, reason, at.isoformat(), parsed.key, by, note]
+    if request is not None:
+        identity = [Kind.MANUAL, reason, parsed.key, request]
     event = Event(
         kind=Kind.MANUAL,
         reason=reason,

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from sesbounce.feedback.notification import Kind
 from sesbounce.feedback.reason import Effect
+from sesbounce.feedback.tags import TAG_NAME
 from sesbounce.privacy.keyed_hash import PREFIX
 from sesbounce.privacy.mentions import ERASED
 from sesbounce.store import schema
@@ -45,6 +46,22 @@ class ByTag(NamedTuple):
 
 
 Grouping = By | ByTag
+
+
+def grouping(text: str) -> Grouping:
+    """Read the name of a grouping, or `tag:NAME`.
+
+    Raises:
+        ValueError: there is no such grouping, or no tag can have this name.
+    """
+    kind, _, name = text.partition(":")
+    if kind == "tag":
+        if not TAG_NAME.fullmatch(name):
+            raise ValueError(f"{name!r} is not a name that a tag can have")
+        return ByTag(name)
+    if text not in list(By):
+        raise ValueError(f"{text!r} is not one of {', '.join(By)} and tag:NAME")
+    return By(text)
 
 
 class Counts(msgspec.Struct, frozen=True, kw_only=True):

@@ -209,19 +209,11 @@ class Lookup:
 
     def _suppressed(self, table: sa.Table, now: datetime, wanted: Filter) -> list[Answer]:
         """The answers of one table, with those that the offset leaves out."""
-        query = sa.select(table).where(schema.suppressed_at(now, table))
-        if table is schema.stream and (stream := (wanted.stream or "").strip()):
-            query = query.where(table.c.stream == stream)
-        if wanted.reason:
-            query = query.where(table.c.reason == wanted.reason)
-        if wanted.domain:
-            query = query.where(table.c.address.endswith(_at(wanted.domain), autoescape=True))
-        if wanted.since:
-            query = query.where(table.c.suppressed_since >= wanted.since)
+        query = matching(table, now, wanted)
         query = query.order_by(table.c.suppressed_since.desc(), table.c.address.desc())
         if wanted.limit:
             query = query.limit(wanted.offset + wanted.limit)
-        return [_of_list(row, now) for row in self._all(query)]
+        return [listed(row, now) for row in self._all(query)]
 
     def _known(self, keys: Collection[str], now: datetime, stream: str | None) -> dict[str, Answer]:
         """The answer for each key that has a row."""
@@ -240,6 +232,24 @@ class Lookup:
     def _all(self, query: sa.Select[Any]) -> list[sa.Row[Any]]:
         with answering("the database can't answer"), ask(self._engine) as connection:
             return list(connection.execute(query).all())
+
+
+def matching(table: sa.Table, now: datetime, wanted: Filter) -> sa.Select[Any]:
+    """The query for the suppressions of one table that a filter selects, without its limits.
+
+    Raises:
+        AddressError: the filter's domain is not a domain.
+    """
+    query = sa.select(table).where(schema.suppressed_at(now, table))
+    if table is schema.stream and (stream := (wanted.stream or "").strip()):
+        query = query.where(table.c.stream == stream)
+    if wanted.reason:
+        query = query.where(table.c.reason == wanted.reason)
+    if wanted.domain:
+        query = query.where(table.c.address.endswith(_at(wanted.domain), autoescape=True))
+    if wanted.since:
+        query = query.where(table.c.suppressed_since >= wanted.since)
+    return query
 
 
 def _event_row(row: dict[str, Any]) -> EventRow:
@@ -277,7 +287,8 @@ def _limited_answer(key: str, rows: Sequence[StreamRow]) -> Answer:
     return Answer(key, False, latest.reason, since, until, in_words(rows), streams)
 
 
-def _of_list(row: sa.Row[Any], now: datetime) -> Answer:
+def listed(row: sa.Row[Any], now: datetime) -> Answer:
+    """The answer that a row of `matching` gives."""
     if "stream" not in row._fields:
         return _answer(row.address, row, now)
     return _limited_answer(row.address, [msgspec.convert(row, StreamRow, from_attributes=True)])

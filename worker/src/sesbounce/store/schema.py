@@ -162,6 +162,19 @@ hour = sa.Table(
     comment="Counts of the last days, from which incidents are detected.",
 )
 
+token = sa.Table(
+    "feedback_token",
+    metadata,
+    sa.Column("name", Word, primary_key=True),
+    sa.Column("hash", Digest, nullable=False, unique=True, comment="SHA-256 of the token"),
+    sa.Column("scopes", Words, nullable=False, comment="separated by blanks"),
+    sa.Column("created_at", UtcDateTime, nullable=False),
+    sa.Column("created_by", Words, nullable=False),
+    sa.Column("expires_at", UtcDateTime, comment="null: it has no end"),
+    sa.Column("revoked_at", UtcDateTime),
+    comment="One row for each token of the HTTP API.",
+)
+
 
 def suppressed_at(now: datetime, table: sa.Table = address) -> sa.ColumnElement[bool]:
     """The condition that an address is suppressed at a time; in one stream, in that table."""

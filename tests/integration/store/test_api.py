@@ -1,0 +1,87 @@
+"""The HTTP API answers the same from each server."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from scripts.local.ses_messages import Scenario
+from sesbounce.feedback.manual import decide
+from sesbounce.feedback.reason import Reason
+from sesbounce.store import migrate, tokens
+from sesbounce.store.engine import open_database
+from sesbounce.store.tokens import Scope
+from tests.api import Api, Client
+from tests.stored import DAY, decoded, make_members, rows
+from tests.support import AT
+
+
+@pytest.fixture
+def api(server_database_url: str) -> Iterator[Api]:
+    engine = open_database(server_database_url)
+    make_members(engine, "Jane@Example.com", "mary@example.com")
+    made = Api(engine)
+    yield made
+    made.close()
+    engine.dispose()
+
+
+def listed(call: Client, path: str, **query: Any) -> list[Any]:
+    """The rows of all pages, of which each holds two."""
+    found: list[Any] = []
+    while True:
+        answer = call("GET", path, params=query | {"limit": 2}).json()
+        page = answer.get("suppressions", answer.get("events"))
+        found += page
+        if answer["next_cursor"] is None:
+            return found
+        assert len(page) == 2
+        query["cursor"] = answer["next_cursor"]
+
+
+def test_the_api_answers_from_a_server(api: Api) -> None:
+    call = api.client(api.token(Scope.ADMIN, Scope.CHECK))
+    (token,) = tokens.all_tokens(api.engine)
+    assert (token.scopes, token.created_at) == ((Scope.ADMIN, Scope.CHECK), AT)
+    assert migrate.drift(api.engine) == []
+
+    # Some at the same microsecond, which the databases sort and compare in their own ways.
+    names = ["a", "B", "ä", "_", "z-1", "z1", "z.1", '"x y"']
+    decisions = [decide(f"{name}@example.com", Reason.SUPPRESSED_BY_HAND, AT) for name in names]
+    later = decide("x@other.example", Reason.SUPPRESSED_BY_HAND, AT + DAY / 7)
+    complaint = decoded(Scenario.COMPLAINT, 1, "news@example.com")
+    api.store.record([*decisions, later, decoded(Scenario.BOUNCE), complaint], AT)
+    expected = [one["address"] for one in call("GET", "/v1/suppressions").json()["suppressions"]]
+    assert len(set(expected)) == len(names) + 3
+    assert [one["address"] for one in listed(call, "/v1/suppressions")] == expected
+    assert len(listed(call, "/v1/suppressions", domain="EXAMPLE.com")) == len(names) + 2
+    assert len(listed(call, "/v1/suppressions", since="2026-11-20T12:00:00.000001Z")) == 2
+    events = listed(call, "/v1/events")
+    assert len(events) == len(names) + 3
+    assert [one["address"] for one in listed(call, "/v1/events", kind="bounce")] == [
+        "jane@example.com"
+    ]
+    assert len(listed(call, "/v1/addresses/JANE@example.com/events")) == 1
+
+    key = {"Idempotency-Key": "7f3c"}
+    api.now += DAY
+    allowed = call("DELETE", "/v1/suppressions/jane@example.com", headers=key).json()
+    assert (allowed["recorded"], allowed["answer"]["may_mail"]) == (True, True)
+    api.now += DAY
+    assert call("PUT", "/v1/suppressions/jane@example.com").json()["recorded"] is True
+    api.now += DAY
+    repeated = call("DELETE", "/v1/suppressions/jane@example.com", headers=key).json()
+    assert (repeated["recorded"], repeated["answer"]["may_mail"]) == (False, False)
+    # What the databases read differently: NUL, blanks at the end, letters outside of the BMP.
+    odd = {"note": "\x00 \U0001f600 ", "by": "ann "}
+    assert call("PUT", "/v1/suppressions/mary@example.com", json=odd).is_success
+    (event,) = listed(call, "/v1/addresses/mary@example.com/events")
+    assert event["diagnostic"] == "\N{REPLACEMENT CHARACTER} \U0001f600 "
+    assert rows(api.engine, "SELECT mailable FROM member") == [(0,), (0,)]
+
+    assert call("GET", "/v1/stats?by=reason").json()["counts"]
+    assert call("GET", "/v1/stats?sender=%F0%9F%98%80").json() == {"counts": []}
+    assert call("GET", "/v1/incidents").json() == {"incidents": []}
+    tokens.revoke(api.engine, ["crm"], AT)
+    assert call("GET", "/healthz").is_success
+    assert call("GET", "/v1/incidents").status_code == 401

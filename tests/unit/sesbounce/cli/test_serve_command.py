@@ -1,0 +1,64 @@
+import builtins
+import socket
+from collections.abc import Callable
+from contextlib import closing
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from click.testing import CliRunner
+
+from sesbounce.cli import main
+from sesbounce.store import tokens
+from sesbounce.store.tokens import Scope, Token
+from tests.support import AT
+
+Run = Callable[..., tuple[int, str]]
+
+
+@pytest.fixture
+def run(url: str, monkeypatch: pytest.MonkeyPatch) -> Run:
+    def run(**settings: str) -> tuple[int, str]:
+        for name, value in {"DATABASE_URL": url, **settings}.items():
+            monkeypatch.setenv(f"SESBOUNCE_{name}", value)
+        result = CliRunner().invoke(main, ["serve"])
+        return result.exit_code, result.stderr
+
+    return run
+
+
+@pytest.mark.parametrize("missing", ["starlette", "uvicorn", "anyio"])
+def test_a_missing_extra_is_one_line(
+    run: Run, monkeypatch: pytest.MonkeyPatch, missing: str
+) -> None:
+    known = builtins.__import__
+
+    def without(name: str, *more: Any) -> Any:
+        if name == "sesbounce.server":
+            raise ModuleNotFoundError(f"No module named '{missing}'", name=f"{missing}.routing")
+        return known(name, *more)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+    line = "sesbounce: sesbounce serve needs its extra: pip install 'sesbounce[server]'\n"
+    assert run() == (2, line)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::"])  # noqa: S104
+def test_other_machines_need_a_token(run: Run, engine: sa.Engine, host: str) -> None:
+    code, problem = run(SERVE_HOST=host)
+    assert code == 2
+    assert "there is no token: make one with `sesbounce token create`" in problem
+    made = Token(name="crm", scopes=(Scope.CHECK,), created_at=AT, created_by="jane")
+    tokens.create(engine, made)
+    # With a token it goes on, to a port that is taken.
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with closing(socket.create_server((host, 0), family=family)) as taken:
+        code, problem = run(SERVE_HOST=host, SERVE_PORT=str(taken.getsockname()[1]))
+    assert code == 2
+    assert "change SESBOUNCE_SERVE_PORT or SESBOUNCE_SERVE_HOST, or stop" in problem
+
+
+def test_the_schema_has_to_be_there(run: Run, unmigrated: sa.Engine) -> None:
+    code, problem = run()
+    assert code == 2
+    assert "the database has none of sesbounce's tables" in problem

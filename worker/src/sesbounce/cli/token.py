@@ -1,0 +1,124 @@
+"""Makes, lists and revokes the tokens of the HTTP API."""
+
+from datetime import datetime, timedelta
+
+import click
+from msgspec.structs import asdict
+
+from sesbounce.cli.common import as_json, now, print_each, reading, to_json, writing
+from sesbounce.cli.decide import user
+from sesbounce.cli.group import exit_codes
+from sesbounce.operations.retention import age
+from sesbounce.store import tokens
+from sesbounce.store.migrate import ensure
+from sesbounce.store.tokens import Scope, Token
+from sesbounce.telemetry.visible import visible
+
+
+class _Lifetime(click.ParamType[timedelta]):
+    """How long a token is valid, on the command line."""
+
+    name = "lifetime"
+
+    def convert(
+        self, value: str, param: click.Parameter | None, ctx: click.Context | None
+    ) -> timedelta:
+        """Read `90d` or `12w`."""
+        try:
+            return age(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+@click.group()
+def token() -> None:
+    """Manage the tokens with which programs use the HTTP API. docs/api.md explains it."""
+
+
+@token.command(epilog=exit_codes())
+@click.argument("name")
+@click.option(
+    "--scope",
+    "scopes",
+    type=click.Choice([scope.value for scope in Scope]),
+    multiple=True,
+    required=True,
+    help="What the token permits: to check addresses, to read events and statistics, to decide "
+    "about addresses, to export lists of addresses, or all of it (admin). The option can be "
+    "repeated.",
+)
+@click.option(
+    "--expires-in",
+    type=_Lifetime(),
+    metavar="TIME",
+    help="Time for which the token is valid: 90d is 90 days, 12w is 12 weeks.  [default: it has no "
+    "end]",
+)
+@click.option(
+    "--by",
+    metavar="NAME",
+    help="Person who makes the token.  [default: the user who runs the command]",
+)
+@as_json
+def create(
+    name: str,
+    scopes: tuple[str, ...],
+    expires_in: timedelta | None,
+    by: str | None,
+    as_json: bool,
+) -> None:
+    """Make the token NAME, and print it once.
+
+    The database holds only its SHA-256, so nobody can print the token a second time.
+    """
+    at = now()
+    made = Token(
+        name=name,
+        scopes=tuple(map(Scope, scopes)),
+        created_at=at,
+        created_by=by or user(),
+        expires_at=at + expires_in if expires_in else None,
+    )
+    with writing() as engine:
+        ensure(engine, migrate=False)
+        secret = tokens.create(engine, made)
+    click.echo(to_json({"token": secret, **asdict(made)}) if as_json else secret)
+
+
+@token.command(name="list", epilog=exit_codes())
+@as_json
+def list_(as_json: bool) -> None:
+    """Print the name, the scopes and the times of each token, but not the token itself."""
+    with reading() as engine:
+        found = tokens.all_tokens(engine)
+    if not found and not as_json:
+        click.echo("There is no token.")
+    at = now()
+    print_each(found, as_json, lambda one: _line(one, at))
+
+
+@token.command(epilog=exit_codes())
+@click.argument("names", nargs=-1, required=True, metavar="NAME...")
+@as_json
+def revoke(names: tuple[str, ...], as_json: bool) -> None:
+    """Revoke the token of each NAME: from then on, the server answers it with 401."""
+    at = now()
+    with writing() as engine:
+        ensure(engine, migrate=False)
+        revoked = tokens.revoke(engine, names, at)
+    print_each(revoked, as_json, lambda one: _line(one, at))
+
+
+def _line(one: Token, at: datetime) -> str:
+    return (
+        f"{visible(one.name)}: {', '.join(one.scopes)}; made {one.created_at:%Y-%m-%d} by "
+        f"{visible(one.created_by)}, {_validity(one, at)}"
+    )
+
+
+def _validity(one: Token, at: datetime) -> str:
+    if one.revoked_at:
+        return f"revoked {one.revoked_at:%Y-%m-%d}"
+    if one.expires_at is None:
+        return "valid without an end"
+    return f"{'valid until' if one.is_valid_at(at) else 'expired'} {one.expires_at:%Y-%m-%d}"

@@ -1,0 +1,1 @@
+"""The HTTP API: answers programs that ask about addresses, and records decisions."""

@@ -1,0 +1,259 @@
+"""Does what the routes are for, by the code that the commands use; each call takes a thread."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Any, TypeVar
+
+import msgspec
+import sqlalchemy as sa
+import structlog
+from msgspec import UNSET
+
+from sesbounce.feedback.address import parse
+from sesbounce.feedback.manual import decide
+from sesbounce.feedback.reason import Reason
+from sesbounce.feedback.recording import Recording
+from sesbounce.operations.incidents import Incidents
+from sesbounce.operations.statistics import count, grouping
+from sesbounce.privacy.keyed_hash import HashKeys
+from sesbounce.server import cursors
+from sesbounce.server import messages as m
+from sesbounce.server.problems import Detail, RequestError
+from sesbounce.store.addresses import names_of
+from sesbounce.store.deciding import EventFilter
+from sesbounce.store.engine import answering
+from sesbounce.store.listing import known_events
+from sesbounce.store.lookup import Answer, Filter, Lookup
+from sesbounce.store.pages import ListPlace, LogFilter, LogPlace, events_page, suppressed_page
+from sesbounce.store.store import Store
+
+_T = TypeVar("_T")
+
+log = structlog.get_logger()
+
+
+def now() -> datetime:
+    """This moment, UTC."""
+    return datetime.now(UTC)
+
+
+class Call(msgspec.Struct, frozen=True, kw_only=True):
+    """A request that was read and permitted.
+
+    Attributes:
+        address: the address in the path; empty where the route has none.
+        query: the parameters, as the struct of the route.
+        body: the body, as the struct of the route; None where there is none.
+        token: the name of the token; None where none is needed.
+        request_id: the Idempotency-Key; None where the request has none.
+    """
+
+    address: str = ""
+    query: Any = None
+    body: Any = None
+    token: str | None = None
+    request_id: str | None = None
+
+
+class Service:
+    """Answers calls from one database.
+
+    Every method raises `StoreError` if the database can't answer.
+    """
+
+    def __init__(
+        self,
+        engine: sa.Engine,
+        store: Store,
+        hash_keys: HashKeys,
+        clock: Callable[[], datetime] = now,
+    ) -> None:
+        self.engine = engine
+        self.clock = clock
+        self._store = store
+        self._hash_keys = hash_keys
+        self._lookup = Lookup(engine, hash_keys)
+
+    def health(self, _call: Call) -> m.Health:
+        """Say that the database answers."""
+        with answering("the database can't answer"), self.engine.connect() as connection:
+            connection.execute(sa.select(1))
+        return m.Health()
+
+    def check(self, call: Call) -> m.Answers:
+        """Answer for several addresses, in their order."""
+        given, stream = call.body.addresses, call.body.stream
+        found = self._lookup.answers(given, self.clock(), stream)
+        return m.Answers([_checked(address, found[address]) for address in given])
+
+    def verdict(self, call: Call) -> Answer:
+        """Answer for one address.
+
+        Raises:
+            AddressError: the text is not an address, and no event is known about this text.
+        """
+        return self._lookup.check(call.address, self.clock(), _value(call.query.stream))
+
+    def suppress(self, call: Call) -> m.Decided:
+        """Suppress an address, by a person's decision.
+
+        Raises:
+            AddressError: the text is not an address.
+        """
+        body = call.body or m.DecisionBody()
+        return self._decide(Reason.SUPPRESSED_BY_HAND, call, body.by, body.note)
+
+    def allow(self, call: Call) -> m.Decided:
+        """Allow an address, by a person's decision.
+
+        Raises:
+            AddressError: the text is not an address.
+        """
+        query = call.query
+        return self._decide(Reason.ALLOWED_BY_HAND, call, _value(query.by), _value(query.note))
+
+    def suppressions(self, call: Call) -> m.SuppressionPage:
+        """Read a page of the suppressed addresses.
+
+        Raises:
+            AddressError: the filter's domain is not a domain.
+            RequestError: the cursor can't be used.
+        """
+        query: m.ListQuery = call.query
+        filters = _filters("suppressions", query)
+        wanted = Filter(
+            reason=_value(query.reason),
+            domain=_value(query.domain),
+            since=_time(query.since, "since"),
+            stream=_value(query.stream),
+        )
+        after = cursors.place(query.cursor, filters, ListPlace) if query.cursor else None
+        if after:
+            since = _time(after.since, "cursor") or after.since
+            after = msgspec.structs.replace(after, since=since)
+        found, place = suppressed_page(self.engine, self.clock(), wanted, query.limit, after)
+        return m.SuppressionPage(found, cursors.cursor(place, filters))
+
+    def events(self, call: Call) -> m.EventPage:
+        """Read a page of the event log.
+
+        Raises:
+            RequestError: the cursor can't be used.
+        """
+        query: m.EventsQuery = call.query
+        wanted = LogFilter(
+            kind=_value(query.kind),
+            reason=_value(query.reason),
+            since=_time(query.since, "since"),
+            until=_time(query.until, "until"),
+            wanted=_attribution(query),
+        )
+        return self._events(wanted, query, _filters("events", query))
+
+    def address_events(self, call: Call) -> m.EventPage:
+        """Read a page of the events of one address, in any spelling.
+
+        Raises:
+            RequestError: the cursor can't be used.
+        """
+        key = parse(call.address).key
+        names = list(names_of([key], self._hash_keys))
+        return self._events(LogFilter(names=names), call.query, ["events of", key])
+
+    def stats(self, call: Call) -> m.Statistics:
+        """Count events."""
+        query: m.StatsQuery = call.query
+        counts = count(
+            self.engine,
+            grouping(query.by),
+            _time(query.since, "since"),
+            _time(query.until, "until"),
+            query.limit,
+            _attribution(query),
+        )
+        return m.Statistics(counts)
+
+    def incidents(self, _call: Call) -> m.IncidentList:
+        """Read the incidents."""
+        return m.IncidentList(Incidents(self._store).all())
+
+    def _events(self, wanted: LogFilter, query: Any, filters: Any) -> m.EventPage:
+        after = cursors.place(query.cursor, filters, LogPlace) if query.cursor else None
+        found, place = events_page(self.engine, wanted, query.limit, after)
+        return m.EventPage(found, cursors.cursor(place, filters))
+
+    def _decide(self, reason: Reason, call: Call, by: str | None, note: str | None) -> m.Decided:
+        """Record a decision, once for each Idempotency-Key of a token."""
+        at = self.clock()
+        identity = call.request_id and f"{call.token or ''} {call.request_id}"
+        decision = decide(
+            call.address, reason, at, by=_who(by, call.token), note=note, request=identity
+        )
+        known = identity is not None and self._is_known(decision)
+        rejected = {} if known else self._store.record([decision], at).rejected
+        for problem in rejected:
+            log.warning("statement rejected", problem=problem)
+        return m.Decided(
+            answer=self._lookup.check(call.address, at),
+            recorded=not known,
+            statements_rejected=bool(rejected),
+        )
+
+    def _is_known(self, decision: Recording) -> bool:
+        """Whether the log holds a decision, maybe of an address that was forgotten since."""
+        (event,) = decision.events
+        hashes = self._hash_keys.hashes(event.address)
+        names = [event.dedupe_key, *(hashed.digest(event.dedupe_key) for hashed in hashes)]
+        return bool(known_events(self.engine, names))
+
+
+def _checked(given: str, answer: Answer) -> m.Checked:
+    readable = answer.may_mail or parse(given).parsed
+    values = msgspec.structs.asdict(answer)
+    return m.Checked(**values, given=given, problem=None if readable else "it is no address")
+
+
+def _who(by: str | None, token: str | None) -> str:
+    """The source of a decision: the person, as far as given, and the token."""
+    if token is None:
+        return by or "HTTP API"
+    return f"{by} (token {token})" if by else f"token {token}"
+
+
+def _attribution(query: m.EventsQuery | m.StatsQuery) -> EventFilter:
+    return EventFilter(
+        configuration_set=_value(query.configuration_set),
+        identity=_value(query.identity),
+        region=_value(query.region),
+        account_id=_value(query.account_id),
+        tenant=_value(query.tenant),
+        sender=_value(query.sender),
+        tags=tuple((name, value) for name, _, value in (tag.partition("=") for tag in query.tag)),
+    )
+
+
+def _filters(route: str, query: msgspec.Struct) -> Any:
+    """What a cursor belongs to: the route and the query without its place."""
+    values = msgspec.structs.asdict(msgspec.structs.replace(query, cursor=UNSET))
+    del values["limit"], values["cursor"]
+    return [route, {name: value for name, value in values.items() if value is not UNSET}]
+
+
+def _value(given: _T | msgspec.UnsetType) -> _T | None:
+    return None if isinstance(given, msgspec.UnsetType) else given
+
+
+def _time(given: datetime | msgspec.UnsetType, name: str) -> datetime | None:
+    """A time of a request, in UTC."""
+    if isinstance(given, msgspec.UnsetType):
+        return None
+    try:
+        return given.astimezone(UTC)
+    except OverflowError:
+        problem = "the year must be one from 1 to 9999 in UTC"
+        raise RequestError(
+            HTTPStatus.UNPROCESSABLE_ENTITY,
+            "a parameter is not what this route takes: see /openapi.json",
+            Detail(detail=problem, parameter=name),
+        ) from None

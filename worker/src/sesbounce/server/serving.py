@@ -1,0 +1,128 @@
+"""Serves the API by uvicorn, until a signal comes."""
+
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+
+import sqlalchemy as sa
+import structlog
+import uvicorn
+from starlette.applications import Starlette
+
+from sesbounce.errors import ConfigurationError
+from sesbounce.opening import Opened, open_store
+from sesbounce.server.access import Access, is_loopback
+from sesbounce.server.app import Server
+from sesbounce.server.rate import RateLimit
+from sesbounce.server.service import Service
+from sesbounce.settings import Settings
+from sesbounce.signals import end_at_once, signals
+from sesbounce.store.tokens import any_token
+
+__all__ = ["make_app", "serve"]
+
+# Longer than load balancers keep an idle connection (60 seconds by default): otherwise they would
+# send a request into a connection that this end closes.
+_IDLE_SECONDS = 75
+_WAITING_CONNECTIONS = 2048
+
+log = structlog.get_logger()
+
+
+def serve(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT; requests that have begun are answered.
+
+    Raises:
+        ConfigurationError: the server can't listen, or must not, because there is no token.
+        StoreError: the database can't be used.
+    """
+    family, address = _resolved(settings.serve_host, settings.serve_port)
+    only_loopback = is_loopback(address)
+    with open_store(settings) as opened:
+        protected = any_token(opened.engine)
+        if not only_loopback and not protected:
+            raise ConfigurationError(
+                f"SESBOUNCE_SERVE_HOST is {settings.serve_host}, which other machines may reach, "
+                "and there is no token: make one with `sesbounce token create`, or listen on "
+                "127.0.0.1"
+            )
+        app = make_app(opened, settings, only_loopback=only_loopback)
+        with closing(_listening(family, address, settings)) as listener:
+            log.info("serving", host=address, port=settings.serve_port, token_needed=protected)
+            if not protected:
+                log.warning("no token was made: every program on this machine may use the API")
+            _run(app, listener, settings.shutdown_seconds)
+            log.info("stopped")
+
+
+def make_app(opened: Opened, settings: Settings, *, only_loopback: bool) -> Starlette:
+    """Make the application for a database."""
+    service = Service(opened.engine, opened.store, settings.hash_keys)
+    access = Access(opened.engine, service.clock, only_loopback=only_loopback)
+    rate = RateLimit(settings.serve_rate)
+    return Server(service, access, rate, _connections(opened.engine)).app()
+
+
+def _connections(engine: sa.Engine) -> int:
+    """The number of connections that the pool keeps open."""
+    return engine.pool.size() if isinstance(engine.pool, sa.QueuePool) else 1
+
+
+def _resolved(host: str, port: int) -> tuple[socket.AddressFamily, str]:
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except (OSError, UnicodeError) as error:  # the latter for a name like a..b
+        raise ConfigurationError(
+            f"SESBOUNCE_SERVE_HOST is {host}, which is no address of this machine: {error}"
+        ) from error
+    return found[0][0], str(found[0][4][0])
+
+
+def _listening(family: socket.AddressFamily, address: str, settings: Settings) -> socket.socket:
+    try:
+        listener = socket.create_server(
+            (address, settings.serve_port), family=family, backlog=_WAITING_CONNECTIONS
+        )
+    except OSError as error:
+        raise ConfigurationError(
+            f"can't listen on {address}, port {settings.serve_port}: {error.strerror}: change "
+            "SESBOUNCE_SERVE_PORT or SESBOUNCE_SERVE_HOST, or stop what listens there"
+        ) from error
+    # Each connection inherits it. Without it the kernel keeps the body of an answer back until the
+    # client has acknowledged the head, which takes 40 milliseconds.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener
+
+
+class _Uvicorn(uvicorn.Server):
+    """uvicorn, for which `sesbounce.signals` hears the signals."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Capture none."""
+        yield
+
+
+def _run(app: Starlette, listener: socket.socket, shutdown_seconds: int) -> None:
+    config = uvicorn.Config(
+        app,
+        http="h11",
+        ws="none",
+        loop="asyncio",
+        lifespan="off",
+        log_config=None,
+        access_log=False,  # it holds paths, and these hold addresses
+        server_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=_IDLE_SECONDS,
+        timeout_graceful_shutdown=shutdown_seconds,
+    )
+    server = _Uvicorn(config)
+
+    def stop(_number: int) -> None:
+        server.should_exit = True
+
+    signals.act(stop, end_at_once)
+    signals.hear(signal.SIGTERM, signal.SIGINT)
+    server.run(sockets=[listener])
