@@ -60,3 +60,11 @@ def test_a_question_loads_only_what_it_needs(code: str, engine: sa.Engine, url: 
     assert not [name for name in found if name.startswith(other_dialects)]
     packages = {name.split(".")[1] for name in found if name.startswith("sesbounce.")}
     assert packages.isdisjoint({"lists", "operations", "outbound", "settings", "worker"})
+
+
+def test_the_guard_loads_no_framework_no_boto3_and_no_database(url: str) -> None:
+    found = loaded("import sesbounce.guard", url)
+    others = {name.partition(".")[0] for name in found} - NEEDED - set(sys.stdlib_module_names)
+    assert others == set()
+    packages = {name.split(".")[1] for name in found if name.startswith("sesbounce.")}
+    assert packages == {"errors", "feedback", "guard"}
