@@ -4,26 +4,20 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import anymail.signals
-import django
 import flask
 import flask_mailman
 import pytest
-from django.conf import settings
 from django.core import mail
 from django.test.utils import override_settings
 
 from sesbounce import guard
 from sesbounce.errors import ConfigurationError, StoreError
 from sesbounce.guard import anymail as guarded_anymail
+from tests.unit.sesbounce.guard import in_django as of_django
 from tests.unit.sesbounce.guard.asked import Suppressing
 
 JANE, MARY, ANN = "jane@example.com", "mary@example.com", "ann@example.com"
 LOCMEM = "django.core.mail.backends.locmem.EmailBackend"
-GUARDED = "sesbounce.guard.django.EmailBackend"
-
-if not settings.configured:
-    settings.configure(EMAIL_BACKEND=GUARDED, INSTALLED_APPS=["anymail"])
-    django.setup()
 
 
 @pytest.fixture
@@ -35,7 +29,7 @@ def suppressing() -> Suppressing:
 def in_django(suppressing: Suppressing) -> Iterator[None]:
     mail.outbox = []
     guarded = {"BACKEND": LOCMEM, "ON_ERROR": "refuse", "ANSWERS": suppressing}
-    with override_settings(EMAIL_BACKEND=GUARDED, EMAIL_GUARD=guarded):
+    with override_settings(**of_django.by_guard(guarded)):
         yield
 
 
@@ -54,7 +48,7 @@ def flow(request: pytest.FixtureRequest) -> tuple[Any, Any, Callable[[], list[An
     """How mail is made, over which connection, and what is sent, in each of the frameworks."""
     if request.param == "django":
         request.getfixturevalue("in_django")
-        return mail.EmailMessage, mail.get_connection, lambda: list(mail.outbox)
+        return mail.EmailMessage, of_django.connect, lambda: list(mail.outbox)
     extension = request.getfixturevalue("in_flask")
     return (
         flask_mailman.EmailMessage,
@@ -137,15 +131,15 @@ def test_django_s_own_functions_send_by_the_guard() -> None:
 )
 def test_a_wrong_setting_says_what_is_missing(setting: Any, problem: str) -> None:
     with (
-        override_settings(EMAIL_BACKEND=GUARDED, EMAIL_GUARD=setting),
+        override_settings(**of_django.by_guard(setting)),
         pytest.raises(ConfigurationError, match=problem),
     ):
-        mail.get_connection()
+        of_django.connect()
 
 
 @pytest.fixture
 def in_anymail() -> Iterator[None]:
-    with override_settings(EMAIL_BACKEND="anymail.backends.test.EmailBackend"):
+    with override_settings(**of_django.by_backend("anymail.backends.test.EmailBackend")):
         mail.outbox = []
         guarded_anymail.protect(on_error="refuse", answers=Suppressing(JANE))
         yield
@@ -167,10 +161,8 @@ def test_anymail_asks_before_it_sends() -> None:
 def test_the_backend_guards_anymail_s_too() -> None:
     mail.outbox = []
     guarded = {"BACKEND": "anymail.backends.test.EmailBackend", "ON_ERROR": "refuse"}
-    with override_settings(
-        EMAIL_BACKEND=GUARDED, EMAIL_GUARD={**guarded, "ANSWERS": Suppressing(JANE)}
-    ):
+    with override_settings(**of_django.by_guard({**guarded, "ANSWERS": Suppressing(JANE)})):
         messages = [mail.EmailMessage("x", "x", "me@example.com", [to]) for to in (JANE, MARY)]
         with pytest.raises(guard.Suppressed):
-            mail.get_connection().send_messages(messages)
+            of_django.connect().send_messages(messages)
     assert messages[1].anymail_status.status == {"sent"}
