@@ -27,6 +27,7 @@
   x HealthError             a worker's health can't be read
   x NothingDeployedError    nothing is deployed that could be checked
   x UnknownPolicyError      an IAM policy holds an element that can't be evaluated
+  x Suppressed              a mail has no recipient that may be mailed
   x NotCheckedError         a check of the doctor can't be made
 
 Each message says what happened, to what, and what to do about it.
@@ -34,7 +35,9 @@ Each message says what happened, to what, and what to do about it.
 
 import hashlib
 import re
-from typing import Self
+from collections.abc import Mapping
+from functools import partial
+from typing import Any, Self
 
 import msgspec
 
@@ -227,6 +230,25 @@ class NothingDeployedError(SesBounceError):
 
 class UnknownPolicyError(SesBounceError):
     """An IAM policy holds an element that `sesbounce.doctor` can't evaluate."""
+
+
+class Suppressed(SesBounceError):  # noqa: N818  it says a verdict, and nothing has failed
+    """No recipient of a mail may be mailed, so the guard has not sent it.
+
+    Attributes:
+        refused: why each recipient may not be mailed, in one sentence, by recipient.
+        sent: how many other mails of the same call were sent.
+    """
+
+    def __init__(self, refused: Mapping[str, str], *, sent: int = 0) -> None:
+        super().__init__(
+            "; ".join(f"{who} may not be mailed: {why}" for who, why in refused.items())
+        )
+        self.refused = dict(refused)
+        self.sent = sent
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return partial(type(self), sent=self.sent), (self.refused,)
 
 
 class NotCheckedError(SesBounceError):

@@ -71,3 +71,11 @@ def test_only_serve_loads_the_http_api(url: str) -> None:
     programs = {name.partition(".")[0] for name in found}
     assert programs.isdisjoint({"anyio", "starlette", "uvicorn"})
     assert not [name for name in found if name.startswith("sesbounce.server")]
+
+
+def test_the_guard_loads_no_framework_no_boto3_and_no_database(url: str) -> None:
+    found = loaded("import sesbounce.guard", url)
+    others = {name.partition(".")[0] for name in found} - NEEDED - set(sys.stdlib_module_names)
+    assert others == set()
+    packages = {name.split(".")[1] for name in found if name.startswith("sesbounce.")}
+    assert packages == {"errors", "feedback", "guard"}

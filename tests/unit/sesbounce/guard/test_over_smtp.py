@@ -1,0 +1,59 @@
+"""A real connection of smtplib to a server that takes mail on the loopback."""
+
+import smtplib
+import socketserver
+import threading
+from collections.abc import Iterator
+from email.message import EmailMessage
+
+import pytest
+
+from sesbounce import guard
+from tests.unit.sesbounce.guard.asked import Suppressing
+
+JANE, MARY, ANN = "jane@example.com", "mary@example.com", "ann@example.com"
+RECIPIENTS: list[str] = []
+
+
+class Server(socketserver.StreamRequestHandler):
+    """Takes every mail, and writes its recipients down."""
+
+    def handle(self) -> None:
+        self.wfile.write(b"220 ready\r\n")
+        while line := self.rfile.readline():
+            if line.lower().startswith(b"rcpt to:"):
+                RECIPIENTS.append(line[8:].strip().decode().strip("<>"))
+            if line.lower().startswith(b"data"):
+                self.wfile.write(b"354 go on\r\n")
+                while self.rfile.readline() != b".\r\n":
+                    pass
+            self.wfile.write(b"221 bye\r\n" if line.lower().startswith(b"quit") else b"250 ok\r\n")
+
+
+@pytest.fixture
+def connection() -> Iterator[smtplib.SMTP]:
+    RECIPIENTS.clear()
+    with socketserver.TCPServer(("127.0.0.1", 0), Server) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        with smtplib.SMTP("127.0.0.1", server.server_address[1]) as plain:
+            yield guard.smtp(plain, on_error="refuse", answers=Suppressing(JANE))
+        server.shutdown()
+        thread.join()
+
+
+def test_the_suppressed_are_returned_as_refused(connection: smtplib.SMTP) -> None:
+    message = EmailMessage()
+    message["From"], message["To"] = "me@example.com", f"Jane <{JANE}>, {MARY}"
+    message["Bcc"] = ANN
+    assert connection.send_message(message) == {JANE: (550, b"5.7.1 hard bounce")}
+    assert RECIPIENTS == [MARY, ANN]
+    assert connection.sendmail("me@example.com", [MARY], "Hello") == {}
+
+
+def test_nobody_left_is_an_exception_and_the_next_mail_is_sent(connection: smtplib.SMTP) -> None:
+    with pytest.raises(guard.Suppressed, match=JANE):
+        connection.sendmail("me@example.com", JANE, "Hello")
+    assert RECIPIENTS == []
+    connection.sendmail("me@example.com", ANN, "Hello")
+    assert RECIPIENTS == [ANN]

@@ -1,0 +1,190 @@
+"""Asks whether recipients may be mailed, keeps the answers for some seconds, and reports."""
+
+import functools
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Literal, Protocol, Required, Self, TypedDict
+
+from sesbounce.errors import ConfigurationError, SesBounceError
+from sesbounce.feedback.address import parse
+from sesbounce.guard.recipients import is_simulator
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
+
+OnError = Literal["refuse", "send"]
+
+CACHE_SECONDS = 10.0
+# With its answer, an address takes about 0.5 kB.
+_CACHE_SIZE = 10_000
+
+log = logging.getLogger("sesbounce.guard")
+
+
+class Answer(Protocol):
+    """Whether an address may be mailed; `sesbounce.client.Answer` is one."""
+
+    @property
+    def may_mail(self) -> bool:
+        """Whether the sender may mail the address."""
+
+    @property
+    def why(self) -> str:
+        """The verdict in one sentence."""
+
+
+class Answers(Protocol):
+    """Answers for several addresses at once."""
+
+    def __call__(self, addresses: Sequence[str], /) -> Mapping[str, Answer]:
+        """The answer for each address, by the spelling that was given.
+
+        Raises:
+            SesBounceError: there is no answer.
+        """
+
+
+class Options(TypedDict, total=False):
+    """How a guard asks; the keyword arguments of all functions that make one.
+
+    Attributes:
+        on_error: what the guard does when the database can't answer: `refuse` raises the error
+            before anything is sent, `send` lets the mail pass and logs the error.
+        stream: the stream of the mail; see `sesbounce.client.may_mail`.
+        database: an engine or a URL; without it, `SESBOUNCE_DATABASE_URL` counts.
+        answers: answers instead of a database.
+        on_dropped: is called with the address and the reason, in one sentence, of each recipient
+            that gets no mail. Without it, the guard logs how many there were.
+        cache_seconds: for how long an answer counts, and so after how many seconds at most a
+            verdict takes effect; 0 asks each time.
+    """
+
+    on_error: Required[OnError]
+    stream: str | None
+    database: "str | sa.Engine | None"
+    answers: Answers | None
+    on_dropped: Callable[[str, str], object] | None
+    cache_seconds: float
+
+
+class Guard:
+    """Knows which recipients may not be mailed. Threads may share it."""
+
+    def __init__(
+        self,
+        *,
+        on_error: OnError,
+        stream: str | None = None,
+        database: "str | sa.Engine | None" = None,
+        answers: Answers | None = None,
+        on_dropped: Callable[[str, str], object] | None = None,
+        cache_seconds: float = CACHE_SECONDS,
+    ) -> None:
+        if on_error not in {"refuse", "send"}:
+            raise ConfigurationError(f'on_error is "refuse" or "send", not {on_error!r}')
+        if answers and (database or stream):
+            raise ConfigurationError("pass answers alone, or database and stream")
+        self._sends_on_error = on_error == "send"
+        self._answers = answers or _by_database(database, stream)
+        self._on_dropped = on_dropped
+        self._cache = Cache(cache_seconds)
+
+    def __deepcopy__(self, _memo: object) -> Self:
+        # Django's backend for tests copies each message, with the connection that it knows.
+        return self
+
+    def refused(self, recipients: Iterable[str]) -> dict[str, str]:
+        """Why recipients may not be mailed: a sentence for each of them, by their spelling.
+
+        The guard reports them, too: to `on_dropped`, or as a line of the log without addresses.
+
+        Raises:
+            SesBounceError: the database can't answer, and `on_error` is `refuse`.
+            ConfigurationError: a setting is wrong or missing, whatever `on_error` is.
+        """
+        keys = {recipient: parse(recipient).key for recipient in recipients}
+        asked = {recipient: key for recipient, key in keys.items() if not is_simulator(key)}
+        answers = self._answered(asked)
+        refused = {
+            recipient: answers[key].why
+            for recipient, key in asked.items()
+            if key in answers and not answers[key].may_mail
+        }
+        self._report(refused, len(keys))
+        return refused
+
+    def _answered(self, keys: Mapping[str, str]) -> dict[str, Answer]:
+        """The answers, by key; those that the database can't give are missing."""
+        known = self._cache.get(keys.values())
+        spelling = {key: recipient for recipient, key in keys.items() if key not in known}
+        if not spelling:
+            return known
+        try:
+            found = self._answers(list(spelling.values()))
+        except ConfigurationError:
+            raise
+        except SesBounceError as error:
+            if not self._sends_on_error:
+                raise
+            log.error("The guard lets a mail pass that it could not check: %s", error)  # noqa: TRY400
+            return known
+        fresh = {key: found[recipient] for key, recipient in spelling.items()}
+        self._cache.put(fresh)
+        return known | fresh
+
+    def _report(self, refused: Mapping[str, str], recipients: int) -> None:
+        if self._on_dropped:
+            for recipient, why in refused.items():
+                self._on_dropped(recipient, why)
+        elif refused:
+            log.warning("The guard drops %d of %d recipients.", len(refused), recipients)
+
+
+shared = functools.lru_cache(maxsize=64)(Guard)
+"""The guard for these options, the same on each call, so that its cache outlives a connection."""
+
+
+def _by_database(database: "str | sa.Engine | None", stream: str | None) -> Answers:
+    def ask(addresses: Sequence[str], /) -> Mapping[str, Answer]:
+        from sesbounce.client import answers  # noqa: PLC0415  it loads SQLAlchemy
+
+        return answers(addresses, database, stream)
+
+    return ask
+
+
+class Cache:
+    """Keeps answers for some seconds. Beyond its size, the oldest ones go first."""
+
+    def __init__(
+        self,
+        seconds: float,
+        size: int = _CACHE_SIZE,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._seconds = seconds
+        self._size = size
+        self._clock = clock
+        self._kept: dict[str, tuple[float, Answer]] = {}
+        self._lock = threading.Lock()
+
+    def get(self, keys: Iterable[str]) -> dict[str, Answer]:
+        """The answers that still count, by key."""
+        now = self._clock()
+        with self._lock:
+            found = {key: self._kept[key] for key in keys if key in self._kept}
+        return {key: answer for key, (until, answer) in found.items() if now < until}
+
+    def put(self, answers: Mapping[str, Answer]) -> None:
+        """Keep answers that were just given."""
+        if self._seconds <= 0:
+            return
+        until = self._clock() + self._seconds
+        with self._lock:
+            for key, answer in answers.items():
+                self._kept.pop(key, None)  # so that the order is that of the times
+                self._kept[key] = (until, answer)
+            for key in list(self._kept)[: max(0, len(self._kept) - self._size)]:
+                del self._kept[key]

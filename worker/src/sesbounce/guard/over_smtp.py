@@ -1,0 +1,47 @@
+"""Guards connections of `smtplib`."""
+
+import smtplib
+from collections.abc import Sequence
+from typing import Any, TypeVar, Unpack
+
+from sesbounce.guard.asking import Guard, Options
+from sesbounce.guard.recipients import kept
+
+Connection = TypeVar("Connection", bound=smtplib.SMTP)
+
+# 5.7.1: delivery not authorized, message refused (RFC 3463, 3.8).
+_CODE = 550
+
+
+def smtp(connection: Connection, **options: Unpack[Options]) -> Connection:
+    """Let `sendmail` and `send_message` of a connection ask before they send.
+
+    They drop the recipients that may not be mailed, and return them with those that the server
+    refused, as smtplib does: `{"jane@example.com": (550, b"5.7.1 …")}`. They raise `Suppressed`
+    if nobody is left.
+
+    Args:
+        connection: an `smtplib.SMTP`, or one of its subclasses.
+        options: `on_error` is required; see `Options`.
+
+    Returns:
+        The same connection.
+
+    Raises:
+        TypeError: `on_error` is missing.
+        ConfigurationError: an option has a value that does not exist.
+    """
+    guard, send = Guard(**options), connection.sendmail
+
+    # send_message calls it, too.
+    def sendmail(
+        from_addr: str, to_addrs: str | Sequence[str], *args: Any, **more: Any
+    ) -> dict[str, tuple[int, bytes]]:
+        recipients = [to_addrs] if isinstance(to_addrs, str) else list(to_addrs)
+        refused = guard.refused(recipients)
+        left = kept({"to": recipients}, refused)["to"]
+        dropped = {who: (_CODE, f"5.7.1 {why}".encode()) for who, why in refused.items()}
+        return dropped | send(from_addr, left, *args, **more)
+
+    connection.sendmail = sendmail  # type: ignore[method-assign]
+    return connection
