@@ -3,12 +3,12 @@
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-import boto3
 import pytest
 
 from sesbounce.aws.received import Received
 from sesbounce.aws.sqs import BatchFailures, open_queue
 from sesbounce.errors import QueueError
+from tests.boto3_session import use_new_session
 
 if TYPE_CHECKING:
     from types_boto3_sqs.client import SQSClient
@@ -20,7 +20,7 @@ _VISIBILITY_SECONDS = 30
 def check_both_paths(sqs: "SQSClient", queue_url: str, environment: Mapping[str, str]) -> None:
     """Make the same calls on both paths; the queue has to be empty."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(boto3, "DEFAULT_SESSION", None)
+        use_new_session(patch)
         for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL_SQS", "AWS_SESSION_TOKEN"):
             patch.delenv(name, raising=False)
         for name, value in environment.items():

@@ -4,13 +4,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-import boto3
 import pytest
 from botocore.retries.standard import ExponentialBackoff
 
 from sesbounce.aws import sqs
 from sesbounce.aws.sqs import Queue, open_queue
 from sesbounce.errors import QueueError
+from tests.boto3_session import use_new_session
 from tests.sqs_server import REGION, SqsServer
 
 Path = Literal["direct", "boto3"]
@@ -53,6 +53,11 @@ def bodies(queue: Queue) -> list[str]:
     return [message.body for message in queue.receive(0, 60)]
 
 
+@pytest.fixture(autouse=True)
+def _session_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    use_new_session(monkeypatch)
+
+
 @pytest.fixture
 def aws(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     """Settings of boto3 that no user's own can change, and no pauses between retries."""
@@ -66,8 +71,6 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     monkeypatch.setenv("AWS_REGION", REGION)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", KEY[0])
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", KEY[1])
-    # The session that all clients share keeps the settings that it has once read.
-    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
     monkeypatch.setattr(sqs, "_PAUSE_SECONDS", 0.001)
     monkeypatch.setattr(sqs, "_TIMEOUT_SECONDS", 5)
     monkeypatch.setattr(ExponentialBackoff, "delay_amount", lambda *_: 0)
