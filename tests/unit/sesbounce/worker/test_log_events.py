@@ -7,7 +7,10 @@ ROOT = Path(__file__).parents[4]
 SECTION = (
     (ROOT / "docs/worker.md").read_text().partition("## What it logs")[2].partition("\n## ")[0]
 )
-SOURCES = "".join(file.read_text() for file in ROOT.glob("worker/src/sesbounce/worker/*.py"))
+PACKAGE = ROOT / "worker/src/sesbounce"
+SOURCES = "".join(
+    file.read_text() for file in (*PACKAGE.glob("worker/*.py"), PACKAGE / "aws/sqs_direct.py")
+)
 
 
 def test_the_page_explains_the_events_that_the_code_logs_and_no_others() -> None:
