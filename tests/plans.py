@@ -76,13 +76,13 @@ def _plan(connection: sa.Connection, sql: str, parameters: Any, without: Sequenc
     cursor: Any = connection.connection.cursor()
     methods = without if dialect == "postgresql" else ()
     try:
-        for method in methods:
-            cursor.execute(f"SET LOCAL enable_{method} = off")
+        for method in methods:  # not SET LOCAL: a question runs in no transaction
+            cursor.execute(f"SET enable_{method} = off")
         cursor.execute(f"{how.get(dialect, 'EXPLAIN')} {sql}", parameters)
         names = [column[0] for column in cursor.description]
         rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
         for method in methods:
-            cursor.execute(f"SET LOCAL enable_{method} = on")
+            cursor.execute(f"SET enable_{method} = on")
     finally:
         cursor.close()
     plan = Plan(sql, json.dumps(rows, default=str))

@@ -213,7 +213,8 @@ def test_statistics_of_a_time_read_that_time_alone(engine: sa.Engine) -> None:
 
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_an_operation_reads_no_growing_table_whole(engine: sa.Engine, operation: str) -> None:
-    with explained(engine, "seqscan") as plans:
+    # Where the keys are many beside the rows, PostgreSQL joins both by all entries of an index.
+    with explained(engine, "seqscan", "mergejoin", "hashjoin") as plans:
         OPERATIONS[operation](engine)
     assert plans
     assert [plan for plan in plans if plan.whole] == []

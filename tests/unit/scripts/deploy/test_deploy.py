@@ -536,7 +536,7 @@ def test_only_what_is_broken_fails(
     assert run(command) == 0
     said = capsys.readouterr().out
     assert "hint     sqs.queue: a: b. Do c.\nsetting  sqs.queue: d: e. Change f.\n" in said
-    assert said.endswith("Wiring: 1 hint, 1 ok.\n")
+    assert said.endswith("Wiring: nothing broken, 1 hint, 1 ok.\n")
     world.findings = [broken("x", "y", "Do z"), *world.findings]
     assert run(command) == 1
     assert "broken   sqs.queue: x: y. Do z.\n" in capsys.readouterr().out

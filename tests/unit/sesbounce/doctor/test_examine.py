@@ -131,7 +131,8 @@ def test_results_are_shown() -> None:
         "hint     a.five: d: e. Do f.",
     ]
     assert report.total(results) == "1 broken, 2 hints, 1 skipped, 1 ok."
-    assert report.total([]) == "No check was made."
+    assert report.total(results[1:]) == "nothing broken, 2 hints, 1 skipped, 1 ok."
+    assert report.total([]) == "nothing broken."
     shown = report.shown(results[0])
     assert (shown.id, shown.status) == ("a.one", "broken")
     assert shown.findings[0] == {"weight": "broken", "what": "a", "why": "b", "remedy": "Do c"}

@@ -38,8 +38,13 @@ def lines(result: Result) -> Iterator[str]:
 
 
 def total(results: Iterable[Result]) -> str:
-    """How many results have each status, as a sentence: `2 broken, 1 hint, 20 ok`."""
+    """How many results have each status, as a sentence: `nothing broken, 1 hint, 20 ok`."""
     counts = Counter(result.status for result in results)
-    words = {Status.HINT: "hints" if counts[Status.HINT] > 1 else "hint"}
-    found = [f"{counts[each]} {words.get(each, each)}" for each in Status if counts[each]]
-    return f"{', '.join(found) or 'No check was made'}."
+    hints = "hints" if counts[Status.HINT] > 1 else "hint"
+    others = [
+        f"{counts[status]} {hints if status is Status.HINT else status}"
+        for status in (Status.HINT, Status.SKIPPED, Status.OK)
+        if counts[status]
+    ]
+    broken = f"{counts[Status.BROKEN] or 'nothing'} broken"
+    return f"{', '.join([broken, *others])}."
