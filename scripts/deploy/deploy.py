@@ -39,7 +39,7 @@ from scripts.terraform.stack import Stack
 from sesbounce.doctor import checks, report, rights, rights_report
 from sesbounce.doctor.declared import Wiring, declared
 from sesbounce.doctor.examine import examine
-from sesbounce.doctor.finding import Status, found
+from sesbounce.doctor.finding import Status
 from sesbounce.errors import NothingDeployedError, SesBounceError
 
 TERRAFORM = Path(__file__).resolve().parents[2] / "terraform"
@@ -254,8 +254,8 @@ def _print_findings(wired: Wiring, session: boto3.Session, *, tables: bool = Fal
     for each in answers:
         if tables or each.skipped:
             print(rights_report.table(each))
-    of_rights = found(checks.RIGHTS.id, checks.RIGHTS.title, rights_report.findings(answers))
-    results = [*examine([checks.group(lambda: (wired, session))]), of_rights]
+    of_rights = checks.RIGHTS._replace(run=lambda *_: checks.of_rights(answers))
+    results = list(examine([checks.group(lambda: (wired, session), of_rights)]))
     for result in results:
         for line in report.lines(result):
             print(line)

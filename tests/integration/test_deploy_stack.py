@@ -111,7 +111,7 @@ def test_one_environment_from_plan_to_destroy(
     account("sqs").set_queue_attributes(QueueUrl=outputs["queue_url"], Attributes={"Policy": ""})
     code, out, _ = run("check")
     assert code == 1
-    assert "broken: the policy of the queue does not let the topic send to it: " in out
+    assert "broken   sqs.queue: the policy of the queue does not let the topic send to it: " in out
     code, out, _ = run("apply", "--yes")
     assert code == 0
     assert out.startswith("  ~ update  module.feedback_queue.aws_sqs_queue.this[0]\n1 change.\n")

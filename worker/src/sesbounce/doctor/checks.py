@@ -5,7 +5,7 @@ whether somebody has changed them since, and what only a person can do, such as 
 subscription.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import boto3
@@ -27,6 +27,7 @@ from sesbounce.doctor import (
 from sesbounce.doctor.declared import Wiring
 from sesbounce.doctor.examine import Check, Group
 from sesbounce.doctor.finding import Finding
+from sesbounce.doctor.rights import Rights
 from sesbounce.errors import NotCheckedError
 
 
@@ -118,15 +119,22 @@ CHECKS = (
 )
 
 
-def of_rights(wiring: Wiring, session: boto3.Session) -> Iterator[Finding]:
-    """What each identity that reads the queue may do, and no more."""
-    answers = rights.rights(wiring, session)
-    if all(each.skipped for each in answers):
+def of_rights(answers: Sequence[Rights]) -> Iterator[Finding]:
+    """What is not as it should be in the rights of the identities that read the queue.
+
+    Raises:
+        NotCheckedError: IAM's policy simulator answered about none of them.
+    """
+    if answers and all(each.skipped for each in answers):
         raise NotCheckedError("; ".join(each.skipped for each in answers))
     yield from rights_report.findings(answers)
 
 
-RIGHTS = Check("iam.rights", "the worker may read the queue, and no more", of_rights)
+RIGHTS = Check(
+    "iam.rights",
+    "the worker may read the queue, and no more",
+    lambda wiring, session: of_rights(rights.rights(wiring, session)),
+)
 
 
 def group(find: Callable[[], tuple[Wiring, boto3.Session]], *more: Check) -> Group:
