@@ -20,7 +20,7 @@ from tests.bench import autoscaling
 PAGE = Path(__file__).parents[2] / "docs/scale.md"
 
 # Measured: `make bench`, contestant (h), and `python -m tests.bench.bench_size` on PostgreSQL.
-CPU_MICROSECONDS = 291.0
+CPU_MICROSECONDS = 120.0
 DATABASE_CPU_MICROSECONDS = 80.0
 MESSAGE_BYTES, EVENT_BYTES, ADDRESS_BYTES = 1490, 590, 590
 WAL_BYTES = 3010

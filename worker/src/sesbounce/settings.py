@@ -145,7 +145,7 @@ class Settings(BaseSettings):
         "extends them while the message is in flight",
     )
     pollers: int = Field(
-        default=8,
+        default=12,
         ge=1,
         le=64,
         description="number of receives that may run at once; one runs while the queue is idle",

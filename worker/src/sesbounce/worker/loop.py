@@ -69,7 +69,7 @@ class LoopSettings(msgspec.Struct, frozen=True):
 
     batch_size: int = 200
     batch_wait: float = 0.05
-    pollers: int = 8
+    pollers: int = 12
     wait_seconds: int = 20
     visibility_seconds: int = 60
     shutdown_seconds: float = 25.0
