@@ -16,7 +16,7 @@ from sesbounce.feedback.address import parse
 from sesbounce.operations.erasure import forget
 from sesbounce.settings import Settings
 from sesbounce.store.engine import open_database, write
-from sesbounce.store.outbox import Outbox
+from sesbounce.store.outbox import Outbox, stop
 from sesbounce.store.strike_off import StrikeOff
 from tests.stored import RESTORE, STRIKE_OFF, decoded, make_members, store
 from tests.support import AT, disposed
@@ -67,6 +67,11 @@ def test_each_fault_of_a_database_is_named(database_url: str) -> None:
         found = results(database_url, now + timedelta(hours=1))
         assert having(found, Status.HINT) == {"outbox"}
         assert "webhook: 1 (nobody has tried" in found["outbox"].findings[0].what
+
+        stop(engine, "webhook", "it answers with HTTP status 410")
+        (finding,) = results(database_url)["outbox"].findings
+        assert "(it answers with HTTP status 410)" in finding.what
+        assert "sesbounce outbox retry --target webhook" in finding.remedy
 
         with write(engine) as connection:
             connection.execute(sa.text("DROP VIEW suppressed"))

@@ -6,9 +6,10 @@ from datetime import UTC, datetime, timedelta
 import click
 
 from sesbounce.cli.common import as_json, counted, now, reading, to_json, writing, yes
+from sesbounce.cli.days import Days
 from sesbounce.cli.filters import event_filter
 from sesbounce.cli.group import confirm, exit_codes
-from sesbounce.operations.retention import Pruned, age, prunable
+from sesbounce.operations.retention import Pruned, prunable
 from sesbounce.operations.retention import prune as prune_log
 from sesbounce.operations.statistics import By, ByTag, Counts, Grouping, count, grouping
 from sesbounce.store.deciding import ANY_EVENT, EventFilter
@@ -86,25 +87,10 @@ def stats(
         click.echo(line)
 
 
-class _Age(click.ParamType[timedelta]):
-    """An age on the command line."""
-
-    name = "age"
-
-    def convert(
-        self, value: str, param: click.Parameter | None, ctx: click.Context | None
-    ) -> timedelta:
-        """Read the age."""
-        try:
-            return age(value)
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
-
-
 @click.command(epilog=exit_codes({"4": "You did not confirm."}))
 @click.option(
     "--older-than",
-    type=_Age(),
+    type=Days(),
     required=True,
     help="Delete what sesbounce recorded longer ago than this: 90d is 90 days, 12w is 12 weeks.",
 )

@@ -6,28 +6,13 @@ import click
 from msgspec.structs import asdict
 
 from sesbounce.cli.common import as_json, now, print_each, reading, to_json, writing
+from sesbounce.cli.days import Days
 from sesbounce.cli.decide import user
 from sesbounce.cli.group import exit_codes
-from sesbounce.operations.retention import age
 from sesbounce.store import tokens
 from sesbounce.store.migrate import ensure
 from sesbounce.store.tokens import Scope, Token
 from sesbounce.telemetry.visible import visible
-
-
-class _Lifetime(click.ParamType[timedelta]):
-    """How long a token is valid, on the command line."""
-
-    name = "lifetime"
-
-    def convert(
-        self, value: str, param: click.Parameter | None, ctx: click.Context | None
-    ) -> timedelta:
-        """Read `90d` or `12w`."""
-        try:
-            return age(value)
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
 
 
 @click.group()
@@ -49,7 +34,7 @@ def token() -> None:
 )
 @click.option(
     "--expires-in",
-    type=_Lifetime(),
+    type=Days(),
     metavar="TIME",
     help="Time for which the token is valid: 90d is 90 days, 12w is 12 weeks.  [default: it has no "
     "end]",

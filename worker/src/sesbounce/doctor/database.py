@@ -19,7 +19,7 @@ from sesbounce.store import forgotten, migrate, schema
 from sesbounce.store.drift import in_words
 from sesbounce.store.driver_errors import lacks_right
 from sesbounce.store.engine import open_database, translated
-from sesbounce.store.outbox import waiting
+from sesbounce.store.outbox import stopped, waiting
 from sesbounce.store.postgresql import is_pooled
 from sesbounce.store.strike_off import StrikeOff
 
@@ -143,11 +143,15 @@ def outbox(database: Database) -> Iterator[Finding]:
     for entry in waiting(database.engine):
         due_at = entry["due_at"].replace(tzinfo=UTC)
         if entry["problem"] or due_at < database.now - _LATE:
+            target = entry["target"]
+            is_stopped = stopped(database.engine, target) is not None
             yield hint(
-                f"outbox entries wait for {entry['target']}: {entry['entries']:,} "
+                f"outbox entries wait for {target}: {entry['entries']:,} "
                 f"({entry['problem'] or 'nobody has tried to deliver them'})",
-                f"{entry['target']} does not know these verdicts yet",
-                "Remove the cause; a running worker retries them",
+                f"{target} does not know these verdicts yet",
+                f"Remove the cause, and run `sesbounce outbox retry --target {target}`"
+                if is_stopped
+                else "Remove the cause; a running worker retries them",
             )
 
 

@@ -49,7 +49,7 @@ class StreamQuery(_Query, frozen=True):
 
 
 class DecisionQuery(_Query, frozen=True):
-    """Who decides, and why."""
+    """The person who decides, and the reason."""
 
     note: Annotated[Note, Meta(description="The reason for the decision.")] | UnsetType = UNSET
     by: Annotated[Text, Meta(description="The person who decides.")] | UnsetType = UNSET
@@ -130,7 +130,7 @@ class CheckBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 class DecisionBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Who decides, and why.
+    """The person who decides, and the reason.
 
     Attributes:
         note: the reason for the decision.
