@@ -19,7 +19,7 @@ from sesbounce.store import forgotten, migrate, schema
 from sesbounce.store.drift import in_words
 from sesbounce.store.driver_errors import lacks_right
 from sesbounce.store.engine import open_database, translated
-from sesbounce.store.outbox import stopped, waiting
+from sesbounce.store.outbox import waiting
 from sesbounce.store.postgresql import is_pooled
 from sesbounce.store.strike_off import StrikeOff
 
@@ -141,10 +141,9 @@ def without_statements(database: Database) -> str:
 def outbox(database: Database) -> Iterator[Finding]:
     """Each target accepts its entries in time."""
     for entry in waiting(database.engine):
-        due_at = entry["due_at"].replace(tzinfo=UTC)
-        if entry["problem"] or due_at < database.now - _LATE:
-            target = entry["target"]
-            is_stopped = stopped(database.engine, target) is not None
+        target, due_at = entry["target"], entry["due_at"]
+        is_stopped = due_at is None
+        if entry["problem"] or due_at.replace(tzinfo=UTC) < database.now - _LATE:
             yield hint(
                 f"outbox entries wait for {target}: {entry['entries']:,} "
                 f"({entry['problem'] or 'nobody has tried to deliver them'})",
