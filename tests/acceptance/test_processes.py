@@ -5,6 +5,7 @@ import signal
 import time
 from collections.abc import Callable
 from multiprocessing import connection
+from multiprocessing.popen_fork import Popen
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +108,28 @@ def test_where_one_fails_the_others_are_stopped(
     with pytest.raises(ProcessError, match="has ended with exit code 7"):
         Processes(2, one_fails, received, 25).run()
     assert Polled(2) in [report for _, report in received.reports]
+
+
+@pytest.mark.timeout(60)
+def test_where_the_system_tells_the_end_of_one_late_the_others_are_stopped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process closes its pipes a moment before the system tells its exit code."""
+    told: set[int] = set()
+
+    def poll(popen: Popen, flag: int = os.WNOHANG) -> int | None:
+        code = popen_poll(popen, flag)
+        if code is not None and flag == os.WNOHANG and popen.pid not in told:
+            told.add(popen.pid)
+            return None
+        return code
+
+    popen_poll = Popen.poll
+    monkeypatch.setattr(Popen, "poll", poll)
+    monkeypatch.setenv("FOLDER", str(tmp_path))
+    with pytest.raises(ProcessError, match="has ended with exit code 7"):
+        Processes(2, one_fails, Received(), 25).run()
+    assert told
 
 
 def test_one_that_is_killed_is_noticed() -> None:

@@ -89,18 +89,20 @@ class Processes:
         if self._stopped_at:
             self.stop()  # the signal came while the children were starting
         while pipes:
-            self._read(pipes)
+            # In this order: a child that ends after it was seen alive ends the wait, and one that
+            # ended before is seen by `_watch`.
+            ends = [child.sentinel for child in self._children if child.is_alive()]
             self._watch()
+            self._read(pipes, ends)
         for child in self._children:
             child.join()
         self._check()
 
-    def _read(self, pipes: dict[Connection, int]) -> None:
+    def _read(self, pipes: dict[Connection, int], ends: list[int]) -> None:
         """Wait for reports, and pass them on; a child whose pipe is closed is about to end.
 
         The end of a child, and `stop`, end the wait.
         """
-        ends = [child.sentinel for child in self._children if child.is_alive()]
         stopped = self._stopped_at is not None
         ready = wait(
             [*pipes, *ends, *([] if stopped else [self._stops])],
