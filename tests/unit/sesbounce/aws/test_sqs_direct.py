@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import socket
 import socketserver
 import ssl
 import threading
@@ -63,7 +64,7 @@ class Server:
         piece: in pieces of how many bytes it answers.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, host: str = "127.0.0.1") -> None:
         self.asked: list[Asked] = []
         self.direct: Callable[[Asked], tuple[bytes, bool]] = lambda _: (GOOD, False)
         self.piece = 1 << 20
@@ -90,9 +91,14 @@ class Server:
                 server.closed.release()
 
         self.connections = 0
-        self.tcp = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)
-        self.tcp.daemon_threads = True
-        self.url = "http://127.0.0.1:{1}".format(*self.tcp.server_address)
+
+        class TCPServer(socketserver.ThreadingTCPServer):
+            address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
+            daemon_threads = True
+
+        self.tcp = TCPServer((host, 0), Handler)
+        name = f"[{host}]" if ":" in host else host
+        self.url = f"http://{name}:{self.tcp.server_address[1]}"
 
     @property
     def senders(self) -> str:
@@ -100,9 +106,17 @@ class Server:
         return "".join("c" if asked.by_client else "d" for asked in self.asked)
 
 
+def can_listen_on_ipv6() -> bool:
+    try:
+        with socket.create_server(("::1", 0), family=socket.AF_INET6):
+            return True
+    except OSError:
+        return False
+
+
 @pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    serving = Server()
+def server(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    serving = Server(getattr(request, "param", "127.0.0.1"))
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.lower(), raising=False)
@@ -144,6 +158,11 @@ def essence(asked: Asked) -> tuple[object, ...]:
     return asked.line, headers, signed, asked.body
 
 
+# Many containers have no IPv6, and nothing that a test could install gives it to them.
+HOSTS = ["127.0.0.1", "::1"] if can_listen_on_ipv6() else ["127.0.0.1"]
+
+
+@pytest.mark.parametrize("server", HOSTS, indirect=True)
 @pytest.mark.parametrize("path", ["", "/", "/sqs//of/../me%20"])
 @pytest.mark.parametrize("token", ["token", ""])
 def test_requests_are_those_of_boto3(
