@@ -9,8 +9,11 @@ import sys
 import tomllib
 from pathlib import Path
 
+import click
 import pytest
+from click.testing import CliRunner
 
+from sesbounce.cli.group import LazyCommands
 from sesbounce.client import may_mail
 from sesbounce.errors import ConfigurationError, MissingExtraError
 from sesbounce.extras import MODULES, needed_by
@@ -76,6 +79,33 @@ def test_the_extra_that_brings_the_module_is_named(module: str, preferred: str, 
     line = f"the command x needs {name}, which is not installed: pip install 'sesbounce[{extra}]'"
     assert str(caught.value) == line
     assert caught.value.extra == extra
+
+
+@click.command()
+def ask() -> None:
+    """Ask what only an extra can answer."""
+    raise ModuleNotFoundError("No module named 'botocore.config'", name="botocore.config")
+
+
+COMMANDS = LazyCommands(places={"ask": f"{__name__}:ask", "go": "boto3.nothing:go"})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        ("ask", "this command needs botocore, which is not installed"),
+        ("go", "the command go needs boto3, which is not installed"),
+        ("go --help", "the command go needs boto3, which is not installed"),
+        ("go --of file -x", "the command go needs boto3, which is not installed"),
+    ],
+)
+def test_a_command_without_its_extra_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, arguments: str, line: str
+) -> None:
+    remove(monkeypatch, "boto3")
+    result = CliRunner().invoke(COMMANDS, arguments.split())
+    assert result.exit_code == 2
+    assert result.output == f"sesbounce: {line}: pip install 'sesbounce[worker]'\n"
 
 
 @pytest.mark.parametrize("name", [None, "django.core", "sesbounce.stroe"])
