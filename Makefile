@@ -5,6 +5,7 @@ SHELL       := /bin/bash
 .DELETE_ON_ERROR:
 
 PYTHON ?= python3
+DIST   ?= dist
 ENV    ?=
 VENV   := .venv
 BIN    := $(VENV)/bin
@@ -27,7 +28,7 @@ UNIT_PROCESSES ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 PYTHONS := 3.11 3.12 3.13
 
 .PHONY: help setup terraform environments demo demo-clean simulate deploy plan destroy restart cli outputs check-wiring \
-        image package test test-all test-unit test-versions test-local test-terraform bench bench-ask bench-decode bench-outage bench-profile bench-store fuzz \
+        image package build test test-all test-unit test-versions test-local test-terraform bench bench-ask bench-decode bench-outage bench-profile bench-store fuzz \
         lint lint-ruff lint-mypy lint-imports lint-checkov lint-rest format docs terraform-docs lock terraform-lock clean
 
 ##@ Set up
@@ -65,6 +66,13 @@ image: $(READY) ## builds the container image of the worker; ARGS="--help" lists
 
 package: $(READY) ## builds the zip file of the worker for AWS Lambda; ARGS="--help" lists the options
 	@$(BIN)/python -m scripts.package.build $(ARGS)
+
+# The wheel comes from the source distribution, which thus holds all that a build needs.
+build: ## builds the Python package, wheel and source distribution, into dist; DIST=folder names another
+	@rm -f $(DIST)/sesbounce-*.whl $(DIST)/sesbounce-*.tar.gz
+	@$(UV) build --quiet --python $(PYTHON) --no-create-gitignore --out-dir $(DIST) \
+	    --build-constraints requirements-build.txt --require-hashes worker
+	@ls $(DIST)/sesbounce-*
 
 plan: terraform $(READY) ## shows what deploy would change in AWS; ENV=name chooses a stack of its own
 	@$(BIN)/python -m scripts.deploy.deploy plan --env "$(ENV)" $(ARGS)
@@ -192,16 +200,19 @@ format: $(READY) ## rewrites the sources in the format of the project
 	@$(BIN)/ruff format .
 	@$(BIN)/python -m scripts.terraform fmt -recursive terraform
 
+# The extras of the package that the image and the zip file for AWS Lambda hold.
+IMAGE_EXTRAS := --extra worker --extra postgresql --extra mysql
+
 # The index alone: a package that lies elsewhere too may lack files there, and so hashes.
 lock: ## pins the newest dependencies with their hashes
 	@compile() { UV_INDEX= UV_FIND_LINKS= $(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 	    --no-header --no-emit-index-url --no-annotate "$$1" $${3:-} -o "$$2"; }; \
-	compile worker/pyproject.toml worker/requirements.txt; \
+	compile worker/pyproject.toml worker/requirements.txt "$(IMAGE_EXTRAS)"; \
 	compile scripts/setup/uv-requirements.in scripts/setup/uv-requirements.txt; \
 	compile requirements-build.in requirements-build.txt; \
 	compile requirements-dev.in requirements-dev.txt; \
 	compile requirements-bench.in requirements-bench.txt; \
-	compile worker/pyproject.toml requirements-bench-worker.txt requirements-bench-worker.in; \
+	compile worker/pyproject.toml requirements-bench-worker.txt "requirements-bench-worker.in $(IMAGE_EXTRAS)"; \
 	compile scripts/local/localstack-requirements.in scripts/local/localstack-requirements.txt; \
 	compile scripts/checkov-requirements.in scripts/checkov-requirements.txt
 
@@ -212,6 +223,6 @@ terraform-lock: terraform ## locks the newest provider that terraform/versions.t
 	$(PYTHON) -m scripts.terraform -chdir=terraform providers lock \
 	    -platform=linux_amd64 -platform=linux_arm64 -platform=darwin_amd64 -platform=darwin_arm64
 
-clean: ## removes all that make made: .venv, .local and the caches
+clean: ## removes all that make made: .venv, .local, dist and the caches
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m scripts.local.demo --clean; fi
-	@rm -rf $(VENV) .local .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	@rm -rf $(VENV) .local dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -14,6 +14,7 @@ from pydantic import SecretStr
 
 from scripts import docs
 from sesbounce.doctor.path import groups
+from sesbounce.extras import MODULES
 from sesbounce.feedback.decode import decode
 from sesbounce.feedback.manual import decide
 from sesbounce.feedback.reason import Effect, Reason
@@ -40,6 +41,7 @@ TEXTS += [
         "terraform/**/*.md",
         "terraform/**/*.tf",
         "terraform/*.example",
+        "worker/README.md",
         "worker/Dockerfile",
         "worker/src/**/*.py",
         "scripts/**/*.py",
@@ -193,6 +195,12 @@ def test_a_command_that_does_not_exist_is_found(text: str, tmp_path: Path) -> No
     page.write_text(f"`sesbounce list --reason x` is fine, and sesbounce keeps it.\n{text}\n")
     (found,) = unknown_commands([page])
     assert ":2 " in found
+
+
+def test_every_extra_that_a_text_names_exists() -> None:
+    found = named(r"sesbounce\[([a-z,]+)\]")
+    assert len(found) > 10
+    assert {extra for _, match in found for extra in match[1].split(",")} <= {*MODULES, "all"}
 
 
 def unknown_targets(files: Iterable[Path]) -> Iterator[str]:

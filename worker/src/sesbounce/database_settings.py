@@ -14,6 +14,7 @@ from sqlalchemy.exc import ArgumentError
 
 from sesbounce.database_password import PasswordSource, check_source
 from sesbounce.errors import ConfigurationError
+from sesbounce.extras import needed_by
 from sesbounce.privacy.keyed_hash import HashKeys
 from sesbounce.variables import bare, check_names
 
@@ -142,6 +143,7 @@ def password_source(text: str | None, url: str, of: str = "DATABASE") -> Passwor
             f"{variable} is set, and the URL in SESBOUNCE_{of}_URL holds a password as well"
             f"{' (or SESBOUNCE_DATABASE_PASSWORD)' if of == 'DATABASE' else ''}: remove one of them"
         )
-    from sesbounce.aws.database_password import open_source  # noqa: PLC0415  it imports boto3
+    with needed_by(variable):
+        from sesbounce.aws.database_password import open_source  # noqa: PLC0415  it imports boto3
 
     return open_source(text, variable)

@@ -2,6 +2,7 @@
 
 * SesBounceError
   x ConfigurationError      a setting is missing or wrong
+    + MissingExtraError     a package is missing, which one of the extras brings
   x MessageError            the worker can't read a queue message, or must not trust it
     + EnvelopeError         the envelope of SNS, SQS or EventBridge is broken
     + NotificationError     the message of SES inside the envelope is broken
@@ -50,6 +51,18 @@ class SesBounceError(Exception):
 
 class ConfigurationError(SesBounceError):
     """A setting is missing or wrong; the message names the environment variable."""
+
+
+class MissingExtraError(ConfigurationError):
+    """A package is not installed; the message names the extra that brings it.
+
+    Attributes:
+        extra: the extra, such as `worker`.
+    """
+
+    def __init__(self, problem: str, extra: str) -> None:
+        super().__init__(f"{problem}: pip install 'sesbounce[{extra}]'")
+        self.extra = extra
 
 
 class MessageError(SesBounceError):

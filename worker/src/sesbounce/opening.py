@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import sqlalchemy as sa
 
 from sesbounce.errors import SchemaError
+from sesbounce.extras import needed_by
 from sesbounce.store.engine import open_database, translated
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def open_store(
         alone: whether one thread uses the store, with pauses; see `open_database`.
 
     Raises:
-        ConfigurationError: a setting is wrong.
+        ConfigurationError: a setting is wrong, or names a target whose extra is not installed.
         StoreError: a database can't be used, or a statement does not fit it.
     """
     from sesbounce.store.outbox import Outbox  # noqa: PLC0415
@@ -77,7 +78,8 @@ def open_store(
 
     strike_off = statements(settings)
     with ExitStack() as stack:
-        targets = list(_targets(settings, strike_off, stack, alone=alone))
+        with needed_by("a target that the settings name"):
+            targets = list(_targets(settings, strike_off, stack, alone=alone))
         outbox = Outbox((target.name for target in targets), uses_event=strike_off.uses_event)
         if settings.strike_off_database_url:
             strike_off = StrikeOff(seconds=settings.strike_off_seconds)

@@ -39,8 +39,8 @@ def test_a_missing_extra_is_one_line(
         return known(name, *more)
 
     monkeypatch.setattr(builtins, "__import__", without)
-    line = "sesbounce: sesbounce serve needs its extra: pip install 'sesbounce[server]'\n"
-    assert run() == (2, line)
+    line = f"the command serve needs {missing}, which is not installed"
+    assert run() == (2, f"sesbounce: {line}: pip install 'sesbounce[server]'\n")
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::"])  # noqa: S104

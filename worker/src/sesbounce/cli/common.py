@@ -14,7 +14,8 @@ import msgspec
 import sqlalchemy as sa
 
 from sesbounce.database_settings import load_database_settings
-from sesbounce.errors import SchemaError, StoreError
+from sesbounce.errors import MissingExtraError, SchemaError, StoreError
+from sesbounce.extras import needed_by
 from sesbounce.opening import disposed, open_store
 from sesbounce.store.engine import open_database
 from sesbounce.store.lookup import Lookup
@@ -71,14 +72,18 @@ def reading() -> Iterator[sa.Engine]:
 
 
 def _schema_problem(engine: sa.Engine) -> SchemaError | None:
-    """What is wrong with the schema; None if nothing is, or if the database does not tell."""
-    from sesbounce.store.migrate import ensure  # noqa: PLC0415  slow, and only an error needs it
+    """What is wrong with the schema; None if nothing is, or if there is no way to tell.
 
+    Only an error needs this: the migrations take long to import, and may not be installed.
+    """
     try:
+        with needed_by("to compare the schema"):
+            from sesbounce.store.migrate import ensure  # noqa: PLC0415  slow
+
         ensure(engine, migrate=False)
     except SchemaError as problem:
         return problem
-    except StoreError:
+    except (MissingExtraError, StoreError):
         return None
     return None
 

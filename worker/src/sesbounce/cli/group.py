@@ -13,7 +13,8 @@ from typing import IO, Any, NoReturn
 
 import click
 
-from sesbounce.errors import SesBounceError
+from sesbounce.errors import MissingExtraError, SesBounceError
+from sesbounce.extras import needed_by
 from sesbounce.telemetry.visible import visible
 
 ERROR = 2
@@ -113,7 +114,10 @@ class Commands(click.Group):
 
 
 class LazyCommands(Commands):
-    """Imports a command only when it runs or prints its help: some import a lot."""
+    """Imports a command only when it runs or prints its help: some import a lot.
+
+    A command whose extra is not installed is in the list, and says how to install it.
+    """
 
     def __init__(self, *arguments: Any, places: Mapping[str, str], **more: Any) -> None:
         """Take the places of the commands, and import none of them.
@@ -135,8 +139,29 @@ class LazyCommands(Commands):
         if name not in self._places:
             return None
         module, _, attribute = self._places[name].partition(":")
-        command: click.Command = getattr(import_module(module), attribute)
+        try:
+            with needed_by(f"the command {name}"):
+                command: click.Command = getattr(import_module(module), attribute)
+        except MissingExtraError as error:
+            return _Unavailable(name, error)
         return command
+
+
+class _Unavailable(click.Command):
+    """Stands for a command whose extra is not installed; whatever its arguments, it says so."""
+
+    def __init__(self, name: str, error: MissingExtraError) -> None:
+        super().__init__(
+            name,
+            callback=self._fail,
+            short_help=f"(needs sesbounce[{error.extra}], which is not installed)",
+            add_help_option=False,
+            context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
+        )
+        self._error = error
+
+    def _fail(self) -> NoReturn:
+        raise self._error
 
 
 @contextmanager
@@ -144,7 +169,8 @@ def _errors_as_exit_codes() -> Iterator[None]:
     """Print an error on standard error, and end with its exit code."""
     try:
         try:
-            yield
+            with needed_by("this command"):
+                yield
         finally:
             # A disk may be full only for what the stream still holds.
             _flush_output()

@@ -3,11 +3,7 @@
 import click
 
 from sesbounce.cli.group import exit_codes
-from sesbounce.errors import ConfigurationError
-from sesbounce.settings import load_settings
-from sesbounce.telemetry.logs import set_up_logs
-
-_EXTRA = ("anyio", "starlette", "uvicorn")
+from sesbounce.extras import needed_by
 
 
 @click.command(
@@ -25,14 +21,11 @@ def serve() -> None:
     The server answers whether addresses may be mailed, and records decisions. It is a process of
     its own, beside the worker, and needs the extra `sesbounce[server]`.
     """
-    settings = load_settings()
-    try:
+    with needed_by("the command serve", "server"):
         from sesbounce.server import serving  # noqa: PLC0415  an extra, and slow
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] not in _EXTRA:
-            raise
-        raise ConfigurationError(
-            "sesbounce serve needs its extra: pip install 'sesbounce[server]'"
-        ) from error
+        from sesbounce.settings import load_settings  # noqa: PLC0415
+        from sesbounce.telemetry.logs import set_up_logs  # noqa: PLC0415
+
+    settings = load_settings()
     set_up_logs(settings.log_format, redact=settings.redact)
     serving.serve(settings)

@@ -13,7 +13,14 @@ import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 from sesbounce.database_password import Login, PasswordSource
-from sesbounce.errors import ConfigurationError, ConflictError, RowError, StoreError
+from sesbounce.errors import (
+    ConfigurationError,
+    ConflictError,
+    MissingExtraError,
+    RowError,
+    StoreError,
+)
+from sesbounce.extras import needed_by
 from sesbounce.store import postgresql, urls
 from sesbounce.store.driver_errors import (
     DRIVER_ERRORS,
@@ -62,7 +69,8 @@ def open_database(
         passwords: where each new connection gets its password, if the URL holds none.
 
     Raises:
-        ConfigurationError: the text is not a database URL, or the database is not supported.
+        ConfigurationError: the text is not a database URL, or the database is not supported, or
+            its driver is not installed.
         StoreError: the SQLite file (if `read_only`) or its folder does not exist.
     """
     needs_tls = passwords is not None and passwords.needs_tls
@@ -71,18 +79,37 @@ def open_database(
         return _open_sqlite(
             parsed.url, variable, read_only=read_only, create=create and not read_only
         )
-    engine = sa.create_engine(
-        parsed.url,
-        pool_pre_ping=True,
-        connect_args=parsed.arguments,
-        **_OPTIONS,
-        **_ISOLATION,
-        **(_ALONE if alone else {}),
-    )
+    with _driver_of(parsed.url, variable):
+        engine = sa.create_engine(
+            parsed.url,
+            pool_pre_ping=True,
+            connect_args=parsed.arguments,
+            **_OPTIONS,
+            **_ISOLATION,
+            **(_ALONE if alone else {}),
+        )
     sa.event.listen(engine, "do_connect", partial(_connect, variable, passwords))
     if engine.dialect.name == "postgresql":
         sa.event.listen(engine, "connect", partial(postgresql.prepare, parsed.prepare_threshold))
     return engine
+
+
+@contextmanager
+def _driver_of(url: sa.URL, variable: str) -> Iterator[None]:
+    """Translate what the import of a database's driver raises.
+
+    Raises:
+        MissingExtraError: the driver is not installed.
+        ConfigurationError: the driver can't be loaded; psycopg may lack its library.
+    """
+    try:
+        with needed_by(f"the {url.get_backend_name()} URL in {variable}"):
+            yield
+    except ImportError as error:
+        raise ConfigurationError(
+            f"the {url.get_backend_name()} URL in {variable} needs a driver that can't be loaded: "
+            f"{' '.join(str(error).split())}"
+        ) from error
 
 
 def _connect(
@@ -97,6 +124,7 @@ def _connect(
 
     Raises:
         ConfigurationError: the driver does not understand an option of the URL.
+        MissingExtraError: the driver lacks a package that this server's logins need.
         StoreError: a certificate or key can't be read, or TLS fails; or the database refuses the
             password of the source, or the source has none.
     """
@@ -110,6 +138,11 @@ def _connect(
         raise ConfigurationError(
             f"{variable} holds an option that can't be used: {error}"
         ) from error
+    except RuntimeError as error:
+        if "'cryptography' package is required" not in str(error):
+            raise
+        # PyMySQL alone can't log in by MySQL's default plugin, caching_sha2_password.
+        raise MissingExtraError(f"{variable}: {error}", "mysql") from error
 
 
 def _log_in(
