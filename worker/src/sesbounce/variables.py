@@ -66,7 +66,9 @@ SETTINGS = frozenset(
 )
 # Variables with the prefix that are for the make targets and scripts, not for the command.
 OTHER_VARIABLES = frozenset({"SESBOUNCE_TERRAFORM_MIRROR", "SESBOUNCE_TERRAFORM_RELEASES"})
-_KNOWN = SETTINGS | OTHER_VARIABLES
+# Read by clients of the HTTP API alone: where it is, and their token.
+API_URL, API_TOKEN = f"{PREFIX}API_URL", f"{PREFIX}API_TOKEN"
+_KNOWN = SETTINGS | OTHER_VARIABLES | {API_URL, API_TOKEN}
 # Read by the function in AWS Lambda alone: elsewhere, what starts the worker reads its secrets.
 SECRETS = f"{PREFIX}SECRETS"
 # Lambda sets it. https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html

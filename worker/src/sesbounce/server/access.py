@@ -4,10 +4,10 @@ import re
 from collections.abc import Callable
 from datetime import datetime
 from http import HTTPStatus
-from ipaddress import ip_address
 
 import sqlalchemy as sa
 
+from sesbounce.hosts import is_loopback
 from sesbounce.server.problems import RequestError
 from sesbounce.store import tokens
 from sesbounce.store.tokens import Scope
@@ -79,14 +79,6 @@ class Access:
         if not self._only_loopback or not named or not is_loopback(named[1] or named[2]):
             return False
         return not tokens.any_token(self._engine)
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host, by name or address, is this machine for itself alone."""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host.lower() == "localhost"
 
 
 def _unauthorized(problem: str, error: str = "") -> RequestError:

@@ -11,8 +11,9 @@ import uvicorn
 from starlette.applications import Starlette
 
 from sesbounce.errors import ConfigurationError
+from sesbounce.hosts import is_loopback
 from sesbounce.opening import Opened, open_store
-from sesbounce.server.access import Access, is_loopback
+from sesbounce.server.access import Access
 from sesbounce.server.app import Server
 from sesbounce.server.rate import RateLimit
 from sesbounce.server.service import Service
@@ -20,7 +21,7 @@ from sesbounce.settings import Settings
 from sesbounce.signals import end_at_once, signals
 from sesbounce.store.tokens import any_token
 
-__all__ = ["make_app", "serve"]
+__all__ = ["make_app", "make_server", "serve"]
 
 # Longer than load balancers keep an idle connection (60 seconds by default): otherwise they would
 # send a request into a connection that this end closes.
@@ -104,7 +105,8 @@ class _Uvicorn(uvicorn.Server):
         yield
 
 
-def _run(app: Starlette, listener: socket.socket, shutdown_seconds: int) -> None:
+def make_server(app: Starlette, shutdown_seconds: int) -> uvicorn.Server:
+    """Make the server of an application; it hears no signals of its own."""
     config = uvicorn.Config(
         app,
         http="h11",
@@ -118,7 +120,11 @@ def _run(app: Starlette, listener: socket.socket, shutdown_seconds: int) -> None
         timeout_keep_alive=_IDLE_SECONDS,
         timeout_graceful_shutdown=shutdown_seconds,
     )
-    server = _Uvicorn(config)
+    return _Uvicorn(config)
+
+
+def _run(app: Starlette, listener: socket.socket, shutdown_seconds: int) -> None:
+    server = make_server(app, shutdown_seconds)
 
     def stop(_number: int) -> None:
         server.should_exit = True
