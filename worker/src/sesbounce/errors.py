@@ -6,7 +6,8 @@
     + EnvelopeError         the envelope of SNS, SQS or EventBridge is broken
     + NotificationError     the message of SES inside the envelope is broken
     + TrustError            the message has the wrong topic or no valid signature
-  x CertificateError        SNS's certificate can't be fetched
+  x CertificateError        SNS's certificate, or a load balancer's public key, can't be fetched
+  x IdentityError           a load balancer's header does not say who asks
   x StoreError              the database rejected a statement or can't be reached
     + RowError              the database rejected one row; it may accept the others
     + ConflictError         another transaction was in conflict with this one; retry it
@@ -102,16 +103,20 @@ class TrustError(MessageError):
 
 
 class CertificateError(SesBounceError):
-    """SNS's certificate can't be fetched.
+    """SNS's certificate, or a load balancer's public key, can't be fetched.
 
     Attributes:
-        lasting: whether the host answers, but not with a certificate, so that only this URL is
-            wrong; otherwise the worker waits and retries.
+        lasting: whether the host answers, but not with what was asked for, so that only this URL
+            is wrong; otherwise a retry may help.
     """
 
     def __init__(self, problem: str, *, lasting: bool = False) -> None:
         super().__init__(problem)
         self.lasting = lasting
+
+
+class IdentityError(SesBounceError):
+    """A load balancer's header does not say who asks: it is forged, expired or meant for others."""
 
 
 class StoreError(SesBounceError):
