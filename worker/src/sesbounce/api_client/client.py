@@ -12,7 +12,7 @@ import msgspec
 from sesbounce.api_client.place import find_place
 from sesbounce.api_client.replies import checked
 from sesbounce.api_client.transport import Request, Transport
-from sesbounce.errors import ApiError, ApiUnavailableError
+from sesbounce.errors import AddressError, ApiError, ApiUnavailableError
 from sesbounce.feedback.address import LONGEST_LINE, as_list, parse
 from sesbounce.policy.answer import Answer, no_address
 
@@ -146,6 +146,10 @@ class ApiClient:
             by: the person who decides.
             key: the identity of the decision (1 to 255 characters): a second call with it records
                 nothing. Without it, each call is a decision of its own, however often it is sent.
+
+        Raises:
+            AddressError: the text is no address.
+            ValueError: the key or the note can't be sent.
         """
         body = msgspec.json.encode({"note": note, "by": by})
         return self._decide("PUT", address, "", body, key)
@@ -163,7 +167,8 @@ class ApiClient:
         return self._decide("DELETE", address, f"?{urlencode(query)}" if query else "", None, key)
 
     def _check(self, addresses: Sequence[str], stream: str | None) -> dict[str, Answer]:
-        body = msgspec.json.encode({"addresses": addresses, "stream": stream})
+        wanted = (stream or "").strip() or None
+        body = msgspec.json.encode({"addresses": addresses, "stream": wanted})
         request = Request("POST", "/v1/check", body, self._headers)
         answers = self._call(request, _Answers).answers
         if [answer.given for answer in answers] != list(addresses):
@@ -175,6 +180,8 @@ class ApiClient:
     def _decide(
         self, method: str, address: str, query: str, body: bytes | None, key: str | None
     ) -> Decision:
+        if not parse(address).parsed:
+            raise AddressError(f"{address!r} is no address")
         path = f"/v1/suppressions/{quote(address, safe='')}{query}"
         headers = self._headers | {"Idempotency-Key": key or uuid.uuid4().hex}
         return self._call(Request(method, path, body, headers), Decision)

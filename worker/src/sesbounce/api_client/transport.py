@@ -71,7 +71,7 @@ class Transport:
         self._process = os.getpid()
         self._place = place
         self._timeout = timeout
-        self._context = context or (ssl.create_default_context() if place.tls else None)
+        self._context = (context or ssl.create_default_context()) if place.tls else None
 
     def exchange(self, request: Request) -> Reply:
         """Send a request, and read its reply.

@@ -36,11 +36,13 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
             log: the token's name, or `person:` and digits; empty where nobody is identified.
         name: what a decision says of the caller; None where nobody is identified.
         scopes: what the caller may do.
+        is_person: whether a load balancer has authenticated the caller.
     """
 
     id: str
     name: str | None
     scopes: frozenset[Scope]
+    is_person: bool = False
 
     def permits(self, scope: Scope) -> bool:
         """Whether the caller has a scope; `admin` includes all others."""
@@ -108,8 +110,10 @@ class Access:
             challenge = f'{_CHALLENGE}, error="insufficient_scope", scope="{scope}"'
             raise RequestError(
                 HTTPStatus.FORBIDDEN,
-                f"the caller lacks the scope {scope}: make a token that has it with `sesbounce "
-                "token`, or grant it by SESBOUNCE_SERVE_OIDC_GRANTS",
+                f"the person lacks the scope {scope}: SESBOUNCE_SERVE_OIDC_GRANTS can grant it"
+                if caller.is_person
+                else f"the token lacks the scope {scope}: make one that has it with `sesbounce "
+                "token`",
                 headers={"WWW-Authenticate": challenge},
             )
         return caller

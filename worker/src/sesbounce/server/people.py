@@ -76,4 +76,5 @@ class People:
             id=f"person:{digest}",
             name=verified_email(claims) or f"person {subject}",
             scopes=self._balancer.scopes_of(claims),
+            is_person=True,
         )
