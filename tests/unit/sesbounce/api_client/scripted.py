@@ -4,9 +4,12 @@ import socket
 import socketserver
 import ssl
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
+
+_PART = 50
 
 
 class Asked(NamedTuple):
@@ -30,6 +33,7 @@ class Scripted:
 
     Attributes:
         replies: what it replies; an empty one closes the connection.
+        pause: seconds after each part of a reply, of 50 bytes; 0 sends it whole.
         asked: what it was asked.
         sockets: its connections, in their order.
     """
@@ -37,6 +41,7 @@ class Scripted:
     def __init__(self, *replies: bytes, context: ssl.SSLContext | None = None) -> None:
         self.replies = list(replies)
         self.asked: list[Asked] = []
+        self.pause = 0.0
         self.sockets: list[socket.socket] = []
         scripted = self
 
@@ -73,9 +78,17 @@ class Scripted:
                 said = self.replies.pop(0) if len(self.replies) > 1 else self.replies[0]
                 if not said:
                     return
-                connection.sendall(said)
+                self.send(connection, said)
                 if b"Connection: close" in said:
                     return
+
+    def send(self, connection: socket.socket, said: bytes) -> None:
+        if not self.pause:
+            connection.sendall(said)
+            return
+        for start in range(0, len(said), _PART):
+            connection.sendall(said[start : start + _PART])
+            time.sleep(self.pause)
 
 
 @contextmanager
