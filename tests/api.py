@@ -8,7 +8,7 @@ import httpx
 import sqlalchemy as sa
 
 from sesbounce.privacy.keyed_hash import NO_KEYS, HashKeys
-from sesbounce.server.access import Access
+from sesbounce.server.access import Access, Persons
 from sesbounce.server.app import Server
 from sesbounce.server.rate import RateLimit
 from sesbounce.server.routes import OPERATIONS, Operation
@@ -62,9 +62,10 @@ class Api:
         only_loopback: bool = True,
         rate: float = 1000.0,
         operations: Sequence[Operation] = OPERATIONS,
+        persons: Persons | None = None,
     ) -> Any:
         service = Service(self.engine, self.store, self.keys, lambda: self.now)
-        access = Access(self.engine, service.clock, only_loopback=only_loopback)
+        access = Access(self.engine, service.clock, only_loopback=only_loopback, persons=persons)
         return Server(service, access, RateLimit(rate), 2).app(operations)
 
     def client(self, token: str | None = None, **more: Any) -> Client:

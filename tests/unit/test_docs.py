@@ -23,7 +23,7 @@ from sesbounce.settings import PREFIX, Settings
 from sesbounce.store.engine import open_database
 from sesbounce.store.statements import Parameters
 from sesbounce.store.strike_off import StrikeOff
-from sesbounce.variables import OTHER_VARIABLES, SECRETS
+from sesbounce.variables import API_TOKEN, API_URL, OTHER_VARIABLES, SECRETS
 from tests import stored
 from tests.stored import make_members
 from tests.support import AT, said
@@ -55,7 +55,7 @@ LINKING = [ROOT / "CHANGELOG.md", *(file for file in TEXTS if file.suffix == ".m
 CONTEXTS = {context.command_path: context for context in docs.contexts()}
 TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
 VARIABLES = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
-VARIABLES |= OTHER_VARIABLES | {SECRETS}
+VARIABLES |= OTHER_VARIABLES | {SECRETS, API_URL, API_TOKEN}
 
 
 def rows(text: str) -> dict[str, list[str]]:

@@ -143,6 +143,6 @@ def test_on_sigterm_the_waiting_messages_return_at_once(scene: Scene) -> None:
 
 def test_until_it_is_empty_the_worker_ends_with_the_reason(scene: Scene) -> None:
     log = scene.worker.run("run", "--until-empty", code=2)
-    assert f"sesbounce: the certificate {URL} can't be fetched: Failed to connect to proxy" in log
+    assert f"sesbounce: {URL} can't be fetched: Failed to connect to proxy" in log
     assert "Traceback" not in log
     assert scene.queue.visible == MESSAGES

@@ -7,16 +7,17 @@ allowed = may_mail(["jane@example.com", "Mary <mary@example.com>"])
 """
 
 import atexit
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
 import sqlalchemy as sa
 
 from sesbounce.database_password import PasswordSource
 from sesbounce.database_settings import load_database_settings
-from sesbounce.feedback.address import Address, parse
+from sesbounce.feedback.address import Address, as_list, parse
+from sesbounce.policy.answer import Answer
 from sesbounce.store.engine import open_database
-from sesbounce.store.lookup import Answer, Lookup
+from sesbounce.store.lookup import Lookup
 
 __all__ = ["Address", "Answer", "answers", "close", "may_mail", "parse"]
 
@@ -48,7 +49,7 @@ def may_mail(
         StoreError: the database can't answer.
         ConfigurationError: the text is not a database URL, or a setting is wrong or missing.
     """
-    return _lookup(database).may_mail(_addresses(addresses), datetime.now(UTC), stream)
+    return _lookup(database).may_mail(as_list(addresses), datetime.now(UTC), stream)
 
 
 def answers(
@@ -57,7 +58,7 @@ def answers(
     stream: str | None = None,
 ) -> dict[str, Answer]:
     """Answer as `may_mail` does, with the reason, the times and the verdict in one sentence."""
-    return _lookup(database).answers(_addresses(addresses), datetime.now(UTC), stream)
+    return _lookup(database).answers(as_list(addresses), datetime.now(UTC), stream)
 
 
 def close() -> None:
@@ -87,21 +88,3 @@ def _open(url: str, passwords: PasswordSource | None = None) -> sa.Engine:
         # Of two threads that come here at once, the second one uses the engine of the first.
         engine = _engines.setdefault(key, open_database(url, read_only=True, passwords=passwords))
     return engine
-
-
-def _addresses(given: Iterable[str]) -> list[str]:
-    """The addresses, of which a caller without type checks may have passed something else.
-
-    One text would be taken for a list of letters, each of which is no address.
-    """
-    kind = type(given).__name__
-    if isinstance(given, str | bytes | bytearray | Mapping) or not isinstance(given, Iterable):
-        raise TypeError(f"pass a list of addresses, may_mail([address]); this is one {kind}")
-    addresses = list(given)
-    for number, address in enumerate(addresses, 1):
-        if not isinstance(address, str):
-            raise TypeError(
-                f"pass a list of addresses, each a str; number {number} is a "
-                f"{type(address).__name__}"
-            )
-    return addresses

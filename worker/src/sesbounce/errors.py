@@ -7,7 +7,8 @@
     + EnvelopeError         the envelope of SNS, SQS or EventBridge is broken
     + NotificationError     the message of SES inside the envelope is broken
     + TrustError            the message has the wrong topic or no valid signature
-  x CertificateError        SNS's certificate can't be fetched
+  x CertificateError        SNS's certificate, or a load balancer's public key, can't be fetched
+  x IdentityError           a load balancer's header does not say who asks
   x StoreError              the database rejected a statement or can't be reached
     + RowError              the database rejected one row; it may accept the others
     + ConflictError         another transaction was in conflict with this one; retry it
@@ -25,6 +26,9 @@
   x EntryError              one entry of a list can't be read
   x IncidentError           there is no such incident, or it can't be changed so
   x TokenError              there is no such token, or it can't be made so
+  x ApiError                the HTTP API gives no answer that can be used
+    + ApiUnavailableError   the HTTP API can't be reached, or can't answer at the moment
+    + ApiAccessError        the HTTP API rejects the token; a ConfigurationError, too
   x HealthError             a worker's health can't be read
   x NothingDeployedError    nothing is deployed that could be checked
   x UnknownPolicyError      an IAM policy holds an element that can't be evaluated
@@ -112,16 +116,20 @@ class TrustError(MessageError):
 
 
 class CertificateError(SesBounceError):
-    """SNS's certificate can't be fetched.
+    """SNS's certificate, or a load balancer's public key, can't be fetched.
 
     Attributes:
-        lasting: whether the host answers, but not with a certificate, so that only this URL is
-            wrong; otherwise the worker waits and retries.
+        lasting: whether the host answers, but not with what was asked for, so that only this URL
+            is wrong; otherwise a retry may help.
     """
 
     def __init__(self, problem: str, *, lasting: bool = False) -> None:
         super().__init__(problem)
         self.lasting = lasting
+
+
+class IdentityError(SesBounceError):
+    """A load balancer's header does not say who asks: it is forged, expired or meant for others."""
 
 
 class StoreError(SesBounceError):
@@ -231,6 +239,37 @@ class IncidentError(SesBounceError):
 
 class TokenError(SesBounceError):
     """There is no such token of the HTTP API, or it can't be made in this way."""
+
+
+class ApiError(SesBounceError):
+    """The HTTP API gives no answer that can be used, so nothing is known about the address.
+
+    Attributes:
+        status: the HTTP status of the reply; None without a reply.
+    """
+
+    def __init__(self, problem: str, *, status: int | None = None) -> None:
+        super().__init__(problem)
+        self.status = status
+
+
+class ApiUnavailableError(ApiError):
+    """The HTTP API can't be reached, or can't answer at the moment.
+
+    Attributes:
+        retry_after: the seconds for which the server asks to be left alone; None if it does not
+            say.
+    """
+
+    def __init__(
+        self, problem: str, *, status: int | None = None, retry_after: float | None = None
+    ) -> None:
+        super().__init__(problem, status=status)
+        self.retry_after = retry_after
+
+
+class ApiAccessError(ApiError, ConfigurationError):
+    """The HTTP API rejects the token: it is wrong, expired or revoked, or lacks a scope."""
 
 
 class HealthError(SesBounceError):

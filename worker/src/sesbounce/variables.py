@@ -40,6 +40,11 @@ SETTINGS = frozenset(
         "REDACT",
         "RESTORE_SQL",
         "SERVE_HOST",
+        "SERVE_OIDC_CLIENT",
+        "SERVE_OIDC_GRANTS",
+        "SERVE_OIDC_ISSUER",
+        "SERVE_OIDC_LOAD_BALANCER",
+        "SERVE_OIDC_SCOPES",
         "SERVE_PORT",
         "SERVE_RATE",
         "SES_SUPPRESSION_LIST",
@@ -66,7 +71,9 @@ SETTINGS = frozenset(
 )
 # Variables with the prefix that are for the make targets and scripts, not for the command.
 OTHER_VARIABLES = frozenset({"SESBOUNCE_TERRAFORM_MIRROR", "SESBOUNCE_TERRAFORM_RELEASES"})
-_KNOWN = SETTINGS | OTHER_VARIABLES
+# Read by clients of the HTTP API alone: where it is, and their token.
+API_URL, API_TOKEN = f"{PREFIX}API_URL", f"{PREFIX}API_TOKEN"
+_KNOWN = SETTINGS | OTHER_VARIABLES | {API_URL, API_TOKEN}
 # Read by the function in AWS Lambda alone: elsewhere, what starts the worker reads its secrets.
 SECRETS = f"{PREFIX}SECRETS"
 # Lambda sets it. https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html

@@ -78,4 +78,4 @@ def test_the_guard_loads_no_framework_no_boto3_and_no_database(url: str) -> None
     others = {name.partition(".")[0] for name in found} - NEEDED - set(sys.stdlib_module_names)
     assert others == set()
     packages = {name.split(".")[1] for name in found if name.startswith("sesbounce.")}
-    assert packages == {"errors", "feedback", "guard"}
+    assert packages == {"errors", "feedback", "guard", "variables"}

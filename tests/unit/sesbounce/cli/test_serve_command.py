@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from sesbounce.cli import main
 from sesbounce.store import tokens
 from sesbounce.store.tokens import Scope, Token
+from tests.load_balancer import balancer
 from tests.support import AT
 
 Run = Callable[..., tuple[int, str]]
@@ -56,6 +57,20 @@ def test_other_machines_need_a_token(run: Run, engine: sa.Engine, host: str) -> 
         code, problem = run(SERVE_HOST=host, SERVE_PORT=str(taken.getsockname()[1]))
     assert code == 2
     assert "change SESBOUNCE_SERVE_PORT or SESBOUNCE_SERVE_HOST, or stop" in problem
+
+
+def test_a_load_balancer_that_identifies_people_will_do(run: Run, engine: sa.Engine) -> None:
+    found = balancer()
+    with closing(socket.create_server(("0.0.0.0", 0))) as taken:  # noqa: S104
+        code, problem = run(
+            SERVE_HOST="0.0.0.0",  # noqa: S104
+            SERVE_PORT=str(taken.getsockname()[1]),
+            SERVE_OIDC_LOAD_BALANCER=found.arn,
+            SERVE_OIDC_ISSUER=found.issuer,
+            SERVE_OIDC_CLIENT=found.client,
+        )
+    assert code == 2
+    assert "or stop what listens there" in problem
 
 
 def test_the_schema_has_to_be_there(run: Run, unmigrated: sa.Engine) -> None:

@@ -6,6 +6,7 @@ from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
+import boto3
 import flask
 import flask_mailman
 import pytest
@@ -16,6 +17,7 @@ from django.core.mail.backends.smtp import EmailBackend
 from django.test.utils import override_settings
 
 from sesbounce import client, guard
+from sesbounce.errors import ConfigurationError
 from sesbounce.feedback.manual import decide
 from sesbounce.feedback.reason import Reason
 from tests import stored
@@ -56,6 +58,16 @@ def test_the_code_for_boto3(
     content = {"Simple": {"Subject": text, "Body": {"Text": text}}}
     exec(code_of(""), {"to": {"ToAddresses": [JANE]}, "content": content})  # noqa: S102
     assert capsys.readouterr().out.startswith("{'jane@example.com': '")
+
+
+def test_the_code_for_the_api(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    names: dict[str, Any] = {"boto3": boto3, "guard": guard}
+    with pytest.raises(ConfigurationError, match="set SESBOUNCE_API_TOKEN"):
+        exec(code_of("By the HTTP API"), names)  # noqa: S102
+    monkeypatch.setenv("SESBOUNCE_API_TOKEN", "sesbounce_x")
+    exec(code_of("By the HTTP API"), names)  # noqa: S102
+    assert names["ses"].meta.service_model.service_name == "sesv2"
 
 
 def test_the_settings_of_django() -> None:

@@ -4,6 +4,7 @@ import smtplib
 import socketserver
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from email.message import EmailMessage
 
 import pytest
@@ -30,16 +31,25 @@ class Server(socketserver.StreamRequestHandler):
             self.wfile.write(b"221 bye\r\n" if line.lower().startswith(b"quit") else b"250 ok\r\n")
 
 
-@pytest.fixture
-def connection() -> Iterator[smtplib.SMTP]:
+@contextmanager
+def smtp_server() -> Iterator[smtplib.SMTP]:
+    """A connection to such a server."""
     RECIPIENTS.clear()
     with socketserver.TCPServer(("127.0.0.1", 0), Server) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
-        with smtplib.SMTP("127.0.0.1", server.server_address[1]) as plain:
-            yield guard.smtp(plain, on_error="refuse", answers=Suppressing(JANE))
-        server.shutdown()
-        thread.join()
+        try:
+            with smtplib.SMTP("127.0.0.1", server.server_address[1]) as plain:
+                yield plain
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@pytest.fixture
+def connection() -> Iterator[smtplib.SMTP]:
+    with smtp_server() as plain:
+        yield guard.smtp(plain, on_error="refuse", answers=Suppressing(JANE))
 
 
 def test_the_suppressed_are_returned_as_refused(connection: smtplib.SMTP) -> None:

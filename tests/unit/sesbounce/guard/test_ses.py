@@ -119,35 +119,34 @@ def test_the_suppressed_are_dropped_from_each_field(v1: Any) -> None:
     assert json.dumps(destination) == before, "the caller's own"
 
 
-@pytest.mark.parametrize(
-    "call",
-    [
-        lambda v1, _, to: v1.send_email(Destination=to, Message=MESSAGE, **FROM_V1),
-        lambda v1, _, to: v1.send_raw_email(
-            Destinations=to["ToAddresses"], RawMessage={"Data": MIME}
-        ),
-        lambda v1, *_: v1.send_raw_email(RawMessage={"Data": b"To: jane@example.com\n\nHello"}),
-        lambda v1, _, to: v1.send_templated_email(
-            Destination=to, Template="t", TemplateData="{}", **FROM_V1
-        ),
-        lambda v1, _, to: v1.send_bulk_templated_email(
-            Destinations=[{"Destination": to}] * 2,
-            Template="t",
-            DefaultTemplateData="{}",
-            **FROM_V1,
-        ),
-        lambda _, v2, to: v2.send_email(Destination=to, Content=SIMPLE, **FROM_V2),
-        lambda _, v2, to: v2.send_email(Destination=to, Content={"Raw": {"Data": MIME}}),
-        lambda _, v2, __: v2.send_email(Content={"Raw": {"Data": b"Cc: jane@example.com\n\n"}}),
-        lambda _, v2, to: v2.send_email(
-            Destination=to, Content={"Template": {"TemplateName": "t"}}, **FROM_V2
-        ),
-        lambda _, v2, to: v2.send_bulk_email(
-            BulkEmailEntries=[{"Destination": to}],
-            DefaultContent={"Template": {"TemplateName": "t", "TemplateData": "{}"}},
-        ),
-    ],
-)
+# Each call that sends, with clients of v1 and v2 and a destination.
+CALLS: list[Callable[[Any, Any, Any], object]] = [
+    lambda v1, _, to: v1.send_email(Destination=to, Message=MESSAGE, **FROM_V1),
+    lambda v1, _, to: v1.send_raw_email(Destinations=to["ToAddresses"], RawMessage={"Data": MIME}),
+    lambda v1, *_: v1.send_raw_email(RawMessage={"Data": b"To: jane@example.com\n\nHello"}),
+    lambda v1, _, to: v1.send_templated_email(
+        Destination=to, Template="t", TemplateData="{}", **FROM_V1
+    ),
+    lambda v1, _, to: v1.send_bulk_templated_email(
+        Destinations=[{"Destination": to}] * 2,
+        Template="t",
+        DefaultTemplateData="{}",
+        **FROM_V1,
+    ),
+    lambda _, v2, to: v2.send_email(Destination=to, Content=SIMPLE, **FROM_V2),
+    lambda _, v2, to: v2.send_email(Destination=to, Content={"Raw": {"Data": MIME}}),
+    lambda _, v2, __: v2.send_email(Content={"Raw": {"Data": b"Cc: jane@example.com\n\n"}}),
+    lambda _, v2, to: v2.send_email(
+        Destination=to, Content={"Template": {"TemplateName": "t"}}, **FROM_V2
+    ),
+    lambda _, v2, to: v2.send_bulk_email(
+        BulkEmailEntries=[{"Destination": to}],
+        DefaultContent={"Template": {"TemplateName": "t", "TemplateData": "{}"}},
+    ),
+]
+
+
+@pytest.mark.parametrize("call", CALLS)
 def test_nothing_is_sent_where_nobody_is_left(
     v1: Any, v2: Any, call: Callable[[Any, Any, Any], object]
 ) -> None:

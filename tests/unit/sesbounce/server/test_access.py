@@ -9,7 +9,7 @@ import msgspec
 import pytest
 import sqlalchemy as sa
 
-from sesbounce.server.access import is_loopback
+from sesbounce.hosts import is_loopback
 from sesbounce.server.routes import OPERATIONS, Operation
 from sesbounce.store import tokens
 from sesbounce.store.tokens import Scope, Token

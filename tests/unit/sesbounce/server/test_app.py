@@ -196,7 +196,7 @@ class TestFaults:
         lines = logged(capsys)
         assert "jane" not in json.dumps(lines)
         assert "mary" not in json.dumps(lines)
-        routes = [(line["method"], line["route"], line["status"], line["token"]) for line in lines]
+        routes = [(line["method"], line["route"], line["status"], line["caller"]) for line in lines]
         assert routes == [
             ("GET", "/v1/suppressions/{address}", 200, "crm"),
             ("GET", "/v1/addresses/{address}/events", 200, "crm"),
@@ -209,6 +209,7 @@ def test_every_answer_has_the_headers_of_an_api(call: Client) -> None:
         headers = call("GET", path).headers
         assert headers["Cache-Control"] == "no-store"
         assert headers["X-Content-Type-Options"] == "nosniff"
+        assert headers["Cross-Origin-Resource-Policy"] == "same-origin"
         assert headers["Referrer-Policy"] == "no-referrer"
         assert headers["Content-Security-Policy"].startswith("default-src 'none'")
 

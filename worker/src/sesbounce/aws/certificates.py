@@ -1,4 +1,7 @@
-"""Fetches the certificates with which SNS signs; `sns_trust` keeps their keys."""
+"""Fetches what AWS publishes to verify its signatures: SNS's certificates, public keys.
+
+`sns_trust` keeps the keys of the certificates.
+"""
 
 import threading
 from contextlib import closing
@@ -22,7 +25,7 @@ _FAULT = 500
 
 
 def fetch(url: str) -> bytes:
-    """Fetch a certificate, within ten seconds.
+    """Fetch a certificate, or what else is published like it, within ten seconds.
 
     Raises:
         CertificateError: it can't be fetched. The error is lasting where the host answers, but
@@ -68,7 +71,7 @@ def _request(url: str) -> bytes:
 
 
 def _failure(url: str, problem: str, *, lasting: bool = False) -> CertificateError:
-    advice = "" if lasting else ": the worker needs HTTPS to this host (it honours HTTPS_PROXY)"
+    advice = "" if lasting else ": sesbounce needs HTTPS to this host (it honours HTTPS_PROXY)"
     return CertificateError(
-        f"the certificate {url} can't be fetched: {problem.rstrip('.')}{advice}", lasting=lasting
+        f"{url} can't be fetched: {problem.rstrip('.')}{advice}", lasting=lasting
     )

@@ -3,6 +3,7 @@
 import hashlib
 import re
 import unicodedata
+from collections.abc import Iterable, Mapping
 from email.utils import quote, unquote
 from urllib.parse import unquote as percent_decoded
 
@@ -14,7 +15,7 @@ from sesbounce.feedback.invisible import AROUND, without_invisible
 MAX_LENGTH = 320
 
 # RFC 5322, 2.1.1. A longer text is no address, and slow to normalise.
-_LONGEST_LINE = 998
+LONGEST_LINE = 998
 
 # RFC 5322, 3.2.3: `atext` excludes these. A text with one of them in its domain or in an
 # unquoted local part is no address.
@@ -64,9 +65,30 @@ def parse(text: str) -> Address:
     return _read(text)
 
 
+def as_list(given: Iterable[str]) -> list[str]:
+    """The addresses, of which a caller without type checks may have passed something else.
+
+    One text would be taken for a list of letters, each of which is no address.
+
+    Raises:
+        TypeError: this is one address, a dict, or holds what is no text.
+    """
+    kind = type(given).__name__
+    if isinstance(given, str | bytes | bytearray | Mapping) or not isinstance(given, Iterable):
+        raise TypeError(f"pass a list of addresses, may_mail([address]); this is one {kind}")
+    addresses = list(given)
+    for number, address in enumerate(addresses, 1):
+        if not isinstance(address, str):
+            raise TypeError(
+                f"pass a list of addresses, each a str; number {number} is a "
+                f"{type(address).__name__}"
+            )
+    return addresses
+
+
 def _read(text: str) -> Address:
     """What `parse` makes of any text; of a plain one, the same in ten times as long."""
-    if len(text) > _LONGEST_LINE:
+    if len(text) > LONGEST_LINE:
         return _unparsed(text)
     bare = without_display_name(unicodedata.normalize("NFC", text))
     local, _, domain = bare.rpartition("@")
@@ -93,7 +115,7 @@ def without_display_name(text: str) -> str:
     Parsers of RFC 5322 headers fail on the unquoted commas and dots of real display names, or
     read the first word as the address. So only the brackets are read.
     """
-    if len(text) > _LONGEST_LINE:
+    if len(text) > LONGEST_LINE:
         return text.strip()
     bare = without_invisible(text).strip(AROUND)
     for _ in range(_MOST_LAYERS):

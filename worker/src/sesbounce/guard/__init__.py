@@ -1,11 +1,12 @@
-"""Asks the database before each mail, in the code that sends: suppressed recipients get none.
+"""Asks before each mail, in the code that sends: suppressed recipients get none.
 
 from sesbounce import guard
 
 ses = guard.protect(boto3.client("sesv2"), on_error="refuse")
 ses.send_email(…)  # raises guard.Suppressed if nobody is left
 
-This module loads neither boto3 nor a framework, and no database before the first mail.
+It asks the database, or the HTTP API. This module loads neither boto3 nor a framework, and no
+database before the first mail.
 `sesbounce.guard.django`, `.anymail` and `.flask_mailman` are loaded by those who use them.
 """
 

@@ -2,6 +2,7 @@
 
 import functools
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -10,9 +11,12 @@ from typing import TYPE_CHECKING, Literal, Protocol, Required, Self, TypedDict
 from sesbounce.errors import ConfigurationError, SesBounceError
 from sesbounce.feedback.address import parse
 from sesbounce.guard.recipients import is_simulator
+from sesbounce.variables import API_URL
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
+
+    from sesbounce.api_client import ApiClient
 
 OnError = Literal["refuse", "send"]
 
@@ -50,11 +54,14 @@ class Options(TypedDict, total=False):
     """How a guard asks; the keyword arguments of all functions that make one.
 
     Attributes:
-        on_error: what the guard does when the database can't answer: `refuse` raises the error
-            before anything is sent, `send` lets the mail pass and logs the error.
+        on_error: what the guard does when the database or the API can't answer: `refuse` raises
+            the error before anything is sent, `send` lets the mail pass and logs the error.
         stream: the stream of the mail; see `sesbounce.client.may_mail`.
-        database: an engine or a URL; without it, `SESBOUNCE_DATABASE_URL` counts.
-        answers: answers instead of a database.
+        database: an engine or a URL of the database to ask. Without it and `api`,
+            `SESBOUNCE_API_URL` counts if it is set, else `SESBOUNCE_DATABASE_URL`.
+        api: the URL of the HTTP API to ask, or a client of it.
+        token: the token for that URL; without it, `SESBOUNCE_API_TOKEN` counts.
+        answers: answers instead of a database or an API.
         on_dropped: is called with the address and the reason, in one sentence, of each recipient
             that gets no mail. Without it, the guard logs how many there were.
         cache_seconds: for how long an answer counts, and so after how many seconds at most a
@@ -64,6 +71,8 @@ class Options(TypedDict, total=False):
     on_error: Required[OnError]
     stream: str | None
     database: "str | sa.Engine | None"
+    api: "str | ApiClient | None"
+    token: str | None
     answers: Answers | None
     on_dropped: Callable[[str, str], object] | None
     cache_seconds: float
@@ -72,21 +81,27 @@ class Options(TypedDict, total=False):
 class Guard:
     """Knows which recipients may not be mailed. Threads may share it."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  the options of all functions that make a guard
         self,
         *,
         on_error: OnError,
         stream: str | None = None,
         database: "str | sa.Engine | None" = None,
+        api: "str | ApiClient | None" = None,
+        token: str | None = None,
         answers: Answers | None = None,
         on_dropped: Callable[[str, str], object] | None = None,
         cache_seconds: float = CACHE_SECONDS,
     ) -> None:
         if on_error not in {"refuse", "send"}:
             raise ConfigurationError(f'on_error is "refuse" or "send", not {on_error!r}')
-        if answers and (database or stream):
-            raise ConfigurationError("pass answers alone, or database and stream")
+        if answers and (database or api or token or stream):
+            raise ConfigurationError("pass answers alone, or database or api, and stream")
+        if database and (api or token):
+            raise ConfigurationError("pass database, or api and token, and not both")
         self._sends_on_error = on_error == "send"
+        if not answers and (api or token or (not database and _names_an_api())):
+            answers = _by_api(api, token, stream)
         self._answers = answers or _by_database(database, stream)
         self._on_dropped = on_dropped
         self._cache = Cache(cache_seconds)
@@ -101,7 +116,7 @@ class Guard:
         The guard reports them, too: to `on_dropped`, or as a line of the log without addresses.
 
         Raises:
-            SesBounceError: the database can't answer, and `on_error` is `refuse`.
+            SesBounceError: there is no answer, and `on_error` is `refuse`.
             ConfigurationError: a setting is wrong or missing, whatever `on_error` is.
         """
         keys = {recipient: parse(recipient).key for recipient in recipients}
@@ -116,7 +131,7 @@ class Guard:
         return refused
 
     def _answered(self, keys: Mapping[str, str]) -> dict[str, Answer]:
-        """The answers, by key; those that the database can't give are missing."""
+        """The answers, by key; those that nobody can give are missing."""
         known = self._cache.get(keys.values())
         spelling = {key: recipient for recipient, key in keys.items() if key not in known}
         if not spelling:
@@ -153,6 +168,22 @@ def _by_database(database: "str | sa.Engine | None", stream: str | None) -> Answ
         return answers(addresses, database, stream)
 
     return ask
+
+
+def _names_an_api() -> bool:
+    return bool(os.environ.get(API_URL, "").strip())
+
+
+def _by_api(api: "str | ApiClient | None", token: str | None, stream: str | None) -> Answers:
+    from sesbounce.api_client import ApiClient  # noqa: PLC0415  only some guards need it
+
+    if isinstance(api, ApiClient):
+        if token:
+            raise ConfigurationError("pass the token to the client of the API that you pass")
+        asked = api
+    else:
+        asked = ApiClient(api, token)
+    return lambda addresses, /: asked.answers(addresses, stream)
 
 
 class Cache:

@@ -20,7 +20,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sesbounce.server import problems
-from sesbounce.server.access import Access
+from sesbounce.server.access import ANYONE, Access, Caller
 from sesbounce.server.openapi import document
 from sesbounce.server.problems import RequestError
 from sesbounce.server.rate import RateLimit
@@ -35,10 +35,12 @@ _JSON = "application/json"
 _MOST_BYTES = 4 * 1024 * 1024
 _BODY_SECONDS = 30.0
 _LONGEST_KEY = 255
-_ROUTE, _TOKEN = "sesbounce.route", "sesbounce.token"
+_ROUTE, _CALLER = "sesbounce.route", "sesbounce.caller"
 _HEADERS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    # A load balancer's cookie comes with requests of other sites' pages, too.
+    "Cross-Origin-Resource-Policy": "same-origin",
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
@@ -57,8 +59,8 @@ class Server:
 
         Args:
             service: does what the routes are for.
-            access: checks the tokens.
-            rate: limits the requests of each token.
+            access: decides who asks, and who may do what.
+            rate: limits the requests of each caller.
             threads: the number of requests that may use the database at once.
         """
         self._service = service
@@ -103,17 +105,17 @@ class Server:
         return endpoint
 
     async def _answer(self, operation: Operation, request: Request) -> Response:
-        token = None
+        caller = ANYONE
         if operation.scope:
-            given = (request.headers.get(name) for name in ("authorization", "host"))
-            token = await self._in_thread(partial(self._access.demand, operation.scope, *given))
-            request.scope[_TOKEN] = token
-            if seconds := self._rate.wait(token or ""):
+            demand = partial(self._access.demand, operation.scope, request.method)
+            caller = await self._in_thread(partial(demand, request.headers))
+            request.scope[_CALLER] = caller.id or None
+            if seconds := self._rate.wait(caller.id):
                 raise problems.too_many(seconds)
         query = _query(operation, request)
         request_id = _request_id(operation, request)
         raw = await _body(operation, request)
-        work = partial(self._work, operation, request.path_params, query, raw, token, request_id)
+        work = partial(self._work, operation, request.path_params, query, raw, caller, request_id)
         return Response(await self._in_thread(work), media_type=_JSON)
 
     def _work(
@@ -122,13 +124,13 @@ class Server:
         path: Mapping[str, str],
         query: Any,
         raw: bytes,
-        token: str | None,
+        caller: Caller,
         request_id: str | None,
     ) -> bytes:
         """Read the body, do what the operation does, and write the answer; in a thread."""
         body = _decoded(operation.body, raw) if operation.body and raw else None
         address = path.get("address", "")
-        call = Call(address=address, query=query, body=body, token=token, request_id=request_id)
+        call = Call(address=address, query=query, body=body, caller=caller, request_id=request_id)
         return msgspec.json.encode(operation.handle(self._service, call))
 
     async def _in_thread(self, work: Callable[[], _T]) -> _T:
@@ -164,7 +166,7 @@ class _Wrapped:
             method=scope["method"],
             route=scope.get(_ROUTE),
             status=status,
-            token=scope.get(_TOKEN),
+            caller=scope.get(_CALLER),
             milliseconds=round((time.monotonic() - began) * 1000, 1),
         )
 

@@ -19,6 +19,7 @@ from sesbounce.operations.statistics import count, grouping
 from sesbounce.privacy.keyed_hash import HashKeys
 from sesbounce.server import cursors
 from sesbounce.server import messages as m
+from sesbounce.server.access import ANYONE, Caller
 from sesbounce.server.problems import Detail, RequestError
 from sesbounce.store.addresses import names_of
 from sesbounce.store.deciding import EventFilter
@@ -45,14 +46,14 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
         address: the address in the path; empty where the route has none.
         query: the parameters, as the struct of the route.
         body: the body, as the struct of the route; None where there is none.
-        token: the name of the token; None where none is needed.
+        caller: who asks.
         request_id: the Idempotency-Key; None where the request has none.
     """
 
     address: str = ""
     query: Any = None
     body: Any = None
-    token: str | None = None
+    caller: Caller = ANYONE
     request_id: str | None = None
 
 
@@ -184,11 +185,11 @@ class Service:
         return m.EventPage(found, cursors.cursor(place, filters))
 
     def _decide(self, reason: Reason, call: Call, by: str | None, note: str | None) -> m.Decided:
-        """Record a decision, once for each Idempotency-Key of a token."""
+        """Record a decision, once for each Idempotency-Key of a caller."""
         at = self.clock()
-        identity = call.request_id and f"{call.token or ''} {call.request_id}"
+        identity = call.request_id and f"{call.caller.id} {call.request_id}"
         decision = decide(
-            call.address, reason, at, by=_who(by, call.token), note=note, request=identity
+            call.address, reason, at, by=_who(by, call.caller), note=note, request=identity
         )
         known = identity is not None and self._is_known(decision)
         rejected = {} if known else self._store.record([decision], at).rejected
@@ -214,11 +215,11 @@ def _checked(given: str, answer: Answer) -> m.Checked:
     return m.Checked(**values, given=given, problem=None if readable else "it is no address")
 
 
-def _who(by: str | None, token: str | None) -> str:
-    """The source of a decision: the person, as far as given, and the token."""
-    if token is None:
+def _who(by: str | None, caller: Caller) -> str:
+    """The source of a decision: the person, as far as given, and the caller."""
+    if caller.name is None:
         return by or "HTTP API"
-    return f"{by} (token {token})" if by else f"token {token}"
+    return f"{by} ({caller.name})" if by else caller.name
 
 
 def _attribution(query: m.EventsQuery | m.StatsQuery) -> EventFilter:

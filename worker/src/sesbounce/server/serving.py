@@ -11,8 +11,9 @@ import uvicorn
 from starlette.applications import Starlette
 
 from sesbounce.errors import ConfigurationError
+from sesbounce.hosts import is_loopback
 from sesbounce.opening import Opened, open_store
-from sesbounce.server.access import Access, is_loopback
+from sesbounce.server.access import Access, Persons
 from sesbounce.server.app import Server
 from sesbounce.server.rate import RateLimit
 from sesbounce.server.service import Service
@@ -20,7 +21,7 @@ from sesbounce.settings import Settings
 from sesbounce.signals import end_at_once, signals
 from sesbounce.store.tokens import any_token
 
-__all__ = ["make_app", "serve"]
+__all__ = ["make_app", "make_server", "serve"]
 
 # Longer than load balancers keep an idle connection (60 seconds by default): otherwise they would
 # send a request into a connection that this end closes.
@@ -34,18 +35,18 @@ def serve(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT; requests that have begun are answered.
 
     Raises:
-        ConfigurationError: the server can't listen, or must not, because there is no token.
+        ConfigurationError: the server can't listen, or must not, because nothing says who asks.
         StoreError: the database can't be used.
     """
     family, address = _resolved(settings.serve_host, settings.serve_port)
     only_loopback = is_loopback(address)
     with open_store(settings) as opened:
-        protected = any_token(opened.engine)
+        protected = settings.load_balancer is not None or any_token(opened.engine)
         if not only_loopback and not protected:
             raise ConfigurationError(
                 f"SESBOUNCE_SERVE_HOST is {settings.serve_host}, which other machines may reach, "
-                "and there is no token: make one with `sesbounce token create`, or listen on "
-                "127.0.0.1"
+                "and there is no token: make one with `sesbounce token create`, set "
+                "SESBOUNCE_SERVE_OIDC_LOAD_BALANCER, or listen on 127.0.0.1"
             )
         app = make_app(opened, settings, only_loopback=only_loopback)
         with closing(_listening(family, address, settings)) as listener:
@@ -59,9 +60,19 @@ def serve(settings: Settings) -> None:
 def make_app(opened: Opened, settings: Settings, *, only_loopback: bool) -> Starlette:
     """Make the application for a database."""
     service = Service(opened.engine, opened.store, settings.hash_keys)
-    access = Access(opened.engine, service.clock, only_loopback=only_loopback)
+    persons = _persons(settings, service)
+    access = Access(opened.engine, service.clock, only_loopback=only_loopback, persons=persons)
     rate = RateLimit(settings.serve_rate)
     return Server(service, access, rate, _connections(opened.engine)).app()
+
+
+def _persons(settings: Settings, service: Service) -> Persons | None:
+    balancer = settings.load_balancer
+    if balancer is None:
+        return None
+    from sesbounce.server.people import People  # noqa: PLC0415  it loads boto3 and cryptography
+
+    return People(balancer, service.clock)
 
 
 def _connections(engine: sa.Engine) -> int:
@@ -104,7 +115,8 @@ class _Uvicorn(uvicorn.Server):
         yield
 
 
-def _run(app: Starlette, listener: socket.socket, shutdown_seconds: int) -> None:
+def make_server(app: Starlette, shutdown_seconds: int) -> uvicorn.Server:
+    """Make the server of an application; it hears no signals of its own."""
     config = uvicorn.Config(
         app,
         http="h11",
@@ -118,7 +130,11 @@ def _run(app: Starlette, listener: socket.socket, shutdown_seconds: int) -> None
         timeout_keep_alive=_IDLE_SECONDS,
         timeout_graceful_shutdown=shutdown_seconds,
     )
-    server = _Uvicorn(config)
+    return _Uvicorn(config)
+
+
+def _run(app: Starlette, listener: socket.socket, shutdown_seconds: int) -> None:
+    server = make_server(app, shutdown_seconds)
 
     def stop(_number: int) -> None:
         server.should_exit = True

@@ -11,35 +11,14 @@ import sqlalchemy as sa
 
 from sesbounce.errors import AddressError
 from sesbounce.feedback.address import Address, parse
+from sesbounce.policy.answer import Answer as Answer  # noqa: PLC0414  others take it from here
+from sesbounce.policy.answer import no_address
 from sesbounce.policy.period import counts_at
 from sesbounce.privacy.keyed_hash import NO_KEYS, HashKeys
 from sesbounce.store import schema
 from sesbounce.store.addresses import FindAddresses, names_of
 from sesbounce.store.engine import answering, ask
 from sesbounce.store.streams import StreamRow, in_words, limited_suppressions
-
-
-class Answer(msgspec.Struct, frozen=True):
-    """Whether one address may be mailed at a time.
-
-    Attributes:
-        address: the key of the address.
-        may_mail: whether it may be mailed.
-        reason: the reason of the suppression; None if it may be mailed.
-        since: when the suppression began, UTC; None if it may be mailed.
-        until: when the suppression ends, UTC; None if it has no end.
-        why: the verdict in one sentence.
-        streams: the streams to which the suppression is limited, the latest one first; empty if it
-            counts for all, or the address may be mailed.
-    """
-
-    address: str
-    may_mail: bool
-    reason: str | None
-    since: datetime | None
-    until: datetime | None
-    why: str
-    streams: tuple[str, ...] = ()
 
 
 class EventRow(msgspec.Struct, frozen=True):
@@ -260,7 +239,7 @@ def _event_row(row: dict[str, Any]) -> EventRow:
 def _unknown(address: Address) -> Answer:
     """The answer for an address without a row."""
     if not address.parsed:
-        return Answer(address.key, False, None, None, None, "it is no address")
+        return no_address(address.key)
     return Answer(address.key, True, None, None, None, "nothing is recorded about it")
 
 

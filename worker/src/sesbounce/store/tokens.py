@@ -5,13 +5,13 @@ import re
 import secrets
 from collections.abc import Collection
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
 
 import msgspec
 import sqlalchemy as sa
 
 from sesbounce.errors import TokenError
+from sesbounce.oidc_settings import Scope as Scope  # noqa: PLC0414  others take it from here
 from sesbounce.store import schema
 from sesbounce.store.engine import answering, translated, write
 
@@ -21,16 +21,6 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _PREFIX = "sesbounce_"
 _TOKEN = re.compile(rf"{_PREFIX}[A-Za-z0-9_-]{{43}}")
 _BYTES = 32
-
-
-class Scope(StrEnum):
-    """What a token permits; docs/api.md lists the routes of each."""
-
-    CHECK = "check"
-    READ = "read"
-    DECIDE = "decide"
-    EXPORT = "export"
-    ADMIN = "admin"
 
 
 class Token(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,7 +48,12 @@ class Token(msgspec.Struct, frozen=True, kw_only=True):
 
     def permits(self, scope: Scope) -> bool:
         """Whether it has a scope; `admin` includes all others."""
-        return scope in self.scopes or Scope.ADMIN in self.scopes
+        return permits(self.scopes, scope)
+
+
+def permits(scopes: Collection[Scope], scope: Scope) -> bool:
+    """Whether a scope is among some others; `admin` includes all."""
+    return scope in scopes or Scope.ADMIN in scopes
 
 
 def create(engine: sa.Engine, token: Token) -> str:
