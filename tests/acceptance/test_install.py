@@ -35,6 +35,7 @@ LOCKED = ("worker/requirements.txt", "requirements-dev.txt")
 LOADED = {
     "sesbounce.client": {"msgspec", "sesbounce", "sqlalchemy", "typing_extensions"},
     "sesbounce.guard": {"msgspec", "sesbounce", "typing_extensions"},
+    "sesbounce.api_client": {"msgspec", "sesbounce", "typing_extensions"},
 }
 LIST_LOADED = """
 import importlib, json, sys

@@ -11,6 +11,7 @@ import uvicorn
 from starlette.applications import Starlette
 
 from sesbounce.errors import ConfigurationError
+from sesbounce.extras import needed_by
 from sesbounce.hosts import is_loopback
 from sesbounce.opening import Opened, open_store
 from sesbounce.server.access import Access, Persons
@@ -70,7 +71,8 @@ def _persons(settings: Settings, service: Service) -> Persons | None:
     balancer = settings.load_balancer
     if balancer is None:
         return None
-    from sesbounce.server.people import People  # noqa: PLC0415  it loads boto3 and cryptography
+    with needed_by("SESBOUNCE_SERVE_OIDC_LOAD_BALANCER"):
+        from sesbounce.server.people import People  # noqa: PLC0415  boto3 and cryptography
 
     return People(balancer, service.clock)
 
