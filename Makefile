@@ -196,7 +196,7 @@ format: $(READY) ## rewrites the sources in the format of the project
 lock: ## pins the newest dependencies with their hashes
 	@compile() { UV_INDEX= UV_FIND_LINKS= $(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 	    --no-header --no-emit-index-url --no-annotate "$$1" $${3:-} -o "$$2"; }; \
-	compile worker/pyproject.toml worker/requirements.txt; \
+	compile worker/pyproject.toml worker/requirements.txt --extra=server; \
 	compile scripts/setup/uv-requirements.in scripts/setup/uv-requirements.txt; \
 	compile requirements-build.in requirements-build.txt; \
 	compile requirements-dev.in requirements-dev.txt; \
