@@ -183,7 +183,7 @@ def _report(
     return "\n".join(
         [
             *lines,
-            f"The worker's log: aws logs tail {service.log_group} --since 1h",
+            f"The log: aws logs tail {service.log_group} --since 1h",
             "Fix the cause, and run make deploy; if only a secret was wrong, make restart.",
         ]
     )

@@ -417,5 +417,5 @@ def health_check() -> list[str]:
     """The command of the health check in the server's task definition."""
     (local,) = parsed(CHECKOUT / "terraform/modules/api_service/main.tf")["locals"]
     command: list[str] = plain(local["health_check"]["command"])
-    assert command[0] == "CMD"
+    assert command.pop(0) == "CMD"
     return command

@@ -131,7 +131,7 @@ def test_the_circuit_breaker_s_reasons_are_reported(ecs: Ecs) -> None:
         "  abc: Essential container in task exited",
         "    worker: exit code 1",
         "    other: CannotPullContainerError",
-        "The worker's log: aws logs tail /ecs/sesbounce --since 1h",
+        "The log: aws logs tail /ecs/sesbounce --since 1h",
         "Fix the cause, and run make deploy; if only a secret was wrong, make restart.",
     ]
 
