@@ -145,19 +145,28 @@ def _apply(run: Run) -> int:
     _print_outputs(run.stack.outputs(sensitive=False), documents=False)
     wired = declared(run.stack.outputs(), run.stack.resources())
     session = aws.session(wired.region)
+    ecs, logs = session.client("ecs"), session.client("logs")
     for service in wired.services:
-        ecs = session.client("ecs")
         if failed and rollout.failed_deployment(ecs, service) in failed:
             print(
                 f"The deployment of {service.name} before this one has failed, and nothing of it "
                 "has changed."
             )
             rollout.restart(ecs, service)
-        rollout.await_stable(ecs, service, print, session.client("logs"))
+    if wired.service:
+        rollout.await_stable(ecs, wired.service, print, logs)
     if wired.schedule:
         runs.run_now(session, wired.schedule, print)
     if wired.function:
         function.sweep_now(session, wired.function, print)
+    if wired.api:
+        if rollout.is_given_up(ecs, wired.api):
+            print(
+                f"ECS has given up on {wired.api.name}, perhaps before the worker had updated the "
+                "database's tables: a new deployment begins."
+            )
+            rollout.restart(ecs, wired.api)
+        rollout.await_stable(ecs, wired.api, print, logs)
     return _print_findings(wired, session)
 
 
@@ -179,10 +188,10 @@ def _destroy(run: Run) -> int:
 
 def _restart(run: Run) -> int:
     wired, session = _deployed_worker(run)
-    ecs = session.client("ecs")
+    ecs, logs = session.client("ecs"), session.client("logs")
     for service in wired.services:
         rollout.restart(ecs, service)
-        rollout.await_stable(ecs, service, print, session.client("logs"))
+        rollout.await_stable(ecs, service, print, logs)
     if wired.schedule:
         runs.run_now(session, wired.schedule, print)
     if wired.function:

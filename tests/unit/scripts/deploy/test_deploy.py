@@ -242,6 +242,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr(rollout, "await_stable", lambda *_: world.did.append("wait"))
     monkeypatch.setattr(rollout, "restart", lambda *_: world.did.append("restart"))
     monkeypatch.setattr(rollout, "failed_deployment", lambda *_: world.failed)
+    monkeypatch.setattr(rollout, "is_given_up", lambda *_: False)
     monkeypatch.setattr(rollout, "placement", lambda *_: Placement("beside the service"))
     monkeypatch.setattr(
         runs, "run_now", lambda _, schedule, __: world.did.append(f"run {schedule.name}")
@@ -761,22 +762,40 @@ def test_a_rollout_that_has_failed_is_repeated(
     assert "The deployment of sesbounce before this one has failed, and nothing of it" in said
 
 
-def test_the_rollout_of_the_api_alone_is_repeated(
-    world: World, run: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    world.api = True
-    world.deploy(OLD)
-    world.images[TAG] = OLD
+@pytest.fixture
+def services(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
+    """A deployed stack with the API, which records what is done to which service."""
 
     def did(what: str) -> Callable[..., None]:
         return lambda _, service, *__: world.did.append(f"{what} {service.name}")
 
-    failed = {"sesbounce-api": "ecs-svc/7"}
-    monkeypatch.setattr(rollout, "failed_deployment", lambda _, each: failed.get(each.name))
+    world.api = True
+    world.deploy(OLD)
+    world.images[TAG] = OLD
     monkeypatch.setattr(rollout, "restart", did("restart"))
     monkeypatch.setattr(rollout, "await_stable", did("wait"))
+    return world
+
+
+def test_the_rollout_of_the_api_alone_is_repeated(
+    services: World, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failed = {"sesbounce-api": "ecs-svc/7"}
+    monkeypatch.setattr(rollout, "failed_deployment", lambda _, each: failed.get(each.name))
     assert run("apply") == 0
-    assert world.did == ["wait sesbounce", "restart sesbounce-api", "wait sesbounce-api"]
+    assert services.did == ["restart sesbounce-api", "wait sesbounce", "wait sesbounce-api"]
+
+
+@pytest.mark.parametrize("scheduled", [False, True])
+def test_an_api_that_came_before_its_tables_begins_once_more_after_the_worker(
+    services: World, run: Run, monkeypatch: pytest.MonkeyPatch, scheduled: bool
+) -> None:
+    services.scheduled = scheduled
+    services.deploy(OLD)
+    monkeypatch.setattr(rollout, "is_given_up", lambda *_: True)
+    assert run("apply") == 0
+    worker = "run sesbounce" if scheduled else "wait sesbounce"
+    assert services.did == [worker, "restart sesbounce-api", "wait sesbounce-api"]
 
 
 def test_a_rollout_that_fails_now_is_not_repeated(
