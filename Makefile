@@ -200,8 +200,9 @@ format: $(READY) ## rewrites the sources in the format of the project
 	@$(BIN)/ruff format .
 	@$(BIN)/python -m scripts.terraform fmt -recursive terraform
 
-# The extras of the package that the image and the zip file for AWS Lambda hold.
-IMAGE_EXTRAS := --extra worker --extra postgresql --extra mysql
+# The extras of the package that the worker needs, and those that the image holds.
+WORKER_EXTRAS := --extra worker --extra postgresql --extra mysql
+IMAGE_EXTRAS  := $(WORKER_EXTRAS) --extra server
 
 # The index alone: a package that lies elsewhere too may lack files there, and so hashes.
 lock: ## pins the newest dependencies with their hashes
@@ -212,7 +213,7 @@ lock: ## pins the newest dependencies with their hashes
 	compile requirements-build.in requirements-build.txt; \
 	compile requirements-dev.in requirements-dev.txt; \
 	compile requirements-bench.in requirements-bench.txt; \
-	compile worker/pyproject.toml requirements-bench-worker.txt "requirements-bench-worker.in $(IMAGE_EXTRAS)"; \
+	compile worker/pyproject.toml requirements-bench-worker.txt "requirements-bench-worker.in $(WORKER_EXTRAS)"; \
 	compile scripts/local/localstack-requirements.in scripts/local/localstack-requirements.txt; \
 	compile scripts/checkov-requirements.in scripts/checkov-requirements.txt
 

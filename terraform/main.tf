@@ -63,6 +63,28 @@ locals {
   # Of the worker's role, in each mode.
   worker_policies = { for name, policy in { passwords = local.passwords_policy } : name => policy if length(local.password_secret_arns) > 0 }
 
+  # A decision by the HTTP API does what the worker does: it has the worker's settings, secrets and database.
+  api = local.runs_on_ecs ? var.api : null
+  api_environment = local.api == null ? {} : merge(
+    local.worker_settings,
+    length(var.worker.webhooks) == 0 ? {} : { SESBOUNCE_WEBHOOKS = jsonencode(var.worker.webhooks) },
+    local.database_environment,
+    var.worker.environment,
+    local.api.environment,
+  )
+  api_secrets = local.api == null ? {} : merge(
+    local.database_secrets,
+    var.worker.webhook_secrets_arn == null ? {} : { SESBOUNCE_WEBHOOK_SECRETS = var.worker.webhook_secrets_arn },
+    var.worker.secrets,
+  )
+
+  # What the worker and the API need to connect to the database.
+  database_policies = merge(
+    local.worker_policies,
+    [for database in module.database : { database = database.application_policy }]...
+  )
+  database_security_groups = merge([for database in module.database : { database = { id = database.security_group_id, port = database.port } }]...)
+
   # The master user makes the worker's user and the tables, in each task before the worker starts.
   migration = one([for database in module.database : {
     command     = ["db", "upgrade", "--application-user", database.application_user, "--read-only-user", database.reader_user]
@@ -138,11 +160,8 @@ module "worker_service" {
   queue_arn        = module.feedback_queue.queue_arn
   queue_url        = module.feedback_queue.queue_url
   task_policy_arns = { consumer = module.queue_consumer.policy_arn }
-  task_policies = merge(
-    local.worker_policies,
-    [for database in module.database : { database = database.application_policy }]...
-  )
-  migration = local.migration
+  task_policies    = local.database_policies
+  migration        = local.migration
 
   environment = merge(
     # Without it, the worker asks for its own default with each receive, and the queue's has no effect.
@@ -166,7 +185,7 @@ module "worker_service" {
   # To the database that Terraform creates, and to no other address by that port.
   egress_tcp_ports       = var.worker.egress_tcp_ports
   egress_cidr_ipv4       = var.worker.egress_cidr_ipv4
-  egress_security_groups = merge([for database in module.database : { database = { id = database.security_group_id, port = database.port } }]...)
+  egress_security_groups = local.database_security_groups
 
   cpu_architecture   = var.worker.cpu_architecture
   cpu_units          = var.worker.cpu_units
@@ -180,6 +199,45 @@ module "worker_service" {
   backlog_per_task   = var.worker.backlog_per_task
   log_retention_days = var.worker.log_retention_days
   log_kms_key_arn    = var.worker.log_kms_key_arn
+
+  further_log_streams = local.api == null ? [] : ["api"]
+
+  permissions_boundary = local.permissions_boundary
+  path                 = var.path
+}
+
+module "api_service" {
+  source = "./modules/api_service"
+  count  = local.api == null ? 0 : 1
+
+  name               = var.name
+  image              = var.worker_image
+  cluster_arn        = module.worker_service[0].cluster_arn
+  execution_role_arn = module.worker_service[0].execution_role_arn
+  log_group_name     = module.worker_service[0].log_group_name
+  task_policies      = local.database_policies
+  environment        = local.api_environment
+  secrets            = local.api_secrets
+
+  target_group_arn          = local.api.target_group_arn
+  cloud_map_service_arn     = local.api.cloud_map_service_arn
+  client_security_group_ids = local.api.client_security_group_ids
+  port                      = local.api.port
+
+  vpc_id             = module.worker_service[0].vpc_id
+  subnet_ids         = module.worker_service[0].subnet_ids
+  security_group_ids = var.network.worker_security_group_ids
+  assign_public_ip   = coalesce(var.network.assign_public_ip, var.network.worker_subnet_ids == null)
+
+  egress_tcp_ports       = var.worker.egress_tcp_ports
+  egress_cidr_ipv4       = var.worker.egress_cidr_ipv4
+  egress_security_groups = local.database_security_groups
+
+  tasks            = local.api.tasks
+  cpu_architecture = var.worker.cpu_architecture
+  cpu_units        = local.api.cpu_units
+  memory_mib       = local.api.memory_mib
+  shutdown_seconds = var.worker.shutdown_seconds
 
   permissions_boundary = local.permissions_boundary
   path                 = var.path
@@ -235,7 +293,11 @@ module "database" {
   vpc_id     = module.worker_service[0].vpc_id
   subnet_ids = var.network.database_subnet_ids == null ? module.worker_service[0].subnet_ids : var.network.database_subnet_ids
 
-  client_security_group_ids = merge(var.database.client_security_group_ids, { worker = module.worker_service[0].security_group_id })
+  client_security_group_ids = merge(
+    var.database.client_security_group_ids,
+    { worker = module.worker_service[0].security_group_id },
+    local.api == null ? {} : { api = module.api_service[0].security_group_id },
+  )
 
   engine_version            = var.database.engine_version
   instance_class            = var.database.instance_class

@@ -180,6 +180,21 @@ output "service_name" {
   value       = one(module.worker_service[*].service_name)
 }
 
+output "api_service_name" {
+  description = "Name of the ECS service of the HTTP API; null without one."
+  value       = one(module.api_service[*].service_name)
+}
+
+output "api_task_definition_arn" {
+  description = "ARN of the task definition of the HTTP API; null without a service."
+  value       = one(module.api_service[*].task_definition_arn)
+}
+
+output "api_security_group_id" {
+  description = "ID of the security group of the HTTP API; null without it."
+  value       = one(module.api_service[*].security_group_id)
+}
+
 output "schedule_arn" {
   description = "ARN of the schedule that starts the worker; null without one."
   value       = one(module.worker_service[*].schedule_arn)

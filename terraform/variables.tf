@@ -247,6 +247,26 @@ variable "worker" {
   }
 }
 
+variable "api" {
+  description = "A service in ECS for the HTTP API (`sesbounce serve`, docs/api.md) beside a worker in ECS, with its image, settings, secrets, database and network; with null, Terraform creates none. Before that, the worker must have run, and the first token must be there: `make cli ARGS='token create crm --scope check'`. Programs reach the service either by your load balancer (`target_group_arn`) or by AWS Cloud Map (`cloud_map_service_arn`), and only from `client_security_group_ids`. `environment`: further settings, for example `SESBOUNCE_SERVE_RATE`. The module `api_service` describes the attributes."
+  type = object({
+    target_group_arn          = optional(string)
+    cloud_map_service_arn     = optional(string)
+    client_security_group_ids = map(string)
+    port                      = optional(number, 8080)
+    tasks                     = optional(number, 2)
+    cpu_units                 = optional(number, 256)
+    memory_mib                = optional(number, 512)
+    environment               = optional(map(string), {})
+  })
+  default = null
+
+  validation {
+    condition     = var.api == null || contains(["service", "scheduled"], try(var.worker.mode, "none"))
+    error_message = "api needs a worker in ECS, whose image it runs: worker.mode must be service or scheduled."
+  }
+}
+
 variable "network" {
   description = "Network of the worker and the database; the default is the default VPC, whose subnets are public. Set `vpc_id` and `worker_subnet_ids` together. `database_subnet_ids`: null takes the worker's subnets. `worker_security_group_ids`: your own security groups, which the worker gets beside the one that Terraform creates. `assign_public_ip`: null gives the worker a public address in the default VPC only, so that it reaches AWS without a NAT gateway."
   type = object({

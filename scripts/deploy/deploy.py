@@ -137,7 +137,7 @@ def _plan(run: Run) -> int:
 
 
 def _apply(run: Run) -> int:
-    failed = _failed_deployment(run)
+    failed = _failed_deployments(run)
     if applying.image_is_given(run):
         applying.apply_with(run, applying.given_image(run))
     else:
@@ -145,16 +145,28 @@ def _apply(run: Run) -> int:
     _print_outputs(run.stack.outputs(sensitive=False), documents=False)
     wired = declared(run.stack.outputs(), run.stack.resources())
     session = aws.session(wired.region)
+    ecs, logs = session.client("ecs"), session.client("logs")
+    for service in wired.services:
+        if failed and rollout.failed_deployment(ecs, service) in failed:
+            print(
+                f"The deployment of {service.name} before this one has failed, and nothing of it "
+                "has changed."
+            )
+            rollout.restart(ecs, service)
     if wired.service:
-        ecs = session.client("ecs")
-        if failed and failed == rollout.failed_deployment(ecs, wired.service):
-            print("The deployment before this one has failed, and nothing of it has changed.")
-            rollout.restart(ecs, wired.service)
-        rollout.await_stable(ecs, wired.service, print, session.client("logs"))
+        rollout.await_stable(ecs, wired.service, print, logs)
     if wired.schedule:
         runs.run_now(session, wired.schedule, print)
     if wired.function:
         function.sweep_now(session, wired.function, print)
+    if wired.api:
+        if rollout.is_given_up(ecs, wired.api):
+            print(
+                f"ECS has given up on {wired.api.name}, perhaps before the worker had updated the "
+                "database's tables: a new deployment begins."
+            )
+            rollout.restart(ecs, wired.api)
+        rollout.await_stable(ecs, wired.api, print, logs)
     return _print_findings(wired, session)
 
 
@@ -176,10 +188,10 @@ def _destroy(run: Run) -> int:
 
 def _restart(run: Run) -> int:
     wired, session = _deployed_worker(run)
-    if wired.service:
-        ecs = session.client("ecs")
-        rollout.restart(ecs, wired.service)
-        rollout.await_stable(ecs, wired.service, print, session.client("logs"))
+    ecs, logs = session.client("ecs"), session.client("logs")
+    for service in wired.services:
+        rollout.restart(ecs, service)
+        rollout.await_stable(ecs, service, print, logs)
     if wired.schedule:
         runs.run_now(session, wired.schedule, print)
     if wired.function:
@@ -229,15 +241,14 @@ _COMMANDS: dict[str, Callable[[Run], int]] = {
 # --- Their parts --------------------------------------------------------------------------------
 
 
-def _failed_deployment(run: Run) -> str | None:
-    """The deployment of the service that ECS has given up, before this run changes anything."""
+def _failed_deployments(run: Run) -> set[str]:
+    """The deployments of services that ECS has given up, before this run changes anything."""
     try:
         wired, session = _deployed_worker(run)
     except (NoServiceError, NothingDeployedError):
-        return None
-    if wired.service is None:
-        return None
-    return rollout.failed_deployment(session.client("ecs"), wired.service)
+        return set()
+    ecs = session.client("ecs")
+    return {id_ for each in wired.services if (id_ := rollout.failed_deployment(ecs, each))}
 
 
 def _deployed_worker(run: Run) -> tuple[Wiring, boto3.Session]:

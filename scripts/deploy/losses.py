@@ -38,6 +38,9 @@ READERS = frozenset(
     {"aws_ecs_service", "aws_lambda_event_source_mapping", "aws_scheduler_schedule"}
 )
 _NO_READER = "no worker reads the queue"
+# Its service is of the same type, and reads no queue.
+_API = "module.api_service"
+_NO_API = "no program gets an answer from the HTTP API"
 
 
 class LossError(ScriptError):
@@ -62,11 +65,14 @@ def losses(plan: Plan, allowed: Collection[str] = ()) -> tuple[Change, ...]:
     """
     if EVERYTHING in allowed:
         return ()
-    allowed = {*allowed, *(READERS if any(map(_starts_worker, plan.changes)) else ())}
+    starts_worker = any(map(_starts_worker, plan.changes))
     return tuple(
         change
         for change in plan.changes
-        if _lost(change) and change.address not in allowed and change.kind not in allowed
+        if _lost(change)
+        and change.address not in allowed
+        and change.kind not in allowed
+        and not (starts_worker and _is_reader(change))
     )
 
 
@@ -76,13 +82,18 @@ def describe(lost: Iterable[Change]) -> str:
     return "\n".join(["This plan loses what no later plan can restore:", *lines])
 
 
+def _is_reader(change: Change) -> bool:
+    return change.kind in READERS and not change.address.startswith(_API)
+
+
 def _starts_worker(change: Change) -> bool:
-    return change.creates and change.kind in READERS
+    return change.creates and _is_reader(change)
 
 
 def _lost(change: Change) -> str | None:
     if not change.deletes:
         return None
     if change.kind in READERS:
-        return _NO_READER if not change.creates else None
+        lost = _NO_READER if _is_reader(change) else _NO_API
+        return lost if not change.creates else None
     return _LOST.get(change.kind)

@@ -98,6 +98,15 @@ def failed_deployment(client: "ECSClient", service: Service) -> str | None:
     return ours["id"] if ours and ours.get("rolloutState") == "FAILED" else None
 
 
+def is_given_up(client: "ECSClient", service: Service) -> bool:
+    """Whether ECS has given up the declared task definition, or runs another one.
+
+    Raises:
+        RolloutError: ECS rejects the call, or there is no such service.
+    """
+    return _given_up(describe(client, service), service) is not None
+
+
 def describe(client: "ECSClient", service: Service) -> "ServiceTypeDef":
     """The service, as ECS describes it.
 
@@ -183,7 +192,7 @@ def _report(
     return "\n".join(
         [
             *lines,
-            f"The worker's log: aws logs tail {service.log_group} --since 1h",
+            f"The log: aws logs tail {service.log_group} --since 1h",
             "Fix the cause, and run make deploy; if only a secret was wrong, make restart.",
         ]
     )

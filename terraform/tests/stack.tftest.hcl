@@ -43,8 +43,8 @@ run "without_any_variable" {
   }
 
   assert {
-    condition     = output.deploy_role_arn == null && output.kms_key_arn == null
-    error_message = "No role for GitHub and no key must be made unasked."
+    condition     = output.deploy_role_arn == null && output.kms_key_arn == null && length(module.api_service) == 0
+    error_message = "No role for GitHub, no key and no server must be made unasked."
   }
 
   # Terraform plans the whole stack, but warns.
@@ -99,7 +99,7 @@ run "whole" {
   }
 }
 
-run "what_the_worker_is_told" {
+run "what_the_worker_and_the_server_are_told" {
   command = plan
 
   variables {
@@ -114,6 +114,11 @@ run "what_the_worker_is_told" {
 
       webhooks            = { crm = { url = "https://crm.example", types = ["address.released"] } }
       webhook_secrets_arn = "arn:aws:ssm:eu-west-1:123456789012:parameter/sesbounce/webhooks"
+    }
+    api = {
+      target_group_arn          = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/sesbounce/209a844cd01825a4"
+      client_security_group_ids = { load_balancer = "sg-balancer" }
+      environment               = { SESBOUNCE_SERVE_RATE = "20" }
     }
   }
 
@@ -161,6 +166,49 @@ run "what_the_worker_is_told" {
   assert {
     condition     = [for statement in jsondecode(output.consumer_policy).Statement : statement.Sid] == ["ConsumeQueue", "KeepTheSuppressionListOfSes"]
     error_message = "What the worker is told to do it must be allowed."
+  }
+
+  # The server of the HTTP API.
+  assert {
+    condition = { for variable in jsondecode(module.api_service[0].container_definitions)[0].environment : variable.name => variable.value } == {
+      SESBOUNCE_DATABASE_URL = "postgresql://sesbounce_worker@sesbounce.abc.eu-west-1.rds.amazonaws.com:5432/sesbounce?sslmode=verify-full&sslrootcert=rds"
+
+      SESBOUNCE_DATABASE_PASSWORD_FROM = "rds-iam"
+      SESBOUNCE_LOG_FORMAT             = "json"
+      SESBOUNCE_MIGRATE                = "false"
+      SESBOUNCE_SERVE_HOST             = "0.0.0.0"
+      SESBOUNCE_SERVE_PORT             = "8080"
+      SESBOUNCE_SERVE_RATE             = "20"
+      SESBOUNCE_SES_SUPPRESSION_LIST   = "true"
+      SESBOUNCE_SHUTDOWN_SECONDS       = "25"
+      SESBOUNCE_STRIKES                = "5"
+      SESBOUNCE_TOPIC_ARNS             = "arn:aws:sns:eu-west-1:123456789012:sesbounce-feedback"
+      SESBOUNCE_WEBHOOKS               = jsonencode({ crm = { reasons = [], types = ["address.released"], url = "https://crm.example" } })
+    }
+    error_message = "The server must have the worker's settings and database, so that a decision does what the worker does."
+  }
+
+  assert {
+    condition = (
+      { for secret in jsondecode(module.api_service[0].container_definitions)[0].secrets : secret.name => secret.valueFrom }
+      == { for secret in jsondecode(module.worker_service[0].container_definitions)[0].secrets : secret.name => secret.valueFrom }
+    )
+    error_message = "The server must have the worker's secrets, and not the master user's password."
+  }
+
+  assert {
+    condition     = module.api_service[0].task_policies == { database = output.database_worker_policy }
+    error_message = "The server may connect to the database, and do nothing else: no SQS, no SES."
+  }
+
+  assert {
+    condition     = [for statement in jsondecode(output.execution_policy).Statement : statement.Resource if statement.Sid == "WriteLog"] == [[for prefix in ["worker", "api"] : "arn:aws:logs:eu-west-1:123456789012:log-group:/ecs/sesbounce:log-stream:${prefix}/*"]]
+    error_message = "ECS must write the logs of both."
+  }
+
+  assert {
+    condition     = output.api_service_name == "sesbounce-api" && jsondecode(module.api_service[0].container_definitions)[0].image == var.worker_image
+    error_message = "The service must run the worker's image."
   }
 }
 
@@ -382,6 +430,7 @@ run "own_network" {
       worker_security_group_ids = ["sg-own"]
     }
     worker     = { log_kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/9abc" }
+    api        = { cloud_map_service_arn = "arn:aws:servicediscovery:eu-west-1:123456789012:service/srv-utcrh6wavdkggqtk", client_security_group_ids = { shop = "sg-shop" } }
     monitoring = { alarm_topic_arn = "arn:aws:sns:eu-west-1:123456789012:operators" }
   }
 
@@ -406,6 +455,14 @@ run "own_network" {
   assert {
     condition     = length(module.worker_service[0].security_group_ids) == 2 && module.worker_service[0].security_group_ids[1] == "sg-own"
     error_message = "The worker must have the given groups."
+  }
+
+  assert {
+    condition = (
+      module.api_service[0].task_policies == module.worker_service[0].task_policies
+      && length(module.api_service[0].security_group_ids) == 2 && module.api_service[0].security_group_ids[1] == "sg-own"
+    )
+    error_message = "The server must read the password of its database, and reach it, as the worker does."
   }
 
   assert {
@@ -661,7 +718,7 @@ run "lambda_before_there_is_a_package" {
   }
 }
 
-run "lambda_without_time" {
+run "lambda_without_time_and_with_a_server" {
   command = plan
 
   variables {
@@ -669,9 +726,11 @@ run "lambda_without_time" {
     database_url_secret_arn    = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:mail-url-AbCdEf"
     worker                     = { mode = "lambda" }
     visibility_timeout_seconds = 364
+
+    api = { target_group_arn = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/sesbounce/209a844cd01825a4", client_security_group_ids = { load_balancer = "sg-balancer" } }
   }
 
-  expect_failures = [var.visibility_timeout_seconds]
+  expect_failures = [var.visibility_timeout_seconds, var.api]
 }
 
 run "lambda_without_a_database" {

@@ -5,15 +5,16 @@ import os
 import re
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from scripts.image.build import Image, build, content_tag, context_files, push
+from scripts.image.build import CHECKOUT, Image, build, content_tag, context_files, push
 from scripts.image.container_engine import (
     ENGINE_VARIABLE,
     Build,
@@ -21,6 +22,7 @@ from scripts.image.container_engine import (
     EngineError,
     find_engine,
 )
+from scripts.terraform.docs import parsed, plain
 from tests.integration import container
 from tests.integration.container import Registry, podman, podman_command
 from tests.integration.feedback_queue import FeedbackQueue, feedback_queue
@@ -220,12 +222,17 @@ class Running:
 
 
 @contextmanager
-def start(built: Image, environment: Mapping[str, str], *options: str) -> Iterator[Running]:
+def start(
+    built: Image, environment: Mapping[str, str], *options: str, command: Sequence[str] = ()
+) -> Iterator[Running]:
     variables = [f"--env={name}={value}" for name, value in environment.items()]
     variables.append(f"--env=SESBOUNCE_METRICS_PORT={free_port()}")  # it shares the machine's
     arguments = ["run", f"--name={NAME}", *container.hardened(), *variables, *options, built.name]
     process = subprocess.Popen(
-        podman_command(*arguments), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        podman_command(*arguments, *command),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     )
     try:
         yield Running(process, time.monotonic())
@@ -307,6 +314,36 @@ class TestPushing:
             push(small, f"{registry.host}/acme/sesbounce", wrong)
 
 
+# What the first process may do, as Python code that runs beside it.
+WHAT_IT_MAY = """
+import json, os
+def refused(path):
+    try:
+        open(path, "w").close()
+    except OSError as error:
+        return error.strerror
+status = dict(line.split(":", 1) for line in open("/proc/1/status"))
+print(json.dumps({
+    "user": [os.getuid(), os.getgid()],
+    "process": open("/proc/1/cmdline").read().split("\\0")[1:3],
+    "capabilities": int(status["CapEff"], 16) | int(status["CapBnd"], 16),
+    "no_new_privileges": int(status["NoNewPrivs"]),
+    "rejected": [refused(path) for path in ("/x", "/opt/sesbounce/x", "/var/tmp/x", "/tmp/x")],
+}))
+"""
+
+
+def may(command: str) -> dict[str, Any]:
+    """What `WHAT_IT_MAY` is to print for a command of sesbounce."""
+    return {
+        "user": [USER, USER],
+        "process": ["/opt/sesbounce/bin/sesbounce", command],
+        "capabilities": 0,
+        "no_new_privileges": 1,
+        "rejected": ["Read-only file system"] * 3 + [None],
+    }
+
+
 class TestRunning:
     def test_what_is_published_is_recorded(
         self,
@@ -325,29 +362,7 @@ class TestRunning:
 
     def test_it_is_healthy_and_may_do_nothing_that_it_needs_not(self, running: Running) -> None:
         until(healthy, running)
-        told = running.ask("""
-import json, os
-def refused(path):
-    try:
-        open(path, "w").close()
-    except OSError as error:
-        return error.strerror
-status = dict(line.split(":", 1) for line in open("/proc/1/status"))
-print(json.dumps({
-    "user": [os.getuid(), os.getgid()],
-    "worker": open("/proc/1/cmdline").read().split("\\0")[1:3],
-    "capabilities": int(status["CapEff"], 16) | int(status["CapBnd"], 16),
-    "no_new_privileges": int(status["NoNewPrivs"]),
-    "rejected": [refused(path) for path in ("/x", "/opt/sesbounce/x", "/var/tmp/x", "/tmp/x")],
-}))
-""")
-        assert told == {
-            "user": [USER, USER],
-            "worker": ["/opt/sesbounce/bin/sesbounce", "run"],
-            "capabilities": 0,
-            "no_new_privileges": 1,
-            "rejected": ["Read-only file system"] * 3 + [None],
-        }
+        assert running.ask(WHAT_IT_MAY) == may("run")
 
     def test_its_stop_signal_ends_it_with_0(
         self, worker: Worker, published: None, running: Running
@@ -369,3 +384,38 @@ print(json.dumps({
         assert code == 2
         assert "unable to open database file" in log
         assert "Traceback" not in log
+
+
+class TestServing:
+    def test_the_server_answers_as_strictly_and_ends_with_0(
+        self, built: Image, tmp_path: Path
+    ) -> None:
+        """With the health check of its task definition, and on all addresses, as there."""
+        os.chown(tmp_path, USER, USER)
+        volume = f"--volume={tmp_path}:/data"
+        once = ("run", "--rm", *container.hardened(), volume, built.name)
+        podman(*once, "db", "upgrade")
+        token = "Bearer " + podman(*once, "token", "create", "crm", "--scope=check").strip()
+        port = free_port()
+        environment = {"SESBOUNCE_SERVE_HOST": "0.0.0.0", "SESBOUNCE_SERVE_PORT": str(port)}  # noqa: S104
+        options = (volume, f"--health-cmd={json.dumps(health_check())}")
+        with start(built, environment, *options, command=["serve"]) as running:
+            until(healthy, running)
+            assert running.ask(WHAT_IT_MAY) == may("serve")
+            with closing(HTTPConnection("127.0.0.1", port, timeout=10)) as connection:
+                path, headers = "/v1/suppressions/jane%40example.com", {"Authorization": token}
+                connection.request("GET", path, headers=headers)
+                assert json.load(connection.getresponse())["may_mail"] is True
+            podman("stop", f"--time={_WAIT_SECONDS}", NAME)
+            code, log = running.ended()
+        assert code == 0, log
+        assert "Traceback" not in log
+        assert token.removeprefix("Bearer ") not in log
+
+
+def health_check() -> list[str]:
+    """The command of the health check in the server's task definition."""
+    (local,) = parsed(CHECKOUT / "terraform/modules/api_service/main.tf")["locals"]
+    command: list[str] = plain(local["health_check"]["command"])
+    assert command.pop(0) == "CMD"
+    return command

@@ -83,7 +83,17 @@ def tell_what_security_groups_are_let_in_for() -> None:
     patch(SecurityGroupRule, "description", property(description))
 
 
-def tell_that_services_stay_in_their_zones() -> None:
+def tell_whether_services_stay_in_their_zones() -> None:
+    """As it was set at the creation."""
+    create = EC2ContainerServiceResponse.create_service
+
+    def create_and_keep(self: EC2ContainerServiceResponse) -> ActionResult:
+        answer = create(self)
+        service = cast("dict[str, Any]", answer.result)["service"]
+        service.availability_zone_rebalancing = self._get_param("availabilityZoneRebalancing")
+        return answer
+
+    patch(EC2ContainerServiceResponse, "create_service", create_and_keep)
     patch(Service, "availability_zone_rebalancing", "DISABLED")
 
 
@@ -161,7 +171,7 @@ if __name__ == "__main__":
     tell_the_redrive_of_queues()
     tell_how_topics_sign()
     tell_what_security_groups_are_let_in_for()
-    tell_that_services_stay_in_their_zones()
+    tell_whether_services_stay_in_their_zones()
     tell_the_capacity_providers_of_services()
     tell_that_a_policy_is_gone()
     tell_the_keys_and_tags_of_identities()

@@ -41,6 +41,7 @@ TASK_ROLE = f"{IAM}:role/sesbounce-task"
 BOUNDARY = f"{IAM}:policy/sesbounce-boundary"
 OURS = {"aws:ResourceTag/Application": "sesbounce"}
 FOR_TASKS = {"iam:PassedToService": "ecs-tasks.amazonaws.com"}
+API_ROLE = f"{IAM}:role/sesbounce-api"
 EXECUTION_ROLE = f"{IAM}:role/sesbounce-execution"
 SCHEDULE_ROLE = f"{IAM}:role/sesbounce-schedule"
 FUNCTION_ROLE = f"{IAM}:role/sesbounce-function"

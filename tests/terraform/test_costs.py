@@ -107,6 +107,15 @@ def test_what_is_saved_is_what_the_rows_say() -> None:
         assert abs(float(said.removeprefix("up to ")) - value) < 0.0051, what
 
 
+def test_two_tasks_of_the_api_cost_twice_what_one_of_the_worker_does() -> None:
+    idle = {name: row[0] for name, row in table(DEFAULT).items()}
+    more = {row[0]: float(row[1]) for row in rows("More")[2:] if row[1].replace(".", "").isdigit()}
+    (tasks,) = [value for name, value in more.items() if name.startswith("`api = ")]
+    (addresses,) = [value for name, value in more.items() if name.startswith("a public address")]
+    assert tasks == pytest.approx(2 * (idle["Fargate, ARM, ¼ vCPU"] + idle["Fargate, ARM, ½ GB"]))
+    assert addresses == pytest.approx(2 * idle["Public IPv4 address"])
+
+
 def test_the_variable_says_what_deliveries_cost() -> None:
     (publish,) = re.findall(r"takes ([\d.]+) for a million publishes", COSTS)
     (request,) = re.findall(r"takes ([\d.]+) for a million requests", COSTS)

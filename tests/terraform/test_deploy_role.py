@@ -11,6 +11,7 @@ import pytest
 from sesbounce.doctor.iam import Request, allows
 from tests.terraform.names import (
     ACCOUNT,
+    API_ROLE,
     AT_ITS_START,
     BOUNDARY,
     CONFIGURATION_SET,
@@ -87,6 +88,11 @@ DEPLOYING: list[Call] = [
     ("iam:DeleteRole", TASK_ROLE, {}),
     ("iam:CreatePolicyVersion", CONSUMER_POLICY, {}),
     ("iam:PassRole", TASK_ROLE, FOR_TASKS),
+    ("iam:CreateRole", API_ROLE, WITHIN),
+    ("iam:PutRolePolicy", API_ROLE, WITHIN),
+    ("iam:PassRole", API_ROLE, FOR_TASKS),
+    ("ecs:CreateService", f"arn:aws:ecs:{REGION}:service/sesbounce/sesbounce-api", {}),
+    ("ecs:TagResource", f"arn:aws:ecs:{REGION}:task-definition/sesbounce-api:7", {}),
     ("iam:CreateRole", SCHEDULE_ROLE, WITHIN),
     ("iam:PutRolePolicy", SCHEDULE_ROLE, WITHIN),
     ("iam:PassRole", SCHEDULE_ROLE, FOR_SCHEDULES),
@@ -463,6 +469,10 @@ ATTACKS: list[Call] = [
     ("iam:AttachRolePolicy", TASK_ROLE, WITHIN | ANY_POLICY),
     ("iam:AttachRolePolicy", TASK_ROLE, OWN_POLICY | {"iam:PermissionsBoundary": ADMINISTRATOR}),
     ("iam:AttachRolePolicy", f"{IAM}:role/admin", WITHIN | OWN_POLICY),
+    # the right to the queue for what does not read it
+    ("iam:AttachRolePolicy", API_ROLE, WITHIN | OWN_POLICY),
+    ("iam:AttachRolePolicy", SCHEDULE_ROLE, WITHIN | OWN_POLICY),
+    ("ecs:RunTask", f"arn:aws:ecs:{REGION}:task-definition/sesbounce-api:7", IN_CLUSTER),
     ("iam:CreatePolicy", f"{IAM}:policy/sesbounce-admin", {}),
     ("iam:CreatePolicyVersion", f"{IAM}:policy/admin", {}),
     ("iam:PutGroupPolicy", f"{IAM}:group/developers", {}),

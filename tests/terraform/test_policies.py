@@ -16,6 +16,7 @@ from sesbounce.doctor.iam import Request, allows
 from tests.terraform.conftest import SOURCE, Report, assert_passed, joined
 from tests.terraform.names import (
     ACCOUNT,
+    API_ROLE,
     AT_ITS_START,
     BOUNDARY,
     CONFIGURATION_SET,
@@ -754,6 +755,7 @@ def test_the_boundary_leaves_the_worker_all_that_it_needs(
         ("s3:GetObject", "arn:aws:s3:::acme-state/sesbounce/terraform.tfstate", {}),
         ("iam:CreateUser", f"{IAM}:user/admin", {}),
         ("iam:PassRole", TASK_ROLE, FOR_TASKS),
+        ("iam:PassRole", API_ROLE, FOR_TASKS | {"aws:PrincipalArn": SCHEDULE_ROLE}),
         ("sts:AssumeRole", f"{IAM}:role/admin", {}),
         ("sns:Publish", TOPIC, {}),
         ("ses:SendEmail", IDENTITY, {}),

@@ -48,6 +48,10 @@ VARIABLES: dict[str, object] = {
     "github": {"repository": "acme/mail", "may_manage_key": True},
 }
 WORKER = "module.worker_service[0]"
+API = "module.api_service[0]"
+# The user's own: what programs reach the HTTP API by.
+CLOUD_MAP = "arn:aws:servicediscovery:us-east-1:123456789012:service/srv-utcrh6wavdkggqtk"
+TARGETS = "arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/api/209a844cd01825a4"
 TOPIC = "module.feedback_queue.module.topic"
 DATABASE_AND_SNS = {"aws_db_instance", "aws_sns_topic_subscription"}
 
@@ -61,10 +65,18 @@ def moto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Moto]:
 class Deployed:
     """The stack in moto, as `make deploy` handles it."""
 
-    def __init__(self, terraform: Terraform, environment: Mapping[str, str], folder: Path) -> None:
+    def __init__(
+        self, terraform: Terraform, environment: Mapping[str, str], folder: Path, client_group: str
+    ) -> None:
         self.terraform = terraform
         self.environment = environment
         self.folder = folder
+        self.client_group = client_group
+        self.variables = VARIABLES | {"api": self.api(cloud_map_service_arn=CLOUD_MAP)}
+
+    def api(self, **arns: str) -> dict[str, object]:
+        """The variable `api`, for programs of one security group."""
+        return {"client_security_group_ids": {"shop": self.client_group}, **arns}
 
     def stack(
         self, image: str | None, *, state: str = "terraform.tfstate", **variables: object
@@ -73,14 +85,16 @@ class Deployed:
             self.terraform.root / "terraform",
             data_dir=self.folder / "data",
             state=self.folder / state,
-            variables=VARIABLES | ({} if image is None else {"worker_image": image}) | variables,
+            variables=self.variables
+            | ({} if image is None else {"worker_image": image})
+            | variables,
             environment=self.environment,
         )
 
     def replacing(self, address: str) -> Plan:
         """The plan that replaces one resource, and what depends on it."""
         variables, saved = self.folder / "whole.tfvars.json", self.folder / "replacing.tfplan"
-        variables.write_text(json.dumps(VARIABLES | {"worker_image": NEW}))
+        variables.write_text(json.dumps(self.variables | {"worker_image": NEW}))
 
         def run(*command: str) -> str:
             return subprocess.run(
@@ -109,10 +123,13 @@ def environment(terraform: Terraform, moto: Moto) -> Iterator[Mapping[str, str]]
 def before_the_image(
     terraform: Terraform,
     environment: Mapping[str, str],
+    moto: Moto,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Deployed:
     """The stack when there is no image yet."""
-    deployed = Deployed(terraform, environment, tmp_path_factory.mktemp("whole"))
+    (group,) = moto.client("ec2").describe_security_groups(GroupNames=["default"])["SecurityGroups"]
+    folder = tmp_path_factory.mktemp("whole")
+    deployed = Deployed(terraform, environment, folder, group["GroupId"])
     stack = deployed.stack(None)
     stack.init()
     stack.apply()
@@ -237,6 +254,36 @@ def test_the_worker_runs_as_told(deployed: Deployed, moto: Moto) -> None:
     ]
 
 
+def test_the_api_runs_beside_the_worker(deployed: Deployed, moto: Moto) -> None:
+    outputs = deployed.stack(OLD).outputs()
+    (service,) = moto.client("ecs").describe_services(
+        cluster=outputs["cluster_name"], services=[outputs["api_service_name"]]
+    )["services"]
+    assert service["taskDefinition"] == outputs["api_task_definition_arn"]
+    assert service["serviceRegistries"] == [{"registryArn": CLOUD_MAP}]
+    assert (service["desiredCount"], service["launchType"]) == (2, "FARGATE")
+    ((worker, _), (api,)) = (
+        moto.client("ecs").describe_task_definition(taskDefinition=outputs[name])["taskDefinition"][
+            "containerDefinitions"
+        ]
+        for name in ("task_definition_arn", "api_task_definition_arn")
+    )
+    of_worker, of_api = (
+        {variable["name"]: variable["value"] for variable in container["environment"]}
+        for container in (worker, api)
+    )
+    assert of_api.keys() - of_worker.keys() == {"SESBOUNCE_SERVE_HOST", "SESBOUNCE_SERVE_PORT"}
+    shared = of_api.keys() & of_worker.keys()
+    assert {name: of_api[name] for name in shared} == {name: of_worker[name] for name in shared}
+    assert (api["image"], api["secrets"]) == (worker["image"], worker["secrets"])
+    ingress = moto.client("ec2").describe_security_group_rules(
+        Filters=[{"Name": "group-id", "Values": [outputs["api_security_group_id"]]}]
+    )["SecurityGroupRules"]
+    (rule,) = (rule for rule in ingress if not rule["IsEgress"])
+    assert rule["ReferencedGroupInfo"]["GroupId"] == deployed.client_group
+    assert (rule["FromPort"], rule["ToPort"]) == (8080, 8080)
+
+
 def test_the_state_holds_no_password(deployed: Deployed, moto: Moto) -> None:
     outputs = deployed.stack(OLD).outputs()
     secret = outputs["database_password_secret"].removesuffix(":password::")
@@ -279,8 +326,11 @@ def test_another_image_rolls_the_task_definition_alone(
     assert changed == {
         f"{WORKER}.aws_ecs_task_definition.this[0]": ("delete", "create"),
         f"{WORKER}.aws_ecs_service.this[0]": ("update",),
+        f"{API}.aws_ecs_task_definition.this[0]": ("delete", "create"),
+        f"{API}.aws_ecs_service.this[0]": ("update",),
     }
     assert {c.address for c in rolled if c.address.startswith("output.")} <= {
+        "output.api_task_definition_arn",
         "output.task_definition_arn",
         "output.worker_image",
     }
@@ -296,8 +346,19 @@ def test_another_image_rolls_the_task_definition_alone(
 def test_spot_changes_the_service_and_keeps_its_scaling(
     rolled: tuple[Change, ...], deployed: Deployed
 ) -> None:
-    plan = deployed.stack(NEW, worker={"min_tasks": 0, "use_spot": True}).plan()
-    assert plan.changes == (Change(f"{WORKER}.aws_ecs_service.this[0]", ("update",)),)
+    """And without the API, nothing of it is left, and nothing else changes."""
+    plan = deployed.stack(NEW, worker={"min_tasks": 0, "use_spot": True}, api=None).plan()
+    changes = {
+        c.address: c.actions for c in plan.changes if not c.address.startswith(("output.", API))
+    }
+    assert changes == {
+        f"{WORKER}.aws_ecs_service.this[0]": ("update",),
+        f"{WORKER}.aws_iam_role_policy.execution": ("update",),  # its log
+        'module.database[0].aws_vpc_security_group_ingress_rule.this["api"]': ("delete",),
+    }
+    of_api = [change for change in plan.changes if change.address.startswith(API)]
+    assert {change.actions for change in of_api} == {("delete",)}
+    assert [change.address for change in losses(plan)] == [f"{API}.aws_ecs_service.this[0]"]
 
 
 def test_a_service_that_is_replaced_takes_its_scaling_along(
@@ -347,12 +408,15 @@ def test_a_second_stack_of_the_name_would_take_over_the_first(
         monkeypatch.setenv(name, value)
     # The same providers, and a state of its own.
     (tmp_path / "data").symlink_to(deployed.folder / "data")
-    second = Deployed(deployed.terraform, deployed.environment, tmp_path).stack(None)
+    second = Deployed(
+        deployed.terraform, deployed.environment, tmp_path, deployed.client_group
+    ).stack(None)
     found = existing(second.plan(), boto3.Session(region_name="us-east-1"), "123456789012")
     assert {each.id.rpartition("/")[2].rpartition(":")[2] for each in found} == {
         "example.com",
         "sesbounce",
         "sesbounce-alarms",
+        "sesbounce-api",
         "sesbounce-deploy",
         "sesbounce-execution",
         "sesbounce-feedback",
@@ -362,13 +426,16 @@ def test_a_second_stack_of_the_name_would_take_over_the_first(
     }
 
 
-SCHEDULED: dict[str, Any] = {"worker": {"mode": "scheduled"}}
+def scheduled_stack(deployed: Deployed) -> Stack:
+    """The stack with a schedule, and its API behind a load balancer."""
+    api = deployed.api(target_group_arn=TARGETS)
+    return deployed.stack(NEW, worker={"mode": "scheduled"}, api=api)
 
 
 @pytest.fixture(scope="module")
 def scheduled(rolled: tuple[Change, ...], deployed: Deployed) -> Plan:
     """The plan that replaces the service by a schedule; it is applied."""
-    stack = deployed.stack(NEW, **SCHEDULED)
+    stack = scheduled_stack(deployed)
     with stack.planned() as plan:
         stack.apply(plan=plan)
     return plan
@@ -389,7 +456,7 @@ def test_a_schedule_replaces_the_service_and_nothing_else_is_lost(scheduled: Pla
 def test_the_schedule_starts_the_worker_as_told(
     scheduled: Plan, deployed: Deployed, moto: Moto
 ) -> None:
-    outputs = deployed.stack(NEW, **SCHEDULED).outputs()
+    outputs = scheduled_stack(deployed).outputs()
     (service,) = moto.client("ecs").describe_services(
         cluster=outputs["cluster_name"], services=["sesbounce"]
     )["services"]
@@ -406,7 +473,17 @@ def test_the_schedule_starts_the_worker_as_told(
     }
     session: Any = moto  # of a session, the check asks for clients alone
     assert list(schedule(declared(outputs, []), session)) == []
-    assert deployed.stack(NEW, **SCHEDULED).plan().empty
+    assert scheduled_stack(deployed).plan().empty
+    # The API went on meanwhile.
+    (api,) = moto.client("ecs").describe_services(
+        cluster=outputs["cluster_name"], services=[outputs["api_service_name"]]
+    )["services"]
+    (balancer,) = api["loadBalancers"]
+    assert balancer == {
+        "targetGroupArn": TARGETS,
+        "containerName": "api",
+        "containerPort": 8080,
+    }
 
 
 @pytest.fixture(scope="module")

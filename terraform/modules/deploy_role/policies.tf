@@ -52,12 +52,13 @@ locals {
       policy    = { arn = "iam::${var.account_id}:policy${var.path}%s", names = ["${var.name}-consumer"] }
       queue     = { arn = "sqs:${var.region}:${var.account_id}:%s", names = [for end in ["", "-dlq", "-subscription-dlq"] : "${local.queue_name}${end}" if !contains(local.existing_queue_names, "${local.queue_name}${end}")] }
       registry  = { arn = "ecr:${var.region}:${var.account_id}:repository/%s", names = [var.name] }
-      role      = { arn = "iam::${var.account_id}:role${var.path}%s", names = [for end in ["execution", "function", "schedule", "sweep", "task"] : "${var.name}-${end}"] }
+      role      = { arn = "iam::${var.account_id}:role${var.path}%s", names = [for end in ["api", "execution", "function", "schedule", "sweep", "task"] : "${var.name}-${end}"] }
       schedule  = { arn = "scheduler:${var.region}:${var.account_id}:%s", names = flatten([for name in [var.name, "${var.name}-sweep"] : ["schedule/${name}/${name}", "schedule-group/${name}"]]) }
-      service   = { arn = "ecs:${var.region}:${var.account_id}:service/%s", names = ["${local.cluster_name}/${var.name}"] }
+      service   = { arn = "ecs:${var.region}:${var.account_id}:service/%s", names = [for end in ["", "-api"] : "${local.cluster_name}/${var.name}${end}"] }
       snapshot  = { arn = "rds:${var.region}:${var.account_id}:snapshot:%s", names = ["${var.name}-final-??????????????"] } # the time of the database's creation
       subnets   = { arn = "rds:${var.region}:${var.account_id}:subgrp:%s", names = [var.name] }
       task      = { arn = "ecs:${var.region}:${var.account_id}:task-definition/%s:*", names = [var.name] }
+      api_task  = { arn = "ecs:${var.region}:${var.account_id}:task-definition/%s:*", names = ["${var.name}-api"] }
       topic     = { arn = "sns:${var.region}:${var.account_id}:%s", names = concat(var.existing_topic_arn == null ? [coalesce(var.topic_name, "${var.name}-feedback")] : [], ["${var.name}-alarms"]) }
       user      = { arn = "iam::${var.account_id}:user${var.path}%s", names = ["${var.name}-consumer"] }
     } : kind => [for name in own.names : format("arn:${local.partition}:${own.arn}", name)]
@@ -235,7 +236,7 @@ locals {
         Sid       = "OwnPolicyWithinTheBoundary"
         Effect    = "Allow"
         Action    = ["iam:AttachRolePolicy", "iam:DetachRolePolicy"]
-        Resource  = local.arns.role
+        Resource  = [local.roles.function, local.roles.task] # the worker's
         Condition = merge(local.has_boundary, { ArnEquals = { "iam:PolicyARN" = local.arns.policy } })
       },
       {
@@ -344,7 +345,7 @@ locals {
           "ecs:PutClusterCapacityProviders", "ecs:CreateService", "ecs:UpdateService", "ecs:DeleteService",
           "ecs:DescribeServices", "ecs:TagResource", "ecs:UntagResource", "ecs:ListTagsForResource",
         ]
-        Resource = concat(local.arns.cluster, local.arns.service, local.arns.task)
+        Resource = concat(local.arns.cluster, local.arns.service, local.arns.task, local.arns.api_task)
       },
       {
         Sid    = "TaskDefinitions"
@@ -425,7 +426,7 @@ locals {
         Sid       = "PassRolesToTasks"
         Effect    = "Allow"
         Action    = ["iam:PassRole"]
-        Resource  = local.task_role_arns
+        Resource  = concat(local.task_role_arns, [local.roles.api])
         Condition = { StringEquals = { "iam:PassedToService" = "ecs-tasks.amazonaws.com" } }
       },
       {

@@ -76,7 +76,7 @@ resource "aws_iam_role_policy" "execution" {
           Sid      = "WriteLog"
           Effect   = "Allow"
           Action   = ["logs:CreateLogStream", "logs:PutLogEvents"]
-          Resource = ["${local.log_group_arn}:log-stream:worker/*"]
+          Resource = [for prefix in concat(["worker"], var.further_log_streams) : "${local.log_group_arn}:log-stream:${prefix}/*"]
         },
       ],
       # Variables decide, because a given ARN may be unknown at the first plan.

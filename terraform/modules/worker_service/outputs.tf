@@ -23,6 +23,11 @@ output "cluster_name" {
   value       = local.cluster_name
 }
 
+output "cluster_arn" {
+  description = "ARN of the ECS cluster."
+  value       = local.cluster_arn
+}
+
 output "service_name" {
   description = "Name of the ECS service; null without an image."
   value       = one(aws_ecs_service.this[*].name)
@@ -61,6 +66,9 @@ output "task_role_arn" {
 output "execution_role_arn" {
   description = "ARN of the role with which ECS starts the worker."
   value       = aws_iam_role.execution.arn
+
+  # What starts with the role needs its rights as well.
+  depends_on = [aws_iam_role_policy.execution]
 }
 
 output "trust_policy" {

@@ -427,6 +427,18 @@ variable "log_kms_key_arn" {
   }
 }
 
+variable "further_log_streams" {
+  description = "First parts of the names of further log streams that ECS may write with the execution role, for services beside the worker: `[\"api\"]` for the module `api_service`."
+  type        = list(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for prefix in var.further_log_streams : can(regex("^[a-z0-9-]+$", prefix))])
+    error_message = "Each element of further_log_streams must consist of lower-case letters, digits and hyphens."
+  }
+}
+
 variable "permissions_boundary" {
   description = "ARN of the permissions boundary of both roles; null sets none."
   type        = string

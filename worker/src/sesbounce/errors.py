@@ -273,7 +273,7 @@ class ApiAccessError(ApiError, ConfigurationError):
 
 
 class HealthError(SesBounceError):
-    """No worker answers on the metrics port, or the answer is not from a worker."""
+    """No worker, or no server, answers on its port, or another program answers there."""
 
 
 class NothingDeployedError(SesBounceError):

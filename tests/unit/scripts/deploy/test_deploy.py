@@ -82,6 +82,7 @@ class World:
     state: dict[str, Any] = field(default_factory=dict)  # the outputs, once there is a stack
     scheduled: bool = False  # whether a schedule starts the worker, in place of a service
     function: bool = False  # whether AWS Lambda runs it
+    api: bool = False  # whether there is a service of the HTTP API
     pending: bool = False  # whether something but the image differs
     region: str = "eu-west-1"
     account: str = ACCOUNT
@@ -108,6 +109,8 @@ class World:
             "sweep_arn": SCHEDULE if package else None,
             "function_architecture": "arm64" if self.function else None,
             "service_name": "sesbounce" if service and not self.scheduled else None,
+            "api_service_name": "sesbounce-api" if service and self.api else None,
+            "api_task_definition_arn": "task:7",
             "schedule_arn": SCHEDULE if service and self.scheduled else None,
             "run_interval_seconds": 900 if self.scheduled else None,
             "cluster_name": "sesbounce",
@@ -239,6 +242,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr(rollout, "await_stable", lambda *_: world.did.append("wait"))
     monkeypatch.setattr(rollout, "restart", lambda *_: world.did.append("restart"))
     monkeypatch.setattr(rollout, "failed_deployment", lambda *_: world.failed)
+    monkeypatch.setattr(rollout, "is_given_up", lambda *_: False)
     monkeypatch.setattr(rollout, "placement", lambda *_: Placement("beside the service"))
     monkeypatch.setattr(
         runs, "run_now", lambda _, schedule, __: world.did.append(f"run {schedule.name}")
@@ -754,7 +758,44 @@ def test_a_rollout_that_has_failed_is_repeated(
     world.failed = "ecs-svc/1"
     assert run("apply") == 0
     assert world.did == ["restart", "wait"]
-    assert "The deployment before this one has failed" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "The deployment of sesbounce before this one has failed, and nothing of it" in said
+
+
+@pytest.fixture
+def services(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
+    """A deployed stack with the API, which records what is done to which service."""
+
+    def did(what: str) -> Callable[..., None]:
+        return lambda _, service, *__: world.did.append(f"{what} {service.name}")
+
+    world.api = True
+    world.deploy(OLD)
+    world.images[TAG] = OLD
+    monkeypatch.setattr(rollout, "restart", did("restart"))
+    monkeypatch.setattr(rollout, "await_stable", did("wait"))
+    return world
+
+
+def test_the_rollout_of_the_api_alone_is_repeated(
+    services: World, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failed = {"sesbounce-api": "ecs-svc/7"}
+    monkeypatch.setattr(rollout, "failed_deployment", lambda _, each: failed.get(each.name))
+    assert run("apply") == 0
+    assert services.did == ["restart sesbounce-api", "wait sesbounce", "wait sesbounce-api"]
+
+
+@pytest.mark.parametrize("scheduled", [False, True])
+def test_an_api_that_came_before_its_tables_begins_once_more_after_the_worker(
+    services: World, run: Run, monkeypatch: pytest.MonkeyPatch, scheduled: bool
+) -> None:
+    services.scheduled = scheduled
+    services.deploy(OLD)
+    monkeypatch.setattr(rollout, "is_given_up", lambda *_: True)
+    assert run("apply") == 0
+    worker = "run sesbounce" if scheduled else "wait sesbounce"
+    assert services.did == [worker, "restart sesbounce-api", "wait sesbounce-api"]
 
 
 def test_a_rollout_that_fails_now_is_not_repeated(
@@ -772,6 +813,13 @@ def test_a_restart_waits(world: World, run: Run) -> None:
     world.deploy(OLD)
     assert run("restart") == 0
     assert world.did == ["restart", "wait"]
+
+
+def test_a_restart_takes_the_api_along(world: World, run: Run) -> None:
+    world.api = world.scheduled = True
+    world.deploy(OLD)
+    assert run("restart") == 0
+    assert world.did == ["restart", "wait", "run sesbounce"]
 
 
 @pytest.mark.parametrize("command", [["restart"], ["cli", "--", "why", "jane@example.com"]])

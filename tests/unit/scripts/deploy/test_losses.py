@@ -57,6 +57,17 @@ def test_a_service_is_lost_only_for_good() -> None:
     assert describe([lost]).endswith("- destroy aws_ecs_service.this: no worker reads the queue")
 
 
+def test_the_service_of_the_api_is_no_worker() -> None:
+    address = "module.api_service[0].aws_ecs_service.this[0]"
+    api = change("aws_ecs_service", "delete") | {"address": address}
+    worker = change("aws_scheduler_schedule", "create")
+    (lost,) = losses(plan(api, worker))
+    assert describe([lost]).endswith(f"{address}: no program gets an answer from the HTTP API")
+    api["change"] = {"actions": ["create"]}
+    (lost,) = losses(plan(api, change("aws_scheduler_schedule", "delete")))
+    assert lost.address == "aws_scheduler_schedule.this"
+
+
 @pytest.mark.parametrize(
     ("old", "new"),
     [

@@ -7,7 +7,13 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from scripts.deploy.rollout import RolloutError, await_stable, failed_deployment, restart
+from scripts.deploy.rollout import (
+    RolloutError,
+    await_stable,
+    failed_deployment,
+    is_given_up,
+    restart,
+)
 from sesbounce.doctor.declared import Service
 
 FAMILY = "arn:aws:ecs:eu-west-1:123456789012:task-definition/sesbounce"
@@ -131,7 +137,7 @@ def test_the_circuit_breaker_s_reasons_are_reported(ecs: Ecs) -> None:
         "  abc: Essential container in task exited",
         "    worker: exit code 1",
         "    other: CannotPullContainerError",
-        "The worker's log: aws logs tail /ecs/sesbounce --since 1h",
+        "The log: aws logs tail /ecs/sesbounce --since 1h",
         "Fix the cause, and run make deploy; if only a secret was wrong, make restart.",
     ]
 
@@ -220,6 +226,20 @@ def test_a_deployment_of_the_same_definition_replaces_one_that_failed(ecs: Ecs) 
 def test_which_deployment_has_failed(ecs: Ecs, answer: dict[str, Any], failed: str | None) -> None:
     ecs.answers(answer)
     assert failed_deployment(ecs.client, SERVICE) == failed
+
+
+@pytest.mark.parametrize(
+    ("answer", "given_up"),
+    [
+        (described(deployment(2, "FAILED")), True),
+        (described(deployment(1, "COMPLETED"), revision=1), True),
+        (described(deployment(2, "IN_PROGRESS")), False),
+        (described(deployment(2, "COMPLETED")), False),
+    ],
+)
+def test_whether_ecs_has_given_up(ecs: Ecs, answer: dict[str, Any], given_up: bool) -> None:
+    ecs.answers(answer)
+    assert is_given_up(ecs.client, SERVICE) is given_up
 
 
 def test_a_restart_starts_tasks_of_the_declared_definition(ecs: Ecs) -> None:

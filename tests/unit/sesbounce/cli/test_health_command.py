@@ -1,7 +1,7 @@
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 from click.testing import CliRunner, Result
@@ -104,6 +104,50 @@ def test_somebody_else_answers(port: int) -> None:
         result = health()
     assert result.exit_code == 2
     assert "another program answers" in result.stderr
+
+
+@pytest.fixture
+def served(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """The status that a server on all addresses answers `/healthz` with; the test sets it."""
+    port, status = free_port(), ["200 OK"]
+    monkeypatch.setenv("SESBOUNCE_SERVE_HOST", "0.0.0.0")  # noqa: S104  as in a container
+    monkeypatch.setenv("SESBOUNCE_SERVE_PORT", str(port))
+
+    def answer(environ: dict[str, str], start_response: Callable[..., object]) -> list[bytes]:
+        start_response(status[0] if environ["PATH_INFO"] == "/healthz" else "404 Not Found", [])
+        return [b"{}"]
+
+    with serving("127.0.0.1", port, answer):
+        yield status
+
+
+def test_a_healthy_server(served: list[str]) -> None:
+    result = health("--server")
+    assert (result.exit_code, result.output) == (0, "The server is healthy.\n")
+
+
+def test_a_server_whose_database_is_away(served: list[str]) -> None:
+    served[0] = "503 Service Unavailable"
+    result = health("--server", "--json")
+    assert result.exit_code == 1
+    assert json.loads(result.output) == {
+        "healthy": False,
+        "faults": ["The database does not answer the server; its log says why."],
+    }
+
+
+def test_somebody_else_answers_on_the_port_of_the_server(served: list[str]) -> None:
+    served[0] = "404 Not Found"
+    result = health("--server")
+    assert result.exit_code == 2
+    assert result.stderr.endswith("give the server a SESBOUNCE_SERVE_PORT of its own\n")
+
+
+def test_no_server_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SESBOUNCE_SERVE_PORT", str(free_port()))
+    result = health("--server")
+    assert result.exit_code == 2
+    assert "start the server with the same SESBOUNCE_SERVE_PORT" in result.stderr
 
 
 def test_little_is_imported_for_it() -> None:

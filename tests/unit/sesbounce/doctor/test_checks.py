@@ -693,6 +693,18 @@ def test_the_service_runs_what_is_declared(
     assert texts(service.service(wired, answers)) == ([(weight, what)] if weight else [])
 
 
+def test_the_service_of_the_api_is_checked_as_well(answers: Any) -> None:
+    names = {"cluster_name": "c", "log_group_name": "/ecs/sesbounce"}
+    api = {"api_service_name": "sesbounce-api", "api_task_definition_arn": "x/task:7"}
+    wired = declared(OUTPUTS | names | api, [])
+    assert wired.service is None
+    assert wired.services == [Service("c", "sesbounce-api", "x/task:7", "/ecs/sesbounce")]
+    answers.to("ecs", "describe_services", {"services": []})
+    (found,) = service.api(wired, answers)
+    assert found.what == "there is no service sesbounce-api"
+    assert found.why == "no program gets an answer from the HTTP API"
+
+
 SCHEDULED: dict[str, Any] = {
     "cluster_name": "cluster",
     "schedule_arn": arn("scheduler", "schedule/acme/sesbounce"),
@@ -1000,10 +1012,11 @@ def test_a_policy_that_can_t_be_evaluated_is_skipped(answers: Any) -> None:
 
 def test_what_the_wiring_does_not_have_is_skipped() -> None:
     (group,) = [checks.group(lambda: (WIRING, SESSION))]
-    parts = {"ecs.service", "ecs.schedule", "lambda.function", "lambda.sweep"}
+    parts = {"ecs.service", "ecs.api", "ecs.schedule", "lambda.function", "lambda.sweep"}
     reasons = {r.id: r.reason for r in examine([group], parts.__contains__)}
     assert reasons == {
         "ecs.service": "there is no service of the worker",
+        "ecs.api": "there is no service of the HTTP API",
         "ecs.schedule": "there is no schedule of the worker",
         "lambda.function": "there is no function of the worker",
         "lambda.sweep": "there is no function of the worker",

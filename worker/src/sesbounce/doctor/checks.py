@@ -93,6 +93,12 @@ CHECKS = (
         _without("service", "service of the worker"),
     ),
     Check(
+        "ecs.api",
+        "the service of the HTTP API runs",
+        service.api,
+        _without("api", "service of the HTTP API"),
+    ),
+    Check(
         "ecs.schedule",
         "the worker's schedule starts it",
         schedule.schedule,

@@ -28,7 +28,7 @@ class Tasks:
 
 
 class Service(Tasks):
-    """The worker's service, which keeps tasks running."""
+    """A service, the worker's or that of the HTTP API, which keeps tasks running."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +72,7 @@ class Wiring:
         ses_v1: whether configuration sets publish by version 1 of SES's API alone.
         fills_suppression_list: whether the worker adds addresses to SES's suppression list.
         service: None where no service keeps the worker running.
+        api: the service of the HTTP API; None without one.
         schedule: None where no schedule starts the worker.
         function: None where the worker is no function.
         alarm_topic_arn: None without monitoring.
@@ -102,6 +103,7 @@ class Wiring:
     ses_v1: bool = False
     fills_suppression_list: bool = False
     service: Service | None = None
+    api: Service | None = None
     schedule: Schedule | None = None
     function: Function | None = None
     alarm_topic_arn: str | None = None
@@ -117,6 +119,11 @@ class Wiring:
         if self.declared:
             return "Restore it: make deploy"
         return "Correct it in the AWS console, or in the Terraform that made it"
+
+    @property
+    def services(self) -> list[Service]:
+        """The services that keep tasks running, the worker's first: it makes the tables."""
+        return [service for service in (self.service, self.api) if service]
 
     @property
     def region(self) -> str:
@@ -178,6 +185,7 @@ def declared(outputs: Mapping[str, Any], resources: Resources) -> Wiring:
         and not by_type["aws_sesv2_configuration_set_event_destination"],
         fills_suppression_list=settings.get("SESBOUNCE_SES_SUPPRESSION_LIST") == "true",
         service=_service(outputs),
+        api=_service(outputs, "api_"),
         schedule=_schedule(outputs),
         function=_function(outputs),
         alarm_topic_arn=outputs.get("alarm_topic_arn"),
@@ -250,13 +258,13 @@ def _settings(
     return of_tasks | dict(ChainMap(*of_functions))
 
 
-def _service(outputs: Mapping[str, Any]) -> Service | None:
-    if not outputs.get("service_name"):
+def _service(outputs: Mapping[str, Any], prefix: str = "") -> Service | None:
+    if not outputs.get(f"{prefix}service_name"):
         return None
     return Service(
         outputs["cluster_name"],
-        outputs["service_name"],
-        outputs["task_definition_arn"],
+        outputs[f"{prefix}service_name"],
+        outputs[f"{prefix}task_definition_arn"],
         outputs["log_group_name"],
     )
 
