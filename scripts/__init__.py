@@ -35,6 +35,7 @@ The exceptions:
     + TerraformMissingError  (scripts.terraform.env)
   x UnknownEnvironmentError  (scripts.terraform.environments)
   x UvError                  (scripts.setup.uv)
+  x WebsiteError             (scripts.website)
 """
 
 import sys

@@ -1,0 +1,121 @@
+"""Builds the site of the documents; shows it as well with `--serve`.
+
+    python -m scripts.website
+    python -m scripts.website --serve
+
+The site is made of the Markdown pages as they lie in this checkout, so that a relative link leads
+to the same place there and on a code host. `docs/zensical.toml` says how it looks, and lists the
+pages of its navigation. A link to a page or an anchor that does not exist is an error.
+"""
+
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from scripts import ScriptError
+from scripts.setup.uv import ROOT
+from scripts.setup.venvs import Venv, ensure
+
+FOLDER = ROOT / ".local" / "docs"
+"""Holds `pages`, links to what the site is made of, and `site`, the result."""
+
+CONFIGURATION = ROOT / "docs" / "zensical.toml"
+_SOURCES = (
+    "*.md",
+    "LICENSE",
+    "docs/**/*.md",
+    "docs/**/*.svg",
+    "docs/**/*.png",
+    "docs/**/*.css",
+    "terraform/*.example",
+    "terraform/*/README.md",
+    "terraform/*/*/README.md",
+)
+
+
+_ESCAPES = re.compile(r"\x1b\[[\d;]*m")
+_WARNING = re.compile(r"Warning: (?P<what>.+)\n.*\[ (?P<place>\S+:\d+:\d+) \]")
+
+
+class WebsiteError(ScriptError):
+    """The generator has found broken links, or failed otherwise."""
+
+    def __init__(self, output: str) -> None:
+        """Take the places and the faults out of the generator's output, else all of it."""
+        text = _ESCAPES.sub("", output).strip()
+        found = [f"{warning['place']}: {warning['what']}" for warning in _WARNING.finditer(text)]
+        super().__init__("\n".join([f"{len(found)} broken links", *found]) if found else text)
+
+
+def sources() -> list[Path]:
+    """Return the files that the site is made of, each by its path below the checkout."""
+    found = {file.relative_to(ROOT) for pattern in _SOURCES for file in ROOT.glob(pattern)}
+    return sorted(found)
+
+
+def venv(folder: Path = ROOT / ".local" / "docs-venv") -> Venv:
+    """Return the environment that the generator is installed into."""
+    return Venv("the generator of the site", folder, ROOT / "requirements-docs.txt")
+
+
+def program() -> Path:
+    """Return the generator, which is installed once for each set of versions."""
+    return ensure(venv()).with_name("zensical")
+
+
+def stage(folder: Path, files: Iterable[Path]) -> None:
+    """Empty the folder, and put the configuration and links to these files of the checkout there.
+
+    The configuration is a copy, since the generator takes the folder in which the file really
+    lies for the root of the site.
+
+    Args:
+        folder: is made if it is missing.
+        files: paths below the checkout.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    shutil.copy(CONFIGURATION, folder)
+    for file in files:
+        link = folder / "pages" / file
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(ROOT / file)
+
+
+def build(folder: Path) -> Path:
+    """Build the site of a staged folder, and return where it lies.
+
+    Raises:
+        WebsiteError: a link is broken, or the generator failed.
+    """
+    command = [str(program()), "build", "--strict", "--config-file", CONFIGURATION.name]
+    run = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    if run.returncode:
+        raise WebsiteError(run.stdout + run.stderr)
+    return folder / "site"
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Build the site, and show it if the arguments say so."""
+    parser = argparse.ArgumentParser(prog="python -m scripts.website", description=__doc__)
+    parser.add_argument("--serve", action="store_true", help="show it at http://localhost:8000")
+    options = parser.parse_args(arguments)
+    try:
+        stage(FOLDER, sources())
+        site = build(FOLDER)
+        zensical = str(program())
+    except ScriptError as error:
+        sys.exit(f"website: {error}")
+    print(f"The site begins with {site.relative_to(ROOT)}/index.html.", flush=True)
+    if options.serve:
+        os.chdir(FOLDER)
+        os.execv(zensical, [zensical, "serve", "--config-file", CONFIGURATION.name])  # noqa: S606
+
+
+if __name__ == "__main__":
+    main()
