@@ -15,6 +15,7 @@ The exceptions:
   x LocalStackError          (scripts.local.localstack_shared)
     + DockerError            (scripts.local.localstack_container)
   x LossError                (scripts.deploy.losses)
+  x NavigationError          (scripts.website)
   x NoServiceError           (scripts.deploy.deploy)
   x NoVariablesError         (scripts.deploy.deploy)
   x NpmError                 (scripts.setup.npm)

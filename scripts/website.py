@@ -5,7 +5,8 @@
 
 The site is made of the Markdown pages as they lie in this checkout, so that a relative link leads
 to the same place there and on a code host. `docs/zensical.toml` says how it looks, and lists the
-pages of its navigation. A link to a page or an anchor that does not exist is an error.
+pages of its navigation. A link to a page or an anchor that does not exist is an error, and so is a
+page that is not in the navigation.
 """
 
 import argparse
@@ -14,8 +15,11 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable, Sequence
+import tomllib
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from scripts import ScriptError
 from scripts.setup.uv import ROOT
@@ -42,6 +46,10 @@ _ESCAPES = re.compile(r"\x1b\[[\d;]*m")
 _WARNING = re.compile(r"Warning: (?P<what>.+)\n.*\[ (?P<place>\S+:\d+:\d+) \]")
 
 
+class NavigationError(ScriptError):
+    """The navigation lacks pages, or names pages that do not exist or are in it already."""
+
+
 class WebsiteError(ScriptError):
     """The generator has found broken links, or failed otherwise."""
 
@@ -56,6 +64,44 @@ def sources() -> list[Path]:
     """Return the files that the site is made of, each by its path below the checkout."""
     found = {file.relative_to(ROOT) for pattern in _SOURCES for file in ROOT.glob(pattern)}
     return sorted(found)
+
+
+def check_navigation(navigation: Any, pages: Collection[str]) -> None:
+    """Check that each page is in the navigation once; the generator itself does not.
+
+    Args:
+        navigation: `nav` of the configuration: a page, or a list or table of such parts.
+        pages: the pages that there are.
+
+    Raises:
+        NavigationError: a page is missing, is there twice, or does not exist.
+    """
+    named = Counter(_pages_in(navigation))
+    faults = [f"{page}: add a line for it" for page in pages if page not in named]
+    faults += [f"{page}: there is no such page" for page in named if page not in pages]
+    faults += [f"{page}: it is there {count} times" for page, count in named.items() if count > 1]
+    if faults:
+        raise NavigationError("\n".join(["the navigation in docs/zensical.toml:", *sorted(faults)]))
+
+
+def _pages_in(navigation: Any) -> Iterator[str]:
+    if isinstance(navigation, str):
+        yield navigation
+    else:
+        parts = navigation.values() if isinstance(navigation, dict) else navigation
+        for part in parts:
+            yield from _pages_in(part)
+
+
+def check_pages() -> None:
+    """Check that each Markdown page of the site is in its navigation once.
+
+    Raises:
+        NavigationError: it is not.
+    """
+    configuration = tomllib.loads(CONFIGURATION.read_text("utf-8"))
+    pages = [str(file) for file in sources() if file.suffix == ".md"]
+    check_navigation(configuration["project"]["nav"], pages)
 
 
 def venv(folder: Path = ROOT / ".local" / "docs-venv") -> Venv:
@@ -106,6 +152,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--serve", action="store_true", help="show it at http://localhost:8000")
     options = parser.parse_args(arguments)
     try:
+        check_pages()
         stage(FOLDER, sources())
         site = build(FOLDER)
         zensical = str(program())

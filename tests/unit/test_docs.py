@@ -13,7 +13,7 @@ import pytest
 import sqlalchemy as sa
 from pydantic import SecretStr
 
-from scripts import docs
+from scripts import docs, website
 from sesbounce.doctor.path import groups
 from sesbounce.feedback.decode import decode
 from sesbounce.feedback.manual import decide
@@ -260,6 +260,10 @@ def test_every_target_of_the_makefile_is_explained() -> None:
     assert set(re.findall(r"^([a-z-]+):.*## \S", makefile, re.MULTILINE)) == TARGETS
     phony = makefile.partition(".PHONY:")[2].partition("\n\n")[0].replace("\\\n", " ")
     assert set(phony.split()) == TARGETS
+
+
+def test_each_page_is_in_the_navigation_of_the_site() -> None:
+    website.check_pages()
 
 
 def anchors(page: Path) -> set[str]:
