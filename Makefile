@@ -184,7 +184,7 @@ lint-rest: $(READY) ## checks YAML, GitHub's files, shell scripts and the Docker
 docs: ## builds the site of the documents into .local/docs/site; a broken link is an error
 	@$(PYTHON) -m scripts.website
 
-docs-serve: ## builds the site, and shows it at http://localhost:8000 with each change of a page
+docs-serve: ## builds the site, and shows it at http://localhost:8000; make docs beside it renews it
 	@$(PYTHON) -m scripts.website --serve
 
 docs-write: $(READY) ## writes docs/commands.md and docs/settings.md from the code

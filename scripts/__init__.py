@@ -28,6 +28,7 @@ The exceptions:
   x RootsError               (scripts.image.rds_roots)
   x RunError                 (scripts.deploy.runs)
   x SchemaError              (scripts.terraform.schema)
+  x ServerError              (scripts.website)
   x SimulateError            (scripts.local.simulate)
   x TaskError                (scripts.deploy.run_task)
   x TerraformError           (scripts.terraform.env)

@@ -10,7 +10,6 @@ page that is not in the navigation.
 """
 
 import argparse
-import os
 import re
 import shutil
 import subprocess
@@ -18,6 +17,9 @@ import sys
 import tomllib
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -42,12 +44,17 @@ _SOURCES = (
 )
 
 
+_PORT = 8000
 _ESCAPES = re.compile(r"\x1b\[[\d;]*m")
 _WARNING = re.compile(r"Warning: (?P<what>.+)\n.*\[ (?P<place>\S+:\d+:\d+) \]")
 
 
 class NavigationError(ScriptError):
     """The navigation lacks pages, or names pages that do not exist or are in it already."""
+
+
+class ServerError(ScriptError):
+    """The site can't be shown."""
 
 
 class WebsiteError(ScriptError):
@@ -146,22 +153,36 @@ def build(folder: Path) -> Path:
     return folder / "site"
 
 
+def serve(site: Path) -> None:
+    """Show the site to browsers of this machine until Ctrl-C; another build renews it.
+
+    Raises:
+        ServerError: the port is in use.
+    """
+    handler = partial(SimpleHTTPRequestHandler, directory=str(site))
+    try:
+        server = ThreadingHTTPServer(("127.0.0.1", _PORT), handler)
+    except OSError as error:
+        raise ServerError(f"can't use port {_PORT}: {error.strerror}. End what uses it") from error
+    with server, suppress(KeyboardInterrupt):
+        print(f"http://localhost:{_PORT} shows it until Ctrl-C.", flush=True)
+        server.serve_forever()
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Build the site, and show it if the arguments say so."""
     parser = argparse.ArgumentParser(prog="python -m scripts.website", description=__doc__)
-    parser.add_argument("--serve", action="store_true", help="show it at http://localhost:8000")
+    parser.add_argument("--serve", action="store_true", help=f"show it at http://localhost:{_PORT}")
     options = parser.parse_args(arguments)
     try:
         check_pages()
         stage(FOLDER, sources())
         site = build(FOLDER)
-        zensical = str(program())
+        print(f"The site begins with {site.relative_to(ROOT)}/index.html.", flush=True)
+        if options.serve:
+            serve(site)
     except ScriptError as error:
         sys.exit(f"website: {error}")
-    print(f"The site begins with {site.relative_to(ROOT)}/index.html.", flush=True)
-    if options.serve:
-        os.chdir(FOLDER)
-        os.execv(zensical, [zensical, "serve", "--config-file", CONFIGURATION.name])  # noqa: S606
 
 
 if __name__ == "__main__":
