@@ -42,8 +42,9 @@ _HEAD = """\
 
 <!-- `python -m scripts.docs` writes this page from the commands' own help. -->
 
-`make setup` installs the command as `.venv/bin/sesbounce`; the container image runs it as its \
-entry point. Commands print results on standard output, and errors on standard error.
+[The command line, by task](command-line.md) shows the commands at work; this page lists every \
+option. `make setup` installs the command as `.venv/bin/sesbounce`; the container image runs it as \
+its entry point. Commands print results on standard output, and errors on standard error.
 
 Every command has the same exit codes; its own help says what 1 and 3 mean there:
 
