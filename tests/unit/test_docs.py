@@ -287,6 +287,7 @@ def test_every_alarm_says_what_it_means_and_what_to_do() -> None:
     entries = re.findall(r"^### `([\w-]+)`\n(.*?)(?=\n###? )", page, re.MULTILINE | re.DOTALL)
     (monitoring,) = hcl2.loads((MODULES / "monitoring/alarms.tf").read_text())["locals"]
     assert sorted(name for name, _ in entries) == sorted(monitoring["candidates"])
+    assert "docs/operating.md#${each.key}" in (MODULES / "monitoring/alarms.tf").read_text()
     for name, entry in entries:
         assert "**It means:**" in entry, name
         assert "**Do this:**" in entry, name
