@@ -33,7 +33,7 @@ README = (ROOT / "README.md").read_text()
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text()
 BY_TASK = (ROOT / "docs/command-line.md").read_text()
 PACKAGE = ROOT / "worker/src/sesbounce"
-MODULES = ROOT / "terraform/modules"
+TERRAFORM_MODULES = ROOT / "terraform/modules"
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted(ROOT.glob("docs/*.md"))]
 # The changelog also names what is gone.
 TEXTS = [page for page in PAGES if page.name != "CHANGELOG.md"]
@@ -285,13 +285,17 @@ def test_links_lead_somewhere(document: Path) -> None:
 def test_every_alarm_says_what_it_means_and_what_to_do() -> None:
     page = (ROOT / "docs/operating.md").read_text()
     entries = re.findall(r"^### `([\w-]+)`\n(.*?)(?=\n###? )", page, re.MULTILINE | re.DOTALL)
-    (monitoring,) = hcl2.loads((MODULES / "monitoring/alarms.tf").read_text())["locals"]
+    (monitoring,) = hcl2.loads((TERRAFORM_MODULES / "monitoring/alarms.tf").read_text())["locals"]
     assert sorted(name for name, _ in entries) == sorted(monitoring["candidates"])
-    assert "docs/operating.md#${each.key}" in (MODULES / "monitoring/alarms.tf").read_text()
+    assert (
+        "docs/operating.md#${each.key}" in (TERRAFORM_MODULES / "monitoring/alarms.tf").read_text()
+    )
     for name, entry in entries:
         assert "**It means:**" in entry, name
         assert "**Do this:**" in entry, name
-    (scaling,) = hcl2.loads((MODULES / "worker_service/autoscaling.tf").read_text())["locals"]
+    (scaling,) = hcl2.loads((TERRAFORM_MODULES / "worker_service/autoscaling.tf").read_text())[
+        "locals"
+    ]
     steps = re.findall(r"(\w+) = \{description", scaling["steps"])
     assert steps == ["wake", "sleep"]
     section = page.partition("### Alarms that scale the worker\n")[2].partition("\n## ")[0]
@@ -301,7 +305,7 @@ def test_every_alarm_says_what_it_means_and_what_to_do() -> None:
 def test_no_alarm_is_declared_where_the_page_about_alarms_does_not_look() -> None:
     resource = re.compile(r'^resource "aws_cloudwatch_\w*alarm"', re.MULTILINE)
     files = [f for f in ROOT.glob("terraform/**/*.tf") if resource.search(f.read_text("utf-8"))]
-    assert {str(file.relative_to(MODULES)) for file in files} == {
+    assert {str(file.relative_to(TERRAFORM_MODULES)) for file in files} == {
         "monitoring/alarms.tf",
         "worker_service/autoscaling.tf",
         "feedback_topic/main.tf",  # `subscription-dlq` of a topic in another region or account
