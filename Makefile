@@ -29,7 +29,7 @@ PYTHONS := 3.11 3.12 3.13
 
 .PHONY: help setup terraform environments demo demo-clean simulate deploy plan destroy restart cli outputs check-wiring \
         image package build test test-all test-unit test-versions test-local test-terraform bench bench-ask bench-decode bench-outage bench-profile bench-store fuzz \
-        lint lint-ruff lint-mypy lint-imports lint-checkov lint-rest format docs terraform-docs lock terraform-lock clean
+        lint lint-ruff lint-mypy lint-imports lint-checkov lint-rest format docs docs-serve docs-write terraform-docs lock terraform-lock clean
 
 ##@ Set up
 help: ## prints this list
@@ -46,8 +46,8 @@ $(READY): $(LOCKS)
 terraform: ## fetches Terraform into .local/bin where none is installed; TERRAFORM=path names another
 	@$(PYTHON) -m scripts.terraform.fetch
 
-environments: ## installs .venv and the environments of LocalStack and checkov side by side
-	@$(SETUP) dev=$(VENV) localstack checkov
+environments: ## installs .venv and the environments of LocalStack, checkov and the site side by side
+	@$(SETUP) dev=$(VENV) localstack checkov docs
 
 ##@ Try it
 demo: terraform ## runs the whole path on this machine with LocalStack; needs no AWS account
@@ -189,7 +189,13 @@ lint-rest: $(READY) ## checks YAML, GitHub's files, shell scripts and the Docker
 	@$(BIN)/shellcheck .ci/run
 	@$(BIN)/hadolint --failure-threshold style worker/Dockerfile
 
-docs: $(READY) ## writes docs/commands.md and the README's table of settings from the code
+docs: ## builds the site of the documents into .local/docs/site; a broken link is an error
+	@$(PYTHON) -m scripts.website
+
+docs-serve: ## builds the site, and shows it at http://localhost:8000; make docs beside it renews it
+	@$(PYTHON) -m scripts.website --serve
+
+docs-write: $(READY) ## writes docs/commands.md and docs/settings.md from the code
 	@$(BIN)/python -m scripts.docs
 
 terraform-docs: $(READY) ## writes the tables in the READMEs of the Terraform modules and examples
@@ -214,6 +220,7 @@ lock: ## pins the newest dependencies with their hashes
 	compile requirements-dev.in requirements-dev.txt; \
 	compile requirements-bench.in requirements-bench.txt; \
 	compile worker/pyproject.toml requirements-bench-worker.txt "requirements-bench-worker.in $(WORKER_EXTRAS)"; \
+	compile requirements-docs.in requirements-docs.txt; \
 	compile scripts/local/localstack-requirements.in scripts/local/localstack-requirements.txt; \
 	compile scripts/checkov-requirements.in scripts/checkov-requirements.txt
 

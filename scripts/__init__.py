@@ -15,6 +15,7 @@ The exceptions:
   x LocalStackError          (scripts.local.localstack_shared)
     + DockerError            (scripts.local.localstack_container)
   x LossError                (scripts.deploy.losses)
+  x NavigationError          (scripts.website)
   x NoServiceError           (scripts.deploy.deploy)
   x NoVariablesError         (scripts.deploy.deploy)
   x NpmError                 (scripts.setup.npm)
@@ -27,6 +28,7 @@ The exceptions:
   x RootsError               (scripts.image.rds_roots)
   x RunError                 (scripts.deploy.runs)
   x SchemaError              (scripts.terraform.schema)
+  x ServerError              (scripts.website)
   x SimulateError            (scripts.local.simulate)
   x TaskError                (scripts.deploy.run_task)
   x TerraformError           (scripts.terraform.env)
@@ -35,6 +37,7 @@ The exceptions:
     + TerraformMissingError  (scripts.terraform.env)
   x UnknownEnvironmentError  (scripts.terraform.environments)
   x UvError                  (scripts.setup.uv)
+  x WebsiteError             (scripts.website)
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""Writes what the documents take from the code: docs/commands.md, the README's settings.
+"""Writes what the documents take from the code: docs/commands.md, the tables of docs/settings.md.
 
 `python -m scripts.docs` writes it; a test says when it is out of date.
 """
@@ -16,9 +16,25 @@ from sesbounce.settings import PREFIX, Settings
 
 ROOT = Path(__file__).resolve().parents[1]
 COMMANDS = ROOT / "docs" / "commands.md"
-README = ROOT / "README.md"
+SETTINGS = ROOT / "docs" / "settings.md"
+
+GROUPS = {
+    "queue_url": "The queue and the database",
+    "strike_off_sql": "Your tables, and targets beyond the database",
+    "topic_arns": "Which messages the worker accepts, and what it keeps of them",
+    "wait_seconds": "The worker's loop",
+    "metrics_port": "Metrics for Prometheus, and health",
+    "serve_host": "The HTTP API",
+    "emf": "Metrics for CloudWatch",
+    "strikes": "Verdicts",
+    "incidents": "Incidents",
+    "hash_key": "Forgotten addresses",
+    "log_format": "The log",
+}
+"""The heading above a setting, with which a group begins."""
 
 _WIDTH = 96
+_TABLE_HEAD = "| Variable | Default | Meaning |\n| --- | --- | --- |\n"
 _BEGIN = "<!-- BEGIN_SETTINGS -->\n"
 _END = "<!-- END_SETTINGS -->\n"
 _HEAD = """\
@@ -26,8 +42,9 @@ _HEAD = """\
 
 <!-- `python -m scripts.docs` writes this page from the commands' own help. -->
 
-`make setup` installs the command as `.venv/bin/sesbounce`; the container image runs it as its \
-entry point. Commands print results on standard output, and errors on standard error.
+[The command line, by task](command-line.md) shows the commands at work; this page lists every \
+option. `make setup` installs the command as `.venv/bin/sesbounce`; the container image runs it as \
+its entry point. Commands print results on standard output, and errors on standard error.
 
 Every command has the same exit codes; its own help says what 1 and 3 mean there:
 
@@ -69,35 +86,37 @@ def commands_page() -> str:
     return "\n".join([_HEAD, *sections])
 
 
-def settings_table() -> str:
-    """The README's table of settings."""
-    rows = []
+def settings_tables() -> str:
+    """The settings, in their own order, with a table for each group."""
+    lines = []
     for name, field in Settings.model_fields.items():
+        if name in GROUPS:
+            lines.append(f"\n## {GROUPS[name]}\n\n{_TABLE_HEAD}")
         value = field.default
         value = value.get_secret_value() if isinstance(value, SecretStr) else value
         default = f" `{value}`" if value not in (None, []) else ""
-        rows.append(f"| `{PREFIX}{name.upper()}` |{default} | {field.description} |\n")
-    return "".join(["| Variable | Default | Meaning |\n", "| --- | --- | --- |\n", *rows])
+        lines.append(f"| `{PREFIX}{name.upper()}` |{default} | {field.description} |\n")
+    return "".join([*lines, "\n"])
 
 
-def readme_page(text: str) -> str:
-    """The README with its table of settings brought up to date.
+def settings_page(text: str) -> str:
+    """The page docs/settings.md with its tables brought up to date.
 
     Raises:
-        ScriptError: the README lacks the lines around the table.
+        ScriptError: the page lacks the lines around the tables.
     """
     before, begin, rest = text.partition(_BEGIN)
     _, end, after = rest.partition(_END)
     if not begin or not end:
-        raise ScriptError(f"add the lines {_BEGIN.strip()} and {_END.strip()} to README.md")
-    return f"{before}{begin}{settings_table()}{end}{after}"
+        raise ScriptError(f"add the lines {_BEGIN.strip()} and {_END.strip()} to {SETTINGS.name}")
+    return f"{before}{begin}{settings_tables()}{end}{after}"
 
 
 def main() -> None:
     """Write the documents."""
     for page, text in (
         (COMMANDS, commands_page()),
-        (README, readme_page(README.read_text("utf-8"))),
+        (SETTINGS, settings_page(SETTINGS.read_text("utf-8"))),
     ):
         with written(page) as output:
             output.write(text)

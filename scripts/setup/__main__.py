@@ -1,6 +1,6 @@
 """Makes the environments named on the command line, side by side (`make setup`).
 
-    python3 -m scripts.setup dev=.venv localstack checkov bench
+    python3 -m scripts.setup dev=.venv localstack checkov docs bench
 
 `NAME=FOLDER` puts one elsewhere than in its usual folder; LocalStack's has only that.
 """

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from functools import partial
 from pathlib import Path
 
-from scripts import ScriptError, checkov
+from scripts import ScriptError, checkov, website
 from scripts.local import localstack_package
 from scripts.setup.uv import ROOT, install
 from scripts.setup.venvs import Venv, ensure
@@ -26,7 +26,12 @@ def bench(folder: Path = ROOT / ".local" / "bench") -> Venv:
     return Venv("the benchmark", folder, ROOT / "requirements-bench-worker.txt", _WORKER)
 
 
-_VENVS: dict[str, Callable[..., Venv]] = {"dev": dev, "bench": bench, "checkov": checkov.venv}
+_VENVS: dict[str, Callable[..., Venv]] = {
+    "dev": dev,
+    "bench": bench,
+    "checkov": checkov.venv,
+    "docs": website.venv,
+}
 NAMES = (*_VENVS, "localstack")
 
 

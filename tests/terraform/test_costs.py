@@ -56,13 +56,13 @@ def test_a_small_sender_with_a_database_pays_a_dollar() -> None:
     assert table(OWN_DATABASE)["Sum, USD a month"][0] < 1.05
 
 
-def test_the_readme_rounds_the_sums_of_the_three_modes() -> None:
-    readme = (ROOT / "README.md").read_text("utf-8")
+def test_the_page_about_aws_rounds_the_sums_of_the_three_modes() -> None:
+    page = (ROOT / "docs/aws.md").read_text("utf-8")
     idle = {name: row[0] for name, row in table(DEFAULT).items()}
     rds = idle["RDS, instance"] + idle["RDS, disk"]
     modes = [cell.strip("`") for cell in rows(OWN_DATABASE)[0][1:]]
     for mode, own in zip(modes, table(OWN_DATABASE)["Sum, USD a month"], strict=True):
-        ((mine, made),) = re.findall(rf"^\| `{mode}`.*\| (.+) \| (.+) \|$", readme, re.MULTILINE)
+        ((mine, made),) = re.findall(rf"^\| `{mode}`.*\| (.+) \| (.+) \|$", page, re.MULTILINE)
         assert float(mine) == pytest.approx(own, rel=0.02)
         if mode == "lambda":
             assert made == "not possible"

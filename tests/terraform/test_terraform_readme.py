@@ -162,6 +162,12 @@ def test_each_example_is_linked(name: str) -> None:
     assert f"]({name}/README.md)" in readme
 
 
+def test_the_list_of_modules_is_complete() -> None:
+    readme = (SOURCE / "modules/README.md").read_text("utf-8")
+    linked = re.findall(r"^\| \[(\w+)\]\(\1/README\.md\) \| \S", readme, re.MULTILINE)
+    assert sorted(linked) == sorted(path.parent.name for path in SOURCE.glob("modules/*/main.tf"))
+
+
 @pytest.mark.parametrize("name", MODULES)
 def test_every_module_is_used_by_the_stack(name: str) -> None:
     """By the stack itself, or by a module that it uses."""

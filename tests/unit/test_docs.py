@@ -8,11 +8,12 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import click
+import hcl2
 import pytest
 import sqlalchemy as sa
 from pydantic import SecretStr
 
-from scripts import docs
+from scripts import docs, website
 from sesbounce.doctor.path import groups
 from sesbounce.extras import MODULES
 from sesbounce.feedback.decode import decode
@@ -31,7 +32,9 @@ from tests.support import AT, said
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text()
+BY_TASK = (ROOT / "docs/command-line.md").read_text()
 PACKAGE = ROOT / "worker/src/sesbounce"
+TERRAFORM_MODULES = ROOT / "terraform/modules"
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted(ROOT.glob("docs/*.md"))]
 # The changelog also names what is gone.
 TEXTS = [page for page in PAGES if page.name != "CHANGELOG.md"]
@@ -76,13 +79,19 @@ def named(pattern: str, files: Iterable[Path] = TEXTS) -> list[tuple[str, re.Mat
 
 def test_the_pages_that_the_code_writes_are_up_to_date() -> None:
     assert docs.COMMANDS.read_text("utf-8") == docs.commands_page(), "run python -m scripts.docs"
-    assert docs.readme_page(README) == README, "run python -m scripts.docs"
+    page = docs.SETTINGS.read_text("utf-8")
+    assert docs.settings_page(page) == page, "run python -m scripts.docs"
+
+
+def test_each_group_of_settings_begins_with_a_setting() -> None:
+    assert set(docs.GROUPS) <= set(Settings.model_fields)
+    assert next(iter(Settings.model_fields)) in docs.GROUPS
 
 
 @pytest.mark.parametrize("name", Settings.model_fields)
-def test_every_setting_is_in_the_readme(name: str) -> None:
+def test_every_setting_is_documented(name: str) -> None:
     field = Settings.model_fields[name]
-    default, description = rows(README)[f"{PREFIX}{name.upper()}"]
+    default, description = rows(docs.SETTINGS.read_text("utf-8"))[f"{PREFIX}{name.upper()}"]
     value = field.default
     value = value.get_secret_value() if isinstance(value, SecretStr) else value
     assert default == ("" if value in (None, []) else f"`{value}`")
@@ -121,7 +130,7 @@ def test_every_command_and_option_is_documented(path: str) -> None:
     options = [o for p in CONTEXTS[path].command.params for o in p.opts if o.startswith("--")]
     assert [option for option in options if f"  {option}" not in section] == []
     _, name, *_ = [*path.split(), ""]
-    assert f"sesbounce {name}".strip() in README
+    assert f"sesbounce {name}".strip() in BY_TASK
 
 
 @pytest.mark.parametrize(
@@ -261,6 +270,10 @@ def test_every_target_of_the_makefile_is_explained() -> None:
     assert set(phony.split()) == TARGETS
 
 
+def test_each_page_is_in_the_navigation_of_the_site() -> None:
+    website.check_pages()
+
+
 def anchors(page: Path) -> set[str]:
     """The anchors that GitHub makes of a page's headings."""
     headings = re.findall(r"^#+ (.+)$", page.read_text("utf-8"), re.MULTILINE)
@@ -275,6 +288,36 @@ def test_links_lead_somewhere(document: Path) -> None:
             page = document.parent / file if file else document
             assert page.exists(), link
             assert not anchor or anchor in anchors(page), link
+
+
+def test_every_alarm_says_what_it_means_and_what_to_do() -> None:
+    page = (ROOT / "docs/operating.md").read_text()
+    entries = re.findall(r"^### `([\w-]+)`\n(.*?)(?=\n###? )", page, re.MULTILINE | re.DOTALL)
+    (monitoring,) = hcl2.loads((TERRAFORM_MODULES / "monitoring/alarms.tf").read_text())["locals"]
+    assert sorted(name for name, _ in entries) == sorted(monitoring["candidates"])
+    assert (
+        "docs/operating.md#${each.key}" in (TERRAFORM_MODULES / "monitoring/alarms.tf").read_text()
+    )
+    for name, entry in entries:
+        assert "**It means:**" in entry, name
+        assert "**Do this:**" in entry, name
+    (scaling,) = hcl2.loads((TERRAFORM_MODULES / "worker_service/autoscaling.tf").read_text())[
+        "locals"
+    ]
+    steps = re.findall(r"(\w+) = \{description", scaling["steps"])
+    assert steps == ["wake", "sleep"]
+    section = page.partition("### Alarms that scale the worker\n")[2].partition("\n## ")[0]
+    assert set(steps) <= set(re.findall(r"`(\w+)`", section))
+
+
+def test_no_alarm_is_declared_where_the_page_about_alarms_does_not_look() -> None:
+    resource = re.compile(r'^resource "aws_cloudwatch_\w*alarm"', re.MULTILINE)
+    files = [f for f in ROOT.glob("terraform/**/*.tf") if resource.search(f.read_text("utf-8"))]
+    assert {str(file.relative_to(TERRAFORM_MODULES)) for file in files} == {
+        "monitoring/alarms.tf",
+        "worker_service/autoscaling.tf",
+        "feedback_topic/main.tf",  # `subscription-dlq` of a topic in another region or account
+    }
 
 
 def test_every_reason_is_explained_with_what_it_does() -> None:
@@ -305,8 +348,9 @@ def test_the_tests_that_the_reliability_page_names_are_there() -> None:
         assert (ROOT / file).exists()
 
 
-def test_the_statements_of_the_readme_strike_off_and_restore(tmp_path: Path) -> None:
-    section = README.partition("## Strike off in your own table")[2].partition("\n### ")[0]
+@pytest.mark.parametrize("page", ["README.md", "docs/strike-off.md"])
+def test_the_statements_of_a_page_strike_off_and_restore(page: str, tmp_path: Path) -> None:
+    section = (ROOT / page).read_text("utf-8")
     exports = dict(re.findall(r"^export (SESBOUNCE_\w+)='([^']+)'", section, re.MULTILINE))
     assert set(exports) == {
         "SESBOUNCE_DATABASE_URL",
@@ -320,6 +364,7 @@ def test_the_statements_of_the_readme_strike_off_and_restore(tmp_path: Path) -> 
     assert store.record([decode(json.dumps(said()))], AT).struck_rows == 1
     query = re.search(r"SELECT 1 FROM suppressed .*", README)
     assert query
+    assert f"\n{query[0]} " in (ROOT / "docs/ask.md").read_text("utf-8")
     with engine.connect() as connection:
         assert connection.scalar(sa.text(query[0]), {"to": "Jane@Example.com"}) == 1
     allowed = decide("jane@example.com", Reason.ALLOWED_BY_HAND, AT)

@@ -129,7 +129,7 @@ resource "aws_cloudwatch_metric_alarm" "this" {
   for_each = local.alarms
 
   alarm_name          = "${var.name}-${each.key}"
-  alarm_description   = each.value.description
+  alarm_description   = "${each.value.description} More: docs/operating.md#${each.key}"
   namespace           = each.value.metric.namespace
   metric_name         = each.value.metric.name
   dimensions          = each.value.metric.dimensions

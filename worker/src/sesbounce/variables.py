@@ -136,7 +136,7 @@ def _unknown(environment: Mapping[str, str]) -> Iterable[str]:
         if _SERVICE_NAME.fullmatch(name) or (name.endswith("_PORT") and is_service_url(value)):
             continue
         nearest = _nearest(name)
-        hint = f"use {nearest}" if nearest else "unset it; the README lists all settings"
+        hint = f"use {nearest}" if nearest else "unset it; docs/settings.md lists all settings"
         yield f"{name} is no setting of sesbounce: {hint}"
 
 

@@ -56,5 +56,5 @@ def main() -> None:
 
     Every command reads its settings from environment variables: SESBOUNCE_QUEUE_URL,
     SESBOUNCE_DATABASE_URL, SESBOUNCE_STRIKE_OFF_SQL, SESBOUNCE_RESTORE_SQL and the others that
-    the README lists, and those of boto3 (AWS_REGION, AWS_ENDPOINT_URL, credentials).
+    docs/settings.md lists, and those of boto3 (AWS_REGION, AWS_ENDPOINT_URL, credentials).
     """

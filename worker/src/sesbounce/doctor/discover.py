@@ -64,7 +64,7 @@ def discover(
     if not found:
         raise NotCheckedError(
             "no topic is known that sends to the queue: subscribe the queue to a topic of SES "
-            "(README), or name the topic in SESBOUNCE_TOPIC_ARNS"
+            "(docs/aws.md), or name the topic in SESBOUNCE_TOPIC_ARNS"
         )
     # The topic of the queue's own region and account comes first: SES publishes to it.
     home = queue_arn.split(":")[3:5]
