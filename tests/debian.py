@@ -2,9 +2,15 @@
 
 import functools
 import os
+import shutil
 import subprocess
+import sys
+from pathlib import Path
+
+import pytest
 
 _INSTALL_SECONDS = 300.0
+_DEBIAN = Path("/etc/debian_version")
 
 
 @functools.cache
@@ -29,3 +35,32 @@ def apt_get(*arguments: str) -> str:
     except subprocess.TimeoutExpired as error:
         return str(error)
     return " ".join(run.stdout.split("\n")[-3:]) if run.returncode else ""
+
+
+def demand(whose: str, *packages: str) -> None:
+    """Install what is missing of these packages; where that fails, the test is skipped.
+
+    Args:
+        whose: what needs them.
+        packages: Debian's names.
+    """
+    if _are_installed(packages):
+        return
+    said = "only root installs packages, on Debian"
+    if os.geteuid() == 0 and _DEBIAN.exists() and shutil.which("apt-get"):
+        # Packages are the machine's business: whoever runs the tests should see it.
+        print(f"Missing: apt-get install {' '.join(packages)}", file=sys.stderr)  # noqa: T201
+        said = update() or apt_get("install", "--no-install-recommends", *packages)
+    if not _are_installed(packages):
+        pytest.skip(
+            f"NOT TESTED: {whose}. Install what it needs (Debian: apt-get install "
+            f"--no-install-recommends {' '.join(packages)}); {said}"
+        )
+
+
+def _are_installed(packages: tuple[str, ...]) -> bool:
+    if not shutil.which("dpkg-query"):
+        return False
+    command = ["dpkg-query", "--show", "--showformat=${db:Status-Status}\n", *packages]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    return run.returncode == 0 and set(run.stdout.split()) == {"installed"}
