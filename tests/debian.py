@@ -5,12 +5,17 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
+from scripts.setup.once import locked
+
 _INSTALL_SECONDS = 300.0
 _DEBIAN = Path("/etc/debian_version")
+# apt-get waits for dpkg's lock, and not for that of its lists.
+_LOCK = Path(tempfile.gettempdir()) / "sesbounce-apt.lock"
 
 
 @functools.cache
@@ -22,16 +27,17 @@ def apt_get(*arguments: str) -> str:
     """Run apt-get; returns an error in one line, or an empty text."""
     command = ["apt-get", "--quiet", "--yes", "--option=DPkg::Lock::Timeout=120", *arguments]
     try:
-        run = subprocess.run(
-            command,
-            env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=_INSTALL_SECONDS,
-            check=False,
-        )
+        with locked(_LOCK, lambda: None):
+            run = subprocess.run(
+                command,
+                env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                timeout=_INSTALL_SECONDS,
+                check=False,
+            )
     except subprocess.TimeoutExpired as error:
         return str(error)
     return " ".join(run.stdout.split("\n")[-3:]) if run.returncode else ""
