@@ -77,7 +77,7 @@ LANGUAGES = {
         "Node",
         {"drop-refused-recipients.mjs": "// drop-refused-recipients.mjs"},
         ("env", "NODE_PATH=/usr/share/nodejs", "node", str(DRIVERS / "node.mjs")),
-        ("node-nodemailer",),
+        ("nodejs", "node-nodemailer"),
         no_address="postmaster",
         has_bcc=False,
     ),
