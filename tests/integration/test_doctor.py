@@ -1,7 +1,14 @@
 """The doctor finds the path by itself: each link is broken in turn, named alone, and mended."""
 
 import json
-from collections.abc import Callable
+import os
+import re
+import threading
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +16,13 @@ import pytest
 from botocore.client import BaseClient
 from click.testing import CliRunner
 
+from scripts.local.localstack import LocalStack
+from scripts.local.ses_messages import Mail, messages, scenario_of
 from sesbounce.cli import main
 from sesbounce.opening import open_store
 from sesbounce.settings import load_settings
 from tests.integration.test_deploy_wiring import Real, real, session
+from tests.integration.worker_process import Worker
 
 __all__ = ["real", "session"]  # fixtures
 
@@ -127,6 +137,22 @@ def test_a_broken_link_is_named_and_its_remedy_mends_it(
     assert doctor("--only", link)[link]["status"] == "ok"
 
 
+def test_what_the_process_calls_aws_with_is_named_and_mended(
+    doctor: Doctor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    only = ("--only", "aws")
+    assert statuses(doctor(*only), "broken") == set()
+    with monkeypatch.context() as patch:
+        patch.delenv("AWS_SECRET_ACCESS_KEY")
+        patch.delenv("AWS_ACCESS_KEY_ID")
+        found = doctor(*only)
+    assert statuses(found, "broken") == {"aws.credentials"}
+    (finding,) = found["aws.credentials"]["findings"]
+    assert finding["what"] == "Unable to locate credentials"
+    assert "AWS_PROFILE" in finding["remedy"]
+    assert statuses(doctor(*only), "broken") == set()
+
+
 def test_a_queue_that_no_topic_sends_to_is_said_once(doctor: Doctor, real: Real) -> None:
     real.sns.unsubscribe(SubscriptionArn=real.wiring.subscription_arn)
     found = doctor()
@@ -152,11 +178,78 @@ def test_it_compares_with_what_terraform_declares(
         )
     }
     state = tmp_path / "state.json"
-    state.write_text(json.dumps({"values": {"outputs": outputs}}))
     only = ("--terraform", str(state), "--only", "terraform")
-    assert doctor(*only)["terraform.declared"]["status"] == "ok"
     outputs["topic_arn"]["value"] += "-2"
     state.write_text(json.dumps({"values": {"outputs": outputs}}))
     found = doctor(*only)["terraform.declared"]
     assert found["status"] == "broken"
     assert "does not send to the queue" in found["findings"][0]["what"]
+    outputs["topic_arn"]["value"] = real.wiring.topic_arn
+    state.write_text(json.dumps({"values": {"outputs": outputs}}))
+    assert doctor(*only)["terraform.declared"]["status"] == "ok"
+
+
+# --- Mail to the simulator ----------------------------------------------------------------------
+
+
+@contextmanager
+def simulator(aws: LocalStack, real: Real, source: str) -> Iterator[None]:
+    """SES's mailbox simulator: LocalStack accepts a mail to it, and publishes no event about it.
+
+    As soon as LocalStack has a mail, its event goes to the topic as SES would publish it.
+    """
+    done = threading.Event()
+    answered: set[str] = set()
+
+    def answer() -> None:
+        while not done.wait(0.1):
+            with urllib.request.urlopen(f"{aws.endpoint}/_aws/ses?email={source}") as found:  # noqa: S310
+                mails = json.load(found)["messages"]
+            for mail in mails:
+                (recipient,) = mail["Destination"]["ToAddresses"]
+                if mail["Id"] not in answered and (scenario := scenario_of(recipient)):
+                    answered.add(mail["Id"])
+                    now = datetime.now(UTC)
+                    about = Mail(mail["Id"], source, recipient, now)
+                    *_, event = messages(scenario, about, now, "notification")
+                    real.sns.publish(TopicArn=real.wiring.topic_arn, Message=json.dumps(event))
+
+    thread = threading.Thread(target=answer)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+
+
+def test_mail_to_the_simulator_is_followed_from_ses_to_the_database(
+    doctor: Doctor, real: Real, aws: LocalStack, tmp_path: Path
+) -> None:
+    (domain,) = real.wiring.identities
+    source = f"me@{domain}"
+    options = ("--only", "aws.credentials", "--roundtrip", "--timeout", "60")
+    began = time.monotonic()
+    # The environment names the queue and the database, see `doctor`.
+    with Worker(dict(os.environ), tmp_path).running(), simulator(aws, real, source):
+        results = doctor(*options, "--from", source)
+    took = time.monotonic() - began
+    del results["aws.credentials"]
+    assert set(results) == statuses(results, "ok") == {"roundtrip.bounce", "roundtrip.complaint"}
+    for kind in ("bounce", "complaint"):
+        hops = re.fullmatch(
+            rf"SES accepted the mail to {kind}@simulator\.amazonses\.com after (\S+) s, dates its "
+            rf"{kind} (\S+) s, and the worker recorded it (\S+) s after the call",
+            results[f"roundtrip.{kind}"]["title"],
+        )
+        assert hops
+        accepted, _, recorded = map(float, hops.groups())
+        assert 0 <= accepted <= recorded <= took
+
+
+def test_a_sender_that_ses_does_not_know_is_named(doctor: Doctor) -> None:
+    only = ("--only", "aws.credentials")
+    results = doctor(*only, "--roundtrip", "--from", "me@unknown.example", "--timeout", "5")
+    assert statuses(results, "broken") == {"roundtrip.bounce", "roundtrip.complaint"}
+    (finding,) = results["roundtrip.bounce"]["findings"]
+    assert finding["what"].startswith("SES rejects mail from me@unknown.example (MessageRejected")

@@ -1,6 +1,6 @@
 """The doctor's checks of the database: a sound one passes, each fault is named by its check."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
 import pytest
@@ -40,7 +40,17 @@ def having(found: dict[str, Result], *statuses: Status) -> set[str]:
     return {name for name, result in found.items() if result.status in statuses}
 
 
-def test_each_fault_of_a_database_is_named(database_url: str) -> None:
+class Ahead(datetime):
+    """A machine whose clock is two minutes ahead of that of its database."""
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
+        return datetime.now(tz) + timedelta(minutes=2)
+
+
+def test_each_fault_of_a_database_is_named(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with disposed(open_database(database_url)) as engine:
         make_members(engine, "jane@example.com")
         writer = store(engine)
@@ -57,6 +67,13 @@ def test_each_fault_of_a_database_is_named(database_url: str) -> None:
         assert having(results(database_url), Status.HINT, Status.BROKEN) == set()
         found = results(database_url, now + timedelta(days=9))
         assert found["last-event"].findings[0].what == "the last event was recorded 9 days ago"
+
+        with monkeypatch.context() as patch:
+            patch.setattr(database, "datetime", Ahead)
+            found = results(database_url, now)
+        # SQLite has no clock of its own.
+        is_server = not database_url.startswith("sqlite")
+        assert having(found, Status.HINT) == ({"clock"} if is_server else set())
 
         found = results(database_url, strike_off_sql="UPDATE member SET gone = :address")
         assert having(found, Status.BROKEN) == {"statements"}

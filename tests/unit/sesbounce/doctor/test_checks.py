@@ -18,6 +18,7 @@ from sesbounce.doctor import (
     function,
     keys,
     queues,
+    recommendations,
     schedule,
     service,
     ses,
@@ -338,6 +339,31 @@ LIST_ON = (
     "setting",
     "SES's suppression list of the account in eu-west-1: bounces on, complaints on",
 )
+
+
+def test_what_ses_recommends_for_the_identities_is_shown(answers: Any) -> None:
+    def recommends(type_: str, impact: str, domain: str = "example.com") -> dict[str, str]:
+        return {
+            "ResourceArn": arn("ses", f"identity/{domain}"),
+            "Type": type_,
+            "Description": "Publish a record.",
+            "Impact": impact,
+        }
+
+    first = [recommends("DMARC", "HIGH"), recommends("DKIM", "HIGH", "example.org")]
+    answers.to("sesv2", "list_recommendations", {"Recommendations": first, "NextToken": "2"})
+    second = [recommends("BIMI", "LOW")]
+    answers.to("sesv2", "list_recommendations", {"Recommendations": second})
+    hinted, said = recommendations.recommendations(WIRING, answers)
+    assert (hinted.weight, hinted.what) == (
+        Weight.HINT,
+        "SES recommends DMARC for example.com",
+    )
+    assert hinted.why == "Publish a record"
+    assert (said.weight, said.what) == (Weight.SETTING, "SES recommends BIMI for example.com")
+    # Who has followed them all gets an empty answer.
+    answers.to("sesv2", "list_recommendations", {"Recommendations": []})
+    assert list(recommendations.recommendations(WIRING, answers)) == []
 
 
 @pytest.mark.parametrize(

@@ -37,19 +37,35 @@ def _without(name: str, what: str) -> Callable[[Wiring, boto3.Session], str]:
     def reason(wiring: Wiring, _session: boto3.Session) -> str:
         if getattr(wiring, name):
             return ""
+        if name in wiring.unknown:
+            return wiring.unknown[name]
         unknown = "" if wiring.declared else "; Terraform's state may name one (--terraform)"
         return f"there is no {what}{unknown}"
 
     return reason
 
 
+def _known(*names: str) -> Callable[[Wiring, boto3.Session], str]:
+    """Why a check is skipped where a part of the wiring could not be read; empty otherwise."""
+
+    def reason(wiring: Wiring, _session: boto3.Session) -> str:
+        return next((wiring.unknown[name] for name in names if name in wiring.unknown), "")
+
+    return reason
+
+
+_IDENTITIES = _known("identities")
+
 CHECKS = (
     Check("ses.account", "SES lets the account send mail", ses_account.account),
-    Check("ses.identities", "the identities publish to the topic", ses.identities),
-    Check("ses.dkim", "SES signs the mail of the domains with DKIM", ses.dkim),
-    Check("ses.mail-from", "SES finds the MAIL FROM domains", ses.mail_from),
+    Check("ses.identities", "the identities publish to the topic", ses.identities, _IDENTITIES),
+    Check("ses.dkim", "SES signs the mail of the domains with DKIM", ses.dkim, _IDENTITIES),
+    Check("ses.mail-from", "SES finds the MAIL FROM domains", ses.mail_from, _IDENTITIES),
     Check(
-        "ses.addresses", "no address overrides the settings of its domain", ses.address_identities
+        "ses.addresses",
+        "no address overrides the settings of its domain",
+        ses.address_identities,
+        _IDENTITIES,
     ),
     Check(
         "ses.configuration-sets",
@@ -67,9 +83,20 @@ CHECKS = (
         "ses.recommendations",
         "SES recommends nothing for the identities",
         recommendations.recommendations,
+        _IDENTITIES,
     ),
-    Check("sns.topic", "SES may publish to the topic", topic.topic),
-    Check("sns.subscription", "the queue receives each message of the topic", topic.subscription),
+    Check(
+        "sns.topic",
+        "SES may publish to the topic",
+        topic.topic,
+        _known("identities", "configuration_sets"),
+    ),
+    Check(
+        "sns.subscription",
+        "the queue receives each message of the topic",
+        topic.subscription,
+        _known("subscription_arn"),
+    ),
     Check("sns.people", "each subscriber by e-mail has confirmed", topic.people),
     Check(
         "sns.extra-topics",

@@ -83,6 +83,7 @@ class Wiring:
         dlq_url, dlq_arn: None for a queue of the user's without a dead-letter queue.
         extra_topic_arns: topics of other regions or accounts that send to the queue.
         subscription_dlq_url, subscription_dlq_arn: empty for a subscription without one.
+        unknown: by the names of attributes, why their values could not be read in AWS.
         declared: whether Terraform declares it. Otherwise it was found in AWS, where somebody
             made it in a way that is not known.
     """
@@ -111,6 +112,7 @@ class Wiring:
     kms_key_arn: str | None = None
     readers: tuple[str, ...] = ()
     reader_policy: str | None = None
+    unknown: Mapping[str, str] = field(default_factory=dict)
     declared: bool = True
 
     @property

@@ -4,13 +4,14 @@ What Terraform declares is not needed for it, so it also finds wiring that someb
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import boto3
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from sesbounce.doctor.declared import Wiring, event_type
+from sesbounce.doctor.examine import unread
 from sesbounce.doctor.queues import attributes_of
 from sesbounce.doctor.ses import batches, destinations
 from sesbounce.doctor.topic import redrive_target
@@ -26,10 +27,24 @@ _KINDS = ("Bounce", "Complaint")
 _NO_SUCH_API = {"InternalError", "InternalFailure", "UnknownOperationException", "404", "501"}
 
 
+Found = TypeVar("Found")
+Types = dict[str, frozenset[str]]
+
+
 class _Subscription(NamedTuple):
+    """The queue's subscription to a topic.
+
+    Attributes:
+        topic_arn: the topic.
+        arn: the subscription; empty where it could not be read.
+        attributes: what SNS answers about it.
+        unread: why it could not be read.
+    """
+
     topic_arn: str
     arn: str
     attributes: Mapping[str, str]
+    unread: str = ""
 
 
 def discover(
@@ -42,6 +57,8 @@ def discover(
 ) -> Wiring:
     """Find what sends to a queue.
 
+    What these credentials may not read is left out; `unknown` says why.
+
     Args:
         session: of the region of the queue.
         queue_url: the queue.
@@ -51,7 +68,7 @@ def discover(
 
     Raises:
         NotCheckedError: no subscription of the queue can be found.
-        ClientError: AWS rejects a call without which nothing can be found.
+        ClientError, BotoCoreError: AWS rejects a call without which nothing can be found.
     """
     attributes = attributes_of(session, queue_url)
     queue_arn = attributes["QueueArn"]
@@ -59,37 +76,62 @@ def discover(
     found = [
         subscription
         for topic_arn in named or [None]
-        for subscription in _subscriptions(session, queue_arn, topic_arn)
+        for subscription in _readable(session, queue_arn, topic_arn)
     ]
     if not found:
         raise NotCheckedError(
             "no topic is known that sends to the queue: subscribe the queue to a topic of SES "
             "(docs/aws.md), or name the topic in SESBOUNCE_TOPIC_ARNS"
         )
-    # The topic of the queue's own region and account comes first: SES publishes to it.
+    # A topic of the queue's own region and account comes first: SES publishes to it.
     home = queue_arn.split(":")[3:5]
-    first, *others = sorted(found, key=lambda one: one.topic_arn.split(":")[3:5] != home)
+    first, *others = sorted(
+        found, key=lambda one: (one.topic_arn.split(":")[3:5] != home, one.unread)
+    )
+    readable = next((one for one in (first, *others) if not one.unread), first)
     dlq_arn = redrive_target(attributes.get("RedrivePolicy"))
     subscription_dlq = redrive_target(first.attributes.get("RedrivePolicy"))
+    unknown: dict[str, str] = {}
+    if first.unread:
+        unknown |= dict.fromkeys(("subscription_arn", "subscription_dlq_url"), first.unread)
+    topic = first.topic_arn
+    identities: Types = _read(unknown, "identities", lambda: dict(_identities(session, topic)), {})
+    v1 = _read(unknown, "configuration_sets", lambda: not _has_version_2(session), False)
+    sets: Types = _read(
+        unknown,
+        "configuration_sets",
+        lambda: dict(_configuration_sets(session, topic, v1=v1)),
+        {},
+    )
     return Wiring(
-        topic_arn=first.topic_arn,
+        topic_arn=topic,
         subscription_arn=first.arn,
         queue_url=queue_url,
         queue_arn=queue_arn,
         dlq_arn=dlq_arn or None,
-        dlq_url=_url(session, dlq_arn) or None,
+        dlq_url=_url(queue_url, dlq_arn) or None,
         subscription_dlq_arn=subscription_dlq,
-        subscription_dlq_url=_url(session, subscription_dlq),
+        subscription_dlq_url=_url(queue_url, subscription_dlq),
         extra_topic_arns=tuple(other.topic_arn for other in others),
-        raw=first.attributes.get("RawMessageDelivery") == "true",
-        identities=dict(_identities(session, first.topic_arn)),
-        configuration_sets=dict(_configuration_sets(session, first.topic_arn)),
+        raw=readable.attributes.get("RawMessageDelivery") == "true",
+        identities=identities,
+        configuration_sets=sets,
         kms_key_arn=attributes.get("KmsMasterKeyId"),
         needs_envelope=needs_envelope,
         fills_suppression_list=fills_suppression_list,
-        ses_v1=not _has_version_2(session),
+        ses_v1=v1,
+        unknown=unknown,
         declared=False,
     )
+
+
+def _read(unknown: dict[str, str], name: str, find: Callable[[], Found], instead: Found) -> Found:
+    """What AWS answers; where it rejects the call, `unknown` gets the reason under the name."""
+    try:
+        return find()
+    except (ClientError, BotoCoreError) as error:
+        unknown[name] = unread(error)
+        return instead
 
 
 def _topics(policy: str | None) -> Iterator[str]:
@@ -103,13 +145,27 @@ def _topics(policy: str | None) -> Iterator[str]:
                     yield from (a for a in arns if ":sns:" in a and not set("*?") & set(a))
 
 
+def _readable(
+    session: boto3.Session, queue_arn: str, topic_arn: str | None
+) -> Sequence[_Subscription]:
+    """The queue's subscriptions to a topic, or why they can't be read.
+
+    A topic of another account may not let these credentials list its subscriptions. Since the
+    policy of the queue or the settings name it, it is a topic of the queue all the same.
+    """
+    try:
+        return list(_subscriptions(session, queue_arn, topic_arn))
+    except (ClientError, BotoCoreError) as error:
+        if topic_arn is None:
+            raise
+        why = f"the subscriptions to {topic_arn} can't be read: {unread(error)}"
+        return [_Subscription(topic_arn, "", {}, why)]
+
+
 def _subscriptions(
     session: boto3.Session, queue_arn: str, topic_arn: str | None
 ) -> Iterator[_Subscription]:
-    """The queue's subscriptions to a topic, or to any topic of the account and the region.
-
-    A topic of another account may not let these credentials list its subscriptions.
-    """
+    """The queue's subscriptions to a topic, or to any topic of the account and the region."""
     region = topic_arn.split(":")[3] if topic_arn else None
     client: SNSClient = session.client("sns", region_name=region or session.region_name)
     pages: Any = (
@@ -131,13 +187,15 @@ def _subscriptions(
             yield _Subscription(entry["TopicArn"], arn, answer["Attributes"])
 
 
-def _url(session: boto3.Session, queue_arn: str) -> str:
-    """The URL of a dead-letter queue; empty where the ARN names none."""
-    if not queue_arn:
+def _url(queue_url: str, dlq_arn: str) -> str:
+    """The URL of a dead-letter queue, which is in the region of its queue; empty without one.
+
+    It is not asked for: SQS does not answer about a queue that somebody has deleted.
+    """
+    if not dlq_arn:
         return ""
-    _, _, _, _, account, name = queue_arn.split(":")
-    client = session.client("sqs")
-    return client.get_queue_url(QueueName=name, QueueOwnerAWSAccountId=account)["QueueUrl"]
+    endpoint, _, _ = queue_url.rsplit("/", 2)
+    return "/".join((endpoint, *dlq_arn.split(":")[4:]))
 
 
 def _identities(session: boto3.Session, topic_arn: str) -> Iterator[tuple[str, frozenset[str]]]:
@@ -159,12 +217,11 @@ def _identities(session: boto3.Session, topic_arn: str) -> Iterator[tuple[str, f
 
 
 def _configuration_sets(
-    session: boto3.Session, topic_arn: str
+    session: boto3.Session, topic_arn: str, *, v1: bool
 ) -> Iterator[tuple[str, frozenset[str]]]:
     """The configuration sets that publish to the topic, with the event types it should get."""
     client: SESClient = session.client("ses")
     token: dict[str, Any] = {}
-    v1 = not _has_version_2(session)
     while True:
         answer = client.list_configuration_sets(**token)
         for each in answer.get("ConfigurationSets", []):

@@ -96,9 +96,9 @@ def _prepared(group: Group) -> tuple[Any, ...] | str:
         return group.subject()
     except NotCheckedError as error:
         return str(error)
-    except ClientError as error:
-        return _unread(error)
-    except (BotoCoreError, StoreError) as error:
+    except (ClientError, BotoCoreError) as error:
+        return unread(error)
+    except StoreError as error:
         return str(error)
 
 
@@ -114,7 +114,7 @@ def _made(check: Check, subject: tuple[Any, ...]) -> Result:
     except ClientError as error:
         if error.response.get("Error", {}).get("Code") in _GONE:
             return found(check.id, check.title, [_gone(error)])
-        return skipped(check.id, check.title, _unread(error))
+        return skipped(check.id, check.title, unread(error))
     except (BotoCoreError, StoreError, NotCheckedError, UnknownPolicyError) as error:
         return skipped(check.id, check.title, str(error))
 
@@ -127,7 +127,10 @@ def _gone(error: ClientError) -> Finding:
     )
 
 
-def _unread(error: ClientError) -> str:
+def unread(error: ClientError | BotoCoreError) -> str:
+    """Why something in AWS could not be read, and what to do about it."""
+    if isinstance(error, BotoCoreError):
+        return str(error)
     return (
         f"{error.operation_name} failed ({error_text(error)}): allow these credentials to call it, "
         "or look in the AWS console"

@@ -11,6 +11,7 @@ from sesbounce.doctor.declared import Wiring
 from sesbounce.doctor.finding import Finding, broken, hint
 from sesbounce.doctor.iam import Request, allows
 from sesbounce.doctor.keys import key
+from sesbounce.errors import NotCheckedError
 
 if TYPE_CHECKING:
     from types_boto3_cloudwatch.client import CloudWatchClient
@@ -60,16 +61,23 @@ def subscription_dlq(wiring: Wiring, session: boto3.Session) -> Iterator[Finding
 
 
 def dead_letters(wiring: Wiring, session: boto3.Session) -> Iterator[Finding]:
-    """Both dead-letter queues are empty."""
+    """Both dead-letter queues are empty.
+
+    Raises:
+        NotCheckedError: the queue's own is empty, and that of the subscription is not known.
+    """
     client: CloudWatchClient = session.client("cloudwatch")
-    for url, waiting in waiting_dead_letters(wiring, session).items():
+    waiting = waiting_dead_letters(wiring, session)
+    for url, count in waiting.items():
         name = url.rpartition("/")[2]
         age = _metric(client, name, "ApproximateAgeOfOldestMessage", "Maximum", _LOOKED_BACK)
         yield broken(
-            f"{messages_wait(waiting)} in {name}{_since(age)}",
+            f"{messages_wait(count)} in {name}{_since(age)}",
             "their events are in no database yet, and SQS deletes them after 14 days",
             how_to_redrive(wiring, url),
         )
+    if not waiting and "subscription_dlq_url" in wiring.unknown:
+        raise NotCheckedError(wiring.unknown["subscription_dlq_url"])
 
 
 def backlog(wiring: Wiring, session: boto3.Session) -> Iterator[Finding]:

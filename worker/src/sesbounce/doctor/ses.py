@@ -29,7 +29,8 @@ Destination = tuple[str | None, Sequence[str]]
 
 def identities(wiring: Wiring, session: boto3.Session) -> Iterator[Finding]:
     """Each identity is verified, and SES publishes its declared notifications to the topic."""
-    if not wiring.identities and not wiring.configuration_sets:
+    has_sets = wiring.configuration_sets or "configuration_sets" in wiring.unknown
+    if not wiring.identities and not has_sets:
         yield hint(
             "nothing publishes to the topic",
             "no bounce and no complaint reaches the worker",
