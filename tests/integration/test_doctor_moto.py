@@ -85,7 +85,6 @@ class Stack:
         queue, dlq, subscription_dlq = (arn("sqs", name) for name in names)
         redrive = json.dumps({"deadLetterTargetArn": dlq, "maxReceiveCount": 5})
         dlq_url, subscription_dlq_url = (self.queue(name) for name in names[1:])
-        self.redrive = json.dumps({"deadLetterTargetArn": subscription_dlq})
         self.wiring = Wiring(
             topic_arn=self.topic,
             subscription_arn=self.subscribe(self.topic, queue),
@@ -138,8 +137,10 @@ class Stack:
         return url
 
     def subscribe(self, topic: str, endpoint: str, protocol: str = "sqs") -> str:
-        attributes = {"RedrivePolicy": self.redrive} if protocol == "sqs" else {}
-        found: str = self("sns", topic.split(":")[3]).subscribe(
+        region = topic.split(":")[3]
+        redrive = json.dumps({"deadLetterTargetArn": arn("sqs", "feedback-sdlq", region)})
+        attributes = {"RedrivePolicy": redrive} if protocol == "sqs" else {}
+        found: str = self("sns", region).subscribe(
             TopicArn=topic,
             Protocol=protocol,
             Endpoint=endpoint,
@@ -330,17 +331,20 @@ def test_a_broken_link_is_named_and_its_remedy_mends_it(stack: Stack, link: str)
 # --- What credentials may not read --------------------------------------------------------------
 
 
+Denied = dict[str, str]
+
+
 @pytest.fixture
-def denied(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> set[str]:
-    """The names of the calls that AWS rejects, each alone or with its topic: `GetX arn:…`."""
-    rejected: set[str] = set()
+def denied(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Denied:
+    """The codes by the calls that AWS rejects, each alone or with its topic: `GetX arn:…`."""
+    rejected: Denied = {}
     call = BaseClient._make_api_call  # type: ignore[attr-defined]
 
     def answered(self: BaseClient, operation: str, parameters: dict[str, Any]) -> Any:
         topic = parameters.get("TopicArn") or parameters.get("SubscriptionArn", "")
-        if any(f"{operation} {topic}".startswith(each) for each in rejected):
-            error = {"Error": {"Code": "AuthorizationError", "Message": "no"}}
-            raise ClientError(error, operation)  # type: ignore[arg-type]
+        for each, code in rejected.items():
+            if f"{operation} {topic}".startswith(each):
+                raise ClientError({"Error": {"Code": code, "Message": "no"}}, operation)
         if operation == "GetConfigurationSetEventDestinations":  # moto does not have it
             to = {"SnsDestination": {"TopicArn": stack.topic}, "MatchingEventTypes": list(EVENTS)}
             return {"EventDestinations": [{"Enabled": True, **to}]}
@@ -363,9 +367,9 @@ def test_all_is_found_from_the_queue_on(stack: Stack) -> None:
 
 
 def test_a_topic_that_can_t_be_read_leaves_the_others_to_be_checked(
-    stack: Stack, denied: set[str]
+    stack: Stack, denied: Denied
 ) -> None:
-    denied.add(f"ListSubscriptionsByTopic {stack.extra}")
+    denied[f"ListSubscriptionsByTopic {stack.extra}"] = "AuthorizationError"
     found = found_in_aws(stack)
     assert having(found, Status.OK) == set(found) - {"sns.extra-topics"}
     (finding,) = found["sns.extra-topics"].findings
@@ -377,9 +381,9 @@ def test_a_topic_that_can_t_be_read_leaves_the_others_to_be_checked(
 
 @pytest.mark.parametrize("call", ["ListSubscriptionsByTopic", "GetSubscriptionAttributes"])
 def test_what_needs_the_topic_s_subscription_is_skipped_alone(
-    stack: Stack, denied: set[str], call: str
+    stack: Stack, denied: Denied, call: str
 ) -> None:
-    denied.add(f"{call} {stack.topic}")
+    denied[f"{call} {stack.topic}"] = "AuthorizationError"
     found = found_in_aws(stack)
     needing = {"sns.subscription", "sqs.subscription-dlq", "sqs.dead-letters"}
     lists = {"sns.people"} if call == "ListSubscriptionsByTopic" else set()
@@ -391,10 +395,8 @@ def test_what_needs_the_topic_s_subscription_is_skipped_alone(
     }
 
 
-def test_one_topic_that_can_t_be_read_is_enough_to_check_ses(
-    stack: Stack, denied: set[str]
-) -> None:
-    denied.add("ListSubscriptionsByTopic")
+def test_one_topic_that_can_t_be_read_is_enough_to_check_ses(stack: Stack, denied: Denied) -> None:
+    denied["ListSubscriptionsByTopic"] = "AuthorizationError"
     found = found_in_aws(stack)
     assert having(found, Status.HINT) == {"sns.extra-topics"}
     assert having(found, Status.SKIPPED) == {
@@ -424,12 +426,23 @@ def test_one_topic_that_can_t_be_read_is_enough_to_check_ses(
     ],
 )
 def test_what_ses_does_not_say_leaves_the_rest_to_be_checked(
-    stack: Stack, denied: set[str], call: str, skipped: set[str]
+    stack: Stack, denied: Denied, call: str, skipped: set[str]
 ) -> None:
-    denied.add(call)
+    denied[call] = "AuthorizationError"
     found = found_in_aws(stack)
     assert having(found, Status.SKIPPED) == skipped
     assert {found[name].reason.partition(":")[0] for name in skipped} == {
         f"{call} failed (AuthorizationError"
     }
     assert having(found, Status.OK) == set(found) - skipped
+
+
+def test_a_dead_letter_queue_of_another_region_is_not_taken_for_a_deleted_one(
+    stack: Stack, denied: Denied
+) -> None:
+    denied[f"ListSubscriptionsByTopic {stack.topic}"] = "NotFound"  # there is but the other topic
+    found = found_in_aws(stack)
+    assert "feedback-sdlq of the subscription is in another region" in (
+        found["sqs.subscription-dlq"].reason
+    )
+    assert {"sqs.subscription-dlq", "sqs.dead-letters"} <= having(found, Status.SKIPPED)

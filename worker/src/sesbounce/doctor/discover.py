@@ -94,6 +94,11 @@ def discover(
     unknown: dict[str, str] = {}
     if first.unread:
         unknown |= dict.fromkeys(("subscription_arn", "subscription_dlq_url"), first.unread)
+    elif subscription_dlq and not _url(queue_url, queue_arn, subscription_dlq):
+        unknown["subscription_dlq_url"] = (
+            f"the dead-letter queue {subscription_dlq} of the subscription is in another region: "
+            "look in the AWS console of that region"
+        )
     topic = first.topic_arn
     identities: Types = _read(unknown, "identities", lambda: dict(_identities(session, topic)), {})
     v1 = _read(unknown, "configuration_sets", lambda: not _has_version_2(session), False)
@@ -109,9 +114,9 @@ def discover(
         queue_url=queue_url,
         queue_arn=queue_arn,
         dlq_arn=dlq_arn or None,
-        dlq_url=_url(queue_url, dlq_arn) or None,
+        dlq_url=_url(queue_url, queue_arn, dlq_arn) or None,
         subscription_dlq_arn=subscription_dlq,
-        subscription_dlq_url=_url(queue_url, subscription_dlq),
+        subscription_dlq_url=_url(queue_url, queue_arn, subscription_dlq),
         extra_topic_arns=tuple(other.topic_arn for other in others),
         raw=readable.attributes.get("RawMessageDelivery") == "true",
         identities=identities,
@@ -187,12 +192,12 @@ def _subscriptions(
             yield _Subscription(entry["TopicArn"], arn, answer["Attributes"])
 
 
-def _url(queue_url: str, dlq_arn: str) -> str:
-    """The URL of a dead-letter queue, which is in the region of its queue; empty without one.
+def _url(queue_url: str, queue_arn: str, dlq_arn: str) -> str:
+    """The URL of a dead-letter queue in the region of the queue; empty for any other.
 
     It is not asked for: SQS does not answer about a queue that somebody has deleted.
     """
-    if not dlq_arn:
+    if not dlq_arn or dlq_arn.split(":")[3] != queue_arn.split(":")[3]:
         return ""
     endpoint, _, _ = queue_url.rsplit("/", 2)
     return "/".join((endpoint, *dlq_arn.split(":")[4:]))
