@@ -30,7 +30,6 @@ SPAN = timedelta(days=3 * 365)
 _FOR_THE_FILL = {
     "fsync": "off",
     "full_page_writes": "off",
-    "max_wal_size": "'16GB'",
     "maintenance_work_mem": "'1GB'",
 }
 _Step = tuple[str, dict[str, Any]]

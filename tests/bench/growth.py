@@ -199,12 +199,11 @@ def _table(kind: str, measured: Sequence[tuple[_Measured, ...]]) -> Table:
     table.add_row("empty", *_cells(empty))
     table.add_row("large", *_cells(large))
     table.add_row("large, bare update of a row", *_cells(bare))
-    for number, turn in enumerate(large, 1):
-        table.add_row(f"large, round {number}", *_cells([turn]))
-    pairs = list(zip(large, empty, strict=True))
-    rate = median(one.speed.rate / other.speed.rate for one, other in pairs)
-    cpu = median(_cpu(one) / _cpu(other) for one, other in pairs)
-    table.add_row("large/empty", f"{rate:.2f}", f"{cpu:.2f} (both)")
+    rates = [one.speed.rate / other.speed.rate for one, other in zip(large, empty, strict=True)]
+    for number, (rate, turn) in enumerate(zip(rates, large, strict=True), 1):
+        table.add_row(f"{rate:.2f} of empty in round {number}", *_cells([turn]))
+    cpu = median(_cpu(one) / _cpu(other) for one, other in zip(large, empty, strict=True))
+    table.add_row("large/empty", f"{median(rates):.2f}", f"{cpu:.2f} (both)")
     most = median(
         bare.speed.rate / (bare.speed.rate + empty.speed.rate) for empty, _, bare in measured
     )
