@@ -43,7 +43,7 @@ MESSAGES = 10_000
 MODELS = 1000
 BETWEEN_ROUNDS = 100_000
 _BUFFERS = "--shared_buffers=2GB"
-# RDS leaves the other settings of the log as they are.
+# The default parameter groups of RDS leave the other settings of the log as they are.
 LOGS = {
     "advised": ("--max_wal_size=8GB", "--checkpoint_timeout=15min", "--wal_compression=lz4"),
     "rds": ("--max_wal_size=2GB",),
