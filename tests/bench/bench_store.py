@@ -28,7 +28,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sesbounce.feedback.decode import Decoded
 from sesbounce.store.engine import write
 from sesbounce.store.schema import event, metadata
-from tests.bench.growth import DATABASES, growth
+from tests.bench.growth import DATABASES, LOGS, Size, growth
 from tests.bench.recording import (
     MEMBERS,
     Speed,
@@ -145,11 +145,15 @@ def main() -> None:
     parser.add_argument("--database", choices=DATABASES, help="of --growth; by default both")
     parser.add_argument("--events", type=int, default=10_000_000, help="of --growth")
     parser.add_argument("--addresses", type=int, default=2_000_000, help="of --growth")
+    parser.add_argument(
+        "--log", choices=LOGS, default="advised", help="settings of PostgreSQL's log, of --growth"
+    )
     options = parser.parse_args()
     console = Console()
     if options.growth:
         for kind in [options.database] if options.database else DATABASES:
-            growth(kind, options.events, options.addresses, options.rounds, console)
+            size = Size(options.events, options.addresses)
+            growth(kind, size, options.rounds, options.log, console)
         return
     with tempfile.TemporaryDirectory() as folder:
         engine = prepare(f"sqlite:///{folder}/bench.sqlite3")

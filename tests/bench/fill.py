@@ -3,19 +3,22 @@
 The database multiplies what the worker has recorded, so that rows have its sizes and contents;
 what differs from mail to mail (its id, the keys, the time) and the address differ here as well.
 
-Nothing is made more compact than life makes it. The indexes exist from the beginning. Events come
-in the order of their times, about addresses in no order: first each address once, then any of
-them. As in the worker, the row of an address begins empty, and each event about it writes its
-state once more. PostgreSQL is vacuumed whenever autovacuum, with its default settings, would do so:
-it works by the clock, and the fill is a thousand times as fast as life. PostgreSQL and SQLite wait
-for no disk during the fill; afterwards PostgreSQL has its former settings, and a checkpoint.
+Nothing is made more compact than life makes it. Events come in the order of their times, about
+addresses in no order: first each address once, then any of them.
+
+On SQLite the indexes exist from the beginning, and each event writes the state of its address.
+PostgreSQL gets its indexes last, which is several times as fast: those of addresses as full as keys
+in no order leave them. Then each address is changed, and the table is vacuumed, in the portions
+of autovacuum's default settings: it works by the clock, and the fill is a thousand times as fast as
+life. Neither waits for the disk during the fill; afterwards PostgreSQL has its former settings, and
+a checkpoint.
 """
 
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from rich.progress import track
@@ -24,17 +27,18 @@ from tests.support import AT
 
 # Events have come evenly for so long.
 SPAN = timedelta(days=3 * 365)
-# Autovacuum vacuums a table of which so much has changed since.
-_VACUUMED_SHARE = 0.2
-_UNSAFE = {"fsync": "off", "full_page_writes": "off", "max_wal_size": "'16GB'"}
+_FOR_THE_FILL = {
+    "fsync": "off",
+    "full_page_writes": "off",
+    "maintenance_work_mem": "'1GB'",
+}
+_Step = tuple[str, dict[str, Any]]
 
 
 class _Dialect(NamedTuple):
     """The expressions of a kind of database: of `i`, the number of an event.
 
     Attributes:
-        lot: how many events are inserted at once. PostgreSQL finds room for a changed row in its
-            own page only if a vacuum, or an earlier transaction, has made it free.
         numbers: a table of the numbers of a lot.
         since_epoch: the time of the event, in hexadecimal milliseconds.
         hexadecimal: that many random bytes, in hexadecimal.
@@ -42,7 +46,6 @@ class _Dialect(NamedTuple):
         anybody: the number of any of the addresses.
     """
 
-    lot: int
     numbers: str
     since_epoch: str
     hexadecimal: str
@@ -52,7 +55,6 @@ class _Dialect(NamedTuple):
 
 _DIALECTS = {
     "sqlite": _Dialect(
-        lot=200_000,
         numbers="(WITH RECURSIVE n(i) AS (SELECT :first UNION ALL SELECT i + 1 FROM n"
         " WHERE i + 1 < :last) SELECT i FROM n)",
         since_epoch="printf('%012x', :begin + i * :step)",
@@ -61,7 +63,6 @@ _DIALECTS = {
         anybody="abs(random()) % :addresses",
     ),
     "postgresql": _Dialect(
-        lot=20_000,
         numbers="(SELECT i FROM generate_series(CAST(:first AS bigint), :last - 1) AS series(i))",
         since_epoch="lpad(to_hex(:begin + i * :step), 12, '0')",
         hexadecimal="left(md5(random()::text) || md5(random()::text), 2 * {bytes})",
@@ -69,10 +70,27 @@ _DIALECTS = {
         anybody="floor(random() * :addresses)::bigint",
     ),
 }
+# The number of the address that an event is the first one about.
+_IN_NO_ORDER = "i * 1000003 % :addresses"
 # The addresses of the lot of events that has just been inserted, and their numbers.
 _CONCERNED = (
     "(SELECT DISTINCT address, CAST(substr(address, 2, length(address) - 13) AS INTEGER) AS i"
     " FROM (SELECT address FROM feedback_event ORDER BY id DESC LIMIT :last - :first) AS latest)"
+)
+_TABLES = "('feedback_event'::regclass, 'feedback_address'::regclass)"
+# Not maintained until they are built.
+_WITHOUT_INDEXES = (
+    f"UPDATE pg_index SET indisready = false, indisvalid = false WHERE indrelid IN {_TABLES}"
+)
+_BY_ADDRESS = ("ix_feedback_event_address", "pk_feedback_address")
+# A portion of the addresses changes at once, and a vacuum follows whenever a fifth has changed.
+# PostgreSQL finds room for a changed row in its own page only if a vacuum, or an earlier
+# transaction, has made it free.
+_PORTIONS = 50
+_VACUUMED_SHARE = 0.2
+_CHANGE = (
+    "UPDATE feedback_address SET state = state"
+    " WHERE abs(hashtext(address)::bigint) % :portions = :portion"
 )
 
 
@@ -86,26 +104,84 @@ def fill(url: str, events: int, addresses: int) -> None:
             and so on, of example.com.
     """
     engine = sa.create_engine(url, isolation_level="AUTOCOMMIT")
-    span = {
-        "addresses": addresses,
-        "begin": int((AT - SPAN).timestamp() * 1000),
-        "step": int(SPAN.total_seconds() * 1000 / events),
-    }
-    size = _DIALECTS[engine.dialect.name].lot
+    name = engine.dialect.name
+    steps = {"sqlite": _on_sqlite, "postgresql": _on_postgresql}[name]
     with engine.connect() as connection, _not_waiting_for_disks(connection):
         _put_models_aside(connection)
-        statements = [sa.text(sql) for sql in _statements(connection)]
-        changed = 0
-        for first in track(range(0, events, size), description=f"filling {engine.dialect.name}"):
-            lot = {"first": first, "last": min(first + size, events)}
-            for statement in statements:
-                connection.execute(statement, span | lot)
-            changed += lot["last"] - first
-            if engine.dialect.name == "postgresql" and changed > _VACUUMED_SHARE * addresses:
-                connection.exec_driver_sql("VACUUM (ANALYZE) feedback_address")
-                changed = 0
+        planned = list(steps(connection, events, addresses))
+        for sql, parameters in track(planned, description=f"filling {name}"):
+            connection.execute(sa.text(sql), parameters)
     engine.dispose()
     os.sync()  # or the system writes it all to the disk while the database waits for that
+
+
+def add(connection: sa.Connection, events: int, addresses: int, first: int, count: int) -> None:
+    """Add later events about any of the addresses, and change the rows of these, on PostgreSQL.
+
+    Args:
+        connection: a transaction in a filled database.
+        events: how many events it was filled with.
+        addresses: how many addresses it was filled with.
+        first: how many events were filled and added.
+        count: how many to add.
+    """
+    (lot,) = _lots(count, addresses, first, count)
+    connection.execute(sa.text(_insert_events(connection)), _span(events) | lot)
+    concerned = f"(SELECT address FROM {_CONCERNED} AS n)"
+    touch = f"UPDATE feedback_address SET state = state WHERE address IN {concerned}"
+    connection.execute(sa.text(touch), lot)
+
+
+def _on_sqlite(connection: sa.Connection, events: int, addresses: int) -> Iterator[_Step]:
+    """Events, and their addresses, by turns."""
+    insert_events = _insert_events(connection)
+    save_states = (
+        f"{_insert_addresses(connection, _CONCERNED)} ON CONFLICT (address)"
+        " DO UPDATE SET state = excluded.state, original = excluded.original"
+    )
+    for lot in _lots(events, addresses):
+        yield insert_events, _span(events) | lot
+        yield save_states, lot
+
+
+def _on_postgresql(connection: sa.Connection, events: int, addresses: int) -> Iterator[_Step]:
+    """The rows, then the indexes, then a change of each address."""
+    yield _WITHOUT_INDEXES, {}
+    insert_events = _insert_events(connection)
+    for lot in _lots(events, addresses):
+        yield insert_events, _span(events) | lot
+    somebody = (
+        f"(SELECT i, 'a' || i || '@example.com' AS address FROM (SELECT {_IN_NO_ORDER} AS i"
+        f" FROM {_DIALECTS['postgresql'].numbers} AS number) AS somebody)"
+    )
+    insert_addresses = _insert_addresses(connection, somebody)
+    for lot in _lots(addresses, addresses):
+        yield insert_addresses, lot
+    for index in _BY_ADDRESS:
+        yield f"ALTER INDEX {index} SET (fillfactor = 70)", {}
+    for table in ("feedback_event", "feedback_address"):
+        yield f"REINDEX TABLE {table}", {}
+    for index in _BY_ADDRESS:
+        yield f"ALTER INDEX {index} RESET (fillfactor)", {}
+    for portion in range(_PORTIONS):
+        if portion % (_VACUUMED_SHARE * _PORTIONS) == 0:
+            yield "VACUUM (ANALYZE) feedback_address", {}
+        yield _CHANGE, {"portions": _PORTIONS, "portion": portion}
+
+
+def _lots(
+    count: int, addresses: int, begin: int = 0, size: int = 200_000
+) -> Iterator[dict[str, int]]:
+    """The parameters of statements that insert that many rows together, from a number on."""
+    end = begin + count
+    for first in range(begin, end, size):
+        yield {"first": first, "last": min(first + size, end), "addresses": addresses}
+
+
+def _span(events: int) -> dict[str, int]:
+    """The parameters of the times of events."""
+    begin, span = (AT - SPAN).timestamp(), SPAN.total_seconds()
+    return {"begin": int(begin * 1000), "step": int(span * 1000 / events)}
 
 
 @contextmanager
@@ -115,12 +191,12 @@ def _not_waiting_for_disks(connection: sa.Connection) -> Iterator[None]:
         connection.exec_driver_sql("PRAGMA cache_size = -4000000")
         yield
         return
-    for name, value in _UNSAFE.items():
+    for name, value in _FOR_THE_FILL.items():
         connection.exec_driver_sql(f"ALTER SYSTEM SET {name} = {value}")
     connection.exec_driver_sql("SELECT pg_reload_conf()")
     yield
     connection.exec_driver_sql("VACUUM (ANALYZE)")
-    for name in _UNSAFE:
+    for name in _FOR_THE_FILL:
         connection.exec_driver_sql(f"ALTER SYSTEM RESET {name}")
     connection.exec_driver_sql("SELECT pg_reload_conf()")
     connection.exec_driver_sql("CHECKPOINT")
@@ -131,20 +207,20 @@ def _put_models_aside(connection: sa.Connection) -> None:
     connection.exec_driver_sql("DELETE FROM feedback_message")
     for table in ("feedback_event", "feedback_address"):
         connection.exec_driver_sql(
-            f"CREATE TEMPORARY TABLE model_{table} AS"
+            f"CREATE TABLE model_{table} AS"
             f" SELECT row_number() OVER (ORDER BY address) - 1 AS number, m.* FROM {table} m"
         )
         connection.exec_driver_sql(f"CREATE INDEX {table}_number ON model_{table} (number)")
         connection.exec_driver_sql(f"DELETE FROM {table}")
 
 
-def _statements(connection: sa.Connection) -> Iterator[str]:
-    """The statements that write a lot of events, and then the rows of their addresses."""
+def _insert_events(connection: sa.Connection) -> str:
+    """The statement that inserts a lot of events."""
     of = _DIALECTS[connection.dialect.name]
     # SES's ids of mails begin with their time in milliseconds, and so do digests.
     digest = f"'0100' || {of.since_epoch} || {of.hexadecimal.format(bytes=24)}"
     mail_id = f"'0100' || {of.since_epoch} || '-' || {of.hexadecimal.format(bytes=16)} || '-000000'"
-    number = f"CASE WHEN i < :addresses THEN i * 1000003 % :addresses ELSE {of.anybody} END"
+    number = f"CASE WHEN i < :addresses THEN {_IN_NO_ORDER} ELSE {of.anybody} END"
     events = {
         "dedupe_key": digest,
         "message_digest": digest,
@@ -154,14 +230,13 @@ def _statements(connection: sa.Connection) -> Iterator[str]:
         "occurred_at": of.time,
         "recorded_at": of.time,
     }
-    yield _insert(connection, "feedback_event", of.numbers, events)
-    for state, if_known in (
-        ("'{}'", "NOTHING"),
-        ("m.state", "UPDATE SET state = excluded.state, original = excluded.original"),
-    ):
-        values = {"address": "n.address", "original": "n.address", "state": state}
-        insert = _insert(connection, "feedback_address", _CONCERNED, values)
-        yield f"{insert} ON CONFLICT (address) DO {if_known}"
+    return _insert(connection, "feedback_event", of.numbers, events)
+
+
+def _insert_addresses(connection: sa.Connection, numbers: str) -> str:
+    """The statement that inserts a row for each address of a table with addresses and numbers."""
+    values = {"address": "n.address", "original": "n.address"}
+    return _insert(connection, "feedback_address", numbers, values)
 
 
 def _insert(connection: sa.Connection, table: str, numbers: str, own: dict[str, str]) -> str:

@@ -8,7 +8,11 @@ changes with each event about it.
 Then each operation runs once in the large database; see `tests.bench.operations`.
 
 PostgreSQL waits for the disk at each commit, as users run it. Its buffers take 2 GB, which is what
-RDS gives them on a machine of 8 GB, and its log has the settings that docs/database.md advises.
+RDS gives them on a machine of 8 GB, and hold the table of addresses and the indexes by address from
+the beginning. Its log has the settings that docs/database.md advises, or with `--log rds` those of
+RDS. The first round begins right after a checkpoint, when nearly every change is the first one of
+its page, which goes to the log as a whole. More events come before each further round, so that the
+rounds are spread over the time between two checkpoints.
 """
 
 import os
@@ -16,7 +20,7 @@ import random
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,7 +31,7 @@ from rich.table import Table
 
 from sesbounce.feedback.decode import Decoded
 from sesbounce.store.engine import open_database, write
-from tests.bench.fill import SPAN, fill
+from tests.bench.fill import SPAN, add, fill
 from tests.bench.operations import operations
 from tests.bench.recording import Speed, median, message, postgresql_url, prepare, record, timed
 from tests.databases.servers import empty_database
@@ -37,7 +41,14 @@ DATABASES = ("sqlite", "postgresql")
 BATCH = 200
 MESSAGES = 10_000
 MODELS = 1000
-_SERVER = ("--shared_buffers=2GB", "--max_wal_size=8GB", "--wal_compression=lz4")
+BETWEEN_ROUNDS = 100_000
+_BUFFERS = "--shared_buffers=2GB"
+# The default parameter groups of RDS leave the other settings of the log as they are.
+LOGS = {
+    "advised": ("--max_wal_size=8GB", "--checkpoint_timeout=15min", "--wal_compression=lz4"),
+    "rds": ("--max_wal_size=2GB",),
+}
+_IN_MEMORY = ("feedback_address", "pk_feedback_address", "ix_feedback_event_address")
 # A change each time, of no other length.
 _TOUCH = (
     "UPDATE feedback_address SET original = CASE original WHEN upper(original) "
@@ -45,29 +56,55 @@ _TOUCH = (
 )
 
 
+class Size(NamedTuple):
+    """How many events and addresses the large database is filled with."""
+
+    events: int
+    addresses: int
+
+
+class _Server(NamedTuple):
+    """What PostgreSQL has used; nothing on SQLite.
+
+    Attributes:
+        cpu: microseconds of CPU time of the process for our connection.
+        log: bytes of its log.
+        pages: whole pages in its log.
+    """
+
+    cpu: float = 0.0
+    log: float = 0.0
+    pages: float = 0.0
+
+
 class _Measured(NamedTuple):
     """What recording messages takes.
 
     Attributes:
         speed: its rate, and the CPU time of this process.
-        server: microseconds of the server's CPU time a message; 0 on SQLite.
+        server: what the server has used for a message.
     """
 
     speed: Speed
-    server: float
+    server: _Server
 
 
-def growth(kind: str, events: int, addresses: int, rounds: int, console: Console) -> None:
+def growth(kind: str, size: Size, rounds: int, log: str, console: Console) -> None:
     """Measure and print what a large database of a kind costs."""
-    with _databases(kind) as new:
-        large = _filled(new(), events, addresses)
-        size = f"{_size(large) / 1e9:.1f} GB"
-        console.print(f"{kind}: {events:,} events, {addresses:,} addresses: {size}")
+    with _databases(kind, log) as new:
+        large = _filled(new(), size)
+        title = f"{kind}: {size.events:,} events, {size.addresses:,} addresses"
+        console.print(f"{title}: {_bytes(large) / 1e9:.1f} GB")
         measured: list[tuple[_Measured, ...]] = []
         for number in track(range(rounds), description="recording", console=console):
-            told = scattered(addresses, number)
+            added = number * BETWEEN_ROUNDS
+            if added and kind == "postgresql":
+                with write(large) as connection:
+                    first = size.events + added - BETWEEN_ROUNDS
+                    add(connection, *size, first, BETWEEN_ROUNDS)
+            told = scattered(size.addresses, AT + timedelta(days=1) + SPAN * (added / size.events))
             empty = prepare(new())
-            keys = [somebody(addresses) for _ in told]
+            keys = [somebody(size.addresses) for _ in told]
             measured.append(
                 (
                     _measure(empty, lambda: record(empty, told, BATCH)),  # noqa: B023  runs now
@@ -81,47 +118,61 @@ def growth(kind: str, events: int, addresses: int, rounds: int, console: Console
         large.dispose()
 
 
-def _filled(url: str, events: int, addresses: int) -> sa.Engine:
-    """A database filled with that many."""
+def _filled(url: str, size: Size) -> sa.Engine:
+    """A database filled with that many, with what lies at random places in memory."""
     engine = prepare(url)
     models = [message(f"{n}@example.com", n, AT - SPAN * (1 - n / MODELS)) for n in range(MODELS)]
     record(engine, models, BATCH)
     engine.dispose()
-    fill(url, events, addresses)
-    return open_database(url)
+    fill(url, *size)
+    engine = open_database(url)
+    if engine.dialect.name == "postgresql":
+        with write(engine) as connection:
+            connection.exec_driver_sql("CREATE EXTENSION pg_prewarm")
+            for name in _IN_MEMORY:
+                connection.execute(sa.select(sa.func.pg_prewarm(name)))
+    return engine
 
 
 @contextmanager
-def _databases(kind: str) -> Iterator[Callable[[], str]]:
+def _databases(kind: str, log: str) -> Iterator[Callable[[], str]]:
     """A function that returns the URL of an empty database each time, on one server."""
     with ExitStack() as stack:
         if kind == "sqlite":
             folder = stack.enter_context(tempfile.TemporaryDirectory())
             yield lambda: f"sqlite:///{tempfile.mkdtemp(dir=folder)}/events.sqlite3"
             return
-        url = stack.enter_context(postgresql_url(*_SERVER))
+        url = stack.enter_context(postgresql_url(_BUFFERS, *LOGS[log]))
         yield lambda: stack.enter_context(empty_database(url))
 
 
 def _measure(engine: sa.Engine, work: Callable[[], None]) -> _Measured:
     """Measure work on the messages of a round, for which the engine needs one connection."""
-    before = _server_seconds(engine)
+    before = _used(engine)
     speed = timed(work, MESSAGES)
-    return _Measured(speed, (_server_seconds(engine) - before) / MESSAGES * 1e6)
+    used = zip(_used(engine), before, strict=True)
+    return _Measured(speed, _Server(*((new - old) / MESSAGES for new, old in used)))
 
 
-def _server_seconds(engine: sa.Engine) -> float:
-    """The CPU time that the server's process for our connection has taken."""
+def _used(engine: sa.Engine) -> _Server:
+    """What the server has used by now, with all that the process for our connection has."""
     if engine.dialect.name == "sqlite":
-        return 0.0
+        return _Server()
     with engine.connect() as connection:
-        process = connection.scalar(sa.text("SELECT pg_backend_pid()"))
+        # By itself the process reports to pg_stat_wal once a second.
+        connection.exec_driver_sql("SELECT pg_stat_force_next_flush()")
+    with engine.connect() as connection:
+        process, log, pages = connection.exec_driver_sql(
+            "SELECT pg_backend_pid(), pg_current_wal_insert_lsn() - '0/0'::pg_lsn, wal_fpi"
+            " FROM pg_stat_wal"
+        ).one()
     # https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html: the name may hold blanks.
     fields = Path(f"/proc/{process}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
-    return sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK")
+    seconds = sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK")
+    return _Server(seconds * 1e6, float(log), float(pages))
 
 
-def _size(engine: sa.Engine) -> int:
+def _bytes(engine: sa.Engine) -> int:
     """How many bytes a database takes."""
     if engine.dialect.name == "sqlite":
         return Path(engine.url.database or "").stat().st_size
@@ -140,17 +191,19 @@ def _touch(engine: sa.Engine, keys: Sequence[str]) -> None:
 
 def _table(kind: str, measured: Sequence[tuple[_Measured, ...]]) -> Table:
     table = Table(title=f"{kind}, batches of {BATCH}, medians of {len(measured)} rounds")
-    for heading in ("database", "messages/s", "CPU µs", "server's CPU µs"):
+    headings = ("messages/s", "CPU µs", "server's CPU µs", "log, bytes", "whole pages")
+    table.add_column("database", justify="right")
+    for heading in headings if kind == "postgresql" else headings[:2]:
         table.add_column(heading, justify="right")
-    for place, name in enumerate(("empty", "large", "large, bare update of a row")):
-        some = [turns[place] for turns in measured]
-        rate, cpu = (median(one.speed[n] for one in some) for n in (0, 1))
-        server = median(one.server for one in some)
-        table.add_row(name, f"{rate:,.0f}", f"{cpu:,.0f}", f"{server:,.0f}" if server else "")
-    rate, cpu = (
-        median(large.speed[n] / empty.speed[n] for empty, large, _ in measured) for n in (0, 1)
-    )
-    table.add_row("large/empty", f"{rate:.2f}", f"{cpu:.2f}")
+    empty, large, bare = zip(*measured, strict=True)
+    table.add_row("empty", *_cells(empty))
+    table.add_row("large", *_cells(large))
+    table.add_row("large, bare update of a row", *_cells(bare))
+    rates = [one.speed.rate / other.speed.rate for one, other in zip(large, empty, strict=True)]
+    for number, (rate, turn) in enumerate(zip(rates, large, strict=True), 1):
+        table.add_row(f"{rate:.2f} of empty in round {number}", *_cells([turn]))
+    cpu = median(_cpu(one) / _cpu(other) for one, other in zip(large, empty, strict=True))
+    table.add_row("large/empty", f"{median(rates):.2f}", f"{cpu:.2f} (both)")
     most = median(
         bare.speed.rate / (bare.speed.rate + empty.speed.rate) for empty, _, bare in measured
     )
@@ -158,9 +211,20 @@ def _table(kind: str, measured: Sequence[tuple[_Measured, ...]]) -> Table:
     return table
 
 
-def scattered(addresses: int, number: int) -> list[Decoded]:
-    """Bounces about any of the addresses, after all that is there."""
-    begin = AT + timedelta(days=1 + number)
+def _cpu(one: _Measured) -> float:
+    """The CPU time of this process and the server's together."""
+    return one.speed.cpu + one.server.cpu
+
+
+def _cells(turns: Sequence[_Measured]) -> list[str]:
+    """The medians of some rounds, without those of PostgreSQL on SQLite."""
+    cells = [f"{median(one.speed[n] for one in turns):,.0f}" for n in (0, 1)]
+    cpu, log, pages = (median(one.server[n] for one in turns) for n in (0, 1, 2))
+    return [*cells, f"{cpu:,.0f}", f"{log:,.0f}", f"{pages:.2f}"] if log else cells
+
+
+def scattered(addresses: int, begin: datetime) -> list[Decoded]:
+    """Bounces about any of the addresses, one a second from a time on."""
     return [message(somebody(addresses), n, begin + timedelta(seconds=n)) for n in range(MESSAGES)]
 
 

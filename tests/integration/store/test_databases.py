@@ -377,7 +377,7 @@ class TestMigrations:
         effects = rows(engine, "SELECT effect, diagnostic FROM feedback_event ORDER BY dedupe_key")
         assert effects == [("not_attempted", text), ("hard", text)]
         with engine.connect() as connection:
-            found = load_rows(connection, ["jane@x.y"], lock=False)["jane@x.y"].state
+            found = load_rows(connection, ["jane@x.y"])["jane@x.y"].state
         assert found.not_attempted == Evidence(AT, Reason.SUPPRESSED_GLOBALLY)
         assert found.manual
         assert found.manual.note == text

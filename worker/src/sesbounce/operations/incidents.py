@@ -131,7 +131,7 @@ class Incidents:
         otherwise = msgspec.structs.replace(row, status=status)
         counted = Concerned()
         for connection, keys in self._batches(row):
-            rows = load_rows(connection, sorted(keys), lock=False).values()
+            rows = load_rows(connection, sorted(keys)).values()
             inside = [r.key for r in rows if _bounced_in(row.incident, r.key, r.state)]
             counted.addresses += len(inside)
             changes = _changes(self._judged(connection, otherwise, inside), now)

@@ -90,21 +90,25 @@ class Insert:
         self._by_key = itemgetter(self.columns.index(key))
         self._compiled: dict[str, _Compiled] = {}
 
-    def __call__(self, connection: sa.Connection, rows: Iterable[Row]) -> None:
+    def __call__(self, connection: sa.Connection, rows: Iterable[Row]) -> int | None:
         """Insert rows.
 
         Args:
             connection: the caller's transaction.
             rows: at most one for each key, with a value for each of `columns`.
+
+        Returns:
+            How many rows were inserted or changed; None on MySQL, which counts in another way.
         """
         ordered = sorted(rows, key=self._by_key)
         if not ordered:
-            return
+            return 0
         dialect = connection.dialect
         compiled = self._compiled.get(dialect.name)
         if not compiled:
             compiled = self._compiled[dialect.name] = self._compile(dialect)
-        connection.exec_driver_sql(compiled.sql, compiled.parameters(ordered))
+        result = connection.exec_driver_sql(compiled.sql, compiled.parameters(ordered))
+        return None if dialect.name == "mysql" else result.rowcount
 
     def _compile(self, dialect: sa.Dialect) -> "_Compiled":
         by_column = dialect.name == "postgresql"

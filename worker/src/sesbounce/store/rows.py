@@ -245,10 +245,18 @@ def _widest(one: str | None, other: str | None) -> str | None:
 
 
 def lock_rows(connection: sa.Connection, keys: Sequence[str]) -> dict[str, AddressRow]:
-    """Insert the missing rows of these addresses, and lock and return all, in their order."""
-    missing = set(keys) - known_addresses(connection, keys)
-    _insert_addresses(connection, (AddressRow(key).values(struck_off=False) for key in missing))
-    return load_rows(connection, keys, lock=True)
+    """Lock and return the rows of these addresses, in their order; insert the missing rows.
+
+    Nobody else sees a row that this transaction has inserted. Another transaction may insert one of
+    the missing rows first: that row is locked last, whatever its key. If two transactions therefore
+    wait for each other, the database ends one of them, and the caller retries it.
+    """
+    rows = _found(connection, _find_rows_and_lock, keys)
+    missing = [key for key in keys if key not in rows]
+    new = (AddressRow(key).values(struck_off=False) for key in missing)
+    if _insert_addresses(connection, new) != len(missing):
+        rows |= _found(connection, _find_rows_and_lock, missing)
+    return {key: rows.get(key) or AddressRow(key) for key in keys}
 
 
 def lock_rows_to_save(connection: sa.Connection, keys: Sequence[str]) -> dict[str, AddressRow]:
@@ -258,19 +266,22 @@ def lock_rows_to_save(connection: sa.Connection, keys: Sequence[str]) -> dict[st
     missing rows first.
     """
     if connection.dialect.name == "sqlite":
-        return load_rows(connection, keys, lock=False)
+        return load_rows(connection, keys)
     return lock_rows(connection, keys)
 
 
-def load_rows(
-    connection: sa.Connection, keys: Sequence[str], *, lock: bool
-) -> dict[str, AddressRow]:
-    """Read, and lock if wanted, the rows of these addresses; a missing row has an empty state."""
-    find = _find_rows_and_lock if lock else _find_rows
+def load_rows(connection: sa.Connection, keys: Sequence[str]) -> dict[str, AddressRow]:
+    """Read the rows of these addresses; a missing row has an empty state."""
+    rows = _found(connection, _find_rows, keys)
+    return {key: rows.get(key) or AddressRow(key) for key in keys}
+
+
+def _found(connection: sa.Connection, find: Find, keys: Sequence[str]) -> dict[str, AddressRow]:
+    """The rows that there are of these addresses, with the verdicts of streams."""
     found = {row.address: AddressRow.of(row) for row in find(connection, keys)}
-    if in_streams := [key for key, row in found.items() if row.state.streams]:
-        found |= _with_streams(connection, [found[key] for key in in_streams])
-    return {key: found.get(key) or AddressRow(key) for key in keys}
+    if in_streams := [row for row in found.values() if row.state.streams]:
+        found |= _with_streams(connection, in_streams)
+    return found
 
 
 def _with_streams(connection: sa.Connection, rows: Sequence[AddressRow]) -> dict[str, AddressRow]:

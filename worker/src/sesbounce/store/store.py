@@ -218,7 +218,7 @@ class Store:
             revision: maps the states to the new ones.
             incidents: the incidents; None for those of the database.
         """
-        known = load_rows(connection, sorted(keys), lock=False)
+        known = load_rows(connection, sorted(keys))
         judged = _Judge(connection, self._policy, incidents)
         return _compared(known, self._revised(judged, known, revision))
 
