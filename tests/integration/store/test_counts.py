@@ -10,14 +10,19 @@ import pytest
 import sqlalchemy as sa
 
 from scripts.local.ses_messages import SCHEMAS, Scenario
+from sesbounce.errors import SchemaError
 from sesbounce.feedback.address import parse
 from sesbounce.feedback.decode import Decoded, decode
 from sesbounce.operations.erasure import forget
+from sesbounce.operations.gate import may_send, resume
+from sesbounce.operations.gate import senders as senders_of
 from sesbounce.operations.rebuild import Rebuild
 from sesbounce.operations.recount import recount
 from sesbounce.privacy.keyed_hash import HashKeys
+from sesbounce.store import migrate
 from sesbounce.store.engine import open_database, write
 from sesbounce.store.strike_off import StrikeOff
+from tests import sending
 from tests.counts import numbers, numbers_of_the_log, senders
 from tests.stored import DAY, store
 from tests.support import AT, mail, said
@@ -72,3 +77,27 @@ def test_several_workers_that_get_the_same_events_count_each_once(engine: sa.Eng
         connection.exec_driver_sql("UPDATE feedback_sender_hour SET hard = 0, soft = soft + 1")
     assert sum(day.corrected for day in recount(engine)) > 0
     assert numbers(engine) == expected
+
+
+def test_a_stop_and_its_resume_are_the_same_on_each_database(engine: sa.Engine) -> None:
+    store(engine, StrikeOff())
+    sending.count(engine, AT - DAY, identity="News.example.com", delivered=700, hard=300)
+    sending.count(engine, AT, identity="example.org", region="us-east-1", delivered=700)
+    asked = f"ann@{sending.IDENTITY}"
+    stopped = may_send(engine, AT, asked)
+    assert (stopped.may_send, stopped.state) == (False, "stop")
+    assert [sender.name for sender in stopped.senders] == [
+        f"{sending.ACCOUNT}/{sending.REGION}",
+        "News.example.com",
+    ]
+    assert may_send(engine, AT, "example.org").may_send is True
+    for sender in stopped.senders:
+        resume(engine, sender.name, "ann", "Liste gesäubert", AT)
+    assert may_send(engine, AT, asked).may_send is True
+    assert {sender.resumed.note for sender in senders_of(engine, AT, asked) if sender.resumed} == {
+        "Liste gesäubert"
+    }
+    sending.count(engine, AT + DAY, identity="News.example.com", delivered=700, hard=300)
+    assert may_send(engine, AT + DAY, asked).may_send is False
+    with pytest.raises(SchemaError, match="empty the table feedback_sender_resume first"):
+        migrate.downgrade(engine, "0010_from_0008")

@@ -58,9 +58,9 @@ def test_a_stop_is_the_exit_code_and_a_person_resumes_it(engine: sa.Engine) -> N
     assert account.stdout.splitlines() == [
         f"{ACCOUNT}/{REGION} may go on. It was stopped: {answer['senders'][0]['why']}"
     ]
-    again = gate()
-    assert again.exit_code == 0
-    assert "by ann: list cleaned" in again.stdout
+    resumed = gate()
+    assert resumed.exit_code == 0
+    assert "by ann: list cleaned" in resumed.stdout
     assert stored.rows(
         engine, "SELECT identity, resumed_by, note FROM feedback_sender_resume ORDER BY id"
     ) == [(IDENTITY, "ann", "list cleaned"), ("", "bob", "asked AWS")]

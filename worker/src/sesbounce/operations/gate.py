@@ -30,6 +30,13 @@ def senders(engine: sa.Engine, now: datetime, identity: str | None = None) -> li
     return judge_senders(hours, resumes, now)
 
 
+def stopped_senders(connection: sa.Connection, now: datetime) -> list[Sender]:
+    """The senders that are stopped, the whole accounts first."""
+    hours = read_senders(connection, now)
+    found = judge_senders(hours, read_resumes(connection, now - READ), now)
+    return [sender for sender in found if sender.state is SendingState.STOP]
+
+
 def may_send(
     engine: sa.Engine, now: datetime, identity: str | None = None, stream: str | None = None
 ) -> SendingAnswer:
