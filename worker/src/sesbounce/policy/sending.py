@@ -147,7 +147,7 @@ def _since(hours: Hours, resumed: Resume | None) -> dict[datetime, Numbers]:
 
 def _stops(hours: Hours, first: datetime, present: datetime) -> Iterator[Rate]:
     """The rates that were too high at the end of an hour, the earliest first."""
-    if not hours:
+    if not _may_stop(total(hours.values())):
         return
     window: deque[tuple[datetime, Numbers]] = deque()
     day = NOTHING
@@ -168,14 +168,17 @@ def _stops(hours: Hours, first: datetime, present: datetime) -> Iterator[Rate]:
         hour += HOUR
 
 
+def _may_stop(numbers: Numbers) -> bool:
+    """Whether there are enough events for any stop at all: of most senders there are not."""
+    return any(numbers.events(limit.metric) >= limit.events for limit in LIMITS)
+
+
 def _rates(hours: Hours, present: datetime) -> list[Rate]:
     """The rates of an hour and of the 24 hours to its end."""
-    found = []
-    for limit in LIMITS:
-        after = present - limit.hours * HOUR
-        numbers = total(number for hour, number in hours.items() if after < hour <= present)
-        found.append(rate_of(limit, numbers, present))
-    return found
+    after = present - DAY_HOURS * HOUR
+    day = total(number for hour, number in hours.items() if after < hour <= present)
+    of_hours = {1: hours.get(present, NOTHING), DAY_HOURS: day}
+    return [rate_of(limit, of_hours[limit.hours], present) for limit in LIMITS]
 
 
 def _in_words(rate: Rate) -> str:
