@@ -9,6 +9,7 @@ allowed = may_mail(["jane@example.com", "Mary <mary@example.com>"])
 import atexit
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
@@ -19,7 +20,10 @@ from sesbounce.policy.answer import Answer
 from sesbounce.store.engine import open_database
 from sesbounce.store.lookup import Lookup
 
-__all__ = ["Address", "Answer", "answers", "close", "may_mail", "parse"]
+if TYPE_CHECKING:
+    from sesbounce.policy.gate import SendingAnswer
+
+__all__ = ["Address", "Answer", "answers", "close", "may_mail", "may_send", "parse"]
 
 # One engine, and so one pool of connections, for each URL.
 _engines: dict[tuple[str, bool], sa.Engine] = {}
@@ -61,6 +65,30 @@ def answers(
     return _lookup(database).answers(as_list(addresses), datetime.now(UTC), stream)
 
 
+def may_send(
+    identity: str | None = None,
+    database: str | sa.Engine | None = None,
+    stream: str | None = None,
+) -> "SendingAnswer":
+    """Whether mail may be sent, by the sender's rates of hard bounces and complaints.
+
+    Args:
+        identity: the address or domain that the mail is from; None for all senders.
+        database: as for `may_mail`.
+        stream: the stream of the mail; `critical` passes a stop.
+
+    Returns:
+        The answer, whose `may_send` is None where the counts can't tell.
+
+    Raises:
+        StoreError: the database can't answer.
+        ConfigurationError: the text is not a database URL, or a setting is wrong or missing.
+    """
+    from sesbounce.operations import gate  # noqa: PLC0415  few programs ask
+
+    return gate.may_send(_engine(database), datetime.now(UTC), identity, stream)
+
+
 def close() -> None:
     """Close all connections that this module has opened; the next call opens new ones."""
     while _engines:
@@ -72,12 +100,14 @@ atexit.register(close)
 
 
 def _lookup(database: str | sa.Engine | None) -> Lookup:
-    settings = load_database_settings()
+    return Lookup(_engine(database), load_database_settings().hash_keys)
+
+
+def _engine(database: str | sa.Engine | None) -> sa.Engine:
     if isinstance(database, sa.Engine):
-        engine = database
-    else:
-        engine = _open(database) if database else _open(settings.url, settings.passwords)
-    return Lookup(engine, settings.hash_keys)
+        return database
+    settings = load_database_settings()
+    return _open(database) if database else _open(settings.url, settings.passwords)
 
 
 def _open(url: str, passwords: PasswordSource | None = None) -> sa.Engine:

@@ -29,10 +29,12 @@
   x ApiError                the HTTP API gives no answer that can be used
     + ApiUnavailableError   the HTTP API can't be reached, or can't answer at the moment
     + ApiAccessError        the HTTP API rejects the token; a ConfigurationError, too
+  x GateError               there is no such sender, or it is not stopped
   x HealthError             a worker's health can't be read
   x NothingDeployedError    nothing is deployed that could be checked
   x UnknownPolicyError      an IAM policy holds an element that can't be evaluated
   x Suppressed              a mail has no recipient that may be mailed
+  x SendingStopped          the sender of a mail is stopped
   x NotCheckedError         a check of the doctor can't be made
 
 Each message says what happened, to what, and what to do about it.
@@ -272,6 +274,10 @@ class ApiAccessError(ApiError, ConfigurationError):
     """The HTTP API rejects the token: it is wrong, expired or revoked, or lacks a scope."""
 
 
+class GateError(SesBounceError):
+    """There is no such sender, or it is not stopped."""
+
+
 class HealthError(SesBounceError):
     """No worker, or no server, answers on its port, or another program answers there."""
 
@@ -301,6 +307,23 @@ class Suppressed(SesBounceError):  # noqa: N818  it says a verdict, and nothing 
 
     def __reduce__(self) -> tuple[Any, ...]:
         return partial(type(self), sent=self.sent), (self.refused,)
+
+
+class SendingStopped(SesBounceError):  # noqa: N818  it says a verdict, and nothing has failed
+    """The sender of a mail is stopped, so the guard has not sent it.
+
+    Attributes:
+        sender: the address or domain that the mail is from.
+        why: the reason in one sentence.
+    """
+
+    def __init__(self, sender: str, why: str) -> None:
+        super().__init__(f"{sender} is stopped: {why}")
+        self.sender = sender
+        self.why = why
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.sender, self.why)
 
 
 class NotCheckedError(SesBounceError):

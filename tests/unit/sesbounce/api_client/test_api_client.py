@@ -184,6 +184,22 @@ def test_what_is_no_answer_is_an_error(said: bytes) -> None:
         assert all(one.line == "POST /v1/check HTTP/1.1" for one in server.asked)
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        reply(b"{}"),
+        reply(b'{"state": "ok", "why": "x"}'),
+        reply(b'{"may_send": "true", "state": "ok", "why": "x"}'),
+        reply(b'{"may_send": true, "state": "ok", "why": "x"}', "404 Not Found"),
+    ],
+)
+def test_what_says_nothing_about_senders_is_an_error(said: bytes) -> None:
+    with scripted(said) as server, asking(server, timeout=0.3) as api:
+        with pytest.raises(ApiError):
+            api.may_send("news.example.com")
+        assert server.asked[0].line == "GET /v1/sending?identity=news.example.com HTTP/1.1"
+
+
 @given(st.binary(max_size=200))
 def test_garbage_is_an_error(body: bytes) -> None:
     GARBAGE.replies = [reply(body)]

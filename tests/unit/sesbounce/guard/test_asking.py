@@ -7,7 +7,7 @@ from sesbounce import client, guard
 from sesbounce.errors import ConfigurationError
 from sesbounce.feedback.manual import decide
 from sesbounce.feedback.reason import Reason
-from sesbounce.guard.asking import Cache
+from sesbounce.guard.cache import Cache
 from tests import stored
 from tests.support import AT
 from tests.unit.sesbounce.guard.asked import Said, Suppressing
@@ -24,7 +24,7 @@ def test_the_database_answers(engine: sa.Engine) -> None:
 
 def test_an_answer_counts_for_some_seconds() -> None:
     now = 0.0
-    cache = Cache(10, 2, lambda: now)
+    cache: Cache[Said] = Cache(10, 2, lambda: now)
     yes, no = Said(True, "yes"), Said(False, "no")
     cache.put({"a": yes, "b": no})
     now = 9.9

@@ -21,7 +21,7 @@ from sesbounce.guard import anymail as guarded_anymail
 from sesbounce.guard.asking import OnError
 from sesbounce.store.engine import open_database
 from sesbounce.store.tokens import Scope
-from tests import stored
+from tests import sending, stored
 from tests.api import Api
 from tests.ports import LOOPBACK, free_port
 from tests.serving import served
@@ -52,6 +52,8 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     stored.make_members(engine)
     made = Api(engine)
     made.store.record([decide(JANE, Reason.SUPPRESSED_BY_HAND, AT, note="no")], AT)
+    sending.count(engine, AT, delivered=700, hard=300)
+    sending.count(engine, AT, identity="example.org", region="us-east-1", delivered=700)
     with served(made.app(only_loopback=False)) as url:
         yield Served(url, made.token(Scope.CHECK))
     engine.dispose()
@@ -164,6 +166,28 @@ def test_answers_are_kept_and_the_stream_is_passed(api: Served) -> None:
         for spelling in (JANE, f"J <{JANE.upper()}>"):
             assert asking.refused([spelling]).keys() == {spelling}
     assert asked == [([JANE], "news")]
+
+
+def test_mail_of_a_stopped_sender_is_not_sent(api: Served) -> None:
+    breaking = guard.Guard(**api.options, breaker=True)
+    breaking.demand_sending("hello@example.org")
+    with pytest.raises(guard.SendingStopped, match=r"a@news\.example\.com is stopped: "):
+        breaking.demand_sending("a@news.example.com")
+    with pytest.raises(guard.SendingStopped, match="the account is stopped: "):
+        breaking.demand_sending(None)
+    critical = guard.Guard(**api.options, breaker=True, stream="critical")
+    critical.demand_sending("a@news.example.com")
+    with ApiClient(api.url, api.token) as client:
+        answer = client.may_send("news.example.com")
+        assert (answer.may_send, answer.state) == (False, "stop")
+        assert client.may_send("news.example.com", "critical").may_send is True
+
+
+def test_without_an_answer_about_the_sender_the_caller_has_chosen() -> None:
+    api = f"http://{LOOPBACK}:{free_port()}"
+    with pytest.raises(ApiUnavailableError, match="can't be reached"):
+        guard.Guard(on_error="refuse", api=api, breaker=True).demand_sending(MARY)
+    guard.Guard(on_error="send", api=api, breaker=True).demand_sending(MARY)
 
 
 def test_the_environment_may_name_the_api(api: Served, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,6 +27,7 @@ ALLOWED = {
     ("GET", "/v1/events"): {Scope.EXPORT},
     ("GET", "/v1/stats"): {Scope.READ},
     ("GET", "/v1/incidents"): {Scope.READ},
+    ("GET", "/v1/sending"): {Scope.CHECK},
     ("GET", "/healthz"): set(Scope),
 }
 # The page names them once, with the event log.

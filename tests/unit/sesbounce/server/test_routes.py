@@ -18,7 +18,7 @@ from sesbounce.privacy.keyed_hash import HashKeys
 from sesbounce.store import tokens
 from sesbounce.store.lookup import Lookup
 from sesbounce.store.tokens import Scope
-from tests import stored
+from tests import sending, stored
 from tests.api import Api, Client
 from tests.stored import DAY, decoded
 from tests.support import AT, mail, said
@@ -297,6 +297,21 @@ class TestReports:
         (incident,) = call("GET", "/v1/incidents").json()["incidents"]
         assert (incident["provider"], incident["ends_at"]) == ("google", None)
 
+    def test_a_stopped_sender_is_answered_and_critical_mail_passes(
+        self, call: Client, api: Api
+    ) -> None:
+        path = f"/v1/sending?identity=ann@{sending.IDENTITY}"
+        assert call("GET", path).json()["may_send"] is None
+        sending.count(api.engine, AT, delivered=700, hard=300)
+        stopped = call("GET", path).json()
+        assert (stopped["may_send"], stopped["state"]) == (False, "stop")
+        account, identity = stopped["senders"]
+        assert (account["identity"], identity["identity"]) == (None, sending.IDENTITY)
+        assert identity["rates"][0]["rate"] == 0.3
+        passed = call("GET", f"{path}&stream=critical").json()
+        assert (passed["may_send"], passed["state"]) == (True, "stop")
+        assert call("GET", "/v1/sending?identiy=x").status_code == 422
+
     def test_health_needs_no_token(self, api: Api) -> None:
         api.token(Scope.ADMIN)
         assert api.client(only_loopback=False)("GET", "/healthz").json() == {"status": "ok"}
@@ -315,12 +330,14 @@ def test_without_the_database_there_is_no_answer(
         ("GET", "/v1/suppressions/nobody@example.com", None),
         ("PUT", "/v1/suppressions/nobody@example.com", None),
         ("GET", "/v1/suppressions", None),
+        ("GET", "/v1/sending", None),
         ("GET", "/healthz", None),
     ]:
         answer = call(method, path, json=body)
         assert answer.status_code == 503
         assert answer.headers["Retry-After"] == "5"
         assert "may_mail" not in json.dumps(answer.json())
+        assert "may_send" not in json.dumps(answer.json())
 
 
 def test_the_database_goes_away_behind_the_token(

@@ -112,20 +112,20 @@ def test_the_rule_tells_additions_from_other_changes(monkeypatch: pytest.MonkeyP
 @pytest.mark.parametrize(
     ("revision", "usable"),
     [
-        ("0010_from_0008", True),
-        ("0008_from_0007", False),
-        ("0007", False),
         ("0011_from_0010", True),
-        ("0012_from_0010", True),
-        ("0012_from_0011", False),
-        ("0011_from_0011", False),
-        ("0011", False),
-        ("odd_from_0010", False),
+        ("0010_from_0008", False),
+        ("0007", False),
+        ("0012_from_0011", True),
+        ("0013_from_0011", True),
+        ("0013_from_0012", False),
+        ("0012_from_0012", False),
+        ("0012", False),
+        ("odd_from_0011", False),
         (None, False),
     ],
 )
 def test_a_newer_schema_names_the_oldest_version_that_can_use_it(
     revision: str | None, usable: bool
 ) -> None:
-    assert migrate.newest() == "0010_from_0008", "write the cases for the newest version"
+    assert migrate.newest() == "0011_from_0010", "write the cases for the newest version"
     assert migrate.is_usable(revision) is usable

@@ -141,8 +141,8 @@ def test_an_idle_minute_is_one_line_of_zeros() -> None:
 
 
 def test_every_metric_with_a_unit_has_a_value() -> None:
-    swept = Swept(Recorded(), incidents=0)
-    assert names(lines(BATCH, Depth(0, 0, 0), swept, RunDone())[0]) == set(UNITS)
+    swept = (Swept(Recorded(), incidents=0), Swept(Recorded(), stopped=0))
+    assert names(lines(BATCH, Depth(0, 0, 0), *swept, RunDone())[0]) == set(UNITS)
 
 
 def test_a_run_that_has_not_ended_well_is_no_metric() -> None:

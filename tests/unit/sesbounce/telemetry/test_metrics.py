@@ -93,6 +93,11 @@ def test_incidents_are_those_of_the_last_sweep_and_are_not_added_up() -> None:
     assert Scraped()["sesbounce_suspected_incidents"] == 0
 
 
+def test_stopped_senders_are_those_of_the_last_sweep_that_looked() -> None:
+    counted = [Swept(Recorded(), stopped=number) for number in (3, 2)]
+    assert Scraped(*counted, Swept(Recorded()))["sesbounce_stopped_senders"] == 2
+
+
 def test_counters_by_kind_and_reason_exist_before_the_first_event() -> None:
     scraped = Scraped()
     assert scraped['sesbounce_events_recorded_total{kind="complaint"}'] == 0

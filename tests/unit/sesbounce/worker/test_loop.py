@@ -33,6 +33,7 @@ from sesbounce.telemetry.logs import set_up_logs
 from sesbounce.telemetry.reports import BatchDone, Report, Stalled, Swept
 from sesbounce.worker import loop
 from sesbounce.worker.loop import LoopSettings, Worker
+from tests import sending
 from tests.stored import rows, store
 from tests.support import AT, in_sns, mail, said, until
 from tests.unit.sesbounce.delivering import Pigeon
@@ -369,7 +370,25 @@ def test_incidents_wait_until_the_sweep_of_the_store_has_ended(
     monkeypatch.setattr(Store, "progress", unfinished)
     working.run()
     assert [swept.incidents for swept in working.of(Swept)][:2] == [None, None]
-    assert working.of(Swept)[-1].incidents == 0
+    looked = [swept.incidents for swept in working.of(Swept) if swept.incidents is not None]
+    assert looked[-1] == 0
+
+
+def test_it_says_which_senders_are_stopped_though_nobody_has_asked(
+    engine: sa.Engine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    working = make(engine, Shelf([]))
+    sending.count(engine, AT, delivered=700, hard=300)
+    set_up_logs("json")
+    working.run()
+    assert [swept.stopped for swept in working.of(Swept) if swept.stopped is not None] == [2]
+    logged = map(json.loads, "".join(capsys.readouterr()).splitlines())
+    stopped = [line for line in logged if line["event"] == "sender stopped"]
+    assert {line["sender"] for line in stopped} == {
+        sending.IDENTITY,
+        f"{sending.ACCOUNT}/{sending.REGION}",
+    }
+    assert all("300 hard bounces in 1,000 mails" in line["why"] for line in stopped)
 
 
 @pytest.mark.parametrize("event", ["a thread fails", "stop"])

@@ -9,7 +9,7 @@ allowed = api.may_mail(["jane@example.com", "Mary <mary@example.com>"])
 It loads neither SQLAlchemy nor boto3: the standard library's HTTP and msgspec are enough.
 """
 
-from sesbounce.api_client.client import ApiClient, Decision
+from sesbounce.api_client.client import ApiClient, Decision, SendingAnswer
 from sesbounce.errors import ApiAccessError, ApiError, ApiUnavailableError
 from sesbounce.feedback.address import Address, parse
 from sesbounce.policy.answer import Answer
@@ -22,5 +22,6 @@ __all__ = [
     "ApiError",
     "ApiUnavailableError",
     "Decision",
+    "SendingAnswer",
     "parse",
 ]

@@ -1,8 +1,8 @@
-"""Asks the HTTP API whether addresses may be mailed, and lets it record decisions."""
+"""Asks the HTTP API whether addresses may be mailed, and has it record decisions."""
 
 import time
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from ssl import SSLContext
 from typing import Any, Self, TypeVar
 from urllib.parse import quote, urlencode
@@ -46,6 +46,20 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     answer: Answer
     recorded: bool
     statements_rejected: bool
+
+
+class SendingAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether mail may be sent.
+
+    Attributes:
+        may_send: whether it may; None where the counts can't tell.
+        state: the worst state of the senders: `ok`, `warn`, `stop` or `unknown`.
+        why: the answer in one sentence.
+    """
+
+    may_send: bool | None
+    state: str
+    why: str
 
 
 class ApiClient:
@@ -128,6 +142,17 @@ class ApiClient:
             for address in given
         }
 
+    def may_send(self, identity: str | None = None, stream: str | None = None) -> SendingAnswer:
+        """Whether mail may be sent, by the sender's rates of hard bounces and complaints.
+
+        Args:
+            identity: the address or domain that the mail is from; None for all senders.
+            stream: the stream of the mail; `critical` passes a stop.
+        """
+        given = {"identity": identity, "stream": (stream or "").strip() or None}
+        path = f"/v1/sending{_query(given)}"
+        return self._call(Request("GET", path, None, self._headers), SendingAnswer)
+
     def suppress(
         self,
         address: str,
@@ -163,8 +188,7 @@ class ApiClient:
         key: str | None = None,
     ) -> Decision:
         """Allow an address, whatever is recorded against it so far; as `suppress` does."""
-        query = {name: value for name, value in (("note", note), ("by", by)) if value is not None}
-        return self._decide("DELETE", address, f"?{urlencode(query)}" if query else "", None, key)
+        return self._decide("DELETE", address, _query({"note": note, "by": by}), None, key)
 
     def _check(self, addresses: Sequence[str], stream: str | None) -> dict[str, Answer]:
         wanted = (stream or "").strip() or None
@@ -199,6 +223,12 @@ class ApiClient:
                 if time.monotonic() + pause > until:
                     raise
             time.sleep(pause)
+
+
+def _query(given: Mapping[str, str | None]) -> str:
+    """The query of a URL, with the question mark; empty where nothing is given."""
+    query = urlencode({name: value for name, value in given.items() if value is not None})
+    return query and f"?{query}"
 
 
 def _fits(address: str) -> bool:

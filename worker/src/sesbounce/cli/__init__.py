@@ -20,6 +20,7 @@ PLACES = {
     "dlq": "sesbounce.cli.dlq:dlq",
     "export": "sesbounce.cli.transfer:export",
     "forget": "sesbounce.cli.forget:forget_",
+    "gate": "sesbounce.cli.gate:gate",
     "health": "sesbounce.cli.health:health",
     "import": "sesbounce.cli.transfer:import_",
     "incident": "sesbounce.cli.incident:incident",

@@ -6,13 +6,15 @@ from typing import Any, TypeVar
 
 import click
 
-from sesbounce.cli.common import as_json, counted, now, open_store_or_preview, to_json
+from sesbounce.cli.common import as_json, counted, now, open_store_or_preview, to_json, writing
 from sesbounce.cli.group import PARTLY_DONE, InterruptedCommandError, exit_codes
 from sesbounce.cli.progress import reporting
 from sesbounce.feedback.address import parse
 from sesbounce.operations.rebuild import Change, Rebuild, Rebuilt
+from sesbounce.operations.recount import Recounted, recount
 from sesbounce.settings import PREFIX, Settings, load_settings
 from sesbounce.store.addresses import names_of
+from sesbounce.store.migrate import ensure
 from sesbounce.telemetry.visible import visible
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -44,6 +46,11 @@ def _bound(metadata: Iterable[Any], name: str) -> Any:
     is_flag=True,
     help="Also classify the recorded events with the rules of this version.",
 )
+@click.option(
+    "--counts",
+    is_flag=True,
+    help="Count the recorded events once more, by sender and by provider, and judge no address.",
+)
 @_number("--strikes", "strikes")
 @_number("--window-days", "strike_window_days")
 @_number("--probation-days", "probation_days")
@@ -55,7 +62,12 @@ def _bound(metadata: Iterable[Any], name: str) -> Any:
 )
 @as_json
 def rebuild(
-    addresses: tuple[str, ...], dry_run: bool, reclassify: bool, as_json: bool, **numbers: Any
+    addresses: tuple[str, ...],
+    dry_run: bool,
+    reclassify: bool,
+    counts: bool,
+    as_json: bool,
+    **numbers: Any,
 ) -> None:
     """Judge every address, or each ADDRESS, from the event log.
 
@@ -70,8 +82,17 @@ def rebuild(
     running. You may stop the command at any time and repeat it. It adds what the log holds to
     what sesbounce knows about an address, so that verdicts based on pruned events stay (see
     `prune`).
+
+    With --counts, the command corrects the counts from which `gate` and the rates follow. Run it
+    once after the update to the version that keeps them: the counts begin with the events that
+    were recorded since. Counts of pruned events stay.
     """
     given = {name: value for name, value in numbers.items() if value is not None}
+    if counts:
+        if addresses or dry_run or reclassify or given:
+            raise click.UsageError("--counts takes no address and no other option but --json")
+        _recount(as_json)
+        return
     settings = load_settings(**given)
     with open_store_or_preview(settings, dry_run) as store:
         keys = _keys(addresses, settings) if addresses else None
@@ -91,6 +112,28 @@ def rebuild(
         _warn(settings, given)
     if rebuilding.totals.rejected:
         sys.exit(PARTLY_DONE)
+
+
+def _recount(as_json: bool) -> None:
+    totals = Recounted()
+    with writing() as engine:
+        ensure(engine, migrate=False)
+        try:
+            with reporting(lambda: f"counting: {counted(totals.events, 'event')}"):
+                for day in recount(engine):
+                    totals.add(day)
+        except KeyboardInterrupt:
+            raise InterruptedCommandError(
+                f"interrupted after {counted(totals.events, 'event')}; repeat the command to count "
+                "the others"
+            ) from None
+    if as_json:
+        click.echo(to_json(totals))
+    else:
+        click.echo(
+            f"{counted(totals.events, 'event')} of {counted(totals.days, 'day')} counted, "
+            f"{counted(totals.corrected, 'count')} corrected."
+        )
 
 
 def _keys(addresses: Iterable[str], settings: Settings) -> Collection[str]:

@@ -77,6 +77,8 @@ _IN_REPLIES = (
 PROVIDERS = frozenset(_DOMAINS)
 # https://docs.aws.amazon.com/ses/latest/dg/send-an-email-from-console.html
 SIMULATOR = "simulator.amazonses.com"
+# Stands for all other domains, where numbers are kept by provider.
+OTHER = "other"
 _LONGEST = 4000
 
 
@@ -88,6 +90,16 @@ def provider_of(address: str) -> str:
     """
     domain = address.rpartition("@")[2]
     return _BY_DOMAIN.get(domain, domain)
+
+
+def large_provider_of(address: str) -> str:
+    """The provider of an address: one of `PROVIDERS`, `OTHER`, or `SIMULATOR`.
+
+    Args:
+        address: the key of an address; a forgotten one has no provider that is known.
+    """
+    domain = address.rpartition("@")[2]
+    return _BY_DOMAIN.get(domain) or (SIMULATOR if domain == SIMULATOR else OTHER)
 
 
 def provider_named(text: str) -> str | None:

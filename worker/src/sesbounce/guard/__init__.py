@@ -10,9 +10,21 @@ database before the first mail.
 `sesbounce.guard.django`, `.anymail` and `.flask_mailman` are loaded by those who use them.
 """
 
-from sesbounce.errors import Suppressed
+from sesbounce.errors import SendingStopped, Suppressed
 from sesbounce.guard.asking import Answer, Answers, Guard, Options
+from sesbounce.guard.breaker import AsksSending, Sending
 from sesbounce.guard.over_smtp import smtp
 from sesbounce.guard.ses import protect
 
-__all__ = ["Answer", "Answers", "Guard", "Options", "Suppressed", "protect", "smtp"]
+__all__ = [
+    "Answer",
+    "Answers",
+    "AsksSending",
+    "Guard",
+    "Options",
+    "Sending",
+    "SendingStopped",
+    "Suppressed",
+    "protect",
+    "smtp",
+]

@@ -10,13 +10,14 @@ from typing import Any, Unpack
 from anymail.signals import pre_send
 
 from sesbounce.guard.asking import Guard, Options
-from sesbounce.guard.messages import Message, drop, recipients
+from sesbounce.guard.messages import Message, drop, recipients, sender_of
 
 
 def protect(**options: Unpack[Options]) -> None:
     """Let all backends of anymail ask before they send a message.
 
-    A message of which nobody is left raises `Suppressed`. Then anymail sends none of the messages
+    A message of which nobody is left raises `Suppressed`, and with `breaker` one whose sender is
+    stopped raises `SendingStopped`. Then anymail sends none of the messages
     that follow it in the same call of `send_messages`; `sesbounce.guard.django` sends them.
 
     Args:
@@ -29,6 +30,7 @@ def protect(**options: Unpack[Options]) -> None:
     guard = Guard(**options)
 
     def ask(message: Message, **_: Any) -> None:
+        guard.demand_sending(sender_of(message))
         drop(message, guard.refused(recipients([message])))
 
     pre_send.connect(ask, weak=False, dispatch_uid="sesbounce.guard")

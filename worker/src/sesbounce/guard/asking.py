@@ -3,13 +3,13 @@
 import functools
 import logging
 import os
-import threading
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal, Protocol, Required, Self, TypedDict
 
 from sesbounce.errors import ConfigurationError, SesBounceError
 from sesbounce.feedback.address import parse
+from sesbounce.guard.breaker import CRITICAL, AsksSending, Breaker, by_database
+from sesbounce.guard.cache import Cache
 from sesbounce.guard.recipients import is_simulator
 from sesbounce.variables import API_URL
 
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 OnError = Literal["refuse", "send"]
 
 CACHE_SECONDS = 10.0
-# With its answer, an address takes about 0.5 kB.
-_CACHE_SIZE = 10_000
 
 log = logging.getLogger("sesbounce.guard")
 
@@ -66,6 +64,9 @@ class Options(TypedDict, total=False):
             that gets no mail. Without it, the guard logs how many there were.
         cache_seconds: for how long an answer counts, and so after how many seconds at most a
             verdict takes effect; 0 asks each time.
+        breaker: whether the guard raises `SendingStopped` for a mail whose sender is stopped (see
+            docs/gate.md). Mail of the stream `critical` passes.
+        sending: answers about senders instead of a database or an API.
     """
 
     on_error: Required[OnError]
@@ -76,6 +77,8 @@ class Options(TypedDict, total=False):
     answers: Answers | None
     on_dropped: Callable[[str, str], object] | None
     cache_seconds: float
+    breaker: bool
+    sending: AsksSending | None
 
 
 class Guard:
@@ -92,6 +95,8 @@ class Guard:
         answers: Answers | None = None,
         on_dropped: Callable[[str, str], object] | None = None,
         cache_seconds: float = CACHE_SECONDS,
+        breaker: bool = False,
+        sending: AsksSending | None = None,
     ) -> None:
         if on_error not in {"refuse", "send"}:
             raise ConfigurationError(f'on_error is "refuse" or "send", not {on_error!r}')
@@ -100,15 +105,44 @@ class Guard:
         if database and (api or token):
             raise ConfigurationError("pass database, or api and token, and not both")
         self._sends_on_error = on_error == "send"
-        if not answers and (api or token or (not database and _names_an_api())):
-            answers = _by_api(api, token, stream)
+        asks_api = not answers and (api or token or (not database and _names_an_api()))
+        client = _client(api, token) if asks_api else None
+        if client:
+            answers = _by_api(client, stream)
         self._answers = answers or _by_database(database, stream)
         self._on_dropped = on_dropped
-        self._cache = Cache(cache_seconds)
+        self._cache: Cache[Answer] = Cache(cache_seconds)
+        self._breaker: Breaker | None = None
+        if breaker and (stream or "").strip() != CRITICAL:
+            if answers and not (sending or client):
+                raise ConfigurationError("pass sending as well: answers do not know the senders")
+            self._breaker = Breaker(
+                sending or (client.may_send if client else by_database(database)),
+                sends_on_error=self._sends_on_error,
+                cache_seconds=cache_seconds,
+            )
 
     def __deepcopy__(self, _memo: object) -> Self:
         # Django's backend for tests copies each message, with the connection that it knows.
         return self
+
+    @property
+    def asks_about_senders(self) -> bool:
+        """Whether `demand_sending` asks."""
+        return self._breaker is not None
+
+    def demand_sending(self, sender: str | None) -> None:
+        """Let a mail pass, unless its sender is stopped; without a breaker, all mails pass.
+
+        Args:
+            sender: the address that the mail is from; None if it is not known.
+
+        Raises:
+            SendingStopped: the sender is stopped.
+            SesBounceError: the database or the API can't answer, and `on_error` is `refuse`.
+        """
+        if self._breaker:
+            self._breaker.demand(sender)
 
     def refused(self, recipients: Iterable[str]) -> dict[str, str]:
         """Why recipients may not be mailed: a sentence for each of them, by their spelling.
@@ -174,48 +208,15 @@ def _names_an_api() -> bool:
     return bool(os.environ.get(API_URL, "").strip())
 
 
-def _by_api(api: "str | ApiClient | None", token: str | None, stream: str | None) -> Answers:
+def _client(api: "str | ApiClient | None", token: str | None) -> "ApiClient":
     from sesbounce.api_client import ApiClient  # noqa: PLC0415  only some guards need it
 
-    if isinstance(api, ApiClient):
-        if token:
-            raise ConfigurationError("pass the token to the client of the API that you pass")
-        asked = api
-    else:
-        asked = ApiClient(api, token)
-    return lambda addresses, /: asked.answers(addresses, stream)
+    if not isinstance(api, ApiClient):
+        return ApiClient(api, token)
+    if token:
+        raise ConfigurationError("pass the token to the client of the API that you pass")
+    return api
 
 
-class Cache:
-    """Keeps answers for some seconds. Beyond its size, the oldest ones go first."""
-
-    def __init__(
-        self,
-        seconds: float,
-        size: int = _CACHE_SIZE,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._seconds = seconds
-        self._size = size
-        self._clock = clock
-        self._kept: dict[str, tuple[float, Answer]] = {}
-        self._lock = threading.Lock()
-
-    def get(self, keys: Iterable[str]) -> dict[str, Answer]:
-        """The answers that still count, by key."""
-        now = self._clock()
-        with self._lock:
-            found = {key: self._kept[key] for key in keys if key in self._kept}
-        return {key: answer for key, (until, answer) in found.items() if now < until}
-
-    def put(self, answers: Mapping[str, Answer]) -> None:
-        """Keep answers that were just given."""
-        if self._seconds <= 0:
-            return
-        until = self._clock() + self._seconds
-        with self._lock:
-            for key, answer in answers.items():
-                self._kept.pop(key, None)  # so that the order is that of the times
-                self._kept[key] = (until, answer)
-            for key in list(self._kept)[: max(0, len(self._kept) - self._size)]:
-                del self._kept[key]
+def _by_api(client: "ApiClient", stream: str | None) -> Answers:
+    return lambda addresses, /: client.answers(addresses, stream)

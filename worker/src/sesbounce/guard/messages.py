@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
-from sesbounce.errors import ConfigurationError, SesBounceError, Suppressed
+from sesbounce.errors import ConfigurationError, SendingStopped, SesBounceError, Suppressed
 from sesbounce.guard.asking import Guard, shared
 from sesbounce.guard.recipients import everybody, kept
 
@@ -14,6 +14,7 @@ log = logging.getLogger("sesbounce.guard")
 class Message(Protocol):
     """A message of Django or Flask-Mailman."""
 
+    from_email: str | None
     to: list[str]
     cc: list[str]
     bcc: list[str]
@@ -48,6 +49,11 @@ def drop(message: Message, refused: Mapping[str, str]) -> None:
     message.to, message.cc, message.bcc = left["to"], left["cc"], left["bcc"]
 
 
+def sender_of(message: Message) -> str | None:
+    """The address that a message is from; None if it does not say."""
+    return message.from_email or None
+
+
 def recipients(messages: Iterable[Message]) -> list[str]:
     """All recipients of some messages."""
     return [recipient for message in messages for recipient in everybody(_groups(message))]
@@ -62,6 +68,8 @@ def send_messages(
 ) -> int:
     """Send those messages of which a recipient is left, and then raise `Suppressed` for the others.
 
+    With a breaker it leaves out the messages whose sender is stopped as well.
+
     Args:
         guard: the guard.
         send: sends messages, and returns how many it has sent.
@@ -73,10 +81,13 @@ def send_messages(
 
     Raises:
         Suppressed: of some messages nobody is left; the others were sent.
+        SendingStopped: the senders of some messages are stopped; the others were sent.
         SesBounceError: the database can't answer; nothing was sent.
     """
     try:
-        refused = guard.refused(recipients(messages))
+        stops = [_stop(guard, message) for message in messages]
+        passing = [m for m, stop in zip(messages, stops, strict=True) if not stop]
+        refused = guard.refused(recipients(passing))
     except ConfigurationError:
         raise
     except SesBounceError as error:
@@ -86,20 +97,32 @@ def send_messages(
         return 0
     left: list[Any] = []
     nobody: dict[str, str] = {}
-    for message in messages:
+    for message in passing:
         try:
             drop(message, refused)
             left.append(message)
         except Suppressed as error:
             nobody |= error.refused
     sent = (send(left) if left else 0) or 0
-    if nobody and not fail_silently:
-        raise Suppressed(nobody, sent=sent)
+    stopped = next((stop for stop in stops if stop), None)
+    if not fail_silently and (stopped or nobody):
+        raise stopped or Suppressed(nobody, sent=sent)
+    if stopped:
+        log.warning("Of %d mails the sender is stopped.", len(messages) - len(passing))
     if nobody:
         log.warning(
-            "Of %d mails nobody is left; %d others were sent.", len(messages) - len(left), sent
+            "Of %d mails nobody is left; %d others were sent.", len(passing) - len(left), sent
         )
     return sent
+
+
+def _stop(guard: Guard, message: Message) -> SendingStopped | None:
+    """What the breaker raises for a message; None if it passes."""
+    try:
+        guard.demand_sending(sender_of(message))
+    except SendingStopped as stopped:
+        return stopped
+    return None
 
 
 def _groups(message: Message) -> dict[str, Sequence[str]]:

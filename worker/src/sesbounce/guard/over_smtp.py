@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any, TypeVar, Unpack
 
 from sesbounce.guard.asking import Guard, Options
-from sesbounce.guard.recipients import kept
+from sesbounce.guard.recipients import kept, sender_in_headers
 
 Connection = TypeVar("Connection", bound=smtplib.SMTP)
 
@@ -18,7 +18,7 @@ def smtp(connection: Connection, **options: Unpack[Options]) -> Connection:
 
     They drop the recipients that may not be mailed, and return them with those that the server
     refused, as smtplib does: `{"jane@example.com": (550, b"5.7.1 …")}`. They raise `Suppressed`
-    if nobody is left.
+    if nobody is left, and with `breaker` `SendingStopped` if the sender is stopped.
 
     Args:
         connection: an `smtplib.SMTP`, or one of its subclasses.
@@ -37,6 +37,8 @@ def smtp(connection: Connection, **options: Unpack[Options]) -> Connection:
     def sendmail(
         from_addr: str, to_addrs: str | Sequence[str], *args: Any, **more: Any
     ) -> dict[str, tuple[int, bytes]]:
+        if guard.asks_about_senders:
+            guard.demand_sending(_sender(args[0] if args else more.get("msg")) or from_addr)
         recipients = [to_addrs] if isinstance(to_addrs, str) else list(to_addrs)
         refused = guard.refused(recipients)
         left = kept({"to": recipients}, refused)["to"]
@@ -45,3 +47,9 @@ def smtp(connection: Connection, **options: Unpack[Options]) -> Connection:
 
     connection.sendmail = sendmail  # type: ignore[method-assign]
     return connection
+
+
+def _sender(message: object) -> str | None:
+    """The address in the header From of a message, as smtplib takes it."""
+    data = message.encode("utf-8", "replace") if isinstance(message, str) else message
+    return sender_in_headers(data) if isinstance(data, bytes) else None

@@ -63,6 +63,15 @@ def in_headers(message: bytes) -> dict[str, list[str]]:
     return found
 
 
+def sender_in_headers(message: bytes) -> str | None:
+    """The first address that the header From of a MIME message names; None if it names none."""
+    for name, value in BytesHeaderParser().parsebytes(message).raw_items():
+        if name.lower() == "from":
+            text = str(value).encode("ascii", "surrogateescape").decode("utf-8", "replace")
+            return next(iter(_addresses(text)), None)
+    return None
+
+
 def _addresses(header: str) -> Iterable[str]:
     unfolded = " ".join(header.splitlines())
     try:

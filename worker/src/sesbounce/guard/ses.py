@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypeVar, Unpack
 
 from sesbounce.errors import Suppressed
 from sesbounce.guard.asking import Guard, Options
-from sesbounce.guard.recipients import everybody, in_headers, kept, without_bcc
+from sesbounce.guard.recipients import everybody, in_headers, kept, sender_in_headers, without_bcc
 
 T = TypeVar("T")
 
@@ -45,7 +45,8 @@ def protect(client_or_session: T, **options: Unpack[Options]) -> T:
     `send_bulk_templated_email` and `send_bulk_email` drops the recipients that may not be mailed.
     It raises `Suppressed`, and sends nothing, if nobody is left. In a bulk, each mail counts by
     itself: a mail of which nobody is left is not sent, and its place in the answer says that it
-    was rejected; the call raises `Suppressed` if no mail is left.
+    was rejected; the call raises `Suppressed` if no mail is left. With `breaker`, a call whose
+    sender is stopped raises `SendingStopped`.
 
     Args:
         client_or_session: a client or session of boto3 or botocore.
@@ -88,7 +89,13 @@ class _Handlers:
         """Take the recipients that may not be mailed out of the parameters of a call.
 
         The caller's own dicts and lists stay as they are.
+
+        Raises:
+            Suppressed: nobody is left.
+            SendingStopped: the sender is stopped.
         """
+        if self._guard.asks_about_senders and model.name.startswith("Send"):
+            self._guard.demand_sending(_sender(params))
         if bulk := _BULK.get(model.name):
             self._drop_of_bulk(params, bulk, context)
         elif message := _raw_message(params):
@@ -121,8 +128,7 @@ class _Handlers:
             self._drop_of_headers(params, message)
 
     def _drop_of_headers(self, params: dict[str, Any], message: Mapping[str, Any]) -> None:
-        data = message["Data"]
-        data = data.encode() if isinstance(data, str) else bytes(data)
+        data = _bytes(message["Data"])
         groups = in_headers(data)
         refused = self._guard.refused(everybody(groups))
         if not refused:
@@ -155,6 +161,22 @@ class _Handlers:
             raise Suppressed(all_refused)
         params[bulk.entries] = left
         context.setdefault(_DROPPED, []).append(dropped)
+
+
+def _sender(params: Mapping[str, Any]) -> str | None:
+    """The identity or address that a call sends from; None if it does not say."""
+    for name in ("FromEmailAddressIdentityArn", "SourceArn", "FromArn"):
+        if identity := str(params.get(name) or "").partition(":identity/")[2]:
+            return identity
+    for name in ("FromEmailAddress", "Source"):
+        if address := params.get(name):
+            return str(address)
+    message = _raw_message(params)
+    return sender_in_headers(_bytes(message["Data"])) if message else None
+
+
+def _bytes(data: Any) -> bytes:
+    return data.encode() if isinstance(data, str) else bytes(data)
 
 
 def _raw_message(params: Mapping[str, Any]) -> Mapping[str, Any] | None:

@@ -19,12 +19,14 @@ from sesbounce.errors import ConfigurationError
 from sesbounce.feedback.address import Address
 from sesbounce.policy.merge import merge
 from sesbounce.policy.state import State
+from sesbounce.policy.tally import Tally
 from sesbounce.privacy.keyed_hash import NO_KEYS, Hash, HashKeys
 from sesbounce.privacy.mentions import ATTRIBUTION_FIELDS, ERASED, TEXT_FIELDS, Mentions
 from sesbounce.privacy.pseudonymise import pseudonymise_event, pseudonymise_state
 from sesbounce.store import schema
 from sesbounce.store.forgotten import use_newest
 from sesbounce.store.rows import event_of
+from sesbounce.store.senders import delete_empty, save_tally
 from sesbounce.store.store import Store, retry_conflicts
 from sesbounce.store.streams import in_words, limited_suppressions
 
@@ -116,7 +118,8 @@ def _forget(
     with store.writing("the address was not forgotten", exclusive=True) as connection:
         _overwrite(connection)
         state = _take_over(connection, key, newest, older)
-        events = _hide_events(connection, key, newest)
+        tally = Tally()
+        events = _hide_events(connection, key, newest, tally)
         if state is None and not events:
             return Erased(None, 0, suppressed=False, why="nothing was known about it")
         use_newest(connection, keys)
@@ -130,6 +133,7 @@ def _forget(
             {newest.pseudonym: key},
             run_statements=run_statements,
         )
+        save_tally(connection, tally)
         table = schema.address
         suppressed = schema.suppressed_at(now).label("suppressed")
         query = sa.select(table.c.why, suppressed).where(table.c.address == newest.pseudonym)
@@ -171,14 +175,15 @@ def _take_over(
     return reduce(merge, states.values(), State())
 
 
-def _hide_events(connection: sa.Connection, key: str, hashed: Hash) -> int:
-    """Hide all events about an address; returns how many there are."""
+def _hide_events(connection: sa.Connection, key: str, hashed: Hash, tally: Tally) -> int:
+    """Hide all events about an address, also in a tally; returns how many there are."""
     table, mentions = schema.event, Mentions([key])
     events = 0
     while True:
         query = sa.select(table).where(table.c.address == key).order_by(table.c.id).limit(_CHUNK)
         rows = connection.execute(query).all()
-        hidden = {row.id: pseudonymise_event(event_of(row), hashed) for row in rows}
+        plain = {row.id: event_of(row) for row in rows}
+        hidden = {number: pseudonymise_event(event, hashed) for number, event in plain.items()}
         if not hidden:
             return events
         # SES may have written the address in a way in which the search for mentions misses it.
@@ -188,6 +193,8 @@ def _hide_events(connection: sa.Connection, key: str, hashed: Hash) -> int:
         digests = [event.dedupe_key for event in hidden.values()]
         query = sa.select(table.c.dedupe_key).where(table.c.dedupe_key.in_(digests))
         twice = set(connection.scalars(query))
+        for number, event in hidden.items():
+            tally.hide(plain[number], None if event.dedupe_key in twice else event)
         connection.execute(
             sa.delete(table).where(
                 table.c.id.in_([n for n, event in hidden.items() if event.dedupe_key in twice])
@@ -254,9 +261,28 @@ def _cut_events(store: Store, mentions: Mentions, mentioning: set[str]) -> int:
                 changed.append({"number": row.id} | after)
         with store.writing("the mentions were not cut out of events") as connection:
             _overwrite(connection)
+            tally = _renamed(connection, changed)
             _update_events(connection, changed)
+            save_tally(connection, tally)
         cut += len(changed)
+    with store.writing("the mentions were not cut out of the counts") as connection:
+        _overwrite(connection)
+        delete_empty(connection)
     return cut
+
+
+def _renamed(connection: sa.Connection, changed: Sequence[dict[str, Any]]) -> Tally:
+    """The numbers of events that move to the sender's identity without the mention."""
+    identities = {row["number"]: row["identity"] for row in changed if row["identity"]}
+    tally = Tally()
+    for row in connection.execute(
+        sa.select(schema.event).where(schema.event.c.id.in_(sorted(identities)))
+    ):
+        event = event_of(row)
+        attribution = msgspec.structs.replace(event.attribution, identity=identities[row.id])
+        tally.add([event], -1)
+        tally.add([msgspec.structs.replace(event, attribution=attribution)])
+    return tally
 
 
 def _cut_rows(store: Store, mentions: Mentions, mentioning: set[str], now: datetime) -> int:

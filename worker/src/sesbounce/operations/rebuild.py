@@ -26,12 +26,14 @@ from sesbounce.feedback.reason import Effect
 from sesbounce.operations.reclassify import RECLASSIFIED_KINDS, reclassified, unlearned
 from sesbounce.policy.merge import learn, merge
 from sesbounce.policy.state import State
+from sesbounce.policy.tally import Tally
 from sesbounce.policy.verdict import Verdict
 from sesbounce.store import schema
 from sesbounce.store.addresses import HASH_KEYS
 from sesbounce.store.bulk import chunks
 from sesbounce.store.result import Recorded
 from sesbounce.store.rows import event_of
+from sesbounce.store.senders import save_tally
 from sesbounce.store.store import Store, VerdictChange, retry_conflicts
 
 _BATCH = 500
@@ -177,17 +179,21 @@ class Rebuild:
             # For most addresses without a row, the log has no evidence that requires one.
             replayed = self._replay(connection, [key for key in keys if key not in rows])
             wanted = rows | self._wanted(connection, [], replayed)
-            _save_reclassified(connection, [r for k, r in replayed.items() if k not in wanted])
+            tally = Tally()
+            others = [r for k, r in replayed.items() if k not in wanted]
+            _save_reclassified(connection, others, tally)
 
             def revision(states: Mapping[str, State]) -> dict[str, State]:
                 # The rows are locked now, so no worker adds an event to the log in the meantime.
                 replayed.update(self._replay(connection, sorted(states)))
-                _save_reclassified(connection, [replayed[key] for key in states if key in replayed])
+                known = [replayed[key] for key in states if key in replayed]
+                _save_reclassified(connection, known, tally)
                 return _Revision(replayed)(states)
 
             recorded, changes = self._store.revise(
                 connection, wanted, revision, self._now, run_statements=run_statements
             )
+            save_tally(connection, tally)
         return replayed, wanted, changes, recorded
 
     def _batches(self) -> Iterator[list[str]]:
@@ -315,9 +321,14 @@ def _bounce(payload: str | None) -> Bounce | None:
         return None
 
 
-def _save_reclassified(connection: sa.Connection, replayed: Sequence[_Replayed]) -> None:
-    """Save the new reason, effect and basis of reclassified events."""
+def _save_reclassified(
+    connection: sa.Connection, replayed: Sequence[_Replayed], tally: Tally
+) -> None:
+    """Save the new reason, effect and basis of reclassified events, and count these by them."""
     table = schema.event
+    for log in replayed:
+        tally.add((before for _, before, _ in log.reclassified), -1)
+        tally.add(after for _, _, after in log.reclassified)
     changed = {event_id: after for log in replayed for event_id, _, after in log.reclassified}
     if changed:
         connection.execute(

@@ -10,8 +10,10 @@ import sqlalchemy as sa
 
 from sesbounce.store import schema
 from sesbounce.store.engine import answering, write
+from sesbounce.store.senders import delete_old
 
 _CHUNK = 1000
+_COUNTS_STAY = timedelta(days=400)
 _DAYS = {"d": 1, "w": 7}
 
 
@@ -60,12 +62,16 @@ def prune(engine: sa.Engine, before: datetime) -> Pruned:
 
     This takes many short transactions, so that workers hardly wait for it; after an interruption,
     a second call deletes the rest. If SES publishes a deleted event once more, it is recorded as
-    new, but does not change the state of its address.
+    new and counted once more, but does not change the state of its address.
+
+    The counts by hour and by day stay for 400 days more: they tell of nobody.
 
     Raises:
         StoreError: the database can't be used; what was deleted so far stays deleted.
     """
     with answering("not all rows were deleted; a second prune deletes the rest"):
+        with write(engine) as connection:
+            delete_old(connection, before - _COUNTS_STAY)
         return Pruned(
             before=before,
             messages=sum(_chunks(engine, schema.message.c.digest, before)),

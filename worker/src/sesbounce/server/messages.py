@@ -55,6 +55,25 @@ class DecisionQuery(_Query, frozen=True):
     by: Annotated[Text, Meta(description="The person who decides.")] | UnsetType = UNSET
 
 
+_Sender = Annotated[Text, Meta(description="The address or domain that the mail is from.")]
+_PassingStream = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=256,
+        pattern=r"^[^\x00]*$",
+        description="The stream of the mail: `critical` passes a stop.",
+    ),
+]
+
+
+class SendingQuery(_Query, frozen=True):
+    """Which mail is to be sent."""
+
+    identity: _Sender | UnsetType = UNSET
+    stream: _PassingStream | UnsetType = UNSET
+
+
 class _Page(_Query, frozen=True):
     limit: Limit = 100
     cursor: Cursor | UnsetType = UNSET

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from sesbounce.policy.gate import SendingAnswer
 from sesbounce.server import messages as m
 from sesbounce.server.service import Call, Service
 from sesbounce.store.lookup import Answer
@@ -130,6 +131,16 @@ OPERATIONS = (
         "List the outages of mailbox providers.",
         Service.incidents,
         m.IncidentList,
+    ),
+    Operation(
+        "GET",
+        "/v1/sending",
+        # It tells a program that sends no more than whether it may, and numbers without addresses.
+        Scope.CHECK,
+        "Say whether mail may be sent, by the rates of hard bounces and complaints.",
+        Service.sending,
+        SendingAnswer,
+        query=m.SendingQuery,
     ),
     Operation(
         "GET",

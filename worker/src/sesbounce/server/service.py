@@ -14,8 +14,10 @@ from sesbounce.feedback.address import parse
 from sesbounce.feedback.manual import decide
 from sesbounce.feedback.reason import Reason
 from sesbounce.feedback.recording import Recording
+from sesbounce.operations.gate import may_send
 from sesbounce.operations.incidents import Incidents
 from sesbounce.operations.statistics import count, grouping
+from sesbounce.policy.gate import SendingAnswer
 from sesbounce.privacy.keyed_hash import HashKeys
 from sesbounce.server import cursors
 from sesbounce.server import messages as m
@@ -178,6 +180,13 @@ class Service:
     def incidents(self, _call: Call) -> m.IncidentList:
         """Read the incidents."""
         return m.IncidentList(Incidents(self._store).all())
+
+    def sending(self, call: Call) -> SendingAnswer:
+        """Say whether mail may be sent."""
+        query: m.SendingQuery = call.query
+        return may_send(
+            self.engine, self.clock(), identity=_value(query.identity), stream=_value(query.stream)
+        )
 
     def _events(self, wanted: LogFilter, query: Any, filters: Any) -> m.EventPage:
         after = cursors.place(query.cursor, filters, LogPlace) if query.cursor else None

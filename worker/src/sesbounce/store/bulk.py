@@ -61,8 +61,7 @@ class Insert:
     def __init__(
         self,
         table: sa.Table,
-        key: str,
-        *,
+        *key: str,
         greatest: Sequence[str] = (),
         widest: str | None = None,
         replace: Sequence[str] = (),
@@ -72,7 +71,7 @@ class Insert:
 
         Args:
             table: the table.
-            key: a unique column.
+            key: a unique column, or columns that are unique together.
             greatest: columns; if the key exists, the row keeps the greater of both values in each
                 of these, and a value rather than none.
             widest: a column of texts; if the key exists, the row keeps the lower of both texts,
@@ -87,7 +86,7 @@ class Insert:
         self._widest = widest
         self._replace = replace
         self._add = add
-        self._by_key = itemgetter(self.columns.index(key))
+        self._by_key = itemgetter(*map(self.columns.index, key))
         self._compiled: dict[str, _Compiled] = {}
 
     def __call__(self, connection: sa.Connection, rows: Iterable[Row]) -> int | None:
@@ -146,8 +145,8 @@ class Insert:
         statement: Any = import_module(f"sqlalchemy.dialects.{dialect.name}").insert(self._table)
         values = self._new_values(statement.excluded, dialect.name)
         if values:
-            return statement.on_conflict_do_update(index_elements=[self._key], set_=values)
-        return statement.on_conflict_do_nothing(index_elements=[self._key])
+            return statement.on_conflict_do_update(index_elements=self._key, set_=values)
+        return statement.on_conflict_do_nothing(index_elements=self._key)
 
     def _new_values(
         self, inserted: sa.ColumnCollection[str, Any], dialect: str
@@ -170,7 +169,8 @@ class Insert:
         statement = mysql.insert(self._table)
         values = self._new_values(statement.inserted, "mysql")
         # Not INSERT IGNORE, which would also cut values that do not fit their columns.
-        return statement.on_duplicate_key_update(values or {self._key: self._table.c[self._key]})
+        own = {name: self._table.c[name] for name in self._key}
+        return statement.on_duplicate_key_update(values or own)
 
 
 def _of_column(kind: sa.types.TypeEngine[Any], convert: Callable[[Any], Any]) -> _ConvertColumn:

@@ -134,4 +134,6 @@ def _as_word(value: str | None) -> str | None:
 # A SHA-256 in hex.
 Digest = sa.String(64)
 Word = _Word(64)
+AccountId = _Word(16)
+Region = _Word(64)
 AutoId = sa.BigInteger().with_variant(sa.Integer, "sqlite")

@@ -50,16 +50,16 @@ class HourCounts:
         """Count the deliveries that the log did not hold, or held with an earlier time."""
         for event in inserted.new:
             if event.effect is Effect.DELIVERED:
-                self._count_delivery(event, event.occurred_at, 1)
-        for event, earlier in inserted.later:
-            if event.effect is Effect.DELIVERED:
-                self._count_delivery(event, earlier, -1)
-                self._count_delivery(event, event.occurred_at, 1)
+                self._count_delivery(event)
+        for before, after in inserted.changed:
+            if after.effect is Effect.DELIVERED:
+                self._count_delivery(before, -1)
+                self._count_delivery(after)
 
-    def _count_delivery(self, event: Event, at: datetime, number: int) -> None:
+    def _count_delivery(self, event: Event, number: int = 1) -> None:
         provider = provider_of(event.address)
         if provider in PROVIDERS:
-            self._add(cell_of(at, provider), HourCount(delivered=number))
+            self._add(cell_of(event.occurred_at, provider), HourCount(delivered=number))
 
     def replace(self, address: str, before: State, after: State) -> None:
         """Count the hard bounces of a state instead of those of the state before."""

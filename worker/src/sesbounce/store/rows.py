@@ -125,7 +125,8 @@ _ATTRIBUTED = Attribution.__struct_fields__
 _insert_messages = Insert(schema.message, "digest")
 # What an event that arrives once more, perhaps in the other schema, may add to its row.
 _GREATEST = ("occurred_at", *_ATTRIBUTED)
-_insert_events = Insert(schema.event, "dedupe_key", greatest=_GREATEST, widest="stream")
+_append_events = Insert(schema.event, "dedupe_key")
+_complete_events = Insert(schema.event, "dedupe_key", greatest=_GREATEST, widest="stream")
 
 
 def _verdict(since: Any, until: Any, reason: Any, kind: Any, why: Any) -> Verdict:
@@ -144,12 +145,17 @@ _insert_addresses = Insert(schema.address, "address")
 _save_states = Insert(schema.address, "address", replace=("state", "original"))
 _save_verdicts = Insert(schema.address, "address", replace=_insert_addresses.columns[1:])
 # A row of the log consists of the event's own columns, and of two about its origin.
-_event_values = _getter(_insert_events.columns[:-2])
+_event_values = _getter(_append_events.columns[:-2])
 _greatest_values = _getter(_GREATEST)
 
 _addresses = schema.address.c.address
 _find_events = Find(
     sa.select(*(schema.event.c[name] for name in ("dedupe_key", "stream", *_GREATEST))),
+    schema.event.c.dedupe_key,
+)
+_find_events_and_lock = Find(sa.select(schema.event).with_for_update(), schema.event.c.dedupe_key)
+_find_who_recorded = Find(
+    sa.select(schema.event.c.dedupe_key, schema.event.c.recorded_at, schema.event.c.message_digest),
     schema.event.c.dedupe_key,
 )
 _find_keys = Find(sa.select(_addresses), _addresses)
@@ -180,11 +186,11 @@ class Inserted(NamedTuple):
 
     Attributes:
         new: events that the log did not hold.
-        later: events that the log held with an earlier time, and that time.
+        changed: events whose time or attribution changed: as the log held them, and as it does now.
     """
 
     new: list[Event]
-    later: list[tuple[Event, datetime]]
+    changed: list[tuple[Event, Event]]
 
 
 def insert_events(
@@ -197,35 +203,86 @@ def insert_events(
     messages say about the attribution. An event that arrives once without a stream has none in the
     log, and one with two has the first by name.
     """
+    arrived = _arrived(recordings)
+    known = {row.dedupe_key: row for row in _find_events(connection, sorted(arrived))}
+    rows = {
+        key: (*_event_values(event), "" if is_forgotten(event.address) else digest, now)
+        for key, (event, digest) in arrived.items()
+        if key not in known
+    }
+    taken = _append(connection, rows)
+    inserted = Inserted([arrived[key][0] for key in rows if key not in taken], [])
+    adding = [
+        key
+        for key in sorted(known.keys() | taken)
+        if key in taken or _adds(arrived[key][0], known[key])
+    ]
+    if adding:
+        _complete(connection, {key: arrived[key][0] for key in adding}, now, inserted.changed)
+    return inserted
+
+
+def _arrived(recordings: Iterable[Recording]) -> dict[str, tuple[Event, str]]:
+    """The events, each once, and the digests of their messages, by dedupe key."""
     merged: dict[str, tuple[Event, str]] = {}
     for recording in recordings:
         digest = recording.message.digest if recording.message else ""
         for event in recording.events:
-            arrived = (event, digest)
+            one = (event, digest)
             earlier = merged.get(event.dedupe_key)
-            merged[event.dedupe_key] = _merged(earlier, arrived) if earlier else arrived
-    known = {row.dedupe_key: row for row in _find_events(connection, list(merged))}
-    inserted = Inserted([], [])
+            merged[event.dedupe_key] = _merged(earlier, one) if earlier else one
+    return merged
+
+
+def _append(connection: sa.Connection, rows: Mapping[str, Row]) -> set[str]:
+    """Insert rows by their keys; returns the keys of those that another writer inserted first."""
+    inserted = _append_events(connection, rows.values())
+    dialect = connection.dialect.name
+    # SQLite has one writer at a time, and PostgreSQL says how many rows it has inserted.
+    if not rows or dialect == "sqlite" or (dialect == "postgresql" and inserted == len(rows)):
+        return set()
+    return {
+        found.dedupe_key
+        for found in _find_who_recorded(connection, sorted(rows))
+        if (found.message_digest, found.recorded_at) != tuple(rows[found.dedupe_key][-2:])
+    }
+
+
+def _complete(
+    connection: sa.Connection,
+    events: Mapping[str, Event],
+    now: datetime,
+    changed: list[tuple[Event, Event]],
+) -> None:
+    """Add to rows of the log what their events say beyond them.
+
+    Args:
+        connection: the caller's transaction.
+        events: the events that are in the log, in the order of their keys.
+        now: the time of the recording; the rows keep theirs.
+        changed: gets each event whose time or attribution changes, before and after.
+    """
     rows = []
-    for key, (event, digest) in merged.items():
-        if key not in known:
-            inserted.new.append(event)
-        elif event.stream == known[key].stream and not _adds(
-            _greatest_values(event), known[key][2:]
-        ):
-            continue
-        elif event.occurred_at > known[key].occurred_at:
-            inserted.later.append((event, known[key].occurred_at))
-        rows.append((*_event_values(event), "" if is_forgotten(event.address) else digest, now))
-    _insert_events(connection, rows)
-    return inserted
+    # Locked, so that they are what this transaction changes, and no other one.
+    for row in _find_events_and_lock(connection, list(events)):
+        event, before = events[row.dedupe_key], event_of(row)
+        rows.append((*_event_values(event), "", now))
+        after = msgspec.structs.replace(
+            before,
+            occurred_at=max(event.occurred_at, before.occurred_at),
+            attribution=completed(event.attribution, before.attribution),
+        )
+        if after != before:
+            changed.append((before, after))
+    _complete_events(connection, rows)
 
 
-def _adds(values: Sequence[Any], known: Sequence[Any]) -> bool:
-    """Whether one of the values is greater than the known one, or the first."""
-    return any(
+def _adds(event: Event, known: sa.Row[Any]) -> bool:
+    """Whether an event says something that its row of the log does not hold."""
+    held: Sequence[Any] = known[2:]
+    return event.stream != known.stream or any(
         new is not None and (old is None or new > old)
-        for new, old in zip(values, known, strict=True)
+        for new, old in zip(_greatest_values(event), held, strict=True)
     )
 
 

@@ -3,11 +3,22 @@
 They may be in the sender's own database, so each table's name begins with `feedback_`.
 """
 
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 import sqlalchemy as sa
 
-from sesbounce.store.columns import AutoId, Digest, Key, StreamName, UtcDateTime, Word, Words
+from sesbounce.store.columns import (
+    AccountId,
+    AutoId,
+    Digest,
+    Key,
+    Region,
+    StreamName,
+    UtcDateTime,
+    Word,
+    Words,
+)
 
 metadata = sa.MetaData(
     naming_convention={
@@ -160,6 +171,59 @@ hour = sa.Table(
     sa.Column("known", sa.Integer, nullable=False, comment="those with a delivery before"),
     sa.Column("delivered", sa.Integer, nullable=False, comment="deliveries"),
     comment="Counts of the last days, from which incidents are detected.",
+)
+
+
+def _numbers(comments: Mapping[str, str]) -> Iterator[sa.Column[int]]:
+    for name, comment in comments.items():
+        yield sa.Column(name, sa.Integer, nullable=False, comment=comment)
+
+
+sender_hour = sa.Table(
+    "feedback_sender_hour",
+    metadata,
+    sa.Column("hour", UtcDateTime, primary_key=True, comment="the beginning of the hour, UTC"),
+    sa.Column("account_id", AccountId, primary_key=True, comment="empty: not known"),
+    sa.Column("region", Region, primary_key=True, comment="empty: not known"),
+    sa.Column("identity", Key, primary_key=True, comment="empty: not known"),
+    *_numbers(
+        {
+            "sent": "recipients of mails that SES took",
+            "delivered": "deliveries",
+            "hard": "hard bounces, as AWS counts them",
+            "soft": "all other bounces",
+            "complaints": "complaints; one about several recipients counts once",
+            "not_attempted": "recipients to whom SES did not try to send",
+            "rejected": "mails that SES rejected, or could not render",
+            "delays": "delays",
+        }
+    ),
+    comment="Counts by hour and sender; the rates that AWS watches follow from them.",
+)
+
+provider_day = sa.Table(
+    "feedback_provider_day",
+    metadata,
+    sa.Column("day", sa.Date, primary_key=True, comment="the day, UTC"),
+    sa.Column("provider", Word, primary_key=True, comment="a large provider, or other"),
+    sa.Column("kind", Word, primary_key=True),
+    sa.Column("reason", Word, primary_key=True),
+    *_numbers({"events": "how many there were"}),
+    comment="Counts by day, receiving provider, kind and reason.",
+)
+
+sender_resume = sa.Table(
+    "feedback_sender_resume",
+    metadata,
+    sa.Column("id", AutoId, primary_key=True, autoincrement=True),
+    sa.Column("account_id", AccountId, nullable=False),
+    sa.Column("region", Region, nullable=False),
+    sa.Column("identity", Key, nullable=False, comment="empty: the account in the region"),
+    sa.Column("resumed_at", UtcDateTime, nullable=False),
+    sa.Column("resumed_by", Words, nullable=False),
+    sa.Column("note", Words, nullable=False),
+    sa.Column("seen", Words, nullable=False, comment="the counts of the hour by then, JSON"),
+    comment="One row for each time that a person resumed a stopped sender.",
 )
 
 token = sa.Table(

@@ -45,6 +45,7 @@ from sesbounce.store.rows import (
     save_rows,
     save_streams,
 )
+from sesbounce.store.senders import save_tally, tally_of
 from sesbounce.store.slow import watched
 from sesbounce.store.strike_off import StrikeOff
 
@@ -338,6 +339,7 @@ class Store:
             recorded = self._merge(
                 connection, events, plain_addresses, now, seconds, counted, once_more=once_more
             )
+            save_tally(connection, tally_of(inserted))
         new = inserted.new
         recorded.kinds = Counter(event.kind.value for event in new)
         recorded.sender_faults = Counter(

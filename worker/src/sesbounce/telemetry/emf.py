@@ -51,6 +51,7 @@ UNITS: Mapping[str, Unit] = {
     "OldestMessageAge": "Seconds",
     "QueueDepth": "Count",
     "SuspectedIncidents": "Count",
+    "StoppedSenders": "Count",
     "Healthy": "None",
     "RunsSucceeded": "Count",
 }
@@ -77,6 +78,7 @@ class Tally:
         self._all = not metrics
         # It stays until the next sweep.
         self._incidents: int | None = None
+        self._stopped: int | None = None
         self._clear()
 
     def _clear(self) -> None:
@@ -97,6 +99,8 @@ class Tally:
                 self._depth = report.total
             case Swept(incidents=int(incidents)):
                 self._incidents = incidents
+            case Swept(stopped=int(stopped)):
+                self._stopped = stopped
             case RunDone():
                 self._runs += 1
             case _:
@@ -128,6 +132,8 @@ class Tally:
             values["QueueDepth"] = self._depth
         if self._incidents is not None:
             values["SuspectedIncidents"] = self._incidents
+        if self._stopped is not None:
+            values["StoppedSenders"] = self._stopped
         if self._runs:
             values["RunsSucceeded"] = self._runs
         values |= _durations(chunks[0]) if chunks else {}

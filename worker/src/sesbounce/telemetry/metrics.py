@@ -171,6 +171,8 @@ class Metrics:
             case Swept(incidents=int(incidents)):
                 # Each process counts the incidents of the same database.
                 self._incidents.set(incidents)
+            case Swept(stopped=int(stopped)):
+                self._stopped.set(stopped)
             case _:
                 pass
 
@@ -205,6 +207,11 @@ class Metrics:
         self._incidents = Gauge(
             "sesbounce_suspected_incidents",
             "Incidents of providers that a person should look at.",
+            registry=self.registry,
+        )
+        self._stopped = Gauge(
+            "sesbounce_stopped_senders",
+            "Senders that sesbounce stops until a person resumes them.",
             registry=self.registry,
         )
         at_scrape: dict[str, tuple[str, Callable[[], float]]] = {

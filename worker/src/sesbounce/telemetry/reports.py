@@ -57,12 +57,14 @@ class Swept(msgspec.Struct, frozen=True):
         total: if the sweep has not ended yet, how many addresses there were to begin with.
         incidents: how many incidents a person should look at; None if the sweep did not look for
             incidents.
+        stopped: how many senders are stopped; None if the sweep did not look for them.
     """
 
     recorded: Recorded
     done: int = 0
     total: int = 0
     incidents: int | None = None
+    stopped: int | None = None
 
 
 class Acknowledged(msgspec.Struct, frozen=True):

@@ -1,15 +1,20 @@
-"""Sweeps: propagates what has expired or was left over, and detects incidents."""
+"""Sweeps: propagates what has expired or was left over, detects incidents and stopped senders."""
 
+import time
 from collections.abc import Callable
 from datetime import datetime
 
 import structlog
 
+from sesbounce.operations.gate import stopped_senders
 from sesbounce.operations.incidents import Incidents
 from sesbounce.store.result import Recorded
 from sesbounce.store.store import Store
 from sesbounce.telemetry.reports import Report, Swept
 from sesbounce.worker.batch import numbers
+
+# To judge the senders reads the counts of a month.
+_SENDERS_SECONDS = 300.0
 
 log = structlog.get_logger()
 
@@ -36,6 +41,8 @@ class Sweeper:
         self._incidents = incidents
         self._report = report
         self._now = now
+        self._stopped: set[tuple[str, str, str | None]] = set()
+        self._senders_at = 0.0
 
     def sweep(self) -> bool:
         """Sweep for some seconds; false where the next call has to go on.
@@ -43,7 +50,12 @@ class Sweeper:
         Raises:
             StoreError: the database can't be used.
         """
-        return self._sweep_store() and self._sweep_incidents()
+        if not (self._sweep_store() and self._sweep_incidents()):
+            return False
+        if time.monotonic() >= self._senders_at:
+            self._look_at_senders()
+            self._senders_at = time.monotonic() + _SENDERS_SECONDS
+        return True
 
     def _sweep_store(self) -> bool:
         swept = self._store.sweep(self._now())
@@ -67,6 +79,17 @@ class Sweeper:
                 numbers=row.note,
             )
         return swept.ended
+
+    def _look_at_senders(self) -> None:
+        """Say which senders are stopped: nobody else may have asked."""
+        with self._store.reading("the senders can't be judged") as connection:
+            stopped = stopped_senders(connection, self._now())
+        self._report(Swept(Recorded(), stopped=len(stopped)))
+        found = {(one.account_id, one.region, one.identity): one for one in stopped}
+        for key in found.keys() - self._stopped:
+            one = found[key]
+            log.warning("sender stopped", sender=one.name, region=one.region, why=one.why)
+        self._stopped = set(found)
 
 
 def _log(recorded: Recorded) -> None:

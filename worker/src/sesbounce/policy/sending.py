@@ -1,0 +1,202 @@
+"""Judges whether a sender may go on sending, by its rates of hard bounces and complaints.
+
+The answer follows from the counts by hour and from what people resumed, and not from the order in
+which messages arrived or from who asked before. A sender is stopped if its rate was too high in an
+hour, or in the 24 hours to the end of an hour, of the last 30 days. While the hour goes on, more
+deliveries can still lower its rate; once it is over, the stop stays until a person resumes the
+sender. A resume sets aside all that was counted by then: the hours before it, and the counts that
+its own hour had. Only what is counted later can stop the sender then. See `docs/gate.md`.
+"""
+
+from collections import deque
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
+
+import msgspec
+
+from sesbounce.policy.outage import HOUR, hour_of
+from sesbounce.policy.rates import (
+    DAY_HOURS,
+    LIMITS,
+    NOTHING,
+    Hours,
+    Metric,
+    Numbers,
+    Rate,
+    SendingState,
+    percent,
+    rate_of,
+    total,
+)
+
+# For as long, a stop stays if nobody resumes the sender.
+REMEMBERED = timedelta(days=30)
+# The 24 hours to the end of the first of these hours count with all their mails.
+READ = REMEMBERED + DAY_HOURS * HOUR
+_WORST_FIRST = (SendingState.STOP, SendingState.UNKNOWN, SendingState.WARN, SendingState.OK)
+
+
+class Resume(msgspec.Struct, frozen=True):
+    """A person lets a stopped sender go on.
+
+    Attributes:
+        at: when, UTC.
+        by: the person.
+        note: the reason.
+        seen: what was counted of the hour by then.
+    """
+
+    at: datetime
+    by: str
+    note: str
+    seen: Numbers = NOTHING
+
+
+class Judged(msgspec.Struct, frozen=True, kw_only=True):
+    """What follows from the counts of one sender.
+
+    Attributes:
+        state: whether it may go on.
+        why: the same in one sentence.
+        rates: the rates of the present hour and of the 24 hours to its end.
+        stopped_by: the first rate since the last resume that was too high; None if none was.
+        resumed: the last resume; None if there was none.
+        latest: the latest hour of which something is counted; None if nothing is.
+    """
+
+    state: SendingState
+    why: str
+    rates: Sequence[Rate]
+    stopped_by: Rate | None = None
+    resumed: Resume | None = None
+    latest: datetime | None = None
+
+
+def is_counted(hours: Hours, now: datetime) -> bool:
+    """Whether anything is counted in the last 30 days."""
+    since = hour_of(now - REMEMBERED)
+    return any(number != NOTHING and since <= hour <= now for hour, number in hours.items())
+
+
+def worst(states: Collection[SendingState]) -> SendingState:
+    """The worst of some states; `unknown` if there is none."""
+    return next((state for state in _WORST_FIRST if state in states), SendingState.UNKNOWN)
+
+
+def judge_sending(hours: Hours, resumes: Iterable[Resume], now: datetime) -> Judged:
+    """Judge one sender.
+
+    Args:
+        hours: what was counted by hour, in the last 31 days at least.
+        resumes: what people resumed, in any order.
+        now: the time, UTC.
+    """
+    present = hour_of(now)
+    counted = {hour: n for hour, n in hours.items() if hour_of(now - READ) <= hour <= present}
+    resumed = max((one for one in resumes if one.at <= now), key=_time_of, default=None)
+    fresh = _since(counted, resumed)
+    rates = _rates(fresh, present)
+    latest = max((hour for hour, number in counted.items() if number != NOTHING), default=None)
+    if not any(number.reports_mails for number in counted.values()):
+        why = (
+            "nothing is counted in the last 30 days"
+            if latest is None
+            else "SES reports neither deliveries nor sends, so there is no rate: let it publish "
+            "Delivery or Send events"
+        )
+        return Judged(
+            state=SendingState.UNKNOWN, why=why, rates=rates, resumed=resumed, latest=latest
+        )
+    stopped_by = next(_stops(fresh, hour_of(now - REMEMBERED), present), None)
+    if stopped_by:
+        state, why = SendingState.STOP, _in_words(stopped_by)
+    else:
+        # At the beginning of an hour its own rate says nothing yet.
+        watched = [*rates, *_rates(fresh, present - HOUR)]
+        warned = max(
+            (rate for rate in watched if rate.state is SendingState.WARN),
+            key=lambda rate: rate.of_stop or 0,
+            default=None,
+        )
+        state = SendingState.WARN if warned else SendingState.OK
+        why = _in_words(warned) if warned else _all_well(rates)
+    return Judged(
+        state=state,
+        why=why,
+        rates=rates,
+        stopped_by=stopped_by,
+        resumed=resumed,
+        latest=latest,
+    )
+
+
+def _time_of(resume: Resume) -> datetime:
+    return resume.at
+
+
+def _since(hours: Hours, resumed: Resume | None) -> dict[datetime, Numbers]:
+    """What counts after a resume."""
+    if resumed is None:
+        return dict(hours)
+    began = hour_of(resumed.at)
+    fresh = {hour: number for hour, number in hours.items() if hour >= began}
+    if began in fresh:
+        fresh[began] = fresh[began].beyond(resumed.seen)
+    return fresh
+
+
+def _stops(hours: Hours, first: datetime, present: datetime) -> Iterator[Rate]:
+    """The rates that were too high at the end of an hour, the earliest first."""
+    if not _may_stop(total(hours.values())):
+        return
+    window: deque[tuple[datetime, Numbers]] = deque()
+    day = NOTHING
+    hour = min(hours)
+    while hour <= present:
+        if number := hours.get(hour):
+            window.append((hour, number))
+            day = day.plus(number)
+        while window and window[0][0] <= hour - DAY_HOURS * HOUR:
+            day = day.plus(window.popleft()[1], -1)
+        for limit in LIMITS:
+            numbers = day if limit.hours == DAY_HOURS else hours.get(hour, NOTHING)
+            # A rate is made for few hours: most have not enough events.
+            if hour >= first and numbers.events(limit.metric) >= limit.events:
+                rate = rate_of(limit, numbers, hour)
+                if rate.state is SendingState.STOP:
+                    yield rate
+        hour += HOUR
+
+
+def _may_stop(numbers: Numbers) -> bool:
+    """Whether there are enough events for any stop at all: of most senders there are not."""
+    return any(numbers.events(limit.metric) >= limit.events for limit in LIMITS)
+
+
+def _rates(hours: Hours, present: datetime) -> list[Rate]:
+    """The rates of an hour and of the 24 hours to its end."""
+    after = present - DAY_HOURS * HOUR
+    day = total(number for hour, number in hours.items() if after < hour <= present)
+    of_hours = {1: hours.get(present, NOTHING), DAY_HOURS: day}
+    return [rate_of(limit, of_hours[limit.hours], present) for limit in LIMITS]
+
+
+def _in_words(rate: Rate) -> str:
+    what = "hard bounces" if rate.metric is Metric.BOUNCE else "complaints"
+    begins = rate.until - rate.hours * HOUR
+    span = f"{begins:%Y-%m-%d %H:%M} to {rate.until:%Y-%m-%d %H:%M} UTC"
+    limit = rate.stop if rate.state is SendingState.STOP else rate.warn
+    verb = "stops" if rate.state is SendingState.STOP else "warns"
+    return (
+        f"{rate.events:,} {what} in {rate.mails:,} mails from {span} "
+        f"are {percent(rate.rate or 0)}; sesbounce {verb} from {percent(limit)} on"
+    )
+
+
+def _all_well(rates: Sequence[Rate]) -> str:
+    day = next(rate for rate in rates if rate.hours == DAY_HOURS)
+    if not day.mails:
+        return "nothing is counted in the last 24 hours"
+    if day.mails < next(limit.mails for limit in LIMITS if limit.hours == DAY_HOURS):
+        return f"{day.mails:,} mails in the last 24 hours are too few for a rate of the day"
+    return f"the rates of the last 24 hours ({day.mails:,} mails) are below the limits"

@@ -1,0 +1,95 @@
+"""Reads what the gate judges senders by, and records that a person resumed one."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from sesbounce.policy.gate import SenderName, chosen, identities_of
+from sesbounce.policy.outage import hour_of
+from sesbounce.policy.rates import NOTHING, Hours, Numbers
+from sesbounce.policy.sending import READ, Resume
+from sesbounce.store import schema
+
+_hours = schema.sender_hour
+_resumes = schema.sender_resume
+_NUMBERS = Numbers.__struct_fields__
+_decode = msgspec.json.Decoder(Numbers).decode
+
+
+def read_senders(
+    connection: sa.Connection, now: datetime, identity: str | None = None
+) -> dict[SenderName, Hours]:
+    """The counts of the last 31 days by sender and hour, also of the whole accounts.
+
+    Args:
+        connection: a connection to the database.
+        now: the time, UTC.
+        identity: only the identity under which SES sends the mail of this address or domain, and
+            the accounts that it belongs to; None for all.
+    """
+    since = _hours.c.hour >= hour_of(now - READ)
+    of_identities = sa.select(*_columns(_hours.c.identity)).where(since, _hours.c.identity != "")
+    if identity is not None:
+        wanted = sa.func.lower(_hours.c.identity).in_(identities_of(identity))
+        of_identities = of_identities.where(wanted)
+    found = _read(connection, of_identities)
+    if identity is not None:
+        found = {name: found[name] for name in chosen(found, identity)}
+    totals = [sa.func.sum(_hours.c[name]) for name in _NUMBERS]
+    of_accounts = (
+        sa.select(_hours.c.hour, _hours.c.account_id, _hours.c.region, sa.literal(""), *totals)
+        .where(since)
+        .group_by(_hours.c.hour, _hours.c.account_id, _hours.c.region)
+    )
+    accounts = _read(connection, of_accounts)
+    if identity is not None:
+        known = {name._replace(identity="") for name in found}
+        accounts = {name: hours for name, hours in accounts.items() if name in known}
+    return accounts | found
+
+
+def read_resumes(connection: sa.Connection, since: datetime) -> dict[SenderName, Sequence[Resume]]:
+    """What people have resumed since a time, by sender."""
+    found: defaultdict[SenderName, list[Resume]] = defaultdict(list)
+    for row in connection.execute(sa.select(_resumes).where(_resumes.c.resumed_at >= since)):
+        name = SenderName(row.account_id, row.region, row.identity)
+        found[name].append(Resume(row.resumed_at, row.resumed_by, row.note, _decode(row.seen)))
+    return dict(found)
+
+
+def insert_resume(connection: sa.Connection, name: SenderName, resume: Resume) -> None:
+    """Record that a person resumed a sender."""
+    connection.execute(
+        sa.insert(_resumes).values(
+            account_id=name.account_id,
+            region=name.region,
+            identity=name.identity,
+            resumed_at=resume.at,
+            resumed_by=resume.by,
+            note=resume.note,
+            seen=msgspec.json.encode(resume.seen).decode(),
+        )
+    )
+
+
+def seen_of(hours: Hours, now: datetime) -> Numbers:
+    """What was counted of the present hour."""
+    return hours.get(hour_of(now), NOTHING)
+
+
+def _columns(identity: sa.ColumnElement[str]) -> Sequence[sa.ColumnElement[Any]]:
+    names = (_hours.c.hour, _hours.c.account_id, _hours.c.region, identity)
+    return (*names, *(_hours.c[name] for name in _NUMBERS))
+
+
+def _read(connection: sa.Connection, query: sa.Select[Any]) -> dict[SenderName, Hours]:
+    found: defaultdict[SenderName, dict[datetime, Numbers]] = defaultdict(dict)
+    for row in connection.execute(query):
+        hour, account_id, region, identity, *numbers = row
+        # MySQL's sums are decimals.
+        found[SenderName(account_id, region, identity)][hour] = Numbers(*map(int, numbers))
+    return dict(found)
