@@ -78,12 +78,9 @@ locals {
     var.worker.secrets,
   )
 
-  # What the worker and the API need to connect to the database.
-  database_policies = merge(
-    local.worker_policies,
-    [for database in module.database : { database = database.application_policy }]...
-  )
-  database_security_groups = merge([for database in module.database : { database = { id = database.security_group_id, port = database.port } }]...)
+  # With which the worker and the API connect to the database that Terraform creates.
+  database_policies        = { for database in module.database : "database" => database.application_policy }
+  database_security_groups = { for database in module.database : "database" => { id = database.security_group_id, port = database.port } }
 
   # The master user makes the worker's user and the tables, in each task before the worker starts.
   migration = one([for database in module.database : {
@@ -160,7 +157,7 @@ module "worker_service" {
   queue_arn        = module.feedback_queue.queue_arn
   queue_url        = module.feedback_queue.queue_url
   task_policy_arns = { consumer = module.queue_consumer.policy_arn }
-  task_policies    = local.database_policies
+  task_policies    = merge(local.worker_policies, local.database_policies)
   migration        = local.migration
 
   environment = merge(
@@ -215,7 +212,7 @@ module "api_service" {
   cluster_arn        = module.worker_service[0].cluster_arn
   execution_role_arn = module.worker_service[0].execution_role_arn
   log_group_name     = module.worker_service[0].log_group_name
-  task_policies      = local.database_policies
+  task_policies      = merge(local.worker_policies, local.database_policies)
   environment        = local.api_environment
   secrets            = local.api_secrets
 

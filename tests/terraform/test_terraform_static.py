@@ -133,7 +133,11 @@ def test_a_setting_of_the_worker_counts_in_each_mode(modules: dict[str, dict[str
 
 
 # Where each mode gives the worker's role its further policies.
-POLICIES = (("worker_service", "task_policies"), ("worker_lambda", "policies"))
+POLICIES = (
+    ("worker_service", "task_policies"),
+    ("worker_lambda", "policies"),
+    ("api_service", "task_policies"),
+)
 
 
 def test_a_schedule_starts_no_task_before_it_has_what_a_service_waits_for() -> None:
