@@ -1,0 +1,37 @@
+"""Roles: what people call the sets of scopes that a token may have."""
+
+from collections.abc import Collection, Mapping
+from typing import NamedTuple
+
+from sesbounce.store.tokens import Scope
+
+# The later ones may do more. A token may have any other set: scopes alone decide what is permitted.
+ROLES: Mapping[str, frozenset[Scope]] = {
+    "viewer": frozenset({Scope.CHECK, Scope.READ}),
+    "support": frozenset({Scope.CHECK, Scope.READ, Scope.DECIDE}),
+    "operator": frozenset({Scope.CHECK, Scope.READ, Scope.DECIDE, Scope.EXPORT}),
+    "admin": frozenset({Scope.ADMIN}),
+}
+OTHER = "other"
+
+
+class Caller(NamedTuple):
+    """The person who asks.
+
+    Attributes:
+        name: the name of the token; None where none is needed.
+        scopes: what the person may do.
+    """
+
+    name: str | None
+    scopes: Collection[Scope]
+
+    def permits(self, scope: Scope) -> bool:
+        """Whether the person has a scope; `admin` includes all others."""
+        return scope in self.scopes or Scope.ADMIN in self.scopes
+
+    @property
+    def role(self) -> str:
+        """The last role whose scopes the person has; `other` where there is none."""
+        found = [role for role, scopes in ROLES.items() if all(map(self.permits, scopes))]
+        return found[-1] if found else OTHER
