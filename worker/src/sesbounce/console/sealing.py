@@ -65,5 +65,5 @@ def new_key() -> str:
 
 
 def _derived(key: str, purpose: str) -> bytes:
-    hkdf = HKDF(SHA256(), _KEY_BYTES, salt=None, info=f"sesbounce console {purpose}".encode())
+    hkdf = HKDF(SHA256(), _KEY_BYTES, salt=None, info=f"console {purpose}".encode())
     return base64.urlsafe_b64encode(hkdf.derive(key.encode()))
