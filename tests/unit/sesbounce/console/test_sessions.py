@@ -3,8 +3,10 @@
 from datetime import timedelta
 
 import pytest
+from pydantic import ValidationError
 
 from sesbounce.console.sessions import IDLE, LONGEST
+from sesbounce.settings import Settings
 from sesbounce.store import tokens
 from sesbounce.store.tokens import Scope
 from tests.console import SECRET, Site
@@ -81,6 +83,11 @@ def test_processes_with_one_secret_share_sessions_and_links(site: Site) -> None:
     second.cookies.update(first.cookies)
     assert second.get("/console").status_code == 401
     without.close()
+
+
+def test_a_secret_that_somebody_might_guess_is_refused() -> None:
+    with pytest.raises(ValidationError, match="a key is too short"):
+        Settings(serve_secret=f"{SECRET},short")  # type: ignore[arg-type]
 
 
 def test_a_cookie_shows_no_token_and_no_script_or_other_site_can_use_it(site: Site) -> None:
