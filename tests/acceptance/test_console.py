@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
 from scripts.local.ses_messages import Scenario
 from sesbounce.store import tokens
@@ -25,8 +25,8 @@ from tests.support import AT, until
 
 COMMAND = [sys.executable, "-c", "from sesbounce.__main__ import main; main()", "serve"]
 JANE = "jane@example.com"
-PHONE = {"width": 360, "height": 740}
-SCREEN = {"width": 1200, "height": 900}
+PHONE = ViewportSize(width=360, height=740)
+SCREEN = ViewportSize(width=1200, height=900)
 
 
 class Console:

@@ -275,6 +275,17 @@ def test_it_shows_who_knows_the_verdict(site: Site) -> None:
     assert "will be changed at the next sweep" in stopped
 
 
+def test_an_address_that_no_statement_restores_waits_for_no_sweep(site: Site) -> None:
+    site.store = Store(site.engine, site.settings.policy, StrikeOff(STRIKE_OFF))
+    app = site.app(strike_off_sql=(STRIKE_OFF,))
+    browser = site.logged_in(Scope.CHECK, Scope.DECIDE, app=app)
+    site.record(decoded(Scenario.BOUNCE))
+    path = browser.path_of(JANE)
+    site.now += timedelta(minutes=1)
+    page = text_of(browser.follow(browser.send(f"{path}/allow", note="x")).text)
+    assert "Your own tables struck off" in page
+
+
 def test_a_statement_that_the_database_rejects_is_said(
     site: Site,
 ) -> None:

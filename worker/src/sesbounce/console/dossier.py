@@ -193,12 +193,14 @@ def _line(one: Recorded, numbers: Mapping[str, int], softened: set[str]) -> Line
 
 def _told(console: Console, read: Dossier, *, suppressed: bool) -> Told:
     settings = console.parts.settings
-    statements = settings.strike_off_sql or settings.restore_sql
     waiting = {one.target: one for one in read.waiting}
-    names = {target.name for target in console.parts.opened.targets} | set(waiting)
+    configured = {target.name for target in console.parts.opened.targets}
+    # Who has no statement that restores an address does so by hand.
+    statements = settings.strike_off_sql if suppressed else settings.restore_sql
     return Told(
-        own_tables=bool(statements) and not settings.strike_off_database_url,
+        own_tables=bool(settings.strike_off_sql or settings.restore_sql)
+        and not settings.strike_off_database_url,
         struck_off=read.struck_off,
-        due=suppressed != read.struck_off,
-        targets={name: waiting.get(name) for name in sorted(names)},
+        due=suppressed != read.struck_off and bool(statements or configured),
+        targets={name: waiting.get(name) for name in sorted(configured | set(waiting))},
     )
