@@ -5,7 +5,7 @@ import pytest
 
 from scripts.local.ses_messages import Scenario
 from sesbounce.console.pages import PAGES
-from sesbounce.console.roles import OTHER, ROLES, Caller
+from sesbounce.console.roles import OTHER, ROLES, Caller, role_of
 from sesbounce.store import tokens
 from sesbounce.store.tokens import Scope
 from tests.console import Browser, Site
@@ -94,9 +94,9 @@ def test_a_token_with_one_scope_opens_the_pages_of_that_scope(site: Site) -> Non
 
 def test_a_role_is_the_last_one_whose_scopes_all_are_there() -> None:
     for role, scopes in ROLES.items():
-        assert Caller("x", scopes).role == role
-    assert Caller("x", [Scope.CHECK]).role == OTHER
-    assert Caller("x", [Scope.CHECK, Scope.READ, Scope.EXPORT]).role == "viewer"
+        assert role_of(Caller("x", scopes)) == role
+    assert role_of(Caller("x", [Scope.CHECK])) == OTHER
+    assert role_of(Caller("x", [Scope.CHECK, Scope.READ, Scope.EXPORT])) == "viewer"
 
 
 def test_without_any_token_this_machine_may_do_all(site: Site) -> None:

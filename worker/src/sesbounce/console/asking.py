@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from sesbounce.console.rendering import render
-from sesbounce.console.roles import Caller
+from sesbounce.console.roles import Caller, role_of
 from sesbounce.console.sealing import Sealer, new_key
 from sesbounce.console.sessions import Session, Sessions
 from sesbounce.console.texts import LANGUAGES, Texts
@@ -133,6 +133,16 @@ class Ask:
         if self.caller is None:
             raise RuntimeError("this page needs a person who is logged in")
         return self.caller
+
+    @property
+    def user(self) -> str | None:
+        """The name of the person for the page; None where nobody needs to be logged in."""
+        return self.caller and self.caller.name
+
+    @property
+    def role(self) -> str:
+        """What people call the scopes of the person."""
+        return role_of(self.who)
 
     def may(self, scope: Scope) -> bool:
         """Whether the person has a scope."""

@@ -30,8 +30,8 @@ class Caller(NamedTuple):
         """Whether the person has a scope; `admin` includes all others."""
         return scope in self.scopes or Scope.ADMIN in self.scopes
 
-    @property
-    def role(self) -> str:
-        """The last role whose scopes the person has; `other` where there is none."""
-        found = [role for role, scopes in ROLES.items() if all(map(self.permits, scopes))]
-        return found[-1] if found else OTHER
+
+def role_of(caller: Caller) -> str:
+    """The last role whose scopes a person has; `other` where there is none."""
+    found = [role for role, scopes in ROLES.items() if all(map(caller.permits, scopes))]
+    return found[-1] if found else OTHER
