@@ -1,5 +1,8 @@
 """Who may open which page, and do what on it."""
 
+import re
+from pathlib import Path
+
 import httpx
 import pytest
 
@@ -97,6 +100,14 @@ def test_a_role_is_the_last_one_whose_scopes_all_are_there() -> None:
         assert role_of(Caller("x", scopes)) == role
     assert role_of(Caller("x", [Scope.CHECK])) == OTHER
     assert role_of(Caller("x", [Scope.CHECK, Scope.READ, Scope.EXPORT])) == "viewer"
+
+
+def test_the_document_names_the_scopes_of_each_role() -> None:
+    page = (Path(__file__).parents[4] / "docs/console.md").read_text()
+    found = dict(re.findall(r"^\| ([a-z]+) \| ((?:`\w+`(?:, )?)+) \|", page, re.MULTILINE))
+    assert {role: set(re.findall(r"\w+", scopes)) for role, scopes in found.items()} == {
+        role: set(scopes) for role, scopes in ROLES.items()
+    }
 
 
 def test_without_any_token_this_machine_may_do_all(site: Site) -> None:

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from pydantic import ValidationError
 
-from sesbounce.console.sessions import IDLE, LONGEST
+from sesbounce.console.sessions import IDLE, LONGEST, Sessions
 from sesbounce.settings import Settings
 from sesbounce.store import tokens
 from sesbounce.store.tokens import Scope
@@ -63,6 +63,14 @@ def test_who_logs_out_is_logged_out_and_so_is_a_copy_of_the_cookie(site: Site) -
     assert not browser.cookies
     assert browser.get("/console").status_code == 401
     assert thief.get("/console").status_code == 401
+    # It is remembered as long as the cookie could be used.
+    sessions = Sessions([SECRET], lambda: site.now)
+    first = sessions.begin("x")
+    sessions.end(first)
+    site.now += LONGEST
+    sessions.end(sessions.begin("y"))
+    assert first.number not in sessions._ended
+    assert len(sessions._ended) == 1
     # A second time, and without a session, it is no error.
     assert browser.send("/console/logout").status_code == 303
 

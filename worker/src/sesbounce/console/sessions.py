@@ -73,9 +73,12 @@ class Sessions:
 
     def end(self, session: Session) -> None:
         """End a session, so that a copy of its cookie is of no use in this process either."""
-        oldest = self._clock() - LONGEST
-        self._ended = {n: began for n, began in self._ended.items() if began > oldest}
         self._ended[session.number] = session.began
+        oldest = self._clock() - LONGEST
+        # Several threads may do so at once.
+        for number, began in list(self._ended.items()):
+            if began <= oldest:
+                self._ended.pop(number, None)
 
     def give(self, response: Response, session: Session, *, secure: bool) -> None:
         """Have the browser keep a session, until the browser ends."""
