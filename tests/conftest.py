@@ -60,6 +60,7 @@ GROUPS = {
     "faults": ("integration/faults",),
     "terraform": ("terraform",),
     # The longest of the others.
+    "console": ("acceptance/test_console.py",),
     "streams": ("acceptance/test_streams.py",),
     "unverified": ("unit/sesbounce/worker/test_unverified.py",),
     "webhook": ("unit/sesbounce/outbound/test_webhook.py",),

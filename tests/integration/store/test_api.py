@@ -3,12 +3,14 @@
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
 import pytest
 
 from scripts.local.ses_messages import Scenario
 from sesbounce.feedback.manual import decide
 from sesbounce.feedback.reason import Reason
 from sesbounce.store import migrate, tokens
+from sesbounce.store.dossier import EventPlace, read_dossier
 from sesbounce.store.engine import open_database
 from sesbounce.store.tokens import Scope
 from tests.api import Api, Client
@@ -79,9 +81,36 @@ def test_the_api_answers_from_a_server(api: Api) -> None:
     assert event["diagnostic"] == "\N{REPLACEMENT CHARACTER} \U0001f600 "
     assert rows(api.engine, "SELECT mailable FROM member") == [(0,), (0,)]
 
+    assert_dossier_comes_in_pages(api)
+
     assert call("GET", "/v1/stats?by=reason").json()["counts"]
     assert call("GET", "/v1/stats?sender=%F0%9F%98%80").json() == {"counts": []}
     assert call("GET", "/v1/incidents").json() == {"incidents": []}
     tokens.revoke(api.engine, ["crm"], AT)
     assert call("GET", "/healthz").is_success
     assert call("GET", "/v1/incidents").status_code == 401
+
+
+def assert_dossier_comes_in_pages(api: Api) -> None:
+    """The console reads the events of an address by their times, some of the same microsecond."""
+    times = [AT, AT, AT, AT, AT - DAY / 7, AT + DAY / 7]
+    decisions = [
+        decide("mary@example.com", Reason.SUPPRESSED_BY_HAND, at, by=str(number))
+        for number, at in enumerate(times)
+    ]
+    api.store.record(decisions, api.now)
+    found: list[Any] = []
+    after: EventPlace | None = None
+    while True:
+        page = read_dossier(api.engine, ["mary@example.com"], 2, after)
+        found += [(one.event.occurred_at, one.event.source) for one in page.events]
+        if page.older is None:
+            break
+        assert len(page.events) == 2
+        # As a link of the console keeps it.
+        after = msgspec.json.decode(msgspec.json.encode(page.older), type=EventPlace)
+    at_once = [source for at, source in found if at == AT]
+    assert sorted(at_once) == ["0", "1", "2", "3"]
+    assert [at for at, _ in found] == sorted([*times, api.now], reverse=True)
+    assert page.struck_off
+    assert page.state.manual is not None

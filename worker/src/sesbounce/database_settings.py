@@ -80,7 +80,7 @@ def split(text: str) -> list[str]:
 
 
 def long_enough(keys: Sequence[str]) -> Sequence[str]:
-    """The hash keys.
+    """The secret keys of a setting.
 
     Raises:
         ValueError: a key is too short.

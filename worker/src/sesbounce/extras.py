@@ -11,8 +11,8 @@ MODULES = {
         *("pydantic_settings", "structlog", "urllib3"),
     ),
     "server": (
-        *("alembic", "anyio", "pydantic", "pydantic_settings", "starlette", "structlog"),
-        "uvicorn",
+        *("alembic", "anyio", "cryptography", "jinja2", "markupsafe", "pydantic"),
+        *("pydantic_settings", "starlette", "structlog", "uvicorn"),
     ),
     "postgresql": ("psycopg",),
     "mysql": ("cryptography", "pymysql"),

@@ -219,6 +219,16 @@ class Settings(BaseSettings):
         description="further scopes of some people: a JSON object with lists of scopes by "
         "`CLAIM=VALUE`",
     )
+    serve_console: bool = Field(
+        default=False,
+        description="whether `sesbounce serve` serves the console (docs/console.md) as well",
+    )
+    serve_secret: Annotated[list[SecretStr], NoDecode] = Field(
+        default=[],
+        description="secret of at least 32 characters that encrypts the sessions and links of the "
+        "console; commas separate several, the newest first; empty: each process makes its own, "
+        "and people log in once more after it starts",
+    )
     emf: bool = Field(
         default=False,
         description="whether the worker prints lines from which CloudWatch makes metrics (EMF)",
@@ -320,7 +330,7 @@ class Settings(BaseSettings):
             if not isinstance(value, str) or value.strip()
         }
 
-    @field_validator("topic_arns", "hash_key", "tags", "emf_metrics", mode="before")
+    @field_validator("topic_arns", "hash_key", "serve_secret", "tags", "emf_metrics", mode="before")
     @classmethod
     def _split(cls, value: str | list[str]) -> list[str]:
         return split(value) if isinstance(value, str) else value
@@ -368,7 +378,7 @@ class Settings(BaseSettings):
         read_stream_by(value)
         return value
 
-    @field_validator("hash_key")
+    @field_validator("hash_key", "serve_secret")
     @classmethod
     def _are_long(cls, value: list[SecretStr]) -> list[SecretStr]:
         long_enough([key.get_secret_value() for key in value])

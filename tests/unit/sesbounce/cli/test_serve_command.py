@@ -9,6 +9,8 @@ import sqlalchemy as sa
 from click.testing import CliRunner
 
 from sesbounce.cli import main
+from sesbounce.console.app import routes
+from sesbounce.server import serving
 from sesbounce.store import tokens
 from sesbounce.store.tokens import Scope, Token
 from tests.load_balancer import balancer
@@ -19,10 +21,10 @@ Run = Callable[..., tuple[int, str]]
 
 @pytest.fixture
 def run(url: str, monkeypatch: pytest.MonkeyPatch) -> Run:
-    def run(**settings: str) -> tuple[int, str]:
+    def run(*options: str, **settings: str) -> tuple[int, str]:
         for name, value in {"DATABASE_URL": url, **settings}.items():
             monkeypatch.setenv(f"SESBOUNCE_{name}", value)
-        result = CliRunner().invoke(main, ["serve"])
+        result = CliRunner().invoke(main, ["serve", *options])
         return result.exit_code, result.stderr
 
     return run
@@ -42,6 +44,49 @@ def test_a_missing_extra_is_one_line(
     monkeypatch.setattr(builtins, "__import__", without)
     line = f"the command serve needs {missing}, which is not installed"
     assert run() == (2, f"sesbounce: {line}: pip install 'sesbounce[server]'\n")
+
+
+def test_the_console_needs_the_extra_too(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serving, "serve", lambda *_: None)
+    line = (
+        "sesbounce: the command serve needs jinja2, which is not installed: pip install "
+        "'sesbounce[server]'\n"
+    )
+    known = builtins.__import__
+
+    def without(name: str, *more: Any) -> Any:
+        if name == "sesbounce.console.app":
+            raise ModuleNotFoundError("No module named 'jinja2'", name="jinja2")
+        return known(name, *more)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+    assert run() == (0, "")
+    assert run("--console") == (2, line)
+    assert run(SERVE_CONSOLE="true") == (2, line)
+    assert run("--no-console", SERVE_CONSOLE="true") == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("options", "settings", "served"),
+    [
+        ([], {}, False),
+        (["--console"], {}, True),
+        ([], {"SERVE_CONSOLE": "true"}, True),
+        (["--no-console"], {"SERVE_CONSOLE": "true"}, False),
+    ],
+)
+def test_the_console_is_served_if_it_is_asked_for(
+    run: Run,
+    monkeypatch: pytest.MonkeyPatch,
+    options: list[str],
+    settings: dict[str, str],
+    *,
+    served: bool,
+) -> None:
+    given: list[object] = []
+    monkeypatch.setattr(serving, "serve", lambda _, more: given.append(more))
+    assert run(*options, **settings) == (0, "")
+    assert given == [routes if served else None]
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::"])  # noqa: S104

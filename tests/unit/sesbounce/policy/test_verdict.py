@@ -1,6 +1,7 @@
 import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import reduce
 
 import pytest
 
@@ -9,9 +10,10 @@ from sesbounce.feedback.decode import decode
 from sesbounce.feedback.extract import Event
 from sesbounce.feedback.manual import decide
 from sesbounce.feedback.reason import Reason
+from sesbounce.policy.incident import Incident
 from sesbounce.policy.merge import learn, merge
 from sesbounce.policy.state import State
-from sesbounce.policy.verdict import Policy, Verdict, judge
+from sesbounce.policy.verdict import Policy, Verdict, judge, strikes_of
 from tests.support import AT, bounce, in_sns, mail, said
 
 DAY = timedelta(days=1)
@@ -88,6 +90,20 @@ def test_strikes_within_the_window_suppress_for_a_time() -> None:
     assert result.until == AT + 28 * DAY
     assert result.suppressed_at(result.until - timedelta(microseconds=1))
     assert not result.suppressed_at(result.until)
+
+
+def test_the_strikes_that_count_can_be_told_from_the_others() -> None:
+    events = [strike(-100), event(Scenario.SUCCESS, AT - 90 * DAY, "m"), strike(-80), strike(-1)]
+    state = reduce(merge, map(learn, [*events, strike(-0.9), strike(0)]))
+    found = strikes_of(state, POLICY)
+    # That of 80 days ago is outside the window, and of one day the latest counts.
+    assert [one.mail_id for one in found.counting] == ["mail--0.9", "mail-0"]
+    assert found.softened == ()
+    bounced = merge(state, learn(event(Scenario.BOUNCE, AT + DAY, "hard")))
+    outage = Incident(provider="example.com", begins=AT)
+    found = strikes_of(bounced, POLICY, [outage], "jane@example.com")
+    assert [one.mail_id for one in found.softened] == ["hard"]
+    assert strikes_of(bounced, POLICY).softened == ()
 
 
 def test_strikes_outside_the_window_suppress_nothing() -> None:

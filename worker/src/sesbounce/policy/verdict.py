@@ -84,6 +84,18 @@ class _Hard(NamedTuple):
     softened: Sequence[Evidence] = ()
 
 
+class Strikes(NamedTuple):
+    """What the strikes of an address are, for people who look at its events.
+
+    Attributes:
+        counting: those that count now, towards the next suppression; the oldest first.
+        softened: the hard bounces inside an incident, which are strikes.
+    """
+
+    counting: Sequence[Evidence]
+    softened: Sequence[Evidence]
+
+
 def judge(
     state: State, policy: Policy, incidents: Sequence[Incident] = (), address: str = ""
 ) -> Verdict:
@@ -113,6 +125,15 @@ def judge(
     probation, strikes = _probation(_failing_days(state, hard.softened, policy), policy)
     timed = [v for v in (_not_attempted(state, policy), probation) if v]
     return max(timed, key=attrgetter("until"), default=_unsuppressed(strikes, policy))
+
+
+def strikes_of(
+    state: State, policy: Policy, incidents: Sequence[Incident] = (), address: str = ""
+) -> Strikes:
+    """The strikes of the address; the arguments are those of `judge`."""
+    hard = _hard(state, incidents, address)
+    _, counting = _probation(_failing_days(state, hard.softened, policy), policy)
+    return Strikes(counting, hard.softened)
 
 
 def judge_streams(

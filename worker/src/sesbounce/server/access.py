@@ -144,16 +144,25 @@ class Access:
             return ANYONE
         raise unauthorized("the request has no token: send `Authorization: Bearer TOKEN`")
 
+    def with_token(self, secret: str) -> Caller | None:
+        """Who has a token; None where it is unknown, revoked or expired.
+
+        Raises:
+            StoreError: the database can't answer.
+        """
+        token = tokens.find(self._engine, secret, self._clock())
+        if token is None:
+            return None
+        return Caller(id=token.name, name=f"token {token.name}", scopes=frozenset(token.scopes))
+
     def _by_token(self, authorization: str) -> Caller:
         kind, _, secret = authorization.partition(" ")
-        token = None
-        if kind.lower() == _BEARER:
-            token = tokens.find(self._engine, secret.strip(), self._clock())
-        if token is None:
+        caller = self.with_token(secret.strip()) if kind.lower() == _BEARER else None
+        if caller is None:
             raise unauthorized(
                 "the token is not valid: it is unknown, revoked or expired", 'error="invalid_token"'
             )
-        return Caller(id=token.name, name=f"token {token.name}", scopes=frozenset(token.scopes))
+        return caller
 
     def _is_open(self, host: str | None) -> bool:
         # A page in a browser on this machine may have a name of its own lead to 127.0.0.1: the

@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sesbounce.server import problems
@@ -35,7 +35,8 @@ _JSON = "application/json"
 _MOST_BYTES = 4 * 1024 * 1024
 _BODY_SECONDS = 30.0
 _LONGEST_KEY = 255
-_ROUTE, _CALLER = "sesbounce.route", "sesbounce.caller"
+# Where a request notes what the line in the log is to say of it.
+ROUTE, CALLER = "sesbounce.route", "sesbounce.caller"
 _HEADERS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
@@ -69,12 +70,19 @@ class Server:
         self._threads = threads
         self._limiter: anyio.CapacityLimiter | None = None
 
-    def app(self, operations: Sequence[Operation] = OPERATIONS) -> Starlette:
-        """Make the application, which serves these operations and a document of them."""
+    def app(
+        self, operations: Sequence[Operation] = OPERATIONS, more: Sequence[BaseRoute] = ()
+    ) -> Starlette:
+        """Make the application, which serves these operations and a document of them.
+
+        Args:
+            operations: the operations.
+            more: further routes, which permit their requests themselves.
+        """
         by_path: dict[str, dict[str, Operation]] = {}
         for operation in operations:
             by_path.setdefault(operation.path, {})[operation.method] = operation
-        routes = [
+        routes: list[BaseRoute] = [
             # An address may hold a slash.
             Route(path.replace("{address}", "{address:path}"), self._endpoint(of), methods=list(of))
             for path, of in by_path.items()
@@ -86,7 +94,7 @@ class Server:
 
         routes.append(Route("/openapi.json", openapi, methods=["GET"]))
         app = Starlette(
-            routes=routes,
+            routes=[*routes, *more],
             middleware=[Middleware(_Wrapped)],
             exception_handlers={HTTPException: _not_routed},
         )
@@ -96,7 +104,7 @@ class Server:
     def _endpoint(self, of: Mapping[str, Operation]) -> _Endpoint:
         async def endpoint(request: Request) -> Response:
             operation = of["GET" if request.method == "HEAD" else request.method]
-            request.scope[_ROUTE] = operation.path
+            request.scope[ROUTE] = operation.path
             try:
                 return await self._answer(operation, request)
             except Exception as error:  # noqa: BLE001  each becomes an answer, and faults are logged
@@ -108,15 +116,15 @@ class Server:
         caller = ANYONE
         if operation.scope:
             demand = partial(self._access.demand, operation.scope, request.method)
-            caller = await self._in_thread(partial(demand, request.headers))
-            request.scope[_CALLER] = caller.id or None
+            caller = await self.in_thread(partial(demand, request.headers))
+            request.scope[CALLER] = caller.id or None
             if seconds := self._rate.wait(caller.id):
                 raise problems.too_many(seconds)
         query = _query(operation, request)
         request_id = _request_id(operation, request)
         raw = await _body(operation, request)
         work = partial(self._work, operation, request.path_params, query, raw, caller, request_id)
-        return Response(await self._in_thread(work), media_type=_JSON)
+        return Response(await self.in_thread(work), media_type=_JSON)
 
     def _work(
         self,
@@ -133,7 +141,8 @@ class Server:
         call = Call(address=address, query=query, body=body, caller=caller, request_id=request_id)
         return msgspec.json.encode(operation.handle(self._service, call))
 
-    async def _in_thread(self, work: Callable[[], _T]) -> _T:
+    async def in_thread(self, work: Callable[[], _T]) -> _T:
+        """Do what uses the database in a thread, as soon as one of them is free."""
         # It belongs to an event loop, and there is none before the first request.
         if self._limiter is None:
             self._limiter = anyio.CapacityLimiter(self._threads)
@@ -157,16 +166,18 @@ class _Wrapped:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                MutableHeaders(scope=message).update(_HEADERS)
+                headers = MutableHeaders(scope=message)
+                for name, value in _HEADERS.items():
+                    headers.setdefault(name, value)
             await send(message)
 
         await self._app(scope, receive, send_with_headers)
         log.info(
             "request answered",
             method=scope["method"],
-            route=scope.get(_ROUTE),
+            route=scope.get(ROUTE),
             status=status,
-            caller=scope.get(_CALLER),
+            caller=scope.get(CALLER),
             milliseconds=round((time.monotonic() - began) * 1000, 1),
         )
 

@@ -76,7 +76,7 @@ class Service:
         self.clock = clock
         self._store = store
         self._hash_keys = hash_keys
-        self._lookup = Lookup(engine, hash_keys)
+        self.lookup = Lookup(engine, hash_keys)
 
     def health(self, _call: Call) -> m.Health:
         """Say that the database answers."""
@@ -87,7 +87,7 @@ class Service:
     def check(self, call: Call) -> m.Answers:
         """Answer for several addresses, in their order."""
         given, stream = call.body.addresses, call.body.stream
-        found = self._lookup.answers(given, self.clock(), stream)
+        found = self.lookup.answers(given, self.clock(), stream)
         return m.Answers([_checked(address, found[address]) for address in given])
 
     def verdict(self, call: Call) -> Answer:
@@ -96,7 +96,7 @@ class Service:
         Raises:
             AddressError: the text is not an address, and no event is known about this text.
         """
-        return self._lookup.check(call.address, self.clock(), _value(call.query.stream))
+        return self.lookup.check(call.address, self.clock(), _value(call.query.stream))
 
     def suppress(self, call: Call) -> m.Decided:
         """Suppress an address, by a person's decision.
@@ -205,7 +205,7 @@ class Service:
         for problem in rejected:
             log.warning("statement rejected", problem=problem)
         return m.Decided(
-            answer=self._lookup.check(call.address, at),
+            answer=self.lookup.check(call.address, at),
             recorded=not known,
             statements_rejected=bool(rejected),
         )

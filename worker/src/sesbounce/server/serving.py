@@ -2,13 +2,15 @@
 
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 import structlog
 import uvicorn
 from starlette.applications import Starlette
+from starlette.routing import BaseRoute
 
 from sesbounce.errors import ConfigurationError
 from sesbounce.extras import needed_by
@@ -22,7 +24,7 @@ from sesbounce.settings import Settings
 from sesbounce.signals import end_at_once, signals
 from sesbounce.store.tokens import any_token
 
-__all__ = ["make_app", "make_server", "serve"]
+__all__ = ["MoreRoutes", "Parts", "make_app", "make_server", "serve"]
 
 # Longer than load balancers keep an idle connection (60 seconds by default): otherwise they would
 # send a request into a connection that this end closes.
@@ -32,8 +34,37 @@ _WAITING_CONNECTIONS = 2048
 log = structlog.get_logger()
 
 
-def serve(settings: Settings) -> None:
+class Parts(NamedTuple):
+    """What further routes of the server share with those of the API.
+
+    Attributes:
+        opened: the database.
+        settings: all settings.
+        service: does what the routes of the API are for.
+        access: checks the tokens.
+        rate: limits the requests of each token.
+        in_thread: does what uses the database in a thread.
+        only_loopback: whether no other machine reaches the server.
+    """
+
+    opened: Opened
+    settings: Settings
+    service: Service
+    access: Access
+    rate: RateLimit
+    in_thread: Callable[[Callable[[], Any]], Awaitable[Any]]
+    only_loopback: bool
+
+
+MoreRoutes = Callable[[Parts], Sequence[BaseRoute]]
+
+
+def serve(settings: Settings, more: MoreRoutes | None = None) -> None:
     """Serve until SIGTERM or SIGINT; requests that have begun are answered.
+
+    Args:
+        settings: name the database and where to listen.
+        more: makes further routes.
 
     Raises:
         ConfigurationError: the server can't listen, or must not, because nothing says who asks.
@@ -49,7 +80,7 @@ def serve(settings: Settings) -> None:
                 "and there is no token: make one with `sesbounce token create`, set "
                 "SESBOUNCE_SERVE_OIDC_LOAD_BALANCER, or listen on 127.0.0.1"
             )
-        app = make_app(opened, settings, only_loopback=only_loopback)
+        app = make_app(opened, settings, more, only_loopback=only_loopback)
         with closing(_listening(family, address, settings)) as listener:
             log.info("serving", host=address, port=settings.serve_port, token_needed=protected)
             if not protected:
@@ -58,13 +89,19 @@ def serve(settings: Settings) -> None:
             log.info("stopped")
 
 
-def make_app(opened: Opened, settings: Settings, *, only_loopback: bool) -> Starlette:
+def make_app(
+    opened: Opened, settings: Settings, more: MoreRoutes | None = None, *, only_loopback: bool
+) -> Starlette:
     """Make the application for a database."""
     service = Service(opened.engine, opened.store, settings.hash_keys)
     persons = _persons(settings, service)
     access = Access(opened.engine, service.clock, only_loopback=only_loopback, persons=persons)
     rate = RateLimit(settings.serve_rate)
-    return Server(service, access, rate, _connections(opened.engine)).app()
+    server = Server(service, access, rate, _connections(opened.engine))
+    if more is None:
+        return server.app()
+    parts = Parts(opened, settings, service, access, rate, server.in_thread, only_loopback)
+    return server.app(more=more(parts))
 
 
 def _persons(settings: Settings, service: Service) -> Persons | None:

@@ -47,6 +47,26 @@ class OutboxEntry(msgspec.Struct, frozen=True, omit_defaults=True):
     version: str = ""
 
 
+class Waiting(msgspec.Struct, frozen=True):
+    """An entry that a target has not got yet.
+
+    Attributes:
+        target: the name of the target.
+        suppressed: true to strike the address off, false to restore it.
+        at: when the verdict was propagated, UTC; None in entries of older versions.
+        attempts: the number of attempts to deliver it that failed.
+        due_at: when it is attempted next, UTC; None where it is stopped.
+        problem: why the last attempt failed.
+    """
+
+    target: str
+    suppressed: bool
+    at: datetime | None
+    attempts: int
+    due_at: datetime | None
+    problem: str | None
+
+
 class Outbox:
     """Writes entries for targets into the table.
 
@@ -192,6 +212,23 @@ def waiting(engine: sa.Engine) -> list[Mapping[str, Any]]:
     with translated("the outbox can't be read"), engine.connect() as connection:
         rows = [dict(row) for row in connection.execute(query).mappings()]
     return [{**row, "due_at": None if row["due_at"] == _NEVER else row["due_at"]} for row in rows]
+
+
+def waiting_for(connection: sa.Connection, names: Collection[str]) -> list[Waiting]:
+    """The waiting entries of one address, by target.
+
+    Args:
+        connection: a connection to the database.
+        names: the names of the address in the tables.
+    """
+    query = sa.select(outbox).where(outbox.c.address.in_(names)).order_by(outbox.c.target)
+    found = []
+    for row in connection.execute(query):
+        entry, due_at = read(row), None if row.due_at == _NEVER else row.due_at
+        found.append(
+            Waiting(row.target, entry.suppressed, entry.at, row.attempts, due_at, row.problem)
+        )
+    return found
 
 
 def count_postponed(engine: sa.Engine, targets: Collection[str], now: datetime) -> int:

@@ -1,0 +1,131 @@
+"""What mail servers, mailbox owners and people wrote is text, on every page."""
+
+import json
+import re
+from html.parser import HTMLParser
+from unicodedata import category
+
+import pytest
+import sqlalchemy as sa
+
+from scripts.local.ses_messages import Scenario
+from sesbounce.feedback.decode import decode
+from sesbounce.feedback.manual import decide
+from sesbounce.feedback.reason import Reason
+from tests.console import Browser, Site
+from tests.support import AT, mail, said
+
+HOSTILE = [
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "' autofocus onfocus='alert(1)",
+    "</textarea></title><svg/onload=alert(1)>",
+    "{{ 7 * 7 }}{% raw %}{number}{0}",
+    "\u202eevil\u2066 \u200bhidden",
+    "NUL\0and\x1b[2J\x07 \x9b31m",
+    "javascript:alert(1)",
+    "\r\nSet-Cookie: x=y\r\n\r\n<html>",
+]
+_ALLOWED = {
+    "a", "article", "aside", "blockquote", "body", "button", "caption", "code", "dd", "details",
+    "div", "dl", "dt", "figcaption", "figure", "footer", "form", "h1", "h2", "h3", "head", "header",
+    "html", "i", "input", "label", "li", "link", "main", "meta", "nav", "ol", "option", "p", "path",
+    "q", "script", "section", "select", "small", "span", "strong", "summary", "svg", "table",
+    "tbody", "td", "textarea", "th", "thead", "time", "title", "tr", "ul", "bdi",
+}  # fmt: skip
+
+
+class Strict(HTMLParser):
+    """Finds what a page must not hold."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.wrong: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        given = dict(attributes)
+        if tag not in _ALLOWED:
+            self.wrong.append(tag)
+        self.wrong += [name for name in given if name.startswith("on") or name == "style"]
+        for name in ("src", "href", "action"):
+            value = given.get(name) or "/console"
+            if not re.match(r"/console\b|#main", value):
+                self.wrong.append(value)
+        if tag == "script" and "src" not in given:
+            self.wrong.append("inline script")
+
+    def handle_data(self, data: str) -> None:
+        unsafe = {c for c in data if category(c) in {"Cc", "Cf"} and c != "\n"}
+        self.wrong += map(repr, unsafe)
+
+
+def assert_safe(page: str) -> None:
+    assert Strict(page).wrong == []
+    assert "49" not in re.sub(r"<[^>]*>", "", page)
+
+
+@pytest.fixture
+def attacked(site: Site) -> Site:
+    """A database in which every text is hostile."""
+    for number, hostile in enumerate(HOSTILE):
+        text = hostile.replace("\\", "")
+        message = said(Scenario.BOUNCE, mail(f"jane{number}@example.com", f"mail {number} {text}"))
+        (recipient,) = message["bounce"]["bouncedRecipients"]
+        recipient |= {"diagnosticCode": f"smtp; 550 5.1.1 {text}", "status": text}
+        message["mail"]["source"] = text
+        site.record(decode(json.dumps(message)))
+        recipient["emailAddress"] = f"{text}@example.com"
+        site.record(decode(json.dumps(message)))
+        address = f"jane{number}@example.com"
+        site.record(decide(address, Reason.SUPPRESSED_BY_HAND, AT, by=text, note=text))
+        columns = ("configuration_set", "identity", "region", "tenant", "account_id", "basis")
+        with site.engine.begin() as connection:
+            for column in columns:
+                statement = f"UPDATE feedback_event SET {column} = :text WHERE address = :address"
+                values = {"text": text.replace("\0", "\ufffd"), "address": address}
+                connection.execute(sa.text(statement), values)
+    return site
+
+
+def test_hostile_texts_are_shown_as_texts(attacked: Site, admin: Browser) -> None:
+    for number in range(len(HOSTILE)):
+        path = admin.path_of(f"jane{number}@example.com")
+        page = admin.get(path).text
+        assert_safe(page)
+        assert page.count('class="event ') == 2
+        assert_safe(admin.get(f"{path}/forget").text)
+    page = admin.get("/console/suppressions").text
+    assert_safe(page)
+    links = re.findall(r'<th scope="row"><a href="([^"]*)"', page)
+    assert len(links) == 2 * len(HOSTILE)
+    for link in links:
+        answer = admin.get(link)
+        assert answer.status_code == 200
+        assert_safe(answer.text)
+
+
+@pytest.mark.parametrize("hostile", HOSTILE)
+def test_hostile_forms_are_answered_with_texts(site: Site, admin: Browser, hostile: str) -> None:
+    path = admin.path_of("jane@example.com")
+    answers = [
+        admin.send("/console/look-up", address=hostile),
+        admin.send(f"{path}/suppress", note=hostile, once=hostile),
+        admin.send(f"{path}/suppress", note=hostile * 200),
+        admin.send(f"{path}/forget", confirmation=hostile),
+        admin.send(f"{path}/undo", decision=hostile),
+        *(
+            admin.send("/console/suppressions", **{name: hostile})
+            for name in ("domain", "reason", "since", "stream")
+        ),
+        admin.send("/console/login", token=hostile, goal=hostile),
+        admin.send("/console/language", language=hostile, back=hostile),
+        admin.get("/console/login", params={hostile: hostile}),
+        admin.get(path, params={"done": hostile, "older": ""}),
+    ]
+    for answer in answers:
+        assert answer.status_code in {200, 303, 401, 409, 422}
+        if answer.status_code == 303:
+            assert re.fullmatch(r"/console[/\w=?&-]*", answer.headers["Location"])
+            assert_safe(admin.get(answer.headers["Location"]).text)
+        assert_safe(answer.text)

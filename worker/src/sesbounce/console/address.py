@@ -1,0 +1,157 @@
+"""The pages about one address: look it up, see why, decide, undo, forget."""
+
+import re
+from http import HTTPStatus
+
+from starlette.responses import Response
+
+from sesbounce.console.asking import Ask, PageError
+from sesbounce.console.dossier import gather
+from sesbounce.errors import AddressError
+from sesbounce.feedback.address import parse
+from sesbounce.feedback.reason import Effect, Reason
+from sesbounce.operations.erasure import forget, truncate_log
+from sesbounce.server.messages import DecisionBody, DecisionQuery
+from sesbounce.server.service import Call
+from sesbounce.store.addresses import names_of
+from sesbounce.store.dossier import EventPlace, read_dossier
+from sesbounce.store.tokens import Scope
+
+LONGEST_NOTE = 2000
+_ONCE = re.compile(r"[A-Za-z0-9_-]{1,64}")
+# What the page says after a decision, by the parameter `done`; no other value shows anything.
+_DONE = frozenset({"allowed", "suppressed", "undone", "forgotten"})
+_OPPOSITE = {
+    Reason.ALLOWED_BY_HAND: Reason.SUPPRESSED_BY_HAND,
+    Reason.SUPPRESSED_BY_HAND: Reason.ALLOWED_BY_HAND,
+}
+
+
+def home(ask: Ask) -> Response:
+    """Show the form for an address."""
+    return ask.page("look_up", given="", problem=False)
+
+
+def look_up(ask: Ask) -> Response:
+    """Lead to the page of an address, in any spelling."""
+    given = ask.form.get("address", "").strip()
+    try:
+        answer = ask.console.parts.service.lookup.check(given, ask.console.now())
+    except AddressError:
+        return ask.page("look_up", HTTPStatus.UNPROCESSABLE_ENTITY, given=given, problem=True)
+    return ask.go(ask.console.address_path(answer.address))
+
+
+def show(ask: Ask) -> Response:
+    """Show all that is recorded about an address."""
+    return _show(ask)
+
+
+def allow(ask: Ask) -> Response:
+    """Allow the address."""
+    return _decide(ask, Reason.ALLOWED_BY_HAND)
+
+
+def suppress(ask: Ask) -> Response:
+    """Suppress the address."""
+    return _decide(ask, Reason.SUPPRESSED_BY_HAND)
+
+
+def undo(ask: Ask) -> Response:
+    """Record the opposite of the latest decision, as long as it is the one that the person saw.
+
+    Raises:
+        PageError: another decision was recorded since.
+    """
+    names = names_of([_address(ask)], ask.console.parts.settings.hash_keys)
+    events = read_dossier(ask.console.engine, names, 1).events
+    latest = events[0].event if events else None
+    if (
+        latest is None
+        or latest.effect is not Effect.MANUAL
+        or latest.dedupe_key != ask.form.get("decision")
+    ):
+        raise PageError(HTTPStatus.CONFLICT, "changed")
+    note = ask.texts("undo.note", time=f"{latest.occurred_at:%Y-%m-%d %H:%M} UTC")
+    return _record(ask, _OPPOSITE[latest.reason], str(note.unescape()), "undone")
+
+
+def confirm_forgetting(ask: Ask) -> Response:
+    """Explain what forgetting does, and ask for the address."""
+    return _confirm(ask, HTTPStatus.OK, problem=False)
+
+
+def forget_address(ask: Ask) -> Response:
+    """Erase what identifies the person, once the address was typed."""
+    console, address = ask.console, _address(ask)
+    keys = console.parts.settings.hash_keys
+    if not keys or parse(ask.form.get("confirmation", "")).key != address:
+        return _confirm(ask, HTTPStatus.UNPROCESSABLE_ENTITY, problem=True)
+    forget(console.parts.opened.store, keys, [parse(address)], console.now())
+    truncate_log(console.engine)
+    return ask.go(f"{console.address_path(address)}?done=forgotten")
+
+
+def _address(ask: Ask) -> str:
+    return ask.console.address_in(ask.path["handle"])
+
+
+def _show(ask: Ask, *, note: str = "", problem: str | None = None) -> Response:
+    address, after = _address(ask), None
+    if older := ask.query.get("older"):
+        opened = ask.console.views.open(older, EventPlace)
+        if opened is None:
+            raise PageError(HTTPStatus.NOT_FOUND, "link")
+        after = opened[0]
+    seen = gather(ask.console, address, after, with_events=ask.may(Scope.READ))
+    done = ask.query.get("done", "")
+    status = HTTPStatus.UNPROCESSABLE_ENTITY if problem else HTTPStatus.OK
+    return ask.page(
+        "address",
+        status,
+        seen=seen,
+        handle=ask.path["handle"],
+        is_first=after is None,
+        done=done if done in _DONE else None,
+        rejected="rejected" in ask.query,
+        note=note,
+        problem=problem,
+        longest_note=LONGEST_NOTE,
+    )
+
+
+def _decide(ask: Ask, reason: Reason) -> Response:
+    note = ask.form.get("note", "").strip()
+    if not note or len(note) > LONGEST_NOTE:
+        problem = "decide.note_long" if note else "decide.note_missing"
+        return _show(ask, note=note, problem=problem)
+    done = "allowed" if reason is Reason.ALLOWED_BY_HAND else "suppressed"
+    return _record(ask, reason, note, done)
+
+
+def _record(ask: Ask, reason: Reason, note: str, done: str) -> Response:
+    console, address, caller = ask.console, _address(ask), ask.who
+    service, by = console.parts.service, None if caller.name else "console"
+    once = ask.form.get("once", "")
+    request_id = once if _ONCE.fullmatch(once) else ask.once()
+    body = DecisionBody(note=note, by=by)
+    if reason is Reason.ALLOWED_BY_HAND:
+        query = DecisionQuery(note=note, **({"by": by} if by else {}))
+        call = Call(address=address, query=query, caller=caller, request_id=request_id)
+        decided = service.allow(call)
+    else:
+        call = Call(address=address, body=body, caller=caller, request_id=request_id)
+        decided = service.suppress(call)
+    rejected = "&rejected=1" if decided.statements_rejected else ""
+    return ask.go(f"{console.address_path(address)}?done={done}{rejected}")
+
+
+def _confirm(ask: Ask, status: HTTPStatus, *, problem: bool) -> Response:
+    return ask.page(
+        "forget",
+        status,
+        address=_address(ask),
+        handle=ask.path["handle"],
+        has_keys=bool(ask.console.parts.settings.hash_keys),
+        problem=problem,
+    )

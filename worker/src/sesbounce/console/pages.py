@@ -1,0 +1,49 @@
+"""The table of the pages: which there are, and which scope each needs.
+
+The server, the tests and `docs/console.md` follow this one table.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from starlette.responses import Response
+
+from sesbounce.console import address, entrance, suppressions
+from sesbounce.console.asking import Ask
+from sesbounce.store.tokens import Scope
+
+
+class Page(NamedTuple):
+    """One method of one path.
+
+    Attributes:
+        method: GET to look, POST to do something.
+        path: the path, as Starlette writes it.
+        scope: the scope that the person needs; None where nobody needs to be logged in.
+        answer: answers; in a thread.
+        guarded: whether each client may ask only a few times in a minute.
+    """
+
+    method: str
+    path: str
+    scope: Scope | None
+    answer: Callable[[Ask], Response]
+    guarded: bool = False
+
+
+PAGES = (
+    Page("GET", "/console/login", None, entrance.login),
+    Page("POST", "/console/login", None, entrance.log_in, guarded=True),
+    Page("POST", "/console/logout", None, entrance.log_out),
+    Page("POST", "/console/language", None, entrance.choose_language),
+    Page("GET", "/console", Scope.CHECK, address.home),
+    Page("POST", "/console/look-up", Scope.CHECK, address.look_up),
+    Page("GET", "/console/address/{handle}", Scope.CHECK, address.show),
+    Page("POST", "/console/address/{handle}/allow", Scope.DECIDE, address.allow),
+    Page("POST", "/console/address/{handle}/suppress", Scope.DECIDE, address.suppress),
+    Page("POST", "/console/address/{handle}/undo", Scope.DECIDE, address.undo),
+    Page("GET", "/console/address/{handle}/forget", Scope.ADMIN, address.confirm_forgetting),
+    Page("POST", "/console/address/{handle}/forget", Scope.ADMIN, address.forget_address),
+    Page("GET", "/console/suppressions", Scope.EXPORT, suppressions.show),
+    Page("POST", "/console/suppressions", Scope.EXPORT, suppressions.choose),
+)

@@ -1,0 +1,155 @@
+"""The list of the addresses that must not be mailed.
+
+A person sends the filters by POST. The page that follows has them in its URL, sealed, so that no
+history and no log shows for whom somebody searched.
+"""
+
+from datetime import UTC, datetime
+from http import HTTPStatus
+
+import msgspec
+from starlette.responses import Response
+
+from sesbounce.console.asking import SUPPRESSIONS, Ask, Console, PageError
+from sesbounce.feedback.address import parse
+from sesbounce.feedback.reason import Reason
+from sesbounce.privacy.keyed_hash import is_forgotten
+from sesbounce.store.lookup import Answer, Filter
+from sesbounce.store.pages import ListPlace, suppressed_page
+
+_ROWS = 50
+_LONGEST_FILTER = 320
+_SUPPRESSING = [
+    reason for reason in Reason if reason.effect.is_evidence and reason is not Reason.DELIVERED
+]
+REASONS = [reason for reason in _SUPPRESSING if reason is not Reason.ALLOWED_BY_HAND]
+
+
+class View(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a person sees of the list: the filters as they were typed, and the place.
+
+    Attributes:
+        reason: the reason of the suppressions; empty for all.
+        domain: the domain of the addresses; empty for all.
+        since: the first day (UTC) of the suppressions; empty for all.
+        stream: the stream of the mail; empty for all.
+        after: where the page before ended; None for the first page.
+    """
+
+    reason: str = ""
+    domain: str = ""
+    since: str = ""
+    stream: str = ""
+    after: ListPlace | None = None
+
+    @property
+    def is_filtered(self) -> bool:
+        """Whether there is any filter."""
+        return bool(self.reason or self.domain or self.since or self.stream)
+
+
+class FilterError(Exception):
+    """A filter can't be read; the text with the key `list.wrong_KEY` explains it."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(key)
+        self.key = key
+
+
+def show(ask: Ask) -> Response:
+    """Show a page of the list."""
+    view = View()
+    if sealed := ask.query.get("view"):
+        opened = ask.console.views.open(sealed, View)
+        if opened is None:
+            raise PageError(HTTPStatus.NOT_FOUND, "link")
+        view = opened[0]
+    try:
+        return _page(ask, view)
+    except FilterError as error:
+        return _wrong(ask, view, error)
+
+
+def choose(ask: Ask) -> Response:
+    """Lead to the list under the filters of the form; an address leads to its page."""
+    reason, domain, since, stream = (ask.form.get(name, "").strip() for name in _FILTERS)
+    view = View(reason=reason, domain=domain, since=since, stream=stream)
+    if "@" in view.domain.removeprefix("@") and parse(view.domain).parsed:
+        return ask.go(ask.console.address_path(parse(view.domain).key))
+    try:
+        _filter(view)
+    except FilterError as error:
+        return _wrong(ask, view, error)
+    return ask.go(_path(ask.console, view) if view.is_filtered else SUPPRESSIONS)
+
+
+_FILTERS = ("reason", "domain", "since", "stream")
+
+
+def _page(ask: Ask, view: View) -> Response:
+    console = ask.console
+    found, place = suppressed_page(console.engine, console.now(), _filter(view), _ROWS, view.after)
+    rows = [(answer, _link(console, answer)) for answer in found]
+    further = _path(console, msgspec.structs.replace(view, after=place)) if place else None
+    first = _path(console, msgspec.structs.replace(view, after=None)) if view.after else None
+    return ask.page(
+        "suppressions",
+        view=view,
+        rows=rows,
+        further=further,
+        first=first,
+        reasons=REASONS,
+        problem=None,
+    )
+
+
+def _wrong(ask: Ask, view: View, error: FilterError) -> Response:
+    return ask.page(
+        "suppressions",
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        view=view,
+        rows=[],
+        further=None,
+        first=None,
+        reasons=REASONS,
+        problem=error.key,
+    )
+
+
+def _filter(view: View) -> Filter:
+    """The filter for the database.
+
+    Raises:
+        FilterError: a filter can't be read.
+    """
+    if view.reason and view.reason not in REASONS:
+        raise FilterError("reason")
+    domain = view.domain.removeprefix("@")
+    if domain and not parse(f"x@{domain}").parsed:
+        raise FilterError("domain")
+    if len(view.stream) > _LONGEST_FILTER or "\0" in view.stream:
+        raise FilterError("stream")
+    return Filter(
+        reason=view.reason or None,
+        domain=domain or None,
+        since=_day(view.since),
+        stream=view.stream or None,
+    )
+
+
+def _day(text: str) -> datetime | None:
+    if not text:
+        return None
+    try:
+        return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
+    except ValueError:
+        raise FilterError("since") from None
+
+
+def _link(console: Console, answer: Answer) -> str | None:
+    """The path of the page of an address; None for one that was forgotten."""
+    return None if is_forgotten(answer.address) else console.address_path(answer.address)
+
+
+def _path(console: Console, view: View) -> str:
+    return f"{SUPPRESSIONS}?view={console.views.seal(view)}"

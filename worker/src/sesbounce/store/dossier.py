@@ -1,0 +1,110 @@
+"""Reads all that is recorded about one address: its state, its events, and what waits for targets.
+
+People read it; programs use `sesbounce.store.lookup`.
+"""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from functools import reduce
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from sesbounce.feedback.extract import Event
+from sesbounce.policy.incident import Incident
+from sesbounce.policy.merge import merge
+from sesbounce.policy.state import State
+from sesbounce.store import schema
+from sesbounce.store.engine import answering
+from sesbounce.store.incidents import confirmed_incidents
+from sesbounce.store.outbox import Waiting, waiting_for
+from sesbounce.store.rows import event_of
+
+
+class EventPlace(msgspec.Struct, frozen=True, array_like=True):
+    """A place among the events of an address: the last one of a page.
+
+    Attributes:
+        occurred_at: when the event happened, UTC.
+        number: its number in the log.
+    """
+
+    occurred_at: datetime
+    number: int
+
+
+class Recorded(msgspec.Struct, frozen=True):
+    """One event, and when it was recorded, UTC."""
+
+    event: Event
+    recorded_at: datetime
+
+
+class Dossier(msgspec.Struct, frozen=True, kw_only=True):
+    """All that is recorded about one address.
+
+    Attributes:
+        state: what its events say together.
+        struck_off: whether the sender's own tables reflect a suppression.
+        incidents: the incidents that change verdicts, of all providers.
+        waiting: the outbox entries about the address that targets have not got yet.
+        events: a page of its events, the latest first.
+        older: where the next page begins; None behind the last page.
+    """
+
+    state: State = State()
+    struck_off: bool = False
+    incidents: Sequence[Incident] = ()
+    waiting: Sequence[Waiting] = ()
+    events: Sequence[Recorded] = ()
+    older: EventPlace | None = None
+
+
+def read_dossier(
+    engine: sa.Engine, names: Collection[str], limit: int, after: EventPlace | None = None
+) -> Dossier:
+    """Read all that is recorded about one address.
+
+    Args:
+        engine: the database.
+        names: the names of the address in the tables; see `sesbounce.store.addresses.names_of`.
+        limit: the maximum number of events.
+        after: where the page of events before ended; None for the first page.
+
+    Raises:
+        StoreError: the database can't answer, or a newer version has written an event.
+    """
+    with answering("the events were not read"), engine.connect() as connection:
+        rows = connection.execute(_events(names, limit + 1, after)).all()
+        state, struck_off = _state(connection, names)
+        incidents = confirmed_incidents(connection)
+        waiting = waiting_for(connection, names)
+    page = rows[:limit]
+    last = page[-1] if len(rows) > limit else None
+    return Dossier(
+        state=state,
+        struck_off=struck_off,
+        incidents=incidents,
+        waiting=waiting,
+        events=[Recorded(event_of(row), row.recorded_at) for row in page],
+        older=EventPlace(last.occurred_at, last.id) if last else None,
+    )
+
+
+def _events(names: Collection[str], limit: int, after: EventPlace | None) -> sa.Select[Any]:
+    event = schema.event.c
+    query = sa.select(schema.event).where(event.address.in_(names))
+    if after:
+        same_time = (event.occurred_at == after.occurred_at) & (event.id < after.number)
+        query = query.where((event.occurred_at < after.occurred_at) | same_time)
+    return query.order_by(event.occurred_at.desc(), event.id.desc()).limit(limit)
+
+
+def _state(connection: sa.Connection, names: Collection[str]) -> tuple[State, bool]:
+    """The state under all names of the address, and whether the sender's tables reflect it."""
+    address = schema.address.c
+    query = sa.select(address.state, address.struck_off).where(address.address.in_(names))
+    rows = connection.execute(query).all()
+    states = [msgspec.json.decode(row.state, type=State) for row in rows]
+    return reduce(merge, states, State()), any(row.struck_off for row in rows)
