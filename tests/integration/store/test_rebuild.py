@@ -21,6 +21,7 @@ from sesbounce.operations import rebuild as rebuild_module
 from sesbounce.operations.erasure import forget
 from sesbounce.operations.rebuild import Rebuild
 from sesbounce.privacy.keyed_hash import HashKeys
+from sesbounce.store import rows as rows_module
 from sesbounce.store import store as store_module
 from sesbounce.store.engine import open_database, write
 from sesbounce.store.lookup import Lookup
@@ -211,6 +212,25 @@ def test_what_comes_just_before_the_rows_are_locked_is_not_lost(
         Reason.NO_SUCH_MAILBOX,
         AT,
     )
+
+
+def test_a_row_that_another_worker_inserts_first_is_locked_and_read(
+    server: sa.Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between this worker's search for the rows of jane and joe, and its own insert of both."""
+    told = [jane(Scenario.BOUNCE), decode(json.dumps(said(Scenario.BOUNCE, mail("joe@x.org"))))]
+    recording, other = store(server), store(server)
+    insert: Any = rows_module._insert_addresses
+
+    def late(connection: sa.Connection, new: Any) -> Any:
+        monkeypatch.setattr(rows_module, "_insert_addresses", insert)
+        other.record([jane(Scenario.COMPLAINT)], NOW)
+        return insert(connection, new)
+
+    monkeypatch.setattr(rows_module, "_insert_addresses", late)
+    recording.record(told, NOW)
+    states = {address: state.keys() for address, state, *_ in addresses(server)}
+    assert states == {JANE: {"hard", "complaint"}, "joe@x.org": {"hard"}}
 
 
 def test_nobody_brings_back_who_is_being_forgotten(server: sa.Engine) -> None:
