@@ -184,10 +184,19 @@ def test_look_up_why_allow_with_a_note_and_undo_by_keyboard_alone(
         page.wait_for_url("**/console/login")
 
 
+def open_bulk(page: Page) -> None:
+    """Filter the list, and ask to allow all that match."""
+    page.goto("/console/suppressions")
+    page.fill("#domain", "example.org")
+    page.click(".filters button")
+    page.click(".pager .last")
+
+
 PAGES: dict[str, Callable[[Page], object]] = {
     "look up": lambda page: page.goto("/console"),
     "an error": lambda page: page.goto("/console/nothing"),
     "list": lambda page: page.goto("/console/suppressions"),
+    "all that match": open_bulk,
     "suppressed": lambda page: look_up(page, JANE),
     "unknown": lambda page: look_up(page, "nobody@example.com"),
     "strikes": lambda page: look_up(page, "carl@example.com"),
@@ -227,6 +236,14 @@ def test_without_javascript_everything_works(browser: Browser, console: Console)
         page.click("a[rel=next]")
         assert page.locator(".list tbody tr").count() == 10
         assert "example" not in page.url
+        open_bulk(page)
+        page.fill("#note", "their outage")
+        page.click("text=Allow 60 addresses")
+        assert page.locator("[role=status]").inner_text().startswith("60 addresses were allowed.")
+        assert page.locator(".empty").count() == 1
+        page.click("text=Undo")
+        page.click("a[rel=next]")
+        assert page.locator(".list tbody tr").count() == 10
         page.click("text=日本語")
         assert page.locator("html").get_attribute("lang") == "ja"
         assert page.locator(".list tbody tr").count() == 10

@@ -10,7 +10,7 @@ from scripts.local.ses_messages import Scenario
 from sesbounce.feedback.manual import decide
 from sesbounce.feedback.reason import Reason
 from sesbounce.store import migrate, tokens
-from sesbounce.store.dossier import EventPlace, read_dossier
+from sesbounce.store.dossier import EventPlace, read_dossier, still_decided
 from sesbounce.store.engine import open_database
 from sesbounce.store.tokens import Scope
 from tests.api import Api, Client
@@ -112,5 +112,10 @@ def assert_dossier_comes_in_pages(api: Api) -> None:
     at_once = [source for at, source in found if at == AT]
     assert sorted(at_once) == ["0", "1", "2", "3"]
     assert [at for at, _ in found] == sorted([*times, api.now], reverse=True)
+    latest = ["mary@example.com"]
+    assert still_decided(api.engine, AT, "0", Reason.SUPPRESSED_BY_HAND) == []
+    at, by = found[0]
+    assert still_decided(api.engine, at, by, Reason.SUPPRESSED_BY_HAND) == latest
+    assert still_decided(api.engine, at, by, Reason.ALLOWED_BY_HAND) == []
     assert page.struck_off
     assert page.state.manual is not None

@@ -27,6 +27,9 @@ TABLE = {
     ("POST", "/console/address/{handle}/undo"): ["support", "operator", "admin"],
     ("GET", "/console/suppressions"): ["operator", "admin"],
     ("POST", "/console/suppressions"): ["operator", "admin"],
+    ("GET", "/console/suppressions/allow"): ["operator", "admin"],
+    ("POST", "/console/suppressions/allow"): ["operator", "admin"],
+    ("POST", "/console/suppressions/undo"): ["operator", "admin"],
     ("GET", "/console/address/{handle}/forget"): ["admin"],
     ("POST", "/console/address/{handle}/forget"): ["admin"],
 }
@@ -94,7 +97,10 @@ def test_a_token_with_one_scope_opens_the_pages_of_that_scope(site: Site) -> Non
     assert "smtp; 550" not in page.text  # what the host said needs `read`
     lister = site.logged_in(Scope.EXPORT, name="lister")
     assert lister.get("/console").status_code == 403
-    assert lister.get("/console/suppressions").status_code == 200
+    found = lister.follow(lister.send("/console/suppressions", domain="example.com"))
+    assert "jane@example.com" in found.text
+    assert "/console/suppressions/allow" not in found.text
+    assert lister.get("/console/suppressions/allow").status_code == 403
 
 
 def test_a_role_is_the_last_one_whose_scopes_all_are_there() -> None:

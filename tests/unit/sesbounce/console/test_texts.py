@@ -66,7 +66,7 @@ def used() -> set[str]:
             if head != "attribute":
                 found |= {prefix + value for value in VALUES[head]}
     code = "\n".join(file.read_text() for file in PACKAGE.glob("*.py"))
-    found |= set(re.findall(r'"((?:login|decide|undo)\.\w+)"', code))
+    found |= set(re.findall(r'"((?:bulk|login|decide|undo)\.\w+)"', code))
     errors = set(re.findall(r"PageError\(\s*HTTPStatus[\w.()]*, \"(\w+)\"", code))
     found |= {f"error.{key}.{part}" for key in errors for part in ("title", "text")}
     found |= {f"verdict.{effect}" for effect in Effect if effect.is_evidence}

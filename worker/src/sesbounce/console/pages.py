@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from starlette.responses import Response
 
-from sesbounce.console import address, entrance, suppressions
+from sesbounce.console import address, bulk, entrance, suppressions
 from sesbounce.console.asking import Ask
 from sesbounce.store.tokens import Scope
 
@@ -46,4 +46,8 @@ PAGES = (
     Page("POST", "/console/address/{handle}/forget", Scope.ADMIN, address.forget_address),
     Page("GET", "/console/suppressions", Scope.EXPORT, suppressions.show),
     Page("POST", "/console/suppressions", Scope.EXPORT, suppressions.choose),
+    # These three need `export` as well.
+    Page("GET", "/console/suppressions/allow", Scope.DECIDE, bulk.confirm),
+    Page("POST", "/console/suppressions/allow", Scope.DECIDE, bulk.allow),
+    Page("POST", "/console/suppressions/undo", Scope.DECIDE, bulk.undo),
 )

@@ -6,6 +6,7 @@ history and no log shows for whom somebody searched.
 
 from datetime import UTC, datetime
 from http import HTTPStatus
+from typing import TypeVar
 
 import msgspec
 from starlette.responses import Response
@@ -17,6 +18,7 @@ from sesbounce.privacy.keyed_hash import is_forgotten
 from sesbounce.store.lookup import Answer, Filter
 from sesbounce.store.pages import ListPlace, suppressed_page
 
+_T = TypeVar("_T")
 _ROWS = 50
 _LONGEST_FILTER = 320
 _SUPPRESSING = [
@@ -48,6 +50,24 @@ class View(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return bool(self.reason or self.domain or self.since or self.stream)
 
 
+class Batch(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Decisions that were recorded together.
+
+    Attributes:
+        at: when they were made, UTC.
+        by: who made them, as the events say.
+        number: the number of addresses.
+        view: the filters of the list.
+        undone: whether they undo others.
+    """
+
+    at: datetime
+    by: str
+    number: int
+    view: View
+    undone: bool = False
+
+
 class FilterError(Exception):
     """A filter can't be read; the text with the key `list.wrong_KEY` explains it."""
 
@@ -58,14 +78,14 @@ class FilterError(Exception):
 
 def show(ask: Ask) -> Response:
     """Show a page of the list."""
-    view = View()
-    if sealed := ask.query.get("view"):
-        opened = ask.console.views.open(sealed, View)
-        if opened is None:
-            raise PageError(HTTPStatus.NOT_FOUND, "link")
-        view = opened[0]
+    view, batch = View(), None
+    if sealed := ask.query.get("batch"):
+        batch = _opened(ask, sealed, Batch)
+        view = batch.view
+    elif sealed := ask.query.get("view"):
+        view = _opened(ask, sealed, View)
     try:
-        return _page(ask, view)
+        return _page(ask, view, batch)
     except FilterError as error:
         return _wrong(ask, view, error)
 
@@ -77,7 +97,7 @@ def choose(ask: Ask) -> Response:
     if "@" in view.domain.removeprefix("@") and parse(view.domain).parsed:
         return ask.go(ask.console.address_path(parse(view.domain).key))
     try:
-        _filter(view)
+        filter_of(view)
     except FilterError as error:
         return _wrong(ask, view, error)
     return ask.go(_path(ask.console, view) if view.is_filtered else SUPPRESSIONS)
@@ -86,9 +106,18 @@ def choose(ask: Ask) -> Response:
 _FILTERS = ("reason", "domain", "since", "stream")
 
 
-def _page(ask: Ask, view: View) -> Response:
+def _opened(ask: Ask, sealed: str, kind: type[_T]) -> _T:
+    opened = ask.console.views.open(sealed, kind)
+    if opened is None:
+        raise PageError(HTTPStatus.NOT_FOUND, "link")
+    return opened[0]
+
+
+def _page(ask: Ask, view: View, batch: Batch | None) -> Response:
     console = ask.console
-    found, place = suppressed_page(console.engine, console.now(), _filter(view), _ROWS, view.after)
+    found, place = suppressed_page(
+        console.engine, console.now(), filter_of(view), _ROWS, view.after
+    )
     rows = [(answer, _link(console, answer)) for answer in found]
     further = _path(console, msgspec.structs.replace(view, after=place)) if place else None
     first = _path(console, msgspec.structs.replace(view, after=None)) if view.after else None
@@ -100,6 +129,10 @@ def _page(ask: Ask, view: View) -> Response:
         first=first,
         reasons=REASONS,
         problem=None,
+        sealed=console.views.seal(msgspec.structs.replace(view, after=None)),
+        batch=batch,
+        sealed_batch=ask.query.get("batch"),
+        rejected="rejected" in ask.query,
     )
 
 
@@ -113,10 +146,11 @@ def _wrong(ask: Ask, view: View, error: FilterError) -> Response:
         first=None,
         reasons=REASONS,
         problem=error.key,
+        batch=None,
     )
 
 
-def _filter(view: View) -> Filter:
+def filter_of(view: View) -> Filter:
     """The filter for the database.
 
     Raises:

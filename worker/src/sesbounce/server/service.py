@@ -1,9 +1,9 @@
 """Does what the routes are for, by the code that the commands use; each call takes a thread."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 import sqlalchemy as sa
@@ -57,6 +57,21 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     body: Any = None
     caller: Caller = ANYONE
     request_id: str | None = None
+
+
+class DecidedAll(NamedTuple):
+    """What decisions about several addresses led to.
+
+    Attributes:
+        at: when they were made, UTC.
+        by: who made them, as the events say.
+        statements_rejected: whether the sender's database rejected a statement, which the worker
+            then retries.
+    """
+
+    at: datetime
+    by: str
+    statements_rejected: bool
 
 
 class Service:
@@ -209,6 +224,21 @@ class Service:
             recorded=not known,
             statements_rejected=bool(rejected),
         )
+
+    def decide_all(
+        self, reason: Reason, addresses: Sequence[str], call: Call, by: str | None, note: str
+    ) -> DecidedAll:
+        """Record one decision about each of several addresses: about all of them, or about none.
+
+        Raises:
+            AddressError: a text is not an address.
+        """
+        at, who = self.clock(), _who(by, call.caller)
+        decisions = [decide(address, reason, at, by=who, note=note) for address in addresses]
+        rejected = self._store.record(decisions, at).rejected
+        for problem in rejected:
+            log.warning("statement rejected", problem=problem)
+        return DecidedAll(at, who, bool(rejected))
 
     def _is_known(self, decision: Recording) -> bool:
         """Whether the log holds a decision, maybe of an address that was forgotten since."""

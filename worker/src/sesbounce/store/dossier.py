@@ -12,6 +12,7 @@ import msgspec
 import sqlalchemy as sa
 
 from sesbounce.feedback.extract import Event
+from sesbounce.feedback.reason import Reason
 from sesbounce.policy.incident import Incident
 from sesbounce.policy.merge import merge
 from sesbounce.policy.state import State
@@ -90,6 +91,31 @@ def read_dossier(
         events=[Recorded(event_of(row), row.recorded_at) for row in page],
         older=EventPlace(last.occurred_at, last.id) if last else None,
     )
+
+
+def still_decided(engine: sa.Engine, at: datetime, by: str, reason: Reason) -> list[str]:
+    """The addresses about which a person decided at a time, and nobody has decided since.
+
+    Args:
+        engine: the database.
+        at: when the person decided, UTC.
+        by: the person, as the events say.
+        reason: the decision.
+
+    Raises:
+        StoreError: the database can't answer.
+    """
+    event, address = schema.event.c, schema.address.c
+    query = (
+        sa.select(address.address, address.state)
+        .join(schema.event, event.address == address.address)
+        .where(event.occurred_at == at, event.source == by, event.reason == reason)
+        .order_by(address.address)
+    )
+    with answering("the events were not read"), engine.connect() as connection:
+        rows = connection.execute(query).all()
+    states = {row.address: msgspec.json.decode(row.state, type=State) for row in rows}
+    return [key for key, state in states.items() if state.manual and state.manual.at == at]
 
 
 def _events(names: Collection[str], limit: int, after: EventPlace | None) -> sa.Select[Any]:
