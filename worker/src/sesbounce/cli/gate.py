@@ -5,12 +5,12 @@ import sys
 import click
 
 from sesbounce.cli.common import as_json, now, reading, to_json, writing
-from sesbounce.cli.decide import by_option, user
 from sesbounce.cli.group import exit_codes
-from sesbounce.operations.gate import may_send
-from sesbounce.operations.gate import resume as resume_senders
+from sesbounce.cli.person import by_option, user
 from sesbounce.policy.gate import CRITICAL, Sender, SendingAnswer
 from sesbounce.policy.rates import Metric, Rate, percent
+from sesbounce.store.gate import may_send
+from sesbounce.store.gate import resume as resume_senders
 from sesbounce.telemetry.visible import visible
 
 _STOP, _UNKNOWN = 1, 2
@@ -70,8 +70,11 @@ def resume(sender: str, by: str | None, note: str, as_json: bool) -> None:
     account in a region. What was counted so far can't stop the sender any more; what is counted
     from now on can.
     """
+    from sesbounce.store.migrate import ensure  # noqa: PLC0415  slow, and a question needs none
+
     at = now()
     with writing() as engine:
+        ensure(engine, migrate=False)
         resumed = resume_senders(engine, sender, by or user(), note, at)
         answer = may_send(engine, at, resumed[0].identity)
     if as_json:
