@@ -14,13 +14,13 @@ from sesbounce.errors import SchemaError
 from sesbounce.feedback.address import parse
 from sesbounce.feedback.decode import Decoded, decode
 from sesbounce.operations.erasure import forget
-from sesbounce.operations.gate import may_send, resume
-from sesbounce.operations.gate import senders as senders_of
 from sesbounce.operations.rebuild import Rebuild
 from sesbounce.operations.recount import recount
 from sesbounce.privacy.keyed_hash import HashKeys
 from sesbounce.store import migrate
 from sesbounce.store.engine import open_database, write
+from sesbounce.store.gate import may_send, resume
+from sesbounce.store.gate import senders as senders_of
 from sesbounce.store.strike_off import StrikeOff
 from tests import sending
 from tests.counts import numbers, numbers_of_the_log, senders

@@ -84,7 +84,7 @@ def may_send(
         StoreError: the database can't answer.
         ConfigurationError: the text is not a database URL, or a setting is wrong or missing.
     """
-    from sesbounce.operations import gate  # noqa: PLC0415  few programs ask
+    from sesbounce.store import gate  # noqa: PLC0415  few programs ask
 
     return gate.may_send(_engine(database), datetime.now(UTC), identity, stream)
 

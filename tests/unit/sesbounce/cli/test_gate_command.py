@@ -53,6 +53,7 @@ def test_a_stop_is_the_exit_code_and_a_person_resumes_it(engine: sa.Engine) -> N
     assert first.exit_code == 0
     assert first.stdout.startswith(f"{IDENTITY} ({REGION}) may go on. It was stopped: 300 hard")
     assert f"stop: {ACCOUNT}/{REGION}: 300 hard" in first.stdout, "the account is stopped as well"
+    assert f"sesbounce gate resume {ACCOUNT}/{REGION} --note" in first.stdout
     assert gate().exit_code == 1
     account = gate("resume", f"{ACCOUNT}/{REGION}", "--by", "bob", "--note", "asked AWS")
     assert account.stdout.splitlines() == [

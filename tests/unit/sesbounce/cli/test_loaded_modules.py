@@ -46,6 +46,7 @@ def loaded(code: str, url: str) -> set[str]:
         COMMAND.format(arguments=["check", "jane@example.com", "--json"]),
         COMMAND.format(arguments=["why", "jane@example.com"]),
         COMMAND.format(arguments=["list"]),
+        COMMAND.format(arguments=["gate", "--stream", "critical"]),
         CLIENT,
         HEALTH,
     ],

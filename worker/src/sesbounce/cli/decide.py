@@ -1,7 +1,5 @@
 """Records the decisions that people make about addresses."""
 
-import getpass
-import os
 import sys
 
 import click
@@ -9,6 +7,7 @@ import click
 from sesbounce.cli.ask import answer_line
 from sesbounce.cli.common import as_json, asking, now, print_each
 from sesbounce.cli.group import PARTLY_DONE, exit_codes
+from sesbounce.cli.person import by_option, user
 from sesbounce.feedback.manual import decide
 from sesbounce.feedback.reason import Reason
 from sesbounce.opening import open_store
@@ -16,9 +15,6 @@ from sesbounce.settings import load_settings
 
 _addresses = click.argument("addresses", nargs=-1, required=True, metavar="ADDRESS...")
 _note = click.option("--note", help="Reason for the decision; `why` shows it.")
-by_option = click.option(
-    "--by", metavar="NAME", help="Person who decides.  [default: the user who runs the command]"
-)
 
 
 @click.command(
@@ -56,14 +52,6 @@ def allow(addresses: tuple[str, ...], note: str | None, by: str | None, as_json:
     strikes do not.
     """
     _record(Reason.ALLOWED_BY_HAND, addresses, note, by, as_json)
-
-
-def user() -> str:
-    """The user's name, or the number of a user without a name, as containers have."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return str(os.getuid())
 
 
 def _record(

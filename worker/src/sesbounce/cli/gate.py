@@ -1,16 +1,17 @@
 """Says whether mail may be sent, by the rates of bounces and complaints, and resumes senders."""
 
 import sys
+from collections.abc import Iterator
 
 import click
 
 from sesbounce.cli.common import as_json, now, reading, to_json, writing
-from sesbounce.cli.decide import by_option, user
 from sesbounce.cli.group import exit_codes
-from sesbounce.operations.gate import may_send
-from sesbounce.operations.gate import resume as resume_senders
+from sesbounce.cli.person import by_option, user
 from sesbounce.policy.gate import CRITICAL, Sender, SendingAnswer
-from sesbounce.policy.rates import Metric, Rate, percent
+from sesbounce.policy.rates import Metric, Rate, SendingState, percent
+from sesbounce.store.gate import may_send
+from sesbounce.store.gate import resume as resume_senders
 from sesbounce.telemetry.visible import visible
 
 _STOP, _UNKNOWN = 1, 2
@@ -70,8 +71,11 @@ def resume(sender: str, by: str | None, note: str, as_json: bool) -> None:
     account in a region. What was counted so far can't stop the sender any more; what is counted
     from now on can.
     """
+    from sesbounce.store.migrate import ensure  # noqa: PLC0415  slow, and a question needs none
+
     at = now()
     with writing() as engine:
+        ensure(engine, migrate=False)
         resumed = resume_senders(engine, sender, by or user(), note, at)
         answer = may_send(engine, at, resumed[0].identity)
     if as_json:
@@ -80,11 +84,11 @@ def resume(sender: str, by: str | None, note: str, as_json: bool) -> None:
     for one in resumed:
         click.echo(f"{visible(_named(one))} may go on. It was stopped: {visible(one.why)}")
     if not answer.may_send:
-        click.echo(_summary(answer))
+        click.echo("\n".join(map(visible, [_summary(answer), *_what_to_do(answer)])))
 
 
 def _text(answer: SendingAnswer) -> str:
-    lines = [_summary(answer)]
+    lines = [_summary(answer), *_what_to_do(answer)]
     for sender in answer.senders:
         lines.append(f"{_named(sender)}: {sender.state}, {sender.why}")
         lines += [f"    {_rate_line(rate)}" for rate in sender.rates]
@@ -99,6 +103,11 @@ def _summary(answer: SendingAnswer) -> str:
     if answer.may_send is None:
         return f"unknown: {answer.why}"
     return f"{'go on' if answer.may_send else 'stop'}: {answer.why}"
+
+
+def _what_to_do(answer: SendingAnswer) -> Iterator[str]:
+    for name in dict.fromkeys(s.name for s in answer.senders if s.state is SendingState.STOP):
+        yield f"When the cause is gone: sesbounce gate resume {name} --note 'what was done'"
 
 
 def _named(sender: Sender) -> str:

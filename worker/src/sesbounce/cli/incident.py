@@ -18,7 +18,6 @@ from sesbounce.cli.common import (
     to_json,
     yes,
 )
-from sesbounce.cli.decide import by_option, user
 from sesbounce.cli.group import PARTLY_DONE, InterruptedCommandError, confirm, exit_codes
 from sesbounce.cli.incident_text import (
     Shown,
@@ -32,6 +31,7 @@ from sesbounce.cli.incident_text import (
     summary,
     suspect_line,
 )
+from sesbounce.cli.person import by_option, user
 from sesbounce.cli.progress import reporting
 from sesbounce.errors import IncidentError
 from sesbounce.feedback.provider import PROVIDERS, provider_named

@@ -7,8 +7,8 @@ from msgspec.structs import asdict
 
 from sesbounce.cli.common import as_json, now, print_each, reading, to_json, writing
 from sesbounce.cli.days import Days
-from sesbounce.cli.decide import user
 from sesbounce.cli.group import exit_codes
+from sesbounce.cli.person import user
 from sesbounce.store import tokens
 from sesbounce.store.migrate import ensure
 from sesbounce.store.tokens import Scope, Token

@@ -14,7 +14,6 @@ from sesbounce.feedback.address import parse
 from sesbounce.feedback.manual import decide
 from sesbounce.feedback.reason import Reason
 from sesbounce.feedback.recording import Recording
-from sesbounce.operations.gate import may_send
 from sesbounce.operations.incidents import Incidents
 from sesbounce.operations.statistics import count, grouping
 from sesbounce.policy.gate import SendingAnswer
@@ -26,6 +25,7 @@ from sesbounce.server.problems import Detail, RequestError
 from sesbounce.store.addresses import names_of
 from sesbounce.store.deciding import EventFilter
 from sesbounce.store.engine import answering
+from sesbounce.store.gate import may_send
 from sesbounce.store.listing import known_events
 from sesbounce.store.lookup import Answer, Filter, Lookup
 from sesbounce.store.pages import ListPlace, LogFilter, LogPlace, events_page, suppressed_page

@@ -6,8 +6,8 @@ from datetime import datetime
 
 import structlog
 
-from sesbounce.operations.gate import stopped_senders
 from sesbounce.operations.incidents import Incidents
+from sesbounce.store.gate import stopped_senders
 from sesbounce.store.result import Recorded
 from sesbounce.store.store import Store
 from sesbounce.telemetry.reports import Report, Swept
