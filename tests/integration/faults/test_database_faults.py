@@ -226,8 +226,8 @@ def test_a_server_that_has_become_read_only(scene: Scene) -> None:
 def test_a_server_that_crashes_and_starts_again(scene: Scene) -> None:
     address = scene.member()
     ((victim,), *_) = scene.worker.rows(OTHERS)
-    # When one of its processes is killed, PostgreSQL ends all others and recovers. The statement may
-    # also fail because its pipe is gone.
+    # When one of its processes is killed, PostgreSQL ends all others and recovers. The statement
+    # may also fail because its pipe is gone.
     with contextlib.suppress(OperationalError, InternalError):
         scene.worker.rows(f"COPY (SELECT 1) TO PROGRAM 'kill -9 {victim}'")
     scene.bounces(address)
