@@ -7,8 +7,8 @@ from sesbounce.errors import MissingExtraError
 
 MODULES = {
     "worker": (
-        *("alembic", "boto3", "botocore", "cryptography", "prometheus_client", "pydantic"),
-        *("pydantic_settings", "structlog", "urllib3"),
+        *("alembic", "boto3", "botocore", "cryptography", "markupsafe", "prometheus_client"),
+        *("pydantic", "pydantic_settings", "structlog", "urllib3"),
     ),
     "server": (
         *("alembic", "anyio", "cryptography", "jinja2", "markupsafe", "pydantic"),
