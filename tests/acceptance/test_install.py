@@ -213,7 +213,7 @@ def test_the_help_says_which_commands_need_an_extra(install: Install) -> None:
 
 SERVER = {"DATABASE_URL": "postgresql://reader@localhost/app"}
 MISSING = [
-    (BASE, "run --until-empty", {}, "the command run needs botocore", "worker"),
+    (BASE, "run --until-empty", {}, "the command run needs cryptography", "worker"),
     (BASE, "serve", {}, "the command serve needs structlog", "server"),
     ("worker", "serve", {}, "the command serve needs uvicorn", "server"),
     ("server", "run", {}, "the command run needs botocore", "worker"),
