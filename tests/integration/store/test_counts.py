@@ -91,6 +91,7 @@ def test_a_stop_and_its_resume_are_the_same_on_each_database(engine: sa.Engine) 
         "News.example.com",
     ]
     assert may_send(engine, AT, "example.org").may_send is True
+    assert may_send(engine, AT, "x.example").may_send is None
     for sender in stopped.senders:
         resume(engine, sender.name, "ann", "Liste gesäubert", AT)
     assert may_send(engine, AT, asked).may_send is True

@@ -19,7 +19,8 @@ def senders(engine: sa.Engine, now: datetime, identity: str | None = None) -> li
         engine: the database.
         now: the time, UTC.
         identity: only the identity under which SES sends the mail of this address or domain, and
-            the account in each region that it belongs to; None for all.
+            the account in each region that it belongs to; None for all. If nothing is counted of
+            such an identity, all accounts.
 
     Raises:
         StoreError: the database can't answer.

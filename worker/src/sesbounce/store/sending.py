@@ -29,7 +29,8 @@ def read_senders(
         connection: a connection to the database.
         now: the time, UTC.
         identity: only the identity under which SES sends the mail of this address or domain, and
-            the accounts that it belongs to; None for all.
+            the accounts that it belongs to; None for all. If nothing is counted of such an
+            identity, all accounts.
     """
     since = _hours.c.hour >= hour_of(now - READ)
     of_identities = sa.select(*_columns(_hours.c.identity)).where(since, _hours.c.identity != "")
@@ -46,7 +47,7 @@ def read_senders(
         .group_by(_hours.c.hour, _hours.c.account_id, _hours.c.region)
     )
     accounts = _read(connection, of_accounts)
-    if identity is not None:
+    if found and identity is not None:
         known = {name._replace(identity="") for name in found}
         accounts = {name: hours for name, hours in accounts.items() if name in known}
     return accounts | found
