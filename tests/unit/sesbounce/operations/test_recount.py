@@ -131,6 +131,17 @@ def test_an_event_that_is_reclassified_counts_under_its_new_reason(
     assert numbers(engine) == numbers_of_the_log(engine)
 
 
+def test_a_complaint_of_several_recipients_that_is_reclassified_counts_once(
+    store: Store, engine: sa.Engine
+) -> None:
+    store.record([shared_complaint()], BEFORE)
+    with write(engine) as connection:  # as if an earlier version had taken it for no complaint
+        connection.exec_driver_sql("UPDATE feedback_event SET effect = 'none'")
+        connection.exec_driver_sql("UPDATE feedback_sender_hour SET complaints = 0")
+    list(Rebuild(store, AT, reclassify=True).apply())
+    assert senders(engine) == {"complaints": 1}
+
+
 def test_counts_outlive_the_events_that_were_pruned(store: Store, engine: sa.Engine) -> None:
     store.record(all_sorts(), AT)
     store.record([told(Scenario.SUCCESS, 99, "new@example.com")], AT + 40 * DAY)
