@@ -4,6 +4,8 @@ Commands that only ask end within half a second: what only the others need is im
 need it.
 """
 
+import getpass
+import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -42,12 +44,23 @@ stream = click.option(
     help="Stream of the mail, as SESBOUNCE_STREAM_BY divides it: suppressions in other streams "
     "alone do not count.  [default: suppressions in any stream count]",
 )
+by_option = click.option(
+    "--by", metavar="NAME", help="Person who decides.  [default: the user who runs the command]"
+)
 yes = click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 
 
 def now() -> datetime:
     """This moment, UTC."""
     return datetime.now(UTC)
+
+
+def user() -> str:
+    """The user's name, or the number of a user without a name, as containers have."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())
 
 
 @contextmanager

@@ -1,13 +1,11 @@
 """Records the decisions that people make about addresses."""
 
-import getpass
-import os
 import sys
 
 import click
 
 from sesbounce.cli.ask import answer_line
-from sesbounce.cli.common import as_json, asking, now, print_each
+from sesbounce.cli.common import as_json, asking, by_option, now, print_each, user
 from sesbounce.cli.group import PARTLY_DONE, exit_codes
 from sesbounce.feedback.manual import decide
 from sesbounce.feedback.reason import Reason
@@ -16,9 +14,6 @@ from sesbounce.settings import load_settings
 
 _addresses = click.argument("addresses", nargs=-1, required=True, metavar="ADDRESS...")
 _note = click.option("--note", help="Reason for the decision; `why` shows it.")
-by_option = click.option(
-    "--by", metavar="NAME", help="Person who decides.  [default: the user who runs the command]"
-)
 
 
 @click.command(
@@ -56,14 +51,6 @@ def allow(addresses: tuple[str, ...], note: str | None, by: str | None, as_json:
     strikes do not.
     """
     _record(Reason.ALLOWED_BY_HAND, addresses, note, by, as_json)
-
-
-def user() -> str:
-    """The user's name, or the number of a user without a name, as containers have."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return str(os.getuid())
 
 
 def _record(

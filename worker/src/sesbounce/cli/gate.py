@@ -4,8 +4,7 @@ import sys
 
 import click
 
-from sesbounce.cli.common import as_json, now, reading, to_json, writing
-from sesbounce.cli.decide import by_option, user
+from sesbounce.cli.common import as_json, by_option, now, reading, to_json, user, writing
 from sesbounce.cli.group import exit_codes
 from sesbounce.operations.gate import may_send
 from sesbounce.operations.gate import resume as resume_senders

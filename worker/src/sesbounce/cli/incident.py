@@ -12,13 +12,14 @@ from msgspec.structs import asdict
 
 from sesbounce.cli.common import (
     as_json,
+    by_option,
     now,
     open_store_or_preview,
     print_each,
     to_json,
+    user,
     yes,
 )
-from sesbounce.cli.decide import by_option, user
 from sesbounce.cli.group import PARTLY_DONE, InterruptedCommandError, confirm, exit_codes
 from sesbounce.cli.incident_text import (
     Shown,

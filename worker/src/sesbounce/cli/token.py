@@ -5,9 +5,8 @@ from datetime import datetime, timedelta
 import click
 from msgspec.structs import asdict
 
-from sesbounce.cli.common import as_json, now, print_each, reading, to_json, writing
+from sesbounce.cli.common import as_json, now, print_each, reading, to_json, user, writing
 from sesbounce.cli.days import Days
-from sesbounce.cli.decide import user
 from sesbounce.cli.group import exit_codes
 from sesbounce.store import tokens
 from sesbounce.store.migrate import ensure
