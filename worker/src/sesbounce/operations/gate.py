@@ -33,7 +33,7 @@ def senders(engine: sa.Engine, now: datetime, identity: str | None = None) -> li
 
 def stopped_senders(connection: sa.Connection, now: datetime) -> list[Sender]:
     """The senders that are stopped, the whole accounts first."""
-    hours = read_senders(connection, now)
+    hours = read_senders(connection, now, may_stop=True)
     found = judge_senders(hours, read_resumes(connection, now - READ), now)
     return [sender for sender in found if sender.state is SendingState.STOP]
 
