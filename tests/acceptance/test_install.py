@@ -201,6 +201,8 @@ def test_the_base_answers_questions(install: Install, url: str) -> None:
     code, said = base.sesbounce("why", "jane@example.com", DATABASE_URL=url)
     assert code == 0
     assert "suppressed_by_hand" in said
+    code, said = base.sesbounce("gate", DATABASE_URL=url)
+    assert (code, said.partition(":")[0]) == (2, "unknown")
 
 
 def test_the_help_says_which_commands_need_an_extra(install: Install) -> None:

@@ -41,7 +41,7 @@ SNS_MILLION, SQS_MILLION, SES_MILLION = 0.50, 0.40, 100.0
 CALLS_A_MESSAGE = 1.4
 DISK_GB, IOPS, LOG_GB = 0.115, 0.02, 0.50
 # The rows of docs/costs.md that are the same for each sender.
-REST = 7.20 + 0.70 + 0.40 + 0.20
+REST = 7.50 + 0.80 + 0.40 + 0.20
 # A disk of 400 GB and more has so many operations a second for nothing.
 LARGE_DISK_GB, FREE_IOPS_SMALL, FREE_IOPS_LARGE = 400, 3000, 12_000
 FREE_LOG_GB = 5

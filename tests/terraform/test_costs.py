@@ -85,6 +85,14 @@ def test_the_metrics_of_a_run_are_as_many_as_are_free() -> None:
     assert names <= UNITS.keys()
 
 
+def test_the_metrics_of_a_service_are_all_but_that_of_runs() -> None:
+    number = len(UNITS.keys() - {"RunsSucceeded"})
+    assert f"the worker sends {number}, " in COSTS
+    assert f"these are {number}, " in (ROOT / "docs/metrics.md").read_text("utf-8")
+    (row,) = [cells for name, *cells in rows(DEFAULT) if name == "CloudWatch, metrics"]
+    assert row[0].startswith(f"({number} - 10)")
+
+
 def test_what_is_saved_is_what_the_rows_say() -> None:
     idle = {name: row[0] for name, row in table(DEFAULT).items()}
     run = {name: row[0] for name, row in table(OWN_DATABASE).items()}

@@ -26,6 +26,7 @@ def test_every_metric_of_an_alarm_is_told() -> None:
         "Failed",
         "StatementsRejected",
         "SuspectedIncidents",
+        "StoppedSenders",
         "SenderFaults",
     }
     assert names <= set(emf.UNITS)

@@ -39,7 +39,7 @@ locals {
       alarm = { arn = "cloudwatch:${var.region}:${var.account_id}:alarm:%s", names = [
         for alarm in [
           "bounce-rate", "complaint-rate", "dlq", "failed", "function-errors", "function-throttles", "no-run", "no-task", "oldest-message",
-          "sender-faults", "sleep", "statement-refusals", "subscription-dlq", "suspected-incidents",
+          "sender-faults", "sleep", "statement-refusals", "stopped-senders", "subscription-dlq", "suspected-incidents",
           "unhealthy", "wake",
         ] : "${var.name}-${alarm}"
       ] }

@@ -95,6 +95,12 @@ locals {
       seconds     = local.every
       missing     = local.scheduled || local.function ? "ignore" : "notBreaching" # the last run's answer holds until the next run
     }
+    stopped-senders = {
+      # Among the ten metrics that are free, a run or a function has no place for it.
+      watch       = var.watch_worker_metrics && !local.scheduled && !local.function
+      description = "A sender's rate of hard bounces or complaints was too high: programs that ask first send none of its mail until a person resumes it. `sesbounce gate` (in a task: make cli ARGS='gate') says which sender, and why; remove the cause, and then let it go on with `sesbounce gate resume`."
+      metric      = merge(local.worker, { name = "StoppedSenders" })
+    }
     sender-faults = {
       watch       = var.watch_worker_metrics
       description = "Receiving hosts reject mail because of the sender: its reputation, authentication, rate or content. The worker's log says why (SenderFaultReasons), and `sesbounce stats --by reason` counts the events. No address is suppressed for it: mend the cause."

@@ -59,11 +59,12 @@ locals {
       metrics = [for name in ["Undecodable", "Failed", "StatementsRejected", "DeleteFailures"] : ["sesbounce", name, "Service", local.queue_name]]
     },
     {
-      title = "Rejected because of the sender, suspected incidents"
+      title = "Rejected because of the sender, suspected incidents, stopped senders"
       stat  = "Sum"
       metrics = [
         ["sesbounce", "SenderFaults", "Service", local.queue_name],
         ["sesbounce", "SuspectedIncidents", "Service", local.queue_name, { stat = "Maximum" }],
+        ["sesbounce", "StoppedSenders", "Service", local.queue_name, { stat = "Maximum" }],
       ]
     },
     {

@@ -19,8 +19,9 @@ from sesbounce.operations.recount import recount
 from sesbounce.privacy.keyed_hash import HashKeys
 from sesbounce.store import migrate
 from sesbounce.store.engine import open_database, write
-from sesbounce.store.gate import may_send, resume
+from sesbounce.store.gate import may_send, resume, stopped_senders
 from sesbounce.store.gate import senders as senders_of
+from sesbounce.store.sending import read_senders
 from sesbounce.store.strike_off import StrikeOff
 from tests import sending
 from tests.counts import numbers, numbers_of_the_log, senders
@@ -90,7 +91,15 @@ def test_a_stop_and_its_resume_are_the_same_on_each_database(engine: sa.Engine) 
         f"{sending.ACCOUNT}/{sending.REGION}",
         "News.example.com",
     ]
+    with engine.connect() as connection:
+        assert [sender.name for sender in stopped_senders(connection, AT)] == [
+            sender.name for sender in stopped.senders
+        ]
+        # Of the identities it has read those alone that may be stopped.
+        read = read_senders(connection, AT, may_stop=True)
+        assert [name.identity for name in read if name.identity] == ["News.example.com"]
     assert may_send(engine, AT, "example.org").may_send is True
+    assert may_send(engine, AT, "x.example").may_send is None
     for sender in stopped.senders:
         resume(engine, sender.name, "ann", "Liste gesäubert", AT)
     assert may_send(engine, AT, asked).may_send is True

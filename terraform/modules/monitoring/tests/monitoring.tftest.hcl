@@ -34,6 +34,7 @@ run "by_default" {
       failed              = "sesbounce-failed sesbounce Failed Sum >= 1 5 60 notBreaching feedback"
       statement-refusals  = "sesbounce-statement-refusals sesbounce StatementsRejected Sum >= 1 5 60 notBreaching feedback"
       suspected-incidents = "sesbounce-suspected-incidents sesbounce SuspectedIncidents Maximum >= 1 1 60 notBreaching feedback"
+      stopped-senders     = "sesbounce-stopped-senders sesbounce StoppedSenders Maximum >= 1 1 60 notBreaching feedback"
       sender-faults       = "sesbounce-sender-faults sesbounce SenderFaults Sum >= 100 1 3600 notBreaching feedback"
       bounce-rate         = "sesbounce-bounce-rate AWS/SES Reputation.BounceRate Maximum >= 0.04 1 3600 ignore"
       complaint-rate      = "sesbounce-complaint-rate AWS/SES Reputation.ComplaintRate Maximum >= 0.0008 1 3600 ignore"
@@ -49,7 +50,7 @@ run "by_default" {
   }
 
   assert {
-    condition     = length(output.alarm_names) == 11
+    condition     = length(output.alarm_names) == 12
     error_message = "The output must tell the alarms."
   }
 

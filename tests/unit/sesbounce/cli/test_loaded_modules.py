@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from datetime import UTC, datetime
 
 import pytest
 import sqlalchemy as sa
@@ -14,6 +15,7 @@ import sqlalchemy as sa
 from sesbounce.policy.verdict import Policy
 from sesbounce.store.store import Store
 from sesbounce.store.strike_off import StrikeOff
+from tests import sending
 
 # The distributions whose modules a question to SQLite may load.
 NEEDED = {"click", "sqlalchemy", "msgspec", "idna", "sesbounce"}
@@ -64,6 +66,14 @@ def test_a_question_loads_only_what_it_needs(code: str, engine: sa.Engine, url: 
     assert packages.isdisjoint({"lists", "operations", "outbound", "settings", "worker"})
     # Nor the rules by which replies are classified and addresses judged: many regular expressions.
     assert found.isdisjoint({"sesbounce.feedback.classify", "sesbounce.policy.verdict", "idna"})
+
+
+def test_the_gate_needs_no_extra(engine: sa.Engine, url: str) -> None:
+    Store(engine, Policy(), StrikeOff()).prepare()
+    sending.count(engine, datetime.now(UTC), delivered=1)
+    found = loaded(COMMAND.format(arguments=["gate"]), url)
+    others = {name.partition(".")[0] for name in found} - NEEDED - set(sys.stdlib_module_names)
+    assert others == set()
 
 
 def test_only_serve_loads_the_http_api(url: str) -> None:

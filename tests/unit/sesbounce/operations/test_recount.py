@@ -1,6 +1,7 @@
 """The counts equal the log, whatever is done to it."""
 
 import json
+from contextlib import AbstractContextManager
 from datetime import timedelta
 from typing import Any
 
@@ -17,8 +18,12 @@ from sesbounce.operations.erasure import forget
 from sesbounce.operations.rebuild import Rebuild
 from sesbounce.operations.recount import Recounted, recount
 from sesbounce.operations.retention import prune
+from sesbounce.policy.gate import SenderName
+from sesbounce.policy.sending import Resume
 from sesbounce.privacy.keyed_hash import HashKeys
+from sesbounce.store import migrate
 from sesbounce.store.engine import write
+from sesbounce.store.sending import insert_resume
 from sesbounce.store.store import Store
 from sesbounce.store.strike_off import StrikeOff
 from tests import stored
@@ -94,6 +99,25 @@ def test_an_identity_that_is_forgotten_leaves_no_trace(store: Store, engine: sa.
     assert numbers(engine) == numbers_of_the_log(engine)
 
 
+def test_a_forgotten_identity_moves_with_all_its_counts_and_resumes(
+    store: Store, engine: sa.Engine
+) -> None:
+    sender = "sender@example.com"
+    store.record([shared_complaint(), told(Scenario.BOUNCE, 0)], BEFORE)
+    counted = senders(engine)
+    prune(engine, BEFORE + DAY)
+    store.record([shared_complaint()], BEFORE + 2 * DAY)
+    name = SenderName("123456789012", "us-east-1", sender)
+    with write(engine) as connection:
+        insert_resume(connection, name, Resume(AT, "ann", "list cleaned"))
+    forget(store, KEYS, [parse(sender)], AT)
+    for table in ("sender_hour", "sender_resume"):
+        assert sender not in repr(rows(engine, f"SELECT identity FROM feedback_{table}"))
+    # What was pruned counts once more, as prune says.
+    assert senders(engine) == counted | {"complaints": 2}
+    assert {row[3] for row in numbers(engine)[0]} == {"[forgotten]"}
+
+
 def test_an_event_that_is_reclassified_counts_under_its_new_reason(
     store: Store, engine: sa.Engine
 ) -> None:
@@ -107,6 +131,17 @@ def test_an_event_that_is_reclassified_counts_under_its_new_reason(
     assert numbers(engine) == numbers_of_the_log(engine)
 
 
+def test_a_complaint_of_several_recipients_that_is_reclassified_counts_once(
+    store: Store, engine: sa.Engine
+) -> None:
+    store.record([shared_complaint()], BEFORE)
+    with write(engine) as connection:  # as if an earlier version had taken it for no complaint
+        connection.exec_driver_sql("UPDATE feedback_event SET effect = 'none'")
+        connection.exec_driver_sql("UPDATE feedback_sender_hour SET complaints = 0")
+    list(Rebuild(store, AT, reclassify=True).apply())
+    assert senders(engine) == {"complaints": 1}
+
+
 def test_counts_outlive_the_events_that_were_pruned(store: Store, engine: sa.Engine) -> None:
     store.record(all_sorts(), AT)
     store.record([told(Scenario.SUCCESS, 99, "new@example.com")], AT + 40 * DAY)
@@ -118,6 +153,22 @@ def test_counts_outlive_the_events_that_were_pruned(store: Store, engine: sa.Eng
     assert len(numbers(engine)[0]) == 1  # that of the event of the fourth day
     prune(engine, AT + 405 * DAY)
     assert numbers(engine) == ([], [])
+
+
+def test_a_recount_leaves_counts_of_events_that_are_pruned_meanwhile(
+    store: Store, engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.record([told(Scenario.BOUNCE, 0)], BEFORE)
+    store.record([told(Scenario.SUCCESS, 1)], AT + DAY)
+    before = numbers(engine)
+
+    def locked(engine: sa.Engine) -> AbstractContextManager[sa.Connection]:
+        assert prune(engine, BEFORE + DAY).events == 1
+        return migrate.locked(engine)
+
+    monkeypatch.setattr("sesbounce.operations.recount.locked", locked)
+    assert [day.corrected for day in recount(engine)] == [0]
+    assert numbers(engine) == before
 
 
 def test_the_command_counts_what_was_recorded_before_the_tables_existed(

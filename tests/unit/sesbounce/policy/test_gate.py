@@ -48,6 +48,18 @@ def test_what_the_counts_can_not_tell_is_no_yes() -> None:
     assert "Delivery or Send events" in answer().why
 
 
+def test_an_identity_without_counts_is_stopped_where_every_account_is() -> None:
+    stopped = answer(identity="new.example.com", total=BAD)
+    assert (stopped.may_send, stopped.state) == (False, SendingState.STOP)
+    assert stopped.why.startswith(f"{ACCOUNT}/{REGION}: 300 hard bounces")
+    assert answer(identity="new.example.com", total=GOOD).state is SendingState.UNKNOWN
+    # It may belong to the other account.
+    hours = {TOTAL: {hour_of(NOW): BAD}, SenderName(ACCOUNT, "us-east-1"): {hour_of(NOW): GOOD}}
+    unknown = answer_of(judge_senders(hours, {}, NOW), identity="new.example.com")
+    assert (unknown.may_send, unknown.state) == (None, SendingState.UNKNOWN)
+    assert "new.example.com" in unknown.why
+
+
 def test_critical_mail_passes_and_is_told_the_state() -> None:
     passed = answer(total=BAD, stream="critical")
     assert (passed.may_send, passed.state) == (True, SendingState.STOP)
@@ -78,6 +90,11 @@ def test_the_nearest_identity_of_each_account_and_region_is_chosen() -> None:
     other = SenderName(ACCOUNT, REGION, "example.org")
     found = set(chosen([parent, NEWS, other, elsewhere], "ann@news.example.com"))
     assert found == {NEWS, elsewhere}
+
+
+def test_identities_that_differ_in_case_alone_all_count() -> None:
+    ann, other = (SenderName(ACCOUNT, REGION, f"{name}@example.com") for name in ("ann", "Ann"))
+    assert set(chosen([ann, other], "ann@example.com")) == {ann, other}
 
 
 def test_a_sender_of_whom_nothing_is_counted_any_more_is_left_out() -> None:

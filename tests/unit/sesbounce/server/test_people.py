@@ -114,6 +114,7 @@ def test_a_token_counts_before_the_header(behind: Behind) -> None:
         ({"Origin": "https://sesbounce.example.com.evil.example"}, False),
         ({"Origin": "https://evil.example"}, False),
         ({"Origin": "null"}, False),
+        ({"Origin": "https://["}, False),
         ({"Origin": ""}, False),
         ({"Referer": "https://sesbounce.example.com/"}, False),
         ({}, False),

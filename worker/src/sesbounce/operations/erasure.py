@@ -26,7 +26,7 @@ from sesbounce.privacy.pseudonymise import pseudonymise_event, pseudonymise_stat
 from sesbounce.store import schema
 from sesbounce.store.forgotten import use_newest
 from sesbounce.store.rows import event_of
-from sesbounce.store.senders import delete_empty, save_tally
+from sesbounce.store.senders import rename_identities, save_tally
 from sesbounce.store.store import Store, retry_conflicts
 from sesbounce.store.streams import in_words, limited_suppressions
 
@@ -98,6 +98,7 @@ def forget(store: Store, keys: HashKeys, addresses: Sequence[Address], now: date
     # mentions the forgotten address, and is forgotten as well.
     mentioning: set[str] = set()
     done.mentions = _cut_events(store, mentions, mentioning)
+    retry_conflicts(partial(_cut_senders, store, mentions))
     done.mentions += _cut_rows(store, mentions, mentioning, now)
     for key in sorted(mentioning):
         forgetting = partial(_forget, store, keys, key, now)
@@ -261,28 +262,24 @@ def _cut_events(store: Store, mentions: Mentions, mentioning: set[str]) -> int:
                 changed.append({"number": row.id} | after)
         with store.writing("the mentions were not cut out of events") as connection:
             _overwrite(connection)
-            tally = _renamed(connection, changed)
             _update_events(connection, changed)
-            save_tally(connection, tally)
         cut += len(changed)
-    with store.writing("the mentions were not cut out of the counts") as connection:
-        _overwrite(connection)
-        delete_empty(connection)
     return cut
 
 
-def _renamed(connection: sa.Connection, changed: Sequence[dict[str, Any]]) -> Tally:
-    """The numbers of events that move to the sender's identity without the mention."""
-    identities = {row["number"]: row["identity"] for row in changed if row["identity"]}
-    tally = Tally()
-    for row in connection.execute(
-        sa.select(schema.event).where(schema.event.c.id.in_(sorted(identities)))
-    ):
-        event = event_of(row)
-        attribution = msgspec.structs.replace(event.attribution, identity=identities[row.id])
-        tally.add([event], -1)
-        tally.add([msgspec.structs.replace(event, attribution=attribution)])
-    return tally
+def _cut_senders(store: Store, mentions: Mentions) -> None:
+    """Cut the mentions out of the identities of senders, in their counts and in what was resumed.
+
+    The log may have been pruned, and holds fewer of them.
+    """
+    resumed = schema.sender_resume
+    with store.writing("the mentions were not cut out of the counts") as connection:
+        _overwrite(connection)
+        rename_identities(connection, mentions.cut)
+        for name in connection.scalars(sa.select(resumed.c.identity).distinct()).all():
+            if mentions.within(name):
+                chosen = sa.update(resumed).where(resumed.c.identity == name)
+                connection.execute(chosen.values(identity=mentions.cut(name)))
 
 
 def _cut_rows(store: Store, mentions: Mentions, mentioning: set[str], now: datetime) -> int:

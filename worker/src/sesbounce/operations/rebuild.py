@@ -14,6 +14,7 @@ it records an event about it.
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
+from operator import itemgetter
 from typing import Any, Literal
 
 import msgspec
@@ -326,10 +327,10 @@ def _save_reclassified(
 ) -> None:
     """Save the new reason, effect and basis of reclassified events, and count these by them."""
     table = schema.event
-    for log in replayed:
-        tally.add((before for _, before, _ in log.reclassified), -1)
-        tally.add(after for _, _, after in log.reclassified)
-    changed = {event_id: after for log in replayed for event_id, _, after in log.reclassified}
+    changed = [one for log in replayed for one in log.reclassified]
+    # All at once: a complaint about several recipients counts once.
+    tally.add((before for _, before, _ in changed), -1)
+    tally.add(after for _, _, after in changed)
     if changed:
         connection.execute(
             sa.update(table)
@@ -338,7 +339,7 @@ def _save_reclassified(
             [
                 {"event_id": event_id}
                 | {f"new_{name}": getattr(event, name) for name in _RECLASSIFIED_COLUMNS}
-                for event_id, event in sorted(changed.items())
+                for event_id, _, event in sorted(changed, key=itemgetter(0))
             ],
         )
 

@@ -24,6 +24,7 @@ from sesbounce.store.senders import add_numbers, read_day, read_hours
 
 _DAY = timedelta(days=1)
 _STREAMED = {"yield_per": 1000}
+_NEVER = datetime.max.replace(tzinfo=UTC)
 _NOTHING = (0,) * len(OUTCOMES)
 
 
@@ -51,13 +52,11 @@ def recount(engine: sa.Engine) -> Iterator[Recounted]:
     while True:
         with translated("the log can't be read"), engine.connect() as connection:
             first = connection.scalar(_first_event(day and day + _DAY))
-            # What happened before was recorded before as well, or may have been pruned.
-            complete = connection.scalar(sa.select(sa.func.min(schema.event.c.recorded_at)))
-        if first is None or complete is None:
+        if first is None:
             return
         day = datetime.combine(first.date(), time(), UTC)
         with translated("the events were not counted"):
-            yield _recount(engine, day, complete)
+            yield _recount(engine, day)
 
 
 def _first_event(since: datetime | None) -> sa.Select[Any]:
@@ -65,10 +64,13 @@ def _first_event(since: datetime | None) -> sa.Select[Any]:
     return query if since is None else query.where(schema.event.c.occurred_at >= since)
 
 
-def _recount(engine: sa.Engine, day: datetime, complete: datetime) -> Recounted:
+def _recount(engine: sa.Engine, day: datetime) -> Recounted:
     # Only one process at a time: two would add the same differences.
     with locked(engine) as connection:
         with _at_one_moment(engine, connection) as reading:
+            # What happened before was recorded before as well, or may have been pruned.
+            oldest = reading.scalar(sa.select(sa.func.min(schema.event.c.recorded_at)))
+            complete = oldest or _NEVER
             events, tally = _log_of(reading, day)
             hours = read_hours(reading, day, day + _DAY)
             days = read_day(reading, day.date())

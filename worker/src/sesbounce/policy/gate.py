@@ -85,20 +85,17 @@ def identities_of(text: str) -> list[str]:
 
 
 def chosen(names: Iterable[SenderName], identity: str) -> Iterator[SenderName]:
-    """Of some identities, in each account and region the one under which SES sends a mail."""
-    order = identities_of(identity)
-    best: dict[tuple[str, str], SenderName] = {}
-    for name in names:
-        if name.identity.lower() not in order:
-            continue
-        place = (name.account_id, name.region)
-        if place not in best or _rank(order, name) < _rank(order, best[place]):
-            best[place] = name
-    yield from best.values()
+    """Of some identities, in each account and region the one under which SES sends a mail.
 
-
-def _rank(order: Sequence[str], name: SenderName) -> int:
-    return order.index(name.identity.lower())
+    If there are several that differ in upper and lower case alone, each of them counts.
+    """
+    rank = {name: number for number, name in enumerate(identities_of(identity))}
+    known = [name for name in names if name.identity.lower() in rank]
+    best: dict[tuple[str, str], int] = {}
+    for name in known:
+        place, own = name[:2], rank[name.identity.lower()]
+        best[place] = min(own, best.get(place, own))
+    return (name for name in known if rank[name.identity.lower()] == best[name[:2]])
 
 
 def judge_senders(
@@ -138,11 +135,11 @@ def answer_of(
     """The answer for mail of these senders.
 
     Args:
-        senders: the senders concerned.
+        senders: the senders concerned; all accounts, if nothing is counted of the identity.
         identity: the identity that was asked about.
         stream: the stream of the mail; `critical` passes a stop.
     """
-    if not senders:
+    if not _are_known(senders, identity):
         state = SendingState.UNKNOWN
         why = (
             f"no event of {identity} was counted in the last 30 days: is it an identity of SES, "
@@ -159,3 +156,13 @@ def answer_of(
     if (stream or "").strip() == CRITICAL and not may_send:
         may_send, why = True, f"critical mail passes ({why})"
     return SendingAnswer(may_send=may_send, state=state, why=why, senders=senders)
+
+
+def _are_known(senders: Sequence[Sender], identity: str | None) -> bool:
+    """Whether the senders give an answer.
+
+    Without counts nobody knows to which account an identity belongs. If all of them are stopped,
+    its own one is.
+    """
+    found = identity is None or any(sender.identity for sender in senders)
+    return bool(senders) and (found or all(sender.state is SendingState.STOP for sender in senders))

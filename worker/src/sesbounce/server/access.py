@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from http import HTTPStatus
 from typing import Protocol
-from urllib.parse import urlsplit
 
 import msgspec
 import sqlalchemy as sa
@@ -185,7 +184,7 @@ def is_own_page(headers: Mapping[str, str]) -> bool:
     site, origin = headers.get("sec-fetch-site"), headers.get("origin")
     if site is not None:
         return site in {"same-origin", "none"}
-    return origin is not None and urlsplit(origin).netloc == headers.get("host")
+    return origin is not None and origin.partition("://")[2] == headers.get("host")
 
 
 def unauthorized(problem: str, error: str = "") -> RequestError:

@@ -19,7 +19,8 @@ def senders(engine: sa.Engine, now: datetime, identity: str | None = None) -> li
         engine: the database.
         now: the time, UTC.
         identity: only the identity under which SES sends the mail of this address or domain, and
-            the account in each region that it belongs to; None for all.
+            the account in each region that it belongs to; None for all. If nothing is counted of
+            such an identity, all accounts.
 
     Raises:
         StoreError: the database can't answer.
@@ -32,7 +33,7 @@ def senders(engine: sa.Engine, now: datetime, identity: str | None = None) -> li
 
 def stopped_senders(connection: sa.Connection, now: datetime) -> list[Sender]:
     """The senders that are stopped, the whole accounts first."""
-    hours = read_senders(connection, now)
+    hours = read_senders(connection, now, may_stop=True)
     found = judge_senders(hours, read_resumes(connection, now - READ), now)
     return [sender for sender in found if sender.state is SendingState.STOP]
 

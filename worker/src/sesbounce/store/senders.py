@@ -4,7 +4,7 @@ Each transaction that changes the log adds to them what it has changed. So they 
 says, or would say had nothing of it been pruned. They hold no address of a recipient.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 
 import sqlalchemy as sa
@@ -65,9 +65,25 @@ def read_day(connection: sa.Connection, day: date) -> dict[ProviderDay, int]:
     return {ProviderDay(*row[:4]): row.events for row in connection.execute(query)}
 
 
-def delete_empty(connection: sa.Connection) -> None:
-    """Delete the rows that count nothing any more: they may hold an identity to forget."""
-    connection.execute(sa.delete(_hours).where(*(_hours.c[name] == 0 for name in OUTCOMES)))
+def rename_identities(connection: sa.Connection, renamed: Callable[[str], str]) -> None:
+    """Move the numbers of identities to other names.
+
+    Args:
+        connection: the caller's transaction.
+        renamed: maps each identity to its new name; most keep theirs.
+    """
+    known = connection.scalars(sa.select(_hours.c.identity).distinct())
+    names = {name: new for name in known if (new := renamed(name)) != name}
+    query = sa.select(_hours).where(_hours.c.identity.in_(names))
+    moved: dict[SenderHour, list[int]] = {}
+    # Locked, so that no number that a worker adds meanwhile is deleted with them.
+    for row in connection.execute(query.order_by(*_hours.primary_key).with_for_update()):
+        hour, account_id, region, identity, *numbers = row
+        cell = SenderHour(hour, account_id, region, names[identity])
+        before = moved.get(cell, [0] * len(numbers))
+        moved[cell] = [one + more for one, more in zip(before, numbers, strict=True)]
+    connection.execute(sa.delete(_hours).where(_hours.c.identity.in_(names)))
+    add_numbers(connection, moved, {})
 
 
 def delete_old(connection: sa.Connection, before: datetime) -> int:

@@ -10,18 +10,24 @@ import sqlalchemy as sa
 
 from sesbounce.policy.gate import SenderName, chosen, identities_of
 from sesbounce.policy.outage import hour_of
-from sesbounce.policy.rates import NOTHING, Hours, Numbers
+from sesbounce.policy.rates import LIMITS, NOTHING, Hours, Metric, Numbers
 from sesbounce.policy.sending import READ, Resume
 from sesbounce.store import schema
 
 _hours = schema.sender_hour
 _resumes = schema.sender_resume
 _NUMBERS = Numbers.__struct_fields__
+_NAME = [_hours.c[name] for name in SenderName._fields]
+_COLUMNS = {Metric.BOUNCE: "hard", Metric.COMPLAINT: "complaints"}
 _decode = msgspec.json.Decoder(Numbers).decode
 
 
 def read_senders(
-    connection: sa.Connection, now: datetime, identity: str | None = None
+    connection: sa.Connection,
+    now: datetime,
+    identity: str | None = None,
+    *,
+    may_stop: bool = False,
 ) -> dict[SenderName, Hours]:
     """The counts of the last 31 days by sender and hour, also of the whole accounts.
 
@@ -29,13 +35,17 @@ def read_senders(
         connection: a connection to the database.
         now: the time, UTC.
         identity: only the identity under which SES sends the mail of this address or domain, and
-            the accounts that it belongs to; None for all.
+            the accounts that it belongs to; None for all. If nothing is counted of such an
+            identity, all accounts.
+        may_stop: only senders that may be stopped: of many thousands, most have too few events.
     """
     since = _hours.c.hour >= hour_of(now - READ)
     of_identities = sa.select(*_columns(_hours.c.identity)).where(since, _hours.c.identity != "")
     if identity is not None:
         wanted = sa.func.lower(_hours.c.identity).in_(identities_of(identity))
         of_identities = of_identities.where(wanted)
+    if may_stop:
+        of_identities = of_identities.where(sa.tuple_(*_NAME).in_(_stoppable(since)))
     found = _read(connection, of_identities)
     if identity is not None:
         found = {name: found[name] for name in chosen(found, identity)}
@@ -46,10 +56,16 @@ def read_senders(
         .group_by(_hours.c.hour, _hours.c.account_id, _hours.c.region)
     )
     accounts = _read(connection, of_accounts)
-    if identity is not None:
+    if found and identity is not None:
         known = {name._replace(identity="") for name in found}
         accounts = {name: hours for name, hours in accounts.items() if name in known}
     return accounts | found
+
+
+def _stoppable(since: sa.ColumnElement[bool]) -> sa.Select[Any]:
+    """The identities with as many events as the least strict limit of a metric asks for."""
+    enough = (sa.func.sum(_hours.c[_COLUMNS[limit.metric]]) >= limit.events for limit in LIMITS)
+    return sa.select(*_NAME).where(since).group_by(*_NAME).having(sa.or_(*enough))
 
 
 def read_resumes(connection: sa.Connection, since: datetime) -> dict[SenderName, Sequence[Resume]]:
