@@ -6,11 +6,12 @@ from datetime import date, datetime, timedelta
 from functools import cached_property
 from typing import Any, NamedTuple
 
+import sqlalchemy as sa
 from markupsafe import Markup
 from starlette.responses import Response
 
 from sesbounce.console import charts
-from sesbounce.console.asking import PLACES, Ask, Console
+from sesbounce.console.asking import PLACES, Ask
 from sesbounce.console.rendering import time
 from sesbounce.console.texts import Texts
 from sesbounce.feedback.notification import Kind
@@ -106,7 +107,8 @@ class Rated:
         if sender.state is SendingState.WARN:
             warned = [rate for rate in sender.rates if rate.state is SendingState.WARN]
             # At the beginning of an hour, the hour before it is looked at as well.
-            return _limited(t, warned[0]) if warned else t("gate.warn_before")
+            worst = max(warned, key=lambda rate: rate.of_stop or 0, default=None)
+            return _limited(t, worst) if worst else t("gate.warn_before")
         mails = next(rate.mails for rate in sender.rates if rate.hours == DAY_HOURS)
         if not mails:
             return t("gate.nothing")
@@ -188,7 +190,7 @@ def show(ask: Ask) -> Response:
     incidents = next((place for place in PLACES if place.key == "incidents"), None)
     return ask.page(
         "overview",
-        seen=gather(ask.console),
+        seen=gather(ask.console.engine, ask.console.now()),
         metrics=list(Metric),
         most_waiting=MOST_WAITING,
         most_identities=MOST_IDENTITIES,
@@ -196,15 +198,18 @@ def show(ask: Ask) -> Response:
     )
 
 
-def gather(console: Console) -> Seen:
+def gather(engine: sa.Engine, now: datetime) -> Seen:
     """Gather the numbers.
+
+    Args:
+        engine: the database.
+        now: the time, UTC.
 
     Raises:
         StoreError: the database can't answer.
     """
-    now = console.now()
     periods = periods_of(now.date())
-    with answering("the overview was not read"), console.engine.connect() as connection:
+    with answering("the overview was not read"), engine.connect() as connection:
         senders, hours = judged_senders(connection, now)
         not_sent = read_not_sent(connection, periods)
         answers = read_answers(connection, periods)
