@@ -11,6 +11,7 @@ from sesbounce.console import overview
 from sesbounce.operations import gate
 from sesbounce.operations.incidents import Incidents, new
 from sesbounce.policy.incident import Incident
+from sesbounce.policy.rates import Metric
 from sesbounce.policy.tally import ProviderDay
 from sesbounce.store import outbox
 from sesbounce.store.engine import write
@@ -118,10 +119,10 @@ def test_rates_are_by_identity_and_by_account_in_a_region(site: Site, viewer: Br
     seen = overview.gather(site.engine, AT)
     found = {
         rated.sender.name: (
-            rated.rate(rated.month, overview.Metric.BOUNCE),
-            rated.rate(rated.month, overview.Metric.COMPLAINT),
-            rated.level(overview.Metric.BOUNCE),
-            rated.level(overview.Metric.COMPLAINT),
+            rated.rate(rated.month, Metric.BOUNCE),
+            rated.rate(rated.month, Metric.COMPLAINT),
+            rated.level(Metric.BOUNCE),
+            rated.level(Metric.COMPLAINT),
             rated.not_attempted,
             rated.rejected,
         )
@@ -190,7 +191,7 @@ def test_rates_are_by_identity_and_by_account_in_a_region(site: Site, viewer: Br
 def test_the_state_of_a_sender_is_a_word_and_a_sentence(
     site: Site, viewer: Browser, numbers: dict[str, int], at: datetime, state: str, sentence: str
 ) -> None:
-    sending.count(site.engine, at, **numbers)
+    sending.count(site.engine, at, IDENTITY, REGION, **numbers)
     text = re.sub(r" (?=[).,])", "", shown(viewer))
     assert f"{ACCOUNT}/{REGION} {state} {sentence}" in text
     assert f"{IDENTITY} {state}" in text
