@@ -107,8 +107,8 @@ def test_the_numbers_of_today_stand_beside_those_of_yesterday_and_the_week(
         "rejected": [6, 20, 226, 226],
     }
     text = shown(viewer)
-    assert "Mails today 3 yesterday 10 7 days 1,113" in text
-    assert "Rejected today 6 yesterday 20 7 days 226" in text
+    assert "Mails 3 yesterday 10 7 days 1,113" in text
+    assert "Rejected 6 yesterday 20 7 days 226" in text
 
 
 def test_rates_are_by_identity_and_by_account_in_a_region(site: Site, viewer: Browser) -> None:
@@ -281,7 +281,7 @@ def test_the_outbox_says_what_waits_and_since_when(
     )
     store.record([decoded(Scenario.BOUNCE, 0, "mary@example.com")], AT + HOUR)
     with site.engine.connect() as connection:
-        assert read_waiting(connection) == Waiting(2, AT)
+        assert read_waiting(connection) == Waiting(2, 0, AT)
     assert "2 verdicts wait for a target." in shown(viewer)
     monkeypatch.setattr("sesbounce.store.overview.MOST_WAITING", 1)
     monkeypatch.setattr(overview, "MOST_WAITING", 1)
@@ -292,4 +292,8 @@ def test_a_stopped_target_is_not_due(site: Site, viewer: Browser) -> None:
     store = stored.store(site.engine, outbox=Outbox(["webhook"]))
     store.record([decoded(Scenario.BOUNCE)], AT)
     assert outbox.stop(site.engine, "webhook", "410 Gone") == 1
-    assert "All are stopped" in shown(viewer)
+    text = shown(viewer)
+    assert "Outbox stopped 1 verdict is not delivered: its target takes no more." in text
+    assert "due" not in text.partition("Outbox")[2]
+    with site.engine.connect() as connection:
+        assert read_waiting(connection) == Waiting(0, 1, None)

@@ -78,10 +78,12 @@ class Waiting(NamedTuple):
 
     Attributes:
         entries: the number of entries; one more than `MOST_WAITING` stands for more than these.
-        due_at: when the first one is due, or was, UTC; None if there is none, or all are stopped.
+        stopped: the number of entries whose target takes no more; the same limit holds.
+        due_at: when the first of the entries is due, or was, UTC; None if there is none.
     """
 
     entries: int
+    stopped: int
     due_at: datetime | None
 
 
@@ -130,10 +132,18 @@ def read_newest(connection: sa.Connection) -> datetime | None:
 def read_waiting(connection: sa.Connection) -> Waiting:
     """What waits in the outbox."""
     due_at = schema.outbox.c.due_at
-    some = sa.select(due_at).limit(MOST_WAITING + 1).subquery()
-    entries = connection.scalar(sa.select(sa.func.count()).select_from(some)) or 0
-    first = connection.scalar(sa.select(sa.func.min(due_at, type_=UtcDateTime)))
-    return Waiting(entries, None if first == NEVER else first)
+    found: datetime | None = connection.scalar(sa.select(sa.func.min(due_at, type_=UtcDateTime)))
+    return Waiting(
+        entries=_count(connection, due_at < NEVER),
+        stopped=_count(connection, due_at == NEVER),
+        due_at=None if found == NEVER else found,
+    )
+
+
+def _count(connection: sa.Connection, condition: sa.ColumnElement[bool]) -> int:
+    """Count entries of the outbox, but not many more than people want to know."""
+    some = sa.select(schema.outbox.c.due_at).where(condition).limit(MOST_WAITING + 1).subquery()
+    return connection.scalar(sa.select(sa.func.count()).select_from(some)) or 0
 
 
 def read_open_incidents(connection: sa.Connection, now: datetime) -> Sequence[IncidentRow]:
