@@ -6,6 +6,7 @@ day, the time of the newest event from an index, and the rest from tables that s
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
+from operator import add
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -18,6 +19,8 @@ from sesbounce.store.outbox import NEVER
 
 # An outbox of more entries is not counted to its end.
 MOST_WAITING = 10_000
+# How many days ago each period begins and ends: today, yesterday, 7 and 30 days that end today.
+_PERIODS = ((0, 0), (1, 1), (6, 0), (29, 0))
 _hours = schema.sender_hour
 _days = schema.provider_day
 
@@ -36,13 +39,10 @@ class Period(NamedTuple):
 
 def periods_of(today: date) -> Sequence[Period]:
     """Today, yesterday, and the 7 and the 30 days that end today."""
-    day = timedelta(days=1)
-    return (
-        Period(today, today),
-        Period(today - day, today - day),
-        Period(today - 6 * day, today),
-        Period(today - 29 * day, today),
-    )
+    return [
+        Period(today - timedelta(days=begins), today - timedelta(days=ends))
+        for begins, ends in _PERIODS
+    ]
 
 
 class NotSent(NamedTuple):
@@ -55,6 +55,16 @@ class NotSent(NamedTuple):
 
     not_attempted: Sequence[int]
     rejected: Sequence[int]
+
+    def plus(self, other: "NotSent") -> "NotSent":
+        """The sums of both."""
+        return NotSent(
+            list(map(add, self.not_attempted, other.not_attempted)),
+            list(map(add, self.rejected, other.rejected)),
+        )
+
+
+ALL_SENT = NotSent([0] * len(_PERIODS), [0] * len(_PERIODS))
 
 
 class Answered(NamedTuple):
