@@ -18,7 +18,7 @@ from scripts.local.ses_messages import Scenario
 from sesbounce.store import tokens
 from sesbounce.store.engine import open_database
 from sesbounce.store.tokens import Scope, Token
-from tests import chromium, stored
+from tests import chromium, sending, stored
 from tests.ports import LOOPBACK, free_port
 from tests.stored import DAY, decoded
 from tests.support import AT, until
@@ -54,6 +54,9 @@ class Console:
             ],
             datetime.now(UTC),
         )
+        for day in range(25):
+            past = datetime.now(UTC) - day * DAY
+            sending.count(engine, past, sent=1000, hard=9 * (day % 9), complaints=day % 2)
         made = Token(name="mary", scopes=(Scope.ADMIN,), created_at=AT, created_by="ann")
         self.token = tokens.create(engine, made)
         engine.dispose()
@@ -193,6 +196,7 @@ def open_bulk(page: Page) -> None:
 
 
 PAGES: dict[str, Callable[[Page], object]] = {
+    "overview": lambda page: page.goto("/console/overview"),
     "look up": lambda page: page.goto("/console"),
     "an error": lambda page: page.goto("/console/nothing"),
     "list": lambda page: page.goto("/console/suppressions"),
@@ -229,6 +233,10 @@ def test_without_javascript_everything_works(browser: Browser, console: Console)
         assert page.locator(".verdict time").first.inner_text().endswith(" UTC")
         page.locator("summary").first.click()
         assert page.locator(".decided").first.is_visible()
+        page.goto("/console/overview")
+        assert page.locator("svg.chart").first.is_visible()
+        page.locator(".days summary").first.click()
+        assert page.locator(".days tbody tr").first.is_visible()
         page.goto("/console/suppressions")
         page.fill("#domain", "example.org")
         page.click("button.primary")

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from scripts.local.ses_messages import Scenario
 from sesbounce.client import may_mail
+from sesbounce.console.overview import gather
 from sesbounce.feedback.decode import Decoded, decode
 from sesbounce.operations.incidents import Incidents, new
 from sesbounce.operations.rebuild import Rebuild
@@ -178,6 +179,7 @@ OPERATIONS: dict[str, Callable[[sa.Engine], object]] = {
     "may_mail": lambda engine: may_mail(MANY, engine),
     "suppressed_among": lambda engine: suppressed_among(engine, MANY, AT),
     "known_events": lambda engine: known_events(engine, [f"{n:064}" for n in range(1000)]),
+    "overview": lambda engine: gather(engine, AT),
     "rebuild": _rebuild,
     "incident": _incident,
     "prune": _prune,

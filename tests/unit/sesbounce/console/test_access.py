@@ -19,6 +19,7 @@ from tests.stored import decoded
 EVERYBODY = ["viewer", "support", "operator", "admin"]
 # Each page and what it does, and the roles for whom it does so.
 TABLE = {
+    ("GET", "/console/overview"): EVERYBODY,
     ("GET", "/console"): EVERYBODY,
     ("POST", "/console/look-up"): EVERYBODY,
     ("GET", "/console/address/{handle}"): EVERYBODY,
@@ -93,6 +94,7 @@ def test_a_token_with_one_scope_opens_the_pages_of_that_scope(site: Site) -> Non
     site.record(decoded(Scenario.BOUNCE))
     page = site.logged_in(Scope.CHECK).look_up("jane@example.com")
     assert page.status_code == 200
+    assert "/console/overview" not in page.text
     assert "Must not be mailed" in page.text
     assert "smtp; 550" not in page.text  # what the host said needs `read`
     lister = site.logged_in(Scope.EXPORT, name="lister")

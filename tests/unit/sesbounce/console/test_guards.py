@@ -55,6 +55,7 @@ def test_every_answer_has_the_headers(site: Site, admin: Browser) -> None:
     page = admin.look_up("jane@example.com")
     paths = [
         "/console",
+        "/console/overview",
         page.url.path,
         f"{page.url.path}/forget",
         "/console/suppressions",

@@ -12,6 +12,15 @@ from scripts.local.ses_messages import Scenario
 from sesbounce.feedback.decode import decode
 from sesbounce.feedback.manual import decide
 from sesbounce.feedback.reason import Reason
+from sesbounce.operations.incidents import Incidents, new
+from sesbounce.policy.gate import SenderName
+from sesbounce.policy.incident import Incident
+from sesbounce.policy.outage import hour_of
+from sesbounce.policy.sending import Resume
+from sesbounce.policy.tally import SenderHour
+from sesbounce.store.incidents import IncidentStatus
+from sesbounce.store.senders import add_numbers
+from sesbounce.store.sending import insert_resume
 from tests.console import Browser, Site
 from tests.support import AT, mail, said
 
@@ -27,11 +36,12 @@ HOSTILE = [
     "\r\nSet-Cookie: x=y\r\n\r\n<html>",
 ]
 _ALLOWED = {
-    "a", "article", "aside", "blockquote", "body", "button", "caption", "code", "dd", "details",
-    "div", "dl", "dt", "figcaption", "figure", "footer", "form", "h1", "h2", "h3", "head", "header",
-    "html", "i", "input", "label", "li", "link", "main", "meta", "nav", "ol", "option", "p", "path",
-    "q", "script", "section", "select", "small", "span", "strong", "summary", "svg", "table",
-    "tbody", "td", "textarea", "th", "thead", "time", "title", "tr", "ul", "bdi",
+    "a", "article", "aside", "bdi", "blockquote", "body", "button", "caption", "circle", "code",
+    "dd", "desc", "details", "div", "dl", "dt", "figcaption", "figure", "footer", "form", "h1",
+    "h2", "h3", "head", "header", "html", "i", "input", "label", "li", "line", "link", "main",
+    "meta", "nav", "ol", "option", "p", "path", "polygon", "polyline", "q", "rect", "script",
+    "section", "select", "small", "span", "strong", "summary", "svg", "table", "tbody", "td",
+    "text", "textarea", "th", "thead", "time", "title", "tr", "ul",
 }  # fmt: skip
 
 
@@ -85,7 +95,18 @@ def attacked(site: Site) -> Site:
                 statement = f"UPDATE feedback_event SET {column} = :text WHERE address = :address"
                 values = {"text": text.replace("\0", "\ufffd"), "address": address}
                 connection.execute(sa.text(statement), values)
+        count_attack(site, number, text.replace("\0", "\ufffd"))
     return site
+
+
+def count_attack(site: Site, number: int, text: str) -> None:
+    """A sender, a resume and an incident with hostile names."""
+    name = SenderName(f"{number}{text}"[:16], text, text)
+    with site.engine.begin() as connection:
+        add_numbers(connection, {SenderHour(hour_of(AT), *name): [1000, 0, 300, *[1] * 5]}, {})
+        insert_resume(connection, name, Resume(AT, text, text))
+    found = Incident(provider=text, begins=AT, ends=None)
+    Incidents(site.store).save(new(found, AT, IncidentStatus.SUSPECTED, text, text), AT)
 
 
 def test_hostile_texts_are_shown_as_texts(attacked: Site, admin: Browser) -> None:
@@ -95,6 +116,10 @@ def test_hostile_texts_are_shown_as_texts(attacked: Site, admin: Browser) -> Non
         assert_safe(page)
         assert page.count('class="event ') == 2
         assert_safe(admin.get(f"{path}/forget").text)
+    page = admin.get("/console/overview").text
+    assert_safe(page)
+    assert page.count('class="identity"') == len(HOSTILE) + 1  # that of the bounces has no rate
+    assert page.count('role="img"') == 4 * len(HOSTILE)
     page = admin.get("/console/suppressions").text
     assert_safe(page)
     links = re.findall(r'<th scope="row"><a href="([^"]*)"', page)

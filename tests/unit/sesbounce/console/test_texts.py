@@ -10,6 +10,7 @@ from sesbounce.console.roles import OTHER, ROLES
 from sesbounce.console.texts import LANGUAGES, language_of, texts_of
 from sesbounce.feedback.notification import Kind
 from sesbounce.feedback.reason import Effect, Reason
+from sesbounce.policy.rates import Metric, SendingState
 
 PACKAGE = Path(texts.__file__).parent
 # Keys whose last part is a value, by what comes before it.
@@ -18,9 +19,14 @@ VALUES: dict[str, set[str]] = {
     "effect": set(Effect),
     "kind": set(Kind),
     "role": {*ROLES, OTHER},
-    "nav": {"look_up", "suppressions"},
+    "nav": {"overview", "look_up", "suppressions"},
     "status": {"free", "suppressed", "limited"},
     "done": {"allowed", "suppressed", "undone", "forgotten"},
+    "state": set(SendingState),
+    "metric": set(Metric),
+    "level": {"review", "pause"},
+    "overview": {"mails", "hard", "soft", "complaints", "not_attempted", "rejected"},
+    "overview.incident": {"suspected", "open", "closed"},
     "list.wrong": {"domain", "reason", "since", "stream"},
 }
 
@@ -66,7 +72,7 @@ def used() -> set[str]:
             if head != "attribute":
                 found |= {prefix + value for value in VALUES[head]}
     code = "\n".join(file.read_text() for file in PACKAGE.glob("*.py"))
-    found |= set(re.findall(r'"((?:bulk|login|decide|undo)\.\w+)"', code))
+    found |= set(re.findall(r'"((?:bulk|login|decide|undo|gate|chart)\.\w+)"', code))
     errors = set(re.findall(r"PageError\(\s*HTTPStatus[\w.()]*, \"(\w+)\"", code))
     found |= {f"error.{key}.{part}" for key in errors for part in ("title", "text")}
     found |= {f"verdict.{effect}" for effect in Effect if effect.is_evidence}

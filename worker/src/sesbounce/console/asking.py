@@ -22,6 +22,7 @@ from sesbounce.server.serving import Parts
 from sesbounce.store.tokens import Scope
 
 HOME = "/console"
+OVERVIEW = "/console/overview"
 SUPPRESSIONS = "/console/suppressions"
 # Longer than a session: a link on a page works as long as the page can be used.
 _LINKS = timedelta(days=1)
@@ -93,6 +94,7 @@ class Place(NamedTuple):
 
 
 PLACES: Sequence[Place] = (
+    Place(OVERVIEW, "overview", Scope.READ),
     Place(HOME, "look_up", Scope.CHECK),
     Place(SUPPRESSIONS, "suppressions", Scope.EXPORT),
 )

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from starlette.responses import Response
 
-from sesbounce.console import address, bulk, entrance, suppressions
+from sesbounce.console import address, bulk, entrance, overview, suppressions
 from sesbounce.console.asking import Ask
 from sesbounce.store.tokens import Scope
 
@@ -36,6 +36,7 @@ PAGES = (
     Page("POST", "/console/login", None, entrance.log_in, guarded=True),
     Page("POST", "/console/logout", None, entrance.log_out),
     Page("POST", "/console/language", None, entrance.choose_language),
+    Page("GET", "/console/overview", Scope.READ, overview.show),
     Page("GET", "/console", Scope.CHECK, address.home),
     Page("POST", "/console/look-up", Scope.CHECK, address.look_up),
     Page("GET", "/console/address/{handle}", Scope.CHECK, address.show),

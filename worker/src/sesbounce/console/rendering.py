@@ -9,6 +9,8 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
+from sesbounce.console.charts import bar
+from sesbounce.policy.rates import percent
 from sesbounce.telemetry.visible import visible_lines
 
 STATIC = {
@@ -47,7 +49,7 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals |= {"time": time, "asset": _asset}
+    environment.globals |= {"time": time, "percent": percent, "bar": bar, "asset": _asset}
     return environment
 
 

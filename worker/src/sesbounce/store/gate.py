@@ -1,12 +1,13 @@
 """The gate of one database: says whether mail may be sent, and lets stopped senders go on."""
 
+from collections.abc import Mapping
 from datetime import datetime
 
 import sqlalchemy as sa
 
 from sesbounce.errors import GateError
 from sesbounce.policy.gate import Sender, SenderName, SendingAnswer, answer_of, judge_senders
-from sesbounce.policy.rates import SendingState
+from sesbounce.policy.rates import Hours, SendingState
 from sesbounce.policy.sending import READ, Resume
 from sesbounce.store.engine import answering, translated, write
 from sesbounce.store.sending import insert_resume, read_resumes, read_senders, seen_of
@@ -29,6 +30,14 @@ def senders(engine: sa.Engine, now: datetime, identity: str | None = None) -> li
         hours = read_senders(connection, now, identity)
         resumes = read_resumes(connection, now - READ)
     return judge_senders(hours, resumes, now)
+
+
+def judged_senders(
+    connection: sa.Connection, now: datetime
+) -> tuple[list[Sender], Mapping[SenderName, Hours]]:
+    """Judge all senders, the whole accounts first; also what was counted of each by hour."""
+    hours = read_senders(connection, now)
+    return judge_senders(hours, read_resumes(connection, now - READ), now), hours
 
 
 def stopped_senders(connection: sa.Connection, now: datetime) -> list[Sender]:

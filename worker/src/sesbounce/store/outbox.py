@@ -5,7 +5,7 @@ about the same address. `sesbounce.outbound.relay` claims an entry for a minute,
 removes it unless a newer one has replaced it in the meantime. A crash at any point leaves the
 entry in the table: each target gets each verdict at least once.
 
-A target is stopped as long as one of its entries is: `due_at` of a stopped entry is `_NEVER`.
+A target is stopped as long as one of its entries is: `due_at` of a stopped entry is `NEVER`.
 """
 
 import uuid
@@ -25,7 +25,7 @@ from sesbounce.store.statements import Parameters
 ENTRIES_AT_ONCE = 100
 _CLAIM = timedelta(minutes=1)
 # In no time zone is it behind the year 9999, the last that Python knows.
-_NEVER = datetime(9999, 1, 1, tzinfo=UTC)
+NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 
 
 class OutboxEntry(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -175,8 +175,8 @@ def stop(engine: sa.Engine, target: str, problem: str) -> int:
     with write(engine) as connection:
         return connection.execute(
             sa.update(outbox)
-            .where(outbox.c.target == target, outbox.c.due_at < _NEVER)
-            .values(due_at=_NEVER, problem=problem)
+            .where(outbox.c.target == target, outbox.c.due_at < NEVER)
+            .values(due_at=NEVER, problem=problem)
         ).rowcount
 
 
@@ -185,7 +185,7 @@ def stopped(engine: sa.Engine, target: str) -> str | None:
     with engine.connect() as connection:
         return connection.scalar(
             sa.select(outbox.c.problem)
-            .where(outbox.c.target == target, outbox.c.due_at == _NEVER)
+            .where(outbox.c.target == target, outbox.c.due_at == NEVER)
             .limit(1)
         )
 
@@ -211,7 +211,7 @@ def waiting(engine: sa.Engine) -> list[Mapping[str, Any]]:
     )
     with translated("the outbox can't be read"), engine.connect() as connection:
         rows = [dict(row) for row in connection.execute(query).mappings()]
-    return [{**row, "due_at": None if row["due_at"] == _NEVER else row["due_at"]} for row in rows]
+    return [{**row, "due_at": None if row["due_at"] == NEVER else row["due_at"]} for row in rows]
 
 
 def waiting_for(connection: sa.Connection, names: Collection[str]) -> list[Waiting]:
@@ -224,7 +224,7 @@ def waiting_for(connection: sa.Connection, names: Collection[str]) -> list[Waiti
     query = sa.select(outbox).where(outbox.c.address.in_(names)).order_by(outbox.c.target)
     found = []
     for row in connection.execute(query):
-        entry, due_at = read(row), None if row.due_at == _NEVER else row.due_at
+        entry, due_at = read(row), None if row.due_at == NEVER else row.due_at
         found.append(
             Waiting(row.target, entry.suppressed, entry.at, row.attempts, due_at, row.problem)
         )
