@@ -12,6 +12,9 @@ from scripts.local.ses_messages import Scenario
 from sesbounce.feedback.decode import decode
 from sesbounce.feedback.manual import decide
 from sesbounce.feedback.reason import Reason
+from sesbounce.operations.incidents import new
+from sesbounce.policy.incident import Incident
+from sesbounce.store.incidents import IncidentStatus, insert_incident
 from tests.console import Browser, Site
 from tests.support import AT, mail, said
 
@@ -26,6 +29,7 @@ HOSTILE = [
     "javascript:alert(1)",
     "\r\nSet-Cookie: x=y\r\n\r\n<html>",
 ]
+_INCIDENT = {"provider": "gmail.com", "begins": "2026-11-20T11:30", "ends": ""}
 _ALLOWED = {
     "a", "article", "aside", "blockquote", "body", "button", "caption", "code", "dd", "details",
     "div", "dl", "dt", "figcaption", "figure", "footer", "form", "h1", "h2", "h3", "head", "header",
@@ -79,6 +83,11 @@ def attacked(site: Site) -> Site:
         site.record(decode(json.dumps(message)))
         address = f"jane{number}@example.com"
         site.record(decide(address, Reason.SUPPRESSED_BY_HAND, AT, by=text, note=text))
+        text_in_row = text.replace("\0", "\ufffd")
+        outage = Incident(provider=text_in_row, begins=AT)
+        row = new(outage, AT, IncidentStatus.SUSPECTED, text_in_row, text_in_row)
+        with site.engine.begin() as connection:
+            insert_incident(connection, row)
         columns = ("configuration_set", "identity", "region", "tenant", "account_id", "basis")
         with site.engine.begin() as connection:
             for column in columns:
@@ -95,6 +104,11 @@ def test_hostile_texts_are_shown_as_texts(attacked: Site, admin: Browser) -> Non
         assert_safe(page)
         assert page.count('class="event ') == 2
         assert_safe(admin.get(f"{path}/forget").text)
+    assert_safe(admin.get("/console/incidents").text)
+    for number in range(1, len(HOSTILE) + 1):
+        assert_safe(admin.get(f"/console/incidents/{number}").text)
+        opened = admin.send(f"/console/incidents/{number}", action="open")
+        assert_safe(admin.follow(opened).text)
     page = admin.get("/console/suppressions").text
     assert_safe(page)
     links = re.findall(r'<th scope="row"><a href="([^"]*)"', page)
@@ -108,6 +122,7 @@ def test_hostile_texts_are_shown_as_texts(attacked: Site, admin: Browser) -> Non
 @pytest.mark.parametrize("hostile", HOSTILE)
 def test_hostile_forms_are_answered_with_texts(site: Site, admin: Browser, hostile: str) -> None:
     path = admin.path_of("jane@example.com")
+    plan = admin.send("/console/incidents", **_INCIDENT).headers["Location"].partition("plan=")[2]
     answers = [
         admin.send("/console/look-up", address=hostile),
         admin.send(f"{path}/suppress", note=hostile, once=hostile),
@@ -118,6 +133,11 @@ def test_hostile_forms_are_answered_with_texts(site: Site, admin: Browser, hosti
             admin.send("/console/suppressions", **{name: hostile})
             for name in ("domain", "reason", "since", "stream")
         ),
+        *(
+            admin.send("/console/incidents", **{**_INCIDENT, name: hostile})
+            for name in ("provider", "begins", "ends")
+        ),
+        admin.send("/console/incidents/change", plan=plan, note=hostile * 200),
         admin.send("/console/login", token=hostile, goal=hostile),
         admin.send("/console/language", language=hostile, back=hostile),
         admin.get("/console/login", params={hostile: hostile}),

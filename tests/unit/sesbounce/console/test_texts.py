@@ -2,15 +2,18 @@
 
 import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from sesbounce.console import texts
+from sesbounce.console.incidents import Action
 from sesbounce.console.roles import OTHER, ROLES
 from sesbounce.console.texts import LANGUAGES, language_of, texts_of
 from sesbounce.feedback.notification import Kind
 from sesbounce.feedback.reason import Effect, Reason
 
+STATES = {"suspected", "open", "closed", "withdrawn"}
 PACKAGE = Path(texts.__file__).parent
 # Keys whose last part is a value, by what comes before it.
 VALUES: dict[str, set[str]] = {
@@ -18,9 +21,12 @@ VALUES: dict[str, set[str]] = {
     "effect": set(Effect),
     "kind": set(Kind),
     "role": {*ROLES, OTHER},
-    "nav": {"look_up", "suppressions"},
+    "nav": {"look_up", "suppressions", "incidents"},
     "status": {"free", "suppressed", "limited"},
     "done": {"allowed", "suppressed", "undone", "forgotten"},
+    "difference": {"released", "suppressed", "changed"},
+    **{f"incidents.{key}": STATES for key in ("state", "about", "set", "hint")},
+    "incidents.plan": set(get_args(Action)),
     "list.wrong": {"domain", "reason", "since", "stream"},
 }
 
@@ -66,7 +72,7 @@ def used() -> set[str]:
             if head != "attribute":
                 found |= {prefix + value for value in VALUES[head]}
     code = "\n".join(file.read_text() for file in PACKAGE.glob("*.py"))
-    found |= set(re.findall(r'"((?:login|decide|undo)\.\w+)"', code))
+    found |= set(re.findall(r'"((?:login|decide|undo|incidents)\.\w+)"', code))
     errors = set(re.findall(r"PageError\(\s*HTTPStatus[\w.()]*, \"(\w+)\"", code))
     found |= {f"error.{key}.{part}" for key in errors for part in ("title", "text")}
     found |= {f"verdict.{effect}" for effect in Effect if effect.is_evidence}

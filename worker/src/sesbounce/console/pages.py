@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from starlette.responses import Response
 
-from sesbounce.console import address, entrance, suppressions
+from sesbounce.console import address, entrance, incidents, suppressions
 from sesbounce.console.asking import Ask
 from sesbounce.store.tokens import Scope
 
@@ -46,4 +46,10 @@ PAGES = (
     Page("POST", "/console/address/{handle}/forget", Scope.ADMIN, address.forget_address),
     Page("GET", "/console/suppressions", Scope.EXPORT, suppressions.show),
     Page("POST", "/console/suppressions", Scope.EXPORT, suppressions.choose),
+    Page("GET", "/console/incidents", Scope.READ, incidents.show_all),
+    Page("POST", "/console/incidents", Scope.DECIDE, incidents.plan_new),
+    Page("GET", "/console/incidents/change", Scope.DECIDE, incidents.compare),
+    Page("POST", "/console/incidents/change", Scope.DECIDE, incidents.decide),
+    Page("GET", "/console/incidents/{number}", Scope.READ, incidents.show),
+    Page("POST", "/console/incidents/{number}", Scope.DECIDE, incidents.plan),
 )
