@@ -211,6 +211,14 @@ def open_change(page: Page) -> None:
     page.wait_for_selector("#note")
 
 
+def open_what_if(page: Page) -> None:
+    """Ask what fewer strikes would change."""
+    page.goto("/console/what-if")
+    page.fill("#strikes", "1")
+    page.click("button.primary")
+    page.wait_for_selector(".apply")
+
+
 PAGES: dict[str, Callable[[Page], object]] = {
     "look up": lambda page: page.goto("/console"),
     "an error": lambda page: page.goto("/console/nothing"),
@@ -218,6 +226,7 @@ PAGES: dict[str, Callable[[Page], object]] = {
     "incidents": lambda page: page.goto("/console/incidents"),
     "an incident": lambda page: page.goto("/console/incidents/1"),
     "its difference": open_change,
+    "what if": open_what_if,
     "suppressed": lambda page: look_up(page, JANE),
     "unknown": lambda page: look_up(page, "nobody@example.com"),
     "strikes": lambda page: look_up(page, "carl@example.com"),
@@ -246,6 +255,8 @@ def test_each_page_is_for_everybody(
 
 def test_without_javascript_everything_works(browser: Browser, console: Console) -> None:
     with page_of(browser, console, java_script_enabled=False) as page:
+        open_what_if(page)
+        assert page.locator(".changes tbody tr").count() == 1
         open_change(page)
         assert page.locator(".list tbody tr").count() == 3
         page.fill("#note", "their status page")

@@ -34,6 +34,8 @@ TABLE = {
     ("POST", "/console/incidents/{number}"): ["operator", "admin"],
     ("GET", "/console/incidents/change"): ["operator", "admin"],
     ("POST", "/console/incidents/change"): ["operator", "admin"],
+    ("GET", "/console/what-if"): ["operator", "admin"],
+    ("POST", "/console/what-if"): ["operator", "admin"],
     ("GET", "/console/address/{handle}/forget"): ["admin"],
     ("POST", "/console/address/{handle}/forget"): ["admin"],
 }

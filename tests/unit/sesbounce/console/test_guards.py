@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from scripts.local.ses_messages import Scenario
 from sesbounce.console import address, requests
+from sesbounce.console.what_if import CHOICE, NUMBERS
 from sesbounce.errors import StoreError
 from sesbounce.operations.incidents import new
 from sesbounce.policy.incident import Incident
@@ -167,6 +168,8 @@ def test_a_database_that_is_away_is_503_and_no_answer(
         insert_incident(connection, new(outage, AT, IncidentStatus.CONFIRMED, "", "ann"))
     answer = admin.send("/console/incidents/1", action="withdraw")
     plan = answer.headers["Location"].partition("plan=")[2]
+    values = {name: str(getattr(site.settings, name)) for name in (*NUMBERS, CHOICE)}
+    what_if = admin.send("/console/what-if", **values).headers["Location"]
     table = sa.text("ALTER TABLE feedback_address RENAME TO elsewhere")
     with site.engine.begin() as connection:
         connection.execute(table)
@@ -176,6 +179,7 @@ def test_a_database_that_is_away_is_503_and_no_answer(
         admin.send(f"{path}/allow", note="x"),
         admin.get("/console/suppressions"),
         admin.get("/console/incidents/1"),
+        admin.get(what_if),
         admin.send("/console/incidents/change", plan=plan, note="x"),
     ):
         assert answer.status_code == 503

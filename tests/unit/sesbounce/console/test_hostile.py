@@ -9,6 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from scripts.local.ses_messages import Scenario
+from sesbounce.console.what_if import CHOICE, NUMBERS
 from sesbounce.feedback.decode import decode
 from sesbounce.feedback.manual import decide
 from sesbounce.feedback.reason import Reason
@@ -109,6 +110,8 @@ def test_hostile_texts_are_shown_as_texts(attacked: Site, admin: Browser) -> Non
         assert_safe(admin.get(f"/console/incidents/{number}").text)
         opened = admin.send(f"/console/incidents/{number}", action="open")
         assert_safe(admin.follow(opened).text)
+    values = dict.fromkeys(NUMBERS, "1") | {CHOICE: "suppress"}
+    assert_safe(admin.follow(admin.send("/console/what-if", **values)).text)
     page = admin.get("/console/suppressions").text
     assert_safe(page)
     links = re.findall(r'<th scope="row"><a href="([^"]*)"', page)
@@ -138,6 +141,7 @@ def test_hostile_forms_are_answered_with_texts(site: Site, admin: Browser, hosti
             for name in ("provider", "begins", "ends")
         ),
         admin.send("/console/incidents/change", plan=plan, note=hostile * 200),
+        admin.send("/console/what-if", strikes=hostile, possible_complaint=hostile),
         admin.send("/console/login", token=hostile, goal=hostile),
         admin.send("/console/language", language=hostile, back=hostile),
         admin.get("/console/login", params={hostile: hostile}),

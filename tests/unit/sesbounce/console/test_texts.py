@@ -10,6 +10,7 @@ from sesbounce.console import texts
 from sesbounce.console.incidents import Action
 from sesbounce.console.roles import OTHER, ROLES
 from sesbounce.console.texts import LANGUAGES, language_of, texts_of
+from sesbounce.console.what_if import CHOICES, NUMBERS
 from sesbounce.feedback.notification import Kind
 from sesbounce.feedback.reason import Effect, Reason
 
@@ -21,11 +22,13 @@ VALUES: dict[str, set[str]] = {
     "effect": set(Effect),
     "kind": set(Kind),
     "role": {*ROLES, OTHER},
-    "nav": {"look_up", "suppressions", "incidents"},
+    "nav": {"look_up", "suppressions", "incidents", "what_if"},
     "status": {"free", "suppressed", "limited"},
     "done": {"allowed", "suppressed", "undone", "forgotten"},
     "difference": {"released", "suppressed", "changed"},
     **{f"incidents.{key}": STATES for key in ("state", "about", "set", "hint")},
+    "what_if.number": set(NUMBERS),
+    "what_if.possible": set(CHOICES),
     "incidents.plan": set(get_args(Action)),
     "list.wrong": {"domain", "reason", "since", "stream"},
 }

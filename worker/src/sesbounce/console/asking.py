@@ -25,6 +25,7 @@ from sesbounce.store.tokens import Scope
 HOME = "/console"
 SUPPRESSIONS = "/console/suppressions"
 INCIDENTS = "/console/incidents"
+WHAT_IF = "/console/what-if"
 # Longer than a session: a link on a page works as long as the page can be used.
 _LINKS = timedelta(days=1)
 _OWN_PATH = re.compile(r"/console(/[A-Za-z0-9_-]+)*(\?[A-Za-z0-9_=&-]*)?")
@@ -100,6 +101,7 @@ PLACES: Sequence[Place] = (
     Place(HOME, "look_up", Scope.CHECK),
     Place(SUPPRESSIONS, "suppressions", Scope.EXPORT),
     Place(INCIDENTS, "incidents", Scope.READ),
+    Place(WHAT_IF, "what_if", Scope.EXPORT),
 )
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from starlette.responses import Response
 
-from sesbounce.console import address, entrance, incidents, suppressions
+from sesbounce.console import address, entrance, incidents, suppressions, what_if
 from sesbounce.console.asking import Ask
 from sesbounce.store.tokens import Scope
 
@@ -52,4 +52,6 @@ PAGES = (
     Page("POST", "/console/incidents/change", Scope.DECIDE, incidents.decide),
     Page("GET", "/console/incidents/{number}", Scope.READ, incidents.show),
     Page("POST", "/console/incidents/{number}", Scope.DECIDE, incidents.plan),
+    Page("GET", "/console/what-if", Scope.EXPORT, what_if.show),
+    Page("POST", "/console/what-if", Scope.EXPORT, what_if.choose),
 )

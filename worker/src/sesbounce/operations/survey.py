@@ -53,6 +53,11 @@ class Survey(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     ended: bool = False
 
     @property
+    def total(self) -> int:
+        """How many changes there are."""
+        return self.released + self.suppressed + self.changed
+
+    @property
     def difference(self) -> tuple[int, int, int, str]:
         """What would change; it is equal where the same would change about the same addresses."""
         return self.released, self.suppressed, self.changed, self.digest
