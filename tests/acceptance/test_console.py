@@ -256,6 +256,7 @@ def test_each_page_is_for_everybody(
 def test_without_javascript_everything_works(browser: Browser, console: Console) -> None:
     with page_of(browser, console, java_script_enabled=False) as page:
         open_what_if(page)
+        assert fits(page)
         assert page.locator(".changes tbody tr").count() == 1
         open_change(page)
         assert page.locator(".list tbody tr").count() == 3

@@ -227,6 +227,7 @@ def test_a_long_count_goes_on_with_a_button_and_never_saves_unseen(
 ) -> None:
     monkeypatch.setattr(operations, "_BATCH", 2)
     monkeypatch.setattr(difference, "SECONDS", 0.0)
+    monkeypatch.setattr(difference, "AT_FIRST_SECONDS", 0.0)
     bounced(site, known=3, others=0)
     page, parts = operator.follow(operator.send(LIST, **FORM)).text, []
     while further := re.search(r'href="([^"]*)" rel="next"', page):

@@ -8,8 +8,10 @@ from sesbounce.operations.rebuild import Change
 from sesbounce.operations.survey import Part, Survey, count
 from sesbounce.privacy.keyed_hash import is_forgotten
 
-# As long a person may wait for a page; then a button continues the count.
-SECONDS = 2.0
+# The time after which a button continues a count that a person has asked for, and one that a page
+# begins by itself.
+SECONDS = 3.0
+AT_FIRST_SECONDS = 0.05
 SHOWN = 100
 
 
@@ -28,13 +30,24 @@ class Difference(NamedTuple):
 
 
 def count_some(
-    console: Console, parts: Callable[[Any], Iterator[Part]], survey: Survey
+    console: Console,
+    parts: Callable[[Any], Iterator[Part]],
+    survey: Survey,
+    *,
+    asked: bool = True,
 ) -> Difference:
-    """Continue a count for some seconds; not at all while somebody else counts."""
+    """Continue a count for some time; not at all while somebody else counts.
+
+    Args:
+        console: what all pages share.
+        parts: yields the parts of the addresses that come after a place; None for all.
+        survey: how far the count has got.
+        asked: whether a person has asked for the numbers, and waits for them.
+    """
     if not console.counting.acquire(blocking=False):
         return Difference(survey, [], [])
     try:
-        found = count(parts, survey, SECONDS, SHOWN)
+        found = count(parts, survey, SECONDS if asked else AT_FIRST_SECONDS, SHOWN)
     finally:
         console.counting.release()
     return Difference(

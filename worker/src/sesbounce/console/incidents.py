@@ -170,10 +170,15 @@ def _list(ask: Ask, problem: str | None = None) -> Response:
 
 def _show(ask: Ask, problem: str | None = None) -> Response:
     row, console = _row(ask), ask.console
-    now, survey = console.now(), Survey()
-    if sealed := ask.query.get("view"):
-        survey = _opened(ask, sealed, Survey)
-    found = count_some(console, lambda after: _incidents(ask).examine(row, now, after), survey)
+    now, sealed = console.now(), ask.query.get("view")
+    survey = _opened(ask, sealed, Survey) if sealed else Survey()
+    incidents = _incidents(ask)
+    found = count_some(
+        console,
+        lambda after: incidents.examine(row, now, after),
+        survey,
+        asked=sealed is not None,
+    )
     with console.parts.opened.store.reading("the counts by hour can't be read") as connection:
         counts = counts_around(connection, row.incident, now)
     return ask.page(
