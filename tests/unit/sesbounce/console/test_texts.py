@@ -7,7 +7,7 @@ from typing import get_args
 import pytest
 
 from sesbounce.console import texts
-from sesbounce.console.incidents import Action
+from sesbounce.console.incident_changes import Action
 from sesbounce.console.roles import OTHER, ROLES
 from sesbounce.console.texts import LANGUAGES, language_of, texts_of
 from sesbounce.console.what_if import CHOICES, NUMBERS

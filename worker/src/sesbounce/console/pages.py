@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from starlette.responses import Response
 
-from sesbounce.console import address, entrance, incidents, suppressions, what_if
+from sesbounce.console import address, entrance, incident_changes, incidents, suppressions, what_if
 from sesbounce.console.asking import Ask
 from sesbounce.store.tokens import Scope
 
@@ -47,11 +47,11 @@ PAGES = (
     Page("GET", "/console/suppressions", Scope.EXPORT, suppressions.show),
     Page("POST", "/console/suppressions", Scope.EXPORT, suppressions.choose),
     Page("GET", "/console/incidents", Scope.READ, incidents.show_all),
-    Page("POST", "/console/incidents", Scope.DECIDE, incidents.plan_new),
-    Page("GET", "/console/incidents/change", Scope.DECIDE, incidents.compare),
-    Page("POST", "/console/incidents/change", Scope.DECIDE, incidents.decide),
+    Page("POST", "/console/incidents", Scope.DECIDE, incident_changes.plan_new),
+    Page("GET", "/console/incidents/change", Scope.DECIDE, incident_changes.compare),
+    Page("POST", "/console/incidents/change", Scope.DECIDE, incident_changes.decide),
     Page("GET", "/console/incidents/{number}", Scope.READ, incidents.show),
-    Page("POST", "/console/incidents/{number}", Scope.DECIDE, incidents.plan),
+    Page("POST", "/console/incidents/{number}", Scope.DECIDE, incident_changes.plan),
     Page("GET", "/console/what-if", Scope.EXPORT, what_if.show),
     Page("POST", "/console/what-if", Scope.EXPORT, what_if.choose),
 )
