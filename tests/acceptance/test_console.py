@@ -15,8 +15,12 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
 from scripts.local.ses_messages import Scenario
+from sesbounce.operations.incidents import Incidents, new
+from sesbounce.policy.incident import Incident
 from sesbounce.store import tokens
 from sesbounce.store.engine import open_database
+from sesbounce.store.incidents import IncidentStatus
+from sesbounce.store.store import Store
 from sesbounce.store.tokens import Scope, Token
 from tests import chromium, sending, stored
 from tests.ports import LOOPBACK, free_port
@@ -57,6 +61,7 @@ class Console:
         for day in range(25):
             past = datetime.now(UTC) - day * DAY
             sending.count(engine, past, sent=1000, hard=9 * (day % 9), complaints=day % 2)
+        outage(store, ago)
         made = Token(name="mary", scopes=(Scope.ADMIN,), created_at=AT, created_by="ann")
         self.token = tokens.create(engine, made)
         engine.dispose()
@@ -75,6 +80,21 @@ class Console:
             self.process = subprocess.Popen(command, env=environment, stderr=log)
         until(lambda: self.process.poll() is not None or b"serving" in self.log.read_bytes())
         assert self.process.poll() is None, self.log.read_text()
+
+
+def outage(store: Store, ago: float) -> None:
+    """An hour of bounces at a provider, of addresses with an earlier delivery, as suspected."""
+    people = [f"v{n}@gmail.com" for n in range(3)]
+    store.record(
+        [decoded(Scenario.SUCCESS, ago - 5, one) for one in people]
+        + [decoded(Scenario.BOUNCE, ago - 1, one) for one in people],
+        datetime.now(UTC),
+    )
+    begins = datetime.now(UTC) - 3 * DAY
+    one = Incident(provider="google", begins=begins, ends=begins + 2 * DAY)
+    note = "3 hard bounces among 3 mails"
+    suspected = new(one, datetime.now(UTC), IncidentStatus.SUSPECTED, note)
+    Incidents(store).save(suspected, datetime.now(UTC))
 
 
 @pytest.fixture(scope="module")
@@ -195,12 +215,31 @@ def open_bulk(page: Page) -> None:
     page.click(".pager .last")
 
 
+def open_change(page: Page) -> None:
+    """Ask what opening the suspected incident would change."""
+    page.goto("/console/incidents/1")
+    page.click("button[value=open]")
+    page.wait_for_selector("#note")
+
+
+def open_what_if(page: Page) -> None:
+    """Ask what fewer strikes would change."""
+    page.goto("/console/what-if")
+    page.fill("#strikes", "1")
+    page.click("button.primary")
+    page.wait_for_selector(".apply")
+
+
 PAGES: dict[str, Callable[[Page], object]] = {
     "overview": lambda page: page.goto("/console/overview"),
     "look up": lambda page: page.goto("/console"),
     "an error": lambda page: page.goto("/console/nothing"),
     "list": lambda page: page.goto("/console/suppressions"),
     "all that match": open_bulk,
+    "incidents": lambda page: page.goto("/console/incidents"),
+    "an incident": lambda page: page.goto("/console/incidents/1"),
+    "its difference": open_change,
+    "what if": open_what_if,
     "suppressed": lambda page: look_up(page, JANE),
     "unknown": lambda page: look_up(page, "nobody@example.com"),
     "strikes": lambda page: look_up(page, "carl@example.com"),
@@ -229,6 +268,15 @@ def test_each_page_is_for_everybody(
 
 def test_without_javascript_everything_works(browser: Browser, console: Console) -> None:
     with page_of(browser, console, java_script_enabled=False) as page:
+        open_what_if(page)
+        assert fits(page)
+        assert page.locator(".changes tbody tr").count() == 1
+        open_change(page)
+        assert page.locator(".list tbody tr").count() == 3
+        page.fill("#note", "their status page")
+        page.click("text=Save: release 3, suppress 0")
+        assert "is saved" in page.locator("[role=status]").inner_text()
+        assert page.locator(".tag.incident-closed").count() == 1
         look_up(page, JANE)
         assert page.locator(".verdict time").first.inner_text().endswith(" UTC")
         page.locator("summary").first.click()

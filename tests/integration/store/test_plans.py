@@ -18,6 +18,7 @@ from sesbounce.operations.incidents import Incidents, new
 from sesbounce.operations.rebuild import Rebuild
 from sesbounce.operations.retention import Pruned, prunable, prune
 from sesbounce.operations.statistics import By, ByTag, Grouping, count
+from sesbounce.operations.what_if import WhatIf
 from sesbounce.outbound.relay import Relay
 from sesbounce.policy.incident import Incident
 from sesbounce.policy.verdict import Policy
@@ -25,6 +26,7 @@ from sesbounce.privacy.keyed_hash import NO_KEYS, HashKeys
 from sesbounce.store import outbox
 from sesbounce.store.deciding import EventFilter
 from sesbounce.store.engine import open_database, write
+from sesbounce.store.hours import counts_around
 from sesbounce.store.incidents import IncidentStatus
 from sesbounce.store.listing import known_events, suppressed_among
 from sesbounce.store.lookup import Filter, Lookup
@@ -152,7 +154,14 @@ def _incident(engine: sa.Engine) -> None:
     row = incidents.save(new(found, AT, IncidentStatus.CONFIRMED, "", "jane"), AT)
     assert list(incidents.settle(row, AT))
     assert incidents.concerned(row, AT).addresses > 0
+    assert list(incidents.compare(row, (AT - DAY, "x"), AT))
+    with engine.connect() as connection:
+        assert counts_around(connection, found, AT)
     assert incidents.sweep(AT + DAY).ended
+
+
+def _what_if(engine: sa.Engine) -> None:
+    assert list(WhatIf(engine, Policy(strikes=1), AT).compare())
 
 
 def _prune(engine: sa.Engine) -> None:
@@ -182,6 +191,7 @@ OPERATIONS: dict[str, Callable[[sa.Engine], object]] = {
     "overview": lambda engine: gather(engine, AT),
     "rebuild": _rebuild,
     "incident": _incident,
+    "what if": _what_if,
     "prune": _prune,
 }
 PAGES = {

@@ -31,6 +31,15 @@ TABLE = {
     ("GET", "/console/suppressions/allow"): ["operator", "admin"],
     ("POST", "/console/suppressions/allow"): ["operator", "admin"],
     ("POST", "/console/suppressions/undo"): ["operator", "admin"],
+    ("GET", "/console/incidents"): EVERYBODY,
+    ("GET", "/console/incidents/{number}"): EVERYBODY,
+    # It decides about many addresses, and shows them.
+    ("POST", "/console/incidents"): ["operator", "admin"],
+    ("POST", "/console/incidents/{number}"): ["operator", "admin"],
+    ("GET", "/console/incidents/change"): ["operator", "admin"],
+    ("POST", "/console/incidents/change"): ["operator", "admin"],
+    ("GET", "/console/what-if"): ["operator", "admin"],
+    ("POST", "/console/what-if"): ["operator", "admin"],
     ("GET", "/console/address/{handle}/forget"): ["admin"],
     ("POST", "/console/address/{handle}/forget"): ["admin"],
 }
@@ -58,7 +67,7 @@ def test_each_role_may_open_its_pages_and_no_other(site: Site, role: str) -> Non
     handle = browser.path_of("jane@example.com").rpartition("/")[2]
     permitted = []
     for (method, path), roles in TABLE.items():
-        answer = ask(browser, method, path.format(handle=handle))
+        answer = ask(browser, method, path.format(handle=handle, number=1))
         assert answer.status_code != 401
         assert (answer.status_code == 403) == (role not in roles), (path, answer.text)
         permitted += [path] if role in roles else []
@@ -83,7 +92,7 @@ def test_nobody_opens_a_page_without_a_session(site: Site) -> None:
     browser, known = site.browser(), site.with_role("admin")
     handle = known.path_of("jane@example.com").rpartition("/")[2]
     for method, path in TABLE:
-        answer = ask(browser, method, path.format(handle=handle))
+        answer = ask(browser, method, path.format(handle=handle, number=1))
         assert answer.status_code == 401
         assert answer.headers["WWW-Authenticate"].startswith("Bearer")
         assert 'name="token"' in answer.text

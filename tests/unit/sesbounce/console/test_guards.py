@@ -9,12 +9,17 @@ import sqlalchemy as sa
 
 from scripts.local.ses_messages import Scenario
 from sesbounce.console import address, requests
+from sesbounce.console.what_if import CHOICE, NUMBERS
 from sesbounce.errors import StoreError
+from sesbounce.operations.incidents import new
+from sesbounce.policy.incident import Incident
 from sesbounce.store import tokens
+from sesbounce.store.incidents import IncidentStatus, insert_incident
 from sesbounce.store.tokens import Scope
 from sesbounce.telemetry.logs import set_up_logs
 from tests.console import FORM, Browser, Site
 from tests.stored import decoded
+from tests.support import AT
 
 POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; form-action 'self'; "
@@ -159,6 +164,13 @@ def test_a_database_that_is_away_is_503_and_no_answer(
     site: Site, admin: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = admin.path_of("jane@example.com")
+    with site.engine.begin() as connection:
+        outage = Incident(provider="google", begins=AT)
+        insert_incident(connection, new(outage, AT, IncidentStatus.CONFIRMED, "", "ann"))
+    answer = admin.send("/console/incidents/1", action="withdraw")
+    plan = answer.headers["Location"].partition("plan=")[2]
+    values = {name: str(getattr(site.settings, name)) for name in (*NUMBERS, CHOICE)}
+    what_if = admin.send("/console/what-if", **values).headers["Location"]
     table = sa.text("ALTER TABLE feedback_address RENAME TO elsewhere")
     with site.engine.begin() as connection:
         connection.execute(table)
@@ -167,6 +179,9 @@ def test_a_database_that_is_away_is_503_and_no_answer(
         admin.send("/console/look-up", address="jane@example.com"),
         admin.send(f"{path}/allow", note="x"),
         admin.get("/console/suppressions"),
+        admin.get("/console/incidents/1"),
+        admin.get(what_if),
+        admin.send("/console/incidents/change", plan=plan, note="x"),
     ):
         assert answer.status_code == 503
         assert answer.headers["Retry-After"] == "5"

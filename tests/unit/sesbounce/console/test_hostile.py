@@ -9,6 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from scripts.local.ses_messages import Scenario
+from sesbounce.console.what_if import CHOICE, NUMBERS
 from sesbounce.feedback.decode import decode
 from sesbounce.feedback.manual import decide
 from sesbounce.feedback.reason import Reason
@@ -35,6 +36,7 @@ HOSTILE = [
     "javascript:alert(1)",
     "\r\nSet-Cookie: x=y\r\n\r\n<html>",
 ]
+_INCIDENT = {"provider": "gmail.com", "begins": "2026-11-20T11:30", "ends": ""}
 _ALLOWED = {
     "a", "article", "aside", "bdi", "blockquote", "body", "button", "caption", "circle", "code",
     "dd", "desc", "details", "div", "dl", "dt", "figcaption", "figure", "footer", "form", "h1",
@@ -120,6 +122,13 @@ def test_hostile_texts_are_shown_as_texts(attacked: Site, admin: Browser) -> Non
     assert_safe(page)
     assert page.count('class="identity"') == len(HOSTILE) + 1  # that of the bounces has no rate
     assert page.count('role="img"') == 4 * len(HOSTILE)
+    assert_safe(admin.get("/console/incidents").text)
+    for number in range(1, len(HOSTILE) + 1):
+        assert_safe(admin.get(f"/console/incidents/{number}").text)
+        opened = admin.send(f"/console/incidents/{number}", action="open")
+        assert_safe(admin.follow(opened).text)
+    values = dict.fromkeys(NUMBERS, "1") | {CHOICE: "suppress"}
+    assert_safe(admin.follow(admin.send("/console/what-if", **values)).text)
     page = admin.get("/console/suppressions").text
     assert_safe(page)
     links = re.findall(r'<th scope="row"><a href="([^"]*)"', page)
@@ -136,6 +145,7 @@ def test_hostile_texts_are_shown_as_texts(attacked: Site, admin: Browser) -> Non
 @pytest.mark.parametrize("hostile", HOSTILE)
 def test_hostile_forms_are_answered_with_texts(site: Site, admin: Browser, hostile: str) -> None:
     path = admin.path_of("jane@example.com")
+    plan = admin.send("/console/incidents", **_INCIDENT).headers["Location"].partition("plan=")[2]
     answers = [
         admin.send("/console/look-up", address=hostile),
         admin.send(f"{path}/suppress", note=hostile, once=hostile),
@@ -148,6 +158,12 @@ def test_hostile_forms_are_answered_with_texts(site: Site, admin: Browser, hosti
         ),
         admin.send("/console/suppressions/undo", batch=hostile),
         admin.send("/console/suppressions/allow", view=hostile, selected=hostile, note=hostile),
+        *(
+            admin.send("/console/incidents", **{**_INCIDENT, name: hostile})
+            for name in ("provider", "begins", "ends")
+        ),
+        admin.send("/console/incidents/change", plan=plan, note=hostile * 200),
+        admin.send("/console/what-if", strikes=hostile, possible_complaint=hostile),
         admin.send("/console/login", token=hostile, goal=hostile),
         admin.send("/console/language", language=hostile, back=hostile),
         admin.get("/console/login", params={hostile: hostile}),

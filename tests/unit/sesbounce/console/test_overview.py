@@ -82,7 +82,7 @@ def test_old_events_alone_are_no_beginning(site: Site, viewer: Browser) -> None:
 def test_it_is_the_first_place_of_those_who_may_read(viewer: Browser) -> None:
     page = viewer.get("/console").text
     places = re.findall(r'<li><a href="(/console[^"]*)"', page)
-    assert places == [OVERVIEW, "/console"]
+    assert places[:2] == [OVERVIEW, "/console"]
     assert 'href="/console/overview" aria-current="page"' in viewer.get(OVERVIEW).text
 
 

@@ -2,16 +2,20 @@
 
 import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from sesbounce.console import texts
+from sesbounce.console.incident_changes import Action
 from sesbounce.console.roles import OTHER, ROLES
 from sesbounce.console.texts import LANGUAGES, language_of, texts_of
+from sesbounce.console.what_if import CHOICES, NUMBERS
 from sesbounce.feedback.notification import Kind
 from sesbounce.feedback.reason import Effect, Reason
 from sesbounce.policy.rates import Metric, SendingState
 
+STATES = {"suspected", "open", "closed", "withdrawn"}
 PACKAGE = Path(texts.__file__).parent
 # Keys whose last part is a value, by what comes before it.
 VALUES: dict[str, set[str]] = {
@@ -19,7 +23,7 @@ VALUES: dict[str, set[str]] = {
     "effect": set(Effect),
     "kind": set(Kind),
     "role": {*ROLES, OTHER},
-    "nav": {"overview", "look_up", "suppressions"},
+    "nav": {"overview", "look_up", "suppressions", "incidents", "what_if"},
     "status": {"free", "suppressed", "limited"},
     "done": {"allowed", "suppressed", "undone", "forgotten"},
     "state": set(SendingState),
@@ -27,6 +31,11 @@ VALUES: dict[str, set[str]] = {
     "level": {"review", "pause"},
     "overview": {"mails", "hard", "soft", "complaints", "not_attempted", "rejected"},
     "overview.incident": {"suspected", "open", "closed"},
+    "difference": {"released", "suppressed", "changed"},
+    **{f"incidents.{key}": STATES for key in ("state", "about", "set", "hint")},
+    "what_if.number": set(NUMBERS),
+    "what_if.possible": set(CHOICES),
+    "incidents.plan": set(get_args(Action)),
     "list.wrong": {"domain", "reason", "since", "stream"},
 }
 
@@ -72,7 +81,7 @@ def used() -> set[str]:
             if head != "attribute":
                 found |= {prefix + value for value in VALUES[head]}
     code = "\n".join(file.read_text() for file in PACKAGE.glob("*.py"))
-    found |= set(re.findall(r'"((?:bulk|login|decide|undo|gate|chart)\.\w+)"', code))
+    found |= set(re.findall(r'"((?:bulk|login|decide|undo|gate|chart|incidents)\.\w+)"', code))
     errors = set(re.findall(r"PageError\(\s*HTTPStatus[\w.()]*, \"(\w+)\"", code))
     found |= {f"error.{key}.{part}" for key in errors for part in ("title", "text")}
     found |= {f"verdict.{effect}" for effect in Effect if effect.is_evidence}

@@ -2,6 +2,7 @@
 
 import re
 import secrets
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -24,6 +25,8 @@ from sesbounce.store.tokens import Scope
 HOME = "/console"
 OVERVIEW = "/console/overview"
 SUPPRESSIONS = "/console/suppressions"
+INCIDENTS = "/console/incidents"
+WHAT_IF = "/console/what-if"
 # Longer than a session: a link on a page works as long as the page can be used.
 _LINKS = timedelta(days=1)
 _OWN_PATH = re.compile(r"/console(/[A-Za-z0-9_-]+)*(\?[A-Za-z0-9_=&-]*)?")
@@ -50,6 +53,7 @@ class Console:
         sessions: begins, reads and ends sessions.
         addresses: seals addresses for links.
         views: seals the filters and places of lists for links.
+        counting: whoever counts a difference holds it, so that one thread at most does so.
     """
 
     def __init__(self, parts: Parts) -> None:
@@ -59,6 +63,7 @@ class Console:
         self.sessions = Sessions(keys, clock)
         self.addresses = Sealer(keys, "address", clock, _LINKS)
         self.views = Sealer(keys, "view", clock, _LINKS)
+        self.counting = threading.Lock()
 
     @property
     def engine(self) -> sa.Engine:
@@ -97,6 +102,8 @@ PLACES: Sequence[Place] = (
     Place(OVERVIEW, "overview", Scope.READ),
     Place(HOME, "look_up", Scope.CHECK),
     Place(SUPPRESSIONS, "suppressions", Scope.EXPORT),
+    Place(INCIDENTS, "incidents", Scope.READ),
+    Place(WHAT_IF, "what_if", Scope.EXPORT),
 )
 
 

@@ -8,7 +8,16 @@ from typing import NamedTuple
 
 from starlette.responses import Response
 
-from sesbounce.console import address, bulk, entrance, overview, suppressions
+from sesbounce.console import (
+    address,
+    bulk,
+    entrance,
+    incident_changes,
+    incidents,
+    overview,
+    suppressions,
+    what_if,
+)
 from sesbounce.console.asking import Ask
 from sesbounce.store.tokens import Scope
 
@@ -51,4 +60,12 @@ PAGES = (
     Page("GET", "/console/suppressions/allow", Scope.DECIDE, bulk.confirm),
     Page("POST", "/console/suppressions/allow", Scope.DECIDE, bulk.allow),
     Page("POST", "/console/suppressions/undo", Scope.DECIDE, bulk.undo),
+    Page("GET", "/console/incidents", Scope.READ, incidents.show_all),
+    Page("POST", "/console/incidents", Scope.DECIDE, incident_changes.plan_new),
+    Page("GET", "/console/incidents/change", Scope.DECIDE, incident_changes.compare),
+    Page("POST", "/console/incidents/change", Scope.DECIDE, incident_changes.decide),
+    Page("GET", "/console/incidents/{number}", Scope.READ, incidents.show),
+    Page("POST", "/console/incidents/{number}", Scope.DECIDE, incident_changes.plan),
+    Page("GET", "/console/what-if", Scope.EXPORT, what_if.show),
+    Page("POST", "/console/what-if", Scope.EXPORT, what_if.choose),
 )

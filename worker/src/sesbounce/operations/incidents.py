@@ -17,6 +17,7 @@ import sqlalchemy as sa
 
 from sesbounce.errors import IncidentError
 from sesbounce.operations.rebuild import Change, change_of
+from sesbounce.operations.survey import Part, Place
 from sesbounce.policy.incident import Incident
 from sesbounce.policy.outage import EXAMINED, Detection, Suspect, hour_of
 from sesbounce.policy.state import State, hard_bounces
@@ -44,7 +45,6 @@ _GRACE = timedelta(minutes=5)
 _BATCH = 500
 _SECONDS = 10.0
 Mode = Literal["off", "warn", "hold"]
-_Place = tuple[datetime, str]
 
 
 class Swept(NamedTuple):
@@ -93,7 +93,7 @@ class Incidents:
         self._mode = mode
         self._detection = detection or Detection()
         # Where the sweep goes on, by the number of the incident and the time of its change.
-        self._after: dict[tuple[int, datetime], _Place] = {}
+        self._after: dict[tuple[int, datetime], Place] = {}
 
     def all(self) -> list[IncidentRow]:
         """All incidents, the latest first."""
@@ -121,23 +121,49 @@ class Incidents:
 
     def preview(self, row: IncidentRow) -> Iterator[Change]:
         """Yield what saving a new or changed incident would change; this changes nothing."""
-        for connection, keys in self._batches(row):
-            yield from _changes(self._judged(connection, row, keys), row.changed_at)
+        for part in self.compare(row):
+            yield from part.changes
+
+    def compare(
+        self, row: IncidentRow, after: Place | None = None, until: datetime | None = None
+    ) -> Iterator[Part]:
+        """Yield what saving a new or changed incident would change, a part of the addresses each.
+
+        Args:
+            row: the incident, new or changed.
+            after: where an earlier comparison has ended; None for all addresses.
+            until: only addresses whose latest hard bounce was not after this time; None for all.
+        """
+        for connection, found in self._batches(row, after, until):
+            keys = [key for _, key in found]
+            changes = list(_changes(self._judged(connection, row, keys), row.changed_at))
+            yield Part(keys, changes, _end(found))
 
     def concerned(self, row: IncidentRow, now: datetime) -> Concerned:
         """Count the addresses that an incident concerns."""
+        counted = Concerned()
+        for part in self.examine(row, now):
+            counted.addresses += len(part.addresses)
+            counted.kept += len(part.changes)
+        return counted
+
+    def examine(
+        self, row: IncidentRow, now: datetime, after: Place | None = None
+    ) -> Iterator[Part]:
+        """Yield the addresses that an incident concerns, and what it changes about them.
+
+        The changes are those which the opposite of its status would bring: addresses that it keeps
+        from suppression would be suppressed, and those that it would release are released.
+        """
         confirmed = row.status is IncidentStatus.CONFIRMED
         status = IncidentStatus.WITHDRAWN if confirmed else IncidentStatus.CONFIRMED
         otherwise = msgspec.structs.replace(row, status=status)
-        counted = Concerned()
-        for connection, keys in self._batches(row):
-            rows = load_rows(connection, sorted(keys)).values()
+        kept = "suppressed" if confirmed else "released"
+        for connection, found in self._batches(row, after):
+            rows = load_rows(connection, sorted(key for _, key in found)).values()
             inside = [r.key for r in rows if _bounced_in(row.incident, r.key, r.state)]
-            counted.addresses += len(inside)
             changes = _changes(self._judged(connection, otherwise, inside), now)
-            kept = "suppressed" if confirmed else "released"
-            counted.kept += sum(1 for change in changes if change.change == kept)
-        return counted
+            yield Part(inside, [one for one in changes if one.change == kept], _end(found))
 
     def save(
         self, row: IncidentRow, now: datetime, before: IncidentRow | None = None
@@ -265,16 +291,19 @@ class Incidents:
             return None
         return after if msgspec.structs.replace(after, note=before.note) != before else None
 
-    def _batches(self, row: IncidentRow) -> Iterator[tuple[sa.Connection, list[str]]]:
+    def _batches(
+        self, row: IncidentRow, after: Place | None = None, until: datetime | None = None
+    ) -> Iterator[tuple[sa.Connection, list[Place]]]:
         """The addresses that have bounced hard since an incident began, a batch at a time."""
-        after: _Place | None = None
         while True:
             with self._store.reading("the addresses can't be read") as connection:
-                found = addresses_with_hard_bounces(connection, row.begins_at, after, _BATCH)
-                yield connection, [key for _, key in found]
-            if len(found) < _BATCH:
+                found = addresses_with_hard_bounces(
+                    connection, row.begins_at, after, _BATCH, until=until
+                )
+                yield connection, found
+            after = _end(found)
+            if after is None:
                 return
-            after = found[-1]
 
     def _judged(
         self, connection: sa.Connection, row: IncidentRow, keys: Sequence[str]
@@ -287,11 +316,11 @@ class Incidents:
     def _settle_some(
         self,
         row: IncidentRow,
-        after: _Place | None,
+        after: Place | None,
         now: datetime,
         *,
         run_statements: bool = True,
-    ) -> tuple[Recorded, _Place | None, list[VerdictChange]]:
+    ) -> tuple[Recorded, Place | None, list[VerdictChange]]:
         """Judge some addresses; returns also the last one of them, or None if there are no more."""
         with self._store.writing("the addresses were not judged") as connection:
             found = addresses_with_hard_bounces(connection, row.begins_at, after, _BATCH)
@@ -299,7 +328,7 @@ class Incidents:
             recorded, changes = self._store.revise(
                 connection, keys, _unchanged, now, run_statements=run_statements
             )
-        return recorded, found[-1] if len(found) == _BATCH else None, changes
+        return recorded, _end(found), changes
 
 
 def new(
@@ -335,6 +364,11 @@ def changed(row: IncidentRow, now: datetime, **changes: Any) -> IncidentRow:
         return after
     settle_at = row.settle_at if after.confirmed == row.confirmed else now
     return msgspec.structs.replace(after, changed_at=now, settle_at=settle_at)
+
+
+def _end(found: Sequence[Place]) -> Place | None:
+    """Where a batch of addresses ends; None if it is the last one."""
+    return found[-1] if len(found) == _BATCH else None
 
 
 def _matching(

@@ -4,16 +4,18 @@ The detection of incidents reads it, so that it need not search the log. The har
 from the states, and the deliveries from the log.
 """
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import sqlalchemy as sa
 
 from sesbounce.feedback.extract import Event
 from sesbounce.feedback.provider import PROVIDERS, SIMULATOR, provider_of
 from sesbounce.feedback.reason import Effect
+from sesbounce.policy.incident import Incident
 from sesbounce.policy.outage import (
     BASELINE,
     EXAMINED,
+    HOUR,
     Cell,
     Detection,
     HourCount,
@@ -31,6 +33,8 @@ from sesbounce.store.rows import Inserted
 
 # The baseline of the hours that are examined, and of the suspected hours before these.
 _KEPT = BASELINE + 2 * EXAMINED
+# An incident that ends at a full hour has no part of that hour.
+_TICK = timedelta(microseconds=1)
 _HOUR_LENGTH = len("2026-11-20T12")
 _PROVIDER_AT = _HOUR_LENGTH + 2
 
@@ -102,6 +106,28 @@ def find_suspects(connection: sa.Connection, detection: Detection, now: datetime
         reports_deliveries=bool(connection.scalar(sa.select(sa.exists().where(delivered)))),
     )
     return [one for one in found if one.ends > since]
+
+
+def counts_around(
+    connection: sa.Connection, incident: Incident, now: datetime
+) -> tuple[HourCount, HourCount] | None:
+    """What happened at a provider during an incident, and in the 14 days before it.
+
+    None where the counts of its first hour were deleted.
+    """
+    if incident.begins < now - _KEPT:
+        return None
+    first = _hour_name(incident.begins)
+    query = _since(incident.begins - BASELINE).where(
+        sa.func.substr(_table.c.cell, _PROVIDER_AT) == incident.provider
+    )
+    if incident.ends:
+        query = query.where(_table.c.cell < _hour_name(hour_of(incident.ends - _TICK) + HOUR))
+    during, before = HourCount(), HourCount()
+    for row in connection.execute(query):
+        count = HourCount(row.hard, row.known, row.delivered)
+        (before if row.cell < first else during).add(count)
+    return during, before
 
 
 def delete_old_hours(connection: sa.Connection, now: datetime) -> None:

@@ -180,7 +180,12 @@ def count_current(connection: sa.Connection, now: datetime, since: datetime) -> 
 
 
 def addresses_with_hard_bounces(
-    connection: sa.Connection, since: datetime, after: tuple[datetime, str] | None, limit: int
+    connection: sa.Connection,
+    since: datetime,
+    after: tuple[datetime, str] | None,
+    limit: int,
+    *,
+    until: datetime | None = None,
 ) -> list[tuple[datetime, str]]:
     """The addresses that have bounced hard since a time, in the order of the latest hard bounces.
 
@@ -192,6 +197,7 @@ def addresses_with_hard_bounces(
         since: the time, UTC.
         after: only addresses that come after this one.
         limit: the maximum number of addresses.
+        until: only addresses whose latest hard bounce was not after this time; None for all.
     """
     hard_at, key = schema.address.c.hard_at, schema.address.c.address
     query = sa.select(hard_at, key).order_by(hard_at, key).limit(limit)
@@ -201,6 +207,8 @@ def addresses_with_hard_bounces(
         query = query.where(hard_at >= at, (hard_at > at) | (key > last))
     else:
         query = query.where(hard_at >= since)
+    if until:
+        query = query.where(hard_at <= until)
     return [(row.hard_at, row.address) for row in connection.execute(query)]
 
 
