@@ -6,6 +6,7 @@ The exceptions:
   x AdoptionError            (scripts.deploy.adoption)
   x AwsError                 (scripts.deploy.aws)
   x CheckovError             (scripts.checkov)
+  x ConsoleError             (scripts.local.console)
   x DeclinedError            (scripts.deploy.context)
   x DestroyError             (scripts.deploy.destroy_guard)
   x DocsError                (scripts.terraform.docs)

@@ -1,0 +1,40 @@
+import re
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from scripts.local import console, console_data
+from tests.support import AT
+
+
+def test_the_same_seed_gives_the_same_life() -> None:
+    first, second = console_data.live(AT).days, console_data.live(AT).days
+    assert first == second
+    happened = [one for day in first.values() for one in day]
+    assert len(happened) > 5000
+    begins = AT - timedelta(days=console_data.DAYS)
+    assert all(begins <= at < AT for at, _ in happened)
+    assert console_data.live(AT, seed=2).days != first
+
+
+@pytest.mark.parametrize(
+    ("environment", "has_screen"),
+    [
+        ({}, sys.platform == "darwin"),
+        ({"DISPLAY": ":0"}, True),
+        ({"WAYLAND_DISPLAY": "wayland-0"}, True),
+        ({"DISPLAY": ":0", "CI": "true"}, False),
+    ],
+)
+def test_a_browser_opens_only_where_a_person_sees_it(
+    environment: dict[str, str], has_screen: bool
+) -> None:
+    assert console.has_screen(environment) == has_screen
+
+
+def test_the_quick_start_names_the_addresses_worth_seeing() -> None:
+    page = (Path(console.__file__).parents[2] / "docs" / "quick-start.md").read_text()
+    found = dict(re.findall(r"^\| `(.+@.+)` \| (.+) \|$", page, re.MULTILINE))
+    assert found == console_data.LOOK_UP
