@@ -27,6 +27,10 @@ TABLE = {
     ("POST", "/console/address/{handle}/undo"): ["support", "operator", "admin"],
     ("GET", "/console/suppressions"): ["operator", "admin"],
     ("POST", "/console/suppressions"): ["operator", "admin"],
+    ("GET", "/console/deliveries"): EVERYBODY,
+    ("GET", "/console/audit"): ["operator", "admin"],
+    ("POST", "/console/audit"): ["operator", "admin"],
+    ("GET", "/console/settings"): ["admin"],
     ("GET", "/console/address/{handle}/forget"): ["admin"],
     ("POST", "/console/address/{handle}/forget"): ["admin"],
 }

@@ -12,6 +12,10 @@ from scripts.local.ses_messages import Scenario
 from sesbounce.feedback.decode import decode
 from sesbounce.feedback.manual import decide
 from sesbounce.feedback.reason import Reason
+from sesbounce.policy.gate import SenderName
+from sesbounce.policy.sending import Resume
+from sesbounce.store import schema
+from sesbounce.store.sending import insert_resume
 from tests.console import Browser, Site
 from tests.support import AT, mail, said
 
@@ -27,11 +31,11 @@ HOSTILE = [
     "\r\nSet-Cookie: x=y\r\n\r\n<html>",
 ]
 _ALLOWED = {
-    "a", "article", "aside", "blockquote", "body", "button", "caption", "code", "dd", "details",
-    "div", "dl", "dt", "figcaption", "figure", "footer", "form", "h1", "h2", "h3", "head", "header",
-    "html", "i", "input", "label", "li", "link", "main", "meta", "nav", "ol", "option", "p", "path",
-    "q", "script", "section", "select", "small", "span", "strong", "summary", "svg", "table",
-    "tbody", "td", "textarea", "th", "thead", "time", "title", "tr", "ul", "bdi",
+    "a", "article", "aside", "bdi", "blockquote", "body", "br", "button", "caption", "code", "dd",
+    "details", "div", "dl", "dt", "figcaption", "figure", "footer", "form", "h1", "h2", "h3",
+    "head", "header", "html", "i", "input", "label", "li", "link", "main", "meta", "nav", "ol",
+    "option", "p", "path", "q", "script", "section", "select", "small", "span", "strong", "summary",
+    "svg", "table", "tbody", "td", "textarea", "th", "thead", "time", "title", "tr", "ul",
 }  # fmt: skip
 
 
@@ -65,6 +69,9 @@ def assert_safe(page: str) -> None:
     assert "49" not in re.sub(r"<[^>]*>", "", page)
 
 
+_WAITING = {"address": "x@example.com", "version": "1", "entry": "", "attempts": 1, "due_at": AT}
+
+
 @pytest.fixture
 def attacked(site: Site) -> Site:
     """A database in which every text is hostile."""
@@ -85,6 +92,10 @@ def attacked(site: Site) -> Site:
                 statement = f"UPDATE feedback_event SET {column} = :text WHERE address = :address"
                 values = {"text": text.replace("\0", "\ufffd"), "address": address}
                 connection.execute(sa.text(statement), values)
+            resume = Resume(AT, text, text)
+            insert_resume(connection, SenderName("1", "eu-west-1", text), resume)
+            entry = {"target": f"webhook {number} {text}"[:64], "problem": text}
+            connection.execute(sa.insert(schema.outbox), _WAITING | entry)
     return site
 
 
@@ -97,6 +108,8 @@ def test_hostile_texts_are_shown_as_texts(attacked: Site, admin: Browser) -> Non
         assert_safe(admin.get(f"{path}/forget").text)
     page = admin.get("/console/suppressions").text
     assert_safe(page)
+    assert_safe(admin.get("/console/deliveries").text)
+    assert_safe(admin.get("/console/audit").text)
     links = re.findall(r'<th scope="row"><a href="([^"]*)"', page)
     assert len(links) == 2 * len(HOSTILE)
     for link in links:
@@ -118,6 +131,7 @@ def test_hostile_forms_are_answered_with_texts(site: Site, admin: Browser, hosti
             admin.send("/console/suppressions", **{name: hostile})
             for name in ("domain", "reason", "since", "stream")
         ),
+        admin.send("/console/audit", by=hostile),
         admin.send("/console/login", token=hostile, goal=hostile),
         admin.send("/console/language", language=hostile, back=hostile),
         admin.get("/console/login", params={hostile: hostile}),

@@ -6,10 +6,12 @@ from pathlib import Path
 import pytest
 
 from sesbounce.console import texts
+from sesbounce.console.asking import PLACES
 from sesbounce.console.roles import OTHER, ROLES
 from sesbounce.console.texts import LANGUAGES, language_of, texts_of
 from sesbounce.feedback.notification import Kind
 from sesbounce.feedback.reason import Effect, Reason
+from sesbounce.store.audit import Act
 
 PACKAGE = Path(texts.__file__).parent
 # Keys whose last part is a value, by what comes before it.
@@ -18,7 +20,9 @@ VALUES: dict[str, set[str]] = {
     "effect": set(Effect),
     "kind": set(Kind),
     "role": {*ROLES, OTHER},
-    "nav": {"look_up", "suppressions"},
+    "nav": {place.key for place in PLACES},
+    "audit.act": set(Act),
+    "deliveries.state": {"ok", "waiting", "stopped", "removed"},
     "status": {"free", "suppressed", "limited"},
     "done": {"allowed", "suppressed", "undone", "forgotten"},
     "list.wrong": {"domain", "reason", "since", "stream"},

@@ -23,6 +23,9 @@ from sesbounce.store.tokens import Scope
 
 HOME = "/console"
 SUPPRESSIONS = "/console/suppressions"
+DELIVERIES = "/console/deliveries"
+AUDIT = "/console/audit"
+SETTINGS = "/console/settings"
 # Longer than a session: a link on a page works as long as the page can be used.
 _LINKS = timedelta(days=1)
 _OWN_PATH = re.compile(r"/console(/[A-Za-z0-9_-]+)*(\?[A-Za-z0-9_=&-]*)?")
@@ -95,6 +98,9 @@ class Place(NamedTuple):
 PLACES: Sequence[Place] = (
     Place(HOME, "look_up", Scope.CHECK),
     Place(SUPPRESSIONS, "suppressions", Scope.EXPORT),
+    Place(DELIVERIES, "deliveries", Scope.READ),
+    Place(AUDIT, "audit", Scope.EXPORT),
+    Place(SETTINGS, "settings", Scope.ADMIN),
 )
 
 

@@ -8,7 +8,14 @@ from typing import NamedTuple
 
 from starlette.responses import Response
 
-from sesbounce.console import address, entrance, suppressions
+from sesbounce.console import (
+    address,
+    audit,
+    configuration,
+    deliveries,
+    entrance,
+    suppressions,
+)
 from sesbounce.console.asking import Ask
 from sesbounce.store.tokens import Scope
 
@@ -46,4 +53,8 @@ PAGES = (
     Page("POST", "/console/address/{handle}/forget", Scope.ADMIN, address.forget_address),
     Page("GET", "/console/suppressions", Scope.EXPORT, suppressions.show),
     Page("POST", "/console/suppressions", Scope.EXPORT, suppressions.choose),
+    Page("GET", "/console/deliveries", Scope.READ, deliveries.show),
+    Page("GET", "/console/audit", Scope.EXPORT, audit.show),
+    Page("POST", "/console/audit", Scope.EXPORT, audit.choose),
+    Page("GET", "/console/settings", Scope.ADMIN, configuration.show),
 )
