@@ -29,6 +29,7 @@ The exceptions:
   x RootsError               (scripts.image.rds_roots)
   x RunError                 (scripts.deploy.runs)
   x SchemaError              (scripts.terraform.schema)
+  x ScreenshotError          (scripts.local.screenshots)
   x ServerError              (scripts.website)
   x SimulateError            (scripts.local.simulate)
   x TaskError                (scripts.deploy.run_task)

@@ -8,6 +8,8 @@ import pytest
 from scripts.local import console, console_data
 from tests.support import AT
 
+SCHEMES = ("light", "dark")
+
 
 def test_the_same_seed_gives_the_same_life() -> None:
     first, second = console_data.live(AT).days, console_data.live(AT).days
@@ -32,6 +34,19 @@ def test_a_browser_opens_only_where_a_person_sees_it(
     environment: dict[str, str], has_screen: bool
 ) -> None:
     assert console.has_screen(environment) == has_screen
+
+
+def test_the_document_shows_small_pictures_and_says_what_is_on_them() -> None:
+    docs = Path(console.__file__).parents[2] / "docs"
+    page = (docs / "console.md").read_text()
+    pictures = {file.name: file.stat().st_size for file in docs.glob("console-*.png")}
+    assert {f"console-{of}-{c}.png" for of in ("address", "suppressions") for c in SCHEMES} == set(
+        pictures
+    )
+    assert max(pictures.values()) <= 100_000
+    shown = dict(re.findall(r"\[([^\]]+)\]\((console-[a-z-]+\.png)\)", page))
+    assert set(shown.values()) == set(pictures)
+    assert len([text for text in re.findall(r"!\[(.*?)\]", page) if len(text) > 50]) == 2
 
 
 def test_the_quick_start_names_the_addresses_worth_seeing() -> None:
