@@ -48,17 +48,22 @@ def test_each_target_is_shown_with_what_waits_and_how_to_resume_it(engine: sa.En
     site = delivering(engine, *NAMES, "old")
     browser = reader(site)
     page = text_of(browser.get("/console/deliveries").text)
-    assert "webhook:crm waiting crm.example complaint_abuse 1 entry not attempted yet" in page
+    crm = "webhook:crm waiting crm.example complaint_abuse 1 entry since 2026-11-20 12:00 UTC"
+    assert f"{crm} not attempted yet" in page
     (row,) = outbox.due(engine, "webhook:crm", site.now)
     outbox.postpone(engine, row, site.now + timedelta(minutes=2), "HTTP status 503 <b>")
     outbox.stop(engine, "webhook:desk", "HTTP status 410")
     html = browser.get("/console/deliveries").text
     page = text_of(html)
     assert "HTTP status 503 &lt;b&gt; 1 entry, after 1 attempt at most 2026-11-20 12:02 UTC" in page
-    assert "webhook:desk stopped desk.example 1 entry HTTP status 410" in page
+    assert (
+        "webhook:desk stopped desk.example 1 entry since 2026-11-20 12:00 UTC HTTP status 410"
+        in page
+    )
     assert "sesbounce outbox retry --target webhook:desk" in page
-    assert "old removed 1 entry" in page
+    assert "old removed 1 entry since" in page
     assert "sesbounce outbox discard --target old" in page
+    assert outbox.oldest(engine, "old", most=0) is None  # nobody reads them all
     assert "jane" not in html
     assert "sesame" not in html
     site.close()

@@ -69,7 +69,14 @@ def assert_safe(page: str) -> None:
     assert "49" not in re.sub(r"<[^>]*>", "", page)
 
 
-_WAITING = {"address": "x@example.com", "version": "1", "entry": "", "attempts": 1, "due_at": AT}
+_ENTRY = '{"suppressed": true, "for_good": true, "parameters": {"address": "x@example.com"}}'
+_WAITING = {
+    "address": "x@example.com",
+    "version": "1",
+    "entry": _ENTRY,
+    "attempts": 1,
+    "due_at": AT,
+}
 
 
 @pytest.fixture
@@ -108,8 +115,11 @@ def test_hostile_texts_are_shown_as_texts(attacked: Site, admin: Browser) -> Non
         assert_safe(admin.get(f"{path}/forget").text)
     page = admin.get("/console/suppressions").text
     assert_safe(page)
-    assert_safe(admin.get("/console/deliveries").text)
-    assert_safe(admin.get("/console/audit").text)
+    deliveries, audit = admin.get("/console/deliveries").text, admin.get("/console/audit").text
+    assert deliveries.count(">removed</span>") == len(HOSTILE)
+    assert audit.count("sender resumed") == audit.count(">suppressed</span>") == len(HOSTILE)
+    assert_safe(deliveries)
+    assert_safe(audit)
     links = re.findall(r'<th scope="row"><a href="([^"]*)"', page)
     assert len(links) == 2 * len(HOSTILE)
     for link in links:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from starlette.responses import Response
 
 from sesbounce.console.asking import Ask
-from sesbounce.store.outbox import waiting
+from sesbounce.store.outbox import oldest, waiting
 from sesbounce.webhook_settings import TYPES, Endpoint
 
 
@@ -32,6 +32,8 @@ class Shown(NamedTuple):
         name: the name by which the outbox knows it.
         state: `ok`, `waiting`, `stopped`, or `removed` if the settings no longer name it.
         entries: how many entries wait for it.
+        oldest: when the verdict was propagated that waits longest, UTC; None where none waits, or
+            too many do.
         due_at: when the next one is attempted, UTC; None where none is, or all are stopped.
         problems: why they wait.
         host: the host of a webhook; None for other targets.
@@ -41,6 +43,7 @@ class Shown(NamedTuple):
     name: str
     state: str
     entries: int
+    oldest: datetime | None
     due_at: datetime | None
     problems: Sequence[Problem]
     host: str | None
@@ -59,6 +62,7 @@ def show(ask: Ask) -> Response:
             name,
             [row for row in rows if row["target"] == name],
             endpoints.get(name),
+            oldest(ask.console.engine, name),
             known=name in configured,
         )
         for name in names
@@ -67,7 +71,12 @@ def show(ask: Ask) -> Response:
 
 
 def _shown(
-    name: str, rows: Sequence[Mapping[str, Any]], endpoint: Endpoint | None, *, known: bool
+    name: str,
+    rows: Sequence[Mapping[str, Any]],
+    endpoint: Endpoint | None,
+    since: datetime | None,
+    *,
+    known: bool,
 ) -> Shown:
     stopped = any(row["due_at"] is None for row in rows)
     state = "stopped" if stopped else "waiting" if rows else "ok"
@@ -79,6 +88,7 @@ def _shown(
         name=name,
         state=state if known else "removed",
         entries=sum(row["entries"] for row in rows),
+        oldest=since,
         due_at=min((row["due_at"] for row in rows if row["due_at"]), default=None),
         problems=[Problem(row["problem"], row["entries"], row["attempts"]) for row in rows],
         host=endpoint.host if endpoint else None,
