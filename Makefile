@@ -27,9 +27,9 @@ UNIT_PROCESSES ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 # The Pythons that README names.
 PYTHONS := 3.11 3.12 3.13
 
-.PHONY: help setup terraform environments demo demo-clean simulate deploy plan destroy restart cli outputs check-wiring \
+.PHONY: help setup terraform environments demo console demo-clean simulate deploy plan destroy restart cli outputs check-wiring \
         image package build test test-all test-unit test-versions test-local test-terraform bench bench-ask bench-decode bench-outage bench-profile bench-store fuzz \
-        lint lint-ruff lint-mypy lint-imports lint-checkov lint-rest format docs docs-serve docs-write terraform-docs lock terraform-lock clean
+        lint lint-ruff lint-mypy lint-imports lint-checkov lint-rest format docs docs-serve docs-write screenshots terraform-docs lock terraform-lock clean
 
 ##@ Set up
 help: ## prints this list
@@ -53,6 +53,9 @@ environments: ## installs .venv and the environments of LocalStack, checkov and 
 demo: terraform ## runs the whole path on this machine with LocalStack; needs no AWS account
 	@$(SETUP) dev=$(VENV) localstack
 	@$(BIN)/python -m scripts.local.demo
+
+console: $(READY) ## opens the console on made-up data of ninety days; ARGS=--fresh makes the data once more
+	@$(BIN)/python -m scripts.local.console $(ARGS)
 
 demo-clean: $(READY) ## stops what the demo started and removes what it made
 	@$(BIN)/python -m scripts.local.demo --clean
@@ -197,6 +200,9 @@ docs-serve: ## builds the site, and shows it at http://localhost:8000; make docs
 
 docs-write: $(READY) ## writes docs/commands.md and docs/settings.md from the code
 	@$(BIN)/python -m scripts.docs
+
+screenshots: $(READY) ## takes the pictures of docs/console.md from the data of make console; needs Chromium
+	@$(BIN)/python -m scripts.local.screenshots
 
 terraform-docs: $(READY) ## writes the tables in the READMEs of the Terraform modules and examples
 	@$(BIN)/python -m scripts.terraform.docs

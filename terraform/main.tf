@@ -198,6 +198,7 @@ module "worker_service" {
   log_kms_key_arn    = var.worker.log_kms_key_arn
 
   further_log_streams = local.api == null ? [] : ["api"]
+  further_secret_arns = local.api == null ? [] : compact([local.api.serve_secret_arn])
 
   permissions_boundary = local.permissions_boundary
   path                 = var.path
@@ -215,6 +216,8 @@ module "api_service" {
   task_policies      = merge(local.worker_policies, local.database_policies)
   environment        = local.api_environment
   secrets            = local.api_secrets
+  console            = local.api.console
+  serve_secret_arn   = local.api.serve_secret_arn
 
   target_group_arn          = local.api.target_group_arn
   cloud_map_service_arn     = local.api.cloud_map_service_arn
@@ -367,7 +370,7 @@ module "deploy_role" {
   permissions_boundary = var.permissions_boundary
   path                 = var.path
   repository_arn       = try(var.worker.repository_arn, null)
-  secret_arns          = compact(concat([var.database_url_secret_arn, try(var.worker.webhook_secrets_arn, null)], try(values(var.worker.secrets), []), local.password_secret_arns))
+  secret_arns          = compact(concat([var.database_url_secret_arn, try(var.worker.webhook_secrets_arn, null), try(var.api.serve_secret_arn, null)], try(values(var.worker.secrets), []), local.password_secret_arns))
   function_in_vpc      = local.runs_on_lambda && var.network.vpc_id != null
   may_manage_user      = var.github.may_manage_user
   may_manage_key       = var.github.may_manage_key

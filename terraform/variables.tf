@@ -248,7 +248,7 @@ variable "worker" {
 }
 
 variable "api" {
-  description = "A service in ECS for the HTTP API (`sesbounce serve`, docs/api.md) beside a worker in ECS, with its image, settings, secrets, database and network; with null, Terraform creates none. Before that, the worker must have run, and the first token must be there: `make cli ARGS='token create crm --scope check'`. Programs reach the service either by your load balancer (`target_group_arn`) or by AWS Cloud Map (`cloud_map_service_arn`), and only from `client_security_group_ids`. `environment`: further settings, for example `SESBOUNCE_SERVE_RATE`. The module `api_service` describes the attributes."
+  description = "A service in ECS for the HTTP API (`sesbounce serve`, docs/api.md) beside a worker in ECS, with its image, settings, secrets, database and network; with null, Terraform creates none. Before that, the worker must have run, and the first token must be there: `make cli ARGS='token create crm --scope check'`. Programs reach the service either by your load balancer (`target_group_arn`) or by AWS Cloud Map (`cloud_map_service_arn`), and only from `client_security_group_ids`. `environment`: further settings, for example `SESBOUNCE_SERVE_RATE`. `console`: whether people get the console in browsers as well, which needs `serve_secret_arn` (docs/console.md). The module `api_service` describes the attributes."
   type = object({
     target_group_arn          = optional(string)
     cloud_map_service_arn     = optional(string)
@@ -258,8 +258,15 @@ variable "api" {
     cpu_units                 = optional(number, 256)
     memory_mib                = optional(number, 512)
     environment               = optional(map(string), {})
+    console                   = optional(bool, false)
+    serve_secret_arn          = optional(string)
   })
   default = null
+
+  validation {
+    condition     = try(!var.api.console, true) || try(var.api.serve_secret_arn, null) != null
+    error_message = "api.console needs api.serve_secret_arn, the ARN of the secret for SESBOUNCE_SERVE_SECRET: all tasks need one secret, because a session that one task begins goes on at another one."
+  }
 
   validation {
     condition     = var.api == null || contains(["service", "scheduled"], try(var.worker.mode, "none"))

@@ -119,6 +119,8 @@ run "what_the_worker_and_the_server_are_told" {
       target_group_arn          = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/sesbounce/209a844cd01825a4"
       client_security_group_ids = { load_balancer = "sg-balancer" }
       environment               = { SESBOUNCE_SERVE_RATE = "20" }
+      console                   = true
+      serve_secret_arn          = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:console-AbCdEf"
     }
   }
 
@@ -176,6 +178,7 @@ run "what_the_worker_and_the_server_are_told" {
       SESBOUNCE_DATABASE_PASSWORD_FROM = "rds-iam"
       SESBOUNCE_LOG_FORMAT             = "json"
       SESBOUNCE_MIGRATE                = "false"
+      SESBOUNCE_SERVE_CONSOLE          = "true"
       SESBOUNCE_SERVE_HOST             = "0.0.0.0"
       SESBOUNCE_SERVE_PORT             = "8080"
       SESBOUNCE_SERVE_RATE             = "20"
@@ -191,9 +194,13 @@ run "what_the_worker_and_the_server_are_told" {
   assert {
     condition = (
       { for secret in jsondecode(module.api_service[0].container_definitions)[0].secrets : secret.name => secret.valueFrom }
-      == { for secret in jsondecode(module.worker_service[0].container_definitions)[0].secrets : secret.name => secret.valueFrom }
+      == merge(
+        { for secret in jsondecode(module.worker_service[0].container_definitions)[0].secrets : secret.name => secret.valueFrom },
+        { SESBOUNCE_SERVE_SECRET = var.api.serve_secret_arn },
+      )
+      && contains(flatten([for statement in jsondecode(output.execution_policy).Statement : statement.Resource if statement.Sid == "ReadSecrets"]), var.api.serve_secret_arn)
     )
-    error_message = "The server must have the worker's secrets, and not the master user's password."
+    error_message = "The server must have the worker's secrets and that of the console, which ECS may read, and not the master user's password."
   }
 
   assert {
@@ -731,6 +738,18 @@ run "lambda_without_time_and_with_a_server" {
   }
 
   expect_failures = [var.visibility_timeout_seconds, var.api]
+}
+
+run "a_console_whose_tasks_share_no_secret" {
+  command = plan
+
+  variables {
+    identities = { "example.com" = {} }
+
+    api = { target_group_arn = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/sesbounce/209a844cd01825a4", client_security_group_ids = { load_balancer = "sg-balancer" }, console = true }
+  }
+
+  expect_failures = [var.api]
 }
 
 run "lambda_without_a_database" {

@@ -21,7 +21,10 @@ locals {
       SESBOUNCE_SERVE_HOST = "0.0.0.0"
       SESBOUNCE_SERVE_PORT = tostring(var.port)
     },
+    var.console ? { SESBOUNCE_SERVE_CONSOLE = "true" } : {},
   )
+
+  secrets = merge(var.secrets, var.serve_secret_arn == null ? {} : { SESBOUNCE_SERVE_SECRET = var.serve_secret_arn })
 
   # It asks for /healthz, which is red while the database does not answer. New tasks could not start then, and
   # ECS would start them more and more slowly: so a restart of the database must not stop the tasks that run.
@@ -75,7 +78,7 @@ resource "aws_ecs_task_definition" "this" {
 
       portMappings = [{ containerPort = var.port, hostPort = var.port, protocol = "tcp" }]
       environment  = [for name, value in local.environment : { name = name, value = value }]
-      secrets      = [for name, arn in var.secrets : { name = name, valueFrom = arn }]
+      secrets      = [for name, arn in local.secrets : { name = name, valueFrom = arn }]
       healthCheck  = local.health_check
 
       # ECS sends SIGKILL only after the server's own time limit.

@@ -121,7 +121,7 @@ variable "environment" {
 
   validation {
     condition = length(setintersection(keys(var.environment), [
-      "SESBOUNCE_DATABASE_PASSWORD", "SESBOUNCE_WEBHOOK_SECRET", "SESBOUNCE_WEBHOOK_SECRETS", "SESBOUNCE_HASH_KEY",
+      "SESBOUNCE_DATABASE_PASSWORD", "SESBOUNCE_WEBHOOK_SECRET", "SESBOUNCE_WEBHOOK_SECRETS", "SESBOUNCE_HASH_KEY", "SESBOUNCE_SERVE_SECRET",
       "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN",
     ])) == 0
     error_message = "environment must not contain a secret: store the secret in Secrets Manager or Parameter Store and put its ARN into secrets. The server gets AWS credentials from the task's role."
@@ -156,6 +156,32 @@ variable "secrets" {
   validation {
     condition     = length(setintersection(keys(var.secrets), keys(var.environment))) == 0
     error_message = "An environment variable must not be in both secrets and environment."
+  }
+}
+
+variable "console" {
+  description = "Whether the server also serves the console for people in browsers, under `/console` (docs/console.md). It needs `serve_secret_arn`, and TLS at your load balancer."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
+variable "serve_secret_arn" {
+  description = "ARN of the secret in Secrets Manager, or of the parameter in Parameter Store, with which the console encrypts its sessions and links (`SESBOUNCE_SERVE_SECRET`: at least 32 characters, `openssl rand -hex 32`). The role `execution_role_arn` must let ECS read it."
+  type        = string
+  default     = null
+
+  validation {
+    condition = var.serve_secret_arn == null ? true : (
+      can(regex("^arn:[a-z-]+:secretsmanager:[a-z0-9-]+:\\d{12}:secret:[A-Za-z0-9/_+=.@!-]+(:[^:*]*:[^:*]*:[^:*]*)?$", var.serve_secret_arn))
+      || can(regex("^arn:[a-z-]+:ssm:[a-z0-9-]+:\\d{12}:parameter/[A-Za-z0-9_./-]+$", var.serve_secret_arn))
+    )
+    error_message = "serve_secret_arn must be the ARN of one secret in Secrets Manager or of one parameter in Parameter Store. It must not be the secret itself and must not contain a wildcard."
+  }
+
+  validation {
+    condition     = !var.console || var.serve_secret_arn != null
+    error_message = "console needs serve_secret_arn: all tasks need one secret, because a session that one task begins goes on at another one."
   }
 }
 

@@ -20,7 +20,7 @@ locals {
   repository_arns = compact([var.create_repository ? "arn:${local.here.partition}:ecr:${local.here.region}:${local.here.account_id}:repository/${var.name}" : var.repository_arn])
 
   # The secrets' ARNs without the key and version that may follow them.
-  all_secrets    = concat(values(local.secrets), flatten([for migration in var.migration[*] : values(migration.secrets)]))
+  all_secrets    = concat(values(local.secrets), var.further_secret_arns, flatten([for migration in var.migration[*] : values(migration.secrets)]))
   secret_arns    = distinct([for arn in local.all_secrets : join(":", slice(split(":", arn), 0, 7)) if strcontains(arn, ":secretsmanager:")])
   parameter_arns = distinct([for arn in local.all_secrets : arn if strcontains(arn, ":ssm:")])
 }

@@ -439,6 +439,22 @@ variable "further_log_streams" {
   }
 }
 
+variable "further_secret_arns" {
+  description = "ARNs of further secrets and parameters that ECS may read with the execution role, for services beside the worker: `serve_secret_arn` of the module `api_service`."
+  type        = list(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition = alltrue([
+      for arn in var.further_secret_arns :
+      can(regex("^arn:[a-z-]+:secretsmanager:[a-z0-9-]+:\\d{12}:secret:[A-Za-z0-9/_+=.@!-]+(:[^:*]*:[^:*]*:[^:*]*)?$", arn))
+      || can(regex("^arn:[a-z-]+:ssm:[a-z0-9-]+:\\d{12}:parameter/[A-Za-z0-9_./-]+$", arn))
+    ])
+    error_message = "Each element of further_secret_arns must be the ARN of one secret in Secrets Manager or of one parameter in Parameter Store, without a wildcard."
+  }
+}
+
 variable "permissions_boundary" {
   description = "ARN of the permissions boundary of both roles; null sets none."
   type        = string

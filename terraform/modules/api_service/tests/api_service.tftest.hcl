@@ -236,9 +236,20 @@ run "what_is_no_arn" {
     port                  = 80
     tasks                 = 0
     secrets               = { SESBOUNCE_HASH_KEY = "the key itself" }
+    serve_secret_arn      = "the secret itself"
   }
 
-  expect_failures = [var.image, var.cloud_map_service_arn, var.port, var.tasks, var.secrets]
+  expect_failures = [var.image, var.cloud_map_service_arn, var.port, var.tasks, var.secrets, var.serve_secret_arn]
+}
+
+run "a_console_whose_tasks_share_no_secret" {
+  command = plan
+
+  variables {
+    console = true
+  }
+
+  expect_failures = [var.serve_secret_arn]
 }
 
 run "a_secret_in_plain_sight" {

@@ -40,6 +40,10 @@ TABLE = {
     ("POST", "/console/incidents/change"): ["operator", "admin"],
     ("GET", "/console/what-if"): ["operator", "admin"],
     ("POST", "/console/what-if"): ["operator", "admin"],
+    ("GET", "/console/deliveries"): EVERYBODY,
+    ("GET", "/console/audit"): ["operator", "admin"],
+    ("POST", "/console/audit"): ["operator", "admin"],
+    ("GET", "/console/settings"): ["admin"],
     ("GET", "/console/address/{handle}/forget"): ["admin"],
     ("POST", "/console/address/{handle}/forget"): ["admin"],
 }

@@ -19,6 +19,7 @@ from sesbounce.policy.incident import Incident
 from sesbounce.policy.outage import hour_of
 from sesbounce.policy.sending import Resume
 from sesbounce.policy.tally import SenderHour
+from sesbounce.store import schema
 from sesbounce.store.incidents import IncidentStatus
 from sesbounce.store.senders import add_numbers
 from sesbounce.store.sending import insert_resume
@@ -38,9 +39,9 @@ HOSTILE = [
 ]
 _INCIDENT = {"provider": "gmail.com", "begins": "2026-11-20T11:30", "ends": ""}
 _ALLOWED = {
-    "a", "article", "aside", "bdi", "blockquote", "body", "button", "caption", "circle", "code",
-    "dd", "desc", "details", "div", "dl", "dt", "figcaption", "figure", "footer", "form", "h1",
-    "h2", "h3", "head", "header", "html", "i", "input", "label", "li", "line", "link", "main",
+    "a", "article", "aside", "bdi", "blockquote", "body", "br", "button", "caption", "circle",
+    "code", "dd", "desc", "details", "div", "dl", "dt", "figcaption", "figure", "footer", "form",
+    "h1", "h2", "h3", "head", "header", "html", "i", "input", "label", "li", "line", "link", "main",
     "meta", "nav", "ol", "option", "p", "path", "polygon", "polyline", "q", "rect", "script",
     "section", "select", "small", "span", "strong", "summary", "svg", "table", "tbody", "td",
     "text", "textarea", "th", "thead", "time", "title", "tr", "ul",
@@ -77,6 +78,16 @@ def assert_safe(page: str) -> None:
     assert "49" not in re.sub(r"<[^>]*>", "", page)
 
 
+_ENTRY = '{"suppressed": true, "for_good": true, "parameters": {"address": "x@example.com"}}'
+_WAITING = {
+    "address": "x@example.com",
+    "version": "1",
+    "entry": _ENTRY,
+    "attempts": 1,
+    "due_at": AT,
+}
+
+
 @pytest.fixture
 def attacked(site: Site) -> Site:
     """A database in which every text is hostile."""
@@ -98,6 +109,9 @@ def attacked(site: Site) -> Site:
                 values = {"text": text.replace("\0", "\ufffd"), "address": address}
                 connection.execute(sa.text(statement), values)
         count_attack(site, number, text.replace("\0", "\ufffd"))
+        entry = {"target": f"webhook {number} {text}"[:64], "problem": text}
+        with site.engine.begin() as connection:
+            connection.execute(sa.insert(schema.outbox), _WAITING | entry)
     return site
 
 
@@ -131,6 +145,11 @@ def test_hostile_texts_are_shown_as_texts(attacked: Site, admin: Browser) -> Non
     assert_safe(admin.follow(admin.send("/console/what-if", **values)).text)
     page = admin.get("/console/suppressions").text
     assert_safe(page)
+    deliveries, audit = admin.get("/console/deliveries").text, admin.get("/console/audit").text
+    assert deliveries.count(">removed</span>") == len(HOSTILE)
+    assert audit.count("sender resumed") == audit.count(">suppressed</span>") == len(HOSTILE)
+    assert_safe(deliveries)
+    assert_safe(audit)
     links = re.findall(r'<th scope="row"><a href="([^"]*)"', page)
     assert len(links) == 2 * len(HOSTILE)
     since = admin.follow(admin.send("/console/suppressions", since="2026-01-01")).text
@@ -164,6 +183,7 @@ def test_hostile_forms_are_answered_with_texts(site: Site, admin: Browser, hosti
         ),
         admin.send("/console/incidents/change", plan=plan, note=hostile * 200),
         admin.send("/console/what-if", strikes=hostile, possible_complaint=hostile),
+        admin.send("/console/audit", by=hostile),
         admin.send("/console/login", token=hostile, goal=hostile),
         admin.send("/console/language", language=hostile, back=hostile),
         admin.get("/console/login", params={hostile: hostile}),

@@ -7,6 +7,7 @@ from typing import get_args
 import pytest
 
 from sesbounce.console import texts
+from sesbounce.console.asking import PLACES
 from sesbounce.console.incident_changes import Action
 from sesbounce.console.roles import OTHER, ROLES
 from sesbounce.console.texts import LANGUAGES, language_of, texts_of
@@ -14,6 +15,7 @@ from sesbounce.console.what_if import CHOICES, NUMBERS
 from sesbounce.feedback.notification import Kind
 from sesbounce.feedback.reason import Effect, Reason
 from sesbounce.policy.rates import Metric, SendingState
+from sesbounce.store.audit import Act
 
 STATES = {"suspected", "open", "closed", "withdrawn"}
 PACKAGE = Path(texts.__file__).parent
@@ -23,7 +25,9 @@ VALUES: dict[str, set[str]] = {
     "effect": set(Effect),
     "kind": set(Kind),
     "role": {*ROLES, OTHER},
-    "nav": {"overview", "look_up", "suppressions", "incidents", "what_if"},
+    "nav": {place.key for place in PLACES},
+    "audit.act": set(Act),
+    "deliveries.state": {"ok", "waiting", "stopped", "removed"},
     "status": {"free", "suppressed", "limited"},
     "done": {"allowed", "suppressed", "undone", "forgotten"},
     "state": set(SendingState),

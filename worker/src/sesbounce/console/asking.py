@@ -27,6 +27,9 @@ OVERVIEW = "/console/overview"
 SUPPRESSIONS = "/console/suppressions"
 INCIDENTS = "/console/incidents"
 WHAT_IF = "/console/what-if"
+DELIVERIES = "/console/deliveries"
+AUDIT = "/console/audit"
+SETTINGS = "/console/settings"
 # Longer than a session: a link on a page works as long as the page can be used.
 _LINKS = timedelta(days=1)
 _OWN_PATH = re.compile(r"/console(/[A-Za-z0-9_-]+)*(\?[A-Za-z0-9_=&-]*)?")
@@ -104,6 +107,9 @@ PLACES: Sequence[Place] = (
     Place(SUPPRESSIONS, "suppressions", Scope.EXPORT),
     Place(INCIDENTS, "incidents", Scope.READ),
     Place(WHAT_IF, "what_if", Scope.EXPORT),
+    Place(DELIVERIES, "deliveries", Scope.READ),
+    Place(AUDIT, "audit", Scope.EXPORT),
+    Place(SETTINGS, "settings", Scope.ADMIN),
 )
 
 

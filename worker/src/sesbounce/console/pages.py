@@ -10,7 +10,10 @@ from starlette.responses import Response
 
 from sesbounce.console import (
     address,
+    audit,
     bulk,
+    configuration,
+    deliveries,
     entrance,
     incident_changes,
     incidents,
@@ -68,4 +71,8 @@ PAGES = (
     Page("POST", "/console/incidents/{number}", Scope.DECIDE, incident_changes.plan),
     Page("GET", "/console/what-if", Scope.EXPORT, what_if.show),
     Page("POST", "/console/what-if", Scope.EXPORT, what_if.choose),
+    Page("GET", "/console/deliveries", Scope.READ, deliveries.show),
+    Page("GET", "/console/audit", Scope.EXPORT, audit.show),
+    Page("POST", "/console/audit", Scope.EXPORT, audit.choose),
+    Page("GET", "/console/settings", Scope.ADMIN, configuration.show),
 )

@@ -47,6 +47,12 @@ class OutboxEntry(msgspec.Struct, frozen=True, omit_defaults=True):
     version: str = ""
 
 
+class _Propagated(msgspec.Struct):
+    """What `oldest` reads of an entry."""
+
+    at: datetime | None = None
+
+
 class Waiting(msgspec.Struct, frozen=True):
     """An entry that a target has not got yet.
 
@@ -212,6 +218,24 @@ def waiting(engine: sa.Engine) -> list[Mapping[str, Any]]:
     with translated("the outbox can't be read"), engine.connect() as connection:
         rows = [dict(row) for row in connection.execute(query).mappings()]
     return [{**row, "due_at": None if row["due_at"] == NEVER else row["due_at"]} for row in rows]
+
+
+def oldest(engine: sa.Engine, target: str, most: int = 1000) -> datetime | None:
+    """When the verdict was propagated that waits longest for a target, UTC.
+
+    None where no entry waits, where more than `most` do, since all would have to be read, and for
+    entries of older versions.
+
+    Raises:
+        StoreError: the database can't answer.
+    """
+    query = sa.select(outbox.c.entry).where(outbox.c.target == target).limit(most + 1)
+    with translated("the outbox can't be read"), engine.connect() as connection:
+        rows = connection.scalars(query).all()
+    if len(rows) > most:
+        return None
+    times = [msgspec.json.decode(row, type=_Propagated).at for row in rows]
+    return min((at for at in times if at), default=None)
 
 
 def waiting_for(connection: sa.Connection, names: Collection[str]) -> list[Waiting]:
