@@ -32,6 +32,7 @@ from sesbounce.store.listing import suppressed_among, suppressed_rows
 from sesbounce.store.lookup import Filter, Lookup
 from sesbounce.store.result import Recorded
 from sesbounce.store.store import Store
+from sesbounce.store.streams import limited_suppressions
 from sesbounce.store.strike_off import StrikeOff
 from tests.stored import DAY, make_members, rows, store
 from tests.support import AT, mail, said
@@ -79,6 +80,30 @@ def emptied(engine: sa.Engine) -> None:
 
 def mailable(engine: sa.Engine) -> int:
     return int(dict(rows(engine, "SELECT email, mailable FROM member"))["Jane@Example.com"])
+
+
+def test_a_suppression_that_comes_to_count_for_all_streams_meanwhile_is_not_missed(
+    engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recording = store(engine)
+
+    def bounced(*arguments: Any) -> Any:
+        recording.record([about(Scenario.BOUNCE)], AT)
+        return limited_suppressions(*arguments)
+
+    for module in ("lookup", "listing"):
+        monkeypatch.setattr(f"sesbounce.store.{module}.limited_suppressions", bounced)
+    lookup = Lookup(engine)
+    complaints = [about(Scenario.COMPLAINT, recipient=address) for address in (JANE, MARY)]
+    for asked in ([JANE], [JANE, "ann@example.com"]):
+        for ask in (lookup.may_mail, lookup.answers):
+            emptied(engine)
+            recording.record(complaints, AT)
+            found = ask(asked, AT)[JANE]
+            assert not (found if isinstance(found, bool) else found.may_mail)
+        emptied(engine)
+        recording.record(complaints, AT)
+        assert JANE in suppressed_among(engine, asked, AT)
 
 
 def test_a_complaint_of_one_stream_leaves_the_others_open(engine: sa.Engine) -> None:

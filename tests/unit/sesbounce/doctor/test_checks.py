@@ -112,6 +112,7 @@ def test_the_wiring_is_read_from_outputs_and_state() -> None:
     newer = {"matching_event_types": ["DELIVERY_DELAY"]}
     settings = {"SESBOUNCE_TOPIC_ARNS": TOPIC, "SESBOUNCE_SES_SUPPRESSION_LIST": "true"}
     task = [{"environment": [{"name": name, "value": settings[name]} for name in settings]}]
+    of_api = [{"environment": [{"name": "SESBOUNCE_SES_SUPPRESSION_LIST", "value": "false"}]}]
     wired = declared(
         OUTPUTS
         | {
@@ -133,7 +134,10 @@ def test_the_wiring_is_read_from_outputs_and_state() -> None:
             ),
             ("aws_sns_topic_subscription", {"arn": f"{TOPIC}:2", "raw_message_delivery": False}),
             ("aws_sns_topic_subscription", {"arn": f"{TOPIC}:1", "raw_message_delivery": True}),
-            ("aws_ecs_task_definition", {"container_definitions": json.dumps(task)}),
+            *(
+                ("aws_ecs_task_definition", {"arn": arn, "container_definitions": json.dumps(made)})
+                for arn, made in (("task:2", task), ("api:1", of_api))
+            ),
         ],
     )
     assert wired.identities == {

@@ -312,6 +312,13 @@ class TestReports:
         assert (passed["may_send"], passed["state"]) == (True, "stop")
         assert call("GET", "/v1/sending?identiy=x").status_code == 422
 
+    def test_who_may_only_check_learns_nothing_about_other_senders(self, api: Api) -> None:
+        sending.count(api.engine, AT, delivered=700, hard=300)
+        for scope, shown in ((Scope.CHECK, False), (Scope.READ, True), (Scope.ADMIN, True)):
+            call = api.client(api.token(scope, Scope.CHECK, name=scope))
+            answer = call("GET", "/v1/sending").json()
+            assert (answer["may_send"], bool(answer["senders"])) == (False, shown)
+
     def test_health_needs_no_token(self, api: Api) -> None:
         api.token(Scope.ADMIN)
         assert api.client(only_loopback=False)("GET", "/healthz").json() == {"status": "ok"}

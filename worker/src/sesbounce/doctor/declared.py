@@ -166,7 +166,10 @@ def declared(outputs: Mapping[str, Any], resources: Resources) -> Wiring:
     by_type: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
     for kind, values in resources:
         by_type[kind].append(values)
-    settings = _settings(by_type["aws_ecs_task_definition"], by_type["aws_lambda_function"])
+    # The HTTP API has a task definition, too.
+    own = outputs.get("task_definition_arn")
+    tasks = [task for task in by_type["aws_ecs_task_definition"] if task["arn"] == own]
+    settings = _settings(tasks, by_type["aws_lambda_function"])
     return Wiring(
         **{name: outputs[name] for name in required},
         dlq_url=outputs.get("dlq_url"),

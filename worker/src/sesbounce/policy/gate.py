@@ -62,7 +62,8 @@ class SendingAnswer(msgspec.Struct, frozen=True, kw_only=True):
         may_send: whether it may; None where the counts can't tell.
         state: the worst state of the senders: `ok`, `warn`, `stop` or `unknown`.
         why: the answer in one sentence.
-        senders: the senders that were judged, the whole accounts first.
+        senders: the senders that were judged, the whole accounts first; by the HTTP API for callers
+            with the scope `read`, and none for others.
     """
 
     may_send: bool | None

@@ -135,7 +135,7 @@ OPERATIONS = (
     Operation(
         "GET",
         "/v1/sending",
-        # It tells a program that sends no more than whether it may, and numbers without addresses.
+        # A program that sends learns whether it may; only with `read` it gets the numbers as well.
         Scope.CHECK,
         "Say whether mail may be sent, by the rates of hard bounces and complaints.",
         Service.sending,

@@ -30,6 +30,7 @@ from sesbounce.store.listing import known_events
 from sesbounce.store.lookup import Answer, Filter, Lookup
 from sesbounce.store.pages import ListPlace, LogFilter, LogPlace, events_page, suppressed_page
 from sesbounce.store.store import Store
+from sesbounce.store.tokens import Scope
 
 _T = TypeVar("_T")
 
@@ -197,11 +198,14 @@ class Service:
         return m.IncidentList(Incidents(self._store).all())
 
     def sending(self, call: Call) -> SendingAnswer:
-        """Say whether mail may be sent."""
+        """Say whether mail may be sent; the numbers and notes are for those who may read."""
         query: m.SendingQuery = call.query
-        return may_send(
+        answer = may_send(
             self.engine, self.clock(), identity=_value(query.identity), stream=_value(query.stream)
         )
+        if call.caller.permits(Scope.READ):
+            return answer
+        return msgspec.structs.replace(answer, senders=())
 
     def _events(self, wanted: LogFilter, query: Any, filters: Any) -> m.EventPage:
         after = cursors.place(query.cursor, filters, LogPlace) if query.cursor else None

@@ -79,9 +79,10 @@ def suppressed_among(
     table = schema.address
     find = FindAddresses([table.c.reason, table.c.why], schema.suppressed_at(now))
     with answering("the addresses were not looked up"), engine.connect() as connection:
+        # In this order: meanwhile, a suppression in a stream may come to count for all.
+        limited = limited_suppressions(connection, keys, now, hash_keys, stream)
         found = find(connection, keys, hash_keys)
         in_all = {key: (row.reason, row.why) for key, row in found}
-        limited = limited_suppressions(connection, keys, now, hash_keys, stream)
     return {key: (rows[0].reason, in_words(rows)) for key, rows in limited.items()} | in_all
 
 

@@ -18,7 +18,7 @@ from sesbounce.privacy.keyed_hash import NO_KEYS, HashKeys
 from sesbounce.store import schema
 from sesbounce.store.addresses import FindAddresses, names_of
 from sesbounce.store.engine import answering, ask
-from sesbounce.store.streams import StreamRow, in_words, limited_suppressions
+from sesbounce.store.streams import StreamRow, any_limited, in_words, limited_suppressions
 
 
 class EventRow(msgspec.Struct, frozen=True):
@@ -161,9 +161,8 @@ class Lookup:
             for key, row in _find_times(connection, keys, self._hash_keys):
                 suppressed = counts_at(now, row.suppressed_since, row.suppressed_until)
                 known[key] = not suppressed and known.get(key, True)
-            if free := [key for key, may in known.items() if may]:
-                limited = limited_suppressions(connection, free, now, self._hash_keys, stream)
-                known |= dict.fromkeys(limited, False)
+            free = [key for key, may in known.items() if may]
+            known |= dict.fromkeys(self._not_free(connection, free, now, stream), False)
         return {
             spelling: known.get(address.key, address.parsed) for spelling, address in parsed.items()
         }
@@ -203,10 +202,32 @@ class Lookup:
                 if key not in known or known[key].may_mail:
                     known[key] = _answer(key, row, now)
             free = [key for key, answer in known.items() if answer.may_mail]
-            if free:
-                limited = limited_suppressions(connection, free, now, self._hash_keys, stream)
-                known |= {key: _limited_answer(key, rows) for key, rows in limited.items()}
+            known |= self._not_free(connection, free, now, stream)
         return known
+
+    def _not_free(
+        self, connection: sa.Connection, free: Sequence[str], now: datetime, stream: str | None
+    ) -> dict[str, Answer]:
+        """The answers for those of the addresses that may not be mailed after all.
+
+        Args:
+            connection: that by which the addresses were found to be suppressed in no stream, or
+                in some alone.
+            free: the keys of the addresses.
+            now: the time.
+            stream: the stream of the mail; None for any.
+        """
+        if not free or not any_limited(connection):
+            return {}
+        limited = limited_suppressions(connection, free, now, self._hash_keys, stream)
+        found = {key: _limited_answer(key, rows) for key, rows in limited.items()}
+        # Since the first query, a suppression in a stream may have come to count for all.
+        others = [key for key in free if key not in limited]
+        for key, row in _find(connection, others, self._hash_keys):
+            answer = _answer(key, row, now)
+            if not answer.may_mail:
+                found[key] = answer
+        return found
 
     def _all(self, query: sa.Select[Any]) -> list[sa.Row[Any]]:
         with answering("the database can't answer"), ask(self._engine) as connection:
