@@ -78,6 +78,8 @@ def _take(
         yield _save(page, folder / f"console-address-{scheme}.png")
         page.goto("/console/suppressions")
         yield _save(page, folder / f"console-suppressions-{scheme}.png")
+        page.goto("/console/overview")
+        yield _save(page, folder / f"console-overview-{scheme}.png")
 
 
 @contextmanager
