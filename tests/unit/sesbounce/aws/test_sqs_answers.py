@@ -113,6 +113,8 @@ def test_an_answer_is_read_however_it_comes(scene: Scene, answer: Answer) -> Non
     queue = scene.open()
     scene.server.fail(answer)
     assert queue.receive(0, 60) == [Received("id-0", "receipt-0-1", 'Zoë\n"\U0001f4e8"', 1, AT)]
+    if answer.closes:
+        scene.server.wait_until_closed()
     # Nothing of an answer is left for the next call to read.
     assert queue.receive(0, 60) == []
     assert scene.paths == [scene.path] * 2

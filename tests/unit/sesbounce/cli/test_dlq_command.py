@@ -2,6 +2,7 @@
 
 import json
 import signal
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -263,8 +264,21 @@ def test_an_error_in_the_middle_says_how_far_it_came(sqs: FakeSqs, tmp_path: Pat
     assert len(sqs.visible) == 3
 
 
+@pytest.fixture
+def heard() -> Iterator[None]:
+    """SIGINT interrupts, as in a terminal, whatever this process inherited or ran before.
+
+    In a process that has run `sesbounce run`, a thread would hear it, and end the process.
+    """
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    heard_by = signal.set_wakeup_fd(-1)
+    yield
+    signal.set_wakeup_fd(heard_by, warn_on_full_buffer=False)
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.parametrize("when", ["ReceiveMessage", "ChangeMessageVisibilityBatch"])
-def test_ctrl_c_makes_all_visible(sqs: FakeSqs, when: str) -> None:
+def test_ctrl_c_makes_all_visible(sqs: FakeSqs, heard: None, when: str) -> None:
     def interrupt(call: str) -> None:
         if call == when:
             sqs.before = lambda _: None
@@ -281,7 +295,7 @@ def test_ctrl_c_makes_all_visible(sqs: FakeSqs, when: str) -> None:
 
 
 def test_ctrl_c_at_the_question_ends_the_command(
-    sqs: FakeSqs, monkeypatch: pytest.MonkeyPatch
+    sqs: FakeSqs, heard: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupt(*_: object, **__: object) -> bool:
         signal.raise_signal(signal.SIGINT)
