@@ -2,7 +2,6 @@
 
 import base64
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -14,6 +13,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from sesbounce.oidc_settings import LoadBalancer, read_load_balancer
+from tests.listening import listening
 from tests.ports import LOOPBACK
 from tests.support import AT
 
@@ -108,11 +108,5 @@ class Endpoint:
 def endpoint(*signers: Signer) -> Iterator[Endpoint]:
     made = Endpoint()
     made.keys = {signer.key_id: signer.pem for signer in signers}
-    thread = threading.Thread(target=made.http.serve_forever, args=(0.01,))
-    thread.start()
-    try:
+    with listening(made.http):
         yield made
-    finally:
-        made.http.shutdown()
-        made.http.server_close()
-        thread.join()

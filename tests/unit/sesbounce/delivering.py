@@ -1,6 +1,5 @@
 """What tests of the outbox, the relay and the targets share: a store with targets, a target."""
 
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -16,6 +15,7 @@ from sesbounce.store.store import Store
 from sesbounce.store.strike_off import StrikeOff
 from sesbounce.webhook_settings import ONLY, Endpoint, signing_keys
 from tests import stored
+from tests.listening import listening
 
 SECRET = "a secret of some length"
 
@@ -78,14 +78,8 @@ class Server:
 def serving() -> Iterator[Server]:
     """A server that is reachable while the block runs."""
     made = Server()
-    thread = threading.Thread(target=made.http.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
+    with listening(made.http):
         yield made
-    finally:
-        made.http.shutdown()
-        made.http.server_close()
-        thread.join()
 
 
 def at(moment: datetime) -> Callable[[], datetime]:

@@ -6,7 +6,6 @@ https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_ListSuppressedDestina
 import base64
 import json
 import re
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,6 +13,8 @@ from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs, urlsplit
+
+from tests.listening import listening
 
 Query = dict[str, list[str]]
 
@@ -132,11 +133,5 @@ class SesStub:
 def serving() -> Iterator[SesStub]:
     """A stub that listens while the block runs."""
     stub = SesStub()
-    thread = threading.Thread(target=stub.http.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
+    with listening(stub.http):
         yield stub
-    finally:
-        stub.http.shutdown()
-        stub.http.server_close()
-        thread.join()

@@ -3,11 +3,12 @@
 import socket
 import socketserver
 import ssl
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
+
+from tests.listening import listening
 
 _PART = 50
 
@@ -94,11 +95,5 @@ class Scripted:
 @contextmanager
 def scripted(*replies: bytes, context: ssl.SSLContext | None = None) -> Iterator[Scripted]:
     made = Scripted(*replies, context=context)
-    thread = threading.Thread(target=made.server.serve_forever, args=(0.01,))
-    thread.start()
-    try:
+    with listening(made.server):
         yield made
-    finally:
-        made.server.shutdown()
-        made.server.server_close()
-        thread.join()

@@ -1,4 +1,4 @@
-"""Who may open which page, and do what on it."""
+"""Each role may open its pages, and do on them what its scopes permit."""
 
 import re
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""Who decided what, with which note."""
+"""The audit lists the decisions of people, with their notes."""
 
 import re
 from datetime import timedelta

@@ -28,7 +28,7 @@ _IDENTITY = "x-amzn-oidc-data"
 
 
 class Caller(msgspec.Struct, frozen=True, kw_only=True):
-    """Who asks: a program with a token, a person whom a load balancer has authenticated, or anyone.
+    """A program with a token, a person whom a load balancer has authenticated, or anyone.
 
     Attributes:
         id: differs from that of all others, holds neither a blank nor an address, and is in the
@@ -118,7 +118,7 @@ class Access:
         return caller
 
     def caller(self, method: str, headers: Mapping[str, str]) -> Caller:
-        """Who asks. A token counts before what the load balancer says.
+        """Identify the caller. A token counts before what the load balancer says.
 
         Args:
             method: the HTTP method.
