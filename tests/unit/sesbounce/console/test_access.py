@@ -28,6 +28,7 @@ TABLE = {
     ("POST", "/console/address/{handle}/undo"): ["support", "operator", "admin"],
     ("GET", "/console/suppressions"): ["operator", "admin"],
     ("POST", "/console/suppressions"): ["operator", "admin"],
+    ("POST", "/console/suppressions/download"): ["operator", "admin"],
     ("GET", "/console/suppressions/allow"): ["operator", "admin"],
     ("POST", "/console/suppressions/allow"): ["operator", "admin"],
     ("POST", "/console/suppressions/undo"): ["operator", "admin"],

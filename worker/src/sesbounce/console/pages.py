@@ -14,6 +14,7 @@ from sesbounce.console import (
     bulk,
     configuration,
     deliveries,
+    download,
     entrance,
     incident_changes,
     incidents,
@@ -59,6 +60,7 @@ PAGES = (
     Page("POST", "/console/address/{handle}/forget", Scope.ADMIN, address.forget_address),
     Page("GET", "/console/suppressions", Scope.EXPORT, suppressions.show),
     Page("POST", "/console/suppressions", Scope.EXPORT, suppressions.choose),
+    Page("POST", "/console/suppressions/download", Scope.EXPORT, download.download),
     # These three need `export` as well.
     Page("GET", "/console/suppressions/allow", Scope.DECIDE, bulk.confirm),
     Page("POST", "/console/suppressions/allow", Scope.DECIDE, bulk.allow),

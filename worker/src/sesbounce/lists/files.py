@@ -191,17 +191,21 @@ def event_of(
     )
 
 
-def write_csv(rows: Iterable[Suppressed], output: TextIO, *, raw: bool = False) -> int:
+def write_csv(
+    rows: Iterable[Suppressed], output: TextIO, *, raw: bool = False, header: bool = True
+) -> int:
     """Write sesbounce's own CSV; returns the number of rows left out, which is 0.
 
     Args:
         rows: the addresses to write.
         output: takes the text.
         raw: whether to write cells that a spreadsheet program would run as formulas.
+        header: whether to begin with the names of the columns.
     """
     spelled = str if raw else guarded
     writer = csv.writer(output, lineterminator="\n")
-    writer.writerow(Suppressed.__struct_fields__)
+    if header:
+        writer.writerow(Suppressed.__struct_fields__)
     for row in rows:
         *cells, strikes = msgspec.structs.astuple(row)
         writer.writerow(map(spelled, [*map(_cell, cells), "; ".join(strikes)]))

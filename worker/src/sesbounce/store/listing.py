@@ -1,6 +1,6 @@
 """Reads suppressed addresses and known events from the database in bulk."""
 
-from collections.abc import Collection, Generator, Iterable
+from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -18,6 +18,7 @@ from sesbounce.store.addresses import FindAddresses
 from sesbounce.store.bulk import Find
 from sesbounce.store.deciding import ANY_EVENT, EventFilter
 from sesbounce.store.engine import answering
+from sesbounce.store.lookup import Filter, matching
 from sesbounce.store.streams import in_words, limited_suppressions
 
 _ROWS_IN_MEMORY = 1000
@@ -59,6 +60,61 @@ def suppressed_rows(
         for row in connection.execution_options(yield_per=_ROWS_IN_MEMORY).execute(of_streams):
             if not is_forgotten(row.address):
                 yield _suppressed(row, row.stream)
+
+
+def suppressed_pages(
+    engine: sa.Engine, now: datetime, wanted: Filter, size: int
+) -> Iterator[list[Suppressed]]:
+    """Yield the suppressions that a filter selects, in pages, in the order of `suppressed_rows`.
+
+    Each page is read by a query of its own, which begins behind the last address: so nobody who
+    takes the pages slowly keeps a connection, and no address is left out that is suppressed all
+    the time. Forgotten addresses are left out.
+
+    Args:
+        engine: the database.
+        now: the time.
+        wanted: selects the addresses; its `limit` and `offset` do not count.
+        size: the maximum number of rows of a page.
+
+    Raises:
+        AddressError: the filter's domain is not a domain.
+        StoreError: the database can't answer.
+    """
+    address, stream = schema.address, schema.stream
+    of_streams = (
+        matching(stream, now, wanted)
+        .add_columns(address.c.original, address.c.state)
+        .join_from(stream, address, stream.c.address == address.c.address)
+    )
+    for query, keys in (
+        (matching(address, now, wanted), [address.c.address]),
+        (of_streams, [stream.c.address, stream.c.stream]),
+    ):
+        page = query.order_by(*keys).limit(size)
+        rows = _rows(engine, page)
+        while rows:
+            yield [_suppressed(row, _stream(row)) for row in rows if not is_forgotten(row.address)]
+            rows = _rows(engine, page.where(_behind(keys, rows[-1]))) if len(rows) == size else []
+
+
+def _rows(engine: sa.Engine, query: sa.Select[Any]) -> Sequence[sa.Row[Any]]:
+    with answering("the list was not read"), engine.connect() as connection:
+        return connection.execute(query).all()
+
+
+def _behind(keys: Sequence[sa.Column[Any]], last: sa.Row[Any]) -> sa.ColumnElement[bool]:
+    """The condition that a row comes after the last one of a page; the keys run upward."""
+    first, *others = ((key, getattr(last, key.name)) for key in keys)
+    behind: sa.ColumnElement[bool] = first[0] > first[1]
+    for key, value in others:
+        # The first condition alone lets every database use its index.
+        behind = (first[0] >= first[1]) & (behind | (key > value))
+    return behind
+
+
+def _stream(row: sa.Row[Any]) -> str:
+    return str(row.stream) if "stream" in row._fields else ""
 
 
 def suppressed_among(
