@@ -10,7 +10,9 @@ from random import Random
 import pytest
 import sqlalchemy as sa
 
+from sesbounce.policy.outage import HourCount
 from sesbounce.store.engine import open_database
+from sesbounce.store.hours import counts_by_provider
 from tests import outage
 from tests.outage import HOUR, Tables, Traffic
 from tests.support import AT, disposed
@@ -48,3 +50,14 @@ def test_an_outage_costs_nobody_in_any_order(
     assert found.incidents == [("google", AT - HOUR, AT + timedelta(hours=2))]
     for name in Tables.__struct_fields__:
         assert getattr(found, name) == getattr(in_order, name), name
+    with engine.connect() as connection:
+        lately = {one.provider: one for one in counts_by_provider(connection, AT)}
+    google = lately["google"]
+    rows = [row for row in found.hours if row[0].endswith(" google")]
+    hour = next(row for row in rows if row[0].startswith(f"{AT:%Y-%m-%dT%H} "))
+    assert (google.hour.hard, google.hour.known, google.hour.delivered) == hour[1:]
+    both = HourCount()
+    for one in (google.day, google.before):
+        both.add(one)
+    assert (both.hard, both.delivered) == (sum(row[1] for row in rows), sum(row[3] for row in rows))
+    assert google.times(google.hour) == 2100, "1 in 2,100 was expected"

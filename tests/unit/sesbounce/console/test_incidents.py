@@ -303,3 +303,28 @@ def test_an_action_that_does_not_fit_is_refused(site: Site, operator: Browser) -
         assert operator.send(path, action=action).status_code == 409
     assert operator.get(f"{LIST}/change?plan=x").status_code == 404
     assert operator.send(f"{LIST}/change", plan="x", note="x").status_code == 404
+
+
+def test_the_shares_of_the_large_providers_stand_beside_their_own_past(
+    site: Site, operator: Browser
+) -> None:
+    assert "No mail to a large provider was counted" in operator.get(LIST).text
+    site.record(
+        *(decoded(Scenario.SUCCESS, -10, f"u{n}@gmail.com") for n in range(38)),
+        *(decoded(Scenario.BOUNCE, -10, f"u{n}@gmail.com") for n in range(2)),
+        # 24 hours before the end of the present hour, and the hour before that.
+        *(decoded(Scenario.SUCCESS, 3 / 24 - 23 / 24, f"v{n}@gmail.com") for n in range(6)),
+        *(decoded(Scenario.BOUNCE, 3 / 24 - 1, f"v{n}@gmail.com") for n in range(1)),
+        *(decoded(Scenario.BOUNCE, 3 / 24, f"w{n}@gmail.com") for n in range(2)),
+        *(decoded(Scenario.SUCCESS, 0, f"u{n}@outlook.com") for n in range(3)),
+        *(decoded(Scenario.BOUNCE, 0, f"u{n}@example.com") for n in range(9)),
+    )
+    page = re.sub(r"<[^>]*>", " ", operator.get(LIST).text)
+    rows = re.sub(r"\s+", " ", page[page.rindex("14 days before ") :]).split("Open an")[0]
+    times = "\N{MULTIPLICATION SIGN}"
+    assert rows == (
+        # 4 in 141 are expected.
+        f"14 days before google 100.00% 35.2 {times} 2 of 2 25.00% 8.8 {times} 2 of 8 "
+        "7.32% 3 of 41 "
+        f"microsoft not known 0 of 0 0.00% 0.0 {times} 0 of 3 not known 0 of 0 "
+    )

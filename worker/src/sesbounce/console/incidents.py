@@ -12,7 +12,7 @@ from sesbounce.errors import IncidentError
 from sesbounce.feedback.provider import PROVIDERS
 from sesbounce.operations.incidents import Incidents
 from sesbounce.operations.survey import Survey
-from sesbounce.store.hours import counts_around
+from sesbounce.store.hours import counts_around, counts_by_provider
 from sesbounce.store.incidents import IncidentRow
 from sesbounce.store.tokens import Scope
 
@@ -32,13 +32,17 @@ def show(ask: Ask) -> Response:
 
 def list_page(ask: Ask, problem: str | None = None) -> Response:
     """The page of all incidents; `problem` is the key of a text about the form for a new one."""
-    now = ask.console.now()
+    now, store = ask.console.now(), ask.console.parts.opened.store
     status = HTTPStatus.UNPROCESSABLE_ENTITY if problem else HTTPStatus.OK
+    with store.reading("the counts by hour can't be read") as connection:
+        lately = counts_by_provider(connection, now)
     return ask.page(
         "incidents",
         status,
         rows=[(row, row.state_at(now)) for row in incidents_of(ask).all()],
         may_decide=may_decide(ask),
+        lately=lately,
+        detection=ask.console.parts.settings.detection,
         providers=", ".join(sorted(PROVIDERS)),
         given=ask.form,
         problem=problem,

@@ -214,6 +214,23 @@ def _exceeds(count: HourCount, before: Collection[HourCount], times: float) -> b
     return count.hard * max(bouncing, 1) >= times * total.hard
 
 
+def times_before(count: HourCount, before: HourCount) -> float | None:
+    """How many times as large as before the share of hard bounces is.
+
+    As in the detection, a provider with a short past is expected to have 1 % of hard bounces.
+
+    Returns:
+        The ratio of the two shares; None without mails, or where no deliveries are counted.
+    """
+    mails = count.hard + count.delivered
+    if not mails or not count.delivered + before.delivered:
+        return None
+    expected = (before.hard + _PRIOR_HARD) / (
+        before.hard + before.delivered + _PRIOR_HARD + _PRIOR_DELIVERED
+    )
+    return count.hard / mails / expected
+
+
 def _total(counts: Iterable[HourCount]) -> HourCount:
     total = HourCount()
     for count in counts:

@@ -4,7 +4,9 @@ The detection of incidents reads it, so that it need not search the log. The har
 from the states, and the deliveries from the log.
 """
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 import sqlalchemy as sa
 
@@ -24,6 +26,7 @@ from sesbounce.policy.outage import (
     hard_cells,
     hour_of,
     suspects,
+    times_before,
 )
 from sesbounce.policy.state import State
 from sesbounce.privacy.keyed_hash import is_forgotten
@@ -35,11 +38,37 @@ from sesbounce.store.rows import Inserted
 _KEPT = BASELINE + 2 * EXAMINED
 # An incident that ends at a full hour has no part of that hour.
 _TICK = timedelta(microseconds=1)
+_DAY = timedelta(days=1)
 _HOUR_LENGTH = len("2026-11-20T12")
 _PROVIDER_AT = _HOUR_LENGTH + 2
 
 _table = schema.hour
 _add = Insert(_table, "cell", add=("hard", "known", "delivered"))
+
+
+class ProviderCounts(NamedTuple):
+    """What happened lately at one of `PROVIDERS`.
+
+    Attributes:
+        provider: its name.
+        hour: the counts of the present hour.
+        day: those of the last 24 hours, of which the present one is the last.
+        before: those of the 14 days before these.
+    """
+
+    provider: str
+    hour: HourCount
+    day: HourCount
+    before: HourCount
+
+    def share(self, count: HourCount) -> float | None:
+        """The share of hard bounces; None without mails, or where no deliveries are counted."""
+        mails = count.hard + count.delivered
+        return count.hard / mails if mails and self.day.delivered + self.before.delivered else None
+
+    def times(self, count: HourCount) -> float | None:
+        """How many times as large as before the share is; None where that is not known."""
+        return times_before(count, self.before)
 
 
 class HourCounts:
@@ -128,6 +157,38 @@ def counts_around(
         count = HourCount(row.hard, row.known, row.delivered)
         (before if row.cell < first else during).add(count)
     return during, before
+
+
+def counts_by_provider(connection: sa.Connection, now: datetime) -> list[ProviderCounts]:
+    """What happened lately at each of `PROVIDERS`, the one with the most mails first."""
+    hour = hour_of(now)
+    day = hour - _DAY + HOUR
+    first = day - BASELINE
+    # A place that is no parameter is the same one in both clauses, for PostgreSQL as well.
+    provider = sa.func.substr(_table.c.cell, sa.literal_column(str(_PROVIDER_AT)))
+    sums = [
+        sa.func.sum(sa.case((_table.c.cell >= _hour_name(since), _table.c[name]), else_=0))
+        for since in (hour, day, first)
+        for name in HourCount.__struct_fields__
+    ]
+    query = _since(first).with_only_columns(provider, *sums).group_by(provider)
+    found = [
+        _provider_counts(name, list(map(int, numbers)))
+        for name, *numbers in connection.execute(query.where(provider.in_(sorted(PROVIDERS))))
+    ]
+    return sorted(found, key=_most_mails_first)
+
+
+def _provider_counts(name: str, numbers: Sequence[int]) -> ProviderCounts:
+    """The counts of a provider from the numbers of the hour, of the day, and of all of the time."""
+    hour, day, before = (HourCount(*numbers[n : n + 3]) for n in (0, 3, 6))
+    before.add(day, -1)
+    return ProviderCounts(name, hour, day, before)
+
+
+def _most_mails_first(counts: ProviderCounts) -> tuple[int, str]:
+    mails = sum(one.hard + one.delivered for one in (counts.day, counts.before))
+    return -mails, counts.provider
 
 
 def delete_old_hours(connection: sa.Connection, now: datetime) -> None:
