@@ -104,6 +104,7 @@ def test_the_numbers_of_today_stand_beside_those_of_yesterday_and_the_week(
         "complaints": [0, 0, 0, 3],
         "not_attempted": [3, 10, 113, 113],
         "rejected": [6, 20, 226, 226],
+        "sender_faults": [0, 0, 0, 0],
     }
     text = shown(viewer)
     assert "Mails 3 yesterday 10 7 days 1,113" in text

@@ -3,10 +3,12 @@
 So a server needs no right in AWS, and none but the database need connect the two.
 """
 
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import pairwise
+from typing import NamedTuple
 
 import msgspec
 import sqlalchemy as sa
@@ -38,12 +40,16 @@ class Mode(StrEnum):
 
 
 class WorkerStatus(StrEnum):
-    """What is known of a worker: it works, waits for something, has ended, or nobody knows."""
+    """What is known of a worker: it works, waits for something, has ended, or nobody knows.
+
+    A worker that has ended is late if its schedule should have begun the next run.
+    """
 
     HEALTHY = "healthy"
     WAITING = "waiting"
     UNSEEN = "unseen"
     ENDED = "ended"
+    LATE = "late"
 
 
 class WorkerRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -113,14 +119,54 @@ def read_workers(connection: sa.Connection) -> list[WorkerRow]:
     return [_read(row) for row in connection.execute(query).mappings()]
 
 
-def next_run_by(rows: Iterable[WorkerRow]) -> datetime | None:
-    """The time by which a schedule should have begun its next run; None where nobody can know.
+class Present(NamedTuple):
+    """A worker at a time.
 
-    The database does not hold the schedule. It is taken from the times of the runs before: none
-    may be later than twice the longest time between two of them.
+    Attributes:
+        row: what it says of itself.
+        status: what is known of it.
+        late_since: when its schedule should have begun the next run, UTC; None if it is not late.
+    """
+
+    row: WorkerRow
+    status: WorkerStatus
+    late_since: datetime | None = None
+
+    @property
+    def is_seen(self) -> bool:
+        """Whether it runs now."""
+        return self.status in {WorkerStatus.HEALTHY, WorkerStatus.WAITING}
+
+
+def present_workers(rows: Sequence[WorkerRow], now: datetime) -> Mapping[str, list[Present]]:
+    """The workers of each queue that have not ended; where the last one has ended, that one too.
 
     Args:
-        rows: the workers of one queue that run until it is empty.
+        rows: what the workers say of themselves, the latest first.
+        now: the time, UTC.
+    """
+    by_queue: defaultdict[str, list[WorkerRow]] = defaultdict(list)
+    for row in rows:
+        by_queue[row.queue].append(row)
+    return {queue: _present(some, now) for queue, some in sorted(by_queue.items())}
+
+
+def _present(rows: Sequence[WorkerRow], now: datetime) -> list[Present]:
+    found = [Present(row, row.status_at(now)) for row in rows if not row.ended_at]
+    last = rows[0]
+    if not last.ended_at or any(one.is_seen for one in found):
+        return found
+    by = _next_run_by(rows) if last.mode is Mode.UNTIL_EMPTY else None
+    is_late = by is not None and now > by
+    status = WorkerStatus.LATE if is_late else WorkerStatus.ENDED
+    return [*found, Present(last, status, by if is_late else None)]
+
+
+def _next_run_by(rows: Iterable[WorkerRow]) -> datetime | None:
+    """The time by which a schedule should have begun its next run; None where nobody can know.
+
+    The database does not hold the schedule, so the runs before have to tell: the next one is late
+    if it has not begun after twice the longest time between two of them.
     """
     starts = sorted(row.started_at for row in rows if row.mode is Mode.UNTIL_EMPTY)
     gaps = [after - before for before, after in pairwise(starts) if after - before > _ONE_RUN]
