@@ -92,7 +92,10 @@ _NEWS = _Sender("news@shop.example.com", "newsletter", 48)
 _ORDERS = _Sender("orders@shop.example.com", "orders", 14)
 _PROMO = _Sender("promo@shop.example.com", "promotion", 0)
 # Hosts that reject the mail because of its sender, in their own words.
-_BLOCKED = ("5.7.1", "554 5.7.1 Service unavailable; Client host [192.0.2.1] blocked using Spamhaus")
+_BLOCKED = (
+    "5.7.1",
+    "554 5.7.1 Client host [192.0.2.1] blocked using Spamhaus",
+)
 _UNSIGNED = ("5.7.26", "550-5.7.26 This mail is unauthenticated: it has neither SPF nor DKIM")
 # A list that the sender had bought: it stopped the sender within an hour.
 _BOUGHT, _BOUGHT_AGO = 240, 12
