@@ -13,7 +13,7 @@ import sys
 import time
 import webbrowser
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
@@ -29,6 +29,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 DATABASE = CHECKOUT / ".local" / "console" / "sesbounce.sqlite3"
 _LOOPBACK = "127.0.0.1"
 _STARTS_WITHIN_SECONDS = 60.0
+_WORKER_WRITES_SECONDS = 60.0
 # These say that a person looks at a screen of this machine; macOS needs none.
 _DISPLAYS = ("DISPLAY", "WAYLAND_DISPLAY")
 
@@ -79,9 +80,11 @@ def served(
         ConsoleError: the server does not start.
     """
     port = _free_port()
+    url = f"sqlite:///{database}"
+    console_data.keep_worker(url, datetime.now(UTC))
     settings = {
         **console_data.SETTINGS,
-        "database_url": f"sqlite:///{database}",
+        "database_url": url,
         "serve_port": port,
     }
     variables = {f"{PREFIX}{name.upper()}": str(value) for name, value in settings.items()}
@@ -111,8 +114,21 @@ def run(database: Path, *, fresh: bool) -> None:
         console.print("Ctrl-C ends it. The data is made up; nothing is sent to anybody.\n")
         if has_screen(os.environ):
             webbrowser.open(f"{url}/console")
-        if process.wait():
-            raise ConsoleError("the server has ended; its log is above")
+        _wait_for_end(process, f"sqlite:///{database}")
+
+
+def _wait_for_end(process: subprocess.Popen[bytes], url: str) -> None:
+    """Wait until the server ends, and let the made-up worker write its row meanwhile.
+
+    Raises:
+        ConsoleError: the server has failed.
+    """
+    while process.poll() is None:
+        console_data.keep_worker(url, datetime.now(UTC))
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(_WORKER_WRITES_SECONDS)
+    if process.returncode:
+        raise ConsoleError("the server has ended; its log is above")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -11,12 +11,14 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from importlib.metadata import version
 from typing import Any
 
 import sqlalchemy as sa
 
 from scripts.local.demo import RESTORE_SQL, STRIKE_OFF_SQL
 from scripts.local.ses_messages import Mail, Scenario, messages
+from sesbounce.aws.depth import Depth
 from sesbounce.feedback.decode import decode
 from sesbounce.feedback.manual import decide
 from sesbounce.feedback.reason import Reason
@@ -26,7 +28,8 @@ from sesbounce.opening import Opened, disposed, open_store
 from sesbounce.operations.incidents import Incidents
 from sesbounce.settings import load_settings
 from sesbounce.store import gate, outbox
-from sesbounce.store.engine import open_database, write
+from sesbounce.store.engine import open_database, translated, write
+from sesbounce.store.workers import Mode, WorkerRow, save_worker
 
 DAYS = 90
 _DAY = timedelta(days=1)
@@ -88,6 +91,12 @@ class _Sender:
 _NEWS = _Sender("news@shop.example.com", "newsletter", 48)
 _ORDERS = _Sender("orders@shop.example.com", "orders", 14)
 _PROMO = _Sender("promo@shop.example.com", "promotion", 0)
+# Hosts that reject the mail because of its sender, in their own words.
+_BLOCKED = (
+    "5.7.1",
+    "554 5.7.1 Client host [192.0.2.1] blocked using Spamhaus",
+)
+_UNSIGNED = ("5.7.26", "550-5.7.26 This mail is unauthenticated: it has neither SPF nor DKIM")
 # A list that the sender had bought: it stopped the sender within an hour.
 _BOUGHT, _BOUGHT_AGO = 240, 12
 _NOTES = (
@@ -123,8 +132,23 @@ class Life:
     people: list[str] = field(default_factory=list)
     gone: set[str] = field(default_factory=set)
 
-    def mail(self, at: datetime, sender: _Sender, recipient: str, scenario: Scenario) -> None:
-        """Let SES publish what happens to a mail that was sent at a time."""
+    def mail(
+        self,
+        at: datetime,
+        sender: _Sender,
+        recipient: str,
+        scenario: Scenario,
+        words: tuple[str, str] | None = None,
+    ) -> None:
+        """Let SES publish what happens to a mail that was sent at a time.
+
+        Args:
+            at: the time, UTC.
+            sender: the sender.
+            recipient: the address.
+            scenario: what happens.
+            words: the status and the reply of the receiving host, if it has words of its own.
+        """
         if at >= self.ends:
             return
         name = str(uuid.UUID(int=self.chance.getrandbits(128), version=4))
@@ -138,7 +162,7 @@ class Life:
             configuration_set=sender.configuration_set,
         )
         for message in messages(scenario, mail, at, "event"):
-            _use_words_of_host(message, recipient)
+            _use_words_of_host(message, words or _UNKNOWN_USER.get(recipient.rpartition("@")[2]))
             self._add(at, json.dumps(message))
 
     def decision(
@@ -174,6 +198,32 @@ def make(url: str, now: datetime, seed: int = 1) -> int:
         _leave_waiting(opened, now)
         with opened.engine.connect() as connection:
             return connection.scalar(sa.text("SELECT count(*) FROM feedback_event")) or 0
+
+
+def keep_worker(url: str, now: datetime) -> None:
+    """Let a made-up worker say that it lives; its host says that it is made up.
+
+    Raises:
+        StoreError: the database can't be used.
+    """
+    row = WorkerRow(
+        id="made up",
+        mode=Mode.RUN,
+        host="made up: no worker runs",
+        process=1,
+        version=version("sesbounce"),
+        queue="sesbounce-feedback",
+        started_at=now - 3 * _DAY,
+        seen_at=now,
+        polled_at=now - timedelta(seconds=4),
+        depth=Depth(3, 10, 0),
+        oldest_seconds=2,
+        dead_letters=1,
+    )
+    engine = open_database(url)
+    hint = "ARGS=--fresh makes the data once more"
+    with disposed(engine), translated("no worker was made up", hint), write(engine) as connection:
+        save_worker(connection, row)
 
 
 def live(now: datetime, seed: int = 1) -> Life:
@@ -245,6 +295,11 @@ def _stories(life: Life) -> None:
         scenario = Scenario.BOUNCE if number % 8 == 0 else Scenario.SUCCESS
         at = _hour(ago(_BOUGHT_AGO)) + timedelta(seconds=14 * number)
         life.mail(at, _PROMO, f"bought-{number}@example.net", scenario)
+        if number % 20 == 1:
+            life.mail(at, _PROMO, f"guarded-{number}@example.net", Scenario.BOUNCE, _BLOCKED)
+    for number in range(1, 4):
+        at = ago(2.9 * number - 2.7)
+        life.mail(at, _NEWS, f"strict-{number}@example.org", Scenario.BOUNCE, _UNSIGNED)
 
 
 def _outage(life: Life, at_gmail: list[str]) -> None:
@@ -259,9 +314,8 @@ def _hour(moment: datetime) -> datetime:
     return moment.replace(minute=0, second=0, microsecond=0)
 
 
-def _use_words_of_host(message: dict[str, Any], recipient: str) -> None:
-    """Let the host of the recipient say in its own words that it does not know the mailbox."""
-    words = _UNKNOWN_USER.get(recipient.rpartition("@")[2])
+def _use_words_of_host(message: dict[str, Any], words: tuple[str, str] | None) -> None:
+    """Let the host of the recipient say in its own words why it does not accept the mail."""
     for bounced in message.get("bounce", {}).get("bouncedRecipients", []):
         if words and "user unknown" in bounced.get("diagnosticCode", ""):
             status, reply = words

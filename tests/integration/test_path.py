@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -76,6 +77,13 @@ class TestEachEnvelopeAndSchema:
             )
         ]
         assert worker.members() == {"Jane@Example.com": 0, "mary@example.com": 1}
+        # What the console shows of the run.
+        columns = "mode, queue, version, waits_for, visible, in_flight, dead_letters"
+        queue = outputs["queue_url"].rpartition("/")[2]
+        assert worker.rows(
+            f"SELECT {columns} FROM feedback_worker WHERE ended_at = seen_at AND polled_at >= "
+            "started_at AND oldest_seconds >= 0"
+        ) == [("until_empty", queue, version("sesbounce"), "", 0, 0, None)]
 
     def test_a_complaint_strikes_the_member_off(
         self, sns: "SNSClient", worker: Worker, outputs: dict[str, Any], schema: Schema

@@ -180,6 +180,9 @@ class TestSeveralProcesses:
             assert running.stop() == 0, running.log
         gone(children)
         nothing_is_in_between(worker, queue)
+        # Each process has said that it ended, and in which one that was.
+        ended = "SELECT process FROM feedback_worker WHERE mode = 'run' AND ended_at IS NOT NULL"
+        assert {process for (process,) in worker.rows(ended)} == set(children)
 
     def test_sigterm_to_all_of_them(self, worker: Worker, queue: FeedbackQueue) -> None:
         queue.send(events(MANY))

@@ -15,11 +15,14 @@ from sesbounce.doctor.finding import Result, Status
 from sesbounce.feedback.address import parse
 from sesbounce.operations.erasure import forget
 from sesbounce.settings import Settings
+from sesbounce.store import schema
 from sesbounce.store.engine import open_database, write
 from sesbounce.store.outbox import Outbox, stop
 from sesbounce.store.strike_off import StrikeOff
+from sesbounce.store.workers import WorkerRow, save_worker
 from tests.stored import RESTORE, STRIKE_OFF, decoded, make_members, store
 from tests.support import AT, disposed
+from tests.unit.sesbounce.store.test_workers import HOUR, MINUTE, SECOND, ran, worker
 
 KEY = "a key of the tests, which is long enough"
 
@@ -61,6 +64,7 @@ def test_each_fault_of_a_database_is_named(
         assert having(found, Status.BROKEN) == set()
         assert having(found, Status.HINT) == {"last-event"}
         assert found["last-event"].findings[0].what == "no event is recorded yet"
+        assert having(found, Status.SKIPPED) >= {"workers"}
 
         now = datetime.now(UTC)
         writer.record([decoded(Scenario.BOUNCE)], now)
@@ -98,6 +102,33 @@ def test_each_fault_of_a_database_is_named(
         found = results(database_url)
         assert having(found, Status.BROKEN) >= {"schema"}
         assert "sesbounce db upgrade" in found["schema"].findings[0].remedy
+
+
+def test_workers_that_are_gone_or_wait_are_named(database_url: str) -> None:
+    """On each kind of database, the rows are what the doctor reads as evidence."""
+
+    def said(after: timedelta, *rows: WorkerRow) -> list[str]:
+        with write(engine) as connection:
+            connection.execute(sa.delete(schema.worker))
+            for row in rows:
+                save_worker(connection, row)
+        return [one.what for one in results(database_url, AT + after)["workers"].findings]
+
+    with disposed(open_database(database_url)) as engine:
+        store(engine, StrikeOff())
+        waits = worker("b", host="task", waits_for=("certificate", "queue"))
+        assert said(MINUTE, worker()) == []
+        assert said(MINUTE, worker(), waits) == [
+            "the worker on task waits for the certificate and the queue"
+        ]
+        gone = ["no worker of the queue feedback was seen since 2026-11-20 12:00 UTC"]
+        assert said(4 * MINUTE, worker()) == gone
+        assert said(4 * MINUTE, worker(), worker("b", AT + 4 * MINUTE)) == []
+        assert said(HOUR, worker(), worker("b", AT - HOUR, ended_at=AT - HOUR)) == gone
+        assert said(HOUR, worker(), worker("b", AT + MINUTE, ended_at=AT + MINUTE)) == []
+        runs = ran("1", AT - 15 * MINUTE), ran("2", AT - SECOND)
+        assert said(20 * MINUTE, *runs) == []
+        assert said(HOUR, *runs) == gone
 
 
 def test_a_missing_hash_key_is_named(tmp_path_factory: pytest.TempPathFactory) -> None:

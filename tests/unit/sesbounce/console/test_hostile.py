@@ -23,8 +23,10 @@ from sesbounce.store import schema
 from sesbounce.store.incidents import IncidentStatus
 from sesbounce.store.senders import add_numbers
 from sesbounce.store.sending import insert_resume
+from sesbounce.store.workers import save_worker
 from tests.console import Browser, Site
 from tests.support import AT, mail, said
+from tests.unit.sesbounce.store.test_workers import worker
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -109,6 +111,9 @@ def attacked(site: Site) -> Site:
                 values = {"text": text.replace("\0", "\ufffd"), "address": address}
                 connection.execute(sa.text(statement), values)
         count_attack(site, number, text.replace("\0", "\ufffd"))
+        row = worker(str(number), AT, host=text, version=text, queue=f"{number}{text}", process=1)
+        with site.engine.begin() as connection:
+            save_worker(connection, row)
         entry = {"target": f"webhook {number} {text}"[:64], "problem": text}
         with site.engine.begin() as connection:
             connection.execute(sa.insert(schema.outbox), _WAITING | entry)
@@ -134,6 +139,7 @@ def test_hostile_texts_are_shown_as_texts(attacked: Site, admin: Browser) -> Non
         assert_safe(admin.get(f"{path}/forget").text)
     page = admin.get("/console/overview").text
     assert_safe(page)
+    assert page.count(">healthy</span>") == page.count(">Dead letters<") == len(HOSTILE)
     assert page.count('class="identity"') == len(HOSTILE) + 1  # that of the bounces has no rate
     assert page.count('role="img"') == 4 * len(HOSTILE)
     assert_safe(admin.get("/console/incidents").text)

@@ -104,6 +104,7 @@ def test_the_numbers_of_today_stand_beside_those_of_yesterday_and_the_week(
         "complaints": [0, 0, 0, 3],
         "not_attempted": [3, 10, 113, 113],
         "rejected": [6, 20, 226, 226],
+        "sender_faults": [0, 0, 0, 0],
     }
     text = shown(viewer)
     assert "Mails 3 yesterday 10 7 days 1,113" in text
@@ -251,6 +252,35 @@ def test_reasons_and_providers_stand_beside_yesterday_and_the_week(
     assert "google of 20 10 % 30 % 20 % 20 %" in providers
     assert f"all others of 16 {unknown} {unknown} 50 % 75 %" in providers
     assert "yahoo" not in providers
+
+
+def test_the_faults_of_the_sender_have_a_number_and_reasons_of_their_own(
+    site: Site, viewer: Browser
+) -> None:
+    assert 'aria-labelledby="faults"' not in viewer.get(OVERVIEW).text
+    answers(site.engine, TODAY, "google", sender_blocked=2, content_rejected=1, no_such_mailbox=50)
+    answers(site.engine, TODAY - DAY, "other", sender_blocked=3, mailbox_full=9)
+    delayed = {ProviderDay(TODAY - 6 * DAY, "google", "delivery_delay", "rate_limited"): 7}
+    with write(site.engine) as connection:
+        add_numbers(connection, {}, delayed)
+    page = viewer.get(OVERVIEW).text
+    assert "Sender&#39;s faults 3 yesterday 3 7 days 13" in text_of(page)
+    faults = text_of(part(page, "faults"))
+    assert re.findall(r"([a-z]+ [a-z]+) sender&#39;s fault ([\d ]+\d)", faults) == [
+        ("rate limited", "0 0 7 7"),
+        ("sender blocked", "2 3 5 5"),
+        ("content rejected", "1 0 1 1"),
+    ]
+    assert "mailbox" not in faults.partition("suppress no address.")[2]
+
+
+def test_the_oldest_event_stands_beside_the_newest(site: Site, viewer: Browser) -> None:
+    site.record(decoded(Scenario.SUCCESS, -60))
+    site.now = AT + HOUR
+    site.record(decoded(Scenario.SUCCESS, -59))
+    text = text_of(part(viewer.get(OVERVIEW).text, "newest"))
+    assert "2026-11-20 13:00 UTC" in text
+    assert "Oldest event: 2026-11-20 12:00 UTC" in text
 
 
 def test_open_incidents_are_named_and_others_are_not(site: Site, viewer: Browser) -> None:

@@ -16,6 +16,7 @@ from sesbounce.feedback.notification import Kind
 from sesbounce.feedback.reason import Effect, Reason
 from sesbounce.policy.rates import Metric, SendingState
 from sesbounce.store.audit import Act
+from sesbounce.store.workers import WorkerStatus
 
 STATES = {"suspected", "open", "closed", "withdrawn"}
 PACKAGE = Path(texts.__file__).parent
@@ -33,8 +34,17 @@ VALUES: dict[str, set[str]] = {
     "state": set(SendingState),
     "metric": set(Metric),
     "level": {"review", "pause"},
-    "overview": {"mails", "hard", "soft", "complaints", "not_attempted", "rejected"},
+    "overview": {
+        "mails",
+        "hard",
+        "soft",
+        "complaints",
+        "not_attempted",
+        "rejected",
+        "sender_faults",
+    },
     "overview.incident": {"suspected", "open", "closed"},
+    "workers.status": set(WorkerStatus),
     "difference": {"released", "suppressed", "changed"},
     **{f"incidents.{key}": STATES for key in ("state", "about", "set", "hint")},
     "what_if.number": set(NUMBERS),
@@ -85,7 +95,9 @@ def used() -> set[str]:
             if head != "attribute":
                 found |= {prefix + value for value in VALUES[head]}
     code = "\n".join(file.read_text() for file in PACKAGE.glob("*.py"))
-    found |= set(re.findall(r'"((?:bulk|login|decide|undo|gate|chart|incidents)\.\w+)"', code))
+    found |= set(
+        re.findall(r'"((?:bulk|login|decide|undo|gate|chart|incidents|workers)\.\w+)"', code)
+    )
     errors = set(re.findall(r"PageError\(\s*HTTPStatus[\w.()]*, \"(\w+)\"", code))
     found |= {f"error.{key}.{part}" for key in errors for part in ("title", "text")}
     found |= {f"verdict.{effect}" for effect in Effect if effect.is_evidence}

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from sesbounce.aws import secrets
+from sesbounce.aws.depth import Depth
 from sesbounce.aws.sns_trust import Trust
 from sesbounce.errors import CertificateError, ConfigurationError, RowError, StoreError
 from sesbounce.lambda_function.function import Function
@@ -23,6 +24,7 @@ from sesbounce.outbound.relay import Relay
 from sesbounce.store import migrate
 from sesbounce.store.engine import open_database
 from sesbounce.store.store import Store
+from sesbounce.store.workers import Mode, read_workers
 from tests.certificates import self_signed, signed
 from tests.invoking import SWEEP, Remaining, bounced, failures, messages
 from tests.stored import RESTORE, STRIKE_OFF, make_members, rows
@@ -412,3 +414,38 @@ def test_the_handler_loads_only_what_it_needs() -> None:
     unwanted = {"boto3", "click", "prometheus_client", "multiprocessing"}
     unwanted |= {f"sesbounce.worker.{name}" for name in ("loop", "poller", "acknowledge")}
     assert loaded & unwanted == set()
+
+
+# --- What the console shows
+
+
+def test_the_environments_of_a_function_share_a_row_that_says_what_one_of_them_sees(
+    function: Function, engine: sa.Engine
+) -> None:
+    function.invoke(messages(bounced()), Remaining())
+    with engine.connect() as connection:
+        (row,) = read_workers(connection)
+    assert (row.id, row.host, row.mode) == ("sesbounce", "sesbounce", Mode.LAMBDA)
+    assert row.queue == "feedback"
+    assert row.oldest_seconds is not None
+    assert row.polled_at is not None
+    assert row.depth == Depth()
+    other = Function()
+    other.invoke(SWEEP, Remaining())
+    other.close()
+    with engine.connect() as connection:
+        (later,) = read_workers(connection)
+    assert later.seen_at > row.seen_at
+    assert later.oldest_seconds is None
+
+
+def test_an_invocation_writes_no_row_within_a_minute_of_the_last_one_or_without_time(
+    function: Function, engine: sa.Engine
+) -> None:
+    function.invoke(messages(bounced()), Remaining(11))
+    assert rows(engine, "SELECT * FROM feedback_worker") == []
+    function.invoke(messages(bounced("mary@example.com", "mail-2")), Remaining())
+    written = rows(engine, "SELECT * FROM feedback_worker")
+    assert len(written) == 1
+    function.invoke(messages(bounced("bob@example.com", "mail-3")), Remaining())
+    assert rows(engine, "SELECT * FROM feedback_worker") == written

@@ -28,11 +28,14 @@ from sesbounce.outbound.relay import Relay, Target
 from sesbounce.store.engine import write
 from sesbounce.store.outbox import Outbox, OutboxEntry, waiting
 from sesbounce.store.store import Progress, Store
+from sesbounce.store.workers import Mode
 from sesbounce.telemetry.counts import Counts, count
+from sesbounce.telemetry.health import Health
 from sesbounce.telemetry.logs import set_up_logs
 from sesbounce.telemetry.reports import BatchDone, Report, Stalled, Swept
 from sesbounce.worker import loop
 from sesbounce.worker.loop import LoopSettings, Worker
+from sesbounce.worker.presence import Presence, introduce
 from tests import sending
 from tests.stored import rows, store
 from tests.support import AT, in_sns, mail, said, until
@@ -99,6 +102,12 @@ class Working:
             self.reports.append,
             loop_settings,
             incidents=Incidents(recording),
+            presence=Presence(
+                engine,
+                introduce(Mode.UNTIL_EMPTY if loop_settings.until_empty else Mode.RUN, URL, now),
+                Health(time.monotonic(), loop_settings.wait_seconds),
+                lambda: now,
+            ),
             overdue=self.overdue.set,
             now=lambda: now,
         )
@@ -119,6 +128,7 @@ class Working:
         return [report for report in self.reports if isinstance(report, kind)]
 
 
+URL = "https://sqs.eu-west-1.amazonaws.com/111122223333/feedback"
 UNTIL_EMPTY = LoopSettings(pollers=1, until_empty=True)
 
 

@@ -5,11 +5,13 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 
 import click
+import sqlalchemy as sa
 
 from sesbounce.aws.sns_trust import Trust
 from sesbounce.aws.sqs import open_queue
@@ -21,12 +23,15 @@ from sesbounce.operations.incidents import Incidents
 from sesbounce.outbound.relay import Relay
 from sesbounce.settings import Settings, load_settings
 from sesbounce.signals import end_at_once, signals
+from sesbounce.store.workers import Mode
 from sesbounce.telemetry.counts import Counts
+from sesbounce.telemetry.health import Health
 from sesbounce.telemetry.logs import set_up_logs
 from sesbounce.telemetry.observer import observing
 from sesbounce.telemetry.reports import Report, RunDone
 from sesbounce.telemetry.visible import visible
 from sesbounce.worker.loop import LoopSettings, Worker
+from sesbounce.worker.presence import Presence, introduce
 from sesbounce.worker.processes import Processes
 
 # A child process may need this much longer to exit than its worker needs to stop.
@@ -175,9 +180,16 @@ def _open_worker(
             report,
             loop,
             incidents=Incidents(opened.store, settings.incidents, settings.detection),
+            presence=_presence(settings, until_empty, opened.engine),
             # Nothing is lost: SQS redelivers every message that was not committed.
             overdue=lambda: os._exit(ERROR),
         )
+
+
+def _presence(settings: Settings, until_empty: bool, engine: sa.Engine) -> Presence:
+    mode = Mode.UNTIL_EMPTY if until_empty else Mode.RUN
+    health = Health(time.monotonic(), settings.wait_seconds)
+    return Presence(engine, introduce(mode, settings.queue_url, now()), health, now)
 
 
 @contextmanager

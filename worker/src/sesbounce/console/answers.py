@@ -1,4 +1,4 @@
-"""The tables of reasons and of receiving providers on the overview."""
+"""The tables of reasons, of the sender's own faults and of receiving providers on the overview."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from operator import add
@@ -29,9 +29,26 @@ class Row(NamedTuple):
 
 def reasons_of(answers: Sequence[Answered]) -> list[Row]:
     """The reasons of bounces and complaints, the most frequent first."""
-    found = _sums(
-        (one.reason, one.numbers) for one in answers if one.kind in {Kind.BOUNCE, Kind.COMPLAINT}
-    )
+    return _rows(one for one in answers if one.kind in {Kind.BOUNCE, Kind.COMPLAINT})
+
+
+def faults_of(answers: Sequence[Answered]) -> list[Row]:
+    """The reasons of events of all kinds that show a fault of the sender, most frequent first."""
+    return _rows(filter(_is_fault, answers))
+
+
+def count_faults(answers: Sequence[Answered], periods: int) -> list[int]:
+    """The number of events in each period that show a fault of the sender."""
+    numbers = (one.numbers for one in answers if _is_fault(one))
+    return list(map(sum, zip([0] * periods, *numbers, strict=True)))
+
+
+def _is_fault(answer: Answered) -> bool:
+    return Reason(answer.reason).effect is Effect.SENDER
+
+
+def _rows(answers: Iterable[Answered]) -> list[Row]:
+    found = _sums((one.reason, one.numbers) for one in answers)
     most = max((numbers[-1] for numbers in found.values()), default=0)
     rows = [
         Row(name, Reason(name).effect, numbers, numbers[-1] / most, numbers[-1])

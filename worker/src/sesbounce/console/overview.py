@@ -8,9 +8,10 @@ from typing import NamedTuple
 import sqlalchemy as sa
 from starlette.responses import Response
 
-from sesbounce.console.answers import Row, providers_of, reasons_of
+from sesbounce.console.answers import Row, count_faults, faults_of, providers_of, reasons_of
 from sesbounce.console.asking import PLACES, Ask
 from sesbounce.console.rated import Rated, accounts_of
+from sesbounce.console.workers import Workers, age, sentence, workers_of
 from sesbounce.policy.rates import Metric, Numbers, total
 from sesbounce.store.engine import answering
 from sesbounce.store.gate import judged_senders
@@ -18,6 +19,7 @@ from sesbounce.store.incidents import IncidentRow
 from sesbounce.store.overview import (
     ALL_SENT,
     MOST_WAITING,
+    Answered,
     NotSent,
     Period,
     Waiting,
@@ -25,9 +27,11 @@ from sesbounce.store.overview import (
     read_answers,
     read_newest,
     read_not_sent,
+    read_oldest,
     read_open_incidents,
     read_waiting,
 )
+from sesbounce.store.workers import read_workers
 
 # Charts of more identities would make the page long; the command prints all.
 MOST_IDENTITIES = 12
@@ -39,22 +43,28 @@ class Seen(NamedTuple):
     Attributes:
         now: the time of the numbers, UTC.
         newest: when the newest event was recorded, UTC; None if there is none.
+        oldest: when the oldest event was recorded, UTC; None if there is none.
         accounts: the accounts by region, with their identities.
         tiles: the numbers of today, yesterday, and of 7 and 30 days, by the key of their names.
         reasons: the reasons of bounces and complaints, the most frequent first.
+        faults: the reasons of the sender's own faults, of events of all kinds.
         providers: the shares of bounces by receiving provider, the largest provider first.
         waiting: what waits in the outbox.
         incidents: the incidents that go on.
+        workers: the workers, and what they know of the queue.
     """
 
     now: datetime
     newest: datetime | None
+    oldest: datetime | None
     accounts: Sequence[Rated]
     tiles: Mapping[str, Sequence[int]]
     reasons: Sequence[Row]
+    faults: Sequence[Row]
     providers: Sequence[Row]
     waiting: Waiting
     incidents: Sequence[IncidentRow]
+    workers: Workers
 
     @property
     def is_empty(self) -> bool:
@@ -68,6 +78,8 @@ def show(ask: Ask) -> Response:
     return ask.page(
         "overview",
         seen=gather(ask.console.engine, ask.console.now()),
+        age=age,
+        sentence=sentence,
         metrics=list(Metric),
         most_waiting=MOST_WAITING,
         most_identities=MOST_IDENTITIES,
@@ -90,24 +102,31 @@ def gather(engine: sa.Engine, now: datetime) -> Seen:
         senders, hours = judged_senders(connection, now)
         not_sent = read_not_sent(connection, periods)
         answers = read_answers(connection, periods)
-        newest = read_newest(connection)
+        newest, oldest = read_newest(connection), read_oldest(connection)
         waiting = read_waiting(connection)
         incidents = read_open_incidents(connection, now)
+        workers = read_workers(connection)
     accounts = accounts_of(senders, hours, not_sent, now.date())
     return Seen(
         now=now,
         newest=newest,
+        oldest=oldest,
         accounts=accounts,
-        tiles=_tiles(accounts, not_sent.values(), periods),
+        tiles=_tiles(accounts, not_sent.values(), answers, periods),
         reasons=reasons_of(answers),
+        faults=faults_of(answers),
         providers=providers_of(answers),
         waiting=waiting,
         incidents=incidents,
+        workers=workers_of(workers, now),
     )
 
 
 def _tiles(
-    accounts: Sequence[Rated], not_sent: Iterable[NotSent], periods: Sequence[Period]
+    accounts: Sequence[Rated],
+    not_sent: Iterable[NotSent],
+    answers: Sequence[Answered],
+    periods: Sequence[Period],
 ) -> Mapping[str, Sequence[int]]:
     counted = [
         [
@@ -128,4 +147,5 @@ def _tiles(
         "complaints": sums(lambda numbers: numbers.complaints),
         "not_attempted": added.not_attempted,
         "rejected": added.rejected,
+        "sender_faults": count_faults(answers, len(periods)),
     }

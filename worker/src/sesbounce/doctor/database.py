@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from sesbounce.doctor.examine import Check
 from sesbounce.doctor.finding import Finding, broken, hint, setting
-from sesbounce.errors import ConfigurationError, StoreError, StrikeOffError
+from sesbounce.errors import ConfigurationError, NotCheckedError, StoreError, StrikeOffError
 from sesbounce.settings import Settings
 from sesbounce.store import forgotten, migrate, schema
 from sesbounce.store.drift import in_words
@@ -22,6 +22,7 @@ from sesbounce.store.engine import open_database, translated
 from sesbounce.store.outbox import waiting
 from sesbounce.store.postgresql import is_pooled
 from sesbounce.store.strike_off import StrikeOff
+from sesbounce.store.workers import WorkerStatus, present_workers, read_workers
 
 _CLOCK_SECONDS = 60
 _LATE = timedelta(minutes=15)
@@ -194,6 +195,35 @@ def last_event(database: Database) -> Iterator[Finding]:
         )
 
 
+def workers(database: Database) -> Iterator[Finding]:
+    """A worker writes to the database, as far as the rows of the workers say.
+
+    Raises:
+        NotCheckedError: there is none.
+    """
+    with _connected(database) as connected:
+        found = present_workers(read_workers(connected), database.now)
+    if not found:
+        raise NotCheckedError("no worker of this release has written to this database yet")
+    for queue, some in found.items():
+        seen = [one.row for one in some if one.is_seen]
+        for row in seen:
+            if row.waits_for:
+                yield hint(
+                    f"the worker on {row.host} waits for the {' and the '.join(row.waits_for)}",
+                    "messages wait in the queue",
+                    "Read the log of the worker, which says why",
+                )
+        # The latest one comes last if it has ended, which is no fault unless its schedule is late.
+        if not seen and some[-1].status is not WorkerStatus.ENDED:
+            at = max(one.row.seen_at for one in some)
+            yield hint(
+                f"no worker of the queue {queue} was seen since {at:%Y-%m-%d %H:%M} UTC",
+                "nobody records its messages",
+                "Read the log of the worker, and start it",
+            )
+
+
 def pooler(database: Database) -> Iterator[Finding]:
     """Whether a pooler answers in the place of PostgreSQL."""
     with _connected(database) as connected:
@@ -263,5 +293,6 @@ CHECKS = (
     Check("database.outbox", "each target accepts its outbox entries", outbox),
     Check("database.clock", "the database's clock is right", clock, without_clock),
     Check("database.last-event", "an event was recorded lately", last_event),
+    Check("database.workers", "a worker writes to the database", workers),
     Check("database.pooler", "no pooler answers", pooler, without_pooler),
 )

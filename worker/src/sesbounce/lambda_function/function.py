@@ -21,11 +21,13 @@ from sesbounce.opening import open_store
 from sesbounce.operations.incidents import Incidents
 from sesbounce.outbound.relay import Relay
 from sesbounce.settings import Settings
+from sesbounce.store.workers import Mode
 from sesbounce.telemetry.emf import make_tally
 from sesbounce.telemetry.logs import set_up_logs
 from sesbounce.telemetry.reports import Acknowledged, BatchDone, Polled, Report, Stalled
 from sesbounce.worker.batch import Handler, Outcome, log_batch
 from sesbounce.worker.in_flight import InFlightMessage
+from sesbounce.worker.presence import Presence, introduce
 from sesbounce.worker.sweep import Sweeper
 
 # The longest time that the fetch of a certificate takes, or a step of a sweep without statements.
@@ -54,6 +56,7 @@ class _Opened(NamedTuple):
     trust: Trust
     sweeper: Sweeper
     relay: Relay
+    presence: Presence
 
     @property
     def step_seconds(self) -> float:
@@ -113,12 +116,15 @@ class Function:
             trust = Trust(settings.topic_arns, signatures=settings.verify_signatures)
             incidents = Incidents(store.store, settings.incidents, settings.detection)
             decode = partial(decode_all, tags=tuple(settings.tags), stream_by=settings.streams)
+            row = introduce(Mode.LAMBDA, settings.queue_url, _now())
+            presence = Presence(store.engine, row, None, _now)
             self._opened = _Opened(
                 settings,
                 Handler(store.store, trust, _now, _give_up, decode),
                 trust,
-                Sweeper(store.store, incidents, self._reports.append, _now),
+                Sweeper(store.store, incidents, self._reports.append, _now, presence),
                 Relay(store.engine, store.targets, _now),
+                presence,
             )
             # What is loaded by now stays. Later, garbage would stay as well.
             if not gc.get_freeze_count():
@@ -129,7 +135,7 @@ class Function:
         self, opened: _Opened, messages: Sequence[Received], ends_at: float
     ) -> dict[str, Any]:
         batch = [InFlightMessage(message, ends_at) for message in messages]
-        self._reports.append(Polled(len(batch)))
+        self._report(Polled(len(batch)))
         outcomes = list(self._handle(opened, batch, _late(ends_at, _STEP_SECONDS)))
         recorded = {message.received.id for outcome, _ in outcomes for message in outcome.handled}
         failed = [message.id for message in messages if message.id not in recorded]
@@ -170,9 +176,14 @@ class Function:
     ) -> tuple[Outcome, BatchDone]:
         outcome, done = opened.handler.handle(batch)
         if done.messages and not outcome.error:
-            self._reports.append(done)
+            self._report(done)
             log_batch(done)
         return outcome, done
+
+    def _report(self, report: Report) -> None:
+        self._reports.append(report)
+        if self._opened:
+            self._opened.presence.add(report)
 
     def _follow_up(self, opened: _Opened, ends_at: float, *, pending: bool) -> None:
         """Do now what would otherwise wait for the next sweep; the messages are recorded.
@@ -187,6 +198,9 @@ class Function:
                 opened.relay.drain(late)
         except StoreError as error:
             self._stalled("the rest waits for the next sweep", error)
+            return
+        if not late():
+            opened.presence.save()
 
     def _sweep(self, opened: _Opened, late: Callable[[], bool]) -> None:
         while not late() and not opened.sweeper.sweep():

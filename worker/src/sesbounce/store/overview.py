@@ -1,7 +1,8 @@
 """Reads what the overview of the console shows beside the rates of the senders.
 
 No statement reads the log: the numbers come from the tables of counts, each of which has few rows a
-day, the time of the newest event from an index, and the rest from tables that stay small.
+day, the times of the newest and the oldest event from an index, and the rest from tables that stay
+small.
 """
 
 from collections.abc import Mapping, Sequence
@@ -136,6 +137,13 @@ def read_newest(connection: sa.Connection) -> datetime | None:
     """When the newest event was recorded, UTC; the end of an index says it."""
     newest = sa.func.max(schema.event.c.recorded_at, type_=UtcDateTime)
     found: datetime | None = connection.scalar(sa.select(newest))
+    return found
+
+
+def read_oldest(connection: sa.Connection) -> datetime | None:
+    """When the oldest event was recorded that is still in the log, UTC."""
+    oldest = sa.func.min(schema.event.c.recorded_at, type_=UtcDateTime)
+    found: datetime | None = connection.scalar(sa.select(oldest))
     return found
 
 

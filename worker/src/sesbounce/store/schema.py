@@ -240,6 +240,33 @@ token = sa.Table(
 )
 
 
+worker = sa.Table(
+    "feedback_worker",
+    metadata,
+    sa.Column(
+        "id", Word, primary_key=True, comment="random, or the name of a function in AWS Lambda"
+    ),
+    sa.Column("mode", Word, nullable=False, comment="run, until_empty or lambda"),
+    sa.Column("host", Words, nullable=False, comment="a host, a task of ECS, or a function"),
+    sa.Column("process", sa.Integer, nullable=False, comment="the number of the process there"),
+    sa.Column("version", Words, nullable=False),
+    sa.Column("queue", Words, nullable=False),
+    sa.Column("started_at", UtcDateTime, nullable=False),
+    sa.Column("seen_at", UtcDateTime, nullable=False, comment="when the worker wrote the row"),
+    sa.Column("ended_at", UtcDateTime, comment="null: it runs, or has not ended in order"),
+    sa.Column("polled_at", UtcDateTime, comment="when SQS last answered a receive"),
+    sa.Column(
+        "waits_for", Words, nullable=False, comment="separated by blanks; empty: it is healthy"
+    ),
+    sa.Column("visible", sa.Integer, comment="messages that can be received; null: not known"),
+    sa.Column("in_flight", sa.Integer, comment="messages received and not yet deleted"),
+    sa.Column("delayed", sa.Integer, comment="messages that can't be received yet"),
+    sa.Column("oldest_seconds", sa.Integer, comment="age of the oldest message of the last minute"),
+    sa.Column("dead_letters", sa.Integer, comment="null: not known"),
+    comment="One row for each worker that was seen in the last day.",
+)
+
+
 def suppressed_at(now: datetime, table: sa.Table = address) -> sa.ColumnElement[bool]:
     """The condition that an address is suppressed at a time; in one stream, in that table."""
     until = table.c.suppressed_until

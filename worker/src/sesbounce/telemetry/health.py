@@ -112,6 +112,20 @@ class Health:
             ],
         )
 
+    def waits_for(self, at: float) -> list[str]:
+        """What the worker waits for at a time that is not before the last report, by the alphabet.
+
+        Nothing if it is healthy; `certificate`, `database` and `queue` otherwise.
+        """
+        found: set[str] = set()
+        for _, source in self._all():
+            found |= source.stalled
+            if at - source.polled_at > self._poll_limit:
+                found.add("queue")
+            if at - source.committed_at > self._commit_limit:
+                found.add("database")
+        return sorted(found)
+
     def _all(self) -> Iterator[tuple[str, _Source]]:
         """Each process with the prefix of its faults; the last one stands for the silent ones."""
         for number, source in sorted(self._sources.items()):

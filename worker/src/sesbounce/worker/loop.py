@@ -31,6 +31,7 @@ from sesbounce.worker.gauge import Gauge
 from sesbounce.worker.heartbeat import Heartbeat
 from sesbounce.worker.in_flight import InFlight, InFlightMessage
 from sesbounce.worker.poller import Poller
+from sesbounce.worker.presence import Presence
 from sesbounce.worker.sweep import Sweeper
 from sesbounce.worker.threads import Threads
 from sesbounce.worker.unverified import Unverified
@@ -105,6 +106,7 @@ class Worker:
         loop_settings: LoopSettings,
         *,
         incidents: Incidents,
+        presence: Presence,
         overdue: Callable[[], None],
         now: Callable[[], datetime] = _now,
     ) -> None:
@@ -118,13 +120,16 @@ class Worker:
             report: takes the worker's reports; called by several threads.
             loop_settings: batch size, times and limits.
             incidents: detects incidents, after each sweep of the store.
+            presence: writes into the database that the worker lives, and what it sees.
             overdue: called when the worker has not stopped in time; it has to end the process,
                 because the main thread hangs in a call.
             now: returns the time, UTC.
         """
+        report = presence.watching(report)
         self._queue = queue
         self._store = store
-        self._sweeper = Sweeper(store, incidents, report, now)
+        self._presence = presence
+        self._sweeper = Sweeper(store, incidents, report, now, presence)
         self._relay = relay
         self._report = report
         self._loop_settings = loop_settings
@@ -189,6 +194,7 @@ class Worker:
                 self._fetchers.check()
                 self._sweep()
                 self._step()
+            self._threads.start("presence", self._presence.end)
         finally:
             self._end()
         self._threads.check()
@@ -292,6 +298,7 @@ class Worker:
         if polls < _EMPTY_POLLS or len(self._in_flight) or self._store.progress:
             return False
         depth = self._gauge.read()
+        self._presence.add(depth)
         return depth.at_least == 0 and (depth.known or polls >= _EMPTY_POLLS_ALONE)
 
     def _drained(self) -> bool:

@@ -12,6 +12,7 @@ from sesbounce.store.result import Recorded
 from sesbounce.store.store import Store
 from sesbounce.telemetry.reports import Report, Swept
 from sesbounce.worker.batch import numbers
+from sesbounce.worker.presence import Presence
 
 # To judge the senders reads the counts of a month.
 _SENDERS_SECONDS = 300.0
@@ -28,6 +29,7 @@ class Sweeper:
         incidents: Incidents,
         report: Callable[[Report], None],
         now: Callable[[], datetime],
+        presence: Presence,
     ) -> None:
         """Make a sweeper.
 
@@ -36,11 +38,13 @@ class Sweeper:
             incidents: detects incidents, after each sweep of the store that has ended.
             report: takes a report of each sweep.
             now: returns the time, UTC.
+            presence: writes that the worker lives, after each sweep of the store.
         """
         self._store = store
         self._incidents = incidents
         self._report = report
         self._now = now
+        self._presence = presence
         self._stopped: set[tuple[str, str, str | None]] = set()
         self._senders_at = 0.0
 
@@ -50,7 +54,9 @@ class Sweeper:
         Raises:
             StoreError: the database can't be used.
         """
-        if not (self._sweep_store() and self._sweep_incidents()):
+        swept = self._sweep_store()
+        self._presence.save()
+        if not (swept and self._sweep_incidents()):
             return False
         if time.monotonic() >= self._senders_at:
             self._look_at_senders()
