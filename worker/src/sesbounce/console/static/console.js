@@ -10,7 +10,7 @@
     .map((element) => [element, new Date(element.dateTime)]);
   const fields = document.querySelectorAll("input[type=datetime-local]");
   // Where no time differs from UTC, a second one would only be in the way.
-  const moments = [...times.map(([, moment]) => moment), ...(fields.length ? [new Date()] : [])];
+  const moments = [new Date(), ...times.map(([, moment]) => moment)];
   if (!moments.some((moment) => moment.getTimezoneOffset() !== 0)) return;
 
   const part = (name, className, text) =>
