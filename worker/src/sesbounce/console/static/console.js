@@ -1,6 +1,10 @@
-// Shows each time in the reader's zone, with UTC beside it. Without this script it is UTC alone.
+// What the pages do with JavaScript beyond what they do without it.
 "use strict";
 
+const part = (name, className, text) =>
+  Object.assign(document.createElement(name), { className, textContent: text });
+
+// Each time is shown in the reader's zone, with UTC beside it.
 (() => {
   const format = new Intl.DateTimeFormat(document.documentElement.lang, {
     year: "numeric", month: "short", day: "numeric",
@@ -12,9 +16,6 @@
   // Where no time differs from UTC, a second one would only be in the way.
   const moments = [new Date(), ...times.map(([, moment]) => moment)];
   if (!moments.some((moment) => moment.getTimezoneOffset() !== 0)) return;
-
-  const part = (name, className, text) =>
-    Object.assign(document.createElement(name), { className, textContent: text });
 
   for (const [element, moment] of times) {
     const utc = part("small", "utc", `(${element.textContent})`);
@@ -31,7 +32,8 @@
     field.setAttribute("aria-describedby", `${field.getAttribute("aria-describedby") ?? ""} ${local.id}`.trim());
     field.after(local);
     const show = () => {
-      local.textContent = field.value && `= ${format.format(new Date(`${field.value}Z`))}`;
+      const moment = new Date(`${field.value}Z`);
+      local.textContent = moment.getTime() ? `= ${format.format(moment)}` : "";
     };
     field.addEventListener("input", show);
     show();
@@ -40,5 +42,19 @@
   const note = document.querySelector("[data-local]");
   if (note) {
     note.textContent = note.dataset.local.replace("{zone}", format.resolvedOptions().timeZone);
+  }
+})();
+
+// What a person would type elsewhere gets a button that copies it.
+(() => {
+  if (!navigator.clipboard) return;
+  for (const code of document.querySelectorAll("[data-copy]")) {
+    const button = part("button", "", code.dataset.copy);
+    button.ariaLive = "polite";
+    button.addEventListener("click", () => navigator.clipboard.writeText(code.textContent).then(
+      () => { button.textContent = code.dataset.copied; },
+      () => getSelection().selectAllChildren(code),
+    ));
+    code.after(button);
   }
 })();
