@@ -1,20 +1,26 @@
 """The console in a real browser, and as a real process: pages, flows, and what they look like."""
 
+import json
 import os
 import re
+import shlex
+import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
+from playwright.sync_api import Browser, Page, Route, ViewportSize, sync_playwright
 
 from scripts.local.ses_messages import Scenario
+from sesbounce.feedback.decode import Decoded, decode
+from sesbounce.opening import disposed
 from sesbounce.operations.incidents import Incidents, new
 from sesbounce.policy.incident import Incident
 from sesbounce.store import tokens
@@ -25,35 +31,75 @@ from sesbounce.store.tokens import Scope, Token
 from tests import chromium, sending, stored
 from tests.ports import LOOPBACK, free_port
 from tests.stored import DAY, decoded
-from tests.support import AT, until
+from tests.support import AT, mail, said, until
 
+UTC_TIME = r"\d{4}-\d\d-\d\d \d\d:\d\d UTC"
 COMMAND = [sys.executable, "-c", "from sesbounce.__main__ import main; main()", "serve"]
-JANE = "jane@example.com"
-PHONE = ViewportSize(width=360, height=740)
+JANE, CARL, EVE = "jane@example.com", "carl@example.com", "eve@example.net"
+# Above the longest address that SMTP takes (RFC 5321, 4.5.3.1): 64 letters before the @.
+LONG = f"{'a' * 64}@{'.'.join(['b' * 60] * 4)}.example"
+# A small phone, which is what 400 % leave of a screen of 1280 (WCAG 2.2, 1.4.10).
+PHONE = ViewportSize(width=320, height=640)
+PAPER = ViewportSize(width=718, height=1000)
 SCREEN = ViewportSize(width=1200, height=900)
 
 
 class Console:
-    """A server process with some addresses.
+    """A server process.
 
     Attributes:
         url: where it listens.
         token: a token of an administrator.
+        file: the SQLite file with the addresses.
+        environment: the variables of the process.
     """
 
-    def __init__(self, folder: Path) -> None:
-        database = f"sqlite:///{folder}/sesbounce.sqlite3"
-        engine = open_database(database)
+    def __init__(self, file: Path, token: str, settings: Mapping[str, str] = {}) -> None:
+        port = free_port()
+        self.url = f"http://{LOOPBACK}:{port}"
+        self.token = token
+        self.file = file
+        self.log = file.parent / "log"
+        self.environment = {
+            **os.environ,
+            "SESBOUNCE_DATABASE_URL": f"sqlite:///{file}",
+            "SESBOUNCE_SERVE_PORT": str(port),
+            "SESBOUNCE_STRIKE_OFF_SQL": stored.STRIKE_OFF,
+            "SESBOUNCE_RESTORE_SQL": stored.RESTORE,
+            **settings,
+        }
+        with self.log.open("wb") as log:
+            command = [*COMMAND, "--console"]
+            self.process = subprocess.Popen(command, env=self.environment, stderr=log)
+        until(lambda: self.process.poll() is not None or b"serving" in self.log.read_bytes())
+        assert self.process.poll() is None, self.log.read_text()
+
+    def end(self) -> None:
+        self.process.terminate()
+        assert self.process.wait(timeout=60) == 0
+        assert JANE not in self.log.read_text()
+
+
+def make_data(file: Path) -> str:
+    """Record some addresses; returns a token of an administrator."""
+    engine = open_database(f"sqlite:///{file}")
+    with disposed(engine):
         stored.make_members(engine)
         store = stored.store(engine)
         # AT is past or to come: what the pages show has to be recent.
         ago = (datetime.now(UTC) - AT) / DAY - 1
+        fall = (datetime(2024, 11, 3, 5, 30, tzinfo=UTC) - AT) / DAY
         store.record(
             [
                 decoded(Scenario.SUCCESS, ago - 40),
                 decoded(Scenario.MAILBOX_FULL, ago - 9),
                 decoded(Scenario.BOUNCE, ago - 1),
-                decoded(Scenario.MAILBOX_FULL, ago - 2, "carl@example.com"),
+                decoded(Scenario.MAILBOX_FULL, ago - 2, CARL),
+                decoded(Scenario.SUCCESS, ago - 5, EVE),
+                decoded(Scenario.BOUNCE, ago - 1, EVE),
+                # In New York, the clock shows 01:30 twice on this day.
+                *(decoded(Scenario.SUCCESS, fall + n / 24, "dora@example.com") for n in range(2)),
+                long_bounce(ago - 1),
                 *(decoded(Scenario.COMPLAINT, ago - n / 9, f"u{n}@example.org") for n in range(60)),
             ],
             datetime.now(UTC),
@@ -63,23 +109,15 @@ class Console:
             sending.count(engine, past, sent=1000, hard=9 * (day % 9), complaints=day % 2)
         outage(store, ago)
         made = Token(name="mary", scopes=(Scope.ADMIN,), created_at=AT, created_by="ann")
-        self.token = tokens.create(engine, made)
-        engine.dispose()
-        port = free_port()
-        self.url = f"http://{LOOPBACK}:{port}"
-        self.log = folder / "log"
-        environment = {
-            **os.environ,
-            "SESBOUNCE_DATABASE_URL": database,
-            "SESBOUNCE_SERVE_PORT": str(port),
-            "SESBOUNCE_STRIKE_OFF_SQL": stored.STRIKE_OFF,
-            "SESBOUNCE_RESTORE_SQL": stored.RESTORE,
-        }
-        with self.log.open("wb") as log:
-            command = [*COMMAND, "--console"]
-            self.process = subprocess.Popen(command, env=environment, stderr=log)
-        until(lambda: self.process.poll() is not None or b"serving" in self.log.read_bytes())
-        assert self.process.poll() is None, self.log.read_text()
+        return tokens.create(engine, made)
+
+
+def long_bounce(day: float) -> Decoded:
+    """A bounce of a long address, with as long words of the host, none of which has a break."""
+    message = said(Scenario.BOUNCE, mail(LONG, "mail-long"), at=AT + day * DAY)
+    (recipient,) = message["bounce"]["bouncedRecipients"]
+    recipient["diagnosticCode"] = f"smtp; 550 5.1.1 <{LONG}> user unknown {'w' * 900}"
+    return decode(json.dumps(message))
 
 
 def outage(store: Store, ago: float) -> None:
@@ -99,11 +137,10 @@ def outage(store: Store, ago: float) -> None:
 
 @pytest.fixture(scope="module")
 def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
-    started = Console(tmp_path_factory.mktemp("console"))
+    file = tmp_path_factory.mktemp("console") / "sesbounce.sqlite3"
+    started = Console(file, make_data(file))
     yield started
-    started.process.terminate()
-    assert started.process.wait(timeout=60) == 0
-    assert JANE not in started.log.read_text()
+    started.end()
 
 
 @pytest.fixture(scope="module")
@@ -144,6 +181,12 @@ def type_into(page: Page, field: str, text: str) -> None:
     page.keyboard.press("Enter")
 
 
+def late(route: Route) -> None:
+    """Let a file come after a browser would show the page without it."""
+    time.sleep(0.5)
+    route.continue_()
+
+
 def violations(page: Page, *rules: str) -> list[tuple[str, list[str]]]:
     """What axe-core finds against WCAG and good practice, or rules of it: with the elements."""
     options = {"runOnly": list(rules)} if rules else None
@@ -181,8 +224,8 @@ def test_look_up_why_allow_with_a_note_and_undo_by_keyboard_alone(
         page.wait_for_selector(".verdict.suppressed")
         assert JANE not in page.url
         # The times of the reader's zone, with UTC beside them.
-        time = page.locator(".verdict time").first.inner_text()
-        assert re.fullmatch(r".*GMT\+9 \(\d{4}-\d\d-\d\d \d\d:\d\d UTC\)", time)
+        since = page.locator(".verdict time").first.inner_text()
+        assert re.fullmatch(rf".*GMT\+9 \({UTC_TIME}\)", since)
         tab_to(page, "Skip to the content", 1)
         tab_to(page, "Bounce 5.1.1 Why this reason")
         page.keyboard.press("Enter")
@@ -245,7 +288,8 @@ PAGES: dict[str, Callable[[Page], object]] = {
     "settings": lambda page: page.goto("/console/settings"),
     "suppressed": lambda page: look_up(page, JANE),
     "unknown": lambda page: look_up(page, "nobody@example.com"),
-    "strikes": lambda page: look_up(page, "carl@example.com"),
+    "strikes": lambda page: look_up(page, CARL),
+    "long": lambda page: look_up(page, LONG),
     "forget": lambda page: page.click("a.danger-link"),
 }
 
@@ -267,27 +311,36 @@ def test_each_page_is_for_everybody(
                 closed.click()
             assert fits(page), name
             assert violations(page, *rules) == [], name
+            page.set_viewport_size(PAPER)
+            page.emulate_media(media="print")
+            assert fits(page), f"{name} in print"
+            page.emulate_media(media="screen")
+            page.set_viewport_size(context.get("viewport", SCREEN))
 
 
 def test_without_javascript_everything_works(browser: Browser, console: Console) -> None:
-    with page_of(browser, console, java_script_enabled=False) as page:
+    with page_of(browser, console, java_script_enabled=False, timezone_id="Asia/Tokyo") as page:
         open_what_if(page)
         assert fits(page)
         assert page.locator(".changes tbody tr").count() == 1
-        open_change(page)
-        assert page.locator(".list tbody tr").count() == 3
-        page.fill("#note", "their status page")
-        page.click("text=Save: release 3, suppress 0")
-        assert "is saved" in page.locator("[role=status]").inner_text()
-        assert page.locator(".tag.incident-closed").count() == 1
         look_up(page, JANE)
-        assert page.locator(".verdict time").first.inner_text().endswith(" UTC")
+        assert re.fullmatch(UTC_TIME, page.locator(".verdict time").first.inner_text())
+        assert page.locator("footer p").inner_text() == "All times are UTC."
         page.locator("summary").first.click()
         assert page.locator(".decided").first.is_visible()
         page.goto("/console/overview")
         assert page.locator("svg.chart").first.is_visible()
         page.locator(".days summary").first.click()
         assert page.locator(".days tbody tr").first.is_visible()
+        page.click("text=日本語")
+        assert page.locator("html").get_attribute("lang") == "ja"
+        assert page.locator(".days tbody tr").count()
+
+
+def test_filter_allow_all_that_match_with_a_note_and_undo(
+    browser: Browser, console: Console
+) -> None:
+    with page_of(browser, console, java_script_enabled=False) as page:
         page.goto("/console/suppressions")
         page.fill("#domain", "example.org")
         page.click("button.primary")
@@ -303,9 +356,112 @@ def test_without_javascript_everything_works(browser: Browser, console: Console)
         page.click("text=Undo")
         page.click("a[rel=next]")
         assert page.locator(".list tbody tr").count() == 10
-        page.click("text=日本語")
-        assert page.locator("html").get_attribute("lang") == "ja"
-        assert page.locator(".list tbody tr").count() == 10
+
+
+def test_an_incident_is_opened_and_closed(browser: Browser, console: Console) -> None:
+    with page_of(browser, console, java_script_enabled=False) as page:
+        page.goto("/console/incidents")
+        page.fill("#provider", "example.net")
+        page.fill("#begins", f"{datetime.now(UTC) - 3 * DAY:%Y-%m-%dT%H:%M}")
+        page.click("button.primary")
+        assert page.locator(".changes tbody th").all_inner_texts() == [EVE]
+        page.fill("#note", "mails bounce that came before")
+        page.click("text=Save: release 1, suppress 0")
+        assert "is saved" in page.locator("[role=status]").inner_text()
+        assert page.locator(".tag.incident-open").count() == 1
+        assert page.locator(".addresses").inner_text() == EVE
+        # It ends before the bounce: so it does not keep the address from suppression.
+        page.fill("#ends", f"{datetime.now(UTC) - 2.5 * DAY:%Y-%m-%dT%H:%M}")
+        page.click("button[value=close]")
+        page.fill("#note", "it was over sooner")
+        page.click("text=Save: release 0, suppress 0")
+        assert page.locator(".tag.incident-closed").count() == 1
+        assert page.locator(".addresses").count() == 0
+        # The one that the detection suspects.
+        open_change(page)
+        assert page.locator(".list tbody tr").count() == 3
+        page.fill("#note", "their status page")
+        page.click("text=Save: release 3, suppress 0")
+        assert page.locator(".tag.incident-closed").count() == 1
+        page.goto("/console/incidents")
+        assert page.locator(".tag.incident-closed").count() == 2
+
+
+def test_what_if_is_applied_as_the_page_says(
+    browser: Browser, console: Console, tmp_path: Path
+) -> None:
+    copy = tmp_path / console.file.name
+    with closing(sqlite3.connect(console.file)) as source, closing(sqlite3.connect(copy)) as target:
+        source.backup(target)
+    with page_of(browser, console) as page:
+        open_what_if(page)
+        predicted = page.locator(".totals dd").all_inner_texts()
+        addresses = page.locator(".changes tbody th a").all_inner_texts()
+        commands, in_terraform, _ = page.locator(".copyable").all_inner_texts()
+    assert CARL in addresses
+    *exports, command = commands.splitlines()
+    assert command == "sesbounce rebuild"
+    settings = dict(shlex.split(line)[1].split("=") for line in exports)
+    assert re.findall(r'(\w+) += "(.*)"', in_terraform) == list(settings.items())
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    applied = subprocess.run(
+        ["/bin/sh", "-ec", commands],
+        env={**console.environment, "SESBOUNCE_DATABASE_URL": f"sqlite:///{copy}", "PATH": path},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    changes = re.findall(r"^(\S+@\S+): (is released|is suppressed|stays)", applied, re.MULTILINE)
+    assert [address for address, _ in changes] == addresses
+    verbs = [verb for _, verb in changes]
+    assert predicted == [str(verbs.count(v)) for v in ("is released", "is suppressed", "stays")]
+    restarted = Console(copy, console.token, settings)
+    with page_of(browser, restarted) as page:
+        look_up(page, CARL)
+        assert page.locator(".verdict.suppressed").count() == 1
+        page.goto("/console/what-if")
+        page.click("button.primary")
+        assert "all addresses are judged by them" in page.locator(".notice.good").inner_text()
+        assert page.locator(".totals dd").all_inner_texts() == ["0", "0", "0"]
+        assert page.locator(".apply").count() == 0
+    restarted.end()
+
+
+def test_times_are_those_of_the_reader_with_utc_beside(browser: Browser, console: Console) -> None:
+    with page_of(browser, console, timezone_id="America/New_York") as page:
+        look_up(page, "dora@example.com")
+        times = page.locator(".event .when time")
+        assert [" ".join(text.split()) for text in times.all_inner_texts()] == [
+            "Nov 3, 2024, 01:30 EST (2024-11-03 06:30 UTC)",
+            "Nov 3, 2024, 01:30 EDT (2024-11-03 05:30 UTC)",
+        ]
+        # A screen reader reads it once.
+        assert times.first.aria_snapshot() == "- time: Nov 3, 2024, 01:30 EST"
+        assert "Times are those of America/New_York" in page.locator("footer p").inner_text()
+        page.goto("/console/incidents")
+        page.fill("#begins", "2024-11-03T06:30")
+        assert page.locator("#begins-local").inner_text() == "= Nov 3, 2024, 01:30 EST"
+        # However late the script comes, its times do not push what a person reads already.
+        page.route("**/console.js", late)
+        page.goto("/console/suppressions")
+        shifts = """() => new Promise(done => {
+            new PerformanceObserver(list => done(list.getEntries().map(e => e.value)))
+                .observe({type: "layout-shift", buffered: true});
+            setTimeout(() => done([]), 500);
+        })"""
+        assert page.evaluate(shifts) == []
+
+
+def test_what_is_folded_is_open_in_print(browser: Browser, console: Console) -> None:
+    with page_of(browser, console, color_scheme="dark") as page:
+        page.goto("/console/overview")
+        rows = page.locator(".days tbody tr")
+        assert not rows.first.is_visible()
+        page.emulate_media(media="print")
+        assert rows.first.is_visible()
+        assert rows.last.is_visible()
+        assert not page.locator("nav").first.is_visible()
+        assert page.evaluate("getComputedStyle(document.body).color") == "rgb(0, 0, 0)"
 
 
 def test_the_login_page_is_for_everybody(browser: Browser, console: Console) -> None:

@@ -65,7 +65,7 @@ class Strict(HTMLParser):
         self.wrong += [name for name in given if name.startswith("on") or name == "style"]
         for name in ("src", "href", "action"):
             value = given.get(name) or "/console"
-            if not re.match(r"/console\b|#main", value):
+            if not re.match(r"/console\b|#(main|apply)$", value):
                 self.wrong.append(value)
         if tag == "script" and "src" not in given:
             self.wrong.append("inline script")

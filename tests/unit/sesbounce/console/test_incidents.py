@@ -269,7 +269,7 @@ def test_the_rate_is_shown_beside_that_of_the_days_before(site: Site, operator: 
     cells = re.findall(
         r'<td data-label="[^"]*">([^<]*)</td>', operator.get(f"{LIST}/{row.id}").text
     )
-    assert cells == ["4", "3", "1", "80.00%", "0", "0", "3", "0.00%"]
+    assert cells == ["4", "3", "1", "80 %", "0", "0", "3", "0 %"]
     site.now += timedelta(days=40)
     assert "14 days before" not in operator.get(f"{LIST}/{row.id}").text
 

@@ -10,6 +10,7 @@ import jinja2
 from markupsafe import Markup
 
 from sesbounce.console.charts import bar
+from sesbounce.console.texts import with_code
 from sesbounce.policy.rates import percent
 from sesbounce.telemetry.visible import visible_lines
 
@@ -49,7 +50,13 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals |= {"time": time, "percent": percent, "bar": bar, "asset": _asset}
+    environment.globals |= {
+        "time": time,
+        "percent": percent,
+        "bar": bar,
+        "asset": _asset,
+        "with_code": with_code,
+    }
     return environment
 
 

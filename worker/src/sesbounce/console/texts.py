@@ -1,5 +1,6 @@
 """The texts of the console: one file for each language."""
 
+import re
 import tomllib
 from collections.abc import Mapping
 from functools import cache
@@ -13,6 +14,7 @@ from sesbounce.telemetry.visible import visible
 # The first one is for people whose browsers ask for none of them.
 LANGUAGES: Mapping[str, str] = {"en": "English", "ja": "日本語"}
 _DEFAULT = next(iter(LANGUAGES))
+_CODE = re.compile("`([^`]+)`")
 
 
 class Texts:
@@ -32,14 +34,20 @@ class Texts:
         Args:
             key: its key; an unknown one is a KeyError.
             values: what stands for the names in braces. Texts in it are escaped, and their unsafe
-                characters shown; markup stays what it is.
+                characters shown; markup stays what it is; whole numbers get commas.
         """
-        shown = {name: visible(v) if type(v) is str else v for name, v in values.items()}
-        return Markup(escape(self._texts[key])).format(**shown)  # noqa: S704  it is escaped
+        shown = {name: _shown(value) for name, value in values.items()}
+        return with_code(self._texts[key]).format(**shown)
 
     def counted(self, key: str, number: int, **values: object) -> Markup:
         """A text with a number: that with `.one` for 1, and that with `.more` for others."""
         return self(f"{key}.{'one' if number == 1 else 'more'}", number=number, **values)
+
+
+def with_code(text: str) -> Markup:
+    """A text of ours as markup: what stands between backticks is code."""
+    escaped = str(escape(text))
+    return Markup(_CODE.sub(r"<code>\1</code>", escaped))  # noqa: S704  it is escaped
 
 
 @cache
@@ -64,6 +72,12 @@ def language_of(chosen: str | None, accepted: str) -> str:
         key=lambda one: -one[0],
     )
     return next((tag for quality, tag in by_quality if quality and tag in LANGUAGES), _DEFAULT)
+
+
+def _shown(value: object) -> object:
+    if type(value) is int:
+        return f"{value:,}"
+    return visible(value) if type(value) is str else value
 
 
 def _quality(parameter: str) -> float:

@@ -101,14 +101,19 @@ def _counted(ask: Ask, view: View) -> Response:
 
     found = count_some(console, parts, view.survey)
     present = _present(ask)
-    different = {name: value for name, value in view.values.items() if present[name] != value}
+    settings = {
+        f"{PREFIX}{name.upper()}": _text(value)
+        for name, value in view.values.items()
+        if present[name] != value
+    }
     return _page(
         ask,
         view.values,
         found=found,
         total=max(view.total or 0, found.survey.addresses),
         further=_path(ask, msgspec.structs.replace(view, survey=found.survey)),
-        settings=[f"{PREFIX}{name.upper()}={_text(different[name])}" for name in different],
+        in_shell=_in_shell(settings),
+        in_terraform=_in_terraform(settings),
     )
 
 
@@ -155,6 +160,19 @@ def _adapter(name: str) -> TypeAdapter[Any]:
 def _text(value: Any) -> str:
     """A value as people write it: 2, and not 2.0."""
     return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _in_shell(settings: Mapping[str, str]) -> str:
+    """The commands of a shell that apply settings; empty where there are none."""
+    lines = [f"export {name}={value}" for name, value in settings.items()]
+    return "\n".join([*lines, "sesbounce rebuild"]) if lines else ""
+
+
+def _in_terraform(settings: Mapping[str, str]) -> str:
+    """The same settings for Terraform, as it formats them."""
+    width = max(map(len, settings), default=0)
+    lines = [f'  {name:<{width}} = "{value}"' for name, value in settings.items()]
+    return "\n".join(["environment = {", *lines, "}"])
 
 
 def _path(ask: Ask, view: View) -> str:

@@ -278,7 +278,8 @@ def _probation(
         if len(run) >= policy.strikes:
             if last:
                 length = min(length * policy.probation_growth, policy.probation_longest)
-            what = f"{len(run)} strikes in {policy.window.days} days"
+            strikes_in = "1 strike in" if len(run) == 1 else f"{len(run)} strikes in"
+            what = f"{strikes_in} {policy.window.days} days"
             last = _on_probation(strike, length, what)
             run = []
     return last, run
