@@ -75,6 +75,7 @@ class Console:
             "SESBOUNCE_STRIKE_OFF_SQL": stored.STRIKE_OFF,
             "SESBOUNCE_RESTORE_SQL": stored.RESTORE,
         }
+        environment.pop("SESBOUNCE_QUEUE_URL", None)  # the doctor calls nobody
         with self.log.open("wb") as log:
             command = [*COMMAND, "--console"]
             self.process = subprocess.Popen(command, env=environment, stderr=log)
@@ -230,6 +231,14 @@ def open_what_if(page: Page) -> None:
     page.wait_for_selector(".apply")
 
 
+def examine(page: Page) -> None:
+    """Make the checks of the doctor, and wait for their results."""
+    page.goto("/console/doctor")
+    page.click("main button.primary")
+    while not page.locator(".totals").count():
+        page.goto("/console/doctor")
+
+
 PAGES: dict[str, Callable[[Page], object]] = {
     "overview": lambda page: page.goto("/console/overview"),
     "look up": lambda page: page.goto("/console"),
@@ -241,6 +250,7 @@ PAGES: dict[str, Callable[[Page], object]] = {
     "its difference": open_change,
     "what if": open_what_if,
     "deliveries": lambda page: page.goto("/console/deliveries"),
+    "doctor": examine,
     "audit": lambda page: page.goto("/console/audit"),
     "settings": lambda page: page.goto("/console/settings"),
     "suppressed": lambda page: look_up(page, JANE),
