@@ -116,7 +116,7 @@ def test_one_examination_goes_on_at_a_time(admin: Browser, monkeypatch: pytest.M
     said = "An examination has run since 2026-11-20 12:00 UTC . Checks made so far: 4."
     assert said in text_of(page)
     assert "has examined nothing" not in page
-    assert '<a class="button" href="/console/doctor">Reload</a>' in page
+    assert re.search(r'<a class="button" href="/console/doctor\?begun=\d+">Reload</a>', page)
     assert '<button class="primary"' not in page
     # Other requests are answered meanwhile.
     assert admin.get("/console/overview").status_code == 200
@@ -144,6 +144,18 @@ def test_a_check_that_fails_ends_it_and_the_next_one_begins_afresh(
     monkeypatch.setattr(GROUPS, lambda *_: (Group([check("e.fault", [], fail)], tuple),))
     examined(admin)
     assert "A fault has ended the examination early." in admin.get("/console/overview").text
+
+
+@pytest.mark.usefixtures("made_up")
+def test_an_examination_of_another_process_is_not_missed(admin: Browser) -> None:
+    begun = admin.send(DOCTOR).headers["Location"]
+    until(lambda: "c.broken" in admin.get(begun).text)
+    assert "Another process" not in admin.get(begun).text
+    later = admin.get(f"{DOCTOR}?begun=99999999999").text
+    assert "Another process of the server has begun the examination" in later
+    assert 'action="/console/doctor"' not in later
+    assert "c.broken" in later
+    assert "Another process" not in admin.get(f"{DOCTOR}?begun=x").text
 
 
 @pytest.mark.usefixtures("made_up")

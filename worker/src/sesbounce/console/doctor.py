@@ -4,6 +4,7 @@ It shows neither a secret nor an address: identities of SES that are addresses l
 part.
 """
 
+import re
 from collections import Counter
 from dataclasses import replace
 from http import HTTPStatus
@@ -12,12 +13,14 @@ import msgspec
 from starlette.responses import Response
 
 from sesbounce.console.asking import DOCTOR, Ask, PageError
+from sesbounce.console.examiner import Examined
 from sesbounce.doctor import report
 from sesbounce.doctor.finding import Result, Status
 from sesbounce.privacy.redaction import redact
 from sesbounce.store.tokens import Scope
 from sesbounce.telemetry.visible import visible_json
 
+_SECONDS = re.compile(r"[0-9]{1,12}")
 _WORST_FIRST = list(Status)
 _JSON_LINES = "application/x-ndjson"
 _AS_FILE = {"Content-Disposition": 'attachment; filename="doctor.jsonl"'}
@@ -35,6 +38,7 @@ def show(ask: Ask) -> Response:
         last=last,
         results=sorted(results, key=lambda result: _WORST_FIRST.index(result.status)),
         counts={status: counts[status] for status in Status},
+        elsewhere=not running and _is_later(ask.query.get("begun", ""), last),
         lacks_boto3=examiner.lacks_boto3,
         may_examine=ask.may(Scope.DECIDE) and ask.may(Scope.EXPORT),
     )
@@ -48,9 +52,10 @@ def examine(ask: Ask) -> Response:
     """
     if not ask.may(Scope.EXPORT):
         raise PageError(HTTPStatus.FORBIDDEN, "forbidden", scope=Scope.EXPORT)
-    if not ask.console.examiner.lacks_boto3:
-        ask.console.examiner.begin()
-    return ask.go(DOCTOR)
+    examiner = ask.console.examiner
+    if examiner.lacks_boto3:
+        return ask.go(DOCTOR)
+    return ask.go(f"{DOCTOR}?begun={int(examiner.begin().timestamp())}")
 
 
 def results(ask: Ask) -> Response:
@@ -60,6 +65,13 @@ def results(ask: Ask) -> Response:
         raise PageError(HTTPStatus.NOT_FOUND, "not_found")
     lines = [_json(_redacted(result)) for result in last.results]
     return Response("".join(lines), headers=_AS_FILE, media_type=_JSON_LINES)
+
+
+def _is_later(begun: str, last: Examined | None) -> bool:
+    """Whether an examination that a person has begun is one of another process of the server."""
+    if not _SECONDS.fullmatch(begun):
+        return False
+    return last is None or int(last.began_at.timestamp()) < int(begun)
 
 
 def _json(result: Result) -> str:

@@ -71,14 +71,19 @@ class Examiner:
         """Whether boto3 is missing, which the extra `server` does not bring."""
         return find_spec("boto3") is None
 
-    def begin(self) -> None:
-        """Begin an examination, unless one goes on."""
+    def begin(self) -> datetime:
+        """Begin an examination, unless one goes on.
+
+        Returns:
+            When it, or that one, began, UTC.
+        """
         with self._beginning:
-            if self.running:
-                return
+            if running := self.running:
+                return running.began_at
             running = self.running = Running(self._clock(), [])
         # The end of the process does not wait for it: an examination changes nothing.
         threading.Thread(target=self._run, args=(running,), name="doctor", daemon=True).start()
+        return running.began_at
 
     def _run(self, running: Running) -> None:
         whole = False
