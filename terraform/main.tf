@@ -67,10 +67,17 @@ locals {
   api = local.runs_on_ecs ? var.api : null
   api_environment = local.api == null ? {} : merge(
     local.worker_settings,
+    length(local.api_policies) > 0 ? { SESBOUNCE_QUEUE_URL = module.feedback_queue.queue_url } : {},
     length(var.worker.webhooks) == 0 ? {} : { SESBOUNCE_WEBHOOKS = jsonencode(var.worker.webhooks) },
     local.database_environment,
     var.worker.environment,
     local.api.environment,
+  )
+  # What the console looks at in AWS, and does with dead letters.
+  api_policies = local.api == null ? {} : merge(
+    local.api.doctor ? { doctor = module.queue_consumer.doctor_policy } : {},
+    local.api.dead_letters == "look" ? { dead-letters = module.queue_consumer.viewer_policy } : {},
+    local.api.dead_letters == "handle" ? { dead-letters = module.queue_consumer.operator_policy } : {},
   )
   api_secrets = local.api == null ? {} : merge(
     local.database_secrets,
@@ -133,6 +140,7 @@ module "queue_consumer" {
   may_redrive                 = var.consumer_may_redrive
   dlq_arns                    = var.existing_queue == null ? local.dlq_arns : compact(local.dlq_arns)
   topic_arns                  = [module.feedback_queue.topic_arn]
+  extra_topic_arns            = module.feedback_queue.extra_topic_arns
   may_update_suppression_list = var.ses_suppression_list
 
   create_user        = var.create_consumer_user
@@ -213,7 +221,7 @@ module "api_service" {
   cluster_arn        = module.worker_service[0].cluster_arn
   execution_role_arn = module.worker_service[0].execution_role_arn
   log_group_name     = module.worker_service[0].log_group_name
-  task_policies      = merge(local.worker_policies, local.database_policies)
+  task_policies      = merge(local.worker_policies, local.database_policies, local.api_policies)
   environment        = local.api_environment
   secrets            = local.api_secrets
   console            = local.api.console
@@ -371,6 +379,7 @@ module "deploy_role" {
   path                 = var.path
   repository_arn       = try(var.worker.repository_arn, null)
   secret_arns          = compact(concat([var.database_url_secret_arn, try(var.worker.webhook_secrets_arn, null), try(var.api.serve_secret_arn, null)], try(values(var.worker.secrets), []), local.password_secret_arns))
+  api_may_examine      = try(var.api.doctor, false)
   function_in_vpc      = local.runs_on_lambda && var.network.vpc_id != null
   may_manage_user      = var.github.may_manage_user
   may_manage_key       = var.github.may_manage_key

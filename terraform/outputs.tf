@@ -133,6 +133,16 @@ output "dlq_operator_policy" {
   value       = module.queue_consumer.operator_policy
 }
 
+output "dlq_viewer_policy" {
+  description = "Policy for the role of a person, in JSON, who looks at dead letters (`sesbounce dlq list`, `show`) and changes none."
+  value       = module.queue_consumer.viewer_policy
+}
+
+output "doctor_policy" {
+  description = "Policy for the role of a person, in JSON, who runs `sesbounce doctor`."
+  value       = module.queue_consumer.doctor_policy
+}
+
 output "consumer_user_name" {
   description = "Name of the consumer's IAM user; null without one."
   value       = module.queue_consumer.user_name

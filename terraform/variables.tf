@@ -248,7 +248,7 @@ variable "worker" {
 }
 
 variable "api" {
-  description = "A service in ECS for the HTTP API (`sesbounce serve`, docs/api.md) beside a worker in ECS, with its image, settings, secrets, database and network; with null, Terraform creates none. Before that, the worker must have run, and the first token must be there: `make cli ARGS='token create crm --scope check'`. Programs reach the service either by your load balancer (`target_group_arn`) or by AWS Cloud Map (`cloud_map_service_arn`), and only from `client_security_group_ids`. `environment`: further settings, for example `SESBOUNCE_SERVE_RATE`. `console`: whether people get the console in browsers as well, which needs `serve_secret_arn` (docs/console.md). The module `api_service` describes the attributes."
+  description = "A service in ECS for the HTTP API (`sesbounce serve`, docs/api.md) beside a worker in ECS, with its image, settings, secrets, database and network; with null, Terraform creates none. Before that, the worker must have run, and the first token must be there: `make cli ARGS='token create crm --scope check'`. Programs reach the service either by your load balancer (`target_group_arn`) or by AWS Cloud Map (`cloud_map_service_arn`), and only from `client_security_group_ids`. `environment`: further settings, for example `SESBOUNCE_SERVE_RATE`. `console`: whether people get the console in browsers as well, which needs `serve_secret_arn` (docs/console.md). `doctor`: whether the console may examine the path from SES to the database, for which the server's role may look at SES, the topics, the queues, the key and their metrics. `dead_letters`: the server's rights on the dead-letter queues for the console: `none`, `look`, or `handle`, with which an operator of the console can delete dead letters and send them to the queue. The module `api_service` describes the attributes."
   type = object({
     target_group_arn          = optional(string)
     cloud_map_service_arn     = optional(string)
@@ -260,8 +260,20 @@ variable "api" {
     environment               = optional(map(string), {})
     console                   = optional(bool, false)
     serve_secret_arn          = optional(string)
+    doctor                    = optional(bool, false)
+    dead_letters              = optional(string, "none")
   })
   default = null
+
+  validation {
+    condition     = contains(["none", "look", "handle"], try(var.api.dead_letters, "none"))
+    error_message = "api.dead_letters must be none, look or handle."
+  }
+
+  validation {
+    condition     = try(var.api.console || (!var.api.doctor && var.api.dead_letters == "none"), true)
+    error_message = "api.doctor and api.dead_letters are for the console: set api.console = true as well."
+  }
 
   validation {
     condition     = try(!var.api.console, true) || try(var.api.serve_secret_arn, null) != null

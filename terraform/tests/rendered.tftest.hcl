@@ -46,6 +46,14 @@ run "full" {
     consumer_may_redrive = true
     monitoring           = { alarm_emails = ["operator@example.com"] }
     github               = { repository = "acme/mail", state_bucket = "acme-state" }
+    api = {
+      target_group_arn          = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/sesbounce/209a844cd01825a4"
+      client_security_group_ids = { load_balancer = "sg-balancer" }
+      console                   = true
+      serve_secret_arn          = "arn:aws:ssm:eu-west-1:123456789012:parameter/sesbounce/hash-key"
+      doctor                    = true
+      dead_letters              = "handle"
+    }
     worker = {
       secrets              = { SESBOUNCE_HASH_KEY = "arn:aws:ssm:eu-west-1:123456789012:parameter/sesbounce/hash-key" }
       secrets_kms_key_arns = ["arn:aws:kms:eu-west-1:123456789012:key/5678"]

@@ -121,6 +121,8 @@ run "what_the_worker_and_the_server_are_told" {
       environment               = { SESBOUNCE_SERVE_RATE = "20" }
       console                   = true
       serve_secret_arn          = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:console-AbCdEf"
+      doctor                    = true
+      dead_letters              = "handle"
     }
   }
 
@@ -178,6 +180,7 @@ run "what_the_worker_and_the_server_are_told" {
       SESBOUNCE_DATABASE_PASSWORD_FROM = "rds-iam"
       SESBOUNCE_LOG_FORMAT             = "json"
       SESBOUNCE_MIGRATE                = "false"
+      SESBOUNCE_QUEUE_URL              = "https://sqs.eu-west-1.amazonaws.com/123456789012/sesbounce-feedback"
       SESBOUNCE_SERVE_CONSOLE          = "true"
       SESBOUNCE_SERVE_HOST             = "0.0.0.0"
       SESBOUNCE_SERVE_PORT             = "8080"
@@ -204,8 +207,8 @@ run "what_the_worker_and_the_server_are_told" {
   }
 
   assert {
-    condition     = module.api_service[0].task_policies == { database = output.database_worker_policy }
-    error_message = "The server may connect to the database, and do nothing else: no SQS, no SES."
+    condition     = module.api_service[0].task_policies == { database = output.database_worker_policy, doctor = output.doctor_policy, dead-letters = output.dlq_operator_policy }
+    error_message = "The server may connect to the database, examine the path and handle dead letters, and do nothing else."
   }
 
   assert {
@@ -437,7 +440,7 @@ run "own_network" {
       worker_security_group_ids = ["sg-own"]
     }
     worker     = { log_kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/9abc" }
-    api        = { cloud_map_service_arn = "arn:aws:servicediscovery:eu-west-1:123456789012:service/srv-utcrh6wavdkggqtk", client_security_group_ids = { shop = "sg-shop" } }
+    api        = { cloud_map_service_arn = "arn:aws:servicediscovery:eu-west-1:123456789012:service/srv-utcrh6wavdkggqtk", client_security_group_ids = { shop = "sg-shop" }, console = true, serve_secret_arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:console-AbCdEf", dead_letters = "look" }
     monitoring = { alarm_topic_arn = "arn:aws:sns:eu-west-1:123456789012:operators" }
   }
 
@@ -466,10 +469,10 @@ run "own_network" {
 
   assert {
     condition = (
-      module.api_service[0].task_policies == module.worker_service[0].task_policies
+      module.api_service[0].task_policies == merge(module.worker_service[0].task_policies, { dead-letters = output.dlq_viewer_policy })
       && length(module.api_service[0].security_group_ids) == 2 && module.api_service[0].security_group_ids[1] == "sg-own"
     )
-    error_message = "The server must read the password of its database, and reach it, as the worker does."
+    error_message = "The server must read the password of its database, and reach it, as the worker does, and may look at dead letters."
   }
 
   assert {
@@ -747,6 +750,18 @@ run "a_console_whose_tasks_share_no_secret" {
     identities = { "example.com" = {} }
 
     api = { target_group_arn = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/sesbounce/209a844cd01825a4", client_security_group_ids = { load_balancer = "sg-balancer" }, console = true }
+  }
+
+  expect_failures = [var.api]
+}
+
+run "rights_without_a_console" {
+  command = plan
+
+  variables {
+    identities = { "example.com" = {} }
+
+    api = { target_group_arn = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/sesbounce/209a844cd01825a4", client_security_group_ids = { load_balancer = "sg-balancer" }, dead_letters = "look" }
   }
 
   expect_failures = [var.api]

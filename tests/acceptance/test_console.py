@@ -68,6 +68,7 @@ class Console:
             "SESBOUNCE_RESTORE_SQL": stored.RESTORE,
             **settings,
         }
+        self.environment.pop("SESBOUNCE_QUEUE_URL", None)  # the doctor calls nobody
         with self.log.open("wb") as log:
             command = [*COMMAND, "--console"]
             self.process = subprocess.Popen(command, env=self.environment, stderr=log)
@@ -273,6 +274,14 @@ def open_what_if(page: Page) -> None:
     page.wait_for_selector(".apply")
 
 
+def examine(page: Page) -> None:
+    """Make the checks of the doctor, and wait for their results."""
+    page.goto("/console/doctor")
+    page.click("main button.primary")
+    while not page.locator(".totals").count():
+        page.goto("/console/doctor")
+
+
 PAGES: dict[str, Callable[[Page], object]] = {
     "overview": lambda page: page.goto("/console/overview"),
     "look up": lambda page: page.goto("/console"),
@@ -284,6 +293,7 @@ PAGES: dict[str, Callable[[Page], object]] = {
     "its difference": open_change,
     "what if": open_what_if,
     "deliveries": lambda page: page.goto("/console/deliveries"),
+    "doctor": examine,
     "audit": lambda page: page.goto("/console/audit"),
     "settings": lambda page: page.goto("/console/settings"),
     "suppressed": lambda page: look_up(page, JANE),
@@ -328,6 +338,8 @@ def test_without_javascript_everything_works(browser: Browser, console: Console)
         assert page.locator("footer p").inner_text() == "All times are UTC."
         page.locator("summary").first.click()
         assert page.locator(".decided").first.is_visible()
+        examine(page)
+        assert "SESBOUNCE_QUEUE_URL is not set" in page.locator(".says").first.inner_text()
         page.goto("/console/overview")
         assert page.locator("svg.chart").first.is_visible()
         page.locator(".days summary").first.click()

@@ -19,10 +19,12 @@ from click.testing import CliRunner
 from scripts.local.localstack import LocalStack
 from scripts.local.ses_messages import Mail, messages, scenario_of
 from sesbounce.cli import main
+from sesbounce.console.examiner import Examiner
 from sesbounce.opening import open_store
 from sesbounce.settings import load_settings
 from tests.integration.test_deploy_wiring import Real, real, session
 from tests.integration.worker_process import Worker
+from tests.support import until
 
 __all__ = ["real", "session"]  # fixtures
 
@@ -30,6 +32,15 @@ Doctor = Callable[..., dict[str, dict[str, Any]]]
 
 # Only these change nothing, by AWS's own naming.
 READ_ONLY = ("Get", "List", "Describe", "Simulate")
+# The calls that Terraform's `doctor_policy` allows.
+POLICY = set(
+    re.findall(
+        r'"[a-z]+:(\w+)"',
+        (Path(__file__).parents[2] / "terraform/modules/queue_consumer/doctor.tf").read_text(
+            "utf-8"
+        ),
+    )
+)
 
 
 @pytest.fixture
@@ -65,6 +76,16 @@ def doctor(real: Real, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Docto
     return run
 
 
+def examined_by_the_console() -> dict[str, str]:
+    """The status of each check that the server of the console makes."""
+    examiner = Examiner(load_settings(), lambda: datetime.now(UTC))
+    examiner.begin()
+    until(lambda: examiner.running is None)
+    assert examiner.last
+    assert examiner.last.whole
+    return {result.id: result.status for result in examiner.last.results}
+
+
 def statuses(results: dict[str, dict[str, Any]], status: str) -> set[str]:
     return {name for name, result in results.items() if result["status"] == status}
 
@@ -82,6 +103,12 @@ def test_it_finds_a_sound_path_and_changes_nothing(
     )
     assert calls
     assert [name for name in calls if not name.startswith(READ_ONLY)] == []
+    calls.clear()
+    examined = examined_by_the_console()
+    del results["iam.rights"]
+    assert examined == {name: found["status"] for name, found in results.items()}
+    # Nobody needs a right to ask who they are; LocalStack has but version 1 of some of SES's API.
+    assert set(calls) - POLICY <= {"GetCallerIdentity", "DescribeConfigurationSet"}
 
 
 Step = Callable[[Real], object]

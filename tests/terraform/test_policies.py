@@ -112,6 +112,25 @@ REDRIVE = CONSUME | {
     "sqs:CancelMessageMoveTask",
 }
 FIND = {"sns:ListSubscriptionsByTopic", "sns:GetSubscriptionAttributes"}
+LOOK = {
+    "sqs:ReceiveMessage",
+    "sqs:ChangeMessageVisibility",
+    "sqs:GetQueueAttributes",
+    "sqs:GetQueueUrl",
+}
+SEE_TOPIC = FIND | {"sns:GetTopicAttributes"}
+SEE_SET = {"ses:GetConfigurationSet", "ses:GetConfigurationSetEventDestinations"}
+SEE = {
+    "cloudwatch:GetMetricData",
+    "ses:GetAccount",
+    "ses:GetIdentityDkimAttributes",
+    "ses:GetIdentityMailFromDomainAttributes",
+    "ses:GetIdentityNotificationAttributes",
+    "ses:GetIdentityVerificationAttributes",
+    "ses:ListConfigurationSets",
+    "ses:ListIdentities",
+    "ses:ListRecommendations",
+}
 SUPPRESS = {"ses:PutSuppressedDestination", "ses:DeleteSuppressedDestination"}
 PULL = {"ecr:BatchCheckLayerAvailability", "ecr:GetDownloadUrlForLayer", "ecr:BatchGetImage"}
 
@@ -132,6 +151,20 @@ EXPECTED: dict[str, dict[str, Grants]] = {
             TOPIC: FIND,
             KEY: {"kms:Decrypt", "kms:GenerateDataKey"},
         },
+        "dlq_viewer_policy": {
+            QUEUE: {"sqs:GetQueueAttributes"},
+            DLQ: LOOK,
+            SUBSCRIPTION_DLQ: LOOK,
+            TOPIC: FIND,
+            KEY: {"kms:Decrypt"},
+        },
+        "doctor_policy": {
+            **{queue: {"sqs:GetQueueAttributes"} for queue in (QUEUE, DLQ, SUBSCRIPTION_DLQ)},
+            **dict.fromkeys((TOPIC, EXTRA_TOPIC, OPT_IN_TOPIC), SEE_TOPIC),
+            KEY: {"kms:DescribeKey", "kms:GetKeyPolicy"},
+            CONFIGURATION_SET: SEE_SET,
+            "*": SEE,
+        },
         "execution_policy": {
             LOG: {"logs:CreateLogStream", "logs:PutLogEvents"},
             REPOSITORY: PULL,
@@ -150,6 +183,18 @@ EXPECTED: dict[str, dict[str, Grants]] = {
             SUBSCRIPTION_DLQ: REDRIVE,
             TOPIC: FIND,
         },
+        "dlq_viewer_policy": {
+            QUEUE: {"sqs:GetQueueAttributes"},
+            DLQ: LOOK,
+            SUBSCRIPTION_DLQ: LOOK,
+            TOPIC: FIND,
+        },
+        "doctor_policy": {
+            **{queue: {"sqs:GetQueueAttributes"} for queue in (QUEUE, DLQ, SUBSCRIPTION_DLQ)},
+            TOPIC: SEE_TOPIC,
+            CONFIGURATION_SET: SEE_SET,
+            "*": SEE,
+        },
         "execution_policy": {
             LOG: {"logs:CreateLogStream", "logs:PutLogEvents"},
             REPOSITORY: PULL,
@@ -159,6 +204,10 @@ EXPECTED: dict[str, dict[str, Grants]] = {
         "database_worker_policy": {DATABASE_USER: {"rds-db:connect"}},
     },
 }
+
+# A log stream of another name in the same log is the worker's, too, and the doctor finds the
+# configuration sets that publish to the topic by looking at each.
+ALSO_GRANTED = {f"{LOG}2": LOG, f"{CONFIGURATION_SET}2": CONFIGURATION_SET}
 
 
 def resources() -> set[str]:
@@ -181,10 +230,7 @@ def actions() -> set[str]:
 
 
 @pytest.mark.parametrize("run", EXPECTED)
-@pytest.mark.parametrize(
-    "policy",
-    ["consumer_policy", "dlq_operator_policy", "execution_policy", "database_worker_policy"],
-)
+@pytest.mark.parametrize("policy", EXPECTED["full"])
 def test_what_must_be_allowed_is_and_all_else_is_denied(
     rendered: dict[str, dict[str, Any]], run: str, policy: str
 ) -> None:
@@ -192,8 +238,7 @@ def test_what_must_be_allowed_is_and_all_else_is_denied(
     everywhere = set(grants.get("*", ()))
     for resource in sorted(resources()):
         for action in sorted(actions()):
-            # A log stream of another name in the same log is the worker's, too.
-            own = LOG if resource == f"{LOG}2" else resource
+            own = ALSO_GRANTED.get(resource, resource)
             expected = action in everywhere or action in grants.get(own, ())
             request = Request(action=action, resource=resource)
             assert allows(rendered[run][policy], request) is expected, (action, resource)
@@ -510,7 +555,7 @@ def test_each_role_and_user_has_the_boundary_and_the_path(
     given = DEVELOPERS["iam:PermissionsBoundary"]
     names = ("sesbounce-task", "sesbounce-execution", "sesbounce-deploy", "sesbounce-consumer")
     assert bounded == {
-        "full": own | {"sesbounce-deploy": None},
+        "full": own | {"sesbounce-api": BOUNDARY, "sesbounce-deploy": None},
         "least": dict.fromkeys(own),
         "managed": dict.fromkeys(names, given),
         "scheduled": own | {"sesbounce-deploy": None, "sesbounce-schedule": BOUNDARY},
@@ -540,6 +585,7 @@ def test_the_boundary_is_deleted_after_it_is_taken_off_the_roles() -> None:
 OF_OUR_DATABASE = {"aws:ResourceTag/aws:rds:primaryDBInstanceArn": f"{RDS}:db:sesbounce"}
 THROUGH_SQS = {"kms:ViaService": "sqs.eu-west-1.amazonaws.com"}
 THROUGH_PARAMETERS = {"kms:ViaService": "ssm.eu-west-1.amazonaws.com"}
+BY_THE_DOCTOR = {"aws:PrincipalArn": API_ROLE}
 BOUND_BY = {PASSWORD: OF_OUR_DATABASE, KEY: THROUGH_SQS, SECRETS_KEY: THROUGH_PARAMETERS}
 
 
@@ -716,15 +762,12 @@ def test_only_lambda_and_the_sweep_s_schedule_take_their_roles(
     assert allows(_with_resource(rendered["lambda"][name]), asked) is allowed
 
 
-@pytest.mark.parametrize(
-    "policy",
-    ["consumer_policy", "dlq_operator_policy", "execution_policy", "database_worker_policy"],
-)
+@pytest.mark.parametrize("policy", EXPECTED["full"])
 def test_the_boundary_leaves_the_worker_all_that_it_needs(
     full: dict[str, Any], policy: str
 ) -> None:
     for resource, actions in EXPECTED["full"][policy].items():
-        context = BOUND_BY.get(resource, {})
+        context = BY_THE_DOCTOR if policy == "doctor_policy" else BOUND_BY.get(resource, {})
         for action in actions:
             request = Request(action=action, resource=resource, context=context)
             assert allows(full["permissions_boundary_policy"], request), request
@@ -748,6 +791,10 @@ def test_the_boundary_leaves_the_worker_all_that_it_needs(
             {"aws:ResourceTag/aws:rds:primaryDBInstanceArn": f"{RDS}:db:orders"},
         ),
         ("ssm:GetParameters", f"arn:aws:ssm:{REGION}:parameter/orders/password", {}),
+        # of the server alone, which has the doctor
+        ("ses:GetAccount", "*", {"aws:PrincipalArn": TASK_ROLE}),
+        ("kms:GetKeyPolicy", KEY, {"aws:PrincipalArn": TASK_ROLE}),
+        ("kms:Decrypt", KEY, BY_THE_DOCTOR),
         ("kms:Decrypt", KEY, {}),
         ("kms:Decrypt", KEY, {"kms:ViaService": "s3.eu-west-1.amazonaws.com"}),
         ("ecr:BatchGetImage", f"arn:aws:ecr:{REGION}:repository/orders", {}),
@@ -798,9 +845,15 @@ def test_no_wildcard_resource_hides_from_that_test(
     """All that come out are found in the sources, in the one way to write them."""
     of_keys = [json.loads(rendered[run]["log_kms_key_statement"]) for run in ("full", "lambda")]
     of_the_user = json.dumps({"Statement": of_keys})
-    of_lambda = rendered["lambda"]
-    widest = full | {"permissions_boundary_policy": of_lambda["permissions_boundary_policy"]}
-    documents = [*_of_full(widest), deploy, of_lambda["function_policy"], of_the_user]
+    boundary = {
+        statement["Sid"]: statement
+        for outputs in (full, rendered["lambda"])
+        for statement in json.loads(outputs["permissions_boundary_policy"])["Statement"]
+    }
+    widest = full | {
+        "permissions_boundary_policy": json.dumps({"Statement": list(boundary.values())})
+    }
+    documents = [*_of_full(widest), deploy, rendered["lambda"]["function_policy"], of_the_user]
     found = [
         statement["Sid"]
         for document in documents
@@ -844,8 +897,8 @@ def test_every_policy_has_the_current_version(rendered: dict[str, dict[str, Any]
 
 
 def _of_full(full: dict[str, Any]) -> list[str]:
-    names = ("consumer_policy", "execution_policy", "kms_key_policy", "permissions_boundary_policy")
-    return [full[name] for name in names]
+    names = ("consumer", "doctor", "execution", "kms_key", "permissions_boundary")
+    return [full[f"{name}_policy"] for name in names]
 
 
 def _listed(value: Any) -> list[str]:

@@ -209,7 +209,7 @@ OPTIONAL = re.compile(r"(\w+) = optional\((.*?)(?:, (.*))?\)$")
     [
         ("worker", "worker_service", {"mode", "schedule", "function", "webhooks"}),
         ("function", "worker_lambda", set()),
-        ("api", "api_service", {"client_security_group_ids"}),
+        ("api", "api_service", {"client_security_group_ids", "doctor", "dead_letters"}),
         ("database", "database", set()),
         ("monitoring", "monitoring", set()),
         ("github", "deploy_role", {"repository"}),

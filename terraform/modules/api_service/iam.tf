@@ -1,5 +1,7 @@
-# The server runs with this role. It asks AWS for nothing but the password of its database, or signs a token
-# in place of it: it neither reads the queue nor calls SES.
+# The server runs with this role. It has the rights of task_policies alone: to get the password of its
+# database, or to connect without one. Only the console calls SQS, SNS and SES, and only if the stack's
+# variable api lets it examine the path (doctor) or read the dead-letter queues (dead_letters). It never reads
+# the worker's queue.
 resource "aws_iam_role" "task" {
   name                 = local.name
   path                 = var.path

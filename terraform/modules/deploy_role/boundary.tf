@@ -109,6 +109,28 @@ locals {
         Resource = local.secret_arns
       },
     ],
+    # For the console's doctor. Its policy names the topics and the key.
+    !var.api_may_examine ? [] : [
+      {
+        Sid    = "LookAtSesAndMetrics"
+        Effect = "Allow"
+        Action = [
+          "ses:GetAccount", "ses:ListIdentities", "ses:GetIdentityVerificationAttributes", "ses:GetIdentityDkimAttributes",
+          "ses:GetIdentityMailFromDomainAttributes", "ses:GetIdentityNotificationAttributes",
+          "ses:ListConfigurationSets", "ses:ListRecommendations", "ses:GetConfigurationSet", "ses:GetConfigurationSetEventDestinations",
+          "cloudwatch:GetMetricData",
+        ]
+        Resource  = ["*"] # IAM has no resource type for most of these calls
+        Condition = { ArnEquals = { "aws:PrincipalArn" = local.roles.api } }
+      },
+      {
+        Sid       = "LookAtTopicsAndKey"
+        Effect    = "Allow"
+        Action    = ["sns:GetTopicAttributes", "sns:ListSubscriptionsByTopic", "sns:GetSubscriptionAttributes", "kms:DescribeKey", "kms:GetKeyPolicy"]
+        Resource  = ["arn:${local.partition}:sns:*", "arn:${local.partition}:kms:${var.region}:*:key/*"]
+        Condition = { ArnEquals = { "aws:PrincipalArn" = local.roles.api } }
+      },
+    ],
     # With these rights, the function's role could also delete or readdress interfaces of others.
     !var.function_in_vpc ? [] : [
       {

@@ -274,6 +274,13 @@ variable "secret_arns" {
   }
 }
 
+variable "api_may_examine" {
+  description = "Whether the server of the HTTP API may look at SES, the topics and the key, as the console's doctor does. The boundary then allows it to the server's role."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
 variable "function_in_vpc" {
   description = "Whether the worker is a function of AWS Lambda in a VPC. The boundary then lets the function's role manage network interfaces, which IAM cannot limit to the function's own."
   type        = bool

@@ -1,20 +1,28 @@
 locals {
+  # What shows dead letters, and changes none.
+  look = ["sqs:ReceiveMessage", "sqs:ChangeMessageVisibility", "sqs:GetQueueAttributes", "sqs:GetQueueUrl"]
+
+  find_subscription = length(var.topic_arns) == 0 ? [] : [
+    {
+      Sid      = "FindTheSubscriptionsDeadLetterQueue"
+      Effect   = "Allow"
+      Action   = ["sns:ListSubscriptionsByTopic", "sns:GetSubscriptionAttributes"]
+      Resource = flatten([for arn in var.topic_arns : [arn, "${arn}:*"]]) # the ARN of a subscription begins with that of its topic
+    },
+  ]
+
   # What `sesbounce dlq` calls.
   redrive = concat(
     [
       {
         Sid    = "RedriveFromDeadLetterQueues"
         Effect = "Allow"
-        Action = [
-          "sqs:ReceiveMessage",
+        Action = concat(local.look, [
           "sqs:DeleteMessage",
-          "sqs:ChangeMessageVisibility",
-          "sqs:GetQueueAttributes",
-          "sqs:GetQueueUrl",
           "sqs:StartMessageMoveTask",
           "sqs:ListMessageMoveTasks",
           "sqs:CancelMessageMoveTask",
-        ]
+        ])
         Resource = var.dlq_arns
       },
       {
@@ -24,17 +32,24 @@ locals {
         Resource = [var.queue_arn]
       },
     ],
-    length(var.topic_arns) == 0 ? [] : [
-      {
-        Sid      = "FindTheSubscriptionsDeadLetterQueue"
-        Effect   = "Allow"
-        Action   = ["sns:ListSubscriptionsByTopic", "sns:GetSubscriptionAttributes"]
-        Resource = flatten([for arn in var.topic_arns : [arn, "${arn}:*"]]) # the ARN of a subscription begins with that of its topic
-      },
-    ],
+    local.find_subscription,
   )
 
-  operator = concat(
+  # Those of a person, who has no other rights on the queue.
+  of_person = { for who, part in {
+    operator = { of_key = ["kms:Decrypt", "kms:GenerateDataKey"], on_letters = local.redrive }
+    viewer = { of_key = ["kms:Decrypt"], on_letters = concat(
+      [
+        {
+          Sid      = "LookIntoDeadLetterQueues"
+          Effect   = "Allow"
+          Action   = local.look
+          Resource = var.dlq_arns
+        },
+      ],
+      local.find_subscription,
+    ) }
+    } : who => concat(
     [
       {
         Sid      = "FindTheDeadLetterQueue"
@@ -47,12 +62,12 @@ locals {
       {
         Sid      = "ReadEncryptedMessages"
         Effect   = "Allow"
-        Action   = ["kms:Decrypt", "kms:GenerateDataKey"]
+        Action   = part.of_key
         Resource = [var.kms_key_arn]
       },
     ],
-    local.redrive,
-  )
+    part.on_letters,
+  ) }
 
   statements = concat(
     [

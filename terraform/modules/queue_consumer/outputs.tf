@@ -10,7 +10,17 @@ output "policy_json" {
 
 output "operator_policy" {
   description = "Policy for a person's role, in JSON, who handles dead letters with `sesbounce dlq`: rights on the dead-letter queues, and to send to the queue; null without `dlq_arns`."
-  value       = length(var.dlq_arns) == 0 ? null : jsonencode({ Version = "2012-10-17", Statement = local.operator })
+  value       = length(var.dlq_arns) == 0 ? null : jsonencode({ Version = "2012-10-17", Statement = local.of_person.operator })
+}
+
+output "viewer_policy" {
+  description = "Policy for a person's role, in JSON, who looks at dead letters (`sesbounce dlq list`, `show`), and may neither delete nor send any; null without `dlq_arns`."
+  value       = length(var.dlq_arns) == 0 ? null : jsonencode({ Version = "2012-10-17", Statement = local.of_person.viewer })
+}
+
+output "doctor_policy" {
+  description = "Policy for a person's role, in JSON, who runs `sesbounce doctor`: it allows to look at the queues, the topics, the key, their metrics and SES."
+  value       = jsonencode({ Version = "2012-10-17", Statement = local.doctor })
 }
 
 output "user_name" {

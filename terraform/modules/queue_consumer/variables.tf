@@ -46,7 +46,7 @@ variable "may_redrive" {
 }
 
 variable "dlq_arns" {
-  description = "ARNs of the dead-letter queues whose messages `may_redrive` lets the consumer handle, and the output `operator_policy` a person."
+  description = "ARNs of the dead-letter queues whose messages `may_redrive` lets the consumer handle, and the outputs `operator_policy` and `viewer_policy` a person."
   type        = list(string)
   default     = []
   nullable    = false
@@ -58,7 +58,7 @@ variable "dlq_arns" {
 }
 
 variable "topic_arns" {
-  description = "ARNs of the topics to which the queue is subscribed: with them, `may_redrive` and the output `operator_policy` also allow to look up the dead-letter queue of a subscription."
+  description = "ARNs of the topics to which the queue is subscribed: with them, `may_redrive` and the outputs `operator_policy` and `viewer_policy` also allow to look up the dead-letter queue of a subscription, and `doctor_policy` to look at the topics."
   type        = list(string)
   default     = []
   nullable    = false
@@ -66,6 +66,18 @@ variable "topic_arns" {
   validation {
     condition     = alltrue([for arn in var.topic_arns : can(regex("^arn:[a-z-]+:sns:[a-z0-9-]+:\\d{12}:[A-Za-z0-9_-]{1,256}$", arn))])
     error_message = "Each element of topic_arns must be the ARN of one standard SNS topic, without wildcards."
+  }
+}
+
+variable "extra_topic_arns" {
+  description = "ARNs of topics of other regions and accounts that send to the queue, at which the output `doctor_policy` allows to look as well."
+  type        = list(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for arn in var.extra_topic_arns : can(regex("^arn:[a-z-]+:sns:[a-z0-9-]+:\\d{12}:[A-Za-z0-9_-]{1,256}$", arn))])
+    error_message = "Each element of extra_topic_arns must be the ARN of one standard SNS topic, without wildcards."
   }
 }
 

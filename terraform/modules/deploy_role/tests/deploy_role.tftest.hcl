@@ -108,6 +108,8 @@ run "long_names" {
     state_bucket       = "acme-state"
     may_manage_user    = true
     may_manage_key     = true
+    api_may_examine    = true
+    function_in_vpc    = true
   }
 
   assert {

@@ -80,7 +80,7 @@ run "redrive" {
         Sid    = "RedriveFromDeadLetterQueues"
         Effect = "Allow"
         Action = [
-          "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility", "sqs:GetQueueAttributes", "sqs:GetQueueUrl",
+          "sqs:ReceiveMessage", "sqs:ChangeMessageVisibility", "sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:DeleteMessage",
           "sqs:StartMessageMoveTask", "sqs:ListMessageMoveTasks", "sqs:CancelMessageMoveTask",
         ]
         Resource = ["arn:aws:sqs:eu-west-1:123456789012:dlq", "arn:aws:sqs:eu-west-1:123456789012:subscription-dlq"]
@@ -117,6 +117,63 @@ run "operator" {
   assert {
     condition     = [for statement in jsondecode(output.operator_policy).Statement : "${statement.Sid} ${join(" ", statement.Resource)}"] == ["FindTheDeadLetterQueue arn:aws:sqs:eu-west-1:123456789012:sesbounce-feedback", "RedriveFromDeadLetterQueues arn:aws:sqs:eu-west-1:123456789012:dlq", "RedriveToTheQueue arn:aws:sqs:eu-west-1:123456789012:sesbounce-feedback"]
     error_message = "A person must be able to handle dead letters without a right of the worker."
+  }
+}
+
+run "viewer" {
+  command = plan
+
+  variables {
+    kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd"
+    dlq_arns    = ["arn:aws:sqs:eu-west-1:123456789012:dlq"]
+    topic_arns  = ["arn:aws:sns:eu-west-1:123456789012:sesbounce-feedback"]
+  }
+
+  assert {
+    condition = { for statement in jsondecode(output.viewer_policy).Statement : statement.Sid => statement.Action } == {
+      FindTheDeadLetterQueue              = ["sqs:GetQueueAttributes"]
+      ReadEncryptedMessages               = ["kms:Decrypt"]
+      LookIntoDeadLetterQueues            = ["sqs:ReceiveMessage", "sqs:ChangeMessageVisibility", "sqs:GetQueueAttributes", "sqs:GetQueueUrl"]
+      FindTheSubscriptionsDeadLetterQueue = ["sns:ListSubscriptionsByTopic", "sns:GetSubscriptionAttributes"]
+    }
+    error_message = "Who looks at dead letters must neither delete nor send any."
+  }
+}
+
+run "doctor" {
+  command = plan
+
+  variables {
+    kms_key_arn      = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd"
+    dlq_arns         = ["arn:aws:sqs:eu-west-1:123456789012:dlq"]
+    topic_arns       = ["arn:aws:sns:eu-west-1:123456789012:sesbounce-feedback"]
+    extra_topic_arns = ["arn:aws:sns:us-east-1:123456789012:further"]
+  }
+
+  assert {
+    condition = { for statement in jsondecode(output.doctor_policy).Statement : statement.Sid => statement.Resource } == {
+      SeeQueues            = ["arn:aws:sqs:eu-west-1:123456789012:sesbounce-feedback", "arn:aws:sqs:eu-west-1:123456789012:dlq"]
+      SeeConfigurationSets = ["arn:aws:ses:eu-west-1:123456789012:configuration-set/*"]
+      SeeSes               = ["*"]
+      SeeMetrics           = ["*"]
+      SeeTopics            = flatten([for topic in ["eu-west-1:123456789012:sesbounce-feedback", "us-east-1:123456789012:further"] : ["arn:aws:sns:${topic}", "arn:aws:sns:${topic}:*"]])
+      SeeKey               = ["arn:aws:kms:eu-west-1:123456789012:key/1234abcd"]
+    }
+    error_message = "The doctor must see the stack's own queues, topics and key, and what IAM can't limit."
+  }
+
+  assert {
+    condition     = alltrue([for action in flatten([for statement in jsondecode(output.doctor_policy).Statement : statement.Action]) : can(regex(":(Get|List|Describe)", action))])
+    error_message = "The doctor must change nothing."
+  }
+}
+
+run "doctor_of_a_queue_alone" {
+  command = plan
+
+  assert {
+    condition     = [for statement in jsondecode(output.doctor_policy).Statement : statement.Sid] == ["SeeQueues", "SeeConfigurationSets", "SeeSes", "SeeMetrics"]
+    error_message = "Without topics and a key there must be no statement of them."
   }
 }
 

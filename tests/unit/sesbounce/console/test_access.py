@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from scripts.local.ses_messages import Scenario
+from sesbounce.console.examiner import Examiner
 from sesbounce.console.pages import PAGES
 from sesbounce.console.roles import OTHER, ROLES, role_of
 from sesbounce.server.access import Caller
@@ -15,6 +16,7 @@ from sesbounce.store import tokens
 from sesbounce.store.tokens import Scope
 from tests.console import Browser, Site
 from tests.stored import decoded
+from tests.support import AT
 
 EVERYBODY = ["viewer", "support", "operator", "admin"]
 # Each page and what it does, and the roles for whom it does so.
@@ -42,6 +44,9 @@ TABLE = {
     ("GET", "/console/what-if"): ["operator", "admin"],
     ("POST", "/console/what-if"): ["operator", "admin"],
     ("GET", "/console/deliveries"): EVERYBODY,
+    ("GET", "/console/doctor"): EVERYBODY,
+    ("POST", "/console/doctor"): ["operator", "admin"],  # it calls AWS
+    ("GET", "/console/doctor/results"): EVERYBODY,
     ("GET", "/console/audit"): ["operator", "admin"],
     ("POST", "/console/audit"): ["operator", "admin"],
     ("GET", "/console/settings"): ["admin"],
@@ -59,6 +64,11 @@ OPEN = {
 def test_the_table_names_every_page() -> None:
     assert {(page.method, page.path) for page in PAGES if page.scope} == set(TABLE)
     assert {(page.method, page.path) for page in PAGES if not page.scope} == OPEN
+
+
+@pytest.fixture(autouse=True)
+def no_examination(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Examiner, "begin", lambda _: AT)
 
 
 def ask(browser: Browser, method: str, path: str) -> httpx.Response:

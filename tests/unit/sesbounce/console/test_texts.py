@@ -12,6 +12,7 @@ from sesbounce.console.incident_changes import Action
 from sesbounce.console.roles import OTHER, ROLES
 from sesbounce.console.texts import LANGUAGES, language_of, texts_of
 from sesbounce.console.what_if import CHOICES, NUMBERS
+from sesbounce.doctor.finding import Status, Weight
 from sesbounce.feedback.notification import Kind
 from sesbounce.feedback.reason import Effect, Reason
 from sesbounce.policy.rates import Metric, SendingState
@@ -28,6 +29,7 @@ VALUES: dict[str, set[str]] = {
     "role": {*ROLES, OTHER},
     "nav": {place.key for place in PLACES},
     "audit.act": set(Act),
+    "doctor.status": {*Status, *Weight},
     "deliveries.state": {"ok", "waiting", "stopped", "removed"},
     "status": {"free", "suppressed", "limited"},
     "done": {"allowed", "suppressed", "undone", "forgotten"},

@@ -1,30 +1,22 @@
 """Checks the whole path of an event, and says what to do about each fault."""
 
-import os
 import sys
-import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
-from functools import cache
 from itertools import chain
 from pathlib import Path
 
 import click
-import sqlalchemy as sa
 
 from sesbounce.cli.common import DIFFERS, as_json, to_json
 from sesbounce.cli.group import exit_codes
-from sesbounce.doctor import path, report
-from sesbounce.doctor.examine import Group, examine, is_wanted
+from sesbounce.doctor import report
+from sesbounce.doctor.examination import TIMEOUT_SECONDS, examination
+from sesbounce.doctor.examine import Group, is_wanted
 from sesbounce.doctor.finding import Result, Status
 from sesbounce.doctor.roundtrip import roundtrip
-from sesbounce.opening import disposed
 from sesbounce.settings import load_settings
-from sesbounce.store.engine import open_database
 from sesbounce.store.lookup import Lookup
 from sesbounce.telemetry.visible import visible
-
-_TIMEOUT_SECONDS = 120.0
 
 
 @click.command(
@@ -53,7 +45,7 @@ _TIMEOUT_SECONDS = 120.0
     "--timeout",
     metavar="SECONDS",
     type=click.FloatRange(min=0, min_open=True),
-    default=_TIMEOUT_SECONDS,
+    default=TIMEOUT_SECONDS,
     show_default=True,
     help="Begin no check after this time.",
 )
@@ -100,26 +92,14 @@ def doctor(  # noqa: PLR0913, PLR0917  one argument an option
     if sends and not source:
         raise click.UsageError("--roundtrip needs the sender of the mails: --from ADDRESS")
     settings = load_settings()
-    end = time.monotonic() + timeout
-    with ExitStack() as stack:
-
-        @cache
-        def engine() -> sa.Engine:
-            return stack.enter_context(
-                disposed(
-                    open_database(settings.database, read_only=True, passwords=settings.passwords)
-                )
-            )
-
-        region = os.environ.get("AWS_REGION") or None
-        groups = path.groups(settings, engine, region, state)
-        _demand_known(groups, [*only, *ignored])
-        found: Iterator[Result] = examine(
-            groups, lambda id_: is_wanted(id_, only, ignored), lambda: time.monotonic() < end
+    with examination(settings, state) as examined:
+        _demand_known(examined.groups, [*only, *ignored])
+        found: Iterator[Result] = examined.results(
+            lambda id_: is_wanted(id_, only, ignored), timeout
         )
         if sends and source:
-            lookup = Lookup(engine(), settings.hash_keys)
-            ses = path.session(settings, region).client("ses")
+            lookup = Lookup(examined.engine(), settings.hash_keys)
+            ses = examined.session().client("ses")
             mails = roundtrip(ses, lookup, source, configuration_set, timeout)
             found = chain(found, mails)
         results = []

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from sesbounce.console.examiner import Examiner
 from sesbounce.console.rendering import render
 from sesbounce.console.roles import role_of
 from sesbounce.console.sealing import Sealer, new_key
@@ -28,6 +29,7 @@ SUPPRESSIONS = "/console/suppressions"
 INCIDENTS = "/console/incidents"
 WHAT_IF = "/console/what-if"
 DELIVERIES = "/console/deliveries"
+DOCTOR = "/console/doctor"
 AUDIT = "/console/audit"
 SETTINGS = "/console/settings"
 # Longer than a session: a link on a page works as long as the page can be used.
@@ -57,6 +59,7 @@ class Console:
         addresses: seals addresses for links.
         views: seals the filters and places of lists for links.
         counting: whoever counts a difference holds it, so that one thread at most does so.
+        examiner: makes the checks of the doctor.
     """
 
     def __init__(self, parts: Parts) -> None:
@@ -67,6 +70,7 @@ class Console:
         self.addresses = Sealer(keys, "address", clock, _LINKS)
         self.views = Sealer(keys, "view", clock, _LINKS)
         self.counting = threading.Lock()
+        self.examiner = Examiner(parts.settings, clock)
 
     @property
     def engine(self) -> sa.Engine:
@@ -108,6 +112,7 @@ PLACES: Sequence[Place] = (
     Place(INCIDENTS, "incidents", Scope.READ),
     Place(WHAT_IF, "what_if", Scope.EXPORT),
     Place(DELIVERIES, "deliveries", Scope.READ),
+    Place(DOCTOR, "doctor", Scope.READ),
     Place(AUDIT, "audit", Scope.EXPORT),
     Place(SETTINGS, "settings", Scope.ADMIN),
 )

@@ -14,6 +14,7 @@ from sesbounce.console import (
     bulk,
     configuration,
     deliveries,
+    doctor,
     download,
     entrance,
     incident_changes,
@@ -74,6 +75,10 @@ PAGES = (
     Page("GET", "/console/what-if", Scope.EXPORT, what_if.show),
     Page("POST", "/console/what-if", Scope.EXPORT, what_if.choose),
     Page("GET", "/console/deliveries", Scope.READ, deliveries.show),
+    Page("GET", "/console/doctor", Scope.READ, doctor.show),
+    # It needs `export` as well.
+    Page("POST", "/console/doctor", Scope.DECIDE, doctor.examine),
+    Page("GET", "/console/doctor/results", Scope.READ, doctor.results),
     Page("GET", "/console/audit", Scope.EXPORT, audit.show),
     Page("POST", "/console/audit", Scope.EXPORT, audit.choose),
     Page("GET", "/console/settings", Scope.ADMIN, configuration.show),

@@ -20,7 +20,10 @@ _GONE = {
     "NoSuchEntity",
     "ResourceNotFoundException",
 }
-_TOO_LATE = "the time was over before this check: give a longer --timeout, or fewer checks (--only)"
+_TOO_LATE = (
+    "the time was over before this check: run `sesbounce doctor` with a longer --timeout, or with "
+    "fewer checks (--only)"
+)
 
 
 def _never(*_subject: object) -> str:

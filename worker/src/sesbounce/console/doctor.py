@@ -1,0 +1,86 @@
+"""The page of the doctor: it examines the path from SES to the database, and shows what is wrong.
+
+It shows neither a secret nor an address: identities of SES that are addresses lose their local
+part.
+"""
+
+import re
+from collections import Counter
+from dataclasses import replace
+from http import HTTPStatus
+
+import msgspec
+from starlette.responses import Response
+
+from sesbounce.console.asking import DOCTOR, Ask, PageError
+from sesbounce.console.examiner import Examined
+from sesbounce.doctor import report
+from sesbounce.doctor.finding import Result, Status
+from sesbounce.privacy.redaction import redact
+from sesbounce.store.tokens import Scope
+from sesbounce.telemetry.visible import visible_json
+
+_SECONDS = re.compile(r"[0-9]{1,12}")
+_WORST_FIRST = list(Status)
+_JSON_LINES = "application/x-ndjson"
+_AS_FILE = {"Content-Disposition": 'attachment; filename="doctor.jsonl"'}
+
+
+def show(ask: Ask) -> Response:
+    """Show what the last examination has found, and whether one goes on."""
+    examiner = ask.console.examiner
+    running, last = examiner.running, examiner.last
+    results = [_redacted(result) for result in last.results] if last else []
+    counts = Counter(result.status for result in results)
+    return ask.page(
+        "doctor",
+        running=running,
+        last=last,
+        results=sorted(results, key=lambda result: _WORST_FIRST.index(result.status)),
+        counts={status: counts[status] for status in Status},
+        elsewhere=not running and _is_later(ask.query.get("begun", ""), last),
+        lacks_boto3=examiner.lacks_boto3,
+        may_examine=ask.may(Scope.DECIDE) and ask.may(Scope.EXPORT),
+    )
+
+
+def examine(ask: Ask) -> Response:
+    """Begin an examination, unless one goes on.
+
+    It calls AWS some dozens of times, and AWS limits the calls of an account. So it is for those
+    who operate sesbounce.
+    """
+    if not ask.may(Scope.EXPORT):
+        raise PageError(HTTPStatus.FORBIDDEN, "forbidden", scope=Scope.EXPORT)
+    examiner = ask.console.examiner
+    if examiner.lacks_boto3:
+        return ask.go(DOCTOR)
+    return ask.go(f"{DOCTOR}?begun={int(examiner.begin().timestamp())}")
+
+
+def results(ask: Ask) -> Response:
+    """What the last examination has found, as `sesbounce doctor --json` prints it."""
+    last = ask.console.examiner.last
+    if last is None:
+        raise PageError(HTTPStatus.NOT_FOUND, "not_found")
+    lines = [_json(_redacted(result)) for result in last.results]
+    return Response("".join(lines), headers=_AS_FILE, media_type=_JSON_LINES)
+
+
+def _is_later(begun: str, last: Examined | None) -> bool:
+    """Whether an examination that a person has begun is one of another process of the server."""
+    if not _SECONDS.fullmatch(begun):
+        return False
+    return last is None or int(last.began_at.timestamp()) < int(begun)
+
+
+def _json(result: Result) -> str:
+    return f"{visible_json(msgspec.json.encode(report.shown(result)).decode())}\n"
+
+
+def _redacted(result: Result) -> Result:
+    findings = tuple(
+        replace(each, what=redact(each.what), why=redact(each.why), remedy=redact(each.remedy))
+        for each in result.findings
+    )
+    return replace(result, findings=findings, reason=redact(result.reason))
