@@ -82,7 +82,7 @@ def test_no_pass_begins_where_a_receive_would_move_letters() -> None:
 
 
 @pytest.mark.parametrize("limits", [{"letters": 20}, {"size": 39}])
-def test_a_pass_has_an_end(limits: dict[str, int]) -> None:
+def test_a_pass_has_an_end(limits: dict[str, Any]) -> None:
     sqs = FakeSqs(["no"] * 30)
     survey = letters_of(sqs, **limits).survey(ALL)
     assert (survey.looked_at, survey.cut) == (20, True)

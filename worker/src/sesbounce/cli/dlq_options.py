@@ -10,7 +10,7 @@ import click
 
 from sesbounce.cli.common import as_json, now, yes
 from sesbounce.dead_letters.examining import Wanted
-from sesbounce.dead_letters.opening import Which
+from sesbounce.dead_letters.grouping import Which
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 _AGE = re.compile(r"(\d{1,4})([mhdw])")

@@ -6,13 +6,15 @@ Nothing here needs boto3: a server without it knows what a group is.
 import hashlib
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
 if TYPE_CHECKING:
     from sesbounce.aws.dead_letters import Letter
 
+# The dead-letter queue of the queue, and that of its subscription to a topic.
+Which = Literal["main", "subscription"]
 _IDENTITY_BYTES = 8
 
 

@@ -2,18 +2,16 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import Literal
 
 from botocore.config import Config
 
 from sesbounce.aws.dead_letter_queues import main_dead_letter_queue, subscription_dead_letter_queue
 from sesbounce.aws.queue_calls import CONFIG
 from sesbounce.aws.sns_trust import Trust
+from sesbounce.dead_letters.grouping import Which
 from sesbounce.errors import ConfigurationError, MessageError
 from sesbounce.feedback.decode import Decoded, decode_all
 from sesbounce.settings import Settings
-
-Which = Literal["main", "subscription"]
 
 
 def dead_letter_queue_url(which: Which, settings: Settings, config: Config = CONFIG) -> str:

@@ -137,7 +137,7 @@ class DeadLetters:
         facts = self.facts
         groups = Groups(facts.retention, known)
         selected = {one for group in known for one in group.identities}
-        with self._stop.deferring(), self._pass(facts.visible) as one_pass:
+        with self._stop.deferring(), self._pass() as one_pass:
             for letter, diagnosis in self._examined(one_pass):
                 name = identity(letter.id)
                 if name not in selected and wanted.selects(letter, diagnosis):
@@ -163,8 +163,7 @@ class DeadLetters:
             StoppedError: a signal has stopped it.
         """
         found: list[tuple[Letter, Diagnosis]] = []
-        facts = self.facts
-        with self._stop.deferring(), self._pass(facts.visible) as one_pass:
+        with self._stop.deferring(), self._pass() as one_pass:
             for letter, diagnosis in self._examined(one_pass):
                 if selects(letter, diagnosis):
                     found.append((letter, diagnosis))
@@ -219,8 +218,10 @@ class DeadLetters:
         gone = max(0, len(selected) - moved - handled)
         return Worked(self.progress.done, gone, one_pass.expired, one_pass.cut)
 
-    def _pass(self, at_least: int) -> Pass:
-        return Pass(self._queue, at_least, self._limits)
+    def _pass(self, at_least: int | None = None) -> Pass:
+        """A pass over the letters, of which none is moved because it is received."""
+        facts = self.facts
+        return Pass(self._queue, facts.visible if at_least is None else at_least, self._limits)
 
     def _chunks(
         self, one_pass: Pass, selected: Collection[bytes], most: int
