@@ -1,9 +1,10 @@
 """The dead letters: what a person sees of them, and does with them; the queue is in memory."""
 
-import html
+import asyncio
 import json
 import re
 import sys
+import threading
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -20,7 +21,7 @@ from sesbounce.console.letter_queues import _LOOK
 from sesbounce.dead_letters import opening
 from sesbounce.errors import QueueError
 from sesbounce.store.tokens import Scope
-from tests.console import Browser, Site
+from tests.console import FORM, HOME, Browser, Site, forms, press, text_of
 from tests.stored import rows
 from tests.support import AT, in_sns, mail, said
 from tests.unit.sesbounce.dead_letter_queue import FakeSqs, rejected
@@ -53,30 +54,6 @@ def site(engine: sa.Engine) -> Iterator[Site]:
     made = Site(engine, queue_url=QUEUE)
     yield made
     made.close()
-
-
-def forms(page: str) -> dict[str, dict[str, str]]:
-    """The hidden fields of the forms of a page, by the text of the button."""
-    found = {}
-    for form in re.findall(r"<form.*?</form>", page, re.DOTALL):
-        fields = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', form))
-        path = re.search(r'action="([^"]*)"', form)
-        button = re.search(r"<button[^>]*>([^<]*)</button>", form)
-        assert path
-        assert button
-        found[html.unescape(button[1])] = {"path": path[1], **fields}
-    return found
-
-
-def press(browser: Browser, page: httpx.Response | str, button: str, **more: str) -> httpx.Response:
-    fields = forms(page if isinstance(page, str) else page.text)[button]
-    return browser.send(fields.pop("path"), **fields, **more)
-
-
-def text_of(answer: httpx.Response) -> str:
-    """What a person reads on a page."""
-    main = answer.text.partition("<main")[2]
-    return html.unescape(" ".join(re.sub(r"<[^>]*>", " ", main).split()))
 
 
 def look(browser: Browser, which: str = "main") -> httpx.Response:
@@ -182,6 +159,32 @@ def test_a_look_that_sqs_breaks_off_leaves_all_visible(sqs: FakeSqs, admin: Brow
     assert len(sqs.visible) == 15
     sqs.before = lambda _: None
     assert "looked at 15 letters" in text_of(press(admin, answer, "Retry"))
+
+
+def test_a_browser_that_leaves_leaves_all_visible(sqs: FakeSqs, site: Site) -> None:
+    receives, may_go_on = threading.Event(), threading.Event()
+
+    def wait(call: str) -> None:
+        if call == "ReceiveMessage" and sqs.received:
+            receives.set()
+            assert may_go_on.wait(30)
+
+    async def leave(app: Any) -> None:
+        transport = httpx.ASGITransport(app=app)
+        headers = {"Sec-Fetch-Site": "same-origin", "Content-Type": FORM}
+        async with httpx.AsyncClient(transport=transport, base_url=HOME) as client:
+            sent = asyncio.create_task(client.post(f"{MAIN}/look", headers=headers))
+            await asyncio.to_thread(receives.wait, 30)
+            sent.cancel()
+            assert len(sqs.visible) == 5
+            may_go_on.set()
+            with pytest.raises(asyncio.CancelledError):
+                await sent
+
+    sqs.bodies |= {f"more-{n}": "no" for n in range(10)}
+    sqs.before = wait
+    asyncio.run(leave(site.app()))
+    assert len(sqs.visible) == 15
 
 
 def test_one_thread_looks_at_a_time(sqs: FakeSqs, site: Site) -> None:

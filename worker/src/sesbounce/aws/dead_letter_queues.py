@@ -11,7 +11,7 @@ from sesbounce.aws.clients import check_endpoint, open_client, region_in
 from sesbounce.aws.queue_calls import CONFIG, called
 from sesbounce.errors import QueueError
 
-_GIVE_URL = "name the dead-letter queue with `sesbounce dlq … --queue-url`"
+_GIVE_URL = "name the dead-letter queue with `sesbounce dlq list --queue-url URL`"
 
 
 def main_dead_letter_queue(queue_url: str, config: Config = CONFIG) -> str:
