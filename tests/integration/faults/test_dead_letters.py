@@ -196,7 +196,8 @@ def test_the_console_looks_records_deletes_and_sends_back_and_loses_no_letter(
     assert "looked at 50 letters, and there were no others" in text_of(page)
     until(lambda: queue.dead == 50)
 
-    receive, received = DeadLetterQueue.receive, []
+    receive = DeadLetterQueue.receive
+    received: list[Letter] = []
 
     def receive_once(queue: DeadLetterQueue, *seconds: int) -> list[Letter]:
         if received:

@@ -13,7 +13,6 @@ import httpx
 import pytest
 import sqlalchemy as sa
 
-from sesbounce.aws import dead_letters, target_queue
 from sesbounce.aws.dead_letters import DeadLetterQueue
 from sesbounce.console import letter_queues
 from sesbounce.console.dead_letters import MOST_LETTERS
@@ -24,9 +23,8 @@ from sesbounce.store.tokens import Scope
 from tests.console import FORM, HOME, Browser, Site, forms, press, text_of
 from tests.stored import rows
 from tests.support import AT, in_sns, mail, said
-from tests.unit.sesbounce.dead_letter_queue import FakeSqs, rejected
+from tests.unit.sesbounce.dead_letter_queue import QUEUE_URL, FakeSqs, in_memory, rejected
 
-QUEUE = "https://sqs.us-east-1.amazonaws.com/000000000000/feedback"
 GOOD = [in_sns(said(about=mail(f"person{n}@example.com", f"m{n}"))) for n in range(3)]
 BAD = ["no JSON: jane@example.com", "no JSON either"]
 DENIED = {
@@ -41,17 +39,14 @@ MAIN = f"{PATH}/main"
 def sqs(monkeypatch: pytest.MonkeyPatch) -> FakeSqs:
     fake = FakeSqs([*GOOD, *BAD])
     fake.sent_at = int((AT - timedelta(days=10)).timestamp() * 1000)
-    for module in (dead_letters, target_queue):
-        monkeypatch.setattr(module, "open_client", lambda *_: fake)
-    for finder in ("main_dead_letter_queue", "subscription_dead_letter_queue"):
-        monkeypatch.setattr(opening, finder, lambda *_: f"{QUEUE}-dlq")
+    in_memory(fake, monkeypatch)
     monkeypatch.setattr(letter_queues, "_KNOWN_SECONDS", 0)
     return fake
 
 
 @pytest.fixture
 def site(engine: sa.Engine) -> Iterator[Site]:
-    made = Site(engine, queue_url=QUEUE)
+    made = Site(engine, queue_url=QUEUE_URL)
     yield made
     made.close()
 
