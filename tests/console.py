@@ -1,6 +1,8 @@
 """What tests of the console share: its server, and a browser without a screen."""
 
 import asyncio
+import html
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -141,3 +143,27 @@ class Site:
 
     def _clock(self) -> datetime:
         return self.now
+
+
+def forms(page: str) -> dict[str, dict[str, str]]:
+    """The hidden fields of the forms of a page, by the text of the button."""
+    found = {}
+    for form in re.findall(r"<form.*?</form>", page, re.DOTALL):
+        fields = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', form))
+        path = re.search(r'action="([^"]*)"', form)
+        button = re.search(r"<button[^>]*>([^<]*)</button>", form)
+        assert path
+        assert button
+        found[html.unescape(button[1])] = {"path": path[1], **fields}
+    return found
+
+
+def press(browser: Browser, page: httpx.Response | str, button: str, **more: str) -> httpx.Response:
+    fields = forms(page if isinstance(page, str) else page.text)[button]
+    return browser.send(fields.pop("path"), **fields, **more)
+
+
+def text_of(answer: httpx.Response) -> str:
+    """What a person reads on a page."""
+    main = answer.text.partition("<main")[2]
+    return html.unescape(" ".join(re.sub(r"<[^>]*>", " ", main).split()))

@@ -279,7 +279,7 @@ def test_the_worker_runs_until_it_needs_a_queue(install: Install, url: str) -> N
 
 
 def test_the_server_runs_until_it_needs_a_token(install: Install, url: str) -> None:
-    settings = {"DATABASE_URL": url, "SERVE_HOST": "0.0.0.0"}  # noqa: S104
+    settings = {"DATABASE_URL": url, "SERVE_HOST": "0.0.0.0", "SERVE_CONSOLE": "true"}  # noqa: S104
     code, said = install("server").sesbounce("serve", **settings)
     assert code == 2
     assert "there is no token" in said

@@ -1,10 +1,10 @@
-"""`sesbounce dlq` on real queues: no letter is lost, whatever ends the command."""
+"""`sesbounce dlq` and the console on real queues: no letter is lost, whatever ends them."""
 
 import dataclasses
 import json
 import os
 import signal
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,10 +12,16 @@ import msgspec
 import pytest
 
 from scripts.local.ses_messages import Scenario
+from sesbounce.aws.dead_letters import DeadLetterQueue, Letter
+from sesbounce.console import letter_queues
+from sesbounce.errors import QueueError
+from sesbounce.store.engine import open_database
+from tests import stored
+from tests.console import Site, press, text_of
 from tests.integration.feedback_queue import FeedbackQueue, feedback_queue
 from tests.integration.proxy import Proxy
 from tests.integration.worker_process import COMMAND, Worker
-from tests.support import in_sns, mail, said
+from tests.support import in_sns, mail, said, until
 
 if TYPE_CHECKING:
     from types_boto3_sqs.client import SQSClient
@@ -154,6 +160,79 @@ def test_letters_of_a_subscription_go_back_without_what_sns_has_added(
     (message,) = received["Messages"]
     assert message["Body"] == letter(10)
     assert message["MessageAttributes"].keys() == {"own"}
+
+
+@pytest.fixture
+def site(
+    queue: FeedbackQueue,
+    environment: Mapping[str, str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Site]:
+    """The console, with AWS in LocalStack."""
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    engine = open_database(f"sqlite:///{tmp_path}/console.sqlite3")
+    stored.make_members(engine)
+    made = Site(engine, queue_url=queue.url)
+    yield made
+    made.close()
+    engine.dispose()
+
+
+def test_the_console_looks_records_deletes_and_sends_back_and_loses_no_letter(
+    site: Site, queue: FeedbackQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bodies = [letter(number) for number in range(50)]
+    bury(queue, bodies)
+    admin, path = site.with_role("admin"), "/console/dead-letters"
+    assert "About 50 letters can be received." in text_of(admin.get(path))
+    small = letter_queues._LOOK._replace(letters=30, rest_seconds=2)
+    with monkeypatch.context() as patched:
+        patched.setattr(letter_queues, "_LOOK", small)
+        part = admin.send(f"{path}/main/look")
+        assert "looked at the first 30 of about 50 letters" in text_of(part)
+        page = press(admin, part, "Continue")
+    assert "looked at 50 letters, and there were no others" in text_of(page)
+    until(lambda: queue.dead == 50)
+
+    receive = DeadLetterQueue.receive
+    received: list[Letter] = []
+
+    def receive_once(queue: DeadLetterQueue, *seconds: int) -> list[Letter]:
+        if received:
+            raise QueueError("SQS can't be reached")
+        received.extend(receive(queue, *seconds))
+        return received
+
+    with monkeypatch.context() as patched:
+        patched.setattr(DeadLetterQueue, "receive", receive_once)
+        broken = admin.send(f"{path}/main/look")
+    assert broken.status_code == 503
+    assert len(received) == 10
+    assert (queue.dead, in_flight(queue)) == (50, 0)
+
+    done = press(admin, press(admin, page, "Open all 50 letters"), "Record 15 letters")
+    assert "15 letters were recorded in the database and deleted" in text_of(done)
+    assert stored.rows(site.engine, "SELECT count(*) FROM feedback_event") == [(15,)]
+    assert (queue.dead, in_flight(queue)) == (35, 0)
+
+    page = admin.send(f"{path}/main/look")
+    chosen = next(row for row in page.text.split("<tr>") if "not JSON" in row)
+    group = press(admin, chosen, "Open")
+    *kept, last = lines(press(admin, group, "Export 5 letters").text)
+    assert queue.dead == 35
+    deleted = press(admin, group, "Delete 5 letters", code=str(last["code"]))
+    assert "5 letters were deleted" in text_of(deleted)
+    assert (queue.dead, in_flight(queue)) == (30, 0)
+
+    page = admin.send(f"{path}/main/look")
+    sent = press(admin, press(admin, page, "Open all 30 letters"), "Send 30 letters back")
+    assert "30 letters were sent back to the queue" in text_of(sent)
+    assert (queue.dead, in_flight(queue)) == (0, 0)
+    recorded = [body for number, body in enumerate(bodies) if number % 10 < UNDERSTOOD]
+    exported_bodies = [str(one["body"]) for one in kept]
+    assert sorted(take_all(queue, queue.url) + exported_bodies + recorded) == sorted(bodies)
 
 
 def test_killed_between_send_and_delete(worker: Worker, queue: FeedbackQueue, proxy: Proxy) -> None:

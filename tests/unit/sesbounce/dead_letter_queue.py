@@ -5,9 +5,14 @@ from collections.abc import Callable, Sequence
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
 from botocore.exceptions import ClientError
 
-URL = "https://sqs.us-east-1.amazonaws.com/000000000000/feedback-dlq"
+from sesbounce.aws import dead_letters, target_queue
+from sesbounce.dead_letters import opening
+
+QUEUE_URL = "https://sqs.us-east-1.amazonaws.com/000000000000/feedback"
+URL = f"{QUEUE_URL}-dlq"
 ARN = "arn:aws:sqs:us-east-1:000000000000:feedback-dlq"
 SENT = 1_795_176_000_000
 
@@ -129,3 +134,11 @@ class FakeSqs:
     def _delete(self, id_: str) -> None:
         del self.hidden[id_]
         del self.bodies[id_]
+
+
+def in_memory(sqs: FakeSqs, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have this queue be all queues that AWS has, and each dead-letter queue of them."""
+    for module in (dead_letters, target_queue):
+        monkeypatch.setattr(module, "open_client", lambda *_: sqs)
+    for finder in ("main_dead_letter_queue", "subscription_dead_letter_queue"):
+        monkeypatch.setattr(opening, finder, lambda *_: URL)

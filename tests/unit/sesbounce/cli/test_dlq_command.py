@@ -12,9 +12,10 @@ import sqlalchemy as sa
 from click.testing import CliRunner, Result
 
 from sesbounce.aws import dead_letters, target_queue
-from sesbounce.cli import dlq_session, main
+from sesbounce.aws.queue_calls import CONFIG
+from sesbounce.cli import main
 from sesbounce.cli.dlq_text import duration
-from sesbounce.dead_letters import moving
+from sesbounce.dead_letters import moving, opening
 from sesbounce.errors import StoreError
 from sesbounce.store.store import Store
 from tests import stored
@@ -46,7 +47,7 @@ def sqs(monkeypatch: pytest.MonkeyPatch) -> FakeSqs:
 def environment(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
     monkeypatch.setenv("SESBOUNCE_QUEUE_URL", MAIN)
     monkeypatch.setenv("SESBOUNCE_DATABASE_URL", url)
-    monkeypatch.setattr(dlq_session, "main_dead_letter_queue", lambda _: URL)
+    monkeypatch.setattr(opening, "main_dead_letter_queue", lambda *_: URL)
 
 
 def run(*arguments: str, code: int = 0, answer: str | None = None) -> Result:
@@ -332,9 +333,9 @@ def test_the_queue_of_the_subscription_is_found_by_the_topics(
         return URL
 
     monkeypatch.setenv("SESBOUNCE_TOPIC_ARNS", "arn:aws:sns:us-east-1:000000000000:feedback")
-    monkeypatch.setattr(dlq_session, "subscription_dead_letter_queue", find)
+    monkeypatch.setattr(opening, "subscription_dead_letter_queue", find)
     run("list", "--queue", "subscription")
-    assert asked == [(MAIN, ["arn:aws:sns:us-east-1:000000000000:feedback"])]
+    assert asked == [(MAIN, ["arn:aws:sns:us-east-1:000000000000:feedback"], CONFIG)]
 
 
 @pytest.mark.parametrize(

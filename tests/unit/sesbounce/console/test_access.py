@@ -43,6 +43,14 @@ TABLE = {
     ("POST", "/console/incidents/change"): ["operator", "admin"],
     ("GET", "/console/what-if"): ["operator", "admin"],
     ("POST", "/console/what-if"): ["operator", "admin"],
+    ("GET", "/console/dead-letters"): EVERYBODY,
+    ("POST", "/console/dead-letters/{which}/look"): EVERYBODY,
+    # These show what letters say, and decide about many addresses.
+    ("POST", "/console/dead-letters/{which}/letters"): ["operator", "admin"],
+    ("POST", "/console/dead-letters/{which}/export"): ["operator", "admin"],
+    ("POST", "/console/dead-letters/{which}/replay"): ["operator", "admin"],
+    ("POST", "/console/dead-letters/{which}/redrive"): ["operator", "admin"],
+    ("POST", "/console/dead-letters/{which}/delete"): ["admin"],
     ("GET", "/console/deliveries"): EVERYBODY,
     ("GET", "/console/doctor"): EVERYBODY,
     ("POST", "/console/doctor"): ["operator", "admin"],  # it calls AWS
@@ -82,7 +90,7 @@ def test_each_role_may_open_its_pages_and_no_other(site: Site, role: str) -> Non
     handle = browser.path_of("jane@example.com").rpartition("/")[2]
     permitted = []
     for (method, path), roles in TABLE.items():
-        answer = ask(browser, method, path.format(handle=handle, number=1))
+        answer = ask(browser, method, path.format(handle=handle, number=1, which="main"))
         assert answer.status_code != 401
         assert (answer.status_code == 403) == (role not in roles), (path, answer.text)
         permitted += [path] if role in roles else []
@@ -107,7 +115,7 @@ def test_nobody_opens_a_page_without_a_session(site: Site) -> None:
     browser, known = site.browser(), site.with_role("admin")
     handle = known.path_of("jane@example.com").rpartition("/")[2]
     for method, path in TABLE:
-        answer = ask(browser, method, path.format(handle=handle, number=1))
+        answer = ask(browser, method, path.format(handle=handle, number=1, which="main"))
         assert answer.status_code == 401
         assert answer.headers["WWW-Authenticate"].startswith("Bearer")
         assert 'name="token"' in answer.text

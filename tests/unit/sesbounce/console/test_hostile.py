@@ -24,8 +24,9 @@ from sesbounce.store.incidents import IncidentStatus
 from sesbounce.store.senders import add_numbers
 from sesbounce.store.sending import insert_resume
 from sesbounce.store.workers import save_worker
-from tests.console import Browser, Site
+from tests.console import Browser, Site, forms, press
 from tests.support import AT, mail, said
+from tests.unit.sesbounce.dead_letter_queue import QUEUE_URL, FakeSqs, in_memory
 from tests.unit.sesbounce.store.test_workers import worker
 
 HOSTILE = [
@@ -167,6 +168,35 @@ def test_hostile_texts_are_shown_as_texts(attacked: Site, admin: Browser) -> Non
         assert_safe(answer.text)
 
 
+def test_hostile_letters_are_shown_as_texts(
+    engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sqs = FakeSqs(HOSTILE)
+    in_memory(sqs, monkeypatch)
+    for number, hostile in enumerate(HOSTILE):
+        of_bounce = mail(f"{hostile}@example.com", hostile)
+        sqs.bodies[f"understood-{number}"] = json.dumps(said(Scenario.BOUNCE, of_bounce))
+        values = {"ErrorCode": f"{number}{hostile}", "ErrorMessage": hostile}
+        sqs.message_attributes[f"id-{number}"] = {
+            name: {"DataType": "String", "StringValue": value} for name, value in values.items()
+        }
+    site = Site(engine, queue_url=QUEUE_URL)
+    admin = site.with_role("admin")
+    page = admin.send("/console/dead-letters/main/look").text
+    assert_safe(page)
+    rows = [row for row in page.split("<tr>") if ">Open<" in row]
+    assert len(rows) == len(HOSTILE) + 1
+    for row in rows:
+        group = press(admin, row, "Open")
+        assert_safe(group.text)
+        assert group.text.count("<article") >= 1
+        button = next(name for name in forms(group.text) if name.startswith("Export"))
+        file = press(admin, group, button)
+        *letters, _ = map(json.loads, file.text.splitlines())
+        assert {letter["body"] for letter in letters} <= set(sqs.bodies.values())
+    site.close()
+
+
 @pytest.mark.parametrize("hostile", HOSTILE)
 def test_hostile_forms_are_answered_with_texts(site: Site, admin: Browser, hostile: str) -> None:
     path = admin.path_of("jane@example.com")
@@ -190,6 +220,9 @@ def test_hostile_forms_are_answered_with_texts(site: Site, admin: Browser, hosti
         admin.send("/console/incidents/change", plan=plan, note=hostile * 200),
         admin.send("/console/what-if", strikes=hostile, possible_complaint=hostile),
         admin.send("/console/audit", by=hostile),
+        admin.send("/console/dead-letters/main/look", look=hostile),
+        admin.send("/console/dead-letters/main/letters", letters=hostile),
+        admin.send("/console/dead-letters/main/delete", letters=hostile, code=hostile),
         admin.send("/console/login", token=hostile, goal=hostile),
         admin.send("/console/language", language=hostile, back=hostile),
         admin.get("/console/login", params={hostile: hostile}),

@@ -9,6 +9,7 @@ import pytest
 from sesbounce.console import texts
 from sesbounce.console.asking import PLACES
 from sesbounce.console.incident_changes import Action
+from sesbounce.console.letters import WHICH
 from sesbounce.console.roles import OTHER, ROLES
 from sesbounce.console.texts import LANGUAGES, language_of, texts_of
 from sesbounce.console.what_if import CHOICES, NUMBERS
@@ -31,6 +32,9 @@ VALUES: dict[str, set[str]] = {
     "audit.act": set(Act),
     "doctor.status": {*Status, *Weight},
     "deliveries.state": {"ok", "waiting", "stopped", "removed"},
+    "letters.queue": set(WHICH),
+    "letters.about": set(WHICH),
+    "letters.look": set(WHICH),
     "status": {"free", "suppressed", "limited"},
     "done": {"allowed", "suppressed", "undone", "forgotten"},
     "state": set(SendingState),
@@ -98,7 +102,9 @@ def used() -> set[str]:
                 found |= {prefix + value for value in VALUES[head]}
     code = "\n".join(file.read_text() for file in PACKAGE.glob("*.py"))
     found |= set(
-        re.findall(r'"((?:bulk|login|decide|undo|gate|chart|incidents|workers)\.\w+)"', code)
+        re.findall(
+            r'"((?:bulk|login|decide|undo|gate|chart|incidents|workers|letters)\.\w+)"', code
+        )
     )
     errors = set(re.findall(r"PageError\(\s*HTTPStatus[\w.()]*, \"(\w+)\"", code))
     found |= {f"error.{key}.{part}" for key in errors for part in ("title", "text")}

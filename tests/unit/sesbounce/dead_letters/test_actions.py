@@ -17,7 +17,8 @@ from sesbounce.aws.sns_trust import Trust
 from sesbounce.aws.target_queue import TargetQueue
 from sesbounce.dead_letters.actions import ExportFile, Redrive, Replay
 from sesbounce.dead_letters.moving import move_all
-from sesbounce.dead_letters.working import Progress, Stop, StoppedError
+from sesbounce.dead_letters.stopping import Stop, StoppedError
+from sesbounce.dead_letters.working import Progress
 from sesbounce.errors import ListError, QueueError, StoreError
 from sesbounce.store.store import Store
 from sesbounce.worker.batch import Handler

@@ -8,7 +8,8 @@ import pytest
 
 from sesbounce.aws.dead_letters import Letter
 from sesbounce.aws.sns_trust import Trust
-from sesbounce.dead_letters.examining import Diagnosis, Examiner, Groups, Wanted, expires_at
+from sesbounce.dead_letters.examining import Examiner, Wanted
+from sesbounce.dead_letters.grouping import Diagnosis, Groups, expires_at
 from sesbounce.errors import CertificateError
 from sesbounce.feedback.decode import decode_all
 from tests.support import AT, TOPIC, in_sns, said

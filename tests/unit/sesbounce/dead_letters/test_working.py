@@ -4,15 +4,19 @@ import json
 import time
 import tracemalloc
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
 from sesbounce.aws import queue_calls
 from sesbounce.aws.dead_letters import DeadLetterQueue
 from sesbounce.aws.sns_trust import Trust
-from sesbounce.dead_letters import passes, working
+from sesbounce.dead_letters import passes, stopping
 from sesbounce.dead_letters.examining import Examiner, Wanted
-from sesbounce.dead_letters.working import Acted, DeadLetters, Progress, Stop, StoppedError
+from sesbounce.dead_letters.grouping import identity
+from sesbounce.dead_letters.passes import Limits
+from sesbounce.dead_letters.stopping import Stop, StoppedError
+from sesbounce.dead_letters.working import Acted, DeadLetters, Progress
 from sesbounce.errors import QueueError, StoreError
 from sesbounce.worker.in_flight import InFlightMessage
 from tests.support import in_sns, said
@@ -27,9 +31,9 @@ def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(queue_calls, "_PAUSE_SECONDS", 0.001)
 
 
-def letters_of(sqs: FakeSqs, stop: Stop | None = None) -> DeadLetters:
+def letters_of(sqs: FakeSqs, stop: Stop | None = None, **limits: Any) -> DeadLetters:
     queue = DeadLetterQueue(sqs, URL)  # type: ignore[arg-type]
-    return DeadLetters(queue, Examiner(Trust()), stop or Stop(), Progress())
+    return DeadLetters(queue, Examiner(Trust()), stop or Stop(), Progress(), Limits(**limits))
 
 
 class Kept:
@@ -77,12 +81,54 @@ def test_no_pass_begins_where_a_receive_would_move_letters() -> None:
     assert "ReceiveMessage" not in sqs.calls
 
 
-def test_a_pass_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(passes, "MOST_LETTERS", 20)
+@pytest.mark.parametrize("limits", [{"letters": 20}, {"size": 39}])
+def test_a_pass_has_an_end(limits: dict[str, Any]) -> None:
     sqs = FakeSqs(["no"] * 30)
-    survey = letters_of(sqs).survey(ALL)
+    survey = letters_of(sqs, **limits).survey(ALL)
     assert (survey.looked_at, survey.cut) == (20, True)
     assert len(sqs.visible) == 30
+
+
+def test_a_pass_ends_after_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    sqs = FakeSqs(["no"] * 50)
+
+    def later(call: str) -> None:
+        now[0] += call == "ReceiveMessage"
+
+    sqs.before = later
+    found = letters_of(sqs, seconds=3)
+    survey = found.survey(ALL)
+    assert (survey.looked_at, survey.cut) == (30, True)
+    assert len(sqs.visible) == 50
+    selected = {identity(f"id-{n}") for n in range(50)}
+    assert found.work(selected, Kept()) == (30, 20, 0, True)
+    assert len(sqs.visible) == len(sqs.bodies) == 20
+
+
+def test_a_second_part_looks_at_the_others_and_counts_none_twice() -> None:
+    sqs = FakeSqs(["no"] * 32)
+    first = letters_of(sqs, letters=20, rest_seconds=30).survey(ALL)
+    # Those of the first part rest, so that the next receive brings others.
+    assert len(sqs.visible) == 12
+    del sqs.hidden["id-7"]
+    second = letters_of(sqs, letters=20, rest_seconds=30).survey(ALL, first.groups)
+    (group,) = second.groups
+    assert (group.count, len(set(group.identities)), second.cut) == (32, 32, False)
+    assert set(second.selected) == {identity(f"id-{n}") for n in range(32)}
+    assert len(sqs.visible) == 13
+    # No letter rests after an error.
+    sqs.surface()
+
+    def reject(call: str) -> None:
+        if call == "ReceiveMessage" and sqs.received == 43:
+            raise rejected("AccessDenied")
+
+    sqs.before = reject
+    with pytest.raises(QueueError):
+        letters_of(sqs, letters=20, rest_seconds=30).survey(ALL)
+    assert len(sqs.visible) == 32
 
 
 def test_the_second_pass_handles_what_the_survey_has_selected_and_no_later_letter() -> None:
@@ -91,7 +137,7 @@ def test_the_second_pass_handles_what_the_survey_has_selected_and_no_later_lette
     survey = found.survey(Wanted(understood=False))
     sqs.bodies["later"] = "no"
     action = Kept()
-    assert found.work(survey.selected, action, most_at_once=6) == (15, 0, 0)
+    assert found.work(survey.selected, action, most_at_once=6) == (15, 0, 0, False)
     assert action.bodies == ["no"] * 15
     assert max(action.sizes) == 6
     assert sorted(sqs.visible) == sorted([*[GOOD] * 15, "no"])
@@ -133,7 +179,7 @@ def test_an_exception_of_an_action_leaves_all_visible() -> None:
     assert len(sqs.visible) == 20
 
 
-def test_a_letter_whose_receipt_has_expired_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_letter_whose_receipt_has_expired_does_not_count() -> None:
     sqs = FakeSqs(["no"] * 5)
     found = letters_of(sqs)
     selected = found.survey(ALL).selected
@@ -142,13 +188,13 @@ def test_a_letter_whose_receipt_has_expired_does_not_count(monkeypatch: pytest.M
         sqs.surface()
         return Acted(messages)
 
-    assert found.work(selected, slow) == (0, 0, 5)
+    assert found.work(selected, slow) == (0, 0, 5, False)
     assert len(sqs.visible) == 5
     # By this machine's clock it is noticed before SQS is asked.
     sqs.calls.clear()
-    monkeypatch.setattr(passes, "_VISIBILITY_SECONDS", passes._SAFE_SECONDS - 1)
     action = Kept()
-    assert letters_of(sqs).work(selected, action) == (0, 0, 5)
+    short = letters_of(sqs, invisible_seconds=passes._SAFE_SECONDS - 1)
+    assert short.work(selected, action) == (0, 0, 5, False)
     assert action.bodies == []
 
 
@@ -157,7 +203,7 @@ def test_letters_that_others_take_meanwhile_are_gone() -> None:
     found = letters_of(sqs)
     selected = found.survey(ALL).selected
     del sqs.bodies["id-3"]
-    assert found.work(selected, Kept()) == (4, 1, 0)
+    assert found.work(selected, Kept()) == (4, 1, 0, False)
 
 
 def test_a_long_pass_keeps_its_letters_invisible(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -223,8 +269,8 @@ def test_a_wait_ends_with_a_signal(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(time, "sleep", sleep)
     stop.wait(60)
-    assert slept == [working._NOTICE_SECONDS]
-    assert working._NOTICE_SECONDS < 1
+    assert slept == [stopping._NOTICE_SECONDS]
+    assert stopping._NOTICE_SECONDS < 1
 
 
 def test_sqs_rejects_a_call() -> None:

@@ -5,21 +5,27 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
+from botocore.config import Config
+
 from sesbounce.aws.clients import check_endpoint, open_client, region_in
 from sesbounce.aws.queue_calls import CONFIG, called
 from sesbounce.errors import QueueError
 
-_GIVE_URL = "name the dead-letter queue with --queue-url"
+_GIVE_URL = "name the dead-letter queue with `sesbounce dlq list --queue-url URL`"
 
 
-def main_dead_letter_queue(queue_url: str) -> str:
+def main_dead_letter_queue(queue_url: str, config: Config = CONFIG) -> str:
     """The URL of the queue to which SQS moves the messages that the worker could not handle.
+
+    Args:
+        queue_url: the queue that the worker reads.
+        config: how the clients call, and how often they retry.
 
     Raises:
         QueueError: the queue has none, or AWS does not answer.
         ConfigurationError: boto3's own settings can't be used.
     """
-    attributes = _attributes(queue_url)
+    attributes = _attributes(queue_url, config)
     arn = _target(attributes.get("RedrivePolicy"))
     if arn is None:
         raise QueueError(
@@ -27,10 +33,12 @@ def main_dead_letter_queue(queue_url: str) -> str:
             "expire",
             lasting=True,
         )
-    return _url_of(arn)
+    return _url_of(arn, config)
 
 
-def subscription_dead_letter_queue(queue_url: str, topic_arns: Sequence[str]) -> str:
+def subscription_dead_letter_queue(
+    queue_url: str, topic_arns: Sequence[str], config: Config = CONFIG
+) -> str:
     """The URL of the queue to which SNS sends the messages that it could not deliver.
 
     Args:
@@ -38,12 +46,13 @@ def subscription_dead_letter_queue(queue_url: str, topic_arns: Sequence[str]) ->
         topic_arns: the topics; empty for those that the policy of the queue lets send to it. Topics
             of other regions and accounts count only where no other is among them: their
             subscriptions have dead-letter queues of their own.
+        config: how the clients call, and how often they retry.
 
     Raises:
         QueueError: there is none, there are several, or AWS does not answer.
         ConfigurationError: boto3's own settings can't be used.
     """
-    attributes = _attributes(queue_url)
+    attributes = _attributes(queue_url, config)
     topics = sorted(set(topic_arns)) or sorted(topics_in(attributes.get("Policy")))
     if not topics:
         raise QueueError(
@@ -53,7 +62,7 @@ def subscription_dead_letter_queue(queue_url: str, topic_arns: Sequence[str]) ->
         )
     queue_arn = attributes.get("QueueArn", "")
     beside = [topic for topic in topics if topic.split(":")[3:5] == queue_arn.split(":")[3:5]]
-    found = {arn for topic in beside or topics for arn in _targets(topic, queue_arn)}
+    found = {arn for topic in beside or topics for arn in _targets(topic, queue_arn, config)}
     if not found:
         raise QueueError(
             "no subscription of the queue has a dead-letter queue: SNS deletes what it can't "
@@ -67,7 +76,7 @@ def subscription_dead_letter_queue(queue_url: str, topic_arns: Sequence[str]) ->
             f"{_GIVE_URL}",
             lasting=True,
         )
-    return _url_of(found.pop())
+    return _url_of(found.pop(), config)
 
 
 def topics_in(policy: str | None) -> set[str]:
@@ -85,8 +94,8 @@ def topics_in(policy: str | None) -> set[str]:
     return found
 
 
-def _attributes(queue_url: str) -> Mapping[Any, str]:
-    client = open_client("sqs", CONFIG, region_in(urlsplit(queue_url).hostname or ""))
+def _attributes(queue_url: str, config: Config) -> Mapping[Any, str]:
+    client = open_client("sqs", config, region_in(urlsplit(queue_url).hostname or ""))
     check_endpoint(client, queue_url)
     answer = called(
         "sqs:GetQueueAttributes",
@@ -96,9 +105,9 @@ def _attributes(queue_url: str) -> Mapping[Any, str]:
     return answer.get("Attributes") or {}
 
 
-def _targets(topic_arn: str, queue_arn: str) -> Iterator[str]:
+def _targets(topic_arn: str, queue_arn: str, config: Config) -> Iterator[str]:
     """The dead-letter queues of the subscriptions of a queue to a topic."""
-    client = open_client("sns", CONFIG, region_in(topic_arn))
+    client = open_client("sns", config, region_in(topic_arn))
     pages = client.get_paginator("list_subscriptions_by_topic").paginate(TopicArn=topic_arn)
     subscriptions = called(
         "sns:ListSubscriptionsByTopic",
@@ -126,8 +135,8 @@ def _target(redrive_policy: str | None) -> str | None:
     return target
 
 
-def _url_of(arn: str) -> str:
-    client = open_client("sqs", CONFIG, region_in(arn))
+def _url_of(arn: str, config: Config) -> str:
+    client = open_client("sqs", config, region_in(arn))
     *_, account, name = arn.split(":")
     answer = called(
         "sqs:GetQueueUrl",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
+from botocore.config import Config
 
 from sesbounce.aws.clients import check_endpoint, open_client, region_in
 from sesbounce.aws.queue_calls import CONFIG, MOST_AT_ONCE, WAIT_SECONDS, called, called_in_tens
@@ -123,15 +124,15 @@ class DeadLetterQueue:
             moves_on=bool(attributes.get("RedrivePolicy")),
         )
 
-    def receive(self, visibility_seconds: int) -> list[Letter]:
+    def receive(self, invisible_seconds: int, wait_seconds: int = WAIT_SECONDS) -> list[Letter]:
         """Receive at most ten messages, which stay invisible to others for so many seconds."""
         answer = self._call(
             "sqs:ReceiveMessage",
             lambda: self._client.receive_message(
                 QueueUrl=self.url,
                 MaxNumberOfMessages=MOST_AT_ONCE,
-                WaitTimeSeconds=WAIT_SECONDS,
-                VisibilityTimeout=visibility_seconds,
+                WaitTimeSeconds=wait_seconds,
+                VisibilityTimeout=invisible_seconds,
                 MessageSystemAttributeNames=["ApproximateReceiveCount", "SentTimestamp"],
                 MessageAttributeNames=["All"],
             ),
@@ -201,13 +202,17 @@ class DeadLetterQueue:
         return called(action, self.url, call)
 
 
-def open_dead_letter_queue(url: str) -> DeadLetterQueue:
+def open_dead_letter_queue(url: str, config: Config = CONFIG) -> DeadLetterQueue:
     """Open a dead-letter queue, in the region that its URL names or else in that of boto3.
+
+    Args:
+        url: the URL of the queue.
+        config: how the client calls, and how often it retries.
 
     Raises:
         ConfigurationError: the region is missing, or the endpoint is no URL.
     """
-    client = open_client("sqs", CONFIG, region_in(urlsplit(url).hostname or ""))
+    client = open_client("sqs", config, region_in(urlsplit(url).hostname or ""))
     check_endpoint(client, url)
     return DeadLetterQueue(client, url)
 

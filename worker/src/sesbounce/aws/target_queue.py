@@ -4,6 +4,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from botocore.config import Config
+
 from sesbounce.aws.clients import check_endpoint, open_client, region_in
 from sesbounce.aws.dead_letters import CODE, MESSAGE, Letter
 from sesbounce.aws.queue_calls import CONFIG, MOST_AT_ONCE, called_in_tens
@@ -53,13 +55,17 @@ class TargetQueue:
         return {letters[int(number)].receipt for number in done}
 
 
-def open_target_queue(url: str) -> TargetQueue:
+def open_target_queue(url: str, config: Config = CONFIG) -> TargetQueue:
     """Open a queue to send to, in the region that its URL names or else in that of boto3.
+
+    Args:
+        url: the URL of the queue.
+        config: how the client calls, and how often it retries.
 
     Raises:
         ConfigurationError: the region is missing, or the endpoint is no URL.
     """
-    client = open_client("sqs", CONFIG, region_in(urlsplit(url).hostname or ""))
+    client = open_client("sqs", config, region_in(urlsplit(url).hostname or ""))
     check_endpoint(client, url)
     return TargetQueue(client, url)
 

@@ -11,7 +11,7 @@ from sesbounce.aws.queue_calls import MOST_AT_ONCE
 from sesbounce.aws.target_queue import open_target_queue
 from sesbounce.cli.common import as_json, now, to_json
 from sesbounce.cli.dlq_options import How, Place, filtered, handling, of_queue
-from sesbounce.cli.dlq_session import decoder, demand, main_queue, moved_by_sqs, opened, work
+from sesbounce.cli.dlq_session import demand, moved_by_sqs, opened, work
 from sesbounce.cli.dlq_text import (
     group_json,
     left,
@@ -25,7 +25,9 @@ from sesbounce.cli.dlq_text import (
 from sesbounce.cli.group import PARTLY_DONE, confirm, exit_codes
 from sesbounce.cli.output import output_option, written
 from sesbounce.dead_letters.actions import Export, ExportFile, Redrive, Replay
-from sesbounce.dead_letters.examining import Wanted, expires_at
+from sesbounce.dead_letters.examining import Wanted
+from sesbounce.dead_letters.grouping import expires_at
+from sesbounce.dead_letters.opening import decoder, main_queue_url
 from sesbounce.dead_letters.working import Worked
 from sesbounce.opening import open_store
 from sesbounce.worker.batch import Handler
@@ -101,7 +103,7 @@ def show(
     """
     wanted = msgspec.structs.replace(wanted, ids=frozenset(ids))
     with opened(place) as command:
-        found = command.letters.select(wanted, max(limit, len(wanted.ids)))
+        found = command.letters.select(wanted.selects, max(limit, len(wanted.ids)))
         retention = command.letters.facts.retention
     if not found and not as_json:
         click.echo("No dead letter matches.")
@@ -168,7 +170,7 @@ def redrive(place: Place, wanted: Wanted, to_url: str | None, how: How) -> None:
         if by_sqs and moved_by_sqs(command, how.rate):
             worked = Worked(command.letters.progress.done, 0, 0)
         else:
-            action = Redrive(open_target_queue(to_url or main_queue(command.settings)))
+            action = Redrive(open_target_queue(to_url or main_queue_url(command.settings)))
             worked = work(command, survey, action, how.rate, MOST_AT_ONCE)
     report("sent back", survey, worked, as_json=how.as_json)
     if left(survey, worked):

@@ -4,12 +4,13 @@ import re
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from functools import reduce, wraps
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar, get_args
 
 import click
 
 from sesbounce.cli.common import as_json, now, yes
 from sesbounce.dead_letters.examining import Wanted
+from sesbounce.dead_letters.grouping import Which
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 _AGE = re.compile(r"(\d{1,4})([mhdw])")
@@ -39,7 +40,7 @@ class Place(NamedTuple):
         url: its URL; None where the command has to find it.
     """
 
-    which: str
+    which: Which
     url: str | None
 
 
@@ -63,7 +64,7 @@ _PLACE = [
     click.option(
         "--queue",
         "which",
-        type=click.Choice(["main", "subscription"]),
+        type=click.Choice(get_args(Which)),
         default="main",
         help="main: the letters that the worker could not handle; subscription: those that SNS "
         "could not deliver to the queue.  [default: main]",
@@ -121,7 +122,7 @@ def of_queue(command: _F) -> Callable[..., Any]:
     """Add the options that name the queue; the command gets them as one `Place`, `place`."""
 
     @wraps(command)
-    def run(*, which: str, url: str | None, **values: Any) -> Any:
+    def run(*, which: Which, url: str | None, **values: Any) -> Any:
         return command(place=Place(which, url), **values)
 
     return _with(_PLACE, run)

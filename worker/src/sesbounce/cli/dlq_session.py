@@ -1,14 +1,13 @@
 """What the commands of `sesbounce dlq` have in common: the queue, signals, confirmations."""
 
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import NamedTuple
 
 import click
 
-from sesbounce.aws.dead_letter_queues import main_dead_letter_queue, subscription_dead_letter_queue
 from sesbounce.aws.dead_letters import DeadLetterQueue, open_dead_letter_queue
 from sesbounce.aws.sns_trust import Trust
 from sesbounce.cli.common import to_json
@@ -19,17 +18,10 @@ from sesbounce.cli.progress import reporting
 from sesbounce.cli.stopping import stopping
 from sesbounce.dead_letters.examining import Examiner
 from sesbounce.dead_letters.moving import move_all
-from sesbounce.dead_letters.working import (
-    Action,
-    DeadLetters,
-    Progress,
-    Stop,
-    StoppedError,
-    Survey,
-    Worked,
-)
-from sesbounce.errors import ConfigurationError, MessageError, SesBounceError
-from sesbounce.feedback.decode import Decoded, decode_all
+from sesbounce.dead_letters.opening import dead_letter_queue_url, decoder, trust
+from sesbounce.dead_letters.stopping import Stop, StoppedError
+from sesbounce.dead_letters.working import Action, DeadLetters, Progress, Survey, Worked
+from sesbounce.errors import SesBounceError
 from sesbounce.settings import Settings, load_settings
 from sesbounce.signals import SIGNALLED
 from sesbounce.telemetry.logs import set_up_logs
@@ -63,31 +55,12 @@ def opened(place: Place) -> Iterator[Command]:
     """
     settings = load_settings()
     set_up_logs(settings.log_format, redact=settings.redact)
-    queue = open_dead_letter_queue(place.url or _find(place.which, settings))
-    trust = Trust(settings.topic_arns, signatures=settings.verify_signatures)
+    queue = open_dead_letter_queue(place.url or dead_letter_queue_url(place.which, settings))
+    trusted = trust(settings)
     progress = Progress()
     with stopping() as stop, _explained(stop, progress), reporting(partial(_so_far, progress)):
-        found = DeadLetters(queue, Examiner(trust, decoder(settings)), stop, progress)
-        yield Command(settings, queue, found, trust, stop)
-
-
-def main_queue(settings: Settings) -> str:
-    """The URL of the queue that the worker reads.
-
-    Raises:
-        ConfigurationError: it is not set.
-    """
-    if not settings.queue_url:
-        raise ConfigurationError(
-            "SESBOUNCE_QUEUE_URL is not set: set it to the URL of the SQS queue, which Terraform "
-            "prints as the output queue_url"
-        )
-    return settings.queue_url
-
-
-def decoder(settings: Settings) -> Callable[..., list[Decoded | MessageError]]:
-    """Decodes bodies as the worker does."""
-    return partial(decode_all, tags=tuple(settings.tags), stream_by=settings.streams)
+        found = DeadLetters(queue, Examiner(trusted, decoder(settings)), stop, progress)
+        yield Command(settings, queue, found, trusted, stop)
 
 
 def demand(survey: Survey, verb: str, how: How) -> bool:
@@ -130,12 +103,6 @@ def moved_by_sqs(command: Command, rate: int | None) -> bool:
             err=True,
         )
     return refusal is None
-
-
-def _find(which: str, settings: Settings) -> str:
-    if which == "main":
-        return main_dead_letter_queue(main_queue(settings))
-    return subscription_dead_letter_queue(main_queue(settings), settings.topic_arns)
 
 
 @contextmanager

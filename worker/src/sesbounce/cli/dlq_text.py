@@ -10,7 +10,7 @@ import msgspec
 from sesbounce.aws.dead_letters import Letter
 from sesbounce.cli.common import counted, to_json
 from sesbounce.dead_letters.actions import fields
-from sesbounce.dead_letters.examining import Diagnosis, Group, expires_at
+from sesbounce.dead_letters.grouping import Diagnosis, Group, expires_at
 from sesbounce.dead_letters.working import Survey, Worked
 from sesbounce.privacy.redaction import redact
 from sesbounce.store.result import Recorded
@@ -88,8 +88,9 @@ def duration(left: timedelta) -> str:
 def group_json(group: Group, now: datetime) -> dict[str, Any]:
     """A group as an object of JSON."""
     left = group.expires_at and max(0, int((group.expires_at - now).total_seconds()))
-    problem = redact(group.problem)
-    return {**msgspec.structs.asdict(group), "problem": problem, "expires_in_seconds": left}
+    shown = msgspec.structs.asdict(group)
+    del shown["letters"]
+    return {**shown, "problem": redact(group.problem), "expires_in_seconds": left}
 
 
 def letter_json(

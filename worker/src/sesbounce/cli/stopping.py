@@ -4,7 +4,7 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sesbounce.dead_letters.working import Stop
+from sesbounce.dead_letters.stopping import Stop
 from sesbounce.signals import end_at_once, signals
 
 

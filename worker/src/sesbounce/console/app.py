@@ -6,6 +6,8 @@ from dataclasses import replace
 from functools import partial
 from http import HTTPStatus
 
+import anyio
+import anyio.to_thread
 import structlog
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -15,7 +17,7 @@ from sesbounce.console.asking import HOME, Ask, Console, PageError
 from sesbounce.console.entrance import LANGUAGE_COOKIE, login_page
 from sesbounce.console.pages import PAGES, Page
 from sesbounce.console.rendering import STATIC, static
-from sesbounce.console.requests import demand_own_form, is_secure, read_form, who
+from sesbounce.console.requests import MOST_BYTES, demand_own_form, is_secure, read_form, who
 from sesbounce.console.sessions import Session
 from sesbounce.console.texts import language_of, texts_of
 from sesbounce.errors import StoreError
@@ -25,6 +27,9 @@ from sesbounce.server.serving import Parts
 
 _Endpoint = Callable[[Request], Awaitable[Response]]
 _DATABASE_SECONDS = 5
+_THREADS_OF_AWS = 4
+# Such a form names each letter by eight bytes, encrypted.
+_MOST_BYTES_OF_LETTERS = 256 * 1024
 # Ten times at once, and then once in five seconds.
 _GUARDED_IN_SECOND, _GUARDED_AT_ONCE = 0.2, 10.0
 _HEADERS = {
@@ -53,6 +58,7 @@ class _Site:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._guard = RateLimit(_GUARDED_IN_SECOND, at_once=_GUARDED_AT_ONCE)
+        self._threads_of_aws: anyio.CapacityLimiter | None = None
 
     def routes(self) -> list[BaseRoute]:
         """The routes, and one for every other path of the console."""
@@ -91,7 +97,8 @@ class _Site:
             raise PageError(HTTPStatus.METHOD_NOT_ALLOWED, "not_found", allowed)
         if method == "POST":
             demand_own_form(request.headers)
-            ask = replace(ask, form=await read_form(request))
+            most_bytes = _MOST_BYTES_OF_LETTERS if page.of_aws else MOST_BYTES
+            ask = replace(ask, form=await read_form(request, most_bytes))
         if page.guarded:
             self._wait(self._guard, request.client.host if request.client else "")
         opened = self._console.sessions.read(request.cookies, secure=ask.secure)
@@ -113,12 +120,21 @@ class _Site:
             if not caller.permits(page.scope):
                 return ask.error(PageError(HTTPStatus.FORBIDDEN, "forbidden", scope=page.scope))
         try:
-            response: Response = await parts.in_thread(partial(page.answer, ask))
+            answer = partial(page.answer, ask)
+            in_thread = self._in_thread_of_aws if page.of_aws else parts.in_thread
+            response: Response = await in_thread(answer)
         except Exception as error:  # noqa: BLE001  as above, with the navigation of the person
             response = ask.error(_explained(error))
         if renew and page.scope and session:
             self._console.sessions.give(response, session, secure=ask.secure)
         return response
+
+    async def _in_thread_of_aws(self, work: Callable[[], Response]) -> Response:
+        """Do what waits for AWS in a thread, even if the browser leaves meanwhile."""
+        # It belongs to an event loop, and there is none before the first request.
+        if self._threads_of_aws is None:
+            self._threads_of_aws = anyio.CapacityLimiter(_THREADS_OF_AWS)
+        return await anyio.to_thread.run_sync(work, limiter=self._threads_of_aws)
 
     def _unknown(self, request: Request) -> Ask:
         """What is known of a request before anybody knows who asks."""

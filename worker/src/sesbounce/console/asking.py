@@ -6,8 +6,9 @@ import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cached_property
 from http import HTTPStatus
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import sqlalchemy as sa
 from starlette.responses import HTMLResponse, RedirectResponse, Response
@@ -19,21 +20,27 @@ from sesbounce.console.sealing import Sealer, new_key
 from sesbounce.console.sessions import Session, Sessions
 from sesbounce.console.texts import LANGUAGES, Texts
 from sesbounce.errors import SesBounceError
+from sesbounce.extras import needed_by
 from sesbounce.server.access import Caller
 from sesbounce.server.serving import Parts
 from sesbounce.store.tokens import Scope
+
+if TYPE_CHECKING:
+    from sesbounce.console.letter_queues import LetterQueues
 
 HOME = "/console"
 OVERVIEW = "/console/overview"
 SUPPRESSIONS = "/console/suppressions"
 INCIDENTS = "/console/incidents"
 WHAT_IF = "/console/what-if"
+DEAD_LETTERS = "/console/dead-letters"
 DELIVERIES = "/console/deliveries"
 DOCTOR = "/console/doctor"
 AUDIT = "/console/audit"
 SETTINGS = "/console/settings"
 # Longer than a session: a link on a page works as long as the page can be used.
 _LINKS = timedelta(days=1)
+_T = TypeVar("_T")
 _OWN_PATH = re.compile(r"/console(/[A-Za-z0-9_-]+)*(\?[A-Za-z0-9_=&-]*)?")
 
 
@@ -60,6 +67,7 @@ class Console:
         views: seals the filters and places of lists for links.
         counting: whoever counts a difference holds it, so that one thread at most does so.
         examiner: makes the checks of the doctor.
+        receiving: whoever receives dead letters holds it, for the same reason.
     """
 
     def __init__(self, parts: Parts) -> None:
@@ -71,6 +79,19 @@ class Console:
         self.views = Sealer(keys, "view", clock, _LINKS)
         self.counting = threading.Lock()
         self.examiner = Examiner(parts.settings, clock)
+        self.receiving = threading.Lock()
+
+    @cached_property
+    def letters(self) -> "LetterQueues":
+        """The dead-letter queues.
+
+        Raises:
+            MissingExtraError: boto3 is not installed, which the console itself does not need.
+        """
+        with needed_by("the page of the dead letters"):
+            from sesbounce.console.letter_queues import LetterQueues  # noqa: PLC0415
+
+        return LetterQueues(self.parts.settings, self.receiving)
 
     @property
     def engine(self) -> sa.Engine:
@@ -111,6 +132,7 @@ PLACES: Sequence[Place] = (
     Place(SUPPRESSIONS, "suppressions", Scope.EXPORT),
     Place(INCIDENTS, "incidents", Scope.READ),
     Place(WHAT_IF, "what_if", Scope.EXPORT),
+    Place(DEAD_LETTERS, "dead_letters", Scope.READ),
     Place(DELIVERIES, "deliveries", Scope.READ),
     Place(DOCTOR, "doctor", Scope.READ),
     Place(AUDIT, "audit", Scope.EXPORT),
@@ -204,3 +226,15 @@ class Ask:
 def own_path(path: str) -> str:
     """A path that a form gave, if it is one of the console; otherwise that of the home page."""
     return path if _OWN_PATH.fullmatch(path) else HOME
+
+
+def unsealed(ask: Ask, sealed: str, kind: type[_T]) -> _T:
+    """What a link or a form of a page holds.
+
+    Raises:
+        PageError: it is none of this server, or too old.
+    """
+    opened = ask.console.views.open(sealed, kind)
+    if opened is None:
+        raise PageError(HTTPStatus.NOT_FOUND, "link")
+    return opened[0]

@@ -13,7 +13,7 @@ import msgspec
 from starlette.responses import Response
 
 from sesbounce.console.address import LONGEST_NOTE
-from sesbounce.console.asking import INCIDENTS, Ask, PageError
+from sesbounce.console.asking import INCIDENTS, Ask, PageError, unsealed
 from sesbounce.console.difference import Difference, count_some
 from sesbounce.console.incidents import (
     incident_in,
@@ -22,7 +22,6 @@ from sesbounce.console.incidents import (
     incidents_of,
     list_page,
     may_decide,
-    unsealed,
 )
 from sesbounce.errors import IncidentError
 from sesbounce.feedback.provider import provider_named

@@ -2,11 +2,10 @@
 
 import re
 from http import HTTPStatus
-from typing import TypeVar
 
 from starlette.responses import Response
 
-from sesbounce.console.asking import INCIDENTS, Ask, PageError
+from sesbounce.console.asking import INCIDENTS, Ask, PageError, unsealed
 from sesbounce.console.difference import count_some
 from sesbounce.errors import IncidentError
 from sesbounce.feedback.provider import PROVIDERS
@@ -16,7 +15,6 @@ from sesbounce.store.hours import counts_around, counts_by_provider
 from sesbounce.store.incidents import IncidentRow
 from sesbounce.store.tokens import Scope
 
-_T = TypeVar("_T")
 _NUMBER = re.compile(r"[1-9]\d{0,17}")
 
 
@@ -111,15 +109,3 @@ def incident_of(ask: Ask, number: int) -> IncidentRow:
         return incidents_of(ask).get(number)
     except IncidentError:
         raise PageError(HTTPStatus.NOT_FOUND, "not_found") from None
-
-
-def unsealed(ask: Ask, sealed: str, kind: type[_T]) -> _T:
-    """What a link or a form of these pages holds.
-
-    Raises:
-        PageError: it is none of this server, or too old.
-    """
-    opened = ask.console.views.open(sealed, kind)
-    if opened is None:
-        raise PageError(HTTPStatus.NOT_FOUND, "link")
-    return opened[0]

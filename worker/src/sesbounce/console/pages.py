@@ -13,12 +13,14 @@ from sesbounce.console import (
     audit,
     bulk,
     configuration,
+    dead_letters,
     deliveries,
     doctor,
     download,
     entrance,
     incident_changes,
     incidents,
+    letter_acts,
     overview,
     suppressions,
     what_if,
@@ -36,6 +38,8 @@ class Page(NamedTuple):
         scope: the scope that the person needs; None where nobody needs to be logged in.
         answer: answers; in a thread.
         guarded: whether each client may ask only a few times in a minute.
+        of_aws: whether it waits for AWS, and its form names many dead letters. It takes a thread of
+            its own then, so that no request for the database waits for it.
     """
 
     method: str
@@ -43,8 +47,10 @@ class Page(NamedTuple):
     scope: Scope | None
     answer: Callable[[Ask], Response]
     guarded: bool = False
+    of_aws: bool = False
 
 
+_QUEUE = "/console/dead-letters/{which}"
 PAGES = (
     Page("GET", "/console/login", None, entrance.login),
     Page("POST", "/console/login", None, entrance.log_in, guarded=True),
@@ -74,6 +80,14 @@ PAGES = (
     Page("POST", "/console/incidents/{number}", Scope.DECIDE, incident_changes.plan),
     Page("GET", "/console/what-if", Scope.EXPORT, what_if.show),
     Page("POST", "/console/what-if", Scope.EXPORT, what_if.choose),
+    Page("GET", "/console/dead-letters", Scope.READ, dead_letters.show, of_aws=True),
+    Page("POST", f"{_QUEUE}/look", Scope.READ, dead_letters.look, of_aws=True),
+    Page("POST", f"{_QUEUE}/letters", Scope.EXPORT, dead_letters.open_group, of_aws=True),
+    Page("POST", f"{_QUEUE}/export", Scope.EXPORT, letter_acts.export, of_aws=True),
+    # These two need `export` as well.
+    Page("POST", f"{_QUEUE}/replay", Scope.DECIDE, letter_acts.replay, of_aws=True),
+    Page("POST", f"{_QUEUE}/redrive", Scope.DECIDE, letter_acts.redrive, of_aws=True),
+    Page("POST", f"{_QUEUE}/delete", Scope.ADMIN, letter_acts.delete, of_aws=True),
     Page("GET", "/console/deliveries", Scope.READ, deliveries.show),
     Page("GET", "/console/doctor", Scope.READ, doctor.show),
     # It needs `export` as well.

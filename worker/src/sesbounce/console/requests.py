@@ -14,7 +14,7 @@ from sesbounce.server.access import Access, Caller, is_own_page
 from sesbounce.server.problems import RequestError
 
 _FORM = "application/x-www-form-urlencoded"
-_MOST_BYTES = 64 * 1024
+MOST_BYTES = 64 * 1024
 _MOST_FIELDS = 20
 _FORM_SECONDS = 30.0
 
@@ -33,8 +33,12 @@ def demand_own_form(headers: Mapping[str, str]) -> None:
         raise PageError(HTTPStatus.FORBIDDEN, "foreign")
 
 
-async def read_form(request: Request) -> dict[str, str]:
+async def read_form(request: Request, most_bytes: int = MOST_BYTES) -> dict[str, str]:
     """The fields of a form; of several with one name, the last one counts.
+
+    Args:
+        request: the request.
+        most_bytes: how large the form may be.
 
     Raises:
         PageError: the body is too large, too slow, or no form.
@@ -47,7 +51,7 @@ async def read_form(request: Request) -> dict[str, str]:
         with anyio.fail_after(_FORM_SECONDS):
             async for part in request.stream():
                 raw += part
-                if len(raw) > _MOST_BYTES:
+                if len(raw) > most_bytes:
                     raise PageError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "form")
     except TimeoutError:
         raise PageError(HTTPStatus.REQUEST_TIMEOUT, "form") from None

@@ -47,7 +47,7 @@ class Redrive:
 
     def __call__(self, messages: Sequence[InFlightMessage]) -> Acted:
         """Send some letters."""
-        sent = self._queue.send([_letter(message) for message in messages])
+        sent = self._queue.send([letter_of(message) for message in messages])
         return Acted([message for message in messages if message.received.receipt in sent])
 
 
@@ -66,7 +66,7 @@ class Export:
 
     def __call__(self, messages: Sequence[InFlightMessage]) -> Acted:
         """Write some letters."""
-        self._text.writelines(line(_letter(message)) for message in messages)
+        self._text.writelines(line(letter_of(message)) for message in messages)
         self._keep()
         return Acted(messages)
 
@@ -135,7 +135,8 @@ def fields(letter: Letter) -> dict[str, Any]:
     }
 
 
-def _letter(message: InFlightMessage) -> Letter:
+def letter_of(message: InFlightMessage) -> Letter:
+    """The letter that a pass has received."""
     letter = message.received
     assert isinstance(letter, Letter)  # noqa: S101  a pass receives nothing else
     return letter

@@ -1,32 +1,16 @@
-"""Says of each dead letter whether this version understands it, groups and selects letters."""
+"""Says of each dead letter whether this version understands it, and selects letters."""
 
 import hashlib
 from collections.abc import Callable, Collection
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import msgspec
 
 from sesbounce.aws.dead_letters import Letter
 from sesbounce.aws.sns_trust import Trust
+from sesbounce.dead_letters.grouping import Diagnosis
 from sesbounce.errors import CertificateError, MessageError
 from sesbounce.feedback.decode import Decoded, decode_all
-
-
-class Diagnosis(msgspec.Struct, frozen=True):
-    """Whether this version understands a message, and if not, why.
-
-    Attributes:
-        understood: whether the worker would record all of the message.
-        fingerprint: twelve hex digits, equal for messages with the same problem or, if they are
-            understood, of the same type. The worker's log has that of a problem, too.
-        problem: what is wrong, without any of the message's own text; or what the message is.
-        place: the JSON path of the problem; None without a problem.
-    """
-
-    understood: bool
-    fingerprint: str
-    problem: str
-    place: str | None = None
 
 
 class Examiner:
@@ -103,75 +87,6 @@ class Wanted(msgspec.Struct, frozen=True):
             and (self.understood is None or diagnosis.understood is self.understood)
             and (not self.ids or letter.id in self.ids)
         )
-
-
-class Group(msgspec.Struct):
-    """Letters with one cause: an `ErrorCode` of SNS, or a fingerprint.
-
-    Attributes:
-        code: the `ErrorCode`; None where the letters have none.
-        fingerprint: the fingerprint; with a code, that of the first letter.
-        problem: what the first letter's `ErrorMessage` or diagnosis says.
-        place: the JSON path of the problem.
-        count: how many letters there are.
-        understood: how many of them this version understands.
-        first: when the oldest one was sent, UTC; None where it is not known.
-        last: when the newest one was sent.
-        expires_at: when SQS deletes the oldest one.
-    """
-
-    code: str | None
-    fingerprint: str
-    problem: str
-    place: str | None = None
-    count: int = 0
-    understood: int = 0
-    first: datetime | None = None
-    last: datetime | None = None
-    expires_at: datetime | None = None
-
-
-class Groups:
-    """Counts letters by their cause. It keeps numbers, and no letter."""
-
-    def __init__(self, retention: timedelta) -> None:
-        """Begin without letters, of a queue that keeps them for so long."""
-        self._retention = retention
-        self._groups: dict[tuple[str, str], Group] = {}
-
-    def add(self, letter: Letter, diagnosis: Diagnosis) -> None:
-        """Count a letter."""
-        code = letter.code
-        key = ("fingerprint", diagnosis.fingerprint) if code is None else ("code", code)
-        group = self._groups.get(key)
-        if group is None:
-            problem = diagnosis.problem if code is None else letter.reason or ""
-            place = diagnosis.place if code is None else None
-            group = self._groups[key] = Group(code, diagnosis.fingerprint, problem, place)
-        group.count += 1
-        group.understood += diagnosis.understood
-        if letter.sent_at is not None:
-            group.first = min(group.first or letter.sent_at, letter.sent_at)
-            group.last = max(group.last or letter.sent_at, letter.sent_at)
-            group.expires_at = expires_at(group.first, self._retention)
-
-    def all(self) -> list[Group]:
-        """The groups; that of the newest letter comes first."""
-        return sorted(
-            self._groups.values(),
-            key=lambda group: (group.last.timestamp() if group.last else 0.0, group.count),
-            reverse=True,
-        )
-
-
-def expires_at(sent_at: datetime, retention: timedelta) -> datetime:
-    """When SQS deletes a letter.
-
-    A standard queue counts from when the message was sent to its first queue, which SentTimestamp
-    is also in the dead-letter queue.
-    https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-dead-letter-queues.html
-    """
-    return sent_at + retention
 
 
 def _not_understood(error: MessageError) -> Diagnosis:

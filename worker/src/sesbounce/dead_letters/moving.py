@@ -1,7 +1,8 @@
 """Has SQS itself move all dead letters back to the queue from which they came."""
 
 from sesbounce.aws.dead_letters import MOST_MOVED_A_SECOND, DeadLetterQueue
-from sesbounce.dead_letters.working import Progress, Stop
+from sesbounce.dead_letters.stopping import Stop
+from sesbounce.dead_letters.working import Progress
 from sesbounce.errors import QueueError
 
 _LOOK_SECONDS = 1.0

@@ -1,61 +1,15 @@
 """Surveys the dead letters, and then handles those that the survey has selected."""
 
-import time
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
 from typing import NamedTuple, TypeAlias
 
 from sesbounce.aws.dead_letters import DeadLetterQueue, Letter, QueueFacts
-from sesbounce.dead_letters.examining import Diagnosis, Examiner, Group, Groups, Wanted
-from sesbounce.dead_letters.passes import Pass
+from sesbounce.dead_letters.examining import Examiner, Wanted
+from sesbounce.dead_letters.grouping import Diagnosis, Group, Groups, identity
+from sesbounce.dead_letters.passes import NO_LIMITS, Limits, Pass
+from sesbounce.dead_letters.stopping import Pacer, Stop
 from sesbounce.errors import QueueError, SesBounceError
 from sesbounce.worker.in_flight import InFlightMessage
-
-# How long it may take until a command notices a signal while it waits.
-_NOTICE_SECONDS = 0.2
-
-
-class StoppedError(SesBounceError):
-    """A signal has stopped a pass; every letter that is not handled is visible."""
-
-
-class Stop:
-    """Whether to stop. A signal handler may set it at any moment, so that it has no lock.
-
-    Attributes:
-        number: the number of the signal; None without one.
-        in_order: whether a signal has to wait until the letters are visible. Otherwise it may end
-            the command at once.
-    """
-
-    def __init__(self) -> None:
-        self.number: int | None = None
-        self.in_order = False
-
-    @contextmanager
-    def deferring(self) -> Iterator[None]:
-        """Have signals wait while the block runs."""
-        self.in_order = True
-        try:
-            yield
-        finally:
-            self.in_order = False
-
-    @property
-    def is_set(self) -> bool:
-        """Whether to stop."""
-        return self.number is not None
-
-    def wait(self, seconds: float) -> None:
-        """Wait for so many seconds, or until a signal comes."""
-        end = time.monotonic() + seconds
-        while not self.is_set and (left := end - time.monotonic()) > 0:
-            time.sleep(min(left, _NOTICE_SECONDS))
-
-    def demand_to_go_on(self) -> None:
-        """Raise `StoppedError` after a signal."""
-        if self.is_set:
-            raise StoppedError("a signal has stopped the command")
 
 
 class Survey(NamedTuple):
@@ -71,7 +25,7 @@ class Survey(NamedTuple):
     """
 
     groups: list[Group]
-    selected: Collection[int]
+    selected: Collection[bytes]
     looked_at: int
     in_flight: int
     understood: int
@@ -101,11 +55,13 @@ class Worked(NamedTuple):
         done: how many letters it has handled.
         gone: how many of the selected letters did not come back: others have received them.
         expired: how many letters others could receive before they were handled, or deleted.
+        cut: whether a limit has ended it, so that some of `gone` may come in another pass.
     """
 
     done: int
     gone: int
     expired: int
+    cut: bool = False
 
 
 class Progress:
@@ -125,7 +81,12 @@ class DeadLetters:
     """The letters of one dead-letter queue, for one command."""
 
     def __init__(
-        self, queue: DeadLetterQueue, examiner: Examiner, stop: Stop, progress: Progress
+        self,
+        queue: DeadLetterQueue,
+        examiner: Examiner,
+        stop: Stop,
+        progress: Progress,
+        limits: Limits = NO_LIMITS,
     ) -> None:
         """Make it.
 
@@ -134,11 +95,13 @@ class DeadLetters:
             examiner: says which letters are understood.
             stop: whether to stop.
             progress: takes how far the command has come.
+            limits: how much one pass does.
         """
         self._queue = queue
         self._examiner = examiner
         self._stop = stop
         self.progress = progress
+        self._limits = limits
         self._facts: QueueFacts | None = None
 
     @property
@@ -160,39 +123,49 @@ class DeadLetters:
             self._facts = facts
         return self._facts
 
-    def survey(self, wanted: Wanted) -> Survey:
+    def survey(self, wanted: Wanted, known: Sequence[Group] = ()) -> Survey:
         """Look at every letter, count those that are selected, and change nothing.
+
+        Args:
+            wanted: selects letters.
+            known: groups of letters that were counted before, and are not counted twice.
 
         Raises:
             QueueError: SQS rejects a call or can't be reached.
             StoppedError: a signal has stopped it.
         """
         facts = self.facts
-        groups = Groups(facts.retention)
-        selected: set[int] = set()
-        with self._stop.deferring(), Pass(self._queue, facts.visible) as one_pass:
+        groups = Groups(facts.retention, known)
+        selected = {one for group in known for one in group.identities}
+        with self._stop.deferring(), self._pass() as one_pass:
             for letter, diagnosis in self._examined(one_pass):
-                if wanted.selects(letter, diagnosis):
+                name = identity(letter.id)
+                if name not in selected and wanted.selects(letter, diagnosis):
                     groups.add(letter, diagnosis)
-                    selected.add(hash(letter.id))
+                    selected.add(name)
         found = groups.all()
         understood = sum(group.understood for group in found)
         return Survey(
             found, selected, one_pass.looked_at, facts.in_flight, understood, one_pass.cut
         )
 
-    def select(self, wanted: Wanted, limit: int) -> list[tuple[Letter, Diagnosis]]:
+    def select(
+        self, selects: Callable[[Letter, Diagnosis], bool], limit: int
+    ) -> list[tuple[Letter, Diagnosis]]:
         """At most so many letters that are selected.
+
+        Args:
+            selects: whether a letter is one of them.
+            limit: how many there are at most.
 
         Raises:
             QueueError: SQS rejects a call or can't be reached.
             StoppedError: a signal has stopped it.
         """
         found: list[tuple[Letter, Diagnosis]] = []
-        facts = self.facts
-        with self._stop.deferring(), Pass(self._queue, facts.visible) as one_pass:
+        with self._stop.deferring(), self._pass() as one_pass:
             for letter, diagnosis in self._examined(one_pass):
-                if wanted.selects(letter, diagnosis):
+                if selects(letter, diagnosis):
                     found.append((letter, diagnosis))
                 if len(found) == limit:
                     break
@@ -200,7 +173,7 @@ class DeadLetters:
 
     def work(
         self,
-        selected: Collection[int],
+        selected: Collection[bytes],
         action: Action,
         *,
         rate: int | None = None,
@@ -224,11 +197,11 @@ class DeadLetters:
             StoppedError: a signal has stopped it.
         """
         most = min(most_at_once, rate) if rate else most_at_once
-        pacer = _Pacer(rate, self._stop)
+        pacer = Pacer(rate, self._stop)
         # SQS may have moved some already.
         moved = self.progress.done
         handled = 0
-        with self._stop.deferring(), Pass(self._queue, len(selected)) as one_pass:
+        with self._stop.deferring(), self._pass(len(selected)) as one_pass:
             for some in self._chunks(one_pass, selected, most):
                 acted = action(one_pass.safe(some))
                 done = one_pass.delete(acted.done) if delete else len(acted.done)
@@ -243,16 +216,21 @@ class DeadLetters:
         if handled < len(selected):
             self._stop.demand_to_go_on()
         gone = max(0, len(selected) - moved - handled)
-        return Worked(self.progress.done, gone, one_pass.expired)
+        return Worked(self.progress.done, gone, one_pass.expired, one_pass.cut)
+
+    def _pass(self, at_least: int | None = None) -> Pass:
+        """A pass over the letters, of which none is moved because it is received."""
+        facts = self.facts
+        return Pass(self._queue, facts.visible if at_least is None else at_least, self._limits)
 
     def _chunks(
-        self, one_pass: Pass, selected: Collection[int], most: int
+        self, one_pass: Pass, selected: Collection[bytes], most: int
     ) -> Iterator[list[InFlightMessage]]:
         """The selected letters, at most so many at once; all that have come, in the end."""
         waiting: list[InFlightMessage] = []
         missing = len(selected)
         for messages in self._received(one_pass):
-            new = [m for m in messages if hash(m.received.id) in selected]
+            new = [m for m in messages if identity(m.received.id) in selected]
             waiting += new
             missing -= len(new)
             while len(waiting) >= most or (waiting and not missing):
@@ -278,17 +256,3 @@ class DeadLetters:
             yield messages
             if self._stop.is_set:
                 return
-
-
-class _Pacer:
-    """Waits so that no more letters are handled in a second than a rate allows."""
-
-    def __init__(self, rate: int | None, stop: Stop) -> None:
-        self._rate = rate
-        self._stop = stop
-        self._began = time.monotonic()
-
-    def wait(self, done: int) -> None:
-        """Wait until so many letters may have been handled, or until the command is stopped."""
-        if self._rate:
-            self._stop.wait(max(0.0, self._began + done / self._rate - time.monotonic()))

@@ -1,0 +1,57 @@
+"""Finds the dead-letter queues that the settings lead to, and reads letters as the worker does."""
+
+from collections.abc import Callable
+from functools import partial
+
+from botocore.config import Config
+
+from sesbounce.aws.dead_letter_queues import main_dead_letter_queue, subscription_dead_letter_queue
+from sesbounce.aws.queue_calls import CONFIG
+from sesbounce.aws.sns_trust import Trust
+from sesbounce.dead_letters.grouping import Which
+from sesbounce.errors import ConfigurationError, MessageError
+from sesbounce.feedback.decode import Decoded, decode_all
+from sesbounce.settings import Settings
+
+
+def dead_letter_queue_url(which: Which, settings: Settings, config: Config = CONFIG) -> str:
+    """The URL of a dead-letter queue.
+
+    Args:
+        which: `main` for the letters that the worker could not handle, `subscription` for those
+            that SNS could not deliver.
+        settings: name the queue.
+        config: how the clients call, and how often they retry.
+
+    Raises:
+        ConfigurationError: a setting is missing or wrong.
+        QueueError: there is no such queue, or AWS does not answer.
+    """
+    url = main_queue_url(settings)
+    if which == "main":
+        return main_dead_letter_queue(url, config)
+    return subscription_dead_letter_queue(url, settings.topic_arns, config)
+
+
+def main_queue_url(settings: Settings) -> str:
+    """The URL of the queue that the worker reads.
+
+    Raises:
+        ConfigurationError: it is not set.
+    """
+    if not settings.queue_url:
+        raise ConfigurationError(
+            "SESBOUNCE_QUEUE_URL is not set: set it to the URL of the SQS queue, which Terraform "
+            "prints as the output queue_url"
+        )
+    return settings.queue_url
+
+
+def trust(settings: Settings) -> Trust:
+    """Verifies letters by the rules of the worker."""
+    return Trust(settings.topic_arns, signatures=settings.verify_signatures)
+
+
+def decoder(settings: Settings) -> Callable[..., list[Decoded | MessageError]]:
+    """Decodes bodies as the worker does."""
+    return partial(decode_all, tags=tuple(settings.tags), stream_by=settings.streams)
