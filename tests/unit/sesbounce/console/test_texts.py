@@ -15,7 +15,7 @@ from sesbounce.console.what_if import CHOICES, NUMBERS
 from sesbounce.feedback.notification import Kind
 from sesbounce.feedback.reason import Effect, Reason
 from sesbounce.policy.rates import Metric, SendingState
-from sesbounce.store.audit import Act
+from sesbounce.store.acts import Act
 
 STATES = {"suspected", "open", "closed", "withdrawn"}
 PACKAGE = Path(texts.__file__).parent

@@ -11,13 +11,14 @@ import click
 from sesbounce.aws.dead_letter_queues import main_dead_letter_queue, subscription_dead_letter_queue
 from sesbounce.aws.dead_letters import DeadLetterQueue, open_dead_letter_queue
 from sesbounce.aws.sns_trust import Trust
-from sesbounce.cli.common import to_json
+from sesbounce.cli.common import now, to_json, writing
 from sesbounce.cli.dlq_options import How, Place
 from sesbounce.cli.dlq_text import letters, notes
 from sesbounce.cli.group import InterruptedCommandError
 from sesbounce.cli.progress import reporting
 from sesbounce.cli.stopping import stopping
-from sesbounce.dead_letters.examining import Examiner
+from sesbounce.dead_letters.acting import record_act
+from sesbounce.dead_letters.examining import Examiner, Wanted
 from sesbounce.dead_letters.moving import move_all
 from sesbounce.dead_letters.working import (
     Action,
@@ -28,10 +29,11 @@ from sesbounce.dead_letters.working import (
     Survey,
     Worked,
 )
-from sesbounce.errors import ConfigurationError, MessageError, SesBounceError
+from sesbounce.errors import ConfigurationError, MessageError, SesBounceError, StoreError
 from sesbounce.feedback.decode import Decoded, decode_all
 from sesbounce.settings import Settings, load_settings
 from sesbounce.signals import SIGNALLED
+from sesbounce.store.acts import Act
 from sesbounce.telemetry.logs import set_up_logs
 from sesbounce.telemetry.visible import visible
 
@@ -118,6 +120,24 @@ def work(
     return command.letters.work(
         survey.selected, action, rate=rate, most_at_once=most_at_once, delete=delete
     )
+
+
+@contextmanager
+def audited(command: Command, act: Act, wanted: Wanted, by: str) -> Iterator[None]:
+    """Record in the audit to how many letters the block has done something, however it ends.
+
+    Letters can be handled without the database: then standard error says what the audit lacks.
+    """
+    try:
+        yield
+    finally:
+        number = command.letters.progress.done
+        try:
+            if number:
+                with writing() as engine:
+                    record_act(engine, act, now(), by, command.queue.name, wanted, number)
+        except (ConfigurationError, StoreError) as error:
+            click.echo(f"sesbounce: the audit does not hold this: {visible(str(error))}", err=True)
 
 
 def moved_by_sqs(command: Command, rate: int | None) -> bool:

@@ -6,9 +6,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from sesbounce.dead_letters.examining import Wanted
-from sesbounce.store import acts
-from sesbounce.store.acts import Act, Done
-from sesbounce.store.engine import translated, write
+from sesbounce.store.acts import Act, Done, record_alone
 
 
 def record_act(  # noqa: PLR0913, PLR0917  who, what, when, with which letters
@@ -29,9 +27,7 @@ def record_act(  # noqa: PLR0913, PLR0917  who, what, when, with which letters
         StoreError: the database can't be used.
     """
     subject = " ".join([queue, *_filters(wanted)])
-    done = Done(act=act, at=at, by=by, subject=subject, number=number)
-    with translated("the audit does not hold what was done"), write(engine) as connection:
-        acts.record(connection, done)
+    record_alone(engine, Done(act=act, at=at, by=by, subject=subject, number=number))
 
 
 def _filters(wanted: Wanted) -> Iterator[str]:

@@ -11,6 +11,7 @@ import msgspec
 import sqlalchemy as sa
 
 from sesbounce.store import schema
+from sesbounce.store.engine import translated, write
 
 _insert = sa.insert(schema.act)
 
@@ -62,8 +63,18 @@ class Done(msgspec.Struct, frozen=True, kw_only=True):
     number: int | None = None
 
 
+def record_alone(engine: sa.Engine, done: Done) -> None:
+    """Record an act that was no change of the database, in a transaction of its own.
+
+    Raises:
+        StoreError: the database can't be used.
+    """
+    with translated("the audit does not hold what was done"), write(engine) as connection:
+        record(connection, done)
+
+
 def record(connection: sa.Connection, done: Done) -> None:
-    """Record an act, in the transaction of what was done or in one of its own."""
+    """Record an act in the transaction of what was done."""
     values = msgspec.structs.asdict(done)
     values |= {"done_at": values.pop("at"), "done_by": values.pop("by")}
     connection.execute(_insert, values)
