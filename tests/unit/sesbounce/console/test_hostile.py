@@ -148,7 +148,9 @@ def test_hostile_texts_are_shown_as_texts(attacked: Site, admin: Browser) -> Non
     deliveries, audit = admin.get("/console/deliveries").text, admin.get("/console/audit").text
     assert deliveries.count(">removed</span>") == len(HOSTILE)
     assert audit.count(">incident opened</span>") == len(HOSTILE)
-    assert audit.count(">sender resumed</span>") == audit.count(">suppressed</span>") == len(HOSTILE)
+    assert (
+        audit.count(">sender resumed</span>") == audit.count(">suppressed</span>") == len(HOSTILE)
+    )
     assert_safe(deliveries)
     assert_safe(audit)
     links = re.findall(r'<th scope="row"><a href="([^"]*)"', page)
