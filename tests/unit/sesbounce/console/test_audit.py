@@ -12,10 +12,14 @@ from sesbounce.feedback.address import parse
 from sesbounce.feedback.manual import decide
 from sesbounce.feedback.reason import Reason
 from sesbounce.operations.erasure import forget
+from sesbounce.operations.incidents import Incidents, new
 from sesbounce.policy.gate import SenderName
+from sesbounce.policy.incident import Incident
 from sesbounce.policy.sending import Resume
 from sesbounce.store import audit, tokens
+from sesbounce.store.acts import Act, Done, record_alone
 from sesbounce.store.audit import AuditFilter, audit_page
+from sesbounce.store.incidents import IncidentStatus
 from sesbounce.store.sending import insert_resume
 from sesbounce.store.tokens import Scope
 from tests.console import Browser, Site
@@ -74,6 +78,28 @@ def test_it_shows_who_did_what_with_which_note_the_latest_first(site: Site) -> N
     found = browser.follow(by_crm).text
     assert 'value="token crm"' in found
     assert re.findall(r"<bdi>(\w+@[\w.]+)</bdi>", found) == ["carl@example.com"]
+
+
+def test_a_person_chooses_what_was_done(site: Site) -> None:
+    incident = Incident(provider="google", begins=AT, ends=None)
+    made = new(incident, AT, IncidentStatus.CONFIRMED, "status page", "ann")
+    Incidents(site.store).save(made, AT)
+    decided(site, "jane@example.com", by="ann")
+    done = Done(act=Act.LETTERS_DELETED, at=AT, by="ann", subject="x-dlq code=A", number=1234)
+    record_alone(site.engine, done)
+    with site.engine.begin() as connection:  # as a newer version might
+        connection.exec_driver_sql("UPDATE feedback_act SET act = 'mended' WHERE number = 1234")
+    operator, lister = site.with_role("operator"), site.logged_in(Scope.EXPORT)
+    chosen = operator.follow(operator.send(AUDIT, by="ann", act="incident_opened")).text
+    assert '<option value="incident_opened" selected>' in chosen
+    assert re.findall(r'<a href="([^"]*)"><bdi>', chosen) == ["/console/incidents/1"]
+    assert "incident opened 1: google ann status page" in text_of(chosen)
+    assert "mended: 1,234 x-dlq code=A ann none" in text_of(operator.get(AUDIT).text)
+    nothing = operator.follow(operator.send(AUDIT, act="exported")).text
+    assert "Nothing of this kind is recorded." in nothing
+    assert operator.send(AUDIT, act="x").headers["Location"] == AUDIT
+    # Nobody gets a link to a page that they may not see.
+    assert re.findall(r'<a href="[^"]*"><bdi>', lister.get(AUDIT).text) == []
 
 
 def test_it_comes_in_pages_that_lose_nothing(site: Site) -> None:
