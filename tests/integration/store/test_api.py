@@ -86,7 +86,7 @@ def test_the_api_answers_from_a_server(api: Api) -> None:
     assert call("GET", "/v1/stats?by=reason").json()["counts"]
     assert call("GET", "/v1/stats?sender=%F0%9F%98%80").json() == {"counts": []}
     assert call("GET", "/v1/incidents").json() == {"incidents": []}
-    tokens.revoke(api.engine, ["crm"], AT)
+    tokens.revoke(api.engine, ["crm"], AT, "ann")
     assert call("GET", "/healthz").is_success
     assert call("GET", "/v1/incidents").status_code == 401
 

@@ -197,7 +197,7 @@ def test_the_sweep_finds_the_event_until_it_is_pruned(engine: sa.Engine) -> None
 def test_nothing_about_the_mail_is_told_of_a_forgotten_address(engine: sa.Engine) -> None:
     store = stored.store(engine, StrikeOff(), keys=KEYS)
     store.record([told("a@one.example", scenario=Scenario.SUPPRESSIONLIST, tags={"kind": "k"})], AT)
-    forget(store, KEYS, [parse("a@one.example")], AT)
+    forget(store, KEYS, [parse("a@one.example")], AT, "ann")
     (event,) = rows(
         engine, "SELECT configuration_set, identity, region, tags, account_id FROM feedback_event"
     )

@@ -71,7 +71,7 @@ def test_several_workers_that_get_the_same_events_count_each_once(engine: sa.Eng
     assert numbers(engine) == numbers_of_the_log(engine)
     # What is done to the log moves the counts, and what is missing is counted once more.
     list(Rebuild(recording, AT, reclassify=True).apply())
-    forget(recording, KEYS, [parse("1@gmail.com"), parse("sender@example.com")], AT)
+    forget(recording, KEYS, [parse("1@gmail.com"), parse("sender@example.com")], AT, "ann")
     assert numbers(engine) == numbers_of_the_log(engine)
     expected = numbers(engine)
     with write(engine) as connection:

@@ -138,7 +138,7 @@ def test_a_missing_hash_key_is_named(tmp_path_factory: pytest.TempPathFactory) -
         writer = store(engine, StrikeOff(), keys=settings.hash_keys)
         writer.prepare(migrate=True)
         writer.record([decoded(Scenario.BOUNCE)], AT)
-        forget(writer, settings.hash_keys, [parse("jane@example.com")], AT)
+        forget(writer, settings.hash_keys, [parse("jane@example.com")], AT, "ann")
     assert having(results(url, hash_key=[SecretStr(KEY)]), Status.BROKEN) == set()
     found = results(url)
     assert having(found, Status.BROKEN) == {"hash-keys"}

@@ -23,7 +23,8 @@ from sesbounce.outbound.relay import Relay
 from sesbounce.policy.incident import Incident
 from sesbounce.policy.verdict import Policy
 from sesbounce.privacy.keyed_hash import NO_KEYS, HashKeys
-from sesbounce.store import outbox
+from sesbounce.store import audit, outbox
+from sesbounce.store.audit import AuditFilter, AuditPlace, audit_page
 from sesbounce.store.deciding import EventFilter
 from sesbounce.store.engine import open_database, write
 from sesbounce.store.hours import counts_around
@@ -212,6 +213,24 @@ def test_a_page_of_the_list_reads_no_more_than_it_shows(engine: sa.Engine, page:
     found = [plan for plan in plans if "FROM feedback_address" in plan.sql]
     assert found
     assert [plan for plan in found if plan.whole or plan.sorts] == []
+
+
+@pytest.mark.parametrize("by", [None, "mary"])
+def test_a_page_of_the_audit_is_a_part_of_an_index(
+    engine: sa.Engine, by: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """MySQL has no index of people's decisions alone: it reads the log backward, in parts."""
+    monkeypatch.setattr(audit, "_PASSED_AT_ONCE", 1000)
+    after = AuditPlace(AT - 10 * DAY, 3, 1)
+    with explained(engine, "seqscan", "sort") as plans:
+        for place in (None, after):
+            audit_page(engine, AuditFilter(by=by), 50, place)
+    found = [plan for plan in plans if "FROM feedback_event" in plan.sql]
+    assert len(found) >= 2
+    assert [plan for plan in found if plan.whole or plan.sorts] == []
+    mysql = engine.dialect.name == "mysql"
+    index = "ix_feedback_event_recorded_at" if mysql else "ix_feedback_event_by_hand"
+    assert [plan for plan in found if index not in plan.steps] == []
 
 
 def test_statistics_of_a_time_read_that_time_alone(engine: sa.Engine) -> None:

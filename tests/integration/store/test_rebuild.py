@@ -258,7 +258,7 @@ def test_nobody_brings_back_who_is_being_forgotten(server: sa.Engine) -> None:
     recording.record([jane(Scenario.COMPLAINT)], NOW)
     with ThreadPoolExecutor(2) as pool:
         workers = [pool.submit(work, seed) for seed in range(2)]
-        forget(recording, KEYS, [parse(JANE)], NOW)
+        forget(recording, KEYS, [parse(JANE)], NOW, "ann")
         list(Rebuild(recording, NOW).apply())
         assert "jane" not in everything(server)
         for worker in workers:
@@ -286,7 +286,7 @@ def test_whoever_forgets_waits_for_a_batch_that_does_not_know_yet(
     with ThreadPoolExecutor(2) as pool:
         batch = pool.submit(recording.record, [jane(Scenario.BOUNCE)], NOW)
         assert in_flight.wait(60)
-        forgetting = pool.submit(forget, recording, KEYS, [parse(JANE)], NOW)
+        forgetting = pool.submit(forget, recording, KEYS, [parse(JANE)], NOW, "ann")
         try:
             with pytest.raises(TimeoutError):
                 forgetting.result(timeout=0.5)
@@ -300,7 +300,7 @@ def test_whoever_forgets_waits_for_a_batch_that_does_not_know_yet(
 def test_who_is_forgotten_is_found_by_the_keyed_hash(engine: sa.Engine) -> None:
     recording = store(engine)
     recording.record([jane(Scenario.COMPLAINT), *decoded(messages(50, 7))], NOW)
-    (erased,) = forget(recording, KEYS, [parse(JANE)], NOW).addresses
+    (erased,) = forget(recording, KEYS, [parse(JANE)], NOW, "ann").addresses
     assert (erased.events, erased.suppressed) == (1, True)
     assert "jane" not in everything(engine)
     lookup = Lookup(engine, KEYS)
@@ -338,7 +338,7 @@ def test_the_query_for_senders_is_as_documented(server: sa.Engine) -> None:
     }
     recording = store(server)
     recording.record([jane(Scenario.BOUNCE), *decoded(messages(5, 8, 1))], NOW)
-    forget(recording, KEYS, [parse(JANE)], NOW)
+    forget(recording, KEYS, [parse(JANE)], NOW, "ann")
     query = sa.text(FOR_SENDERS[dialect])
     values = {"key": KEY} if dialect == "postgresql" else values
     with server.connect() as connection:

@@ -273,7 +273,7 @@ def test_a_rebuild_restores_lost_rows_from_the_log(engine: sa.Engine) -> None:
 def test_a_forgotten_address_stays_suppressed_in_its_stream(engine: sa.Engine) -> None:
     recording = store(engine, keys=KEYS)
     recording.record([about(Scenario.COMPLAINT)], AT)
-    (erased,) = forget(recording, KEYS, [parse(JANE)], AT).addresses
+    (erased,) = forget(recording, KEYS, [parse(JANE)], AT, "ann").addresses
     assert (erased.events, erased.suppressed) == (1, True)
     assert erased.why.startswith("only in the stream news: complaint")
     assert [(address, stream) for address, stream, _ in view(engine)] == [(erased.name, "news")]
@@ -283,7 +283,7 @@ def test_a_forgotten_address_stays_suppressed_in_its_stream(engine: sa.Engine) -
     assert set(suppressed_among(engine, {JANE}, AT, KEYS)) == {JANE}
     recording.record([about(Scenario.COMPLAINT, "offers", 1)], AT + DAY)
     assert lookup.check(JANE, AT + DAY).streams == ("offers", "news")
-    again = forget(recording, KEYS, [parse(JANE)], AT + DAY).addresses
+    again = forget(recording, KEYS, [parse(JANE)], AT + DAY, "ann").addresses
     assert [one.name for one in again] == [erased.name]
     assert lookup.check(JANE, AT + DAY).streams == ("offers", "news")
     assert JANE not in repr(rows(engine, "SELECT * FROM feedback_stream"))

@@ -15,6 +15,7 @@ from sesbounce.aws import dead_letters, target_queue
 from sesbounce.aws.queue_calls import CONFIG
 from sesbounce.cli import main
 from sesbounce.cli.dlq_text import duration
+from sesbounce.cli.person import user
 from sesbounce.dead_letters import moving, opening
 from sesbounce.errors import StoreError
 from sesbounce.store.store import Store
@@ -54,6 +55,10 @@ def run(*arguments: str, code: int = 0, answer: str | None = None) -> Result:
     done = CliRunner().invoke(main, ["dlq", *arguments], input=answer)
     assert done.exit_code == code, done.output
     return done
+
+
+def audited(engine: sa.Engine) -> list[Any]:
+    return rows(engine, "SELECT act, done_by, subject, number FROM feedback_act ORDER BY id")
 
 
 def fingerprint(sqs: FakeSqs) -> str:
@@ -169,6 +174,7 @@ def test_replay_records_what_is_understood_and_leaves_the_rest(
     assert done["done"] == 3
     assert (done["recorded"]["events"], done["recorded"]["duplicates"]) == (0, 3)
     assert rows(engine, "SELECT count(*) FROM feedback_event") == [(3,)]
+    assert audited(engine) == [("letters_recorded", user(), "feedback-dlq", 3)] * 2
 
 
 def test_replay_without_a_database_keeps_all(
@@ -184,12 +190,14 @@ def test_replay_without_a_database_keeps_all(
     assert len(sqs.visible) == 5
 
 
-def test_redrive_has_sqs_move_all(sqs: FakeSqs) -> None:
+def test_redrive_has_sqs_move_all(sqs: FakeSqs, engine: sa.Engine) -> None:
     finished = {"Status": "COMPLETED", "ApproximateNumberOfMessagesMoved": 5}
     sqs.tasks = [finished]
-    assert run("redrive", "--yes", "--rate", "100").stdout == "5 dead letters sent back.\n"
+    command = ["redrive", "--yes", "--rate", "100", "--by", "ann"]
+    assert run(*command).stdout == "5 dead letters sent back.\n"
     assert "StartMessageMoveTask" in sqs.calls
     assert sqs.sent == []
+    assert audited(engine) == [("letters_sent_back", "ann", "feedback-dlq", 5)]
 
 
 @pytest.mark.parametrize(
@@ -215,9 +223,11 @@ def test_redrive_says_why_sqs_does_not_move_them(sqs: FakeSqs) -> None:
     assert len(sqs.sent) == 5
 
 
-def test_export_leaves_the_letters(sqs: FakeSqs, tmp_path: Path) -> None:
+def test_export_leaves_the_letters(sqs: FakeSqs, engine: sa.Engine, tmp_path: Path) -> None:
     file = tmp_path / "dead.jsonl"
-    run("export", "--understood", "--output", str(file))
+    run("export", "--understood", "--output", str(file), "--by", "ann")
+    subject = "feedback-dlq understood=yes"
+    assert audited(engine) == [("letters_exported", "ann", subject, 3)]
     lines = [json.loads(line) for line in file.read_text().splitlines()]
     assert sorted(line["body"] for line in lines) == sorted(GOOD)
     assert len(sqs.visible) == 5
@@ -236,7 +246,7 @@ def test_export_says_what_it_lacks(sqs: FakeSqs, tmp_path: Path) -> None:
     assert "1 dead letter not handled (1 did not come back, because others" in done.stderr
 
 
-def test_delete_writes_the_letters_first(sqs: FakeSqs, tmp_path: Path) -> None:
+def test_delete_writes_the_letters_first(sqs: FakeSqs, engine: sa.Engine, tmp_path: Path) -> None:
     file = tmp_path / "dead.jsonl"
 
     def look(call: str) -> None:
@@ -250,9 +260,13 @@ def test_delete_writes_the_letters_first(sqs: FakeSqs, tmp_path: Path) -> None:
     # A second run does not write over the first one's file.
     assert "File exists" in run("delete", "--output", str(file), "--yes", code=2).stderr
     assert len(sqs.visible) == 3
+    subject = f"feedback-dlq fingerprint={chosen}"
+    assert audited(engine) == [("letters_deleted", user(), subject, 2)]
 
 
-def test_an_error_in_the_middle_says_how_far_it_came(sqs: FakeSqs, tmp_path: Path) -> None:
+def test_an_error_in_the_middle_says_how_far_it_came(
+    sqs: FakeSqs, engine: sa.Engine, tmp_path: Path
+) -> None:
     def deny(call: str) -> None:
         if call == "DeleteMessageBatch" and len(sqs.bodies) < 5:
             raise rejected("AccessDenied", "not authorized")
@@ -263,6 +277,17 @@ def test_an_error_in_the_middle_says_how_far_it_came(sqs: FakeSqs, tmp_path: Pat
     assert "5 dead letters received, 2 handled before this error:" in done.stderr
     assert "sqs:DeleteMessage on" in done.stderr
     assert len(sqs.visible) == 3
+    assert audited(engine) == [("letters_deleted", user(), "feedback-dlq", 2)]
+
+
+def test_letters_are_handled_without_a_database_and_the_audit_lacks_it(
+    sqs: FakeSqs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SESBOUNCE_DATABASE_URL", "sqlite:////nowhere/x.sqlite3")
+    done = run("redrive", "--older", "1d", "--yes")
+    assert done.stdout == "5 dead letters sent back.\n"
+    assert "sesbounce: the audit does not hold this: " in done.stderr
+    assert "/nowhere" in done.stderr
 
 
 @pytest.fixture

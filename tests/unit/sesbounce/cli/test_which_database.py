@@ -19,6 +19,7 @@ KEY = "k" * 32
 # How each command is called that needs a database; the other commands need none.
 COMMANDS = {
     "allow": ["allow", ADDRESS],
+    "audit": ["audit"],
     "check": ["check", ADDRESS],
     "check --file": ["check", "--file", "list.csv"],
     "db check": ["db", "check"],
@@ -127,7 +128,7 @@ def test_a_command_creates_no_table_in_a_foreign_database(foreign: Path, command
     assert "the database has none of sesbounce's tables" in result.stderr
     assert "run `sesbounce db upgrade`" in result.stderr
     assert tables(foreign) == {"member"}
-    if command in {"check", "list", "why", "stats", "export", "outbox"}:
+    if command in {"audit", "check", "list", "why", "stats", "export", "outbox"}:
         assert foreign.read_bytes() == before
 
 

@@ -164,5 +164,5 @@ def test_without_any_token_this_machine_may_do_all(site: Site) -> None:
     assert browser.get("/console", headers={"Host": "evil.example"}).status_code == 401
     # Nor may anybody once there was a token, valid or not.
     site.token(Scope.CHECK)
-    tokens.revoke(site.engine, ["mary"], site.now)
+    tokens.revoke(site.engine, ["mary"], site.now, "ann")
     assert browser.get("/console").status_code == 401

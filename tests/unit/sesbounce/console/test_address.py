@@ -312,6 +312,9 @@ def test_an_administrator_forgets_an_address_that_is_typed(engine: sa.Engine) ->
     assert [
         one for (one,) in rows(engine, "SELECT address FROM feedback_event") if "@" in one
     ] == []
+    ((act, by, name),) = rows(engine, "SELECT act, done_by, subject FROM feedback_act")
+    assert (act, by) == ("forgotten", "token admin")
+    assert rows(engine, f"SELECT reason FROM suppressed WHERE address = '{name}'")
     site.close()
 
 

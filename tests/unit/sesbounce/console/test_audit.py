@@ -12,10 +12,14 @@ from sesbounce.feedback.address import parse
 from sesbounce.feedback.manual import decide
 from sesbounce.feedback.reason import Reason
 from sesbounce.operations.erasure import forget
+from sesbounce.operations.incidents import Incidents, new
 from sesbounce.policy.gate import SenderName
+from sesbounce.policy.incident import Incident
 from sesbounce.policy.sending import Resume
 from sesbounce.store import audit, tokens
-from sesbounce.store.audit import audit_page
+from sesbounce.store.acts import Act, Done, record_alone
+from sesbounce.store.audit import AuditFilter, audit_page
+from sesbounce.store.incidents import IncidentStatus
 from sesbounce.store.sending import insert_resume
 from sesbounce.store.tokens import Scope
 from tests.console import Browser, Site
@@ -53,14 +57,14 @@ def test_it_shows_who_did_what_with_which_note_the_latest_first(site: Site) -> N
     with site.engine.begin() as connection:
         resume = Resume(site.now, "ann", "the list is removed")
         insert_resume(connection, SenderName("1", "eu-west-1", "news.example.com"), resume)
-    browser = site.logged_in(Scope.EXPORT)
+    browser = site.logged_in(Scope.CHECK, Scope.EXPORT)
     site.token(Scope.CHECK, name="old")
     site.now += timedelta(minutes=1)
-    tokens.revoke(site.engine, ["old"], site.now)
+    tokens.revoke(site.engine, ["old"], site.now, "bob")
     html = browser.get(AUDIT).text
     lines = re.findall(r"<tr>(.*?)</tr>", html, re.DOTALL)[1:]
     assert [text_of(line).strip() for line in lines][:4] == [
-        "token revoked old not recorded none 2026-11-20 12:04 UTC",
+        "token revoked old bob none 2026-11-20 12:04 UTC",
         "sender resumed news.example.com ann the list is removed 2026-11-20 12:03 UTC",
         "suppressed carl@example.com token crm closed the account 2026-11-20 12:02 UTC",
         "allowed jane@example.com mary asked by phone 2026-11-20 12:01 UTC",
@@ -74,6 +78,28 @@ def test_it_shows_who_did_what_with_which_note_the_latest_first(site: Site) -> N
     found = browser.follow(by_crm).text
     assert 'value="token crm"' in found
     assert re.findall(r"<bdi>(\w+@[\w.]+)</bdi>", found) == ["carl@example.com"]
+
+
+def test_a_person_chooses_what_was_done(site: Site) -> None:
+    incident = Incident(provider="google", begins=AT, ends=None)
+    made = new(incident, AT, IncidentStatus.CONFIRMED, "status page", "ann")
+    Incidents(site.store).save(made, AT)
+    decided(site, "jane@example.com", by="ann")
+    done = Done(act=Act.LETTERS_DELETED, at=AT, by="ann", subject="x-dlq code=A", number=1234)
+    record_alone(site.engine, done)
+    with site.engine.begin() as connection:  # as a newer version might
+        connection.exec_driver_sql("UPDATE feedback_act SET act = 'mended' WHERE number = 1234")
+    operator, lister = site.with_role("operator"), site.logged_in(Scope.EXPORT)
+    chosen = operator.follow(operator.send(AUDIT, by="ann", act="incident_opened")).text
+    assert '<option value="incident_opened" selected>' in chosen
+    assert re.findall(r'<a href="([^"]*)"><bdi>', chosen) == ["/console/incidents/1"]
+    assert "incident opened 1: google ann status page" in text_of(chosen)
+    assert "mended: 1,234 x-dlq code=A ann none" in text_of(operator.get(AUDIT).text)
+    nothing = operator.follow(operator.send(AUDIT, act="exported")).text
+    assert "Nothing of this kind is recorded." in nothing
+    assert operator.send(AUDIT, act="x").headers["Location"] == AUDIT
+    # Nobody gets a link to a page that they may not see.
+    assert re.findall(r'<a href="[^"]*"><bdi>', lister.get(AUDIT).text) == []
 
 
 def test_it_comes_in_pages_that_lose_nothing(site: Site) -> None:
@@ -99,9 +125,9 @@ def test_all_that_was_done_is_on_one_of_the_pages(site: Site) -> None:
     for number in range(7):
         decided(site, f"u{number}@example.com", by="mary")
         tokens.create(site.engine, token_at(site, f"t{number}"))
-    found, place = audit_page(site.engine, None, 2, None)
+    found, place = audit_page(site.engine, AuditFilter(), 2, None)
     while place:
-        more, place = audit_page(site.engine, None, 2, place)
+        more, place = audit_page(site.engine, AuditFilter(), 2, place)
         found += more
     assert len(found) == len({(one.act, one.subject) for one in found}) == 14
     assert found == sorted(found, key=lambda one: one.at, reverse=True)
@@ -115,7 +141,8 @@ def test_a_page_that_runs_out_of_time_says_that_the_next_one_reads_on(
     site: Site, admin: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     decided(site, "jane@example.com", by="mary", note="note 1")
-    site.record(*(decoded(Scenario.SUCCESS, n / 100, f"u{n}@example.com") for n in range(1, 30)))
+    for number in range(1, 30):
+        decided(site, f"u{number}@example.com", by="ann")
     monkeypatch.setattr(audit, "_PASSED_AT_ONCE", 5)
     monkeypatch.setattr(audit, "_SECONDS", 0)
     page, pages = admin.follow(admin.send(AUDIT, by="mary")).text, 1
@@ -131,7 +158,7 @@ def test_a_page_that_runs_out_of_time_says_that_the_next_one_reads_on(
 def test_a_forgotten_address_has_no_name(engine: sa.Engine) -> None:
     site = Site(engine, hash_key="k" * 40)
     decided(site, "jane@example.com", by="mary", note="asked by phone")
-    forget(site.store, site.settings.hash_keys, [parse("jane@example.com")], AT + DAY)
+    forget(site.store, site.settings.hash_keys, [parse("jane@example.com")], AT + DAY, "ann")
     page = site.with_role("operator").get(AUDIT).text
     assert "a forgotten address" in page
     assert "jane" not in page

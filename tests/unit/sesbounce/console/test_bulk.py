@@ -15,6 +15,8 @@ from tests.stored import DAY, decoded, rows
 from tests.support import AT
 
 LIST = "/console/suppressions"
+FILTERS = "reason=no_such_mailbox domain=example.com"
+UNDONE = "undoes the decision of 2026-11-20 12:01 UTC"
 
 
 @pytest.fixture
@@ -78,7 +80,12 @@ def test_filter_confirm_the_number_allow_and_undo(suppressed: Site, admin: Brows
     undone = admin.follow(admin.send(f"{LIST}/undo", batch=batch)).text
     assert "The decisions about 11 addresses were undone by the opposite ones." in undone
     assert may_be_mailed(suppressed) == ["u1@example.com"]
-    assert "undoes the decision of 2026-11-20 12:01 UTC" in admin.look_up("u2@example.com").text
+    assert UNDONE in admin.look_up("u2@example.com").text
+    acts = "SELECT act, done_by, subject, note, number FROM feedback_act ORDER BY id"
+    assert rows(suppressed.engine, acts) == [
+        ("bulk_allowed", "token admin", FILTERS, "outage", 12),
+        ("bulk_undone", "token admin", FILTERS, UNDONE, 11),
+    ]
     # An undo is not undone here, and nothing is undone twice.
     assert f"{LIST}/undo" not in undone
     assert admin.send(f"{LIST}/undo", batch=batch).status_code == 409
@@ -115,6 +122,7 @@ def test_all_are_allowed_or_none(suppressed: Site, admin: Browser) -> None:
     assert allow(admin, page).status_code == 503
     assert may_be_mailed(suppressed) == []
     assert rows(suppressed.engine, "SELECT * FROM feedback_event WHERE kind = 'manual'") == []
+    assert rows(suppressed.engine, "SELECT * FROM feedback_act") == []
 
 
 def test_it_needs_a_note_and_a_filter(suppressed: Site, admin: Browser) -> None:

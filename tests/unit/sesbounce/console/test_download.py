@@ -68,6 +68,10 @@ def test_it_follows_the_filters_and_not_the_page(site: Site, admin: Browser) -> 
     assert [row["address"] for row in found] == ["mary@example.com"]
     assert len(download(admin, domain="example.com")) == 71
     assert len(download(admin, since="2026-11-20")) == 2
+    audit = re.sub(r"<[^>]*>|\s+", " ", admin.get("/console/audit").text)
+    assert "token admin" in audit
+    for words in ("domain=example.com", "reason=complaint_abuse domain=example.com", "since=2026"):
+        assert words in audit
     second = admin.get(LIST).text
     link = re.search(r'href="([^"]*)" rel="next"', second)
     assert link
@@ -100,7 +104,7 @@ def test_no_cell_is_a_formula_and_no_forgotten_address_is_there(
     note = "=HYPERLINK(1)"
     site.record(decide("carl@example.org", Reason.SUPPRESSED_BY_HAND, AT, note=note))
     site.record(decoded(Scenario.BOUNCE))
-    forget(site.store, site.settings.hash_keys, [parse("jane@example.com")], AT)
+    forget(site.store, site.settings.hash_keys, [parse("jane@example.com")], AT, "ann")
     rows = download(site.with_role("operator"))
     assert [row["address"] for row in rows] == ["carl@example.org"]
     assert not [cell for row in rows for cell in row.values() if cell.startswith("=")]

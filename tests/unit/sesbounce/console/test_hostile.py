@@ -154,7 +154,10 @@ def test_hostile_texts_are_shown_as_texts(attacked: Site, admin: Browser) -> Non
     assert_safe(page)
     deliveries, audit = admin.get("/console/deliveries").text, admin.get("/console/audit").text
     assert deliveries.count(">removed</span>") == len(HOSTILE)
-    assert audit.count("sender resumed") == audit.count(">suppressed</span>") == len(HOSTILE)
+    assert audit.count(">incident opened</span>") == len(HOSTILE)
+    assert (
+        audit.count(">sender resumed</span>") == audit.count(">suppressed</span>") == len(HOSTILE)
+    )
     assert_safe(deliveries)
     assert_safe(audit)
     links = re.findall(r'<th scope="row"><a href="([^"]*)"', page)
@@ -219,7 +222,7 @@ def test_hostile_forms_are_answered_with_texts(site: Site, admin: Browser, hosti
         ),
         admin.send("/console/incidents/change", plan=plan, note=hostile * 200),
         admin.send("/console/what-if", strikes=hostile, possible_complaint=hostile),
-        admin.send("/console/audit", by=hostile),
+        admin.send("/console/audit", by=hostile, act=hostile),
         admin.send("/console/dead-letters/main/look", look=hostile),
         admin.send("/console/dead-letters/main/letters", letters=hostile),
         admin.send("/console/dead-letters/main/delete", letters=hostile, code=hostile),

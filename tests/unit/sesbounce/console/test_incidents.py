@@ -18,7 +18,7 @@ from sesbounce.policy.incident import Incident
 from sesbounce.store.incidents import IncidentRow, IncidentStatus
 from sesbounce.store.lookup import Lookup
 from tests.console import Browser, Site
-from tests.stored import decoded
+from tests.stored import decoded, rows
 from tests.support import AT
 
 LIST = "/console/incidents"
@@ -85,6 +85,9 @@ def test_a_person_opens_one_after_the_difference_was_seen(site: Site, operator: 
     )
     assert (row.status, row.note) == (IncidentStatus.CONFIRMED, "status page says so")
     assert row.opened_by == row.decided_by == "token operator"
+    assert rows(site.engine, "SELECT act, done_by, subject, note FROM feedback_act") == [
+        ("incident_opened", "token operator", "1: google", "status page says so")
+    ]
     assert [may_mail(site, n) for n in range(4)] == [False] * 4
     Incidents(site.store).sweep(site.now)
     assert [may_mail(site, n) for n in range(4)] == [True, True, True, False]

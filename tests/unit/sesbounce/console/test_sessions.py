@@ -42,7 +42,7 @@ def test_a_cookie_is_renewed_once_in_a_minute_at_most(site: Site) -> None:
 
 def test_a_revoked_or_expired_token_ends_its_sessions_at_once(site: Site) -> None:
     browser = site.with_role("viewer")
-    tokens.revoke(site.engine, ["viewer"], site.now)
+    tokens.revoke(site.engine, ["viewer"], site.now, "ann")
     assert browser.get("/console").status_code == 401
     browser = site.browser()
     token = site.token(Scope.ADMIN, name="short", expires_in=MINUTE)

@@ -129,7 +129,7 @@ def test_a_link_that_was_made_up_is_no_list(site: Site, admin: Browser) -> None:
 def test_a_forgotten_address_has_no_name_and_no_link(engine: sa.Engine) -> None:
     site = Site(engine, hash_key="k" * 40)
     site.record(decoded(Scenario.BOUNCE))
-    forget(site.store, site.settings.hash_keys, [parse("jane@example.com")], AT + DAY)
+    forget(site.store, site.settings.hash_keys, [parse("jane@example.com")], AT + DAY, "ann")
     page = site.with_role("operator").get(LIST).text
     assert "a forgotten address" in page
     assert "HMAC" not in page

@@ -17,7 +17,7 @@ from sesbounce.doctor.finding import Status, Weight
 from sesbounce.feedback.notification import Kind
 from sesbounce.feedback.reason import Effect, Reason
 from sesbounce.policy.rates import Metric, SendingState
-from sesbounce.store.audit import Act
+from sesbounce.store.acts import Act
 from sesbounce.store.workers import WorkerStatus
 
 STATES = {"suspected", "open", "closed", "withdrawn"}

@@ -154,7 +154,7 @@ def test_a_forgotten_address_has_no_name(engine: sa.Engine) -> None:
     site.record(decoded(Scenario.COMPLAINT))
     soft(site, "often", 4)
     keys = site.settings.hash_keys
-    forget(site.store, keys, [parse("often@example.com")], AT)
+    forget(site.store, keys, [parse("often@example.com")], AT, "ann")
     page = asked(site.with_role("operator"), strikes="9")
     assert numbers(page) == [1, 0, 0]
     assert "All 2 addresses were looked at." in page

@@ -55,7 +55,7 @@ def mailable(engine: sa.Engine) -> int:
 
 
 def forgotten(engine: sa.Engine, *addresses: str, keys: HashKeys = KEYS) -> Erasure:
-    return forget(store(engine, keys), keys, [parse(a) for a in addresses or (JANE,)], NOW)
+    return forget(store(engine, keys), keys, [parse(a) for a in addresses or (JANE,)], NOW, "ann")
 
 
 def answers(engine: sa.Engine, keys: HashKeys = KEYS, address: str = JANE) -> tuple[bool, bool]:

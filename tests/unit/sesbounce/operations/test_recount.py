@@ -82,7 +82,7 @@ def test_an_event_that_turns_out_to_be_later_or_of_a_sender_moves(
 def test_a_forgotten_address_counts_for_no_provider(store: Store, engine: sa.Engine) -> None:
     store.record(all_sorts(), BEFORE)
     before = senders(engine)
-    forget(store, KEYS, [parse(JANE)], AT)
+    forget(store, KEYS, [parse(JANE)], AT, "ann")
     assert senders(engine) == before
     assert {provider for _, provider, *_ in numbers(engine)[1]} == {"other"}
     assert numbers(engine) == numbers_of_the_log(engine)
@@ -93,7 +93,7 @@ def test_a_forgotten_address_counts_for_no_provider(store: Store, engine: sa.Eng
 def test_an_identity_that_is_forgotten_leaves_no_trace(store: Store, engine: sa.Engine) -> None:
     store.record([told(Scenario.BOUNCE, 0, "mary@example.com")], BEFORE)
     store.record([told(Scenario.BOUNCE, 1, "sender@example.com")], BEFORE)
-    forget(store, KEYS, [parse("sender@example.com")], AT)
+    forget(store, KEYS, [parse("sender@example.com")], AT, "ann")
     assert "sender@" not in repr(rows(engine, "SELECT * FROM feedback_sender_hour"))
     assert senders(engine) == {"hard": 2}
     assert numbers(engine) == numbers_of_the_log(engine)
@@ -110,7 +110,7 @@ def test_a_forgotten_identity_moves_with_all_its_counts_and_resumes(
     name = SenderName("123456789012", "us-east-1", sender)
     with write(engine) as connection:
         insert_resume(connection, name, Resume(AT, "ann", "list cleaned"))
-    forget(store, KEYS, [parse(sender)], AT)
+    forget(store, KEYS, [parse(sender)], AT, "ann")
     for table in ("sender_hour", "sender_resume"):
         assert sender not in repr(rows(engine, f"SELECT identity FROM feedback_{table}"))
     # What was pruned counts once more, as prune says.

@@ -89,7 +89,7 @@ def test_without_a_valid_token_no_route_answers(
     base = Token(name="x", scopes=(Scope.ADMIN,), created_at=AT, created_by="jane")
     expired = tokens.create(engine, msgspec.structs.replace(base, expires_at=AT))
     revoked = tokens.create(engine, msgspec.structs.replace(base, name="y"))
-    tokens.revoke(engine, ["y"], AT)
+    tokens.revoke(engine, ["y"], AT, "ann")
     for header in (
         f"Bearer {expired}",
         f"Bearer {revoked}",
@@ -109,7 +109,7 @@ def test_without_a_valid_token_no_route_answers(
 def test_a_revoked_token_ends_at_once(api: Api, engine: sa.Engine) -> None:
     call = api.client(api.token(Scope.READ))
     assert call("GET", "/v1/incidents").status_code == 200
-    tokens.revoke(engine, ["crm"], AT)
+    tokens.revoke(engine, ["crm"], AT, "ann")
     assert call("GET", "/v1/incidents").status_code == 401
 
 
@@ -134,7 +134,7 @@ def test_on_loopback_all_may_ask_until_a_token_is_made(api: Api, engine: sa.Engi
         assert call(method, path, **more).status_code == 200
     api.token(Scope.CHECK)
     assert call("GET", "/v1/incidents").status_code == 401
-    tokens.revoke(engine, ["crm"], AT)  # which must not open what was closed
+    tokens.revoke(engine, ["crm"], AT, "ann")  # which must not open what was closed
     assert call("GET", "/v1/incidents").status_code == 401
 
 

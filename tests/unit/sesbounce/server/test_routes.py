@@ -118,7 +118,7 @@ class TestDecisions:
         key, path = {"Idempotency-Key": "7f3c"}, "/v1/suppressions/jane@example.com"
         assert call("DELETE", path, headers=key).json()["recorded"] is True
         assert call("PUT", path).json()["answer"]["may_mail"] is False
-        forget(api.store, keys, [parse("jane@example.com")], AT)
+        forget(api.store, keys, [parse("jane@example.com")], AT, "ann")
         api.now += DAY
         repeated = call("DELETE", path, headers=key).json()
         assert (repeated["recorded"], repeated["answer"]["may_mail"]) == (False, False)

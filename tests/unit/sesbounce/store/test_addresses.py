@@ -24,7 +24,7 @@ def connection(engine: sa.Engine) -> Iterator[sa.Connection]:
     """A database in which jane and mary have bounced, and jane was forgotten."""
     store = stored.store(engine, StrikeOff(), keys=KEYS)
     store.record([decoded(Scenario.BOUNCE, 0, who) for who in (JANE, MARY)], AT)
-    forget(store, KEYS, [parse(JANE)], AT)
+    forget(store, KEYS, [parse(JANE)], AT, "ann")
     with engine.connect() as connection:
         yield connection
 

@@ -33,7 +33,7 @@ def test_an_expired_or_revoked_token_is_not_found(engine: sa.Engine) -> None:
     assert tokens.find(engine, short, AT)
     assert not tokens.find(engine, short, AT + DAY)
     for moment in (AT, AT + DAY):  # the first time stays
-        (revoked,) = tokens.revoke(engine, ["other"], moment)
+        (revoked,) = tokens.revoke(engine, ["other"], moment, "bob")
         assert revoked.revoked_at == AT
     assert not tokens.find(engine, other, AT)
     assert tokens.any_token(engine)
@@ -42,7 +42,7 @@ def test_an_expired_or_revoked_token_is_not_found(engine: sa.Engine) -> None:
 def test_one_unknown_name_keeps_all_from_being_revoked(engine: sa.Engine) -> None:
     secret = tokens.create(engine, CRM)
     with pytest.raises(TokenError, match="no token crn, and none is revoked"):
-        tokens.revoke(engine, ["crm", "crn"], AT)
+        tokens.revoke(engine, ["crm", "crn"], AT, "bob")
     assert tokens.find(engine, secret, AT)
 
 

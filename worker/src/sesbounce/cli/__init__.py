@@ -13,6 +13,7 @@ __all__ = ["main"]
 
 PLACES = {
     "allow": "sesbounce.cli.decide:allow",
+    "audit": "sesbounce.cli.audit:audit",
     "check": "sesbounce.cli.ask:check",
     "db": "sesbounce.cli.database:db",
     "decode": "sesbounce.cli.decode:decode_",

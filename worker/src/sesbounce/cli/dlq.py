@@ -11,7 +11,7 @@ from sesbounce.aws.queue_calls import MOST_AT_ONCE
 from sesbounce.aws.target_queue import open_target_queue
 from sesbounce.cli.common import as_json, now, to_json
 from sesbounce.cli.dlq_options import How, Place, filtered, handling, of_queue
-from sesbounce.cli.dlq_session import demand, moved_by_sqs, opened, work
+from sesbounce.cli.dlq_session import audited, demand, moved_by_sqs, opened, work
 from sesbounce.cli.dlq_text import (
     group_json,
     left,
@@ -24,12 +24,14 @@ from sesbounce.cli.dlq_text import (
 )
 from sesbounce.cli.group import PARTLY_DONE, confirm, exit_codes
 from sesbounce.cli.output import output_option, written
+from sesbounce.cli.person import by_option, user
 from sesbounce.dead_letters.actions import Export, ExportFile, Redrive, Replay
 from sesbounce.dead_letters.examining import Wanted
 from sesbounce.dead_letters.grouping import expires_at
 from sesbounce.dead_letters.opening import decoder, main_queue_url
 from sesbounce.dead_letters.working import Worked
 from sesbounce.opening import open_store
+from sesbounce.store.acts import Act
 from sesbounce.worker.batch import Handler
 
 _STOPPED = {
@@ -133,7 +135,10 @@ def replay(place: Place, wanted: Wanted, how: How) -> None:
         if not how.yes:
             confirm(f"Record {letters(len(survey.selected))} in the database?")
         settings = command.settings
-        with open_store(settings) as store:
+        with (
+            open_store(settings) as store,
+            audited(command, Act.LETTERS_RECORDED, wanted, how.by),
+        ):
             handler = Handler(store.store, command.trust, now, lambda *_: False, decoder(settings))
             action = Replay(handler)
             worked = work(command, survey, action, how.rate, settings.batch_size)
@@ -167,11 +172,12 @@ def redrive(place: Place, wanted: Wanted, to_url: str | None, how: How) -> None:
         if not how.yes:
             confirm(f"Send {letters(len(survey.selected))} back to the queue?")
         by_sqs = place.which == "main" and wanted.everything and not to_url
-        if by_sqs and moved_by_sqs(command, how.rate):
-            worked = Worked(command.letters.progress.done, 0, 0)
-        else:
-            action = Redrive(open_target_queue(to_url or main_queue_url(command.settings)))
-            worked = work(command, survey, action, how.rate, MOST_AT_ONCE)
+        with audited(command, Act.LETTERS_SENT_BACK, wanted, how.by):
+            if by_sqs and moved_by_sqs(command, how.rate):
+                worked = Worked(command.letters.progress.done, 0, 0)
+            else:
+                action = Redrive(open_target_queue(to_url or main_queue_url(command.settings)))
+                worked = work(command, survey, action, how.rate, MOST_AT_ONCE)
     report("sent back", survey, worked, as_json=how.as_json)
     if left(survey, worked):
         sys.exit(PARTLY_DONE)
@@ -185,14 +191,18 @@ def redrive(place: Place, wanted: Wanted, to_url: str | None, how: How) -> None:
 @of_queue
 @filtered()
 @output_option
-def export(place: Place, wanted: Wanted, output: Path) -> None:
+@by_option
+def export(place: Place, wanted: Wanted, output: Path, by: str | None) -> None:
     """Write dead letters as JSON Lines, and leave them in the queue.
 
     The lines hold the bodies as they are, with all addresses.
     """
     with opened(place) as command:
         survey = command.letters.survey(wanted)
-        with written(output) as text:
+        with (
+            audited(command, Act.LETTERS_EXPORTED, wanted, by or user()),
+            written(output) as text,
+        ):
             worked = work(command, survey, Export(text), delete=False)
     if missing := left(survey, worked):
         click.echo(f"sesbounce: {missing}", err=True)
@@ -220,7 +230,10 @@ def delete(place: Place, wanted: Wanted, output: Path, how: How) -> None:
             return
         if not how.yes:
             confirm(f"Delete {letters(len(survey.selected))} from {command.queue.name}?")
-        with ExportFile(output) as action:
+        with (
+            audited(command, Act.LETTERS_DELETED, wanted, how.by),
+            ExportFile(output) as action,
+        ):
             worked = work(command, survey, action, how.rate)
     report("deleted", survey, worked, as_json=how.as_json)
     if left(survey, worked):

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, TypeVar, get_args
 import click
 
 from sesbounce.cli.common import as_json, now, yes
+from sesbounce.cli.person import by_option, user
 from sesbounce.dead_letters.examining import Wanted
 from sesbounce.dead_letters.grouping import Which
 
@@ -50,12 +51,14 @@ class How(NamedTuple):
     Attributes:
         rate: how many in a second at most; None for no limit.
         dry_run: whether to count them only.
+        by: the person who decides.
         yes: whether not to ask a person.
         as_json: whether to print JSON.
     """
 
     rate: int | None
     dry_run: bool
+    by: str
     yes: bool
     as_json: bool
 
@@ -85,6 +88,7 @@ _HOW = [
         help="Handle at most this many letters in a second.",
     ),
     click.option("--dry-run", is_flag=True, help="Count the letters, and change nothing."),
+    by_option,
     yes,
     as_json,
 ]
@@ -132,8 +136,16 @@ def handling(command: _F) -> Callable[..., Any]:
     """Add the options of a command that changes the queue; it gets them as one `How`, `how`."""
 
     @wraps(command)
-    def run(*, rate: int | None, dry_run: bool, yes: bool, as_json: bool, **values: Any) -> Any:
-        return command(how=How(rate, dry_run, yes, as_json), **values)
+    def run(
+        *,
+        rate: int | None,
+        dry_run: bool,
+        by: str | None,
+        yes: bool,
+        as_json: bool,
+        **values: Any,
+    ) -> Any:
+        return command(how=How(rate, dry_run, by or user(), yes, as_json), **values)
 
     return _with(_HOW, run)
 

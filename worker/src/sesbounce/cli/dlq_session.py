@@ -10,20 +10,22 @@ import click
 
 from sesbounce.aws.dead_letters import DeadLetterQueue, open_dead_letter_queue
 from sesbounce.aws.sns_trust import Trust
-from sesbounce.cli.common import to_json
+from sesbounce.cli.common import now, to_json, writing
 from sesbounce.cli.dlq_options import How, Place
 from sesbounce.cli.dlq_text import letters, notes
 from sesbounce.cli.group import InterruptedCommandError
 from sesbounce.cli.progress import reporting
 from sesbounce.cli.stopping import stopping
-from sesbounce.dead_letters.examining import Examiner
+from sesbounce.dead_letters.acting import record_act
+from sesbounce.dead_letters.examining import Examiner, Wanted
 from sesbounce.dead_letters.moving import move_all
 from sesbounce.dead_letters.opening import dead_letter_queue_url, decoder, trust
 from sesbounce.dead_letters.stopping import Stop, StoppedError
 from sesbounce.dead_letters.working import Action, DeadLetters, Progress, Survey, Worked
-from sesbounce.errors import SesBounceError
+from sesbounce.errors import ConfigurationError, SesBounceError, StoreError
 from sesbounce.settings import Settings, load_settings
 from sesbounce.signals import SIGNALLED
+from sesbounce.store.acts import Act
 from sesbounce.telemetry.logs import set_up_logs
 from sesbounce.telemetry.visible import visible
 
@@ -91,6 +93,24 @@ def work(
     return command.letters.work(
         survey.selected, action, rate=rate, most_at_once=most_at_once, delete=delete
     )
+
+
+@contextmanager
+def audited(command: Command, act: Act, wanted: Wanted, by: str) -> Iterator[None]:
+    """Record in the audit to how many letters the block has done something, however it ends.
+
+    Letters can be handled without the database: then standard error says what the audit lacks.
+    """
+    try:
+        yield
+    finally:
+        number = command.letters.progress.done
+        try:
+            if number:
+                with writing() as engine:
+                    record_act(engine, act, now(), by, command.queue.name, wanted, number)
+        except (ConfigurationError, StoreError) as error:
+            click.echo(f"sesbounce: the audit does not hold this: {visible(str(error))}", err=True)
 
 
 def moved_by_sqs(command: Command, rate: int | None) -> bool:

@@ -4,6 +4,7 @@ import click
 
 from sesbounce.cli.common import as_json, counted, now, to_json, yes
 from sesbounce.cli.group import confirm, exit_codes
+from sesbounce.cli.person import by_option, user
 from sesbounce.errors import AddressError
 from sesbounce.feedback.address import Address, parse
 from sesbounce.opening import open_store
@@ -15,9 +16,10 @@ from sesbounce.telemetry.visible import visible
 
 @click.command(name="forget", epilog=exit_codes({"4": "You did not confirm."}))
 @click.argument("addresses", nargs=-1, required=True, metavar="ADDRESS...")
+@by_option
 @yes
 @as_json
-def forget_(addresses: tuple[str, ...], yes: bool, as_json: bool) -> None:
+def forget_(addresses: tuple[str, ...], by: str | None, yes: bool, as_json: bool) -> None:
     """Erase all personal data about each ADDRESS (GDPR, article 17).
 
     sesbounce keeps the events about the address as numbers, empties messages of SES that mention
@@ -38,7 +40,7 @@ def forget_(addresses: tuple[str, ...], yes: bool, as_json: bool) -> None:
             if not yes:
                 number = counted(len(parsed), "address", "addresses")
                 confirm(f"Forget {number}? It can't be undone")
-        erasure = forget(opened.store, keys, parsed, now())
+        erasure = forget(opened.store, keys, parsed, now(), by or user())
         truncate_log(opened.engine)
     if as_json:
         click.echo(to_json(erasure))

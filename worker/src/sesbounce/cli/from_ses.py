@@ -39,6 +39,7 @@ class SesImport(NamedTuple):
         until: reads only entries that SES has put on the list before this time, UTC.
         token: continues the list of the first region; None to begin.
         note: a person's note, kept with each event.
+        by: the person who imports; None for the user who runs the command.
         dry_run: whether to change nothing.
         as_json: whether the command prints JSON.
     """
@@ -49,6 +50,7 @@ class SesImport(NamedTuple):
     until: datetime | None
     token: str | None
     note: str | None
+    by: str | None
     dry_run: bool
     as_json: bool
 
@@ -102,6 +104,7 @@ class _Position:
             "--since": asked.since and f"{asked.since:{_TIME}}",
             "--until": asked.until and f"{asked.until:{_TIME}}",
             "--note": asked.note,
+            "--by": asked.by,
             "--resume": self.token,
         }
         words = ["sesbounce", "import", "--from-ses"]
@@ -124,7 +127,8 @@ def import_from_ses(asked: SesImport) -> Imported:
     lists = {one.region: one for one in opened}
     this_moment = now()
     events = ListEvents(_FORMAT, this_moment, this_moment, asked.note, complain)
-    with recording(this_moment, dry_run=asked.dry_run) as record:
+    source = " ".join([_FORMAT, *lists])
+    with recording(this_moment, source, asked.by, asked.note, dry_run=asked.dry_run) as record:
         position = _Position(asked, list(lists))
         with reporting(position.so_far), _saying_how_far(position):
             while position.rest:

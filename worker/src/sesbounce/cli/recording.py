@@ -6,11 +6,15 @@ from datetime import datetime
 
 import click
 import msgspec
+import sqlalchemy as sa
 
 from sesbounce.cli.common import counted, reading, to_json
+from sesbounce.cli.person import user
+from sesbounce.errors import SesBounceError, StoreError
 from sesbounce.lists.importing import DryRun, Imported, Importer
 from sesbounce.opening import open_store
 from sesbounce.settings import load_settings
+from sesbounce.store.acts import Act, Done, record_alone
 from sesbounce.telemetry.visible import visible
 
 
@@ -20,19 +24,38 @@ def complain(place: str, problem: str) -> None:
 
 
 @contextmanager
-def recording(at: datetime, *, dry_run: bool) -> Iterator[Importer | DryRun]:
-    """What records the events of a list, or only counts them.
+def recording(
+    at: datetime, source: str, by: str | None, note: str | None, *, dry_run: bool
+) -> Iterator[Importer | DryRun]:
+    """What records the events of a list, or only counts them; the audit then holds the import.
 
     Args:
         at: the current time, UTC.
+        source: the format of the list, and where it is from.
+        by: the person who imports it; None for the user who runs the command.
+        note: the person's note.
         dry_run: whether to change nothing.
     """
     if dry_run:
         with reading() as engine:
             yield DryRun(engine)
-    else:
-        with open_store(load_settings()) as opened:
-            yield Importer(opened.engine, opened.store, at, complain)
+        return
+    done = Done(act=Act.IMPORTED, at=at, by=by or user(), subject=source, note=note)
+    with open_store(load_settings()) as opened:
+        importer = Importer(opened.engine, opened.store, at, complain)
+        try:
+            yield importer
+        except StoreError:
+            raise  # nor could the audit be written
+        except (KeyboardInterrupt, SesBounceError):
+            _audit(opened.engine, importer, done)
+            raise
+        _audit(opened.engine, importer, done)
+
+
+def _audit(engine: sa.Engine, importer: Importer, done: Done) -> None:
+    if number := importer.recorded.events:
+        record_alone(engine, msgspec.structs.replace(done, number=number))
 
 
 def report(done: Imported, as_json: bool) -> bool:

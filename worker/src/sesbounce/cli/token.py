@@ -8,7 +8,7 @@ from msgspec.structs import asdict
 from sesbounce.cli.common import as_json, now, print_each, reading, to_json, writing
 from sesbounce.cli.days import Days
 from sesbounce.cli.group import exit_codes
-from sesbounce.cli.person import user
+from sesbounce.cli.person import by_option, user
 from sesbounce.store import tokens
 from sesbounce.store.migrate import ensure
 from sesbounce.store.tokens import Scope, Token
@@ -84,13 +84,14 @@ def list_(as_json: bool) -> None:
 
 @token.command(epilog=exit_codes())
 @click.argument("names", nargs=-1, required=True, metavar="NAME...")
+@by_option
 @as_json
-def revoke(names: tuple[str, ...], as_json: bool) -> None:
+def revoke(names: tuple[str, ...], by: str | None, as_json: bool) -> None:
     """Revoke the token of each NAME: from then on, the server answers it with 401."""
     at = now()
     with writing() as engine:
         ensure(engine, migrate=False)
-        revoked = tokens.revoke(engine, names, at)
+        revoked = tokens.revoke(engine, names, at, by or user())
     print_each(revoked, as_json, lambda one: _line(one, at))
 
 
@@ -103,7 +104,8 @@ def _line(one: Token, at: datetime) -> str:
 
 def _validity(one: Token, at: datetime) -> str:
     if one.revoked_at:
-        return f"revoked {one.revoked_at:%Y-%m-%d}"
+        by = f" by {visible(one.revoked_by)}" if one.revoked_by else ""
+        return f"revoked {one.revoked_at:%Y-%m-%d}{by}"
     if one.expires_at is None:
         return "valid without an end"
     return f"{'valid until' if one.is_valid_at(at) else 'expired'} {one.expires_at:%Y-%m-%d}"

@@ -140,6 +140,9 @@ def export(format_name: str, wanted: EventFilter, output: Path, raw: bool, as_js
 )
 @encoding_option
 @click.option("--note", help="Reason for the import; `why` shows it with every event.")
+@click.option(
+    "--by", metavar="NAME", help="Person who imports.  [default: the user who runs the command]"
+)
 @click.option("--dry-run", is_flag=True, help="Change nothing, and print what would be recorded.")
 @as_json
 @click.pass_context
@@ -156,6 +159,7 @@ def import_(  # noqa: PLR0913, PLR0917  one argument an option
     at: datetime | None,
     encoding: str | None,
     note: str | None,
+    by: str | None,
     dry_run: bool,
     as_json: bool,
 ) -> None:
@@ -187,6 +191,7 @@ def import_(  # noqa: PLR0913, PLR0917  one argument an option
             until=until and until.replace(tzinfo=UTC),
             token=resume or None,
             note=note,
+            by=by,
             dry_run=dry_run,
             as_json=as_json,
         )
@@ -197,7 +202,7 @@ def import_(  # noqa: PLR0913, PLR0917  one argument an option
         with lines_of(file, encoding) as lines, progress(file, "importing") as advance:
             read = read_list(lines, chosen, kind, Path(str(getattr(file, "name", ""))).name)
             undated = at.replace(tzinfo=UTC) if at else _changed_at(file, now())
-            done = _import_file(read, undated, note, dry_run, advance)
+            done = _import_file(read, undated, note, by, dry_run, advance)
     if not report(done, as_json):
         sys.exit(PARTLY_DONE)
 
@@ -225,7 +230,12 @@ def _check_options(context: click.Context) -> None:
 
 
 def _import_file(
-    read: ReadList, undated: datetime, note: str | None, dry_run: bool, advance: Advance
+    read: ReadList,
+    undated: datetime,
+    note: str | None,
+    by: str | None,
+    dry_run: bool,
+    advance: Advance,
 ) -> Imported:
     """Record the list in a file.
 
@@ -236,7 +246,7 @@ def _import_file(
     events = ListEvents(read.format, this_moment, undated, note, complain)
     rows = 0
     try:
-        with recording(this_moment, dry_run=dry_run) as record:
+        with recording(this_moment, read.format, by, note, dry_run=dry_run) as record:
             for batch in events.batches(read.rows):
                 record(batch)
                 rows = events.rows

@@ -87,7 +87,7 @@ def forget_address(ask: Ask) -> Response:
     keys = console.parts.settings.hash_keys
     if not keys or parse(ask.form.get("confirmation", "")).key != address:
         return _confirm(ask, HTTPStatus.UNPROCESSABLE_ENTITY, problem=True)
-    forget(console.parts.opened.store, keys, [parse(address)], console.now())
+    forget(console.parts.opened.store, keys, [parse(address)], console.now(), ask.by)
     truncate_log(console.engine)
     return ask.go(f"{console.address_path(address)}?done=forgotten")
 

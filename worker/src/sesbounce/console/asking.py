@@ -178,6 +178,11 @@ class Ask:
         return self.caller
 
     @property
+    def by(self) -> str:
+        """The person who decides, as the audit names them."""
+        return self.who.name or "console"
+
+    @property
     def user(self) -> str | None:
         """The name of the person for the page; None where nobody needs to be logged in."""
         if self.caller is None:

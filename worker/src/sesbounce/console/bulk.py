@@ -15,7 +15,8 @@ from sesbounce.console.asking import SUPPRESSIONS, Ask, PageError
 from sesbounce.console.suppressions import Batch, View, filter_of
 from sesbounce.feedback.address import parse
 from sesbounce.feedback.reason import Reason
-from sesbounce.server.service import Call
+from sesbounce.server.service import BulkDecision, Call
+from sesbounce.store.acts import Act
 from sesbounce.store.dossier import still_decided
 from sesbounce.store.pages import suppressed_page
 from sesbounce.store.tokens import Scope
@@ -54,7 +55,8 @@ def allow(ask: Ask) -> Response:
     if not note or len(note) > LONGEST_NOTE:
         problem = "decide.note_long" if note else "decide.note_missing"
         return _page(ask, view, selected, HTTPStatus.UNPROCESSABLE_ENTITY, problem, note)
-    return _record(ask, Reason.ALLOWED_BY_HAND, selected.addresses, note, view)
+    made = BulkDecision(Reason.ALLOWED_BY_HAND, Act.BULK_ALLOWED, view.words, note)
+    return _record(ask, made, selected.addresses, view)
 
 
 def undo(ask: Ask) -> Response:
@@ -72,8 +74,9 @@ def undo(ask: Ask) -> Response:
     if not addresses:
         raise PageError(HTTPStatus.CONFLICT, "changed")
     note = ask.texts("undo.note", time=f"{batch.at:%Y-%m-%d %H:%M} UTC")
-    reason = Reason.SUPPRESSED_BY_HAND
-    return _record(ask, reason, addresses, str(note.unescape()), batch.view, undone=True)
+    words = batch.view.words
+    made = BulkDecision(Reason.SUPPRESSED_BY_HAND, Act.BULK_UNDONE, words, str(note.unescape()))
+    return _record(ask, made, addresses, batch.view, undone=True)
 
 
 def _demand_list(ask: Ask) -> None:
@@ -121,11 +124,11 @@ def _page(
 
 
 def _record(
-    ask: Ask, reason: Reason, addresses: list[str], note: str, view: View, *, undone: bool = False
+    ask: Ask, made: BulkDecision, addresses: list[str], view: View, *, undone: bool = False
 ) -> Response:
     call = Call(caller=ask.who)
     by = None if ask.who.name else "console"
-    done = ask.console.parts.service.decide_all(reason, addresses, call, by, note)
+    done = ask.console.parts.service.decide_all(made, addresses, call, by)
     batch = Batch(at=done.at, by=done.by, number=len(addresses), view=view, undone=undone)
     rejected = "&rejected=1" if done.statements_rejected else ""
     return ask.go(f"{SUPPRESSIONS}?batch={ask.console.views.seal(batch)}{rejected}")

@@ -7,16 +7,16 @@ look like a shorter list.
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from functools import partial
-from http import HTTPStatus
 from io import StringIO
 from typing import Any
 
 from starlette.responses import Response, StreamingResponse
 
-from sesbounce.console.asking import Ask, PageError
+from sesbounce.console.asking import Ask, unsealed
 from sesbounce.console.suppressions import View, filter_of
 from sesbounce.lists.files import write_csv
 from sesbounce.policy.suppressed import Suppressed
+from sesbounce.store.acts import Act, Done, record_alone
 from sesbounce.store.listing import suppressed_pages
 
 _ROWS = 1000
@@ -24,14 +24,13 @@ _ROWS = 1000
 
 def download(ask: Ask) -> Response:
     """Send the file, in the form that `sesbounce import` reads."""
-    console = ask.console
-    opened = console.views.open(ask.form.get("view", ""), View)
-    if opened is None:
-        raise PageError(HTTPStatus.NOT_FOUND, "link")
-    now = console.now()
-    pages = suppressed_pages(console.engine, now, filter_of(opened[0]), _ROWS)
+    console, now = ask.console, ask.console.now()
+    view = unsealed(ask, ask.form.get("view", ""), View)
+    pages = suppressed_pages(console.engine, now, filter_of(view), _ROWS)
     # Read before the answer begins: a database that is away is a page that says so.
     first = next(pages, [])
+    # Recorded before as well: whoever breaks a download off has some of the addresses.
+    record_alone(console.engine, Done(act=Act.EXPORTED, at=now, by=ask.by, subject=view.words))
     return StreamingResponse(
         _stream(console.parts.in_thread, _texts(first, pages)),
         media_type="text/csv; charset=utf-8",

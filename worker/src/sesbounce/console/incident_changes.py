@@ -176,10 +176,6 @@ def _step(ask: Ask, sealed: str) -> Step:
     return unsealed(ask, sealed, Step)
 
 
-def _who(ask: Ask) -> str:
-    return ask.who.name or "console"
-
-
 def _note(ask: Ask) -> str:
     return ask.form.get("note", "").strip()
 
@@ -190,7 +186,7 @@ def _planned(ask: Ask, step: Step) -> _Planned:
     Raises:
         PageError: the plan no longer fits to the incident.
     """
-    plan, who = step.plan, _who(ask)
+    plan, who = step.plan, ask.by
     if plan.begins:
         one = Incident(provider=plan.provider, begins=plan.begins, ends=plan.ends)
         return _Planned(step, None, new(one, plan.at, IncidentStatus.CONFIRMED, "", who), False)

@@ -47,7 +47,13 @@ class View(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     @property
     def is_filtered(self) -> bool:
         """Whether there is any filter."""
-        return bool(self.reason or self.domain or self.since or self.stream)
+        return bool(self.words)
+
+    @property
+    def words(self) -> str:
+        """The filters for the audit, as `name=value`; empty where there is none."""
+        values = {name: getattr(self, name) for name in _FILTERS}
+        return " ".join(f"{name}={value}" for name, value in values.items() if value)
 
 
 class Batch(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -4,10 +4,10 @@ The first step hides each address in one transaction: its row gets the keyed has
 the events about it lose all text that identifies a person. From then on each worker that records an
 event about the address finds the hash. The second step goes through all other rows: it empties
 messages that mention the address, and cuts the mention out of events and notes. Both steps may be
-repeated.
+repeated. `sesbounce.operations.cutting` goes through what people wrote.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from functools import partial, reduce
 from typing import Any
@@ -17,16 +17,18 @@ import sqlalchemy as sa
 
 from sesbounce.errors import ConfigurationError
 from sesbounce.feedback.address import Address
+from sesbounce.operations.cutting import cut_notes, cut_senders, overwrite, pages
 from sesbounce.policy.merge import merge
 from sesbounce.policy.state import State
 from sesbounce.policy.tally import Tally
 from sesbounce.privacy.keyed_hash import NO_KEYS, Hash, HashKeys
 from sesbounce.privacy.mentions import ATTRIBUTION_FIELDS, ERASED, TEXT_FIELDS, Mentions
 from sesbounce.privacy.pseudonymise import pseudonymise_event, pseudonymise_state
-from sesbounce.store import schema
+from sesbounce.store import acts, schema
+from sesbounce.store.acts import Act, Done
 from sesbounce.store.forgotten import use_newest
 from sesbounce.store.rows import event_of
-from sesbounce.store.senders import rename_identities, save_tally
+from sesbounce.store.senders import save_tally
 from sesbounce.store.store import Store, retry_conflicts
 from sesbounce.store.streams import in_words, limited_suppressions
 
@@ -67,7 +69,9 @@ class Erasure(msgspec.Struct):
     waiting: int = 0
 
 
-def forget(store: Store, keys: HashKeys, addresses: Sequence[Address], now: datetime) -> Erasure:
+def forget(
+    store: Store, keys: HashKeys, addresses: Sequence[Address], now: datetime, by: str
+) -> Erasure:
     """Forget addresses.
 
     Args:
@@ -75,6 +79,7 @@ def forget(store: Store, keys: HashKeys, addresses: Sequence[Address], now: date
         keys: the hash keys; the newest one hides the addresses.
         addresses: the addresses to forget.
         now: the time for which expiring suppressions are judged.
+        by: the person who decides, for the audit.
 
     Raises:
         ConfigurationError: there is no hash key.
@@ -89,7 +94,7 @@ def forget(store: Store, keys: HashKeys, addresses: Sequence[Address], now: date
         )
     done = Erasure()
     for address in addresses:
-        forgetting = partial(_forget, store, keys, address.key, now)
+        forgetting = partial(_forget, store, keys, address.key, now, by)
         without = partial(forgetting, run_statements=False)
         done.addresses.append(retry_conflicts(forgetting, without))
     mentions = Mentions(address.key for address in addresses)
@@ -98,7 +103,8 @@ def forget(store: Store, keys: HashKeys, addresses: Sequence[Address], now: date
     # mentions the forgotten address, and is forgotten as well.
     mentioning: set[str] = set()
     done.mentions = _cut_events(store, mentions, mentioning)
-    retry_conflicts(partial(_cut_senders, store, mentions))
+    retry_conflicts(partial(cut_senders, store, mentions))
+    done.mentions += cut_notes(store, mentions)
     done.mentions += _cut_rows(store, mentions, mentioning, now)
     for key in sorted(mentioning):
         forgetting = partial(_forget, store, keys, key, now)
@@ -112,19 +118,26 @@ def forget(store: Store, keys: HashKeys, addresses: Sequence[Address], now: date
 
 
 def _forget(
-    store: Store, keys: HashKeys, key: str, now: datetime, *, run_statements: bool = True
+    store: Store,
+    keys: HashKeys,
+    key: str,
+    now: datetime,
+    by: str | None = None,
+    *,
+    run_statements: bool = True,
 ) -> Erased:
-    """Hide an address and the events about it, in one transaction."""
+    """Hide an address and the events about it, in one transaction; by a person, for the audit."""
     newest, *older = keys.hashes(key)
     with store.writing("the address was not forgotten", exclusive=True) as connection:
-        _overwrite(connection)
+        overwrite(connection)
+        plain = store.known(connection, [key])
         state = _take_over(connection, key, newest, older)
         tally = Tally()
         events = _hide_events(connection, key, newest, tally)
         if state is None and not events:
             return Erased(None, 0, suppressed=False, why="nothing was known about it")
         use_newest(connection, keys)
-        _rename_events(connection, newest, older)
+        _rename(connection, newest, older)
         known = {newest.pseudonym: state or State()}
         store.revise(
             connection,
@@ -135,6 +148,9 @@ def _forget(
             run_statements=run_statements,
         )
         save_tally(connection, tally)
+        if by and (plain or events):  # otherwise it was forgotten before
+            done = Done(act=Act.FORGOTTEN, at=now, by=by, subject=newest.pseudonym)
+            acts.record(connection, done)
         table = schema.address
         suppressed = schema.suppressed_at(now).label("suppressed")
         query = sa.select(table.c.why, suppressed).where(table.c.address == newest.pseudonym)
@@ -212,13 +228,14 @@ def _hide_events(connection: sa.Connection, key: str, hashed: Hash, tally: Tally
         )
 
 
-def _rename_events(connection: sa.Connection, newest: Hash, older: Sequence[Hash]) -> None:
-    """Move the events hidden under older keys to the newest hash."""
-    table = schema.event
+def _rename(connection: sa.Connection, newest: Hash, older: Sequence[Hash]) -> None:
+    """Move the events and acts about the address under its older hashes to the newest one."""
+    event, act = schema.event, schema.act
+    names = [hashed.pseudonym for hashed in older]
+    moved = {"address": newest.pseudonym, "original": newest.pseudonym}
+    connection.execute(sa.update(event).where(event.c.address.in_(names)).values(moved))
     connection.execute(
-        sa.update(table)
-        .where(table.c.address.in_([hashed.pseudonym for hashed in older]))
-        .values(address=newest.pseudonym, original=newest.pseudonym)
+        sa.update(act).where(act.c.subject.in_(names)).values(subject=newest.pseudonym)
     )
 
 
@@ -226,12 +243,12 @@ def _empty_messages(store: Store, mentions: Mentions) -> int:
     """Empty the messages that mention a forgotten address; returns how many there are."""
     table = schema.message
     emptied = 0
-    for rows in _pages(store, table.c.digest, [table.c.payload], mentions):
+    for rows in pages(store, table.c.digest, [table.c.payload], mentions):
         digests = [row.digest for row in rows if mentions.within_payload(row.payload)]
         if not digests:
             continue
         with store.writing("the messages were not emptied") as connection:
-            _overwrite(connection)
+            overwrite(connection)
             _empty(connection, digests)
         emptied += len(digests)
     return emptied
@@ -251,7 +268,7 @@ def _cut_events(store: Store, mentions: Mentions, mentioning: set[str]) -> int:
     table = schema.event
     columns = [table.c.address, *(table.c[name] for name in _SEARCHED)]
     cut = 0
-    for rows in _pages(store, table.c.id, columns, mentions):
+    for rows in pages(store, table.c.id, columns, mentions):
         changed = []
         for row in rows:
             before = {name: getattr(row, name) for name in _SEARCHED}
@@ -261,25 +278,10 @@ def _cut_events(store: Store, mentions: Mentions, mentioning: set[str]) -> int:
             elif after != before:
                 changed.append({"number": row.id} | after)
         with store.writing("the mentions were not cut out of events") as connection:
-            _overwrite(connection)
+            overwrite(connection)
             _update_events(connection, changed)
         cut += len(changed)
     return cut
-
-
-def _cut_senders(store: Store, mentions: Mentions) -> None:
-    """Cut the mentions out of the identities of senders, in their counts and in what was resumed.
-
-    The log may have been pruned, and holds fewer of them.
-    """
-    resumed = schema.sender_resume
-    with store.writing("the mentions were not cut out of the counts") as connection:
-        _overwrite(connection)
-        rename_identities(connection, mentions.cut)
-        for name in connection.scalars(sa.select(resumed.c.identity).distinct()).all():
-            if mentions.within(name):
-                chosen = sa.update(resumed).where(resumed.c.identity == name)
-                connection.execute(chosen.values(identity=mentions.cut(name)))
 
 
 def _cut_rows(store: Store, mentions: Mentions, mentioning: set[str], now: datetime) -> int:
@@ -290,11 +292,11 @@ def _cut_rows(store: Store, mentions: Mentions, mentioning: set[str], now: datet
     table = schema.address
     columns = [table.c.state, table.c.original]
     cut = 0
-    for rows in _pages(store, table.c.address, columns, mentions):
+    for rows in pages(store, table.c.address, columns, mentions):
         mentioning |= {row.address for row in rows if mentions.within(row.address)}
         keys = [row.address for row in rows if mentions.within_payload(row.state)]
         with store.writing("the mentions were not cut out of states") as connection:
-            _overwrite(connection)
+            overwrite(connection)
             # A row that was renamed in the meantime must not get a second row.
             present = store.known(connection, keys) - mentioning
             _, changed = store.revise(
@@ -302,26 +304,6 @@ def _cut_rows(store: Store, mentions: Mentions, mentioning: set[str], now: datet
             )
         cut += len({one.address for one in changed})
     return cut
-
-
-def _pages(
-    store: Store, key: sa.Column[Any], columns: Sequence[sa.Column[Any]], mentions: Mentions
-) -> Iterator[Sequence[sa.Row[Any]]]:
-    """Yield the rows that may mention a forgotten address, a page at a time."""
-    query = sa.select(key, *columns).order_by(key).limit(_CHUNK)
-    if mentions.tokens is not None:
-        texts = [sa.func.lower(column) for column in columns]
-        query = query.where(
-            sa.or_(*(text.contains(token) for text in texts for token in mentions.tokens))
-        )
-    rows: Sequence[sa.Row[Any]] = []
-    while True:
-        page = query.where(key > rows[-1][0]) if rows else query
-        with store.reading("the recorded rows can't be read") as connection:
-            rows = connection.execute(page).all()
-        if not rows:
-            return
-        yield rows
 
 
 def _update_events(connection: sa.Connection, rows: Sequence[dict[str, Any]]) -> None:
@@ -335,12 +317,6 @@ def _update_events(connection: sa.Connection, rows: Sequence[dict[str, Any]]) ->
         {"number": row["number"]} | {f"new_{name}": row[name] for name in names} for row in rows
     ]
     connection.execute(statement, parameters)
-
-
-def _overwrite(connection: sa.Connection) -> None:
-    """Make SQLite overwrite deleted data with zeros; other databases vacuum it later."""
-    if connection.dialect.name == "sqlite":
-        connection.exec_driver_sql("PRAGMA secure_delete = ON")
 
 
 def truncate_log(engine: sa.Engine) -> None:

@@ -21,6 +21,8 @@ from sesbounce.operations.survey import Part, Place
 from sesbounce.policy.incident import Incident
 from sesbounce.policy.outage import EXAMINED, Detection, Suspect, hour_of
 from sesbounce.policy.state import State, hard_bounces
+from sesbounce.store import acts
+from sesbounce.store.acts import Act, Done
 from sesbounce.store.hours import delete_old_hours, find_suspects
 from sesbounce.store.incidents import (
     BY_DETECTION,
@@ -168,7 +170,7 @@ class Incidents:
     def save(
         self, row: IncidentRow, now: datetime, before: IncidentRow | None = None
     ) -> IncidentRow:
-        """Save an incident; `settle` then judges the addresses.
+        """Save what a person decided about an incident; `settle` then judges the addresses.
 
         Args:
             row: the incident, new or changed.
@@ -184,12 +186,13 @@ class Incidents:
         row = msgspec.structs.replace(row, changed_at=now, settle_at=row.settle_at and now)
         with self._store.writing("the incident was not saved") as connection:
             if before is None:
-                return insert_incident(connection, row)
-            if not save_incident(connection, before, row):
+                row = insert_incident(connection, row)
+            elif not save_incident(connection, before, row):
                 raise IncidentError(
                     f"somebody else has changed incident {row.id} just now; look at it "
                     f"(`sesbounce incident show {row.id}`) and repeat the command"
                 )
+            acts.record(connection, _done(row, before))
             return row
 
     def settle(self, row: IncidentRow, now: datetime) -> Iterator[tuple[Recorded, list[Change]]]:
@@ -364,6 +367,26 @@ def changed(row: IncidentRow, now: datetime, **changes: Any) -> IncidentRow:
         return after
     settle_at = row.settle_at if after.confirmed == row.confirmed else now
     return msgspec.structs.replace(after, changed_at=now, settle_at=settle_at)
+
+
+def _done(row: IncidentRow, before: IncidentRow | None) -> Done:
+    """What a person did about an incident, for the audit."""
+    return Done(
+        act=_act(row, before),
+        at=row.changed_at,
+        by=row.decided_by or row.opened_by,
+        subject=f"{row.id}: {row.provider}",
+        note=row.note if before is None or row.note != before.note else None,
+    )
+
+
+def _act(row: IncidentRow, before: IncidentRow | None) -> Act:
+    if row.status is IncidentStatus.WITHDRAWN:
+        return Act.INCIDENT_WITHDRAWN
+    if before is None or before.confirmed is None:
+        return Act.INCIDENT_OPENED
+    went_on = before.ends_at is None or before.ends_at >= row.changed_at
+    return Act.INCIDENT_CLOSED if went_on and row.ends_at else Act.INCIDENT_CHANGED
 
 
 def _end(found: Sequence[Place]) -> Place | None:

@@ -22,6 +22,7 @@ from sesbounce.server import cursors
 from sesbounce.server import messages as m
 from sesbounce.server.access import ANYONE, Caller
 from sesbounce.server.problems import Detail, RequestError
+from sesbounce.store.acts import Act, Done
 from sesbounce.store.addresses import names_of
 from sesbounce.store.deciding import EventFilter
 from sesbounce.store.engine import answering
@@ -58,6 +59,22 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     body: Any = None
     caller: Caller = ANYONE
     request_id: str | None = None
+
+
+class BulkDecision(NamedTuple):
+    """A decision about several addresses.
+
+    Attributes:
+        reason: the decision.
+        act: the word for it in the audit.
+        subject: what selected the addresses.
+        note: the person's note.
+    """
+
+    reason: Reason
+    act: Act
+    subject: str
+    note: str
 
 
 class DecidedAll(NamedTuple):
@@ -230,7 +247,7 @@ class Service:
         )
 
     def decide_all(
-        self, reason: Reason, addresses: Sequence[str], call: Call, by: str | None, note: str
+        self, made: BulkDecision, addresses: Sequence[str], call: Call, by: str | None
     ) -> DecidedAll:
         """Record one decision about each of several addresses: about all of them, or about none.
 
@@ -238,8 +255,18 @@ class Service:
             AddressError: a text is not an address.
         """
         at, who = self.clock(), _who(by, call.caller)
-        decisions = [decide(address, reason, at, by=who, note=note) for address in addresses]
-        rejected = self._store.record(decisions, at).rejected
+        decisions = [
+            decide(address, made.reason, at, by=who, note=made.note) for address in addresses
+        ]
+        done = Done(
+            act=made.act,
+            at=at,
+            by=who,
+            subject=made.subject,
+            note=made.note,
+            number=len(decisions),
+        )
+        rejected = self._store.record(decisions, at, done).rejected
         for problem in rejected:
             log.warning("statement rejected", problem=problem)
         return DecidedAll(at, who, bool(rejected))

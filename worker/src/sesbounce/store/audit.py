@@ -1,39 +1,50 @@
-"""Reads who decided what: decisions about addresses, resumes of senders, and tokens.
+"""Reads who did what: decisions about addresses, acts, resumes of senders, and tokens.
 
-No index holds the decisions, which are few among the events. So a page reads the log backward for
-a short time: a page may hold few decisions, or none, and yet say where the next one begins.
+Decisions about addresses are few among the events. PostgreSQL and SQLite have an index of them
+alone. MySQL has none, so there a page reads the log backward for a short time: it may hold few
+decisions, or none, and yet say where the next page begins.
 """
 
 import time
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
-from enum import StrEnum
+from datetime import datetime
+from enum import IntEnum
 from typing import Any, NamedTuple
 
 import msgspec
 import sqlalchemy as sa
 
-from sesbounce.feedback.notification import Kind
 from sesbounce.feedback.reason import Reason
 from sesbounce.store import schema
+from sesbounce.store.acts import Act
 from sesbounce.store.engine import answering
 
 # Events that one query passes at most, and how long a page goes on with such queries.
 _PASSED_AT_ONCE = 20_000
 _SECONDS = 0.05
-_NEVER, _ALWAYS = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+# Entries that `audit_entries` reads at once.
+_READ_AT_ONCE = 1000
 
-_event, _resume, _token = schema.event.c, schema.sender_resume.c, schema.token.c
+_event, _act, _resume, _token = (
+    table.c for table in (schema.event, schema.act, schema.sender_resume, schema.token)
+)
+# A literal: SQLite and PostgreSQL take no parameter for what the condition of the index says.
+_BY_HAND = _event.kind == sa.literal_column("'manual'")
+_REASONS = {Act.ALLOWED: Reason.ALLOWED_BY_HAND, Act.SUPPRESSED: Reason.SUPPRESSED_BY_HAND}
+_TOKEN_ACTS = (Act.TOKEN_MADE, Act.TOKEN_REVOKED)
 
 
-class Act(StrEnum):
-    """What somebody did."""
+class _Source(IntEnum):
+    """Where an entry comes from; of one time, the greatest comes first.
 
-    SUPPRESSED = "suppressed"
-    ALLOWED = "allowed"
-    RESUMED = "resumed"
-    TOKEN_MADE = "token_made"  # noqa: S105  no password
-    TOKEN_REVOKED = "token_revoked"  # noqa: S105
+    So an act about many addresses comes before the decisions that it consists of.
+    """
+
+    TOKEN_MADE = 0
+    TOKEN_REVOKED = 1
+    RESUME = 2
+    EVENT = 3
+    ACT = 4
 
 
 class AuditEntry(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,48 +52,80 @@ class AuditEntry(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         at: when it happened, UTC.
-        act: what was done.
-        subject: the address, the sender, or the name of the token.
+        act: what was done; a word that this version does not know, if a newer one has recorded it.
+        subject: the address, the sender, the name of the token, or what else it was done to.
         by: who did it; None where the database does not record that.
         note: the note on it, or the scopes of the token.
+        number: how many addresses, rows or dead letters it was about; None for one.
     """
 
     at: datetime
-    act: Act
+    act: str
     subject: str
     by: str | None
-    note: str | None
+    note: str | None = None
+    number: int | None = None
+
+
+class AuditFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """Selects entries of the audit; what is None selects all.
+
+    Attributes:
+        by: the person or program that did it.
+        act: what was done.
+        since: the time from which on it was done, UTC.
+    """
+
+    by: str | None = None
+    act: Act | None = None
+    since: datetime | None = None
+
+    def selects(self, entry: AuditEntry) -> bool:
+        """Whether it selects an entry."""
+        return (
+            self.by in (None, entry.by)
+            and self.act in (None, entry.act)
+            and (self.since is None or entry.at >= self.since)
+        )
 
 
 class AuditPlace(msgspec.Struct, frozen=True, array_like=True):
-    """A place in the audit: how far a page has read.
+    """A place in the audit: the last entry of a page, or the last event that the page has passed.
 
     Attributes:
-        number: the number of the oldest event that it has passed.
-        at: when that event was recorded, UTC.
+        at: the time of the entry, UTC.
+        source: where it comes from.
+        number: its number there.
+        name: its name, where it has no number.
     """
 
-    number: int
     at: datetime
+    source: int
+    number: int = 0
+    name: str = ""
+
+    @property
+    def key(self) -> tuple[datetime, int, int, str]:
+        """What the audit is ordered by, downward."""
+        return self.at, self.source, self.number, self.name
 
 
-class _Passed(NamedTuple):
-    """The decisions that a page has found, and how far it has read; None for to the end."""
+class _Found(NamedTuple):
+    """An entry, and its place."""
 
-    decisions: Sequence[AuditEntry]
-    place: AuditPlace | None
+    place: AuditPlace
+    entry: AuditEntry
 
 
 def audit_page(
-    engine: sa.Engine, by: str | None, limit: int, after: AuditPlace | None
+    engine: sa.Engine, wanted: AuditFilter, limit: int, after: AuditPlace | None
 ) -> tuple[list[AuditEntry], AuditPlace | None]:
     """A page of the audit, the latest act first.
 
     Args:
         engine: the database.
-        by: only what this person or program did; None for all.
-        limit: the maximum number of decisions about addresses; what else was done in their time
-            comes beside them.
+        wanted: selects the entries.
+        limit: the maximum number of entries.
         after: where the page before ended; None for the first page.
 
     Returns:
@@ -92,85 +135,168 @@ def audit_page(
         StoreError: the database can't answer.
     """
     with answering("the audit was not read"), engine.connect() as connection:
-        passed = _decisions(connection, by, limit, after)
-        others = list(_others(connection))
-    since = passed.place.at if passed.place else _NEVER
-    until = after.at if after else _ALWAYS
-    beside = [one for one in others if since < one.at <= until and by in (None, one.by)]
-    entries = sorted([*passed.decisions, *beside], key=lambda one: one.at, reverse=True)
-    return entries, passed.place
+        found, passed = _decisions(connection, wanted, limit + 1, after)
+        found += _acts(connection, wanted, limit + 1, after)
+        others = [*_resumes(connection), *_tokens(connection)]
+    found += [one for one in others if wanted.selects(one.entry) and _is_behind(one, after)]
+    if passed:
+        found = [one for one in found if one.place.key >= passed.key]
+    found.sort(key=lambda one: one.place.key, reverse=True)
+    page = found[:limit]
+    further = page[-1].place if len(found) > limit else passed
+    return [one.entry for one in page], further
+
+
+def audit_entries(engine: sa.Engine, wanted: AuditFilter) -> Iterator[AuditEntry]:
+    """Yield all entries that a filter selects, the latest first.
+
+    Raises:
+        StoreError: the database can't answer.
+    """
+    place: AuditPlace | None = None
+    while True:
+        entries, place = audit_page(engine, wanted, _READ_AT_ONCE, place)
+        yield from entries
+        if place is None:
+            return
 
 
 def _decisions(
-    connection: sa.Connection, by: str | None, limit: int, after: AuditPlace | None
-) -> _Passed:
-    """Read the log backward until there are enough decisions, or the time is spent."""
-    first, last = connection.execute(
-        sa.select(sa.func.min(_event.id), sa.func.max(_event.id))
-    ).one()
-    if first is None:
-        return _Passed([], None)
-    upper = after.number if after else last + 1
+    connection: sa.Connection, wanted: AuditFilter, limit: int, after: AuditPlace | None
+) -> tuple[list[_Found], AuditPlace | None]:
+    """Decisions about addresses, and how far the log was read for them; None for to the end."""
+    if wanted.act not in (None, *_REASONS):
+        return [], None
+    is_indexed = connection.dialect.name != "mysql"
+    index = [_BY_HAND] if is_indexed else []
+    finds_all = is_indexed and wanted.by is None and wanted.act is None
     ends_at = time.monotonic() + _SECONDS
-    rows: list[sa.Row[Any]] = []
+    found: list[_Found] = []
     while True:
-        lower = upper - _PASSED_AT_ONCE
-        query = _query(by).where(_event.id < upper, _event.id >= lower)
-        rows += connection.execute(query.limit(limit + 1 - len(rows))).all()
-        upper = lower
-        if upper <= first or len(rows) > limit or time.monotonic() >= ends_at:
-            break
-    if len(rows) > limit:
-        rows = rows[:limit]
-        return _Passed(
-            [_decision(row) for row in rows], AuditPlace(rows[-1].id, rows[-1].recorded_at)
-        )
-    decisions = [_decision(row) for row in rows]
-    if upper <= first:
-        return _Passed(decisions, None)
-    oldest = sa.select(_event.id, _event.recorded_at).where(_event.id >= upper).order_by(_event.id)
-    passed = connection.execute(oldest.limit(1)).one()
-    return _Passed(decisions, AuditPlace(passed.id, passed.recorded_at))
+        behind = list(_behind(_Source.EVENT, _event.recorded_at, _event.id, wanted, after))
+        passed = None if finds_all else _place_behind(connection, [*index, *behind])
+        query = _decision_query(wanted).where(*behind, *_not_behind(passed))
+        rows = connection.execute(query.limit(limit - len(found)))
+        found += map(_decision, rows)
+        if passed is None or len(found) == limit or time.monotonic() >= ends_at:
+            # Of a full page the caller knows the end by its last entry.
+            return found, None if len(found) == limit else passed
+        after = passed
 
 
-def _query(by: str | None) -> sa.Select[Any]:
+def _place_behind(
+    connection: sa.Connection, conditions: Sequence[sa.ColumnElement[bool]]
+) -> AuditPlace | None:
+    """The place to which one query reads; None if that is the end of the log."""
+    query = sa.select(_event.recorded_at, _event.id).where(*conditions)
+    last = connection.execute(_latest_first(query).offset(_PASSED_AT_ONCE - 1).limit(1)).first()
+    return AuditPlace(last.recorded_at, _Source.EVENT, last.id) if last else None
+
+
+def _decision_query(wanted: AuditFilter) -> sa.Select[Any]:
     columns = (_event.id, _event.recorded_at, _event.reason, _event.address)
-    query = sa.select(*columns, _event.source, _event.diagnostic)
-    query = query.where(_event.kind == Kind.MANUAL).order_by(_event.id.desc())
-    return query if by is None else query.where(_event.source == by)
+    query = sa.select(*columns, _event.source, _event.diagnostic).where(_BY_HAND)
+    if wanted.by is not None:
+        query = query.where(_event.source == wanted.by)
+    if wanted.act is not None:
+        query = query.where(_event.reason == _REASONS[wanted.act])
+    return _latest_first(query)
 
 
-def _decision(row: sa.Row[Any]) -> AuditEntry:
+def _latest_first(query: sa.Select[Any]) -> sa.Select[Any]:
+    return query.order_by(_event.recorded_at.desc(), _event.id.desc())
+
+
+def _decision(row: sa.Row[Any]) -> _Found:
     allowed = row.reason == Reason.ALLOWED_BY_HAND
-    return AuditEntry(
+    entry = AuditEntry(
         at=row.recorded_at,
         act=Act.ALLOWED if allowed else Act.SUPPRESSED,
         subject=row.address,
         by=row.source,
         note=row.diagnostic,
     )
+    return _Found(AuditPlace(entry.at, _Source.EVENT, row.id), entry)
 
 
-def _others(connection: sa.Connection) -> Iterator[AuditEntry]:
-    """What else was done: these tables are small."""
+def _acts(
+    connection: sa.Connection, wanted: AuditFilter, limit: int, after: AuditPlace | None
+) -> Iterator[_Found]:
+    """What the table of acts holds, the latest first."""
+    query = sa.select(schema.act).where(*_behind(_Source.ACT, _act.done_at, _act.id, wanted, after))
+    if wanted.by is not None:
+        query = query.where(_act.done_by == wanted.by)
+    if wanted.act is not None:
+        query = query.where(_act.act == wanted.act)
+    query = query.order_by(_act.done_at.desc(), _act.id.desc())
+    for row in connection.execute(query.limit(limit)):
+        entry = AuditEntry(
+            at=row.done_at,
+            act=row.act,
+            subject=row.subject,
+            by=row.done_by,
+            note=row.note,
+            number=row.number,
+        )
+        yield _Found(AuditPlace(entry.at, _Source.ACT, row.id), entry)
+
+
+def _resumes(connection: sa.Connection) -> Iterator[_Found]:
+    """All resumes of senders: the table is small."""
     for row in connection.execute(sa.select(schema.sender_resume)):
-        yield AuditEntry(
+        entry = AuditEntry(
             at=row.resumed_at,
             act=Act.RESUMED,
             subject=row.identity or f"{row.account_id}/{row.region}",
             by=row.resumed_by,
             note=row.note,
         )
-    columns = (_token.name, _token.scopes, _token.created_at, _token.created_by, _token.revoked_at)
-    for row in connection.execute(sa.select(*columns)):
-        yield AuditEntry(
+        yield _Found(AuditPlace(entry.at, _Source.RESUME, row.id), entry)
+
+
+def _tokens(connection: sa.Connection) -> Iterator[_Found]:
+    """What was done with each token: the table is small."""
+    for row in connection.execute(sa.select(schema.token)):
+        made = AuditEntry(
             at=row.created_at,
             act=Act.TOKEN_MADE,
             subject=row.name,
             by=row.created_by,
             note=row.scopes,
         )
+        yield _Found(AuditPlace(made.at, _Source.TOKEN_MADE, name=row.name), made)
         if row.revoked_at:
-            yield AuditEntry(
-                at=row.revoked_at, act=Act.TOKEN_REVOKED, subject=row.name, by=None, note=None
+            revoked = AuditEntry(
+                at=row.revoked_at, act=Act.TOKEN_REVOKED, subject=row.name, by=row.revoked_by
             )
+            yield _Found(AuditPlace(revoked.at, _Source.TOKEN_REVOKED, name=row.name), revoked)
+
+
+def _is_behind(found: _Found, after: AuditPlace | None) -> bool:
+    return after is None or found.place.key < after.key
+
+
+def _behind(
+    source: _Source,
+    at: sa.Column[datetime],
+    number: sa.Column[int],
+    wanted: AuditFilter,
+    after: AuditPlace | None,
+) -> Iterator[sa.ColumnElement[bool]]:
+    """The conditions that a row of a source comes after a place, and not before the filter's time.
+
+    The first one alone lets the index of the time begin at the place.
+    """
+    if after:
+        yield at < after.at if source > after.source else at <= after.at
+        if source == after.source:
+            yield (at < after.at) | (number < after.number)
+    if wanted.since:
+        yield at >= wanted.since
+
+
+def _not_behind(place: AuditPlace | None) -> Iterator[sa.ColumnElement[bool]]:
+    """The conditions that an event does not come after a place, the reverse of `_behind`."""
+    if place:
+        yield _event.recorded_at >= place.at
+        yield (_event.recorded_at > place.at) | (_event.id >= place.number)

@@ -38,15 +38,19 @@ _IN_SEARCH_PATH = sa.text(
     "FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace "
     "WHERE relname = ANY(:names) AND nspname = ANY(current_schemas(false))"
 )
-# Their conditions are PostgreSQL's; to have them in the schema would import its dialect everywhere.
-_OF_POSTGRESQL = {"ix_feedback_address_to_strike_off", "ix_feedback_address_to_restore"}
+# Some databases have them, with a condition; to have that in the schema would import the dialects.
+_WITH_CONDITION = {
+    "ix_feedback_address_to_strike_off",
+    "ix_feedback_address_to_restore",
+    "ix_feedback_event_by_hand",
+}
 
 
 def is_ours(name: str | None, kind: str, _parents: object) -> bool:
     """Whether an object in the database is one of the schema, and not of the sender."""
     if kind == "table":
         return name in metadata.tables
-    return kind != "index" or name not in _OF_POSTGRESQL
+    return kind != "index" or name not in _WITH_CONDITION
 
 
 def newest() -> str:

@@ -236,7 +236,22 @@ token = sa.Table(
     sa.Column("created_by", Words, nullable=False),
     sa.Column("expires_at", UtcDateTime, comment="null: it has no end"),
     sa.Column("revoked_at", UtcDateTime),
+    sa.Column("revoked_by", Words),
     comment="One row for each token of the HTTP API.",
+)
+
+act = sa.Table(
+    "feedback_act",
+    metadata,
+    sa.Column("id", AutoId, primary_key=True, autoincrement=True),
+    sa.Column("done_at", UtcDateTime, nullable=False),
+    sa.Column("act", Word, nullable=False, comment="what was done"),
+    sa.Column("done_by", Words, nullable=False, comment="the person or program"),
+    sa.Column("subject", Words, nullable=False, comment="what it was done to; no address"),
+    sa.Column("note", Words, comment="the person's note"),
+    sa.Column("number", sa.Integer, comment="how many addresses, rows or letters"),
+    sa.Index(None, "done_at"),
+    comment="Append-only: one row for each act that is neither an event nor in its own table.",
 )
 
 

@@ -23,7 +23,8 @@ from sesbounce.policy.merge import learn, merge
 from sesbounce.policy.state import State
 from sesbounce.policy.verdict import Policy, Verdict, judge, judge_streams
 from sesbounce.privacy.keyed_hash import NO_KEYS, HashKeys
-from sesbounce.store import forgotten
+from sesbounce.store import acts, forgotten
+from sesbounce.store.acts import Done
 from sesbounce.store.engine import translated, write
 from sesbounce.store.hours import HourCounts
 from sesbounce.store.incidents import confirmed_incidents
@@ -160,7 +161,9 @@ class Store:
             with translated("the hash keys were not recorded"), write(self._engine) as connection:
                 forgotten.make_row(connection)
 
-    def record(self, recordings: Sequence[Recording], now: datetime) -> Recorded:
+    def record(
+        self, recordings: Sequence[Recording], now: datetime, done: Done | None = None
+    ) -> Recorded:
         """Record a batch in one transaction; when this returns, it is committed.
 
         Recording the same batch once more changes nothing. Where the statements take too long, or
@@ -169,6 +172,7 @@ class Store:
         Args:
             recordings: the batch, in any order, with any repetition.
             now: the time for which expiring suppressions are judged.
+            done: the act of a person that the batch consists of, for the audit.
 
         Raises:
             RowError: the database rejected a row; nothing of the batch was recorded.
@@ -177,8 +181,8 @@ class Store:
         # While the sweep has not caught up, new events must not wait for the statements as well.
         seconds = self._strike_off.seconds if self._round is None else 0.0
         return retry_conflicts(
-            lambda: self._record(recordings, now, seconds),
-            lambda: self._record(recordings, now, 0.0, once_more=True),
+            lambda: self._record(recordings, now, seconds, done),
+            lambda: self._record(recordings, now, 0.0, done, once_more=True),
         )
 
     @contextmanager
@@ -324,6 +328,7 @@ class Store:
         recordings: Sequence[Recording],
         now: datetime,
         seconds: float,
+        done: Done | None,
         *,
         once_more: bool = False,
     ) -> Recorded:
@@ -340,6 +345,8 @@ class Store:
                 connection, events, plain_addresses, now, seconds, counted, once_more=once_more
             )
             save_tally(connection, tally_of(inserted))
+            if done:
+                acts.record(connection, done)
         new = inserted.new
         recorded.kinds = Counter(event.kind.value for event in new)
         recorded.sender_faults = Counter(

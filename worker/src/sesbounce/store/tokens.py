@@ -33,6 +33,7 @@ class Token(msgspec.Struct, frozen=True, kw_only=True):
         created_by: the person who made it.
         expires_at: when it ends, UTC; None where it has no end.
         revoked_at: when a person revoked it, UTC; None where nobody has.
+        revoked_by: the person who revoked it; None where the database does not record that.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Token(msgspec.Struct, frozen=True, kw_only=True):
     created_by: str
     expires_at: datetime | None = None
     revoked_at: datetime | None = None
+    revoked_by: str | None = None
 
     def is_valid_at(self, now: datetime) -> bool:
         """Whether requests with this token are answered at a time."""
@@ -84,8 +86,8 @@ def create(engine: sa.Engine, token: Token) -> str:
     return secret
 
 
-def revoke(engine: sa.Engine, names: Collection[str], now: datetime) -> list[Token]:
-    """Revoke tokens; one that is revoked already keeps its time. Returns them.
+def revoke(engine: sa.Engine, names: Collection[str], now: datetime, by: str) -> list[Token]:
+    """Revoke tokens, and return them; one that is revoked already keeps its time and person.
 
     Raises:
         TokenError: there is no token of one of the names; none is revoked then.
@@ -100,7 +102,9 @@ def revoke(engine: sa.Engine, names: Collection[str], now: datetime) -> list[Tok
                 "prints all"
             )
         valid = _table.c.revoked_at.is_(None)
-        connection.execute(sa.update(_table).where(chosen, valid).values(revoked_at=now))
+        connection.execute(
+            sa.update(_table).where(chosen, valid).values(revoked_at=now, revoked_by=by)
+        )
         return _read(connection, sa.select(_table).where(chosen))
 
 
@@ -144,6 +148,7 @@ def _read(connection: sa.Connection, query: sa.Select[Any]) -> list[Token]:
             created_by=row.created_by,
             expires_at=row.expires_at,
             revoked_at=row.revoked_at,
+            revoked_by=row.revoked_by,
         )
         for row in connection.execute(query.order_by(_table.c.name))
     ]
