@@ -216,7 +216,7 @@ def test_a_long_letter_is_cut(sqs: FakeSqs, admin: Browser) -> None:
     shown = text_of(opened(admin, "not JSON"))
     assert "x" * 20_000 in shown
     assert "x" * 20_001 not in shown
-    assert "the first 20000 characters" in shown
+    assert "the first 20,000 characters" in shown
 
 
 def test_record_what_is_understood_and_no_other_letter(
