@@ -1,6 +1,6 @@
 """The console in a real browser, and as a real process: pages, flows, and what they look like."""
 
-import os
+import json
 import re
 import subprocess
 import sys
@@ -10,10 +10,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from moto.server import ThreadedMotoServer
 from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
+from scripts.local import localstack
 from scripts.local.ses_messages import Scenario
 from sesbounce.operations.incidents import Incidents, new
 from sesbounce.policy.incident import Incident
@@ -25,7 +28,7 @@ from sesbounce.store.tokens import Scope, Token
 from tests import chromium, sending, stored
 from tests.ports import LOOPBACK, free_port
 from tests.stored import DAY, decoded
-from tests.support import AT, until
+from tests.support import AT, in_sns, mail, said, until
 
 COMMAND = [sys.executable, "-c", "from sesbounce.__main__ import main; main()", "serve"]
 JANE = "jane@example.com"
@@ -41,7 +44,7 @@ class Console:
         token: a token of an administrator.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, aws: str) -> None:
         database = f"sqlite:///{folder}/sesbounce.sqlite3"
         engine = open_database(database)
         stored.make_members(engine)
@@ -69,7 +72,8 @@ class Console:
         self.url = f"http://{LOOPBACK}:{port}"
         self.log = folder / "log"
         environment = {
-            **os.environ,
+            **localstack.environment(aws),
+            "SESBOUNCE_QUEUE_URL": dead_letters(aws),
             "SESBOUNCE_DATABASE_URL": database,
             "SESBOUNCE_SERVE_PORT": str(port),
             "SESBOUNCE_STRIKE_OFF_SQL": stored.STRIKE_OFF,
@@ -80,6 +84,29 @@ class Console:
             self.process = subprocess.Popen(command, env=environment, stderr=log)
         until(lambda: self.process.poll() is not None or b"serving" in self.log.read_bytes())
         assert self.process.poll() is None, self.log.read_text()
+
+
+def dead_letters(aws: str) -> str:
+    """Make a queue with dead letters: three that are understood, and two others; its URL."""
+    environment = localstack.environment(aws)
+    sqs = boto3.client(
+        "sqs",
+        endpoint_url=aws,
+        region_name=environment["AWS_REGION"],
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+    )
+    dead = sqs.create_queue(QueueName="dlq")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])
+    policy = {"deadLetterTargetArn": arn["Attributes"]["QueueArn"], "maxReceiveCount": 5}
+    attributes = {"RedrivePolicy": json.dumps(policy)}
+    url: str = sqs.create_queue(QueueName="feedback", Attributes=attributes)["QueueUrl"]
+    for number in range(3):
+        about = mail(f"dead{number}@example.com", f"dead {number}")
+        sqs.send_message(QueueUrl=dead, MessageBody=in_sns(said(about=about)))
+    for text in ("no JSON: jane@example.com", "no JSON either"):
+        sqs.send_message(QueueUrl=dead, MessageBody=text)
+    return url
 
 
 def outage(store: Store, ago: float) -> None:
@@ -99,10 +126,14 @@ def outage(store: Store, ago: float) -> None:
 
 @pytest.fixture(scope="module")
 def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
-    started = Console(tmp_path_factory.mktemp("console"))
+    moto = ThreadedMotoServer(LOOPBACK, 0, verbose=False)
+    moto.start()
+    host, port = moto.get_host_and_port()
+    started = Console(tmp_path_factory.mktemp("console"), f"http://{host}:{port}")
     yield started
     started.process.terminate()
     assert started.process.wait(timeout=60) == 0
+    moto.stop()
     assert JANE not in started.log.read_text()
 
 
@@ -230,6 +261,20 @@ def open_what_if(page: Page) -> None:
     page.wait_for_selector(".apply")
 
 
+def open_causes(page: Page) -> None:
+    """Look at the dead letters."""
+    page.goto("/console/dead-letters")
+    page.click("button.primary")
+    page.wait_for_selector(".list")
+
+
+def open_letters(page: Page, cause: str = "not JSON") -> None:
+    """Open the dead letters with a cause."""
+    open_causes(page)
+    page.locator("tr", has_text=cause).locator("button").click()
+    page.wait_for_selector("article")
+
+
 PAGES: dict[str, Callable[[Page], object]] = {
     "overview": lambda page: page.goto("/console/overview"),
     "look up": lambda page: page.goto("/console"),
@@ -240,6 +285,9 @@ PAGES: dict[str, Callable[[Page], object]] = {
     "an incident": lambda page: page.goto("/console/incidents/1"),
     "its difference": open_change,
     "what if": open_what_if,
+    "dead letters": lambda page: page.goto("/console/dead-letters"),
+    "their causes": open_causes,
+    "dead letters of a cause": open_letters,
     "deliveries": lambda page: page.goto("/console/deliveries"),
     "audit": lambda page: page.goto("/console/audit"),
     "settings": lambda page: page.goto("/console/settings"),
@@ -306,6 +354,43 @@ def test_without_javascript_everything_works(browser: Browser, console: Console)
         page.click("text=日本語")
         assert page.locator("html").get_attribute("lang") == "ja"
         assert page.locator(".list tbody tr").count() == 10
+
+
+def test_dead_letters_by_keyboard_alone(browser: Browser, console: Console) -> None:
+    with page_of(browser, console) as page:
+        page.goto("/console/dead-letters")
+        tab_to(page, "Look at the letters of the queue")
+        page.keyboard.press("Enter")
+        page.wait_for_selector(".list")
+        assert "looked at 5 letters" in page.locator("[role=status]").inner_text()
+        tab_to(page, "Open all 5 letters")
+        page.keyboard.press("Enter")
+        page.wait_for_selector("article")
+        tab_to(page, "Text of the letter")
+        page.keyboard.press("Enter")
+        assert page.locator("article .words").first.is_visible()
+        tab_to(page, "Record 3 letters")
+        page.keyboard.press("Enter")
+        page.wait_for_selector(".notice.good")
+        assert "3 letters were recorded" in page.locator(".notice.good").inner_text()
+        assert "example" not in page.url
+
+
+def test_dead_letters_are_deleted_after_their_export_without_javascript(
+    browser: Browser, console: Console
+) -> None:
+    with page_of(browser, console, java_script_enabled=False) as page:
+        open_letters(page)
+        with page.expect_download() as file:
+            page.click("text=Export 2 letters")
+        *letters, last = map(json.loads, file.value.path().read_text().splitlines())
+        assert [one["body"][:7] for one in letters] == ["no JSON", "no JSON"]
+        page.fill("#code", "AAAAAAAA")
+        page.click("text=Delete 2 letters")
+        assert "Nothing was deleted" in page.locator("[role=alert]").inner_text()
+        page.fill("#code", last["code"])
+        page.click("text=Delete 2 letters")
+        assert "2 letters were deleted" in page.locator("[role=status]").inner_text()
 
 
 def test_the_login_page_is_for_everybody(browser: Browser, console: Console) -> None:

@@ -405,7 +405,7 @@ def test_what_aws_rejects_is_said_and_is_no_error(
     shown = text_of(page)
     assert "no subscription of the queue has a dead-letter queue" in shown
     assert "Your AWS user or role needs sqs:GetQueueAttributes" in shown
-    assert shown.count('api = { dead_letters = "handle" }') == 2
+    assert shown.count('api = { dead_letters = "handle" }') == 1
     # It is asked only once in ten seconds.
     asked = len(sqs.calls)
     admin.get(PATH)
