@@ -99,14 +99,13 @@ def dead_letters(aws: str) -> str:
     dead = sqs.create_queue(QueueName="dlq")["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])
     policy = {"deadLetterTargetArn": arn["Attributes"]["QueueArn"], "maxReceiveCount": 5}
-    attributes = {"RedrivePolicy": json.dumps(policy)}
-    url: str = sqs.create_queue(QueueName="feedback", Attributes=attributes)["QueueUrl"]
+    made = sqs.create_queue(QueueName="feedback", Attributes={"RedrivePolicy": json.dumps(policy)})
     for number in range(3):
         about = mail(f"dead{number}@example.com", f"dead {number}")
         sqs.send_message(QueueUrl=dead, MessageBody=in_sns(said(about=about)))
     for text in ("no JSON: jane@example.com", "no JSON either"):
         sqs.send_message(QueueUrl=dead, MessageBody=text)
-    return url
+    return made["QueueUrl"]
 
 
 def outage(store: Store, ago: float) -> None:
