@@ -14,10 +14,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from moto.server import ThreadedMotoServer
 from playwright.sync_api import Browser, Page, Route, ViewportSize, sync_playwright
 
+from scripts.local import localstack
 from scripts.local.ses_messages import Scenario
 from sesbounce.feedback.decode import Decoded, decode
 from sesbounce.opening import disposed
@@ -31,7 +34,7 @@ from sesbounce.store.tokens import Scope, Token
 from tests import chromium, sending, stored
 from tests.ports import LOOPBACK, free_port
 from tests.stored import DAY, decoded
-from tests.support import AT, mail, said, until
+from tests.support import AT, in_sns, mail, said, until
 
 UTC_TIME = r"\d{4}-\d\d-\d\d \d\d:\d\d UTC"
 COMMAND = [sys.executable, "-c", "from sesbounce.__main__ import main; main()", "serve"]
@@ -68,7 +71,6 @@ class Console:
             "SESBOUNCE_RESTORE_SQL": stored.RESTORE,
             **settings,
         }
-        self.environment.pop("SESBOUNCE_QUEUE_URL", None)  # the doctor calls nobody
         with self.log.open("wb") as log:
             command = [*COMMAND, "--console"]
             self.process = subprocess.Popen(command, env=self.environment, stderr=log)
@@ -121,6 +123,28 @@ def long_bounce(day: float) -> Decoded:
     return decode(json.dumps(message))
 
 
+def dead_letters(aws: str) -> str:
+    """Make a queue with dead letters: three that are understood, and two others; its URL."""
+    environment = localstack.environment(aws)
+    sqs = boto3.client(
+        "sqs",
+        endpoint_url=aws,
+        region_name=environment["AWS_REGION"],
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+    )
+    dead = sqs.create_queue(QueueName="dlq")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])
+    policy = {"deadLetterTargetArn": arn["Attributes"]["QueueArn"], "maxReceiveCount": 5}
+    made = sqs.create_queue(QueueName="feedback", Attributes={"RedrivePolicy": json.dumps(policy)})
+    for number in range(3):
+        about = mail(f"dead{number}@example.com", f"dead {number}")
+        sqs.send_message(QueueUrl=dead, MessageBody=in_sns(said(about=about)))
+    for text in ("no JSON: jane@example.com", "no JSON either"):
+        sqs.send_message(QueueUrl=dead, MessageBody=text)
+    return made["QueueUrl"]
+
+
 def outage(store: Store, ago: float) -> None:
     """An hour of bounces at a provider, of addresses with an earlier delivery, as suspected."""
     people = [f"v{n}@gmail.com" for n in range(3)]
@@ -138,10 +162,16 @@ def outage(store: Store, ago: float) -> None:
 
 @pytest.fixture(scope="module")
 def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
+    moto = ThreadedMotoServer(LOOPBACK, 0, verbose=False)
+    moto.start()
+    host, port = moto.get_host_and_port()
+    aws = f"http://{host}:{port}"
+    settings = {**localstack.environment(aws), "SESBOUNCE_QUEUE_URL": dead_letters(aws)}
     file = tmp_path_factory.mktemp("console") / "sesbounce.sqlite3"
-    started = Console(file, make_data(file))
+    started = Console(file, make_data(file), settings)
     yield started
     started.end()
+    moto.stop()
 
 
 @pytest.fixture(scope="module")
@@ -282,6 +312,20 @@ def examine(page: Page) -> None:
         page.goto("/console/doctor")
 
 
+def open_causes(page: Page) -> None:
+    """Look at the dead letters."""
+    page.goto("/console/dead-letters")
+    page.click("button.primary")
+    page.wait_for_selector(".list")
+
+
+def open_letters(page: Page, cause: str = "not JSON") -> None:
+    """Open the dead letters with a cause."""
+    open_causes(page)
+    page.locator("tr", has_text=cause).locator("button").click()
+    page.wait_for_selector("article")
+
+
 PAGES: dict[str, Callable[[Page], object]] = {
     "overview": lambda page: page.goto("/console/overview"),
     "look up": lambda page: page.goto("/console"),
@@ -292,6 +336,9 @@ PAGES: dict[str, Callable[[Page], object]] = {
     "an incident": lambda page: page.goto("/console/incidents/1"),
     "its difference": open_change,
     "what if": open_what_if,
+    "dead letters": lambda page: page.goto("/console/dead-letters"),
+    "their causes": open_causes,
+    "dead letters of a cause": open_letters,
     "deliveries": lambda page: page.goto("/console/deliveries"),
     "doctor": examine,
     "audit": lambda page: page.goto("/console/audit"),
@@ -339,7 +386,7 @@ def test_without_javascript_everything_works(browser: Browser, console: Console)
         page.locator("summary").first.click()
         assert page.locator(".decided").first.is_visible()
         examine(page)
-        assert "SESBOUNCE_QUEUE_URL is not set" in page.locator(".says").first.inner_text()
+        assert "the queue's policy" in page.locator("main").inner_text()
         page.goto("/console/overview")
         assert page.locator("svg.chart").first.is_visible()
         page.locator(".days summary").first.click()
@@ -474,6 +521,43 @@ def test_what_is_folded_is_open_in_print(browser: Browser, console: Console) -> 
         assert rows.last.is_visible()
         assert not page.locator("nav").first.is_visible()
         assert page.evaluate("getComputedStyle(document.body).color") == "rgb(0, 0, 0)"
+
+
+def test_dead_letters_by_keyboard_alone(browser: Browser, console: Console) -> None:
+    with page_of(browser, console) as page:
+        page.goto("/console/dead-letters")
+        tab_to(page, "Look at the letters of the queue")
+        page.keyboard.press("Enter")
+        page.wait_for_selector(".list")
+        assert "looked at 5 letters" in page.locator("[role=status]").inner_text()
+        tab_to(page, "Open all 5 letters")
+        page.keyboard.press("Enter")
+        page.wait_for_selector("article")
+        tab_to(page, "Text of the letter")
+        page.keyboard.press("Enter")
+        assert page.locator("article .words").first.is_visible()
+        tab_to(page, "Record 3 letters")
+        page.keyboard.press("Enter")
+        page.wait_for_selector(".notice.good")
+        assert "3 letters were recorded" in page.locator(".notice.good").inner_text()
+        assert "example" not in page.url
+
+
+def test_dead_letters_are_deleted_after_their_export_without_javascript(
+    browser: Browser, console: Console
+) -> None:
+    with page_of(browser, console, java_script_enabled=False) as page:
+        open_letters(page)
+        with page.expect_download() as file:
+            page.click("text=Export 2 letters")
+        *letters, last = map(json.loads, file.value.path().read_text().splitlines())
+        assert [one["body"][:7] for one in letters] == ["no JSON", "no JSON"]
+        page.fill("#code", "AAAAAAAA")
+        page.click("text=Delete 2 letters")
+        assert "Nothing was deleted" in page.locator("[role=alert]").inner_text()
+        page.fill("#code", last["code"])
+        page.click("text=Delete 2 letters")
+        assert "2 letters were deleted" in page.locator("[role=status]").inner_text()
 
 
 def test_the_login_page_is_for_everybody(browser: Browser, console: Console) -> None:

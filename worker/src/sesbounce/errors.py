@@ -17,6 +17,7 @@
     + StrikeOffError        a statement does not fit the sender's own tables
   x DeliveryError           an outbox entry could not be delivered to its target
   x QueueError              SQS rejected a call or can't be reached
+    + QueueAccessError      IAM does not permit the call
   x SesError                SES rejected a call or can't be reached
   x SecretError             a secret can't be read from AWS
   x InvocationError         AWS Lambda called the function with an event that it does not know
@@ -170,6 +171,10 @@ class QueueError(SesBounceError):
         super().__init__(problem)
         self.lasting = lasting
         self.code = code
+
+
+class QueueAccessError(QueueError):
+    """IAM does not permit a call to SQS or SNS; the message names the right that is missing."""
 
 
 class SesError(SesBounceError):

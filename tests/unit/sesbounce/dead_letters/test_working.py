@@ -103,7 +103,7 @@ def test_a_pass_ends_after_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (survey.looked_at, survey.cut) == (30, True)
     assert len(sqs.visible) == 50
     selected = {identity(f"id-{n}") for n in range(50)}
-    assert found.work(selected, Kept()) == (30, 20, 0, True)
+    assert found.work(selected, Kept()) == (30, 20, 0)
     assert len(sqs.visible) == len(sqs.bodies) == 20
 
 
@@ -137,7 +137,7 @@ def test_the_second_pass_handles_what_the_survey_has_selected_and_no_later_lette
     survey = found.survey(Wanted(understood=False))
     sqs.bodies["later"] = "no"
     action = Kept()
-    assert found.work(survey.selected, action, most_at_once=6) == (15, 0, 0, False)
+    assert found.work(survey.selected, action, most_at_once=6) == (15, 0, 0)
     assert action.bodies == ["no"] * 15
     assert max(action.sizes) == 6
     assert sorted(sqs.visible) == sorted([*[GOOD] * 15, "no"])
@@ -188,13 +188,13 @@ def test_a_letter_whose_receipt_has_expired_does_not_count() -> None:
         sqs.surface()
         return Acted(messages)
 
-    assert found.work(selected, slow) == (0, 0, 5, False)
+    assert found.work(selected, slow) == (0, 0, 5)
     assert len(sqs.visible) == 5
     # By this machine's clock it is noticed before SQS is asked.
     sqs.calls.clear()
     action = Kept()
     short = letters_of(sqs, invisible_seconds=passes._SAFE_SECONDS - 1)
-    assert short.work(selected, action) == (0, 0, 5, False)
+    assert short.work(selected, action) == (0, 0, 5)
     assert action.bodies == []
 
 
@@ -203,7 +203,7 @@ def test_letters_that_others_take_meanwhile_are_gone() -> None:
     found = letters_of(sqs)
     selected = found.survey(ALL).selected
     del sqs.bodies["id-3"]
-    assert found.work(selected, Kept()) == (4, 1, 0, False)
+    assert found.work(selected, Kept()) == (4, 1, 0)
 
 
 def test_a_long_pass_keeps_its_letters_invisible(monkeypatch: pytest.MonkeyPatch) -> None:

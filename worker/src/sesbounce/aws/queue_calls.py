@@ -16,7 +16,7 @@ from botocore.parsers import ResponseParserError
 
 from sesbounce.aws.clients import error_text
 from sesbounce.backoff import pause
-from sesbounce.errors import QueueError
+from sesbounce.errors import QueueAccessError, QueueError
 
 MOST_AT_ONCE = 10
 # A long poll asks all servers of SQS, so that an empty answer means that no message is visible.
@@ -103,6 +103,7 @@ def _raise(action: str, resource: str, error: _Error) -> NoReturn:
         text = " ".join(str(error).split()).rstrip(".")
     problem = f"{action} on {resource} failed: {text}"
     lasting = True
+    kind = QueueAccessError if code in _DENIED else QueueError
     if code in _DENIED:
         key = "KMS" in code or "Kms" in code or "kms:" in text
         needed = "kms:Decrypt and kms:GenerateDataKey on its key" if key else action
@@ -117,4 +118,4 @@ def _raise(action: str, resource: str, error: _Error) -> NoReturn:
         problem += ": name a profile in AWS_PROFILE, or set AWS_ACCESS_KEY_ID and its secret"
     else:
         lasting = False
-    raise QueueError(problem, lasting=lasting, code=code or type(error).__name__) from error
+    raise kind(problem, lasting=lasting, code=code or type(error).__name__) from error

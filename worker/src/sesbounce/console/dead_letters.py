@@ -21,7 +21,13 @@ from sesbounce.console.letters import (
     which_of,
 )
 from sesbounce.dead_letters.grouping import Group, Which
-from sesbounce.errors import ConfigurationError, MessageError, QueueError, SesBounceError
+from sesbounce.errors import (
+    ConfigurationError,
+    MessageError,
+    QueueAccessError,
+    QueueError,
+    SesBounceError,
+)
 from sesbounce.feedback.decode import decode_all
 
 if TYPE_CHECKING:
@@ -56,14 +62,14 @@ class Shown(NamedTuple):
         visible: about how many letters can be received.
         in_flight: about how many letters somebody has received.
         problem: why these numbers are not known; None where they are.
-        of_aws: whether AWS is the reason.
+        lacks_right: whether that is because the server lacks a right.
     """
 
     which: Which
     visible: int = 0
     in_flight: int = 0
     problem: str | None = None
-    of_aws: bool = False
+    lacks_right: bool = False
 
 
 def show(ask: Ask) -> Response:
@@ -115,7 +121,7 @@ def _shown(ask: Ask, which: Which) -> Shown:
     try:
         facts = ask.console.letters.facts(which)
     except (QueueError, ConfigurationError) as error:
-        return Shown(which, problem=str(error), of_aws=isinstance(error, QueueError))
+        return Shown(which, problem=str(error), lacks_right=isinstance(error, QueueAccessError))
     return Shown(which, facts.visible, facts.in_flight)
 
 

@@ -59,7 +59,7 @@ def export(ask: Ask) -> Response:
     if handled.error or handled.left:
         said = _said(handled.error) | {"problem": "letters.not_exported"}
         return letters_page(ask, selection, HTTPStatus.CONFLICT, **said)
-    _record_act(ask, "exported", selection, handled.done)
+    _record_act(ask, "export", selection, handled.done)
     last = msgspec.json.encode({"letters": handled.done, "code": code_of(selection.letters)})
     name = f"dead-letters-{selection.of}-{ask.console.now():%Y-%m-%d-%H%M%S}.jsonl"
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
@@ -120,7 +120,7 @@ def _said(error: SesBounceError | None) -> dict[str, str]:
 
 
 def _record_act(ask: Ask, act: str, selection: Selection, number: int) -> None:
-    """Record what a person did: the one place that does so."""
+    """Record what a person did with letters: `replay`, `redrive`, `export` or `delete`."""
     log.info(
         "dead letters handled",
         act=act,

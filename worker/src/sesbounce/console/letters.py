@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from sesbounce.console.asking import Ask, PageError, unsealed
 from sesbounce.dead_letters.grouping import Group, Which
-from sesbounce.errors import ConfigurationError, QueueError, SesBounceError
+from sesbounce.errors import ConfigurationError, QueueAccessError, QueueError, SesBounceError
 
 if TYPE_CHECKING:
     from sesbounce.aws.dead_letters import Letter
@@ -144,5 +144,6 @@ def failed(ask: Ask, action: str, error: SesBounceError) -> Response:
         which=which_of(ask),
         action=action,
         problem=None if is_busy else str(error),
+        lacks_right=isinstance(error, QueueAccessError),
         fields=ask.form,
     )

@@ -53,15 +53,14 @@ class Worked(NamedTuple):
 
     Attributes:
         done: how many letters it has handled.
-        gone: how many of the selected letters did not come back: others have received them.
+        gone: how many of the selected letters did not come back: others have received them, or a
+            limit has ended the pass.
         expired: how many letters others could receive before they were handled, or deleted.
-        cut: whether a limit has ended it, so that some of `gone` may come in another pass.
     """
 
     done: int
     gone: int
     expired: int
-    cut: bool = False
 
 
 class Progress:
@@ -216,7 +215,7 @@ class DeadLetters:
         if handled < len(selected):
             self._stop.demand_to_go_on()
         gone = max(0, len(selected) - moved - handled)
-        return Worked(self.progress.done, gone, one_pass.expired, one_pass.cut)
+        return Worked(self.progress.done, gone, one_pass.expired)
 
     def _pass(self, at_least: int | None = None) -> Pass:
         """A pass over the letters, of which none is moved because it is received."""
