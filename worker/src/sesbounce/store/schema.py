@@ -236,7 +236,16 @@ token = sa.Table(
     sa.Column("created_by", Words, nullable=False),
     sa.Column("expires_at", UtcDateTime, comment="null: it has no end"),
     sa.Column("revoked_at", UtcDateTime),
+    sa.Column("last_used_on", sa.Date, comment="the last day of a request, UTC"),
     comment="One row for each token of the HTTP API.",
+)
+
+ended_session = sa.Table(
+    "feedback_ended_session",
+    metadata,
+    sa.Column("number", Word, primary_key=True, comment="random, as the cookie holds it"),
+    sa.Column("began_at", UtcDateTime, nullable=False, comment="when the person logged in"),
+    comment="One row for each session of the console that a person has ended lately.",
 )
 
 
