@@ -1,4 +1,5 @@
 import json
+from datetime import date
 
 import pytest
 import sqlalchemy as sa
@@ -25,6 +26,9 @@ def test_a_token_is_printed_once_listed_without_it_and_revoked(
     listed = run.invoke(main, ["token", "list"]).stdout
     assert listed.startswith("crm: check, decide; made 20")
     assert "by jane, valid until 20" in listed
+    assert listed.endswith(", never used\n")
+    tokens.note_use(engine, "crm", date(2026, 11, 20))
+    assert run.invoke(main, ["token", "list"]).stdout.endswith(", last used 2026-11-20\n")
     assert secret not in listed
     assert tokens.digest(secret) == stored.rows(engine, "SELECT hash FROM feedback_token")[0][0]
     taken = run.invoke(main, asked)

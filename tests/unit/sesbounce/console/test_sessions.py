@@ -5,10 +5,11 @@ from datetime import timedelta
 import pytest
 from pydantic import ValidationError
 
-from sesbounce.console.sessions import IDLE, LONGEST, Sessions
+from sesbounce.console.sessions import IDLE, LONGEST
 from sesbounce.settings import Settings
 from sesbounce.store import tokens
 from sesbounce.store.tokens import Scope
+from tests import stored
 from tests.console import SECRET, Site
 
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
@@ -54,8 +55,9 @@ def test_a_revoked_or_expired_token_ends_its_sessions_at_once(site: Site) -> Non
 
 
 def test_who_logs_out_is_logged_out_and_so_is_a_copy_of_the_cookie(site: Site) -> None:
-    app = site.app()
-    browser, thief = site.logged_in(Scope.ADMIN, app=app), site.browser(app)
+    """Also at another process, while a second session of the person goes on."""
+    browser, thief = site.logged_in(Scope.ADMIN), site.browser(site.app())
+    second = site.logged_in(Scope.ADMIN, name="second")
     thief.cookies.update(browser.cookies)
     assert thief.get("/console").status_code == 200
     answer = browser.send("/console/logout")
@@ -63,16 +65,19 @@ def test_who_logs_out_is_logged_out_and_so_is_a_copy_of_the_cookie(site: Site) -
     assert not browser.cookies
     assert browser.get("/console").status_code == 401
     assert thief.get("/console").status_code == 401
-    # It is remembered as long as the cookie could be used.
-    sessions = Sessions([SECRET], lambda: site.now)
-    first = sessions.begin("x")
-    sessions.end(first)
-    site.now += LONGEST
-    sessions.end(sessions.begin("y"))
-    assert first.number not in sessions._ended
-    assert len(sessions._ended) == 1
+    assert second.get("/console").status_code == 200
     # A second time, and without a session, it is no error.
-    assert browser.send("/console/logout").status_code == 303
+    for again in (thief, browser):
+        assert again.send("/console/logout").status_code == 303
+    assert len(stored.table(site.engine, "feedback_ended_session")) == 1
+
+
+def test_an_ended_session_is_remembered_as_long_as_its_cookie_could_be_used(site: Site) -> None:
+    for name in ("first", "second"):
+        site.logged_in(Scope.ADMIN, name=name).send("/console/logout")
+        (row,) = stored.table(site.engine, "feedback_ended_session")
+        assert row[1].startswith(f"{site.now:%Y-%m-%d %H:%M}")
+        site.now += LONGEST
 
 
 def test_processes_with_one_secret_share_sessions_and_links(site: Site) -> None:

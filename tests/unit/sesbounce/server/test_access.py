@@ -1,15 +1,18 @@
 """Which token may do what: each route with each scope, and without a token."""
 
 import re
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 import sqlalchemy as sa
+import structlog
 
+from sesbounce.errors import StoreError
 from sesbounce.hosts import is_loopback
+from sesbounce.server.access import Access
 from sesbounce.server.routes import OPERATIONS, Operation
 from sesbounce.store import tokens
 from sesbounce.store.tokens import Scope, Token
@@ -125,6 +128,55 @@ def test_a_token_ends_at_its_time(api: Api, engine: sa.Engine) -> None:
     assert call("GET", "/v1/incidents").status_code == 200
     api.now += timedelta(seconds=1)
     assert call("GET", "/v1/incidents").status_code == 401
+
+
+def access(api: Api) -> Access:
+    """What another process of the server has."""
+    return Access(api.engine, lambda: api.now, only_loopback=False)
+
+
+def test_the_first_use_of_a_token_in_a_day_is_recorded(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secret, one, other = api.token(Scope.READ), access(api), access(api)
+    noted: list[date] = []
+    note_use = tokens.note_use
+
+    def count(engine: sa.Engine, name: str, day: date) -> None:
+        noted.append(day)
+        note_use(engine, name, day)
+
+    monkeypatch.setattr(tokens, "note_use", count)
+    for _ in range(2):
+        assert one.with_token(secret)
+        assert other.with_token(secret)
+        assert one.with_token(secret[:-1]) is None
+    assert noted == [AT.date()]
+    api.now += timedelta(days=1)
+    assert other.with_token(secret)
+    assert [token.last_used_on for token in tokens.all_tokens(api.engine)] == [api.now.date()]
+
+
+def test_a_database_that_records_no_use_answers_all_the_same(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secret, one = api.token(Scope.READ), access(api)
+
+    def refuse(*_: object) -> None:
+        raise StoreError("the database is read-only")
+
+    monkeypatch.setattr(tokens, "note_use", refuse)
+    with structlog.testing.capture_logs() as logged:
+        assert one.with_token(secret)
+        assert one.with_token(secret)
+    assert logged == [
+        {
+            "event": "use of a token not recorded",
+            "log_level": "warning",
+            "token": "crm",
+            "problem": "the database is read-only",
+        }
+    ]
 
 
 def test_on_loopback_all_may_ask_until_a_token_is_made(api: Api, engine: sa.Engine) -> None:

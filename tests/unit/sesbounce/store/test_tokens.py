@@ -39,6 +39,14 @@ def test_an_expired_or_revoked_token_is_not_found(engine: sa.Engine) -> None:
     assert tokens.any_token(engine)
 
 
+def test_the_last_day_of_a_use_is_known(engine: sa.Engine) -> None:
+    tokens.create(engine, CRM)
+    assert tokens.all_tokens(engine)[0].last_used_on is None
+    for day, last in ((0, 0), (2, 2), (1, 2)):
+        tokens.note_use(engine, "crm", (AT + day * DAY).date())
+        assert tokens.all_tokens(engine)[0].last_used_on == (AT + last * DAY).date()
+
+
 def test_one_unknown_name_keeps_all_from_being_revoked(engine: sa.Engine) -> None:
     secret = tokens.create(engine, CRM)
     with pytest.raises(TokenError, match="no token crn, and none is revoked"):

@@ -73,7 +73,11 @@ def create(
 @token.command(name="list", epilog=exit_codes())
 @as_json
 def list_(as_json: bool) -> None:
-    """Print the name, the scopes and the times of each token, but not the token itself."""
+    """Print the name, the scopes, the times and the last use of each token.
+
+    The command does not print the token itself. The server records the day of the last request
+    with a token.
+    """
     with reading() as engine:
         found = tokens.all_tokens(engine)
     if not found and not as_json:
@@ -98,7 +102,7 @@ def revoke(names: tuple[str, ...], by: str | None, as_json: bool) -> None:
 def _line(one: Token, at: datetime) -> str:
     return (
         f"{visible(one.name)}: {', '.join(one.scopes)}; made {one.created_at:%Y-%m-%d} by "
-        f"{visible(one.created_by)}, {_validity(one, at)}"
+        f"{visible(one.created_by)}, {_validity(one, at)}, {_use(one)}"
     )
 
 
@@ -109,3 +113,7 @@ def _validity(one: Token, at: datetime) -> str:
     if one.expires_at is None:
         return "valid without an end"
     return f"{'valid until' if one.is_valid_at(at) else 'expired'} {one.expires_at:%Y-%m-%d}"
+
+
+def _use(one: Token) -> str:
+    return f"last used {one.last_used_on}" if one.last_used_on else "never used"

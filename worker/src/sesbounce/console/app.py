@@ -21,6 +21,7 @@ from sesbounce.console.requests import MOST_BYTES, demand_own_form, is_secure, r
 from sesbounce.console.sessions import Session
 from sesbounce.console.texts import language_of, texts_of
 from sesbounce.errors import StoreError
+from sesbounce.server.access import Caller
 from sesbounce.server.app import CALLER, ROUTE
 from sesbounce.server.rate import RateLimit
 from sesbounce.server.serving import Parts
@@ -109,8 +110,8 @@ class _Site:
         self, page: Page, request: Request, ask: Ask, session: Session | None, *, renew: bool
     ) -> Response:
         parts = self._console.parts
-        ask_who = partial(who, parts.access, request.method, request.headers, session)
-        caller = await parts.in_thread(ask_who)
+        identify = partial(self._identify, request.method, request.headers, session)
+        caller = await parts.in_thread(identify)
         ask = replace(ask, caller=caller, session=session)
         if page.scope:
             if caller is None:
@@ -135,6 +136,14 @@ class _Site:
         if self._threads_of_aws is None:
             self._threads_of_aws = anyio.CapacityLimiter(_THREADS_OF_AWS)
         return await anyio.to_thread.run_sync(work, limiter=self._threads_of_aws)
+
+    def _identify(
+        self, method: str, headers: Mapping[str, str], session: Session | None
+    ) -> Caller | None:
+        """The person who asks, if any; in a thread, since it asks the database."""
+        if session and self._console.sessions.has_ended(session):
+            return None
+        return who(self._console.parts.access, method, headers, session)
 
     def _unknown(self, request: Request) -> Ask:
         """What is known of a request before anybody knows who asks."""

@@ -74,7 +74,7 @@ class Console:
         clock = parts.service.clock
         keys = [key.get_secret_value() for key in parts.settings.serve_secret] or [new_key()]
         self.parts = parts
-        self.sessions = Sessions(keys, clock)
+        self.sessions = Sessions(keys, clock, parts.opened.engine)
         self.addresses = Sealer(keys, "address", clock, _LINKS)
         self.views = Sealer(keys, "view", clock, _LINKS)
         self.counting = threading.Lock()

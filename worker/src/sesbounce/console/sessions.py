@@ -2,8 +2,10 @@
 
 The cookie holds the token, encrypted by a secret of the server. So each request looks the token up
 as those of the API do: one that is revoked or has expired ends its sessions at once, and no table
-of sessions is needed. Who reads the database can't make up a session, since the database holds
-only the SHA-256 of a token; who learns the secret of the server can't either, without a token.
+of sessions is needed. A table holds those that a person has ended, so that a copy of the cookie
+is of no use at another process either. Who reads the database can't make up a session, since the
+database holds only the SHA-256 of a token; who learns the secret of the server can't either,
+without a token.
 """
 
 import secrets
@@ -11,9 +13,11 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 import msgspec
+import sqlalchemy as sa
 from starlette.responses import Response
 
 from sesbounce.console.sealing import Sealer
+from sesbounce.store import ended_sessions
 
 IDLE = timedelta(hours=1)
 LONGEST = timedelta(hours=12)
@@ -42,17 +46,19 @@ class Session(msgspec.Struct, frozen=True):
 class Sessions:
     """Begins sessions, reads them out of cookies, and ends them."""
 
-    def __init__(self, keys: Sequence[str], clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, keys: Sequence[str], clock: Callable[[], datetime], engine: sa.Engine
+    ) -> None:
         """Make one.
 
         Args:
             keys: the secret keys of the server; see `Sealer`.
             clock: tells the time, UTC.
+            engine: the database.
         """
         self._sealer = Sealer(keys, "session", clock, IDLE)
         self._clock = clock
-        # Sessions whose people logged out here, and when they began.
-        self._ended: dict[str, datetime] = {}
+        self._engine = engine
 
     def begin(self, token: str) -> Session:
         """Begin a session for a token that is valid."""
@@ -61,24 +67,33 @@ class Sessions:
     def read(self, cookies: Mapping[str, str], *, secure: bool) -> tuple[Session, bool] | None:
         """The session of a request, and whether its cookie is to be renewed.
 
-        None where there is none, it was idle for too long, went on for too long, or was ended.
+        None where there is none, it was idle for too long, or went on for too long. It does not ask
+        the database: see `has_ended`.
         """
         opened = self._sealer.open(cookies.get(_name(secure), ""), Session)
         if not opened:
             return None
         session, sealed_at = opened
-        if session.number in self._ended or session.began + LONGEST <= self._clock():
+        if session.began + LONGEST <= self._clock():
             return None
         return session, self._clock() - sealed_at >= _RENEWED
 
     def end(self, session: Session) -> None:
-        """End a session, so that a copy of its cookie is of no use in this process either."""
-        self._ended[session.number] = session.began
+        """End a session, so that a copy of its cookie is of no use in any process.
+
+        Raises:
+            StoreError: the database can't be used.
+        """
         oldest = self._clock() - LONGEST
-        # Several threads may do so at once.
-        for number, began in list(self._ended.items()):
-            if began <= oldest:
-                self._ended.pop(number, None)
+        ended_sessions.end(self._engine, session.number, session.began, oldest)
+
+    def has_ended(self, session: Session) -> bool:
+        """Whether a person has ended a session, in this process or in another one.
+
+        Raises:
+            StoreError: the database can't be used.
+        """
+        return ended_sessions.has_ended(self._engine, session.number)
 
     def give(self, response: Response, session: Session, *, secure: bool) -> None:
         """Have the browser keep a session, until the browser ends."""

@@ -5,17 +5,21 @@ A token identifies a program, and a load balancer a person whom it has authentic
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import date, datetime
 from http import HTTPStatus
 from typing import Protocol
 
 import msgspec
 import sqlalchemy as sa
+import structlog
 
+from sesbounce.errors import StoreError
 from sesbounce.hosts import is_loopback
 from sesbounce.server.problems import RequestError
 from sesbounce.store import tokens
-from sesbounce.store.tokens import Scope
+from sesbounce.store.tokens import Scope, Token
+
+log = structlog.get_logger()
 
 _BEARER = "bearer"
 # A name, an address of IPv4, or one of IPv6 in brackets; then maybe a port. RFC 9110, 7.2.
@@ -88,6 +92,8 @@ class Access:
         self._clock = clock
         self._only_loopback = only_loopback
         self._persons = persons
+        # The day on which this process last recorded the use of a token, by the token's name.
+        self._noted: dict[str, date] = {}
 
     def demand(self, scope: Scope, method: str, headers: Mapping[str, str]) -> Caller:
         """Make sure that a request may do what needs a scope.
@@ -149,10 +155,23 @@ class Access:
         Raises:
             StoreError: the database can't answer.
         """
-        token = tokens.find(self._engine, secret, self._clock())
+        now = self._clock()
+        token = tokens.find(self._engine, secret, now)
         if token is None:
             return None
+        self._note_use(token, now.date())
         return Caller(id=token.name, name=f"token {token.name}", scopes=frozenset(token.scopes))
+
+    def _note_use(self, token: Token, day: date) -> None:
+        """Record the day, which one request in a day does."""
+        if day in {token.last_used_on, self._noted.get(token.name)}:
+            return
+        self._noted[token.name] = day
+        try:
+            tokens.note_use(self._engine, token.name, day)
+        except StoreError as error:
+            # The request is answered from a database that is read-only as well.
+            log.warning("use of a token not recorded", token=token.name, problem=str(error))
 
     def _by_token(self, authorization: str) -> Caller:
         kind, _, secret = authorization.partition(" ")

@@ -237,6 +237,7 @@ token = sa.Table(
     sa.Column("expires_at", UtcDateTime, comment="null: it has no end"),
     sa.Column("revoked_at", UtcDateTime),
     sa.Column("revoked_by", Words),
+    sa.Column("last_used_on", sa.Date, comment="the last day of a request, UTC"),
     comment="One row for each token of the HTTP API.",
 )
 
@@ -279,6 +280,14 @@ worker = sa.Table(
     sa.Column("oldest_seconds", sa.Integer, comment="age of the oldest message of the last minute"),
     sa.Column("dead_letters", sa.Integer, comment="null: not known"),
     comment="One row for each worker that was seen in the last day.",
+)
+
+ended_session = sa.Table(
+    "feedback_ended_session",
+    metadata,
+    sa.Column("number", Word, primary_key=True, comment="random, as the cookie holds it"),
+    sa.Column("began_at", UtcDateTime, nullable=False, comment="when the person logged in"),
+    comment="One row for each session of the console that a person has ended lately.",
 )
 
 

@@ -4,7 +4,7 @@ import hashlib
 import re
 import secrets
 from collections.abc import Collection
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import msgspec
@@ -34,6 +34,7 @@ class Token(msgspec.Struct, frozen=True, kw_only=True):
         expires_at: when it ends, UTC; None where it has no end.
         revoked_at: when a person revoked it, UTC; None where nobody has.
         revoked_by: the person who revoked it; None where the database does not record that.
+        last_used_on: the last day of a request with it, UTC; None where there was none.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Token(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: datetime | None = None
     revoked_at: datetime | None = None
     revoked_by: str | None = None
+    last_used_on: date | None = None
 
     def is_valid_at(self, now: datetime) -> bool:
         """Whether requests with this token are answered at a time."""
@@ -130,6 +132,19 @@ def find(engine: sa.Engine, secret: str, now: datetime) -> Token | None:
     return next((token for token in found if token.is_valid_at(now)), None)
 
 
+def note_use(engine: sa.Engine, name: str, day: date) -> None:
+    """Record that a request came with a token on a day, unless one was recorded then or later.
+
+    Raises:
+        StoreError: the database can't be used.
+    """
+    last = _table.c.last_used_on
+    earlier = sa.or_(last.is_(None), last < day)
+    noted = sa.update(_table).where(_table.c.name == name, earlier).values(last_used_on=day)
+    with translated("the use of the token was not recorded"), write(engine) as connection:
+        connection.execute(noted)
+
+
 def digest(secret: str) -> str:
     """What the table holds instead of a token.
 
@@ -149,6 +164,7 @@ def _read(connection: sa.Connection, query: sa.Select[Any]) -> list[Token]:
             expires_at=row.expires_at,
             revoked_at=row.revoked_at,
             revoked_by=row.revoked_by,
+            last_used_on=row.last_used_on,
         )
         for row in connection.execute(query.order_by(_table.c.name))
     ]

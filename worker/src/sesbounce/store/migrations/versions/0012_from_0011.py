@@ -1,4 +1,4 @@
-"""What the console shows: the workers, who did what, and an index of people's decisions.
+"""What the console shows: the workers, who did what, ended sessions, and the use of tokens.
 
 It adds to the schema and changes nothing else. On a table of ten million events it takes some
 seconds, and the workers wait for it.
@@ -18,6 +18,8 @@ depends_on = None
 _WORKERS = "feedback_worker"
 _ACTS = "feedback_act"
 _BY_HAND = "ix_feedback_event_by_hand"
+_ENDED_SESSIONS = "feedback_ended_session"
+_TOKENS, _LAST_USED = "feedback_token", "last_used_on"
 
 
 def upgrade() -> None:
@@ -25,6 +27,8 @@ def upgrade() -> None:
     _create_workers()
     _create_acts()
     _create_index_by_hand()
+    _create_ended_sessions()
+    _add_last_use()
 
 
 def refuse_losses(connection: sa.Connection) -> None:
@@ -38,6 +42,8 @@ def refuse_losses(connection: sa.Connection) -> None:
 
 def downgrade() -> None:
     """Drop what was added; the workers write their rows once more after the next upgrade."""
+    _drop_last_use()
+    _drop_ended_sessions()
     _drop_index_by_hand()
     _drop_acts()
     _drop_workers()
@@ -120,3 +126,26 @@ def _create_index_by_hand() -> None:
 def _drop_index_by_hand() -> None:
     if op.get_bind().dialect.name != "mysql":
         op.drop_index(_BY_HAND, "feedback_event")
+
+
+def _create_ended_sessions() -> None:
+    op.create_table(
+        _ENDED_SESSIONS,
+        sa.Column("number", Word, nullable=False, comment="random, as the cookie holds it"),
+        sa.Column("began_at", UtcDateTime, nullable=False, comment="when the person logged in"),
+        sa.PrimaryKeyConstraint("number", name=f"pk_{_ENDED_SESSIONS}"),
+        comment="One row for each session of the console that a person has ended lately.",
+    )
+
+
+def _drop_ended_sessions() -> None:
+    op.drop_table(_ENDED_SESSIONS)
+
+
+def _add_last_use() -> None:
+    column = sa.Column(_LAST_USED, sa.Date(), comment="the last day of a request, UTC")
+    op.add_column(_TOKENS, column)
+
+
+def _drop_last_use() -> None:
+    op.drop_column(_TOKENS, _LAST_USED)
