@@ -235,6 +235,19 @@ def test_record_what_is_understood_and_no_other_letter(
     again = press(admin, page, "Record 3 letters")
     assert "0 events recorded, 3 known already" in text_of(again)
     assert rows(site.engine, "SELECT count(*) FROM feedback_event") == [(3,)]
+    (act, *_) = rows(site.engine, "SELECT act, done_by, subject, number FROM feedback_act")
+    assert act == ("letters_recorded", "token admin", "feedback-dlq", 3)
+
+
+def test_an_act_that_the_audit_lacks_is_in_the_log(
+    sqs: FakeSqs, site: Site, admin: Browser, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = opened(admin, "not JSON")
+    with site.engine.begin() as connection:
+        connection.execute(sa.text("ALTER TABLE feedback_act RENAME TO elsewhere"))
+    assert press(admin, page, "Send 2 letters back").status_code == 200
+    assert len(sqs.sent) == 2
+    assert "audit lacks an act" in capsys.readouterr().out
 
 
 def test_what_is_left_is_handled_by_the_button(sqs: FakeSqs, admin: Browser) -> None:
@@ -332,6 +345,13 @@ def test_delete_needs_the_end_of_the_file(sqs: FakeSqs, site: Site, admin: Brows
     last = press(admin, done, "Delete 1 letter")
     assert "1 letter was deleted." in text_of(last)
     assert sorted(sqs.visible) == sorted([*GOOD, "no JSON, later"])
+    acts = "SELECT act, substr(subject, 1, 25), number FROM feedback_act ORDER BY id"
+    assert rows(site.engine, acts) == [
+        ("letters_exported", "feedback-dlq", 5),
+        ("letters_exported", "feedback-dlq fingerprint=", 2),
+        ("letters_deleted", "feedback-dlq fingerprint=", 1),
+        ("letters_deleted", "feedback-dlq fingerprint=", 1),
+    ]
     assert site.with_role("operator").send(f"{MAIN}/delete").status_code == 403
 
 

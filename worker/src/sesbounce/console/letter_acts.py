@@ -17,6 +17,7 @@ from starlette.responses import Response
 from sesbounce.console.asking import Ask, PageError
 from sesbounce.console.letters import Selection, chosen, failed, letters_page
 from sesbounce.errors import SesBounceError, StoreError
+from sesbounce.store.acts import Act
 from sesbounce.store.tokens import Scope
 
 if TYPE_CHECKING:
@@ -24,6 +25,11 @@ if TYPE_CHECKING:
 
 _CODE_BYTES = 5
 _JSON_LINES = "application/x-ndjson"
+_ACTS = {
+    "replay": Act.LETTERS_RECORDED,
+    "redrive": Act.LETTERS_SENT_BACK,
+    "delete": Act.LETTERS_DELETED,
+}
 
 log = structlog.get_logger()
 
@@ -59,7 +65,7 @@ def export(ask: Ask) -> Response:
     if handled.error or handled.left:
         said = _said(handled.error) | {"problem": "letters.not_exported"}
         return letters_page(ask, selection, HTTPStatus.CONFLICT, **said)
-    _record_act(ask, "export", selection, handled.done)
+    _record_act(ask, Act.LETTERS_EXPORTED, selection, handled.done)
     last = msgspec.json.encode({"letters": handled.done, "code": code_of(selection.letters)})
     name = f"dead-letters-{selection.of}-{ask.console.now():%Y-%m-%d-%H%M%S}.jsonl"
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
@@ -97,7 +103,7 @@ def _handle(ask: Ask, action: str, handle: Callable[[Selection], "Handled"]) -> 
     except SesBounceError as error:
         return failed(ask, action, error)
     if handled.done:
-        _record_act(ask, action, selection, handled.done)
+        _record_act(ask, _ACTS[action], selection, handled.done)
     return letters_page(
         ask,
         selection.without(handled.done, handled.left, exported=action == "delete"),
@@ -119,12 +125,19 @@ def _said(error: SesBounceError | None) -> dict[str, str]:
     return {"error": str(error)}
 
 
-def _record_act(ask: Ask, act: str, selection: Selection, number: int) -> None:
-    """Record what a person did with letters: `replay`, `redrive`, `export` or `delete`."""
-    log.info(
-        "dead letters handled",
-        act=act,
-        queue=ask.console.letters.queue(selection.of).name,
-        letters=number,
-        caller=ask.who.id or None,
-    )
+def _record_act(ask: Ask, act: Act, selection: Selection, number: int) -> None:
+    """Record what a person did in the audit; the letters are handled already."""
+    # boto3, without which nobody comes here.
+    from sesbounce.dead_letters.acting import record_act  # noqa: PLC0415
+    from sesbounce.dead_letters.examining import Wanted  # noqa: PLC0415
+
+    console, group = ask.console, selection.group
+    wanted = Wanted()
+    if not selection.several:
+        codes = (group.code,) if group.code else ()
+        wanted = Wanted(codes=codes, fingerprints=() if codes else (group.fingerprint,))
+    queue = console.letters.queue(selection.of).name
+    try:
+        record_act(console.engine, act, console.now(), ask.by, queue, wanted, number)
+    except StoreError as error:
+        log.warning("audit lacks an act", act=act, queue=queue, letters=number, problem=str(error))
