@@ -135,6 +135,10 @@ class Pages:
             "reason, few": {"reason": "suppressed_by_hand"},
             "reason, none": {"reason": "complaint_virus"},
             "domain and reason, many": {"domain": LARGE, "reason": "no_such_mailbox"},
+            "few in the domain, many of the reason": {
+                "domain": SMALL,
+                "reason": "no_such_mailbox",
+            },
             "domain and reason, few": {"domain": LARGE, "reason": "suppressed_by_hand"},
             "domain and reason, none": {"domain": LARGE, "reason": "complaint_virus"},
             "first day": {"since": month},

@@ -112,20 +112,20 @@ def test_the_rule_tells_additions_from_other_changes(monkeypatch: pytest.MonkeyP
 @pytest.mark.parametrize(
     ("revision", "usable"),
     [
-        ("0011_from_0010", True),
-        ("0010_from_0008", False),
-        ("0007", False),
         ("0012_from_0011", True),
-        ("0013_from_0011", True),
-        ("0013_from_0012", False),
-        ("0012_from_0012", False),
-        ("0012", False),
-        ("odd_from_0011", False),
+        ("0011_from_0010", False),
+        ("0007", False),
+        ("0013_from_0012", True),
+        ("0014_from_0012", True),
+        ("0014_from_0013", False),
+        ("0013_from_0013", False),
+        ("0013", False),
+        ("odd_from_0012", False),
         (None, False),
     ],
 )
 def test_a_newer_schema_names_the_oldest_version_that_can_use_it(
     revision: str | None, usable: bool
 ) -> None:
-    assert migrate.newest() == "0011_from_0010", "write the cases for the newest version"
+    assert migrate.newest() == "0012_from_0011", "write the cases for the newest version"
     assert migrate.is_usable(revision) is usable
