@@ -8,11 +8,11 @@ sender. A resume sets aside all that was counted by then: the hours before it, a
 its own hour had. Only what is counted later can stop the sender then. See `docs/gate.md`.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from functools import cached_property, lru_cache
-from itertools import accumulate
-from operator import sub
+from itertools import accumulate, repeat
+from operator import sub, truediv
 
 import msgspec
 
@@ -150,10 +150,7 @@ def _since(hours: Hours, resumed: Resume | None) -> dict[datetime, Numbers]:
 
 def _first_stop(hours: Hours, first: datetime, present: datetime) -> Rate | None:
     """The earliest rate that was too high at the end of an hour, from the first one on."""
-    whole = total(hours.values())
-    # Of most senders there are not enough events for any stop at all.
-    limits = [limit for limit in LIMITS if whole.events(limit.metric) >= limit.events]
-    if not limits:
+    if not hours:
         return None
     begins = min(hours)
     passed = max(0, (first - begins) // HOUR)
@@ -164,7 +161,7 @@ def _first_stop(hours: Hours, first: datetime, present: datetime) -> Rate | None
         rate_of(
             limit, total(numbers[max(0, place - limit.hours) : place]), begins + (place - 1) * HOUR
         )
-        for limit in limits
+        for limit in LIMITS
         if (place := columns.first_stop(limit, passed))
     ]
     return min(stops, key=_end_of, default=None)
@@ -180,16 +177,11 @@ class _Columns:
     """What was counted in each of some hours that follow each other."""
 
     def __init__(self, numbers: Sequence[Numbers]) -> None:
-        self._hours = {
-            "sent": [number.sent for number in numbers],
-            "ended": [number.ended for number in numbers],
+        self._events = {
             Metric.BOUNCE: [number.hard for number in numbers],
             Metric.COMPLAINT: [number.complaints for number in numbers],
         }
-
-    @cached_property
-    def _days(self) -> Mapping[str, Sequence[int]]:
-        return {name: _of_days(numbers) for name, numbers in self._hours.items()}
+        self._numbers = numbers
 
     def first_stop(self, limit: Limit, passed: int) -> int:
         """The number of hours up to the first one that stops at its end; 0 if none does.
@@ -198,17 +190,39 @@ class _Columns:
             limit: the limit.
             passed: how many of the first hours can't stop, and count for later ones alone.
         """
-        columns = self._hours if limit.hours == 1 else self._days
-        counts = columns[limit.metric]
-        if max(counts) < limit.events:
+        events = self._events[limit.metric]
+        # Of most senders there are not enough events for any stop at all.
+        if sum(events) < limit.events:
             return 0
-        rows = zip(counts, columns["sent"], columns["ended"], strict=True)
-        for place, (events, sent, ended) in enumerate(rows, 1):
-            if events >= limit.events and place > passed:
-                mails = max(ended, sent)
-                if mails >= limit.mails and events / mails >= limit.stop:
-                    return place
+        if limit.hours == DAY_HOURS:
+            events = _of_days(events)
+        if max(events) < limit.events:
+            return 0
+        mails = self._mails_of_days if limit.hours == DAY_HOURS else self._mails
+        if max(map(truediv, events, mails)) < limit.stop:
+            return 0
+        for place, (count, of) in enumerate(zip(events, mails, strict=True), 1):
+            enough = count >= limit.events and of >= limit.mails
+            if enough and place > passed and count / of >= limit.stop:
+                return place
         return 0
+
+    @cached_property
+    def _sent(self) -> Sequence[int]:
+        return [number.sent for number in self._numbers]
+
+    @cached_property
+    def _ended(self) -> Sequence[int]:
+        return [number.ended for number in self._numbers]
+
+    @cached_property
+    def _mails(self) -> Sequence[int]:
+        """At least 1, so that a rate can be computed."""
+        return list(map(max, self._sent, self._ended, repeat(1)))
+
+    @cached_property
+    def _mails_of_days(self) -> Sequence[int]:
+        return list(map(max, _of_days(self._sent), _of_days(self._ended), repeat(1)))
 
 
 def _of_days(numbers: Sequence[int]) -> Sequence[int]:
