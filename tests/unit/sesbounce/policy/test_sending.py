@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sesbounce.policy.outage import HOUR, hour_of
@@ -218,6 +218,10 @@ counted = st.dictionaries(
 )
 
 
+@example({30 * 24: Numbers(sent=200, hard=20)}, 1)
+@example({30 * 24 + 1: Numbers(sent=200, hard=20)}, 1)
+@example({30 * 24 + 23: Numbers(sent=1000, hard=50)}, 1)
+@example({5: Numbers(sent=1000, hard=50)}, 1)
 @settings(max_examples=50)
 @given(counted, st.sampled_from([1, 20, 50]))
 def test_the_first_stop_is_that_of_the_plain_definition(

@@ -150,31 +150,34 @@ def _since(hours: Hours, resumed: Resume | None) -> dict[datetime, Numbers]:
 
 def _first_stop(hours: Hours, first: datetime, present: datetime) -> Rate | None:
     """The earliest rate that was too high at the end of an hour, from the first one on."""
-    if not hours:
+    whole = total(hours.values())
+    # Of most senders there are not enough events for any stop at all.
+    limits = [limit for limit in LIMITS if whole.events(limit.metric) >= limit.events]
+    if not limits:
         return None
-    begins = min(hours)
-    passed = max(0, (first - begins) // HOUR)
-    numbers = [hours.get(hour, NOTHING) for hour in _span(begins, present)]
+    span = _span(first - DAY_HOURS * HOUR, present)
+    numbers = [hours.get(hour, NOTHING) for hour in span]
     columns = _Columns(numbers)
     # A rate is made for the hour that stops alone: a month has many.
     stops = [
-        rate_of(
-            limit, total(numbers[max(0, place - limit.hours) : place]), begins + (place - 1) * HOUR
-        )
-        for limit in LIMITS
-        if (place := columns.first_stop(limit, passed))
+        rate_of(limit, total(numbers[place + 1 - limit.hours : place + 1]), span[place])
+        for limit in limits
+        if (place := columns.first_stop(limit))
     ]
     return min(stops, key=_end_of, default=None)
 
 
-@lru_cache(8)  # most senders have the same
+@lru_cache(2)  # all senders have the same
 def _span(first: datetime, last: datetime) -> Sequence[datetime]:
     """The hours from one to another one."""
     return [first + number * HOUR for number in range((last - first) // HOUR + 1)]
 
 
 class _Columns:
-    """What was counted in each of some hours that follow each other."""
+    """What was counted in each of some hours that follow each other.
+
+    Those of the first day can't stop a sender: they count for the 24 hours to the end of others.
+    """
 
     def __init__(self, numbers: Sequence[Numbers]) -> None:
         self._events = {
@@ -183,29 +186,19 @@ class _Columns:
         }
         self._numbers = numbers
 
-    def first_stop(self, limit: Limit, passed: int) -> int:
-        """The number of hours up to the first one that stops at its end; 0 if none does.
-
-        Args:
-            limit: the limit.
-            passed: how many of the first hours can't stop, and count for later ones alone.
-        """
-        events = self._events[limit.metric]
-        # Of most senders there are not enough events for any stop at all.
-        if sum(events) < limit.events:
-            return 0
+    def first_stop(self, limit: Limit) -> int | None:
+        """The place of the first hour at whose end a limit stops; None if there is none."""
+        events: Sequence[int] = self._events[limit.metric]
+        mails = self._mails
         if limit.hours == DAY_HOURS:
-            events = _of_days(events)
-        if max(events) < limit.events:
-            return 0
-        mails = self._mails_of_days if limit.hours == DAY_HOURS else self._mails
+            events, mails = _of_days(events), self._mails_of_days
         if max(map(truediv, events, mails)) < limit.stop:
-            return 0
-        for place, (count, of) in enumerate(zip(events, mails, strict=True), 1):
-            enough = count >= limit.events and of >= limit.mails
-            if enough and place > passed and count / of >= limit.stop:
+            return None
+        for place in range(DAY_HOURS, len(events)):
+            count, of = events[place], mails[place]
+            if count >= limit.events and of >= limit.mails and count / of >= limit.stop:
                 return place
-        return 0
+        return None
 
     @cached_property
     def _sent(self) -> Sequence[int]:
@@ -217,7 +210,7 @@ class _Columns:
 
     @cached_property
     def _mails(self) -> Sequence[int]:
-        """At least 1, so that a rate can be computed."""
+        """At least 1 each, so that they divide."""
         return list(map(max, self._sent, self._ended, repeat(1)))
 
     @cached_property
