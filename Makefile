@@ -28,7 +28,7 @@ UNIT_PROCESSES ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 PYTHONS := 3.11 3.12 3.13
 
 .PHONY: help setup terraform environments demo console demo-clean simulate deploy plan destroy restart cli outputs check-wiring \
-        image package build test test-all test-unit test-newest test-versions test-local test-terraform bench bench-ask bench-decode bench-outage bench-profile bench-store fuzz \
+        image package build test test-all test-unit test-newest test-versions test-local test-terraform bench bench-ask bench-console bench-decode bench-outage bench-profile bench-store fuzz \
         lint lint-ruff lint-mypy lint-imports lint-checkov lint-rest format docs docs-serve docs-write screenshots terraform-docs lock terraform-lock clean
 
 ##@ Set up
@@ -160,6 +160,9 @@ bench-profile: $(READY) ## measures the CPU time of each stage of the worker; AR
 
 bench-ask: $(READY) ## measures questions: a process, a warm engine, files, beside a bare SELECT, and the HTTP API; ARGS="--part start" for one part
 	@$(BIN)/python -m tests.bench.bench_ask $(ARGS)
+
+bench-console: $(READY) ## measures the pages of the console with two million addresses and ten million events; ARGS="--help" lists the options
+	@$(BIN)/python -m tests.bench.bench_console $(ARGS)
 
 bench-outage: $(READY) ## simulates the outage of a provider, in several orders on three databases, some minutes
 	@$(BIN)/python -m tests.bench.bench_outage $(ARGS)

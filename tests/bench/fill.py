@@ -17,7 +17,7 @@ a checkpoint.
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -35,6 +35,45 @@ _FOR_THE_FILL = {
 _Step = tuple[str, dict[str, Any]]
 
 
+class Life(NamedTuple):
+    """What the rows are to look like.
+
+    Attributes:
+        events: how many there are.
+        addresses: how many addresses they are about, at most as many as events: `a0`, `a1` and so
+            on.
+        until: the end of the time in which the events came, UTC.
+        domain: the domain of an address, as SQL of its number `who`.
+        spread: whether the suppressions and hard bounces of the addresses are spread over that
+            time; otherwise they keep the times of what was recorded.
+    """
+
+    events: int
+    addresses: int
+    until: datetime = AT
+    domain: str = "'example.com'"
+    spread: bool = False
+
+    @property
+    def times(self) -> dict[str, int]:
+        """The parameters of the times of events."""
+        return self._times(self.events)
+
+    @property
+    def times_of_addresses(self) -> dict[str, int]:
+        """The parameters of the times of what was found out about addresses."""
+        return self._times(self.addresses)
+
+    @property
+    def address(self) -> str:
+        """The address, as SQL of its number `who`."""
+        return f"'a' || who || '@' || {self.domain}"
+
+    def _times(self, number: int) -> dict[str, int]:
+        begin, span = (self.until - SPAN).timestamp(), SPAN.total_seconds()
+        return {"begin": int(begin * 1000), "step": int(span * 1000 / number)}
+
+
 class _Dialect(NamedTuple):
     """The expressions of a kind of database: of `i`, the number of an event.
 
@@ -42,8 +81,9 @@ class _Dialect(NamedTuple):
         numbers: a table of the numbers of a lot.
         since_epoch: the time of the event, in hexadecimal milliseconds.
         hexadecimal: that many random bytes, in hexadecimal.
-        time: the time of the event, as its column has it.
+        time: a number of milliseconds since 1970, as a column of times has it.
         anybody: the number of any of the addresses.
+        who: the number of an address, from its text.
     """
 
     numbers: str
@@ -51,6 +91,7 @@ class _Dialect(NamedTuple):
     hexadecimal: str
     time: str
     anybody: str
+    who: str
 
 
 _DIALECTS = {
@@ -59,22 +100,27 @@ _DIALECTS = {
         " WHERE i + 1 < :last) SELECT i FROM n)",
         since_epoch="printf('%012x', :begin + i * :step)",
         hexadecimal="lower(hex(randomblob({bytes})))",
-        time="strftime('%Y-%m-%d %H:%M:%S', (:begin + i * :step) / 1000, 'unixepoch') || '.000000'",
+        time="strftime('%Y-%m-%d %H:%M:%S', ({}) / 1000, 'unixepoch') || '.000000'",
         anybody="abs(random()) % :addresses",
+        who="CAST(substr(address, 2) AS INTEGER)",  # which ends where the digits end
     ),
     "postgresql": _Dialect(
         numbers="(SELECT i FROM generate_series(CAST(:first AS bigint), :last - 1) AS series(i))",
         since_epoch="lpad(to_hex(:begin + i * :step), 12, '0')",
         hexadecimal="left(md5(random()::text) || md5(random()::text), 2 * {bytes})",
-        time="to_timestamp((:begin + i * :step) / 1000)",
+        time="to_timestamp(({}) / 1000)",
         anybody="floor(random() * :addresses)::bigint",
+        who="split_part(substr(address, 2), '@', 1)::bigint",
     ),
 }
 # The number of the address that an event is the first one about.
 _IN_NO_ORDER = "i * 1000003 % :addresses"
+_AT = ":begin + i * :step"
+# A suppression with an end has it that many milliseconds after its beginning.
+_PROBATION = 30 * 24 * 3_600_000
 # The addresses of the lot of events that has just been inserted, and their numbers.
 _CONCERNED = (
-    "(SELECT DISTINCT address, CAST(substr(address, 2, length(address) - 13) AS INTEGER) AS i"
+    "(SELECT DISTINCT address, {who} AS who"
     " FROM (SELECT address FROM feedback_event ORDER BY id DESC LIMIT :last - :first) AS latest)"
 )
 _TABLES = "('feedback_event'::regclass, 'feedback_address'::regclass)"
@@ -94,69 +140,66 @@ _CHANGE = (
 )
 
 
-def fill(url: str, events: int, addresses: int) -> None:
+def fill(url: str, life: Life) -> None:
     """Multiply what has been recorded, in place of it.
 
     Args:
         url: of a database with some events about some addresses, on SQLite or PostgreSQL.
-        events: how many there are to be.
-        addresses: how many addresses they are to be about, at most as many as events: `a0`, `a1`
-            and so on, of example.com.
+        life: what the rows are to look like.
     """
     engine = sa.create_engine(url, isolation_level="AUTOCOMMIT")
     name = engine.dialect.name
     steps = {"sqlite": _on_sqlite, "postgresql": _on_postgresql}[name]
     with engine.connect() as connection, _not_waiting_for_disks(connection):
         _put_models_aside(connection)
-        planned = list(steps(connection, events, addresses))
+        planned = list(steps(connection, life))
         for sql, parameters in track(planned, description=f"filling {name}"):
             connection.execute(sa.text(sql), parameters)
     engine.dispose()
     os.sync()  # or the system writes it all to the disk while the database waits for that
 
 
-def add(connection: sa.Connection, events: int, addresses: int, first: int, count: int) -> None:
+def add(connection: sa.Connection, life: Life, first: int, count: int) -> None:
     """Add later events about any of the addresses, and change the rows of these, on PostgreSQL.
 
     Args:
         connection: a transaction in a filled database.
-        events: how many events it was filled with.
-        addresses: how many addresses it was filled with.
+        life: what it was filled with.
         first: how many events were filled and added.
         count: how many to add.
     """
-    (lot,) = _lots(count, addresses, first, count)
-    connection.execute(sa.text(_insert_events(connection)), _span(events) | lot)
-    concerned = f"(SELECT address FROM {_CONCERNED} AS n)"
+    (lot,) = _lots(count, life.addresses, first, count)
+    connection.execute(sa.text(_insert_events(connection, life)), life.times | lot)
+    concerned = f"(SELECT address FROM {_concerned(connection)} AS n)"
     touch = f"UPDATE feedback_address SET state = state WHERE address IN {concerned}"
     connection.execute(sa.text(touch), lot)
 
 
-def _on_sqlite(connection: sa.Connection, events: int, addresses: int) -> Iterator[_Step]:
+def _on_sqlite(connection: sa.Connection, life: Life) -> Iterator[_Step]:
     """Events, and their addresses, by turns."""
-    insert_events = _insert_events(connection)
+    insert_events = _insert_events(connection, life)
     save_states = (
-        f"{_insert_addresses(connection, _CONCERNED)} ON CONFLICT (address)"
+        f"{_insert_addresses(connection, life, _concerned(connection))} ON CONFLICT (address)"
         " DO UPDATE SET state = excluded.state, original = excluded.original"
     )
-    for lot in _lots(events, addresses):
-        yield insert_events, _span(events) | lot
-        yield save_states, lot
+    for lot in _lots(life.events, life.addresses):
+        yield insert_events, life.times | lot
+        yield save_states, life.times_of_addresses | lot
 
 
-def _on_postgresql(connection: sa.Connection, events: int, addresses: int) -> Iterator[_Step]:
+def _on_postgresql(connection: sa.Connection, life: Life) -> Iterator[_Step]:
     """The rows, then the indexes, then a change of each address."""
     yield _WITHOUT_INDEXES, {}
-    insert_events = _insert_events(connection)
-    for lot in _lots(events, addresses):
-        yield insert_events, _span(events) | lot
+    insert_events = _insert_events(connection, life)
+    for lot in _lots(life.events, life.addresses):
+        yield insert_events, life.times | lot
     somebody = (
-        f"(SELECT i, 'a' || i || '@example.com' AS address FROM (SELECT {_IN_NO_ORDER} AS i"
+        f"(SELECT who, {life.address} AS address FROM (SELECT {_IN_NO_ORDER} AS who"
         f" FROM {_DIALECTS['postgresql'].numbers} AS number) AS somebody)"
     )
-    insert_addresses = _insert_addresses(connection, somebody)
-    for lot in _lots(addresses, addresses):
-        yield insert_addresses, lot
+    insert_addresses = _insert_addresses(connection, life, somebody)
+    for lot in _lots(life.addresses, life.addresses):
+        yield insert_addresses, life.times_of_addresses | lot
     for index in _BY_ADDRESS:
         yield f"ALTER INDEX {index} SET (fillfactor = 70)", {}
     for table in ("feedback_event", "feedback_address"):
@@ -176,12 +219,6 @@ def _lots(
     end = begin + count
     for first in range(begin, end, size):
         yield {"first": first, "last": min(first + size, end), "addresses": addresses}
-
-
-def _span(events: int) -> dict[str, int]:
-    """The parameters of the times of events."""
-    begin, span = (AT - SPAN).timestamp(), SPAN.total_seconds()
-    return {"begin": int(begin * 1000), "step": int(span * 1000 / events)}
 
 
 @contextmanager
@@ -214,29 +251,47 @@ def _put_models_aside(connection: sa.Connection) -> None:
         connection.exec_driver_sql(f"DELETE FROM {table}")
 
 
-def _insert_events(connection: sa.Connection) -> str:
+def _concerned(connection: sa.Connection) -> str:
+    return _CONCERNED.format(who=_DIALECTS[connection.dialect.name].who)
+
+
+def _insert_events(connection: sa.Connection, life: Life) -> str:
     """The statement that inserts a lot of events."""
     of = _DIALECTS[connection.dialect.name]
     # SES's ids of mails begin with their time in milliseconds, and so do digests.
     digest = f"'0100' || {of.since_epoch} || {of.hexadecimal.format(bytes=24)}"
     mail_id = f"'0100' || {of.since_epoch} || '-' || {of.hexadecimal.format(bytes=16)} || '-000000'"
-    number = f"CASE WHEN i < :addresses THEN {_IN_NO_ORDER} ELSE {of.anybody} END"
+    # Materialised: otherwise each mention of the number would be a random one of its own.
+    somebody = (
+        f"(WITH somebody AS MATERIALIZED (SELECT i, CASE WHEN i < :addresses THEN {_IN_NO_ORDER}"
+        f" ELSE {of.anybody} END AS who FROM {of.numbers} AS number) SELECT i, who FROM somebody)"
+    )
     events = {
         "dedupe_key": digest,
         "message_digest": digest,
-        "address": f"'a' || ({number}) || '@example.com'",
+        "address": life.address,
         "mail_id": mail_id,
         "feedback_id": mail_id,
-        "occurred_at": of.time,
-        "recorded_at": of.time,
+        "occurred_at": of.time.format(_AT),
+        "recorded_at": of.time.format(_AT),
     }
-    return _insert(connection, "feedback_event", of.numbers, events)
+    return _insert(connection, "feedback_event", somebody, events)
 
 
-def _insert_addresses(connection: sa.Connection, numbers: str) -> str:
+def _insert_addresses(connection: sa.Connection, life: Life, somebody: str) -> str:
     """The statement that inserts a row for each address of a table with addresses and numbers."""
+    of = _DIALECTS[connection.dialect.name]
     values = {"address": "n.address", "original": "n.address"}
-    return _insert(connection, "feedback_address", numbers, values)
+    if life.spread:
+        at, until = of.time.format(_AT), of.time.format(f"{_AT} + {_PROBATION}")
+        for name, value in (
+            ("suppressed_since", at),
+            ("suppressed_until", until),
+            ("hard_at", at),
+        ):
+            values[name] = f"CASE WHEN m.{name} IS NOT NULL THEN {value} END"
+    numbered = f"(SELECT who AS i, address FROM {somebody} AS somebody)"
+    return _insert(connection, "feedback_address", numbered, values)
 
 
 def _insert(connection: sa.Connection, table: str, numbers: str, own: dict[str, str]) -> str:

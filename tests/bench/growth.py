@@ -31,7 +31,7 @@ from rich.table import Table
 
 from sesbounce.feedback.decode import Decoded
 from sesbounce.store.engine import open_database, write
-from tests.bench.fill import SPAN, add, fill
+from tests.bench.fill import SPAN, Life, add, fill
 from tests.bench.operations import operations
 from tests.bench.recording import Speed, median, message, postgresql_url, prepare, record, timed
 from tests.databases.servers import empty_database
@@ -101,7 +101,7 @@ def growth(kind: str, size: Size, rounds: int, log: str, console: Console) -> No
             if added and kind == "postgresql":
                 with write(large) as connection:
                     first = size.events + added - BETWEEN_ROUNDS
-                    add(connection, *size, first, BETWEEN_ROUNDS)
+                    add(connection, Life(*size), first, BETWEEN_ROUNDS)
             told = scattered(size.addresses, AT + timedelta(days=1) + SPAN * (added / size.events))
             empty = prepare(new())
             keys = [somebody(size.addresses) for _ in told]
@@ -124,7 +124,7 @@ def _filled(url: str, size: Size) -> sa.Engine:
     models = [message(f"{n}@example.com", n, AT - SPAN * (1 - n / MODELS)) for n in range(MODELS)]
     record(engine, models, BATCH)
     engine.dispose()
-    fill(url, *size)
+    fill(url, Life(*size))
     engine = open_database(url)
     if engine.dialect.name == "postgresql":
         with write(engine) as connection:

@@ -46,7 +46,7 @@ class Machine(msgspec.Struct, frozen=True):
 def this_machine() -> Machine:
     """The machine that this runs on."""
     return Machine(
-        cpu=_cpu(),
+        cpu=cpu_name(),
         cores=len(os.sched_getaffinity(0)),
         system=f"{platform.system()} {platform.release()}",
         python=platform.python_version(),
@@ -56,7 +56,7 @@ def this_machine() -> Machine:
     )
 
 
-def _cpu() -> str:
+def cpu_name() -> str:
     """The processor's name, as Linux tells it."""
     for line in Path("/proc/cpuinfo").read_text().splitlines():
         if line.startswith("model name"):

@@ -150,9 +150,9 @@ def section(results: Results, chart: str) -> str:
         HEADING,
         setting,
         f"![Messages per second and CPU per message]({chart})",
-        _markdown(_COLUMNS, _contestants(results)),
+        markdown(_COLUMNS, _contestants(results)),
         _CONTESTANTS,
-        _markdown(_GOALS, _goals(results)),
+        markdown(_GOALS, _goals(results)),
     ]
     if results.memory:
         parts.append(f"Memory (`--million`): {remembered(results.memory)}")
@@ -162,7 +162,8 @@ def section(results: Results, chart: str) -> str:
 def write_section(text: str, file: Path) -> None:
     """Put the section into a document, in place of the one with its heading or at the end."""
     document = file.read_text() if file.exists() else "# Benchmarks\n"
-    before, found, rest = document.partition(HEADING + "\n")
+    heading, _, _ = text.partition("\n")
+    before, found, rest = document.partition(heading + "\n")
     if not found:
         file.write_text(f"{document.rstrip()}\n\n{text}")
         return
@@ -170,6 +171,7 @@ def write_section(text: str, file: Path) -> None:
     file.write_text(before + text + (following + after))
 
 
-def _markdown(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def markdown(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table of Markdown."""
     lines = [columns, ["---"] * len(columns), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)

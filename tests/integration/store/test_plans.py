@@ -32,6 +32,7 @@ from sesbounce.store.incidents import IncidentStatus
 from sesbounce.store.listing import known_events, suppressed_among
 from sesbounce.store.lookup import Filter, Lookup
 from sesbounce.store.outbox import Outbox, OutboxEntry
+from sesbounce.store.pages import suppressed_page
 from sesbounce.store.schema import address, event, message
 from sesbounce.store.store import Store
 from sesbounce.store.strike_off import StrikeOff
@@ -203,6 +204,7 @@ PAGES = {
     "since": Filter(limit=20, since=AT - 30 * DAY),
     "stream": Filter(limit=20, stream="news"),
 }
+INDEXES = {"reason": "ix_feedback_address_reason", "domain": "ix_feedback_address_domain"}
 GROUPINGS: list[Grouping] = [*By, ByTag("campaign")]
 
 
@@ -231,6 +233,24 @@ def test_a_page_of_the_audit_is_a_part_of_an_index(
     mysql = engine.dialect.name == "mysql"
     index = "ix_feedback_event_recorded_at" if mysql else "ix_feedback_event_by_hand"
     assert [plan for plan in found if index not in plan.steps] == []
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_that_ends_with_its_time_finds_its_rows_by_the_index_of_its_filter(
+    engine: sa.Engine, page: str
+) -> None:
+    with explained(engine, "sort", "seqscan", "bitmapscan") as plans:
+        found, place = suppressed_page(engine, AT, PAGES[page], 20, None, seconds=0.0)
+        after = suppressed_page(engine, AT, PAGES[page], 20, place, seconds=0.0)
+    assert found
+    assert after[0]
+    of_addresses = [plan for plan in plans if "FROM feedback_address" in plan.sql]
+    assert len(of_addresses) >= 4
+    assert [plan for plan in of_addresses if plan.whole or plan.sorts] == []
+    index = INDEXES.get(page, "ix_feedback_address_suppressed_since")
+    if engine.dialect.name == "mysql" and page == "domain":
+        index = "ix_feedback_address_suppressed_since"  # it has none by domain
+    assert [plan for plan in of_addresses if index not in plan.steps] == []
 
 
 def test_statistics_of_a_time_read_that_time_alone(engine: sa.Engine) -> None:

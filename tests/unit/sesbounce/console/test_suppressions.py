@@ -7,10 +7,12 @@ import pytest
 import sqlalchemy as sa
 
 from scripts.local.ses_messages import Scenario
+from sesbounce.console import suppressions
 from sesbounce.feedback.address import parse
 from sesbounce.feedback.manual import decide
 from sesbounce.feedback.reason import Reason
 from sesbounce.operations.erasure import forget
+from sesbounce.store import pages
 from tests.console import Browser, Site
 from tests.stored import DAY, decoded
 from tests.support import AT
@@ -117,6 +119,25 @@ def test_it_comes_in_pages_that_keep_the_filters(site: Site, admin: Browser) -> 
         assert 'value="example.com"' in page
         assert "First page" in page
     assert found == [f"u{n}@example.com" for n in range(120)]
+    assert "This is the end of the list." in page
+
+
+def test_a_page_that_has_looked_for_long_says_so_and_the_next_one_goes_on(
+    site: Site, admin: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pages, "_LOOKED_AT", 2)
+    monkeypatch.setattr(suppressions, "_SECONDS", 0.0)
+    site.record(*(decoded(Scenario.BOUNCE, -n, f"u{n}@example.com") for n in range(2)))
+    site.record(decide("jane@example.com", Reason.SUPPRESSED_BY_HAND, AT - 5 * DAY))
+    filters = {"domain": "example.com", "reason": "suppressed_by_hand"}
+    page = admin.follow(admin.send(LIST, **filters)).text
+    assert listed(page) == []
+    assert re.search(r"This page looked back to <time [^>]*>2026-11-19 12:00 UTC</time>", page)
+    assert "No suppressed address matches these filters." not in page
+    further = re.search(r'href="([^"]*)" rel="next"', page)
+    assert further
+    page = admin.get(further[1]).text
+    assert listed(page) == ["jane@example.com"]
     assert "This is the end of the list." in page
 
 

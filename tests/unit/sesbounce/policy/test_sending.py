@@ -3,12 +3,23 @@
 from datetime import datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sesbounce.policy.outage import HOUR, hour_of
-from sesbounce.policy.rates import LIMITS, NOTHING, Limit, Metric, Numbers, SendingState
-from sesbounce.policy.sending import Judged, Resume, judge_sending, worst
+from sesbounce.policy.rates import (
+    LIMITS,
+    NOTHING,
+    Hours,
+    Limit,
+    Metric,
+    Numbers,
+    Rate,
+    SendingState,
+    rate_of,
+    total,
+)
+from sesbounce.policy.sending import REMEMBERED, Judged, Resume, judge_sending, worst
 from tests.support import AT
 
 NOW = AT + timedelta(minutes=30)
@@ -181,3 +192,45 @@ def test_a_stop_of_hours_that_are_over_stays_until_a_person_resumes(
     seen = {h: n for h, n in counts if hour_of(NOW - h * HOUR) >= hour_of(resumed_at)}
     if not seen and first.state is STOP:
         assert judged(*counts, resumes=(resume,)).state is not STOP
+
+
+def plain_first_stop(hours: Hours, now: datetime) -> Rate | None:
+    """The earliest rate that stops, as its definition says: slow, and simple."""
+    end = hour_of(now) + HOUR
+    hour = hour_of(now - REMEMBERED)
+    while hour < end:
+        day = {at: number for at, number in hours.items() if hour - DAY < at <= hour}
+        for limit in LIMITS:
+            counts = day.values() if limit.hours == DAY // HOUR else [day.get(hour, NOTHING)]
+            rate = rate_of(limit, total(counts), hour)
+            if rate.state is STOP:
+                return rate
+        hour += HOUR
+    return None
+
+
+few = st.integers(0, 60)
+many = st.sampled_from([0, 1, 150, 199, 200, 400, 1000, 1001, 5000])
+numbers = st.builds(Numbers, sent=many, delivered=many, hard=few, soft=few, complaints=few)
+# Days with mails in many hours, so that some windows of 24 hours are close to the limits.
+counted = st.dictionaries(
+    st.one_of(st.integers(0, 60), st.integers(0, 31 * 24)), numbers, min_size=1, max_size=40
+)
+
+
+@example({30 * 24: Numbers(sent=200, hard=20)}, 1)
+@example({30 * 24 + 1: Numbers(sent=200, hard=20)}, 1)
+@example({30 * 24 + 23: Numbers(sent=1000, hard=50)}, 1)
+@example({5: Numbers(sent=1000, hard=50)}, 1)
+@settings(max_examples=50)
+@given(counted, st.sampled_from([1, 20, 50]))
+def test_the_first_stop_is_that_of_the_plain_definition(
+    counts: dict[int, Numbers], share: int
+) -> None:
+    hours = {
+        hour_of(NOW) - ago * HOUR: Numbers(
+            n.sent * share, n.delivered * share, n.hard, n.soft, n.complaints
+        )
+        for ago, n in counts.items()
+    }
+    assert judge_sending(hours, (), NOW).stopped_by == plain_first_stop(hours, NOW)

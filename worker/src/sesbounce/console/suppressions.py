@@ -12,14 +12,17 @@ import msgspec
 from starlette.responses import Response
 
 from sesbounce.console.asking import SUPPRESSIONS, Ask, Console, PageError
+from sesbounce.errors import AddressError
 from sesbounce.feedback.address import parse
 from sesbounce.feedback.reason import Reason
 from sesbounce.privacy.keyed_hash import is_forgotten
-from sesbounce.store.lookup import Answer, Filter
+from sesbounce.store.lookup import Answer, Filter, domain_key
 from sesbounce.store.pages import ListPlace, suppressed_page
 
 _T = TypeVar("_T")
 _ROWS = 50
+# The time after which a page ends where few of the addresses match its filters.
+_SECONDS = 0.04
 _LONGEST_FILTER = 320
 _SUPPRESSING = [
     reason for reason in Reason if reason.effect.is_evidence and reason is not Reason.DELIVERED
@@ -122,7 +125,7 @@ def _opened(ask: Ask, sealed: str, kind: type[_T]) -> _T:
 def _page(ask: Ask, view: View, batch: Batch | None) -> Response:
     console = ask.console
     found, place = suppressed_page(
-        console.engine, console.now(), filter_of(view), _ROWS, view.after
+        console.engine, console.now(), filter_of(view), _ROWS, view.after, seconds=_SECONDS
     )
     rows = [(answer, _link(console, answer)) for answer in found]
     further = _path(console, msgspec.structs.replace(view, after=place)) if place else None
@@ -132,6 +135,7 @@ def _page(ask: Ask, view: View, batch: Batch | None) -> Response:
         view=view,
         rows=rows,
         further=further,
+        looked_until=place.since if place else None,
         first=first,
         reasons=REASONS,
         problem=None,
@@ -165,8 +169,10 @@ def filter_of(view: View) -> Filter:
     if view.reason and view.reason not in REASONS:
         raise FilterError("reason")
     domain = view.domain.removeprefix("@")
-    if domain and not parse(f"x@{domain}").parsed:
-        raise FilterError("domain")
+    try:
+        domain = domain and domain_key(domain)
+    except AddressError:
+        raise FilterError("domain") from None
     if len(view.stream) > _LONGEST_FILTER or "\0" in view.stream:
         raise FilterError("stream")
     return Filter(

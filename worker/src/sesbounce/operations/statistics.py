@@ -192,18 +192,7 @@ def _group(dialect: str, by: Grouping) -> sa.ColumnElement[Any]:
             return event[by.name.lower()]
         case By.DOMAIN:
             forgotten = event.address.startswith(PREFIX)
-            return sa.case((forgotten, ERASED), else_=_domain(dialect, event.address))
-
-
-def _domain(dialect: str, address: sa.Column[str]) -> sa.ColumnElement[str]:
-    """The text after the last `@`."""
-    if dialect == "mysql":
-        return sa.func.substring_index(address, "@", -1)
-    if dialect == "postgresql":
-        return sa.func.substring(address, "[^@]*$")
-    # SQLite searches from the left only: this cuts all characters but `@` off the right end.
-    up_to_at = sa.func.rtrim(address, sa.func.replace(address, "@", ""))
-    return sa.func.substr(address, sa.func.length(up_to_at) + 1)
+            return sa.case((forgotten, ERASED), else_=schema.domain_of(event.address, dialect))
 
 
 def _counts(row: sa.Row[Any]) -> Counts:

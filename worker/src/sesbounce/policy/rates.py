@@ -74,7 +74,7 @@ AWS_LIMITS = {
 }
 
 
-class Numbers(msgspec.Struct, frozen=True):
+class Numbers(msgspec.Struct, frozen=True, gc=False):
     """What is counted of a sender in some time.
 
     Attributes:
@@ -92,9 +92,14 @@ class Numbers(msgspec.Struct, frozen=True):
     complaints: int = 0
 
     @property
+    def ended(self) -> int:
+        """The number of mails of which SES reports how they ended."""
+        return self.delivered + self.hard + self.soft
+
+    @property
     def mails(self) -> int:
         """The number of mails: SES reports that they were sent, or how each of them ended."""
-        return max(self.sent, self.delivered + self.hard + self.soft)
+        return max(self.sent, self.ended)
 
     @property
     def reports_mails(self) -> bool:
@@ -161,10 +166,7 @@ class Rate(msgspec.Struct, frozen=True, kw_only=True):
 
 def total(numbers: Iterable[Numbers]) -> Numbers:
     """The sum of some counts."""
-    found = NOTHING
-    for one in numbers:
-        found = found.plus(one)
-    return found
+    return Numbers(*map(sum, zip(*map(msgspec.structs.astuple, numbers), strict=True)))
 
 
 def rate_of(limit: Limit, numbers: Numbers, hour: datetime) -> Rate:

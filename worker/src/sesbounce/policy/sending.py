@@ -8,9 +8,11 @@ sender. A resume sets aside all that was counted by then: the hours before it, a
 its own hour had. Only what is counted later can stop the sender then. See `docs/gate.md`.
 """
 
-from collections import deque
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
+from functools import cached_property, lru_cache
+from itertools import accumulate, repeat
+from operator import sub, truediv
 
 import msgspec
 
@@ -20,6 +22,7 @@ from sesbounce.policy.rates import (
     LIMITS,
     NOTHING,
     Hours,
+    Limit,
     Metric,
     Numbers,
     Rate,
@@ -91,8 +94,8 @@ def judge_sending(hours: Hours, resumes: Iterable[Resume], now: datetime) -> Jud
         resumes: what people resumed, in any order.
         now: the time, UTC.
     """
-    present = hour_of(now)
-    counted = {hour: n for hour, n in hours.items() if hour_of(now - READ) <= hour <= present}
+    present, since = hour_of(now), hour_of(now - READ)
+    counted = {hour: number for hour, number in hours.items() if since <= hour <= present}
     resumed = max((one for one in resumes if one.at <= now), key=_time_of, default=None)
     fresh = _since(counted, resumed)
     rates = _rates(fresh, present)
@@ -107,7 +110,7 @@ def judge_sending(hours: Hours, resumes: Iterable[Resume], now: datetime) -> Jud
         return Judged(
             state=SendingState.UNKNOWN, why=why, rates=rates, resumed=resumed, latest=latest
         )
-    stopped_by = next(_stops(fresh, hour_of(now - REMEMBERED), present), None)
+    stopped_by = _first_stop(fresh, hour_of(now - REMEMBERED), present)
     if stopped_by:
         state, why = SendingState.STOP, _in_words(stopped_by)
     else:
@@ -145,38 +148,89 @@ def _since(hours: Hours, resumed: Resume | None) -> dict[datetime, Numbers]:
     return fresh
 
 
-def _stops(hours: Hours, first: datetime, present: datetime) -> Iterator[Rate]:
-    """The rates that were too high at the end of an hour, the earliest first."""
-    if not _may_stop(total(hours.values())):
-        return
-    window: deque[tuple[datetime, Numbers]] = deque()
-    day = NOTHING
-    hour = min(hours)
-    while hour <= present:
-        if number := hours.get(hour):
-            window.append((hour, number))
-            day = day.plus(number)
-        while window and window[0][0] <= hour - DAY_HOURS * HOUR:
-            day = day.plus(window.popleft()[1], -1)
-        for limit in LIMITS:
-            numbers = day if limit.hours == DAY_HOURS else hours.get(hour, NOTHING)
-            # A rate is made for few hours: most have not enough events.
-            if hour >= first and numbers.events(limit.metric) >= limit.events:
-                rate = rate_of(limit, numbers, hour)
-                if rate.state is SendingState.STOP:
-                    yield rate
-        hour += HOUR
+def _first_stop(hours: Hours, first: datetime, present: datetime) -> Rate | None:
+    """The earliest rate that was too high at the end of an hour, from the first one on."""
+    whole = total(hours.values())
+    # Of most senders there are not enough events for any stop at all.
+    limits = [limit for limit in LIMITS if whole.events(limit.metric) >= limit.events]
+    if not limits:
+        return None
+    span = _span(first - DAY_HOURS * HOUR, present)
+    numbers = [hours.get(hour, NOTHING) for hour in span]
+    columns = _Columns(numbers)
+    # A rate is made for the hour that stops alone: a month has many.
+    stops = [
+        rate_of(limit, total(numbers[place + 1 - limit.hours : place + 1]), span[place])
+        for limit in limits
+        if (place := columns.first_stop(limit))
+    ]
+    return min(stops, key=_end_of, default=None)
 
 
-def _may_stop(numbers: Numbers) -> bool:
-    """Whether there are enough events for any stop at all: of most senders there are not."""
-    return any(numbers.events(limit.metric) >= limit.events for limit in LIMITS)
+@lru_cache(2)  # all senders have the same
+def _span(first: datetime, last: datetime) -> Sequence[datetime]:
+    """The hours from one to another one."""
+    return [first + number * HOUR for number in range((last - first) // HOUR + 1)]
+
+
+class _Columns:
+    """What was counted in each of some hours that follow each other.
+
+    Those of the first day can't stop a sender: they count for the 24 hours to the end of others.
+    """
+
+    def __init__(self, numbers: Sequence[Numbers]) -> None:
+        self._events = {
+            Metric.BOUNCE: [number.hard for number in numbers],
+            Metric.COMPLAINT: [number.complaints for number in numbers],
+        }
+        self._numbers = numbers
+
+    def first_stop(self, limit: Limit) -> int | None:
+        """The place of the first hour at whose end a limit stops; None if there is none."""
+        events: Sequence[int] = self._events[limit.metric]
+        mails = self._mails
+        if limit.hours == DAY_HOURS:
+            events, mails = _of_days(events), self._mails_of_days
+        if max(map(truediv, events, mails)) < limit.stop:
+            return None
+        for place in range(DAY_HOURS, len(events)):
+            count, of = events[place], mails[place]
+            if count >= limit.events and of >= limit.mails and count / of >= limit.stop:
+                return place
+        return None
+
+    @cached_property
+    def _sent(self) -> Sequence[int]:
+        return [number.sent for number in self._numbers]
+
+    @cached_property
+    def _ended(self) -> Sequence[int]:
+        return [number.ended for number in self._numbers]
+
+    @cached_property
+    def _mails(self) -> Sequence[int]:
+        """At least 1 each, so that they divide."""
+        return list(map(max, self._sent, self._ended, repeat(1)))
+
+    @cached_property
+    def _mails_of_days(self) -> Sequence[int]:
+        return list(map(max, _of_days(self._sent), _of_days(self._ended), repeat(1)))
+
+
+def _of_days(numbers: Sequence[int]) -> Sequence[int]:
+    """The sums of the numbers of each hour and of the 23 before it."""
+    up_to = list(accumulate(numbers))
+    return [*up_to[:DAY_HOURS], *map(sub, up_to[DAY_HOURS:], up_to)]
+
+
+def _end_of(rate: Rate) -> datetime:
+    return rate.until
 
 
 def _rates(hours: Hours, present: datetime) -> list[Rate]:
     """The rates of an hour and of the 24 hours to its end."""
-    after = present - DAY_HOURS * HOUR
-    day = total(number for hour, number in hours.items() if after < hour <= present)
+    day = total(hours.get(present - ago * HOUR, NOTHING) for ago in range(DAY_HOURS))
     of_hours = {1: hours.get(present, NOTHING), DAY_HOURS: day}
     return [rate_of(limit, of_hours[limit.hours], present) for limit in LIMITS]
 

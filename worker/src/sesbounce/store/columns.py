@@ -119,6 +119,7 @@ def _with_offset(value: datetime | None) -> datetime | None:
     return value and value.replace(tzinfo=UTC)
 
 
+@lru_cache(4096)  # the rows of many senders have the same hours
 def _from_text(value: str | None) -> datetime | None:
     return datetime.fromisoformat(f"{value}+00:00") if value else None
 

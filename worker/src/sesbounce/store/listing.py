@@ -81,14 +81,14 @@ def suppressed_pages(
         AddressError: the filter's domain is not a domain.
         StoreError: the database can't answer.
     """
-    address, stream = schema.address, schema.stream
+    address, stream, dialect = schema.address, schema.stream, engine.dialect.name
     of_streams = (
-        matching(stream, now, wanted)
+        matching(stream, now, wanted, dialect)
         .add_columns(address.c.original, address.c.state)
         .join_from(stream, address, stream.c.address == address.c.address)
     )
     for query, keys in (
-        (matching(address, now, wanted), [address.c.address]),
+        (matching(address, now, wanted, dialect), [address.c.address]),
         (of_streams, [stream.c.address, stream.c.stream]),
     ):
         page = query.order_by(*keys).limit(size)

@@ -187,7 +187,7 @@ class Lookup:
 
     def _suppressed(self, table: sa.Table, now: datetime, wanted: Filter) -> list[Answer]:
         """The answers of one table, with those that the offset leaves out."""
-        query = matching(table, now, wanted)
+        query = matching(table, now, wanted, self._engine.dialect.name)
         query = query.order_by(table.c.suppressed_since.desc(), table.c.address.desc())
         if wanted.limit:
             query = query.limit(wanted.offset + wanted.limit)
@@ -234,8 +234,14 @@ class Lookup:
             return list(connection.execute(query).all())
 
 
-def matching(table: sa.Table, now: datetime, wanted: Filter) -> sa.Select[Any]:
+def matching(table: sa.Table, now: datetime, wanted: Filter, dialect: str) -> sa.Select[Any]:
     """The query for the suppressions of one table that a filter selects, without its limits.
+
+    Args:
+        table: that of the addresses, or that of the streams.
+        now: the time.
+        wanted: the filter.
+        dialect: the kind of database.
 
     Raises:
         AddressError: the filter's domain is not a domain.
@@ -246,7 +252,8 @@ def matching(table: sa.Table, now: datetime, wanted: Filter) -> sa.Select[Any]:
     if wanted.reason:
         query = query.where(table.c.reason == wanted.reason)
     if wanted.domain:
-        query = query.where(table.c.address.endswith(_at(wanted.domain), autoescape=True))
+        domain = schema.domain_of(table.c.address, dialect)
+        query = query.where(domain == domain_key(wanted.domain))
     if wanted.since:
         query = query.where(table.c.suppressed_since >= wanted.since)
     return query
@@ -264,12 +271,17 @@ def _unknown(address: Address) -> Answer:
     return Answer(address.key, True, None, None, None, "nothing is recorded about it")
 
 
-def _at(domain: str) -> str:
-    """The end of the keys of addresses at a domain: `@example.com`."""
+def domain_key(domain: str) -> str:
+    """What stands behind the `@` in the keys of addresses at a domain.
+
+    Raises:
+        AddressError: the text is not a domain.
+    """
     found = parse(f"x@{domain.removeprefix('@')}")
-    if not found.parsed:
+    local, _, key = found.key.rpartition("@")
+    if not found.parsed or local != "x":
         raise AddressError(f"{domain!r} is not a domain")
-    return found.key.removeprefix("x")
+    return key
 
 
 def _answer(key: str, row: sa.Row[Any], now: datetime) -> Answer:

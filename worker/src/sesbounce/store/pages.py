@@ -4,9 +4,9 @@ A page begins behind the place where the page before it ended (keyset pagination
 costs what the first one does, and rows that are added meanwhile move nothing.
 """
 
+import time
 from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
-from itertools import islice
 from typing import Annotated, Any, NamedTuple, TypeVar
 
 import msgspec
@@ -17,10 +17,15 @@ from sesbounce.feedback.reason import Reason
 from sesbounce.store import schema
 from sesbounce.store.deciding import ANY_EVENT, EventFilter
 from sesbounce.store.engine import answering
-from sesbounce.store.lookup import Answer, EventRow, Filter, listed, matching
+from sesbounce.store.lookup import Answer, EventRow, Filter, domain_key, listed, matching
 
 _Item = TypeVar("_Item")
 _LARGEST = 2**63 - 1
+# Addresses that a query looks at together, between two looks at the clock.
+_LOOKED_AT = 2000
+# The kinds of databases that have an index by domain.
+_WITH_DOMAINS = ("sqlite", "postgresql")
+_address = schema.address.c
 
 
 class ListPlace(msgspec.Struct, frozen=True, array_like=True):
@@ -68,11 +73,21 @@ class LogFilter(NamedTuple):
 
 
 def suppressed_page(
-    engine: sa.Engine, now: datetime, wanted: Filter, limit: int, after: ListPlace | None
+    engine: sa.Engine,
+    now: datetime,
+    wanted: Filter,
+    limit: int,
+    after: ListPlace | None,
+    *,
+    seconds: float | None = None,
 ) -> tuple[list[Answer], ListPlace | None]:
     """A page of the addresses that must not be mailed at this time, the latest suppression first.
 
     Those that are suppressed in one stream alone come after all others.
+
+    An index holds the addresses of a reason, and on SQLite and PostgreSQL those of a domain. Where
+    few of these match the rest of the filter, or most of their suppressions have ended, a page
+    looks at many.
 
     Args:
         engine: the database.
@@ -80,6 +95,8 @@ def suppressed_page(
         wanted: selects the addresses; its `limit` and `offset` do not count.
         limit: the maximum number of addresses.
         after: where the page before ended; None for the first page.
+        seconds: the time after which the page ends with the addresses that it has found, and the
+            next one goes on; None to look at all that are needed.
 
     Returns:
         The answers, and where the next page begins; None behind the last page.
@@ -89,10 +106,19 @@ def suppressed_page(
         StoreError: the database can't answer.
     """
     with answering("the list was not read"), engine.connect() as connection:
-        rows = list(islice(_suppressed(connection, now, wanted, limit + 1, after), limit + 1))
+        of_addresses = _Addresses(connection, now, wanted)
+        if after and after.stream:
+            rows, place = [], None
+        elif seconds is None:
+            rows, place = of_addresses.read(limit + 1, after), None
+        else:
+            rows, place = of_addresses.read_some(limit + 1, after, seconds)
+        if place is None and len(rows) <= limit:
+            rows += _of_streams(connection, now, wanted, limit + 1 - len(rows), after)
     page, more = _split(rows, limit)
-    last = page[-1] if more else None
-    place = ListPlace(last.suppressed_since, last.address, _stream(last)) if last else None
+    if more:
+        last = page[-1]
+        place = ListPlace(last.suppressed_since, last.address, _stream(last))
     return [listed(row, now) for row in page], place
 
 
@@ -129,23 +155,74 @@ def _split(rows: Sequence[_Item], limit: int) -> tuple[Sequence[_Item], bool]:
     return rows[:limit], len(rows) > limit
 
 
-def _suppressed(
+class _Addresses:
+    """The rows of the table of addresses, in the order of an index."""
+
+    def __init__(self, connection: sa.Connection, now: datetime, wanted: Filter) -> None:
+        dialect = connection.dialect.name
+        self._connection = connection
+        self._keys = [_address.suppressed_since, _address.address]
+        order = [key.desc() for key in self._keys]
+        self._matching = matching(schema.address, now, wanted, dialect).order_by(*order)
+        self._all = sa.select(*self._keys).where(*_indexed(wanted, dialect)).order_by(*order)
+
+    def read(self, limit: int, after: ListPlace | None) -> list[sa.Row[Any]]:
+        """The next rows that match."""
+        return list(self._connection.execute(self._behind(self._matching, after).limit(limit)))
+
+    def read_some(
+        self, limit: int, after: ListPlace | None, seconds: float
+    ) -> tuple[list[sa.Row[Any]], ListPlace | None]:
+        """The next rows that match, and where the time was over; None if it was enough."""
+        ends_at = time.monotonic() + seconds
+        rows: list[sa.Row[Any]] = []
+        while True:
+            last = self._last_of_some(after)
+            query = self._behind(self._matching, after)
+            if last:
+                query = query.where(sa.not_(self._is_behind(last)))
+            rows += self._connection.execute(query.limit(limit - len(rows)))
+            if last is None or len(rows) == limit:
+                return rows, None
+            if time.monotonic() >= ends_at:
+                return rows, last
+            after = last
+
+    def _last_of_some(self, after: ListPlace | None) -> ListPlace | None:
+        """The last one of the rows to look at together; None if that is the end of the table."""
+        query = self._behind(self._all, after).offset(_LOOKED_AT - 1).limit(1)
+        row = self._connection.execute(query).one_or_none()
+        return ListPlace(row.suppressed_since, row.address) if row else None
+
+    def _behind(self, query: sa.Select[Any], after: ListPlace | None) -> sa.Select[Any]:
+        return query.where(self._is_behind(after)) if after else query
+
+    def _is_behind(self, place: ListPlace) -> sa.ColumnElement[bool]:
+        return _behind(self._keys, [place.since, place.address])
+
+
+def _indexed(wanted: Filter, dialect: str) -> Iterator[sa.ColumnElement[bool]]:
+    """The conditions for which an index holds the rows of the table of addresses in order."""
+    yield _address.suppressed_since.is_not(None)
+    if wanted.since:
+        yield _address.suppressed_since >= wanted.since
+    if wanted.domain and dialect in _WITH_DOMAINS:
+        yield schema.domain_of(_address.address, dialect) == domain_key(wanted.domain)
+    elif wanted.reason:
+        yield _address.reason == wanted.reason
+
+
+def _of_streams(
     connection: sa.Connection, now: datetime, wanted: Filter, limit: int, after: ListPlace | None
-) -> Iterator[sa.Row[Any]]:
-    """The rows of the table of addresses, and then those of the streams."""
-    for table in (schema.address, schema.stream):
-        in_streams = table is schema.stream
-        if after and after.stream and not in_streams:
-            continue
-        keys = [
-            table.c.suppressed_since,
-            table.c.address,
-            *([table.c.stream] if in_streams else []),
-        ]
-        query = matching(table, now, wanted).order_by(*(key.desc() for key in keys)).limit(limit)
-        if after and in_streams == bool(after.stream):
-            query = query.where(_behind(keys, [after.since, after.address, after.stream]))
-        yield from connection.execute(query)
+) -> list[sa.Row[Any]]:
+    """The rows of the table of streams."""
+    table = schema.stream
+    keys = [table.c.suppressed_since, table.c.address, table.c.stream]
+    query = matching(table, now, wanted, connection.dialect.name)
+    query = query.order_by(*(key.desc() for key in keys)).limit(limit)
+    if after and after.stream:
+        query = query.where(_behind(keys, [after.since, after.address, after.stream]))
+    return list(connection.execute(query))
 
 
 def _behind(

@@ -18,6 +18,7 @@ _hours = schema.sender_hour
 _resumes = schema.sender_resume
 _NUMBERS = Numbers.__struct_fields__
 _NAME = [_hours.c[name] for name in SenderName._fields]
+_ROWS_IN_MEMORY = 500
 _COLUMNS = {Metric.BOUNCE: "hard", Metric.COMPLAINT: "complaints"}
 _decode = msgspec.json.Decoder(Numbers).decode
 
@@ -49,7 +50,8 @@ def read_senders(
     found = _read(connection, of_identities)
     if identity is not None:
         found = {name: found[name] for name in chosen(found, identity)}
-    totals = [sa.func.sum(_hours.c[name]) for name in _NUMBERS]
+    # MySQL's sums are decimals.
+    totals = [sa.cast(sa.func.sum(_hours.c[name]), sa.BigInteger) for name in _NUMBERS]
     of_accounts = (
         sa.select(_hours.c.hour, _hours.c.account_id, _hours.c.region, sa.literal(""), *totals)
         .where(since)
@@ -103,9 +105,10 @@ def _columns(identity: sa.ColumnElement[str]) -> Sequence[sa.ColumnElement[Any]]
 
 
 def _read(connection: sa.Connection, query: sa.Select[Any]) -> dict[SenderName, Hours]:
-    found: defaultdict[SenderName, dict[datetime, Numbers]] = defaultdict(dict)
-    for row in connection.execute(query):
-        hour, account_id, region, identity, *numbers = row
-        # MySQL's sums are decimals.
-        found[SenderName(account_id, region, identity)][hour] = Numbers(*map(int, numbers))
-    return dict(found)
+    found: defaultdict[tuple[str, str, str], dict[datetime, Numbers]] = defaultdict(dict)
+    # A month of busy senders has many rows, so each step here counts.
+    for rows in connection.execute(query).partitions(_ROWS_IN_MEMORY):
+        for hour, account_id, region, identity, sent, delivered, hard, soft, complaints in rows:
+            numbers = Numbers(sent, delivered, hard, soft, complaints)
+            found[account_id, region, identity][hour] = numbers
+    return {SenderName(*name): hours for name, hours in found.items()}
