@@ -511,6 +511,15 @@ def test_times_are_those_of_the_reader_with_utc_beside(browser: Browser, console
         assert page.evaluate(shifts) == []
 
 
+def test_the_keyboard_follows_what_a_phone_shows(browser: Browser, console: Console) -> None:
+    with page_of(browser, console, viewport=PHONE) as page:
+        look_up(page, JANE)
+        tab_to(page, "Log out", 3)
+        tab_to(page, "Overview", 1)
+        tab_to(page, "Note", 8)
+        tab_to(page, "Bounce 5.1.1 Why this reason", 3)
+
+
 def test_what_is_folded_is_open_in_print(browser: Browser, console: Console) -> None:
     with page_of(browser, console, color_scheme="dark") as page:
         page.goto("/console/overview")

@@ -9,7 +9,7 @@ import pytest
 from scripts.local.ses_messages import Scenario
 from sesbounce.feedback.manual import decide
 from sesbounce.feedback.reason import Reason
-from sesbounce.store import migrate, tokens
+from sesbounce.store import ended_sessions, migrate, tokens
 from sesbounce.store.dossier import EventPlace, read_dossier, still_decided
 from sesbounce.store.engine import open_database
 from sesbounce.store.tokens import Scope
@@ -82,10 +82,12 @@ def test_the_api_answers_from_a_server(api: Api) -> None:
     assert rows(api.engine, "SELECT mailable FROM member") == [(0,), (0,)]
 
     assert_dossier_comes_in_pages(api)
+    assert_a_logout_is_known_as_long_as_it_matters(api)
 
     assert call("GET", "/v1/stats?by=reason").json()["counts"]
     assert call("GET", "/v1/stats?sender=%F0%9F%98%80").json() == {"counts": []}
     assert call("GET", "/v1/incidents").json() == {"incidents": []}
+    assert [token.last_used_on for token in tokens.all_tokens(api.engine)] == [api.now.date()]
     tokens.revoke(api.engine, ["crm"], AT, "ann")
     assert call("GET", "/healthz").is_success
     assert call("GET", "/v1/incidents").status_code == 401
@@ -119,3 +121,12 @@ def assert_dossier_comes_in_pages(api: Api) -> None:
     assert still_decided(api.engine, at, by, Reason.ALLOWED_BY_HAND) == []
     assert page.struck_off
     assert page.state.manual is not None
+
+
+def assert_a_logout_is_known_as_long_as_it_matters(api: Api) -> None:
+    for _ in range(2):
+        ended_sessions.end(api.engine, "first", AT, AT - DAY)
+    assert ended_sessions.has_ended(api.engine, "first")
+    ended_sessions.end(api.engine, "second", AT + DAY, AT)
+    known = [ended_sessions.has_ended(api.engine, name) for name in ("first", "second", "third")]
+    assert known == [False, True, False]

@@ -305,7 +305,7 @@ def test_the_outbox_says_what_waits_and_since_when(
 ) -> None:
     store = stored.store(site.engine, outbox=Outbox(["webhook"]))
     store.record([decoded(Scenario.BOUNCE)], AT)
-    assert "1 verdict waits for a target. The oldest one is due at 2026-11-20 12:00 UTC" in shown(
+    assert "1 verdict waits for a target. The oldest one is due: 2026-11-20 12:00 UTC" in shown(
         viewer
     )
     store.record([decoded(Scenario.BOUNCE, 0, "mary@example.com")], AT + HOUR)

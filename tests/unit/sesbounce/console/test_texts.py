@@ -147,6 +147,7 @@ def test_a_text_escapes_its_values_and_shows_their_unsafe_characters() -> None:
     text = texts_of("en")("address.by", who="<b>\u202ex\0")
     assert text == r"by &lt;b&gt;\u202ex\x00"
     assert texts_of("en").counted("told.attempts", 1) == "1 attempt failed"
-    assert texts_of("en").counted("told.attempts", 2) == "2 attempts failed"
+    assert texts_of("en").counted("told.attempts", 2345) == "2,345 attempts failed"
+    assert "<code>sesbounce doctor</code>" in texts_of("en")("overview.none")
     with pytest.raises(KeyError):
         texts_of("en")("nothing")
