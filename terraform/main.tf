@@ -164,7 +164,7 @@ module "worker_service" {
   environment = merge(
     # Without it, the worker asks for its own default with each receive, and the queue's has no effect.
     { SESBOUNCE_VISIBILITY_SECONDS = tostring(local.visibility_timeout_seconds) },
-    var.count_dead_letters ? { SESBOUNCE_DLQ_URL = module.feedback_queue.dlq_url } : {},
+    var.count_dead_letters ? { SESBOUNCE_DEAD_LETTER_QUEUE_URL = module.feedback_queue.dlq_url } : {},
     local.worker_settings,
     local.database_environment,
     var.worker.environment,

@@ -346,7 +346,7 @@ variable "consumer_may_redrive" {
 }
 
 variable "count_dead_letters" {
-  description = "Whether the worker counts the messages in the dead-letter queue for the console. Terraform sets `SESBOUNCE_DLQ_URL` and gives the worker the right `sqs:GetQueueAttributes` on that queue, by which it can't read a message. A worker in AWS Lambda does not count them."
+  description = "Whether the worker counts the messages in the dead-letter queue for the console. Terraform sets `SESBOUNCE_DEAD_LETTER_QUEUE_URL` and gives the worker the right `sqs:GetQueueAttributes` on that queue, by which it can't read a message. A worker in AWS Lambda does not count them."
   type        = bool
   default     = false
   nullable    = false

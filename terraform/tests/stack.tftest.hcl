@@ -130,7 +130,7 @@ run "what_the_worker_and_the_server_are_told" {
       SESBOUNCE_DATABASE_URL = "postgresql://sesbounce_worker@sesbounce.abc.eu-west-1.rds.amazonaws.com:5432/sesbounce?sslmode=verify-full&sslrootcert=rds"
 
       SESBOUNCE_DATABASE_PASSWORD_FROM = "rds-iam"
-      SESBOUNCE_DLQ_URL                = "https://sqs.eu-west-1.amazonaws.com/123456789012/sesbounce-feedback"
+      SESBOUNCE_DEAD_LETTER_QUEUE_URL  = "https://sqs.eu-west-1.amazonaws.com/123456789012/sesbounce-feedback"
       SESBOUNCE_EMF                    = "true"
       SESBOUNCE_LOG_FORMAT             = "json"
       SESBOUNCE_METRICS_PORT           = "9464"

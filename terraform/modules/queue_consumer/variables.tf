@@ -58,7 +58,7 @@ variable "dlq_arns" {
 }
 
 variable "counted_dlq_arns" {
-  description = "ARNs of the dead-letter queues whose messages the consumer may count (`SESBOUNCE_DLQ_URL`), and not read."
+  description = "ARNs of the dead-letter queues whose messages the consumer may count (`SESBOUNCE_DEAD_LETTER_QUEUE_URL`), and not read."
   type        = list(string)
   default     = []
   nullable    = false

@@ -194,10 +194,10 @@ def _presence(settings: Settings, until_empty: bool, engine: sa.Engine) -> Prese
 
 
 def _dead_letters(settings: Settings, queue: Queue, presence: Presence) -> Gauge | None:
-    if not settings.dlq_url:
+    if not settings.dead_letter_queue_url:
         return None
     return Gauge(
-        queue.beside(settings.dlq_url),
+        queue.beside(settings.dead_letter_queue_url),
         presence.count_dead_letters,
         lambda _: False,
         DEAD_LETTERS_PERIOD_SECONDS,
