@@ -138,6 +138,7 @@ module "queue_consumer" {
   kms_key_arn = module.feedback_queue.kms_key_arn
 
   may_redrive                 = var.consumer_may_redrive
+  counted_dlq_arns            = var.count_dead_letters ? [module.feedback_queue.dlq_arn] : []
   dlq_arns                    = var.existing_queue == null ? local.dlq_arns : compact(local.dlq_arns)
   topic_arns                  = [module.feedback_queue.topic_arn]
   extra_topic_arns            = module.feedback_queue.extra_topic_arns
@@ -171,6 +172,7 @@ module "worker_service" {
   environment = merge(
     # Without it, the worker asks for its own default with each receive, and the queue's has no effect.
     { SESBOUNCE_VISIBILITY_SECONDS = tostring(local.visibility_timeout_seconds) },
+    var.count_dead_letters ? { SESBOUNCE_DEAD_LETTER_QUEUE_URL = module.feedback_queue.dlq_url } : {},
     local.worker_settings,
     local.database_environment,
     var.worker.environment,

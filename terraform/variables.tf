@@ -357,6 +357,18 @@ variable "consumer_may_redrive" {
   nullable    = false
 }
 
+variable "count_dead_letters" {
+  description = "Whether the worker counts the messages in the dead-letter queue for the console. Terraform sets `SESBOUNCE_DEAD_LETTER_QUEUE_URL` and gives the worker the right `sqs:GetQueueAttributes` on that queue, by which it can't read a message. A worker in AWS Lambda does not count them."
+  type        = bool
+  default     = false
+  nullable    = false
+
+  validation {
+    condition     = !var.count_dead_letters || var.existing_queue == null || try(var.existing_queue.dlq_arn, null) != null
+    error_message = "count_dead_letters needs a dead-letter queue: name it in existing_queue.dlq_arn."
+  }
+}
+
 variable "create_consumer_user" {
   description = "Whether Terraform creates an IAM user for a worker outside AWS. The user may consume this queue and do nothing else."
   type        = bool

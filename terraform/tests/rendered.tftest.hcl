@@ -44,6 +44,7 @@ run "full" {
     create_kms_key       = true
     ses_suppression_list = true
     consumer_may_redrive = true
+    count_dead_letters   = true
     monitoring           = { alarm_emails = ["operator@example.com"] }
     github               = { repository = "acme/mail", state_bucket = "acme-state" }
     api = {

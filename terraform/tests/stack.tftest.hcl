@@ -105,6 +105,7 @@ run "what_the_worker_and_the_server_are_told" {
   variables {
     identities           = { "example.com" = {} }
     ses_suppression_list = true
+    count_dead_letters   = true
 
     visibility_timeout_seconds = 240
     worker_image               = "registry.example/sesbounce@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
@@ -131,6 +132,7 @@ run "what_the_worker_and_the_server_are_told" {
       SESBOUNCE_DATABASE_URL = "postgresql://sesbounce_worker@sesbounce.abc.eu-west-1.rds.amazonaws.com:5432/sesbounce?sslmode=verify-full&sslrootcert=rds"
 
       SESBOUNCE_DATABASE_PASSWORD_FROM = "rds-iam"
+      SESBOUNCE_DEAD_LETTER_QUEUE_URL  = "https://sqs.eu-west-1.amazonaws.com/123456789012/sesbounce-feedback"
       SESBOUNCE_EMF                    = "true"
       SESBOUNCE_LOG_FORMAT             = "json"
       SESBOUNCE_METRICS_PORT           = "9464"
@@ -168,7 +170,7 @@ run "what_the_worker_and_the_server_are_told" {
   }
 
   assert {
-    condition     = [for statement in jsondecode(output.consumer_policy).Statement : statement.Sid] == ["ConsumeQueue", "KeepTheSuppressionListOfSes"]
+    condition     = [for statement in jsondecode(output.consumer_policy).Statement : statement.Sid] == ["ConsumeQueue", "CountDeadLetters", "KeepTheSuppressionListOfSes"]
     error_message = "What the worker is told to do it must be allowed."
   }
 
@@ -492,11 +494,12 @@ run "encrypted_with_a_key" {
   variables {
     identities           = { "example.com" = {} }
     create_kms_key       = true
+    count_dead_letters   = true
     consumer_may_redrive = true
   }
 
   assert {
-    condition     = [for statement in jsondecode(output.consumer_policy).Statement : statement.Sid] == ["ConsumeQueue", "ReadEncryptedMessages", "RedriveFromDeadLetterQueues", "RedriveToTheQueue", "FindTheSubscriptionsDeadLetterQueue"]
+    condition     = [for statement in jsondecode(output.consumer_policy).Statement : statement.Sid] == ["ConsumeQueue", "ReadEncryptedMessages", "CountDeadLetters", "RedriveFromDeadLetterQueues", "RedriveToTheQueue", "FindTheSubscriptionsDeadLetterQueue"]
     error_message = "The consumer must be able to read what the key encrypts, and to redrive."
   }
 }
@@ -578,6 +581,18 @@ run "configuration_set_alone" {
   }
 }
 
+
+run "dead_letters_without_a_queue" {
+  command = plan
+
+  variables {
+    identities         = { "example.com" = {} }
+    existing_queue     = { arn = "arn:aws:sqs:eu-west-1:123456789012:SESBounceSQS" }
+    count_dead_letters = true
+  }
+
+  expect_failures = [var.count_dead_letters]
+}
 
 run "upper_case_name" {
   command = plan

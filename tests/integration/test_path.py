@@ -68,7 +68,9 @@ class TestEachEnvelopeAndSchema:
         self, sns: "SNSClient", worker: Worker, outputs: dict[str, Any], schema: Schema
     ) -> None:
         self.publish(sns, outputs, (Scenario.BOUNCE, schema, mail("jane@example.com")))
-        assert "1 message received, 1 deleted" in worker.drain()
+        counts = {"SESBOUNCE_DEAD_LETTER_QUEUE_URL": outputs["dlq_url"]}
+        counting = Worker({**worker.environment, **counts}, worker.folder)
+        assert "1 message received, 1 deleted" in counting.drain()
         assert worker.rows("SELECT address, reason, why FROM suppressed") == [
             (
                 "jane@example.com",
@@ -83,7 +85,7 @@ class TestEachEnvelopeAndSchema:
         assert worker.rows(
             f"SELECT {columns} FROM feedback_worker WHERE ended_at = seen_at AND polled_at >= "
             "started_at AND oldest_seconds >= 0"
-        ) == [("until_empty", queue, version("sesbounce"), "", 0, 0, None)]
+        ) == [("until_empty", queue, version("sesbounce"), "", 0, 0, 0)]
 
     def test_a_complaint_strikes_the_member_off(
         self, sns: "SNSClient", worker: Worker, outputs: dict[str, Any], schema: Schema

@@ -91,6 +91,14 @@ locals {
         Resource = [var.kms_key_arn]
       },
     ],
+    length(var.counted_dlq_arns) == 0 ? [] : [
+      {
+        Sid      = "CountDeadLetters"
+        Effect   = "Allow"
+        Action   = ["sqs:GetQueueAttributes"]
+        Resource = var.counted_dlq_arns
+      },
+    ],
     [for statement in local.redrive : statement if var.may_redrive],
     !var.may_update_suppression_list ? [] : [
       {

@@ -57,6 +57,18 @@ variable "dlq_arns" {
   }
 }
 
+variable "counted_dlq_arns" {
+  description = "ARNs of the dead-letter queues whose messages the consumer may count (`SESBOUNCE_DEAD_LETTER_QUEUE_URL`), and not read."
+  type        = list(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for arn in var.counted_dlq_arns : can(regex("^arn:[a-z-]+:sqs:[a-z0-9-]+:\\d{12}:[A-Za-z0-9_-]{1,80}$", arn))])
+    error_message = "Each element of counted_dlq_arns must be the ARN of one standard SQS queue, without wildcards."
+  }
+}
+
 variable "topic_arns" {
   description = "ARNs of the topics to which the queue is subscribed: with them, `may_redrive` and the outputs `operator_policy` and `viewer_policy` also allow to look up the dead-letter queue of a subscription, and `doctor_policy` to look at the topics."
   type        = list(string)

@@ -180,9 +180,6 @@ class TestSeveralProcesses:
             assert running.stop() == 0, running.log
         gone(children)
         nothing_is_in_between(worker, queue)
-        # Each process has said that it ended, and in which one that was.
-        ended = "SELECT process FROM feedback_worker WHERE mode = 'run' AND ended_at IS NOT NULL"
-        assert {process for (process,) in worker.rows(ended)} == set(children)
 
     def test_sigterm_to_all_of_them(self, worker: Worker, queue: FeedbackQueue) -> None:
         queue.send(events(MANY))
@@ -207,8 +204,12 @@ class TestSeveralProcesses:
         with worker.running(**self.SETTINGS) as running:
             running.until(lambda: len(running.children()) == 2)
             victim, other = running.children()
+            shown = "SELECT process, mode, ended_at IS NOT NULL FROM feedback_worker"
+            running.until(lambda: len(worker.rows(shown)) == 2)
             os.kill(victim, signal.SIGKILL)
             assert running.ends() == 2, running.log
+        # The console tells the process that was killed from the one that ended in order.
+        assert {*worker.rows(shown)} == {(victim, "run", 0), (other, "run", 1)}
         assert '"event": "a process has failed"' in running.log
         assert "has ended with exit code -9; the others were stopped" in running.log
         gone([other])

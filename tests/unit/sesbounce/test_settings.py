@@ -40,6 +40,7 @@ def test_the_environment_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
         ("STRIKES", "many", "valid integer.*number of strikes, with no delivery in between"),
         ("STRIKES", "0", "greater than or equal to 1"),
         ("QUEUE_URL", "my-queue", "URL of the SQS queue"),
+        ("DEAD_LETTER_QUEUE_URL", "my-dlq", "URL of the queue's dead-letter queue"),
         ("POSSIBLE_COMPLAINT", "shout", "'strike', 'suppress' or 'ignore'"),
         ("TAGS", "a,b c", "a name of a tag holds at most 256 letters, digits"),
         ("TAGS", "x" * 257, "a name of a tag holds at most 256 letters, digits"),

@@ -48,6 +48,12 @@ class Settings(BaseSettings):
         default=None,
         description="URL of the SQS queue that the worker drains (`terraform output queue_url`)",
     )
+    dead_letter_queue_url: str | None = Field(
+        default=None,
+        description="URL of the queue's dead-letter queue: the worker counts its messages every "
+        "five minutes for the console, and needs `sqs:GetQueueAttributes` on it; without it, the "
+        "console does not know them",
+    )
     database_url: SecretStr = Field(
         default=SecretStr(DEFAULT_URL),
         description="SQLAlchemy URL of the database: SQLite, PostgreSQL 15+ (`postgresql://…`), "
@@ -342,7 +348,7 @@ class Settings(BaseSettings):
         """The value without what a file of variables may leave around it."""
         return bare(value, info.field_name in _SECRETS) if isinstance(value, str) else value
 
-    @field_validator("queue_url", "webhook_url")
+    @field_validator("queue_url", "dead_letter_queue_url", "webhook_url")
     @classmethod
     def _is_url(cls, value: str | SecretStr | None) -> str | SecretStr | None:
         if value and not _text(value).startswith(("http://", "https://")):

@@ -19,6 +19,7 @@ SETTINGS = frozenset(
         "DATABASE_PASSWORD",
         "DATABASE_PASSWORD_FROM",
         "DATABASE_URL",
+        "DEAD_LETTER_QUEUE_URL",
         "EMF",
         "EMF_METRICS",
         "HASH_KEY",

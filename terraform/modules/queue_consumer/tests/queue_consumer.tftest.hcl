@@ -58,6 +58,25 @@ run "encrypted_queue" {
   }
 }
 
+run "counted_dead_letters" {
+  command = plan
+
+  variables {
+    counted_dlq_arns = ["arn:aws:sqs:eu-west-1:123456789012:dlq"]
+    dlq_arns         = ["arn:aws:sqs:eu-west-1:123456789012:dlq", "arn:aws:sqs:eu-west-1:123456789012:subscription-dlq"]
+  }
+
+  assert {
+    condition = slice(jsondecode(output.policy_json).Statement, 1, 2) == [{
+      Sid      = "CountDeadLetters"
+      Effect   = "Allow"
+      Action   = ["sqs:GetQueueAttributes"]
+      Resource = ["arn:aws:sqs:eu-west-1:123456789012:dlq"]
+    }] && length(jsondecode(output.policy_json).Statement) == 2
+    error_message = "The consumer must be able to count the dead letters, and not to read them."
+  }
+}
+
 run "redrive" {
   command = plan
 

@@ -128,6 +128,14 @@ def test_too_many_messages_in_flight_are_logged_at_each_reading(
     assert capsys.readouterr().err.count("too many messages in flight") == 3
 
 
+def test_the_log_says_which_queue_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    set_up_logs("json")
+    shelf = Shelf()
+    shelf.depth = lambda: UNKNOWN  # type: ignore[method-assign]
+    Gauge(shelf, lambda _: None, lambda _: False, 300, "dead-letter queue").read()
+    assert '"queue": "dead-letter queue"' in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("answer", [DENIED, RuntimeError("odd"), UNKNOWN, Depth(None, 0, 0)])
 def test_the_worker_goes_on_without_it(engine: sa.Engine, answer: Depth | Exception) -> None:
     shelf = Shelf([body()])

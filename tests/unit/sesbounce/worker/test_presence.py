@@ -19,6 +19,7 @@ from sesbounce.telemetry.health import Health
 from sesbounce.telemetry.logs import set_up_logs
 from sesbounce.telemetry.reports import BatchDone, Polled, Report, Resumed, Stalled, Swept
 from sesbounce.worker import presence
+from sesbounce.worker.gauge import Gauge
 from sesbounce.worker.loop import LoopSettings
 from sesbounce.worker.presence import Presence, introduce
 from tests.support import AT, until
@@ -148,6 +149,18 @@ def test_a_row_that_can_t_be_written_is_one_warning_and_no_end_is_tried(
     assert scene.row.seen_at == AT + 4 * MINUTE
 
 
+@pytest.mark.parametrize(
+    ("depth", "dead_letters"), [(Depth(2, 1, 0), 3), (Depth(2, None, None), 2), (Depth(), None)]
+)
+def test_dead_letters_are_all_messages_of_their_queue(
+    scene: Scene, depth: Depth, dead_letters: int | None
+) -> None:
+    scene.presence.count_dead_letters(Depth(9, 9, 9))
+    scene.presence.count_dead_letters(depth)
+    scene.presence.save()
+    assert scene.row.dead_letters == dead_letters
+
+
 def test_reports_are_passed_on(scene: Scene) -> None:
     passed: list[Report] = []
     report = scene.presence.watching(passed.append)
@@ -249,3 +262,18 @@ def test_an_id_is_no_longer_than_its_column(engine: sa.Engine) -> None:
     row: Any = introduce(Mode.LAMBDA, QUEUE_URL, AT, function)
     Presence(engine, msgspec.structs.replace(row, host="h" * 1000), None, lambda: AT).save()
     assert [len(one.id) for one in saved(engine)] == [64]
+
+
+def test_a_worker_that_may_read_the_dead_letter_queue_says_how_many_there_are(
+    engine: sa.Engine,
+) -> None:
+    letters = Shelf([body()], [body()])
+    working = make(engine, Shelf([body()]), loop_settings=LoopSettings(pollers=1))
+    counted = working.worker._presence.count_dead_letters
+    working.worker._dead_letters = Gauge(letters, counted, lambda _: False)
+    thread = run(working)
+    until(lambda: working.worker._presence._row.dead_letters is not None)
+    working.worker.stop()
+    thread.join()
+    (row,) = saved(engine)
+    assert row.dead_letters == 2

@@ -119,6 +119,10 @@ class Queue:
         self._url = url
         self._direct = direct
 
+    def beside(self, url: str) -> "Queue":
+        """Another queue, by the same client."""
+        return Queue(self._client, url)
+
     def receive(self, wait_seconds: int, visibility_seconds: int) -> list[Received]:
         """Receive at most ten messages.
 

@@ -14,7 +14,7 @@ import click
 import sqlalchemy as sa
 
 from sesbounce.aws.sns_trust import Trust
-from sesbounce.aws.sqs import open_queue
+from sesbounce.aws.sqs import Queue, open_queue
 from sesbounce.cli.common import counted, now
 from sesbounce.cli.group import ERROR, exit_codes
 from sesbounce.errors import ConfigurationError, SesBounceError
@@ -30,6 +30,7 @@ from sesbounce.telemetry.logs import set_up_logs
 from sesbounce.telemetry.observer import observing
 from sesbounce.telemetry.reports import Report, RunDone
 from sesbounce.telemetry.visible import visible
+from sesbounce.worker.gauge import DEAD_LETTERS_PERIOD_SECONDS, Gauge
 from sesbounce.worker.loop import LoopSettings, Worker
 from sesbounce.worker.presence import Presence, introduce
 from sesbounce.worker.processes import Processes
@@ -167,20 +168,20 @@ def _open_worker(
         # batch. A batch makes many objects, which live until its end, and hardly a cycle.
         gc.freeze()
         gc.set_threshold(_OBJECTS_UNTIL_GC)
+        queue = open_queue(
+            settings.queue_url, settings.wait_seconds, loop.connections, direct=settings.sqs_direct
+        )
+        presence = _presence(settings, until_empty, opened.engine)
         yield Worker(
-            open_queue(
-                settings.queue_url,
-                settings.wait_seconds,
-                loop.connections,
-                direct=settings.sqs_direct,
-            ),
+            queue,
             opened.store,
             Trust(settings.topic_arns, signatures=settings.verify_signatures),
             Relay(opened.engine, opened.targets, now, patient=not until_empty),
             report,
             loop,
             incidents=Incidents(opened.store, settings.incidents, settings.detection),
-            presence=_presence(settings, until_empty, opened.engine),
+            presence=presence,
+            dead_letters=_dead_letters(settings, queue, presence),
             # Nothing is lost: SQS redelivers every message that was not committed.
             overdue=lambda: os._exit(ERROR),
         )
@@ -190,6 +191,18 @@ def _presence(settings: Settings, until_empty: bool, engine: sa.Engine) -> Prese
     mode = Mode.UNTIL_EMPTY if until_empty else Mode.RUN
     health = Health(time.monotonic(), settings.wait_seconds)
     return Presence(engine, introduce(mode, settings.queue_url, now()), health, now)
+
+
+def _dead_letters(settings: Settings, queue: Queue, presence: Presence) -> Gauge | None:
+    if not settings.dead_letter_queue_url:
+        return None
+    return Gauge(
+        queue.beside(settings.dead_letter_queue_url),
+        presence.count_dead_letters,
+        lambda _: False,
+        DEAD_LETTERS_PERIOD_SECONDS,
+        "dead-letter queue",
+    )
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Reads the depth of the queue. No failure here hinders the worker: the number is only shown."""
+"""Reads the depth of a queue. No failure here hinders the worker: the number is only shown."""
 
 import threading
 import time
@@ -9,9 +9,10 @@ import structlog
 from sesbounce.aws.depth import Depth
 from sesbounce.aws.sqs import MOST_IN_FLIGHT, Queue
 from sesbounce.errors import QueueError
-from sesbounce.telemetry.reports import Report
 
 _PERIOD_SECONDS = 30.0
+# Dead letters are few, and come rarely.
+DEAD_LETTERS_PERIOD_SECONDS = 300.0
 _UNKNOWN = Depth()
 
 log = structlog.get_logger()
@@ -30,8 +31,10 @@ class Gauge:
     def __init__(
         self,
         queue: Queue,
-        report: Callable[[Report], None],
+        report: Callable[[Depth], None],
         found_nothing_since: Callable[[float], bool],
+        period_seconds: float = _PERIOD_SECONDS,
+        name: str = "queue",
     ) -> None:
         """Make a gauge of the queue.
 
@@ -40,14 +43,18 @@ class Gauge:
             report: takes a report of each depth, of an unknown one as well.
             found_nothing_since: returns whether SQS has answered polls since a moment of
                 `time.monotonic`, each of them without messages.
+            period_seconds: the seconds between two readings.
+            name: what the log calls the queue.
         """
         self._queue = queue
         self._report = report
         self._found_nothing_since = found_nothing_since
+        self._period_seconds = period_seconds
+        self._name = name
         self._cause = ""
 
     def run(self, stopping: threading.Event) -> None:
-        """Report the depth every half minute, until `stopping` is set."""
+        """Report the depth at intervals, until `stopping` is set."""
         depth, looked_at = _UNKNOWN, 0.0
         while True:
             still_empty = depth.total == 0 and self._found_nothing_since(looked_at)
@@ -60,7 +67,7 @@ class Gauge:
                 log.warning(
                     "too many messages in flight: SQS delivers no more", messages=depth.in_flight
                 )
-            if stopping.wait(_PERIOD_SECONDS):
+            if stopping.wait(self._period_seconds):
                 return
 
     def read(self) -> Depth:
@@ -80,10 +87,10 @@ class Gauge:
             self._unknown(names, f"the queue's attributes lack these numbers: {names}")
         elif self._cause:
             self._cause = ""
-            log.info("queue depth known")
+            log.info("queue depth known", queue=self._name)
         return depth
 
     def _unknown(self, cause: str, problem: str) -> None:
         if cause != self._cause:
             self._cause = cause
-            log.warning("queue depth unknown", problem=problem)
+            log.warning("queue depth unknown", queue=self._name, problem=problem)

@@ -85,8 +85,8 @@ class LoopSettings(msgspec.Struct, frozen=True):
 
     @property
     def connections(self) -> int:
-        """How many calls of SQS may run at once: polls, deletes, and three others."""
-        return 2 * self.pollers + 3
+        """How many calls of SQS may run at once: polls, deletes, and four others."""
+        return 2 * self.pollers + 4
 
 
 def _now() -> datetime:
@@ -108,6 +108,7 @@ class Worker:
         incidents: Incidents,
         presence: Presence,
         overdue: Callable[[], None],
+        dead_letters: Gauge | None = None,
         now: Callable[[], datetime] = _now,
     ) -> None:
         """Make a worker.
@@ -123,12 +124,14 @@ class Worker:
             presence: writes into the database that the worker lives, and what it sees.
             overdue: called when the worker has not stopped in time; it has to end the process,
                 because the main thread hangs in a call.
+            dead_letters: reports the depth of the dead-letter queue, if the worker may read it.
             now: returns the time, UTC.
         """
         report = presence.watching(report)
         self._queue = queue
         self._store = store
         self._presence = presence
+        self._dead_letters = dead_letters
         self._sweeper = Sweeper(store, incidents, report, now, presence)
         self._relay = relay
         self._report = report
@@ -203,6 +206,8 @@ class Worker:
         self._threads.start("stopper", self._wait_for_stop)
         self._threads.start("heartbeat", self._heartbeat.run)
         self._threads.start("gauge", lambda: self._gauge.run(self._stopping))
+        if dead_letters := self._dead_letters:
+            self._threads.start("dead letters", lambda: dead_letters.run(self._stopping))
         for target, loop in self._relay.loops.items():
             self._threads.start(f"relay to {target}", loop)
         self._acknowledger.start(self._threads, self._loop_settings.pollers)

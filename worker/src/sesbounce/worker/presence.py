@@ -89,6 +89,11 @@ class Presence:
                 case _:
                     pass
 
+    def count_dead_letters(self, depth: Depth) -> None:
+        """Take the depth of the dead-letter queue, which may be unknown."""
+        with self._lock:
+            self._change(dead_letters=None if depth.visible is None else depth.at_least)
+
     def save(self) -> None:
         """Write the row, unless that was done within the last minute."""
         if self._clock() >= self._due_at:
