@@ -27,7 +27,7 @@ from sesbounce.feedback.stream import read_stream_by
 from sesbounce.opening import Opened, disposed, open_store
 from sesbounce.operations.incidents import Incidents
 from sesbounce.settings import load_settings
-from sesbounce.store import gate, outbox
+from sesbounce.store import gate, outbox, schema
 from sesbounce.store.engine import open_database, translated, write
 from sesbounce.store.workers import Mode, WorkerRow, save_worker
 
@@ -332,8 +332,8 @@ def _record(opened: Opened, life: Life) -> None:
     for day, happened in sorted(life.days.items()):
         now = min(life.begins + (day + 1) * _DAY, life.ends)
         if day == DAYS - 1:
-            for target in opened.targets:  # the worker has delivered all but those of today
-                outbox.discard(opened.engine, target.name)
+            with write(opened.engine) as connection:  # all but those of today are delivered
+                connection.execute(sa.delete(schema.outbox))
         happened.sort(key=lambda one: one[0])
         opened.store.record([_recording(one) for _, one in happened], now)
         opened.store.sweep(now)

@@ -476,13 +476,13 @@ class TestMigrations:
         saved = incidents.save(new(outage, AT, IncidentStatus.CONFIRMED, "", "ann"), AT)
         (change,) = incidents.preview(saved)
         assert (change.address, change.change) == ("jane@gmail.com", "released")
-        with pytest.raises(
-            StoreError, match="would lose data: empty the table feedback_incident first"
-        ):
-            migrate.downgrade(engine, "0004")
-        assert migrate.drift(engine) == []
-        with write(engine) as connection:
-            connection.exec_driver_sql("DELETE FROM feedback_incident")
+        for table in ("feedback_act", "feedback_incident"):
+            lost = f"would lose data: empty the table {table} first"
+            with pytest.raises(StoreError, match=lost):
+                migrate.downgrade(engine, "0004")
+            assert migrate.drift(engine) == []
+            with write(engine) as connection:
+                connection.exec_driver_sql(f"DELETE FROM {table}")
         migrate.downgrade(engine, "0004")
         assert everything_in(engine, "feedback_address") == before
 

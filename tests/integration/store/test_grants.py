@@ -80,7 +80,7 @@ def test_the_documented_grants_are_enough(
                 assert outbox.stopped(engine, "webhook") == "it is gone"
                 assert [row["due_at"] for row in outbox.waiting(engine)] == [None]
                 assert outbox.due(engine, "webhook", AT) == []
-                assert outbox.retry(engine, ["webhook"], AT) == 1
+                assert outbox.retry(engine, ["webhook"], AT, "ann") == 1
                 assert outbox.stopped(engine, "webhook") is None
                 (entry,) = outbox.due(engine, "webhook", AT)
                 assert outbox.claim(engine, entry, AT)

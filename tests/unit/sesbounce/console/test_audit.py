@@ -143,7 +143,7 @@ def test_a_page_that_runs_out_of_time_says_that_the_next_one_reads_on(
     decided(site, "jane@example.com", by="mary", note="note 1")
     for number in range(1, 30):
         decided(site, f"u{number}@example.com", by="ann")
-    monkeypatch.setattr(audit, "_PASSED_AT_ONCE", 5)
+    monkeypatch.setattr(audit, "_DECISIONS_AT_ONCE", 5)
     monkeypatch.setattr(audit, "_SECONDS", 0)
     page, pages = admin.follow(admin.send(AUDIT, by="mary")).text, 1
     while not notes(page):

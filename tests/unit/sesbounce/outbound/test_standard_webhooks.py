@@ -104,6 +104,11 @@ def sender(engine: sa.Engine, crm: Server, billing: Server) -> Sender:
     )
 
 
+def audited(sender: Sender) -> list[Any]:
+    acts = "SELECT act, done_by, subject, number FROM feedback_act"
+    return stored.rows(sender.engine, acts)
+
+
 def test_each_endpoint_gets_an_event_that_the_library_verifies_by_its_secret(
     sender: Sender, crm: Server, billing: Server
 ) -> None:
@@ -180,13 +185,14 @@ def test_an_endpoint_that_is_gone_is_stopped_until_a_person_retries(
     (row,) = waiting(sender.engine)
     assert (row["target"], row["entries"], row["due_at"]) == ("webhook:crm", 3, None)
     crm.status = 200
-    assert outbox.retry(sender.engine, ["webhook:billing"], sender.clock()) == 0
+    assert outbox.retry(sender.engine, ["webhook:billing"], sender.clock(), "ann") == 0
     assert sender.deliver() == {}
     assert len(crm.requests) == 1
     assert outbox.count_postponed(sender.engine, [], sender.clock()) == 3
-    assert outbox.retry(sender.engine, ["webhook:crm"], sender.clock()) == 3
+    assert outbox.retry(sender.engine, ["webhook:crm"], sender.clock(), "ann") == 3
     assert sender.deliver() == {}
     assert (len(crm.requests), sender.waiting()) == (4, {})
+    assert audited(sender) == [("outbox_retried", "ann", "webhook:crm", 3)]
 
 
 @pytest.mark.parametrize("form", ["seconds", "date"])
@@ -296,8 +302,11 @@ def test_entries_of_a_removed_endpoint_block_no_other(
     assert sender.deliver() == {}
     assert (crm.requests, len(billing.requests)) == ([], 1)
     assert sender.waiting() == {"webhook:crm": 1}
-    assert outbox.discard(sender.engine, "webhook:crm") == 1
+    for number in (1, 0):
+        at = sender.clock()
+        assert outbox.discard(sender.engine, "webhook:crm", at, "ann") == number
     assert sender.waiting() == {}
+    assert audited(sender) == [("outbox_discarded", "ann", "webhook:crm", 1)]
 
 
 def test_a_test_event_is_signed_and_about_no_address(sender: Sender, crm: Server) -> None:

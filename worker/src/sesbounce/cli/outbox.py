@@ -7,6 +7,7 @@ import click
 
 from sesbounce.cli.common import as_json, counted, now, print_each, reading, to_json, writing, yes
 from sesbounce.cli.group import confirm, exit_codes
+from sesbounce.cli.person import by_option, user
 from sesbounce.store import outbox as table
 from sesbounce.telemetry.visible import visible
 
@@ -44,9 +45,12 @@ def list_(as_json: bool) -> None:
     help="Retry only the entries of this target. The option can be repeated.",
 )
 @click.option("--dry-run", is_flag=True, help="Retry nothing, and print how many entries wait.")
+@by_option
 @yes
 @as_json
-def retry(targets: tuple[str, ...], dry_run: bool, yes: bool, as_json: bool) -> None:
+def retry(
+    targets: tuple[str, ...], dry_run: bool, by: str | None, yes: bool, as_json: bool
+) -> None:
     """Make the worker retry postponed entries now, and resume targets that are stopped.
 
     A webhook is stopped when it has answered with HTTP status 410 (Gone). Without --target, the
@@ -59,7 +63,7 @@ def retry(targets: tuple[str, ...], dry_run: bool, yes: bool, as_json: bool) -> 
         if not yes:
             confirm(f"Retry {_entries(found)} now?")
         with writing() as engine:
-            found = table.retry(engine, targets, at)
+            found = table.retry(engine, targets, at, by or user())
     if as_json:
         click.echo(to_json({"dry_run": dry_run, "entries": found}))
         return
@@ -72,9 +76,10 @@ def retry(targets: tuple[str, ...], dry_run: bool, yes: bool, as_json: bool) -> 
     "--target", metavar="NAME", required=True, help="Target whose entries are to be deleted."
 )
 @click.option("--dry-run", is_flag=True, help="Delete nothing, and print how many entries wait.")
+@by_option
 @yes
 @as_json
-def discard(target: str, dry_run: bool, yes: bool, as_json: bool) -> None:
+def discard(target: str, dry_run: bool, by: str | None, yes: bool, as_json: bool) -> None:
     """Delete the entries of a target that you have removed from the settings.
 
     A target that is still in the settings would never get these verdicts.
@@ -85,7 +90,7 @@ def discard(target: str, dry_run: bool, yes: bool, as_json: bool) -> None:
         if not yes:
             confirm(f"Delete {_entries(found)} for {visible(target)}?")
         with writing() as engine:
-            found = table.discard(engine, target)
+            found = table.discard(engine, target, now(), by or user())
     verb = "would be deleted" if dry_run else "deleted"
     click.echo(
         to_json({"dry_run": dry_run, "entries": found})

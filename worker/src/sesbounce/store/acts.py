@@ -40,6 +40,8 @@ class Act(StrEnum):
     LETTERS_SENT_BACK = "letters_sent_back"
     LETTERS_EXPORTED = "letters_exported"
     LETTERS_DELETED = "letters_deleted"
+    OUTBOX_RETRIED = "outbox_retried"
+    OUTBOX_DISCARDED = "outbox_discarded"
 
 
 class Done(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,7 +1,7 @@
 """Reads who did what: decisions about addresses, acts, resumes of senders, and tokens.
 
 Decisions about addresses are few among the events. PostgreSQL and SQLite have an index of them
-alone. MySQL has none, so there a page reads the log backward for a short time: it may hold few
+alone; on MySQL a page reads the log backward. It does so for a short time: it may hold few
 decisions, or none, and yet say where the next page begins.
 """
 
@@ -19,8 +19,10 @@ from sesbounce.store import schema
 from sesbounce.store.acts import Act
 from sesbounce.store.engine import answering
 
-# Events that one query passes at most, and how long a page goes on with such queries.
-_PASSED_AT_ONCE = 20_000
+# Decisions that one query passes at most; without their index, events. And how long a page goes on
+# with such queries.
+_DECISIONS_AT_ONCE = 2_000
+_EVENTS_AT_ONCE = 20_000
 _SECONDS = 0.05
 # Entries that `audit_entries` reads at once.
 _READ_AT_ONCE = 1000
@@ -31,14 +33,21 @@ _event, _act, _resume, _token = (
 # A literal: SQLite and PostgreSQL take no parameter for what the condition of the index says.
 _BY_HAND = _event.kind == sa.literal_column("'manual'")
 _REASONS = {Act.ALLOWED: Reason.ALLOWED_BY_HAND, Act.SUPPRESSED: Reason.SUPPRESSED_BY_HAND}
-_TOKEN_ACTS = (Act.TOKEN_MADE, Act.TOKEN_REVOKED)
+# The condition that a decision is one of many that one act consists of.
+_OF_MANY = (
+    sa.select(sa.literal(1))
+    .where(
+        _act.done_at == _event.recorded_at,
+        _act.done_by == _event.source,
+        _act.act.in_([Act.BULK_ALLOWED, Act.BULK_UNDONE]),
+    )
+    .correlate(schema.event)
+    .exists()
+)
 
 
 class _Source(IntEnum):
-    """Where an entry comes from; of one time, the greatest comes first.
-
-    So an act about many addresses comes before the decisions that it consists of.
-    """
+    """Where an entry comes from; of one time, the greatest comes first."""
 
     TOKEN_MADE = 0
     TOKEN_REVOKED = 1
@@ -72,7 +81,8 @@ class AuditFilter(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         by: the person or program that did it.
-        act: what was done.
+        act: what was done. Decisions that one act about many addresses consists of are entries of
+            their own only where this selects them.
         since: the time from which on it was done, UTC.
     """
 
@@ -167,14 +177,11 @@ def _decisions(
     """Decisions about addresses, and how far the log was read for them; None for to the end."""
     if wanted.act not in (None, *_REASONS):
         return [], None
-    is_indexed = connection.dialect.name != "mysql"
-    index = [_BY_HAND] if is_indexed else []
-    finds_all = is_indexed and wanted.by is None and wanted.act is None
     ends_at = time.monotonic() + _SECONDS
     found: list[_Found] = []
     while True:
         behind = list(_behind(_Source.EVENT, _event.recorded_at, _event.id, wanted, after))
-        passed = None if finds_all else _place_behind(connection, [*index, *behind])
+        passed = _place_behind(connection, behind)
         query = _decision_query(wanted).where(*behind, *_not_behind(passed))
         rows = connection.execute(query.limit(limit - len(found)))
         found += map(_decision, rows)
@@ -188,8 +195,12 @@ def _place_behind(
     connection: sa.Connection, conditions: Sequence[sa.ColumnElement[bool]]
 ) -> AuditPlace | None:
     """The place to which one query reads; None if that is the end of the log."""
-    query = sa.select(_event.recorded_at, _event.id).where(*conditions)
-    last = connection.execute(_latest_first(query).offset(_PASSED_AT_ONCE - 1).limit(1)).first()
+    query = _latest_first(sa.select(_event.recorded_at, _event.id).where(*conditions))
+    if connection.dialect.name == "mysql":
+        query = query.offset(_EVENTS_AT_ONCE - 1)
+    else:
+        query = query.where(_BY_HAND).offset(_DECISIONS_AT_ONCE - 1)
+    last = connection.execute(query.limit(1)).first()
     return AuditPlace(last.recorded_at, _Source.EVENT, last.id) if last else None
 
 
@@ -198,7 +209,9 @@ def _decision_query(wanted: AuditFilter) -> sa.Select[Any]:
     query = sa.select(*columns, _event.source, _event.diagnostic).where(_BY_HAND)
     if wanted.by is not None:
         query = query.where(_event.source == wanted.by)
-    if wanted.act is not None:
+    if wanted.act is None:
+        query = query.where(~_OF_MANY)
+    else:
         query = query.where(_event.reason == _REASONS[wanted.act])
     return _latest_first(query)
 

@@ -16,6 +16,8 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
+from sesbounce.store import acts
+from sesbounce.store.acts import Act, Done
 from sesbounce.store.columns import UtcDateTime
 from sesbounce.store.engine import translated, write
 from sesbounce.store.schema import address as addresses
@@ -262,13 +264,14 @@ def count_postponed(engine: sa.Engine, targets: Collection[str], now: datetime) 
         return connection.scalar(query) or 0
 
 
-def retry(engine: sa.Engine, targets: Collection[str], now: datetime) -> int:
+def retry(engine: sa.Engine, targets: Collection[str], now: datetime, by: str) -> int:
     """Make postponed and stopped entries due; a target of which none is stopped is not stopped.
 
     Args:
         engine: the database.
         targets: the names of the targets; empty means all.
         now: the current time.
+        by: the person who decides, for the audit.
 
     Returns:
         The number of entries.
@@ -276,10 +279,9 @@ def retry(engine: sa.Engine, targets: Collection[str], now: datetime) -> int:
     Raises:
         StoreError: the database can't be used.
     """
-    with translated("the outbox can't be used"), write(engine) as connection:
-        return connection.execute(
-            sa.update(outbox).where(*_postponed(targets, now)).values(due_at=now)
-        ).rowcount
+    due = sa.update(outbox).where(*_postponed(targets, now)).values(due_at=now)
+    done = Done(act=Act.OUTBOX_RETRIED, at=now, by=by, subject=" ".join(sorted(targets)))
+    return _change(engine, due, done)
 
 
 def count(engine: sa.Engine, target: str) -> int:
@@ -289,10 +291,29 @@ def count(engine: sa.Engine, target: str) -> int:
         return connection.scalar(query) or 0
 
 
-def discard(engine: sa.Engine, target: str) -> int:
-    """Delete the entries of a target that is no more, and return their number."""
+def discard(engine: sa.Engine, target: str, now: datetime, by: str) -> int:
+    """Delete the entries of a target that is no more, and return their number.
+
+    Args:
+        engine: the database.
+        target: the name of the target.
+        now: the current time.
+        by: the person who decides, for the audit.
+
+    Raises:
+        StoreError: the database can't be used.
+    """
+    deletion = sa.delete(outbox).where(outbox.c.target == target)
+    return _change(engine, deletion, Done(act=Act.OUTBOX_DISCARDED, at=now, by=by, subject=target))
+
+
+def _change(engine: sa.Engine, statement: sa.Update | sa.Delete, done: Done) -> int:
+    """Change entries, record who did so, and return the number of entries."""
     with translated("the outbox can't be used"), write(engine) as connection:
-        return connection.execute(sa.delete(outbox).where(outbox.c.target == target)).rowcount
+        number = connection.execute(statement).rowcount
+        if number:
+            acts.record(connection, msgspec.structs.replace(done, number=number))
+    return number
 
 
 def _postponed(targets: Collection[str], now: datetime) -> list[sa.ColumnElement[bool]]:
