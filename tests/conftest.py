@@ -16,6 +16,7 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 from scripts.local import localstack
+from scripts.setup.once import locked
 from tests import corpus
 
 # A machine that runs all tests side by side says nothing about the time of one example.
@@ -152,6 +153,20 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):  # the process that started the others, or the only one
         localstack.stop(config.stash[_RUN_FOLDER])
         shutil.rmtree(config.stash[_RUN_FOLDER])
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection(session: pytest.Session) -> Generator[None, object, object]:
+    """Collect in one process first: it compiles all that is imported, and the others load that."""
+    if hasattr(session.config, "workerinput"):  # the process that started the others collects none
+        folder = session.config.stash[_RUN_FOLDER]
+        compiled = folder / "compiled"
+        with locked(folder / "compiling", waiting=lambda: None):
+            if not compiled.exists():
+                collected = yield
+                compiled.touch()
+                return collected
+    return (yield)
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,7 @@ Tables and marks are those of terraform-docs, which would be one more binary to 
 """
 
 import argparse
+import functools
 import json
 import re
 import sys
@@ -94,8 +95,12 @@ def resources(folder: Path) -> list[str]:
 
 def parsed(file: Path) -> dict[str, Any]:
     """Return a file's blocks by kind, as the parser gives them: see `plain`."""
-    with file.open(encoding="utf-8") as text:
-        content: dict[str, Any] = hcl2.load(text)
+    return _parsed(file.read_text("utf-8"))
+
+
+@functools.cache  # the parser takes half a second for a thousand lines
+def _parsed(text: str) -> dict[str, Any]:
+    content: dict[str, Any] = hcl2.loads(text)
     return content
 
 
