@@ -67,6 +67,7 @@ def recording(engine: sa.Engine) -> Sequence[Stage]:
     return (
         Stage("trust, and sort the batch", batches.Handler, "handle"),
         Stage("transaction, and counts", Store, "record"),
+        Stage("rows and states of the batch", store, "ready_batch"),
         Stage("rows of the log", store, "insert_messages"),
         Stage("rows of the log", store, "insert_events"),
         Stage("read known addresses", store, "lock_rows_to_save"),
@@ -74,7 +75,8 @@ def recording(engine: sa.Engine) -> Sequence[Stage]:
         Stage("changes, counts by hour", Store, "_change"),
         Stage("rows of addresses", store, "save_rows"),
         Stage("propagate", propagate.Propagator, "propagate"),
-        Stage("values for the driver", bulk.Insert, "__call__"),
+        Stage("values for the driver", bulk.Insert, "ready"),
+        Stage("values for the driver", bulk.Insert, "send"),
         Stage("SQLAlchemy", sa.Connection, "execute"),
         Stage("SQLAlchemy", sa.Connection, "exec_driver_sql"),
         Stage("driver and database", dialect, "do_execute"),

@@ -7,7 +7,7 @@ whole (opens, clicks, …) gives an event without effect for each address of `ma
 """
 
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
@@ -84,7 +84,7 @@ class Event(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=T
     stream: str | None = None
 
 
-class _When(NamedTuple):
+class _When(msgspec.Struct, frozen=True, gc=False):
     """When an event happened: as it counts, and as the message claims."""
 
     at: datetime

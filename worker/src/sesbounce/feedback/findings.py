@@ -6,6 +6,8 @@ from functools import lru_cache
 from itertools import islice
 from typing import NamedTuple
 
+import msgspec
+
 from sesbounce.feedback.claims.claim import Claim, Level
 from sesbounce.feedback.claims.codes import CODES, DELAYS
 from sesbounce.feedback.claims.table import WORDS
@@ -41,7 +43,7 @@ class Status(NamedTuple):
         return self.status_class == _PERSISTENT_TRANSIENT
 
 
-class Facts(NamedTuple):
+class Facts(msgspec.Struct, frozen=True, gc=False):
     """What SES reports about one recipient, as far as the reason may rest on it.
 
     Attributes:

@@ -75,9 +75,10 @@ class Reason(StrEnum):
     @property
     def label(self) -> str:
         """The reason as text for people: `mailbox full`, `abuse`."""
-        return self.value.removeprefix("complaint_").replace("_", " ")
+        return _LABELS[self]
 
 
+_LABELS = {r: r.value.removeprefix("complaint_").replace("_", " ") for r in Reason}
 _EFFECTS = {
     Reason.NO_SUCH_MAILBOX: Effect.HARD,
     Reason.DOMAIN_NOT_FOUND: Effect.HARD,

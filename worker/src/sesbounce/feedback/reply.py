@@ -6,7 +6,8 @@ them), URLs and the names of hosts are replaced, so that no word in them counts 
 
 import re
 import unicodedata
-from typing import NamedTuple
+
+import msgspec
 
 # A diagnostic is a line or two; a much longer one is a mistake or an attack.
 _LONGEST = 4000
@@ -70,7 +71,7 @@ _STROKES = str.maketrans(
 _VOICED = "\u3099\u309a"
 
 
-class Reply(NamedTuple):
+class Reply(msgspec.Struct, frozen=True, gc=False):
     """The first reply of a host.
 
     Attributes:

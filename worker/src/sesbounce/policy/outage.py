@@ -10,6 +10,7 @@ suspected hours, with the hour before it and the hour after it. See `docs/incide
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 import msgspec
 
@@ -25,6 +26,8 @@ from sesbounce.policy.state import (
 )
 
 HOUR = timedelta(hours=1)
+_HOUR_SECONDS = 3600
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 BASELINE = timedelta(days=14)
 # The hours in which incidents are looked for. A suspected hour is no part of the baseline of the
 # hours this long after it; what lasts longer becomes the baseline.
@@ -112,7 +115,13 @@ class Suspect(msgspec.Struct, frozen=True, kw_only=True):
 
 def hour_of(moment: datetime) -> datetime:
     """The beginning of the hour, UTC."""
-    return moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+    return _beginning(moment.timestamp() // _HOUR_SECONDS)
+
+
+@lru_cache  # most events of a batch are of few hours, and a known one is found at once
+def _beginning(hour: float) -> datetime:
+    """The beginning of an hour that is counted from 1970 on."""
+    return _EPOCH + hour * HOUR
 
 
 def cell_of(moment: datetime, provider: str) -> Cell:

@@ -14,17 +14,15 @@ people and imported lists, which are about no mail.
 
 from collections import defaultdict
 from collections.abc import Iterable
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime
 from typing import NamedTuple
 
 from sesbounce.feedback.extract import Event
 from sesbounce.feedback.notification import Kind
 from sesbounce.feedback.provider import SIMULATOR, large_provider_of
 from sesbounce.feedback.reason import Effect
+from sesbounce.policy.outage import hour_of
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_HOUR_SECONDS = 3600
-_HOURS_A_DAY = 24
 _LONGEST_IDENTITY = 320
 _LONGEST_REGION = 64
 # The columns of numbers in the table of senders, in their order.
@@ -59,7 +57,7 @@ _NOT_COUNTED = frozenset(
 _ANSWERS = frozenset({Kind.BOUNCE, Kind.COMPLAINT, Kind.DELIVERY, Kind.DELIVERY_DELAY})
 
 
-_SenderKey = tuple[int, str | None, str | None, str | None]
+_SenderKey = tuple[datetime, str | None, str | None, str | None]
 
 
 class SenderHour(NamedTuple):
@@ -100,7 +98,7 @@ class Tally:
     def __init__(self) -> None:
         # Plain tuples: each event of a batch comes here, and few cells come of them.
         self._senders: defaultdict[_SenderKey, list[int]] = defaultdict(_zeros)
-        self._providers: defaultdict[tuple[int, str, str, str], int] = defaultdict(int)
+        self._providers: defaultdict[tuple[datetime, str, str, str], int] = defaultdict(int)
 
     def add(self, events: Iterable[Event], sign: int = 1) -> None:
         """Add events, or subtract them with the sign -1.
@@ -111,7 +109,7 @@ class Tally:
         for event in events:
             if not event.mail_id or (provider := large_provider_of(event.address)) == SIMULATOR:
                 continue
-            hour = _hour(event.occurred_at)
+            hour = hour_of(event.occurred_at)
             self._add_to_provider(event, hour, provider, sign)
             outcome = _outcome(event)
             if outcome == _COMPLAINT and event.shared:
@@ -131,7 +129,7 @@ class Tally:
                 self.add([event], sign)
             elif event.mail_id:  # the sender's number is that of all recipients
                 provider = large_provider_of(event.address)
-                self._add_to_provider(event, _hour(event.occurred_at), provider, sign)
+                self._add_to_provider(event, hour_of(event.occurred_at), provider, sign)
 
     def senders(self) -> dict[SenderHour, list[int]]:
         """The numbers in the order of `OUTCOMES`, without those that are all 0."""
@@ -139,7 +137,7 @@ class Tally:
         for (hour, account_id, region, identity), numbers in self._senders.items():
             if any(numbers):
                 cell = SenderHour(
-                    _EPOCH + timedelta(hours=hour),
+                    hour,
                     account_id or "",
                     (region or "")[:_LONGEST_REGION],
                     (identity or "")[:_LONGEST_IDENTITY],
@@ -150,24 +148,18 @@ class Tally:
 
     def providers(self) -> dict[ProviderDay, int]:
         """The numbers that are not 0."""
-        return {
-            ProviderDay((_EPOCH + timedelta(days=day)).date(), *names): number
-            for (day, *names), number in self._providers.items()
-            if number
-        }
+        days: defaultdict[ProviderDay, int] = defaultdict(int)
+        for (hour, *names), number in self._providers.items():
+            days[ProviderDay(hour.date(), *names)] += number
+        return {cell: number for cell, number in days.items() if number}
 
-    def _add_to_provider(self, event: Event, hour: int, provider: str, sign: int) -> None:
+    def _add_to_provider(self, event: Event, hour: datetime, provider: str, sign: int) -> None:
         if event.kind in _ANSWERS:
-            self._providers[hour // _HOURS_A_DAY, provider, event.kind, event.reason] += sign
+            self._providers[hour, provider, event.kind, event.reason] += sign
 
 
 def _zeros() -> list[int]:
     return [0] * len(OUTCOMES)
-
-
-def _hour(moment: datetime) -> int:
-    """The number of the hour, from 1970 on."""
-    return int(moment.timestamp() // _HOUR_SECONDS)
 
 
 def _outcome(event: Event) -> int | None:

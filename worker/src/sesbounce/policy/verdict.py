@@ -72,7 +72,7 @@ class Verdict(msgspec.Struct, frozen=True, gc=False, kw_only=True):
         return counts_at(now, self.since, self.until)
 
 
-class _Hard(NamedTuple):
+class _Hard(msgspec.Struct, frozen=True, gc=False):
     """The hard bounces of an address.
 
     Attributes:

@@ -99,15 +99,31 @@ class Insert:
         Returns:
             How many rows were inserted or changed; None on MySQL, which counts in another way.
         """
-        ordered = sorted(rows, key=self._by_key)
-        if not ordered:
+        return self.send(connection, self.ready(connection.dialect, rows))
+
+    def ready(self, dialect: sa.Dialect, rows: Iterable[Row]) -> Sequence[Row]:
+        """Sort rows by their keys, and convert their values for the driver.
+
+        Args:
+            dialect: the kind of database.
+            rows: at most one for each key, with a value for each of `columns`.
+        """
+        return self._for(dialect).converted(sorted(rows, key=self._by_key))
+
+    def send(self, connection: sa.Connection, rows: Sequence[Row]) -> int | None:
+        """Insert rows that are ready; see `ready`. It returns the same as a call."""
+        if not rows:
             return 0
         dialect = connection.dialect
+        compiled = self._for(dialect)
+        result = connection.exec_driver_sql(compiled.sql, compiled.parameters(rows))
+        return None if dialect.name == "mysql" else result.rowcount
+
+    def _for(self, dialect: sa.Dialect) -> "_Compiled":
         compiled = self._compiled.get(dialect.name)
         if not compiled:
             compiled = self._compiled[dialect.name] = self._compile(dialect)
-        result = connection.exec_driver_sql(compiled.sql, compiled.parameters(ordered))
-        return None if dialect.name == "mysql" else result.rowcount
+        return compiled
 
     def _compile(self, dialect: sa.Dialect) -> "_Compiled":
         by_column = dialect.name == "postgresql"
@@ -177,11 +193,13 @@ def _of_column(kind: sa.types.TypeEngine[Any], convert: Callable[[Any], Any]) ->
     """A function that converts all values of a column."""
 
     def each(values: Sequence[Any]) -> Iterable[Any]:
-        return map(convert, values)
+        # Many rows have the same words and times. A look-up is cheaper than a conversion.
+        converted = {value: convert(value) for value in set(values)}
+        return map(converted.__getitem__, values)
 
     def texts(values: Sequence[Any]) -> Iterable[Any]:
         # Hardly any text holds what `Words` replaces. One search is cheaper than one for each.
-        return each(values) if "\0" in "".join(filter(None, values)) else values
+        return map(convert, values) if "\0" in "".join(filter(None, values)) else values
 
     return texts if isinstance(kind, Words) else each
 
@@ -216,13 +234,17 @@ class _Compiled(msgspec.Struct, frozen=True):
     converters: list[tuple[int, _ConvertColumn]]
     by_column: bool
 
-    def parameters(self, rows: Sequence[Row]) -> Any:
-        """Convert the rows to the parameters of the statement."""
+    def converted(self, rows: Sequence[Row]) -> Sequence[Row]:
+        """The rows with values as the driver takes them."""
         values = list(zip(*rows, strict=True))
         columns: list[Iterable[Any]] = [*values]
-        for place, convert in self.converters:
+        for place, convert in self.converters if rows else ():
             columns[place] = convert(values[place])
-        return tuple(map(list, columns)) if self.by_column else list(zip(*columns, strict=True))
+        return list(zip(*columns, strict=True))
+
+    def parameters(self, rows: Sequence[Row]) -> Any:
+        """The parameters of the statement, from converted rows."""
+        return tuple(map(list, zip(*rows, strict=True))) if self.by_column else rows
 
 
 class Find:

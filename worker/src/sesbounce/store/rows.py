@@ -16,7 +16,7 @@ from sesbounce.feedback.attribution import Attribution, completed
 from sesbounce.feedback.extract import Event
 from sesbounce.feedback.notification import Kind
 from sesbounce.feedback.reason import Reason
-from sesbounce.feedback.recording import Recording
+from sesbounce.feedback.recording import Message
 from sesbounce.policy.state import State
 from sesbounce.policy.verdict import Verdict
 from sesbounce.privacy.keyed_hash import is_forgotten
@@ -146,6 +146,7 @@ _save_states = Insert(schema.address, "address", replace=("state", "original"))
 _save_verdicts = Insert(schema.address, "address", replace=_insert_addresses.columns[1:])
 # A row of the log consists of the event's own columns, and of two about its origin.
 _event_values = _getter(_append_events.columns[:-2])
+_DEDUPE_KEY, _MESSAGE_DIGEST = map(_append_events.columns.index, ("dedupe_key", "message_digest"))
 _greatest_values = _getter(_GREATEST)
 
 _addresses = schema.address.c.address
@@ -170,14 +171,34 @@ def known_addresses(connection: sa.Connection, keys: Iterable[str]) -> set[str]:
     return {row.address for row in _find_keys(connection, sorted(set(keys)))}
 
 
-def insert_messages(
-    connection: sa.Connection, recordings: Iterable[Recording], now: datetime
-) -> None:
-    """Insert each message that SES published, once, also those of kinds unknown to this version."""
-    messages = {one.message.digest: one.message for one in recordings if one.message}
-    _insert_messages(
-        connection,
-        ((m.digest, m.kind, m.mail_id, m.payload.decode(), now) for m in messages.values()),
+def message_rows(dialect: sa.Dialect, messages: Iterable[Message], now: datetime) -> Sequence[Row]:
+    """The rows of messages, for `insert_messages`."""
+    return _insert_messages.ready(
+        dialect, ((m.digest, m.kind, m.mail_id, m.payload.decode(), now) for m in messages)
+    )
+
+
+def insert_messages(connection: sa.Connection, rows: Sequence[Row]) -> None:
+    """Insert messages, also those of kinds unknown to this version; known ones stay."""
+    _insert_messages.send(connection, rows)
+
+
+def event_rows(
+    dialect: sa.Dialect, events: Iterable[tuple[Event, str]], now: datetime
+) -> Sequence[Row]:
+    """The rows of events in the log, for `insert_events`.
+
+    Args:
+        dialect: the kind of database.
+        events: the events, each once, with the digests of their messages.
+        now: the time of the recording.
+    """
+    return _append_events.ready(
+        dialect,
+        (
+            (*_event_values(event), "" if is_forgotten(event.address) else digest, now)
+            for event, digest in events
+        ),
     )
 
 
@@ -194,7 +215,7 @@ class Inserted(NamedTuple):
 
 
 def insert_events(
-    connection: sa.Connection, recordings: Iterable[Recording], now: datetime
+    connection: sa.Connection, events: Mapping[str, Event], rows: Sequence[Row], now: datetime
 ) -> Inserted:
     """Append the new events to the log.
 
@@ -202,41 +223,30 @@ def insert_events(
     states follow from the log, in whatever order the messages arrived. It keeps all that the
     messages say about the attribution. An event that arrives once without a stream has none in the
     log, and one with two has the first by name.
+
+    Args:
+        connection: the caller's transaction.
+        events: the events by dedupe key.
+        rows: their rows, from `event_rows`.
+        now: the time of the recording.
     """
-    arrived = _arrived(recordings)
-    known = {row.dedupe_key: row for row in _find_events(connection, sorted(arrived))}
-    rows = {
-        key: (*_event_values(event), "" if is_forgotten(event.address) else digest, now)
-        for key, (event, digest) in arrived.items()
-        if key not in known
-    }
-    taken = _append(connection, rows)
-    inserted = Inserted([arrived[key][0] for key in rows if key not in taken], [])
+    known = {row.dedupe_key: row for row in _find_events(connection, sorted(events))}
+    new = {row[_DEDUPE_KEY]: row for row in rows if row[_DEDUPE_KEY] not in known}
+    taken = _append(connection, new, now)
+    inserted = Inserted([events[key] for key in new if key not in taken], [])
     adding = [
         key
         for key in sorted(known.keys() | taken)
-        if key in taken or _adds(arrived[key][0], known[key])
+        if key in taken or _adds(events[key], known[key])
     ]
     if adding:
-        _complete(connection, {key: arrived[key][0] for key in adding}, now, inserted.changed)
+        _complete(connection, {key: events[key] for key in adding}, now, inserted.changed)
     return inserted
 
 
-def _arrived(recordings: Iterable[Recording]) -> dict[str, tuple[Event, str]]:
-    """The events, each once, and the digests of their messages, by dedupe key."""
-    merged: dict[str, tuple[Event, str]] = {}
-    for recording in recordings:
-        digest = recording.message.digest if recording.message else ""
-        for event in recording.events:
-            one = (event, digest)
-            earlier = merged.get(event.dedupe_key)
-            merged[event.dedupe_key] = _merged(earlier, one) if earlier else one
-    return merged
-
-
-def _append(connection: sa.Connection, rows: Mapping[str, Row]) -> set[str]:
+def _append(connection: sa.Connection, rows: Mapping[str, Row], now: datetime) -> set[str]:
     """Insert rows by their keys; returns the keys of those that another writer inserted first."""
-    inserted = _append_events(connection, rows.values())
+    inserted = _append_events.send(connection, list(rows.values()))
     dialect = connection.dialect.name
     # SQLite has one writer at a time, and PostgreSQL says how many rows it has inserted.
     if not rows or dialect == "sqlite" or (dialect == "postgresql" and inserted == len(rows)):
@@ -244,7 +254,8 @@ def _append(connection: sa.Connection, rows: Mapping[str, Row]) -> set[str]:
     return {
         found.dedupe_key
         for found in _find_who_recorded(connection, sorted(rows))
-        if (found.message_digest, found.recorded_at) != tuple(rows[found.dedupe_key][-2:])
+        if (found.message_digest, found.recorded_at)
+        != (rows[found.dedupe_key][_MESSAGE_DIGEST], now)
     }
 
 
@@ -284,21 +295,6 @@ def _adds(event: Event, known: sa.Row[Any]) -> bool:
         new is not None and (old is None or new > old)
         for new, old in zip(_greatest_values(event), held, strict=True)
     )
-
-
-def _merged(one: tuple[Event, str], other: tuple[Event, str]) -> tuple[Event, str]:
-    """Merge two arrivals of one event: the later of them, with all of the attribution."""
-    event, digest = other if one[0].occurred_at < other[0].occurred_at else one
-    attribution = completed(one[0].attribution, other[0].attribution)
-    stream = _widest(one[0].stream, other[0].stream)
-    if (attribution, stream) != (event.attribution, event.stream):
-        event = msgspec.structs.replace(event, attribution=attribution, stream=stream)
-    return event, digest
-
-
-def _widest(one: str | None, other: str | None) -> str | None:
-    """The stream of an event that arrived with both: none counts for all, and is wider than any."""
-    return min(one, other) if one and other else None
 
 
 def lock_rows(connection: sa.Connection, keys: Sequence[str]) -> dict[str, AddressRow]:

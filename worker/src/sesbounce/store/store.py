@@ -15,11 +15,10 @@ import sqlalchemy as sa
 
 from sesbounce.backoff import pause
 from sesbounce.errors import ConflictError, TransactionEndedError
-from sesbounce.feedback.extract import Event
 from sesbounce.feedback.reason import Effect
 from sesbounce.feedback.recording import Recording
 from sesbounce.policy.incident import Incident
-from sesbounce.policy.merge import learn, merge
+from sesbounce.policy.merge import merge
 from sesbounce.policy.state import State
 from sesbounce.policy.verdict import Policy, Verdict, judge, judge_streams
 from sesbounce.privacy.keyed_hash import NO_KEYS, HashKeys
@@ -32,6 +31,7 @@ from sesbounce.store.limits import Budget
 from sesbounce.store.migrate import ensure, is_newer, number
 from sesbounce.store.outbox import Outbox
 from sesbounce.store.propagate import Propagated, Propagator
+from sesbounce.store.ready import ready_batch
 from sesbounce.store.result import Recorded
 from sesbounce.store.rows import (
     AddressRow,
@@ -332,17 +332,25 @@ class Store:
         *,
         once_more: bool = False,
     ) -> Recorded:
+        batch = ready_batch(self._engine.dialect, recordings, now)
         with self.writing("the batch was not recorded") as connection:
-            recordings, plain_addresses = forgotten.hide(connection, self._hash_keys, recordings)
-            insert_messages(connection, recordings, now)
-            inserted = insert_events(connection, recordings, now)
-            events = [event for recording in recordings for event in recording.events]
+            hidden, plain_addresses = forgotten.hide(connection, self._hash_keys, recordings)
+            if hidden is not recordings:
+                batch = ready_batch(self._engine.dialect, hidden, now)
+            insert_messages(connection, batch.message_rows)
+            inserted = insert_events(connection, batch.events, batch.event_rows, now)
             hours = HourCounts(now)
             hours.count_deliveries(inserted)
             # A list that is imported says nothing about the present hour.
             counted = hours if any(recording.message for recording in recordings) else None
             recorded = self._merge(
-                connection, events, plain_addresses, now, seconds, counted, once_more=once_more
+                connection,
+                batch.learned,
+                plain_addresses,
+                now,
+                seconds,
+                counted,
+                once_more=once_more,
             )
             save_tally(connection, tally_of(inserted))
             if done:
@@ -353,13 +361,13 @@ class Store:
             event.reason.value for event in new if event.effect is Effect.SENDER
         )
         recorded.events = len(new)
-        recorded.duplicates = len(events) - recorded.events
+        recorded.duplicates = batch.size - recorded.events
         return recorded
 
     def _merge(  # noqa: PLR0913  what one transaction needs
         self,
         connection: sa.Connection,
-        events: Iterable[Event],
+        learned: Mapping[str, State],
         plain_addresses: Mapping[str, str],
         now: datetime,
         seconds: float,
@@ -367,11 +375,11 @@ class Store:
         *,
         once_more: bool,
     ) -> Recorded:
-        """Merge the events into the states, judge these, and propagate changed verdicts.
+        """Merge what events say into the states, judge these, and propagate changed verdicts.
 
         Args:
             connection: the caller's transaction.
-            events: the events.
+            learned: the states that the events give, by address.
             plain_addresses: the addresses behind the keyed hashes of forgotten ones, by hash.
             now: the time for which expiring suppressions are judged.
             seconds: the time for the sender's statements.
@@ -379,11 +387,6 @@ class Store:
             once_more: propagate also the verdicts that have not changed, because a statement may
                 have committed a part of an earlier attempt.
         """
-        learned: dict[str, State] = {}
-        for event in events:
-            if event.effect.is_evidence:  # a state learns nothing from such an event
-                key, state = event.address, learn(event)
-                learned[key] = merge(learned[key], state) if key in learned else state
         known = lock_rows_to_save(connection, sorted(learned))
         judged = _Judge(connection, self._policy)
         changed: list[AddressRow] = []
