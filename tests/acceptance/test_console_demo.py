@@ -37,6 +37,10 @@ def test_the_demo_shows_what_it_promises(tmp_path: Path) -> None:
             page = client.get(answer.headers["Location"]).text
             assert verdict in page, address
             assert shown in page, address
+        overview = client.get("/console/overview").text
+        assert "made up: no worker runs" in overview
+        assert ">healthy</span>" in overview
+        assert "sender not authenticated" in overview.partition('aria-labelledby="faults"')[2]
         deliveries = client.get("/console/deliveries").text
         assert "webhook:desk" in deliveries
         assert "HTTP status 410" in deliveries
