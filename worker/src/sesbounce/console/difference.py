@@ -11,7 +11,7 @@ from sesbounce.privacy.keyed_hash import is_forgotten
 # The time after which a button continues a count that a person has asked for, and one that a page
 # begins by itself.
 SECONDS = 3.0
-AT_FIRST_SECONDS = 0.05
+AT_FIRST_SECONDS = 0.03
 SHOWN = 100
 
 

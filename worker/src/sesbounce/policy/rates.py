@@ -8,6 +8,7 @@ https://docs.aws.amazon.com/ses/latest/dg/reputationdashboardmessages.html).
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from enum import StrEnum
+from operator import attrgetter
 from typing import NamedTuple
 
 import msgspec
@@ -127,6 +128,7 @@ class Numbers(msgspec.Struct, frozen=True, gc=False):
 
 
 NOTHING = Numbers()
+_GETTERS = [attrgetter(name) for name in Numbers.__struct_fields__]
 Hours = Mapping[datetime, Numbers]
 
 
@@ -166,7 +168,8 @@ class Rate(msgspec.Struct, frozen=True, kw_only=True):
 
 def total(numbers: Iterable[Numbers]) -> Numbers:
     """The sum of some counts."""
-    return Numbers(*map(sum, zip(*map(msgspec.structs.astuple, numbers), strict=True)))
+    counted = list(numbers)
+    return Numbers(*(sum(map(get, counted)) for get in _GETTERS))
 
 
 def rate_of(limit: Limit, numbers: Numbers, hour: datetime) -> Rate:

@@ -8,7 +8,7 @@ sender. A resume sets aside all that was counted by then: the hours before it, a
 its own hour had. Only what is counted later can stop the sender then. See `docs/gate.md`.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cached_property, lru_cache
 from itertools import accumulate, repeat
@@ -180,7 +180,7 @@ class _Columns:
     """
 
     def __init__(self, numbers: Sequence[Numbers]) -> None:
-        self._events = {
+        self._events: Mapping[Metric, Sequence[int]] = {
             Metric.BOUNCE: [number.hard for number in numbers],
             Metric.COMPLAINT: [number.complaints for number in numbers],
         }
@@ -188,10 +188,13 @@ class _Columns:
 
     def first_stop(self, limit: Limit) -> int | None:
         """The place of the first hour at whose end a limit stops; None if there is none."""
-        events: Sequence[int] = self._events[limit.metric]
-        mails = self._mails
-        if limit.hours == DAY_HOURS:
-            events, mails = _of_days(events), self._mails_of_days
+        of_days = limit.hours == DAY_HOURS
+        events = self._events[limit.metric]
+        if of_days:
+            events = _of_days(events)
+        if max(events) < limit.events:
+            return None
+        mails = self._mails_of_days if of_days else self._mails
         if max(map(truediv, events, mails)) < limit.stop:
             return None
         for place in range(DAY_HOURS, len(events)):
