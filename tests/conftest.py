@@ -4,10 +4,12 @@
 process runs all of it, in the order of the files. A file that is in no group is one of its own.
 """
 
+import gc
 import os
 import shutil
 import tempfile
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -157,16 +159,33 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection(session: pytest.Session) -> Generator[None, object, object]:
-    """Collect in one process first: it compiles all that is imported, and the others load that."""
-    if hasattr(session.config, "workerinput"):  # the process that started the others collects none
-        folder = session.config.stash[_RUN_FOLDER]
-        compiled = folder / "compiled"
-        with locked(folder / "compiling", waiting=lambda: None):
-            if not compiled.exists():
-                collected = yield
-                compiled.touch()
-                return collected
-    return (yield)
+    # The process that started the others collects nothing.
+    in_turn = hasattr(session.config, "workerinput")
+    with _first_alone(session.config.stash[_RUN_FOLDER]) if in_turn else nullcontext(), _kept():
+        return (yield)
+
+
+@contextmanager
+def _first_alone(folder: Path) -> Iterator[None]:
+    """Let one process collect before the others: it compiles all modules, and they load that."""
+    compiled = folder / "compiled"
+    with locked(folder / "compiling", waiting=lambda: None):
+        if first := not compiled.exists():
+            yield
+            compiled.touch()
+    if not first:
+        yield
+
+
+@contextmanager
+def _kept() -> Iterator[None]:
+    """Keep the garbage collector from what the block makes: thousands of tests, none is garbage."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.fixture(scope="session")
