@@ -78,21 +78,39 @@ def forgotten_among(
     }
 
 
-def hide(
-    connection: sa.Connection, keys: HashKeys, recordings: Sequence[Recording]
-) -> tuple[Sequence[Recording], Mapping[str, str]]:
-    """Replace the forgotten addresses in recordings by their hashes.
+def mentioned_in(keys: HashKeys, recordings: Sequence[Recording]) -> Sequence[set[str]]:
+    """The addresses that each recording mentions, for `hide`; empty without hash keys.
 
-    Returns:
-        The recordings, and the address behind each hash in them, which only the sender's own
-        tables may get.
+    The search of a message takes as long as recording it, so it belongs before the transaction.
     """
     if not keys:
-        return recordings, {}
-    mentioned = [
+        return []
+    return [
         {event.address for event in recording.events} | addresses_in(_text(recording))
         for recording in recordings
     ]
+
+
+def hide(
+    connection: sa.Connection,
+    keys: HashKeys,
+    recordings: Sequence[Recording],
+    mentioned: Sequence[set[str]],
+) -> tuple[Sequence[Recording], Mapping[str, str]]:
+    """Replace the forgotten addresses in recordings by their hashes.
+
+    Args:
+        connection: the caller's transaction.
+        keys: the hash keys of this process.
+        recordings: the recordings.
+        mentioned: the addresses in each of them, from `mentioned_in`.
+
+    Returns:
+        The recordings, the same object where they mention no forgotten address; and the address
+        behind each hash in them, which only the sender's own tables may get.
+    """
+    if not keys:
+        return recordings, {}
     found = forgotten_among(connection, keys, set().union(*mentioned))
     if not found:
         return recordings, {}

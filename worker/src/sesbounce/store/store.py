@@ -332,9 +332,13 @@ class Store:
         *,
         once_more: bool = False,
     ) -> Recorded:
+        # Before the transaction: while one goes on, nobody else writes to SQLite.
         batch = ready_batch(self._engine.dialect, recordings, now)
+        mentioned = forgotten.mentioned_in(self._hash_keys, recordings)
         with self.writing("the batch was not recorded") as connection:
-            hidden, plain_addresses = forgotten.hide(connection, self._hash_keys, recordings)
+            hidden, plain_addresses = forgotten.hide(
+                connection, self._hash_keys, recordings, mentioned
+            )
             if hidden is not recordings:
                 batch = ready_batch(self._engine.dialect, hidden, now)
             insert_messages(connection, batch.message_rows)
