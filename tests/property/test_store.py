@@ -1,10 +1,15 @@
 """The laws of the merge, through the database: the order of recording makes no difference."""
 
+import functools
 import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from datetime import timedelta
 from random import Random
 from typing import Any
 
+import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -17,6 +22,8 @@ from sesbounce.policy.incident import Incident
 from sesbounce.policy.tally import OUTCOMES
 from sesbounce.store.engine import open_database
 from sesbounce.store.incidents import IncidentStatus
+from sesbounce.store.migrate import upgrade
+from sesbounce.store.store import Store
 from sesbounce.store.strike_off import StrikeOff
 from tests import stored
 from tests.support import AT, disposed, mail, said
@@ -75,6 +82,30 @@ OUTAGES = st.lists(
 SETTLED = AT + timedelta(days=100)
 
 
+@functools.cache
+def migrated() -> bytes:
+    """A database in memory that is migrated: that takes longer than most of the examples."""
+    with disposed(open_database("sqlite://")) as engine:
+        upgrade(engine)
+        with closing(engine.raw_connection()) as connection:
+            return in_sqlite(connection).serialize()
+
+
+@contextmanager
+def recording() -> Iterator[tuple[sa.Engine, Store]]:
+    """A store in a new database in memory."""
+    with disposed(open_database("sqlite://")) as engine:
+        with closing(engine.raw_connection()) as connection:
+            in_sqlite(connection).deserialize(migrated())
+        yield engine, stored.store(engine, StrikeOff())
+
+
+def in_sqlite(connection: sa.PoolProxiedConnection) -> sqlite3.Connection:
+    own = connection.driver_connection
+    assert isinstance(own, sqlite3.Connection)
+    return own
+
+
 def tables_after(batches: list[list[Decoded]]) -> dict[str, list[Any]]:
     """What the database holds when these batches have been recorded one after the other."""
     queries = {
@@ -91,8 +122,7 @@ def tables_after(batches: list[list[Decoded]]) -> dict[str, list[Any]]:
         "providers": "SELECT * FROM feedback_provider_day WHERE events <> 0 "
         "ORDER BY day, provider, kind, reason",
     }
-    with disposed(open_database("sqlite://")) as engine:
-        store = stored.store(engine, StrikeOff())
+    with recording() as (engine, store):
         for number, batch in enumerate(batches):
             store.record(batch, AT + timedelta(days=number))
         Incidents(store, "off").sweep(AT + timedelta(days=40))  # deletes old counts
@@ -104,8 +134,7 @@ def tables_after(batches: list[list[Decoded]]) -> dict[str, list[Any]]:
 
 def verdicts_after(steps: list[list[Decoded] | Incident]) -> list[Any]:
     """The rows of addresses when batches were recorded and incidents opened in this order."""
-    with disposed(open_database("sqlite://")) as engine:
-        store = stored.store(engine, StrikeOff())
+    with recording() as (engine, store):
         incidents = Incidents(store)
         for number, step in enumerate(steps):
             at = AT + timedelta(days=number)

@@ -155,6 +155,8 @@ def essence(asked: Asked) -> tuple[object, ...]:
         if name.lower() not in varying and not name.startswith("amz-sdk-")
     }
     signed = asked.headers["authorization"].partition("Signature=")[0]
+    # The day may change between two requests.
+    signed = signed.replace(f"/{asked.headers['x-amz-date'][:8]}/", "/day/")
     return asked.line, headers, signed, asked.body
 
 
