@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import datetime, timedelta
 from random import Random
 
 import pytest
@@ -16,11 +16,15 @@ from sesbounce.feedback.decode import Decoded, decode
 from sesbounce.operations.erasure import forget
 from sesbounce.operations.rebuild import Rebuild
 from sesbounce.operations.recount import recount
+from sesbounce.policy.gate import SenderName
+from sesbounce.policy.rates import NOTHING, Numbers
+from sesbounce.policy.sending import READ
 from sesbounce.privacy.keyed_hash import HashKeys
 from sesbounce.store import migrate
 from sesbounce.store.engine import open_database, write
 from sesbounce.store.gate import may_send, resume, stopped_senders
 from sesbounce.store.gate import senders as senders_of
+from sesbounce.store.senders import read_hours
 from sesbounce.store.sending import read_senders
 from sesbounce.store.strike_off import StrikeOff
 from tests import sending
@@ -38,6 +42,17 @@ def engine(database_url: str) -> Iterator[sa.Engine]:
     engine = open_database(database_url)
     yield engine
     engine.dispose()
+
+
+def plain_senders(connection: sa.Connection) -> dict[SenderName, dict[datetime, Numbers]]:
+    """What is counted by sender and hour, also of the whole accounts."""
+    found: dict[SenderName, dict[datetime, Numbers]] = {}
+    for cell, counts in read_hours(connection, AT - READ).items():
+        own = Numbers(*counts[: len(Numbers.__struct_fields__)])
+        for identity in {cell.identity, ""}:
+            hours = found.setdefault(SenderName(cell.account_id, cell.region, identity), {})
+            hours[cell.hour] = hours.get(cell.hour, NOTHING).plus(own)
+    return found
 
 
 def told() -> list[Decoded]:
@@ -84,6 +99,8 @@ def test_a_stop_and_its_resume_are_the_same_on_each_database(engine: sa.Engine) 
     store(engine, StrikeOff())
     sending.count(engine, AT - DAY, identity="News.example.com", delivered=700, hard=300)
     sending.count(engine, AT, identity="example.org", region="us-east-1", delivered=700)
+    sending.count(engine, AT, identity="", delivered=3, hard=1)
+    sending.count(engine, AT, identity='"Größe"\\@example.net', delivered=4, complaints=1)
     asked = f"ann@{sending.IDENTITY}"
     stopped = may_send(engine, AT, asked)
     assert (stopped.may_send, stopped.state) == (False, "stop")
@@ -98,6 +115,7 @@ def test_a_stop_and_its_resume_are_the_same_on_each_database(engine: sa.Engine) 
         # Of the identities it has read those alone that may be stopped.
         read = read_senders(connection, AT, may_stop=True)
         assert [name.identity for name in read if name.identity] == ["News.example.com"]
+        assert read_senders(connection, AT) == plain_senders(connection)
     assert may_send(engine, AT, "example.org").may_send is True
     assert may_send(engine, AT, "x.example").may_send is None
     for sender in stopped.senders:

@@ -222,6 +222,7 @@ counted = st.dictionaries(
 @example({30 * 24 + 1: Numbers(sent=200, hard=20)}, 1)
 @example({30 * 24 + 23: Numbers(sent=1000, hard=50)}, 1)
 @example({5: Numbers(sent=1000, hard=50)}, 1)
+@example({3: Numbers(sent=1000, hard=30), 4: Numbers(delivered=970, hard=30)}, 1)
 @settings(max_examples=50)
 @given(counted, st.sampled_from([1, 20, 50]))
 def test_the_first_stop_is_that_of_the_plain_definition(

@@ -192,7 +192,9 @@ class _Columns:
         events = self._events[limit.metric]
         if of_days:
             events = _of_days(events)
-        if max(events) < limit.events:
+        # Where the rate of no hour reaches the limit, that of no day does.
+        rates = map(truediv, self._events[limit.metric], self._least_mails)
+        if max(events) < limit.events or max(rates) < limit.stop:
             return None
         mails = self._mails_of_days if of_days else self._mails
         if max(map(truediv, events, mails)) < limit.stop:
@@ -210,6 +212,11 @@ class _Columns:
     @cached_property
     def _ended(self) -> Sequence[int]:
         return [number.ended for number in self._numbers]
+
+    @cached_property
+    def _least_mails(self) -> Sequence[int]:
+        """The mails of each hour by which the mails of a day are no fewer than their sum."""
+        return [ended or 1 for ended in self._ended]
 
     @cached_property
     def _mails(self) -> Sequence[int]:

@@ -45,6 +45,7 @@ _OF_DIALECTS = {
     "ix_feedback_address_to_strike_off",
     "ix_feedback_address_to_restore",
     "ix_feedback_address_domain",
+    "ix_feedback_address_since",
     "ix_feedback_event_by_hand",
 }
 _NOT_COMPARED = "Skipped unsupported reflection of expression-based index"

@@ -110,7 +110,8 @@ address = sa.Table(
     # out the many without a time; to say so here would import PostgreSQL's dialect everywhere.
     sa.Index("ix_feedback_address_hard_at", "hard_at", "address"),
     # Holds the list of a reason in its order; the migration leaves out the others in the same way.
-    # SQLite and PostgreSQL have such an index by domain as well, which is an expression.
+    # SQLite and PostgreSQL have such an index by domain as well, which is an expression, and one of
+    # the whole list; MySQL's indexes hold the primary key in any case.
     sa.Index("ix_feedback_address_reason", "reason", "suppressed_since", "address"),
     comment="One row for each address: its state and its verdict.",
 )
