@@ -252,8 +252,7 @@ def matching(table: sa.Table, now: datetime, wanted: Filter, dialect: str) -> sa
     if wanted.reason:
         query = query.where(table.c.reason == wanted.reason)
     if wanted.domain:
-        domain = schema.domain_of(table.c.address, dialect)
-        query = query.where(domain == domain_key(wanted.domain))
+        query = query.where(at_domain(table.c.address, wanted.domain, dialect))
     if wanted.since:
         query = query.where(table.c.suppressed_since >= wanted.since)
     return query
@@ -269,6 +268,18 @@ def _unknown(address: Address) -> Answer:
     if not address.parsed:
         return no_address(address.key)
     return Answer(address.key, True, None, None, None, "nothing is recorded about it")
+
+
+def at_domain(column: sa.Column[str], domain: str, dialect: str) -> sa.ColumnElement[bool]:
+    """The condition that the key of an address is at a domain.
+
+    Raises:
+        AddressError: the text is not a domain.
+    """
+    key = domain_key(domain)
+    if dialect == "sqlite":  # which has no function that finds the last `@`
+        return column.endswith(f"@{key}", autoescape=True)
+    return schema.domain_of(column, dialect) == key
 
 
 def domain_key(domain: str) -> str:

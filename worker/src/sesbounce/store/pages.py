@@ -17,14 +17,12 @@ from sesbounce.feedback.reason import Reason
 from sesbounce.store import schema
 from sesbounce.store.deciding import ANY_EVENT, EventFilter
 from sesbounce.store.engine import answering
-from sesbounce.store.lookup import Answer, EventRow, Filter, domain_key, listed, matching
+from sesbounce.store.lookup import Answer, EventRow, Filter, at_domain, listed, matching
 
 _Item = TypeVar("_Item")
 _LARGEST = 2**63 - 1
 # Addresses that a query looks at together, between two looks at the clock.
 _LOOKED_AT = 4000
-# The kinds of databases that have an index by domain.
-_WITH_DOMAINS = ("sqlite", "postgresql")
 _address = schema.address.c
 
 
@@ -85,7 +83,7 @@ def suppressed_page(
 
     Those that are suppressed in one stream alone come after all others.
 
-    An index holds the addresses of a reason, and on SQLite and PostgreSQL those of a domain. Where
+    An index holds the addresses of a reason, and on PostgreSQL those of a domain. Where
     few of these match the rest of the filter, or most of their suppressions have ended, a page
     looks at many.
 
@@ -206,8 +204,8 @@ def _indexed(wanted: Filter, dialect: str) -> Iterator[sa.ColumnElement[bool]]:
     yield _address.suppressed_since.is_not(None)
     if wanted.since:
         yield _address.suppressed_since >= wanted.since
-    if wanted.domain and dialect in _WITH_DOMAINS:
-        yield schema.domain_of(_address.address, dialect) == domain_key(wanted.domain)
+    if wanted.domain and dialect == "postgresql":  # the one with an index by domain
+        yield at_domain(_address.address, wanted.domain, dialect)
     elif wanted.reason:
         yield _address.reason == wanted.reason
 
