@@ -47,6 +47,8 @@ def message_of_ses(
         del message["mail"]["sourceArn"]
     if scenario is Scenario.COMPLAINT and mail_id % 2:  # SES does not know which of them it was
         message["complaint"]["complainedRecipients"] += [{"emailAddress": "mary@gmail.com"}]
+        # One id is one complaint, so it always names the same recipients.
+        message["complaint"]["feedbackId"] += recipient.lower()
     return decode(json.dumps(message), tags=TAGS, stream_by=read_stream_by("configuration-set"))
 
 
