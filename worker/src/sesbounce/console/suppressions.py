@@ -31,7 +31,9 @@ _SUPPRESSING = [
 REASONS = [reason for reason in _SUPPRESSING if reason is not Reason.ALLOWED_BY_HAND]
 
 
-class View(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class View(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
+):
     """What a person sees of the list: the filters as they were typed, and the place.
 
     Attributes:
