@@ -286,6 +286,53 @@ def test_an_error_in_the_middle_says_what_was_done(
     assert "15 letters were sent back" in text_of(press(admin, done, "Send 15 letters back"))
 
 
+@pytest.mark.parametrize(
+    ("button", "act"),
+    [
+        ("Record 5 letters", ("letters_recorded", 5)),
+        ("Send 5 letters back", ("letters_sent_back", 5)),
+    ],
+)
+def test_an_act_is_in_the_audit_though_sqs_deletes_nothing(
+    button: str, act: tuple[str, int], sqs: FakeSqs, admin: Browser, site: Site
+) -> None:
+    sqs.bodies = {f"id-{n}": GOOD[n % 3] for n in range(5)}
+    page = press(admin, look(admin), "Open")
+
+    def reject(call: str) -> None:
+        if call == "DeleteMessageBatch":
+            raise rejected("AccessDenied", "not authorized")
+
+    sqs.before = reject
+    done = press(admin, page, button)
+    assert done.status_code == 503
+    assert "5 letters are left" in text_of(done)
+    assert ("3 events recorded" in text_of(done)) is (act[0] == "letters_recorded")
+    assert rows(site.engine, "SELECT act, number FROM feedback_act") == [act]
+    # The button goes on with them.
+    sqs.before = lambda _: None
+    assert press(admin, done, button).status_code == 200
+    assert sqs.bodies == {}
+
+
+def test_the_name_of_the_queue_is_known_before_anything_is_done(
+    sqs: FakeSqs, site: Site, admin: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = opened(admin, "not JSON")
+
+    def forget(call: str) -> None:
+        if call == "SendMessageBatch":
+            monkeypatch.setattr(letter_queues, "_FOUND_SECONDS", 0)
+            monkeypatch.setattr(opening, "main_dead_letter_queue", away)
+
+    def away(*_: Any) -> str:
+        raise QueueError("away")
+
+    sqs.before = forget
+    assert press(admin, page, "Send 2 letters back").status_code == 200
+    assert rows(site.engine, "SELECT act, number FROM feedback_act") == [("letters_sent_back", 2)]
+
+
 def test_the_database_can_not_answer(sqs: FakeSqs, site: Site, admin: Browser) -> None:
     page = opened(admin)
 

@@ -10,6 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from scripts.local.ses_messages import Scenario
+from sesbounce.console.suppressions import View
 from sesbounce.feedback.address import parse
 from sesbounce.feedback.manual import decide
 from sesbounce.feedback.notification import Kind
@@ -56,6 +57,20 @@ def test_it_has_all_rows_of_all_pages_and_says_what_the_export_says(
     exported = list(suppressed_rows(site.engine, site.now))
     assert [row["why"] for row in rows] == [one.why for one in exported]
     assert {row["reason"] for row in rows} == {"complaint_abuse"}
+
+
+@pytest.mark.parametrize(
+    ("view", "subject"),
+    [
+        (View(domain="example.com (jane@example.org)"), "domain=example.com (…@example.org)"),
+        (View(domain="jane%40example.com"), "domain=…%40example.com"),
+        (View(stream="jane@example.com"), "stream=…@example.com"),
+    ],
+)
+def test_the_audit_holds_no_address_that_somebody_typed_as_a_filter(
+    view: View, subject: str
+) -> None:
+    assert view.words == subject
 
 
 def test_it_follows_the_filters_and_not_the_page(site: Site, admin: Browser) -> None:

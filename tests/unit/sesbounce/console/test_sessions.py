@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+import sqlalchemy as sa
 from pydantic import ValidationError
 
 from sesbounce.console.sessions import IDLE, LONGEST
@@ -70,6 +71,19 @@ def test_who_logs_out_is_logged_out_and_so_is_a_copy_of_the_cookie(site: Site) -
     for again in (thief, browser):
         assert again.send("/console/logout").status_code == 303
     assert len(stored.table(site.engine, "feedback_ended_session")) == 1
+
+
+@pytest.mark.parametrize("table", ["feedback_ended_session", "feedback_token"])
+def test_who_logs_out_while_the_database_fails_leaves_no_cookie_in_the_browser(
+    table: str, site: Site
+) -> None:
+    browser = site.logged_in(Scope.ADMIN)
+    with site.engine.begin() as connection:
+        connection.execute(sa.text(f"ALTER TABLE {table} RENAME TO elsewhere"))
+    answer = browser.send("/console/logout")
+    # A copy of the cookie goes on: the page says that something went wrong.
+    assert answer.status_code == (503 if table == "feedback_ended_session" else 303)
+    assert not browser.cookies
 
 
 def test_an_ended_session_is_remembered_as_long_as_its_cookie_could_be_used(site: Site) -> None:

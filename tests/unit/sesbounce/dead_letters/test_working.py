@@ -198,6 +198,22 @@ def test_a_letter_whose_receipt_has_expired_does_not_count() -> None:
     assert action.bodies == []
 
 
+def test_what_is_deleted_before_sqs_rejects_a_call_counts() -> None:
+    sqs = FakeSqs(["no"] * 40)
+    found = letters_of(sqs)
+    selected = found.survey(ALL).selected
+
+    def reject(call: str) -> None:
+        if call == "DeleteMessageBatch" and len(sqs.bodies) == 20:
+            raise rejected("AccessDenied", "not authorized")
+
+    sqs.before = reject
+    with pytest.raises(QueueError):
+        found.work(selected, Kept())
+    assert (found.progress.acted, found.progress.done) == (40, 20)
+    assert len(sqs.visible) == len(sqs.bodies) == 20
+
+
 def test_letters_that_others_take_meanwhile_are_gone() -> None:
     sqs = FakeSqs(["no"] * 5)
     found = letters_of(sqs)

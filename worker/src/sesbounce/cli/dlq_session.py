@@ -104,7 +104,8 @@ def audited(command: Command, act: Act, wanted: Wanted, by: str) -> Iterator[Non
     try:
         yield
     finally:
-        number = command.letters.progress.done
+        progress = command.letters.progress
+        number = progress.done if act is Act.LETTERS_DELETED else progress.acted
         try:
             if number:
                 with writing() as engine:

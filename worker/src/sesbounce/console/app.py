@@ -111,7 +111,13 @@ class _Site:
     ) -> Response:
         parts = self._console.parts
         identify = partial(self._identify, request.method, request.headers, session)
-        caller = await parts.in_thread(identify)
+        try:
+            caller = await parts.in_thread(identify)
+        except StoreError:
+            # Whoever needs not be logged in can log out, and choose a language, without it.
+            if page.scope:
+                raise
+            caller = None
         ask = replace(ask, caller=caller, session=session)
         if page.scope:
             if caller is None:

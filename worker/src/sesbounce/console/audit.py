@@ -25,7 +25,9 @@ _OF_INCIDENTS = {
 _LONGEST_NAME = 320
 
 
-class View(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class View(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
+):
     """What a person sees of the audit.
 
     Attributes:

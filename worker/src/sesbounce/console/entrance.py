@@ -3,15 +3,19 @@
 from datetime import timedelta
 from http import HTTPStatus
 
+import structlog
 from starlette.responses import Response
 
-from sesbounce.console.asking import HOME, Ask, own_path
+from sesbounce.console.asking import HOME, Ask, PageError, own_path
 from sesbounce.console.sessions import set_cookie, take
 from sesbounce.console.texts import LANGUAGES
+from sesbounce.errors import StoreError
 
 LANGUAGE_COOKIE = "sesbounce_language"
 _YEAR = timedelta(days=365)
 _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="sesbounce"'}
+
+log = structlog.get_logger()
 
 
 def login(ask: Ask) -> Response:
@@ -37,10 +41,14 @@ def log_in(ask: Ask) -> Response:
 
 
 def log_out(ask: Ask) -> Response:
-    """End the session."""
-    if ask.session:
-        ask.console.sessions.end(ask.session)
+    """End the session; in this browser it ends also where the database can't record it."""
     response = ask.go(f"{HOME}/login")
+    if ask.session:
+        try:
+            ask.console.sessions.end(ask.session)
+        except StoreError as error:
+            log.warning("session ended in the browser alone", problem=str(error))
+            response = ask.error(PageError(HTTPStatus.SERVICE_UNAVAILABLE, "database"))
     take(response, secure=ask.secure)
     return response
 

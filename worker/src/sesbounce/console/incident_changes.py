@@ -91,7 +91,7 @@ class _FieldError(Exception):
 
 def plan_new(ask: Ask) -> Response:
     """Lead to the difference that a new incident would make."""
-    _demandlist_page(ask)
+    _demand_list(ask)
     try:
         return _compare(ask, Step(plan=_new_plan(ask)))
     except _FieldError as error:
@@ -100,7 +100,7 @@ def plan_new(ask: Ask) -> Response:
 
 def plan(ask: Ask) -> Response:
     """Lead to the difference that a decision about an incident would make."""
-    _demandlist_page(ask)
+    _demand_list(ask)
     row, action = incident_in(ask), ask.form.get("action", "")
     if action not in get_args(Action):
         raise PageError(HTTPStatus.CONFLICT, "incident")
@@ -116,14 +116,14 @@ def plan(ask: Ask) -> Response:
 
 def compare(ask: Ask) -> Response:
     """Show what a decision would change, and ask for a note."""
-    _demandlist_page(ask)
+    _demand_list(ask)
     planned = _planned(ask, _step(ask, ask.query.get("plan", "")))
     return _confirm(ask, planned, _count(ask, planned), HTTPStatus.OK)
 
 
 def decide(ask: Ask) -> Response:
     """Save a decision whose difference the person has seen, if it is still the same."""
-    _demandlist_page(ask)
+    _demand_list(ask)
     planned, note = _planned(ask, _step(ask, ask.form.get("plan", ""))), _note(ask)
     found = _count(ask, planned)
     if planned.stale:
@@ -138,7 +138,7 @@ def decide(ask: Ask) -> Response:
     return _save(ask, planned, note)
 
 
-def _demandlist_page(ask: Ask) -> None:
+def _demand_list(ask: Ask) -> None:
     """Demand the scope to list addresses beside that to decide: this decides about many."""
     if not may_decide(ask):
         raise PageError(HTTPStatus.FORBIDDEN, "forbidden", scope=Scope.EXPORT)

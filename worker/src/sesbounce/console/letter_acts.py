@@ -59,13 +59,14 @@ def export(ask: Ask) -> Response:
     """Send a file with all the letters, or none."""
     selection = chosen(ask)
     try:
+        queue = ask.console.letters.queue(selection.of).name
         handled = ask.console.letters.export(selection.of, selection.letters)
     except SesBounceError as error:
         return failed(ask, "export", error)
     if handled.error or handled.left:
         said = _said(handled.error) | {"problem": "letters.not_exported"}
         return letters_page(ask, selection, HTTPStatus.CONFLICT, **said)
-    _record_act(ask, Act.LETTERS_EXPORTED, selection, handled.done)
+    _record_act(ask, Act.LETTERS_EXPORTED, queue, selection, handled.done)
     last = msgspec.json.encode({"letters": handled.done, "code": code_of(selection.letters)})
     name = f"dead-letters-{selection.of}-{ask.console.now():%Y-%m-%d-%H%M%S}.jsonl"
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
@@ -99,16 +100,18 @@ def _handle(ask: Ask, action: str, handle: Callable[[Selection], "Handled"]) -> 
         raise PageError(HTTPStatus.FORBIDDEN, "forbidden", scope=Scope.EXPORT)
     selection = chosen(ask)
     try:
+        queue = ask.console.letters.queue(selection.of).name
         handled = handle(selection)
     except SesBounceError as error:
         return failed(ask, action, error)
-    if handled.done:
-        _record_act(ask, _ACTS[action], selection, handled.done)
+    if number := handled.done if action == "delete" else handled.acted:
+        _record_act(ask, _ACTS[action], queue, selection, number)
     return letters_page(
         ask,
         selection.without(handled.done, handled.left, exported=action == "delete"),
         HTTPStatus.SERVICE_UNAVAILABLE if handled.error else HTTPStatus.OK,
         action=action,
+        acted=handled.acted,
         done=handled.done,
         recorded=handled.recorded,
         **_said(handled.error),
@@ -125,7 +128,7 @@ def _said(error: SesBounceError | None) -> dict[str, str]:
     return {"error": str(error)}
 
 
-def _record_act(ask: Ask, act: Act, selection: Selection, number: int) -> None:
+def _record_act(ask: Ask, act: Act, queue: str, selection: Selection, number: int) -> None:
     """Record what a person did in the audit; the letters are handled already."""
     # boto3, without which nobody comes here.
     from sesbounce.dead_letters.acting import record_act  # noqa: PLC0415
@@ -136,7 +139,6 @@ def _record_act(ask: Ask, act: Act, selection: Selection, number: int) -> None:
     if not selection.several:
         codes = (group.code,) if group.code else ()
         wanted = Wanted(codes=codes, fingerprints=() if codes else (group.fingerprint,))
-    queue = console.letters.queue(selection.of).name
     try:
         record_act(console.engine, act, console.now(), ask.by, queue, wanted, number)
     except StoreError as error:

@@ -72,6 +72,7 @@ class Handled(NamedTuple):
     """What was done with some letters.
 
     Attributes:
+        acted: how many the action has succeeded with, also those that SQS then kept.
         done: how many were handled, and deleted if the action deletes them.
         left: the identities of those that are still to be handled.
         error: why the action could not go on.
@@ -79,6 +80,7 @@ class Handled(NamedTuple):
         text: the lines of an export.
     """
 
+    acted: int
     done: int
     left: Collection[bytes]
     error: SesBounceError | None
@@ -138,7 +140,7 @@ class LetterQueues:
     def export(self, which: Which, selected: Collection[bytes]) -> Handled:
         """Write letters as JSON Lines, and leave them in the queue."""
         text = io.StringIO()
-        done = self._work(which, _Tracked(Export(text), selected), delete=False)
+        done = self._work(which, _Chosen(Export(text), selected), delete=False)
         return done._replace(text=text.getvalue())
 
     def replay(
@@ -151,17 +153,17 @@ class LetterQueues:
         """Record those letters in the database that are understood, and delete them."""
         handler = Handler(store, self._trust, now, lambda *_: False, decoder(self._settings))
         action = Replay(handler)
-        done = self._work(which, _Tracked(action, selected, self._is_understood))
+        done = self._work(which, _Chosen(action, selected, self._is_understood))
         return done._replace(recorded=action.recorded)
 
     def redrive(self, which: Which, selected: Collection[bytes]) -> Handled:
         """Send copies of letters to the queue that the worker reads, and delete the letters."""
         target = open_target_queue(main_queue_url(self._settings), _CONFIG)
-        return self._work(which, _Tracked(Redrive(target), selected), most_at_once=MOST_AT_ONCE)
+        return self._work(which, _Chosen(Redrive(target), selected), most_at_once=MOST_AT_ONCE)
 
     def delete(self, which: Which, selected: Collection[bytes]) -> Handled:
         """Delete letters; the caller knows that a person has them."""
-        return self._work(which, _Tracked(Acted, selected))
+        return self._work(which, _Chosen(Acted, selected))
 
     def _found(self, which: Which) -> DeadLetterQueue:
         url = dead_letter_queue_url(which, self._settings, _CONFIG)
@@ -179,27 +181,29 @@ class LetterQueues:
             self._receiving.release()
 
     def _work(
-        self, which: Which, action: "_Tracked", *, most_at_once: int = 100, delete: bool = True
+        self, which: Which, action: "_Chosen", *, most_at_once: int = 100, delete: bool = True
     ) -> Handled:
         error: SesBounceError | None = None
         with self._letters(which, _WORK) as letters:
             try:
                 letters.work(
-                    frozenset(action.left), action, most_at_once=most_at_once, delete=delete
+                    frozenset(action.selected), action, most_at_once=most_at_once, delete=delete
                 )
             except SesBounceError as raised:  # the page says it, and what was done before
                 error = raised
-            return Handled(letters.progress.done, action.left, error)
+            progress = letters.progress
+            left = action.selected - progress.identities
+            return Handled(progress.acted, progress.done, left, error)
 
     def _is_understood(self, letter: Letter) -> bool:
         return self._examiner.examine(letter).understood
 
 
-class _Tracked:
-    """An action that knows which letters are left.
+class _Chosen:
+    """An action for those of the selected letters to which it applies.
 
     Attributes:
-        left: the identities of the letters that are still to be handled.
+        selected: the identities of the letters, without those that have turned out to be others.
     """
 
     def __init__(
@@ -217,19 +221,17 @@ class _Tracked:
         """
         self._action = action
         self._applies = applies
-        self.left = set(selected)
+        self.selected = set(selected)
 
     def __call__(self, messages: Sequence[InFlightMessage]) -> Acted:
         """Handle some letters."""
-        wanted = []
-        for message in messages:
-            if self._applies(letter_of(message)):
-                wanted.append(message)
-            else:
-                self.left.discard(identity(message.received.id))
-        acted = self._action(wanted)
-        self.left -= {identity(message.received.id) for message in acted.done}
-        return acted
+        wanted = [message for message in messages if self._applies(letter_of(message))]
+        self.selected -= _identities(messages) - _identities(wanted)
+        return self._action(wanted)
+
+
+def _identities(messages: Sequence[InFlightMessage]) -> set[bytes]:
+    return {identity(message.received.id) for message in messages}
 
 
 class _Kept(Generic[_T]):

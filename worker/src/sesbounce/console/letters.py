@@ -108,10 +108,11 @@ def letters_page(
         ask: the request.
         selection: the letters.
         status: the status of the answer.
-        more: a `sample` of them; what was `done` by which `action`, what that `recorded`, and the
-            `error` that ended it; or the `problem`, a key of a text, for which nothing was done.
+        more: a `sample` of them; how many an `action` has `acted` on and `done`, what that
+            `recorded`, and the `error` that ended it; or the `problem`, a key of a text, for which
+            nothing was done.
     """
-    nothing = dict.fromkeys(("sample", "done", "action", "recorded", "error", "problem"))
+    nothing = dict.fromkeys(("sample", "acted", "done", "action", "recorded", "error", "problem"))
     return ask.page(
         "dead_letters_group",
         status,

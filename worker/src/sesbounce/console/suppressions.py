@@ -16,6 +16,7 @@ from sesbounce.errors import AddressError
 from sesbounce.feedback.address import parse
 from sesbounce.feedback.reason import Reason
 from sesbounce.privacy.keyed_hash import is_forgotten
+from sesbounce.privacy.redaction import redact
 from sesbounce.store.lookup import Answer, Filter, domain_key
 from sesbounce.store.pages import ListPlace, suppressed_page
 
@@ -30,7 +31,9 @@ _SUPPRESSING = [
 REASONS = [reason for reason in _SUPPRESSING if reason is not Reason.ALLOWED_BY_HAND]
 
 
-class View(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class View(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
+):
     """What a person sees of the list: the filters as they were typed, and the place.
 
     Attributes:
@@ -54,8 +57,11 @@ class View(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     @property
     def words(self) -> str:
-        """The filters for the audit, as `name=value`; empty where there is none."""
-        values = {name: getattr(self, name) for name in _FILTERS}
+        """The filters for the audit, as `name=value`; empty where there is none.
+
+        A person may have typed an address in them, of which no local part is left.
+        """
+        values = {name: redact(getattr(self, name)) for name in _FILTERS}
         return " ".join(f"{name}={value}" for name, value in values.items() if value)
 
 

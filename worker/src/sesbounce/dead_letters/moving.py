@@ -50,7 +50,7 @@ def move_all(
 def _wait(queue: DeadLetterQueue, arn: str, stop: Stop, progress: Progress) -> str | None:
     """Wait until the task has ended, and say why it has failed; after a signal, cancel it."""
     while task := queue.move_task(arn):
-        progress.done = task.moved
+        progress.acted = progress.done = task.moved
         if not task.active:
             if task.status == "CANCELLED":
                 raise QueueError("somebody has cancelled SQS's move task")

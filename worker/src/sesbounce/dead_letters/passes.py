@@ -126,8 +126,8 @@ class Pass:
         self.expired += len(messages) - len(safe)
         return safe
 
-    def delete(self, messages: Sequence[InFlightMessage]) -> int:
-        """Delete letters, and say how many SQS has deleted.
+    def delete(self, messages: Sequence[InFlightMessage]) -> list[InFlightMessage]:
+        """Delete letters; those that SQS has deleted.
 
         SQS may answer that it has deleted a letter whose receipt has expired, though it has not.
         So such a letter does not count.
@@ -139,7 +139,7 @@ class Pass:
         for receipt in deleted:
             self._held.pop(receipt, None)
         self.expired += len(messages) - len(deleted)
-        return len(deleted)
+        return [m for m in messages if m.received.receipt in deleted]
 
     def _is_at_limit(self) -> bool:
         return (

@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import NamedTuple, TypeAlias
 
 from sesbounce.aws.dead_letters import DeadLetterQueue, Letter, QueueFacts
+from sesbounce.aws.queue_calls import MOST_AT_ONCE
 from sesbounce.dead_letters.examining import Examiner, Wanted
 from sesbounce.dead_letters.grouping import Diagnosis, Group, Groups, identity
 from sesbounce.dead_letters.passes import NO_LIMITS, Limits, Pass
@@ -68,12 +69,16 @@ class Progress:
 
     Attributes:
         looked_at: how many letters the present pass has received.
-        done: how many letters are handled.
+        acted: how many letters the action has succeeded with, also those that SQS then kept.
+        done: how many letters are handled, and deleted if the action deletes them.
+        identities: the identities of the latter; none of those that SQS itself has moved.
     """
 
     def __init__(self) -> None:
         self.looked_at = 0
+        self.acted = 0
         self.done = 0
+        self.identities: set[bytes] = set()
 
 
 class DeadLetters:
@@ -203,8 +208,8 @@ class DeadLetters:
         with self._stop.deferring(), self._pass(len(selected)) as one_pass:
             for some in self._chunks(one_pass, selected, most):
                 acted = action(one_pass.safe(some))
-                done = one_pass.delete(acted.done) if delete else len(acted.done)
-                self.progress.done += done
+                self.progress.acted += len(acted.done)
+                self._finish(one_pass, acted.done, delete=delete)
                 handled += len(some)
                 if acted.error:
                     raise acted.error
@@ -216,6 +221,14 @@ class DeadLetters:
             self._stop.demand_to_go_on()
         gone = max(0, len(selected) - moved - handled)
         return Worked(self.progress.done, gone, one_pass.expired)
+
+    def _finish(self, one_pass: Pass, messages: Sequence[InFlightMessage], *, delete: bool) -> None:
+        """Count letters that are handled; delete them before, and count after each call of SQS."""
+        for start in range(0, len(messages), MOST_AT_ONCE):
+            some = messages[start : start + MOST_AT_ONCE]
+            done = one_pass.delete(some) if delete else some
+            self.progress.done += len(done)
+            self.progress.identities.update(identity(message.received.id) for message in done)
 
     def _pass(self, at_least: int | None = None) -> Pass:
         """A pass over the letters, of which none is moved because it is received."""

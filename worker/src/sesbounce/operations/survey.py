@@ -31,7 +31,9 @@ class Part(NamedTuple):
     place: Any
 
 
-class Survey(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Survey(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
+):
     """How far a count has got, and its numbers.
 
     Attributes:
