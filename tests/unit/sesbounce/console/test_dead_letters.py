@@ -118,6 +118,9 @@ def test_a_long_look_continues_by_a_button(
     assert "looked at the first 20 of about 45 letters" in text_of(first)
     # They are hidden, so that the next part finds others.
     assert len(sqs.visible) == 25
+    # Another queue has other letters.
+    further = forms(first.text)["Continue"]["look"]
+    assert admin.send(f"{PATH}/subscription/look", look=further).status_code == 404
     second = press(admin, first, "Continue")
     assert "looked at the first 40 of about 45 letters" in text_of(second)
     last = press(admin, second, "Continue")

@@ -149,6 +149,33 @@ def test_a_form_that_never_ends_does_not_wait_for_ever(
     assert answer.status_code == 408
 
 
+@pytest.mark.parametrize(
+    ("path", "kind"), [("/console/look-up", FORM), ("/v1/check", "application/json")]
+)
+def test_a_client_that_leaves_before_its_body_has_come_is_no_fault(
+    path: str, kind: str, site: Site, capsys: pytest.CaptureFixture[str]
+) -> None:
+    headers = {"host": "localhost", "sec-fetch-site": "same-origin", "content-type": kind}
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": path,
+        "query_string": b"",
+        "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
+    }
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    anyio.run(site.app(), scope, receive, send)
+    assert sent[0]["status"] == 400
+    assert "Traceback" not in capsys.readouterr().out
+
+
 def test_another_method_or_path_is_no_page(admin: Browser) -> None:
     for path in ("/console/", "/console/nothing", "/console/address", "/console/static/x"):
         answer = admin.get(path)

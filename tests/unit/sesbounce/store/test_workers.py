@@ -79,6 +79,11 @@ def test_what_nobody_has_written_for_a_day_is_deleted(engine: sa.Engine) -> None
     assert save(engine, worker("new", AT + KEPT + SECOND))[1:] == [younger]
 
 
+def test_a_worker_whose_clock_was_fast_is_no_ghost(engine: sa.Engine) -> None:
+    fast, now = worker("fast", AT + KEPT + SECOND), worker("now")
+    assert save(engine, fast, now) == [now]
+
+
 def test_nul_is_replaced_in_what_the_host_says(engine: sa.Engine) -> None:
     (row,) = save(engine, worker(host="a\0b"))
     assert row.host == "a\N{REPLACEMENT CHARACTER}b"

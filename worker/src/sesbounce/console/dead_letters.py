@@ -5,12 +5,13 @@ does so only if a person presses a button. Each request looks for some seconds; 
 """
 
 from collections.abc import Sequence
+from http import HTTPStatus
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 from starlette.responses import Response
 
-from sesbounce.console.asking import Ask, unsealed
+from sesbounce.console.asking import Ask, PageError, unsealed
 from sesbounce.console.letters import (
     WHICH,
     Sample,
@@ -82,9 +83,11 @@ def show(ask: Ask) -> Response:
 def look(ask: Ask) -> Response:
     """Look at the letters of a queue, or continue to do so."""
     which, sealed = which_of(ask), ask.form.get("look")
-    known = unsealed(ask, sealed, Look).groups if sealed else []
+    before = unsealed(ask, sealed, Look) if sealed else Look(of=which, groups=[])
+    if before.of != which:
+        raise PageError(HTTPStatus.NOT_FOUND, "link")
     try:
-        found = ask.console.letters.look(which, known)
+        found = ask.console.letters.look(which, before.groups)
     except SesBounceError as error:
         return failed(ask, "look", error)
     for group in found.groups:

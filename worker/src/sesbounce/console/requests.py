@@ -5,7 +5,7 @@ from http import HTTPStatus
 from urllib.parse import parse_qsl, urlsplit
 
 import anyio
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from sesbounce.console.asking import PageError
 from sesbounce.console.sessions import Session
@@ -55,6 +55,8 @@ async def read_form(request: Request, most_bytes: int = MOST_BYTES) -> dict[str,
                     raise PageError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "form")
     except TimeoutError:
         raise PageError(HTTPStatus.REQUEST_TIMEOUT, "form") from None
+    except ClientDisconnect:  # nobody reads the answer
+        raise PageError(HTTPStatus.BAD_REQUEST, "form") from None
     try:
         fields = parse_qsl(raw.decode("ascii"), keep_blank_values=True, max_num_fields=_MOST_FIELDS)
     except ValueError:  # also a body that is not ASCII

@@ -14,7 +14,7 @@ from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -236,6 +236,8 @@ async def _body(operation: Operation, request: Request) -> bytes:
         raise RequestError(
             HTTPStatus.REQUEST_TIMEOUT, f"the body did not arrive in {_BODY_SECONDS:.0f} seconds"
         ) from None
+    except ClientDisconnect:  # nobody reads the answer
+        raise RequestError(HTTPStatus.BAD_REQUEST, "the body did not arrive in full") from None
     if not raw and not operation.body_required:
         return b""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()

@@ -108,7 +108,9 @@ def save_worker(connection: sa.Connection, row: WorkerRow) -> None:
     depth: Depth = values.pop("depth")
     values |= msgspec.structs.asdict(depth) | {"waits_for": " ".join(row.waits_for)}
     _save(connection, [tuple(values[name] for name in _save.columns)])
-    is_old = _table.c.seen_at < row.seen_at - KEPT
+    seen_at = _table.c.seen_at
+    # One that is a day ahead is of a clock that was fast.
+    is_old = (seen_at < row.seen_at - KEPT) | (seen_at > row.seen_at + KEPT)
     for id_ in sorted(connection.scalars(sa.select(_table.c.id).where(is_old))):
         connection.execute(sa.delete(_table).where(_table.c.id == id_, is_old))
 
