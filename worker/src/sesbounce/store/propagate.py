@@ -7,6 +7,7 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
+import msgspec
 import sqlalchemy as sa
 
 from sesbounce.privacy.keyed_hash import is_forgotten
@@ -157,9 +158,14 @@ class Propagator:
                 if row.address not in undone and not is_forgotten(row.address)
             ]
             self._outbox.put(connection, entries, now)
+        # They keep the times at which they were struck off and restored before.
         mark_rows(
             connection,
-            dict.fromkeys((row.key for row in rows if row.address in undone), not suppressed),
+            [
+                msgspec.structs.replace(row, struck_off=not suppressed)
+                for row in rows
+                if row.address in undone
+            ],
         )
 
     def pending(self, last: str, now: datetime, limit: int) -> sa.Select[Any]:

@@ -36,6 +36,8 @@ class AddressRow(msgspec.Struct, frozen=True, gc=False):
         state: the evidence for the verdict.
         verdict: what follows from the state.
         struck_off: whether the sender's tables reflect a suppression.
+        struck_off_at: when the address was last struck off, UTC; None also where it is not known.
+        restored_at: when the address was last restored, in the same way.
         streams: the verdicts of the streams in which the address is suppressed when it is not in
             all.
         was_for_good: whether the suppression had no end before the row was changed.
@@ -47,6 +49,8 @@ class AddressRow(msgspec.Struct, frozen=True, gc=False):
     state: State = State()
     verdict: Verdict = Verdict()
     struck_off: bool = False
+    struck_off_at: datetime | None = None
+    restored_at: datetime | None = None
     was_for_good: bool = False
     plain_address: str = ""
     streams: Mapping[str, Verdict] = {}
@@ -55,17 +59,44 @@ class AddressRow(msgspec.Struct, frozen=True, gc=False):
     def of(cls, row: sa.Row[Any]) -> Self:
         """Make one of a row from the database with all columns of the table, in their order."""
         values: tuple[Any, ...] = tuple(row)
-        key, state, _, since, until, reason, kind, why, struck_off, _ = values
-        return cls(key, _decode_state(state), _verdict(since, until, reason, kind, why), struck_off)
+        (
+            key,
+            state,
+            _,
+            since,
+            until,
+            reason,
+            kind,
+            why,
+            struck_off,
+            _,
+            struck_off_at,
+            restored_at,
+        ) = values
+        verdict = _verdict(since, until, reason, kind, why)
+        return cls(key, _decode_state(state), verdict, struck_off, struck_off_at, restored_at)
 
     def changed(
         self, state: State, verdict: Verdict, streams: Mapping[str, Verdict], plain_address: str
     ) -> Self:
         """The row with another state and other verdicts."""
-        was_for_good = self.verdict.for_good
         return type(self)(
-            self.key, state, verdict, self.struck_off, was_for_good, plain_address, streams
+            self.key,
+            state,
+            verdict,
+            self.struck_off,
+            self.struck_off_at,
+            self.restored_at,
+            self.verdict.for_good,
+            plain_address,
+            streams,
         )
+
+    def propagated(self, now: datetime, *, struck_off: bool) -> Self:
+        """The row once the address has been struck off, or restored, at a time."""
+        if struck_off:
+            return msgspec.structs.replace(self, struck_off=True, struck_off_at=now)
+        return msgspec.structs.replace(self, struck_off=False, restored_at=now)
 
     @property
     def was_or_is_for_good(self) -> bool:
@@ -87,7 +118,7 @@ class AddressRow(msgspec.Struct, frozen=True, gc=False):
         """The address as SES wrote it."""
         return self.state.spelling.text if self.state.spelling else self.key
 
-    def values(self, *, struck_off: bool) -> tuple[Any, ...]:
+    def values(self) -> tuple[Any, ...]:
         """The values of all columns of the table, in their order."""
         verdict = self.verdict
         return (
@@ -99,8 +130,10 @@ class AddressRow(msgspec.Struct, frozen=True, gc=False):
             verdict.reason,
             verdict.kind,
             verdict.why,
-            struck_off,
+            self.struck_off,
             self.hard_at,
+            self.struck_off_at,
+            self.restored_at,
         )
 
     def parameters(self) -> Parameters:
@@ -150,6 +183,13 @@ _DEDUPE_KEY, _MESSAGE_DIGEST = map(_append_events.columns.index, ("dedupe_key", 
 _greatest_values = _getter(_GREATEST)
 
 _addresses = schema.address.c.address
+# By the parameter of each: SQLAlchemy keeps the columns' own names for itself.
+_MARKS = {f"new_{name}": name for name in ("struck_off", "struck_off_at", "restored_at")}
+_mark = (
+    sa.update(schema.address)
+    .where(_addresses == sa.bindparam("key"))
+    .values({column: sa.bindparam(name) for name, column in _MARKS.items()})
+)
 _find_events = Find(
     sa.select(*(schema.event.c[name] for name in ("dedupe_key", "stream", *_GREATEST))),
     schema.event.c.dedupe_key,
@@ -306,7 +346,7 @@ def lock_rows(connection: sa.Connection, keys: Sequence[str]) -> dict[str, Addre
     """
     rows = _found(connection, _find_rows_and_lock, keys)
     missing = [key for key in keys if key not in rows]
-    new = (AddressRow(key).values(struck_off=False) for key in missing)
+    new = (AddressRow(key).values() for key in missing)
     if _insert_addresses(connection, new) != len(missing):
         rows |= _found(connection, _find_rows_and_lock, missing)
     return {key: rows.get(key) or AddressRow(key) for key in keys}
@@ -357,6 +397,7 @@ def save_rows(
     before: Mapping[str, AddressRow],
     rows: Iterable[AddressRow],
     struck_off: Mapping[str, bool],
+    now: datetime,
 ) -> None:
     """Save the states and verdicts of locked rows.
 
@@ -365,14 +406,17 @@ def save_rows(
         before: the rows as they were, by key.
         rows: the rows as they are now.
         struck_off: new values of `struck_off`, by key.
+        now: the time of these.
     """
     states: list[Row] = []
     verdicts: list[Row] = []
     for row in rows:
         earlier = before[row.key]
         same = row.verdict == earlier.verdict and row.hard_at == earlier.hard_at
-        values = row.values(struck_off=struck_off.get(row.key, row.struck_off))
-        (states if same and row.key not in struck_off else verdicts).append(values)
+        if row.key in struck_off:
+            verdicts.append(row.propagated(now, struck_off=struck_off[row.key]).values())
+        else:
+            (states if same else verdicts).append(row.values())
     _save_states(connection, states)
     _save_verdicts(connection, verdicts)
 
@@ -408,15 +452,14 @@ def save_streams(
         connection.execute(sa.insert(schema.stream), values)
 
 
-def mark_rows(connection: sa.Connection, struck_off: Mapping[str, bool]) -> None:
-    """Save new values of `struck_off`, by key."""
-    if struck_off:
-        connection.execute(
-            sa.update(schema.address)
-            .where(schema.address.c.address == sa.bindparam("key"))
-            .values(struck_off=sa.bindparam("value")),
-            [{"key": key, "value": value} for key, value in sorted(struck_off.items())],
-        )
+def mark_rows(connection: sa.Connection, rows: Iterable[AddressRow]) -> None:
+    """Save whether and when the addresses of locked rows were struck off and restored."""
+    values = [
+        {"key": row.key} | {name: getattr(row, column) for name, column in _MARKS.items()}
+        for row in sorted(rows, key=attrgetter("key"))
+    ]
+    if values:
+        connection.execute(_mark, values)
 
 
 def event_of(row: sa.Row[Any]) -> Event:
