@@ -7,7 +7,6 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-import msgspec
 import sqlalchemy as sa
 
 from sesbounce.privacy.keyed_hash import is_forgotten
@@ -16,7 +15,7 @@ from sesbounce.store.deciding import deciding_events
 from sesbounce.store.limits import Budget
 from sesbounce.store.outbox import Outbox, OutboxEntry
 from sesbounce.store.result import Recorded
-from sesbounce.store.rows import AddressRow, mark_rows
+from sesbounce.store.rows import AddressRow, unmark_rows
 from sesbounce.store.statements import Parameters
 from sesbounce.store.strike_off import Outcome, StrikeOff
 
@@ -158,14 +157,10 @@ class Propagator:
                 if row.address not in undone and not is_forgotten(row.address)
             ]
             self._outbox.put(connection, entries, now)
-        # They keep the times at which they were struck off and restored before.
-        mark_rows(
+        unmark_rows(
             connection,
-            [
-                msgspec.structs.replace(row, struck_off=not suppressed)
-                for row in rows
-                if row.address in undone
-            ],
+            [row.key for row in rows if row.address in undone],
+            struck_off=not suppressed,
         )
 
     def pending(self, last: str, now: datetime, limit: int) -> sa.Select[Any]:

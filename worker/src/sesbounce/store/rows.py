@@ -22,6 +22,7 @@ from sesbounce.policy.verdict import Verdict
 from sesbounce.privacy.keyed_hash import is_forgotten
 from sesbounce.store import schema
 from sesbounce.store.bulk import Find, Insert, Row
+from sesbounce.store.columns import UtcDateTime
 from sesbounce.store.statements import Parameters
 
 _encode_state = msgspec.json.Encoder().encode
@@ -36,8 +37,6 @@ class AddressRow(msgspec.Struct, frozen=True, gc=False):
         state: the evidence for the verdict.
         verdict: what follows from the state.
         struck_off: whether the sender's tables reflect a suppression.
-        struck_off_at: when the address was last struck off, UTC; None also where it is not known.
-        restored_at: when the address was last restored, in the same way.
         streams: the verdicts of the streams in which the address is suppressed when it is not in
             all.
         was_for_good: whether the suppression had no end before the row was changed.
@@ -49,54 +48,25 @@ class AddressRow(msgspec.Struct, frozen=True, gc=False):
     state: State = State()
     verdict: Verdict = Verdict()
     struck_off: bool = False
-    struck_off_at: datetime | None = None
-    restored_at: datetime | None = None
     was_for_good: bool = False
     plain_address: str = ""
     streams: Mapping[str, Verdict] = {}
 
     @classmethod
     def of(cls, row: sa.Row[Any]) -> Self:
-        """Make one of a row from the database with all columns of the table, in their order."""
+        """Make one of a row from the database with all columns but `_TIMES`, in their order."""
         values: tuple[Any, ...] = tuple(row)
-        (
-            key,
-            state,
-            _,
-            since,
-            until,
-            reason,
-            kind,
-            why,
-            struck_off,
-            _,
-            struck_off_at,
-            restored_at,
-        ) = values
-        verdict = _verdict(since, until, reason, kind, why)
-        return cls(key, _decode_state(state), verdict, struck_off, struck_off_at, restored_at)
+        key, state, _, since, until, reason, kind, why, struck_off, _ = values
+        return cls(key, _decode_state(state), _verdict(since, until, reason, kind, why), struck_off)
 
     def changed(
         self, state: State, verdict: Verdict, streams: Mapping[str, Verdict], plain_address: str
     ) -> Self:
         """The row with another state and other verdicts."""
+        was_for_good = self.verdict.for_good
         return type(self)(
-            self.key,
-            state,
-            verdict,
-            self.struck_off,
-            self.struck_off_at,
-            self.restored_at,
-            self.verdict.for_good,
-            plain_address,
-            streams,
+            self.key, state, verdict, self.struck_off, was_for_good, plain_address, streams
         )
-
-    def propagated(self, now: datetime, *, struck_off: bool) -> Self:
-        """The row once the address has been struck off, or restored, at a time."""
-        if struck_off:
-            return msgspec.structs.replace(self, struck_off=True, struck_off_at=now)
-        return msgspec.structs.replace(self, struck_off=False, restored_at=now)
 
     @property
     def was_or_is_for_good(self) -> bool:
@@ -118,8 +88,8 @@ class AddressRow(msgspec.Struct, frozen=True, gc=False):
         """The address as SES wrote it."""
         return self.state.spelling.text if self.state.spelling else self.key
 
-    def values(self) -> tuple[Any, ...]:
-        """The values of all columns of the table, in their order."""
+    def values(self, *, struck_off: bool) -> tuple[Any, ...]:
+        """The values of all columns of the table but `_TIMES`, in their order."""
         verdict = self.verdict
         return (
             self.key,
@@ -130,10 +100,8 @@ class AddressRow(msgspec.Struct, frozen=True, gc=False):
             verdict.reason,
             verdict.kind,
             verdict.why,
-            self.struck_off,
+            struck_off,
             self.hard_at,
-            self.struck_off_at,
-            self.restored_at,
         )
 
     def parameters(self) -> Parameters:
@@ -172,23 +140,33 @@ def _verdict(since: Any, until: Any, reason: Any, kind: Any, why: Any) -> Verdic
     )
 
 
-_insert_addresses = Insert(schema.address, "address")
+# A row keeps these until there are later ones, so that nobody reads or writes them otherwise.
+_TIMES = ("struck_off_at", "restored_at")
+_insert_addresses = Insert(schema.address, "address", without=_TIMES)
 # SQLite rewrites the indexes of all columns in the statement, whether their values change or not.
 # So a row whose verdict stays is saved by a statement without the verdict's columns.
-_save_states = Insert(schema.address, "address", replace=("state", "original"))
-_save_verdicts = Insert(schema.address, "address", replace=_insert_addresses.columns[1:])
+_save_states = Insert(schema.address, "address", replace=("state", "original"), without=_TIMES)
+_save_verdicts = Insert(
+    schema.address, "address", replace=_insert_addresses.columns[1:], greatest=_TIMES
+)
 # A row of the log consists of the event's own columns, and of two about its origin.
 _event_values = _getter(_append_events.columns[:-2])
 _DEDUPE_KEY, _MESSAGE_DIGEST = map(_append_events.columns.index, ("dedupe_key", "message_digest"))
 _greatest_values = _getter(_GREATEST)
 
 _addresses = schema.address.c.address
-# By the parameter of each: SQLAlchemy keeps the columns' own names for itself.
-_MARKS = {f"new_{name}": name for name in ("struck_off", "struck_off_at", "restored_at")}
 _mark = (
     sa.update(schema.address)
     .where(_addresses == sa.bindparam("key"))
-    .values({column: sa.bindparam(name) for name, column in _MARKS.items()})
+    .values(
+        struck_off=sa.bindparam("value"),
+        struck_off_at=sa.func.coalesce(
+            sa.bindparam("struck", type_=UtcDateTime()), schema.address.c.struck_off_at
+        ),
+        restored_at=sa.func.coalesce(
+            sa.bindparam("restored", type_=UtcDateTime()), schema.address.c.restored_at
+        ),
+    )
 )
 _find_events = Find(
     sa.select(*(schema.event.c[name] for name in ("dedupe_key", "stream", *_GREATEST))),
@@ -200,10 +178,11 @@ _find_who_recorded = Find(
     schema.event.c.dedupe_key,
 )
 _find_keys = Find(sa.select(_addresses), _addresses)
-_find_rows = Find(sa.select(schema.address), _addresses)
-_find_rows_and_lock = Find(sa.select(schema.address).with_for_update(), _addresses)
+_row = sa.select(*(schema.address.c[name] for name in _insert_addresses.columns))
+_find_rows = Find(_row, _addresses)
+_find_rows_and_lock = Find(_row.with_for_update(), _addresses)
 _find_streams = Find(sa.select(schema.stream), schema.stream.c.address)
-_find_free_rows = Find(sa.select(schema.address).with_for_update(skip_locked=True), _addresses)
+_find_free_rows = Find(_row.with_for_update(skip_locked=True), _addresses)
 
 
 def known_addresses(connection: sa.Connection, keys: Iterable[str]) -> set[str]:
@@ -346,7 +325,7 @@ def lock_rows(connection: sa.Connection, keys: Sequence[str]) -> dict[str, Addre
     """
     rows = _found(connection, _find_rows_and_lock, keys)
     missing = [key for key in keys if key not in rows]
-    new = (AddressRow(key).values() for key in missing)
+    new = (AddressRow(key).values(struck_off=False) for key in missing)
     if _insert_addresses(connection, new) != len(missing):
         rows |= _found(connection, _find_rows_and_lock, missing)
     return {key: rows.get(key) or AddressRow(key) for key in keys}
@@ -413,10 +392,14 @@ def save_rows(
     for row in rows:
         earlier = before[row.key]
         same = row.verdict == earlier.verdict and row.hard_at == earlier.hard_at
-        if row.key in struck_off:
-            verdicts.append(row.propagated(now, struck_off=struck_off[row.key]).values())
+        new = struck_off.get(row.key)
+        if new is not None:
+            times = (now, None) if new else (None, now)
+            verdicts.append((*row.values(struck_off=new), *times))
+        elif same:
+            states.append(row.values(struck_off=row.struck_off))
         else:
-            (states if same else verdicts).append(row.values())
+            verdicts.append((*row.values(struck_off=row.struck_off), None, None))
     _save_states(connection, states)
     _save_verdicts(connection, verdicts)
 
@@ -452,14 +435,40 @@ def save_streams(
         connection.execute(sa.insert(schema.stream), values)
 
 
-def mark_rows(connection: sa.Connection, rows: Iterable[AddressRow]) -> None:
-    """Save whether and when the addresses of locked rows were struck off and restored."""
-    values = [
-        {"key": row.key} | {name: getattr(row, column) for name, column in _MARKS.items()}
-        for row in sorted(rows, key=attrgetter("key"))
-    ]
+def mark_rows(connection: sa.Connection, struck_off: Mapping[str, bool], now: datetime) -> None:
+    """Save that addresses have been struck off, or restored.
+
+    Args:
+        connection: the caller's transaction.
+        struck_off: the new values of `struck_off`, by key.
+        now: the time of these.
+    """
+    if struck_off:
+        connection.execute(
+            _mark,
+            [
+                {"key": key, "value": new, "struck": now if new else None}
+                | {"restored": None if new else now}
+                for key, new in sorted(struck_off.items())
+            ],
+        )
+
+
+def unmark_rows(connection: sa.Connection, keys: Iterable[str], *, struck_off: bool) -> None:
+    """Save that addresses have not been struck off, or not been restored.
+
+    `save_rows` may have replaced the time at which that was done before: it is not known any more.
+
+    Args:
+        connection: the caller's transaction.
+        keys: the keys of the rows.
+        struck_off: the value of `struck_off` that these rows keep.
+    """
+    values = [{"key": key} for key in sorted(keys)]
     if values:
-        connection.execute(_mark, values)
+        time = "restored_at" if struck_off else "struck_off_at"
+        update = sa.update(schema.address).where(_addresses == sa.bindparam("key"))
+        connection.execute(update.values({"struck_off": struck_off, time: None}), values)
 
 
 def event_of(row: sa.Row[Any]) -> Event:

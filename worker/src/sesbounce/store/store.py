@@ -320,14 +320,7 @@ class Store:
             # Not before: a statement that commits the transaction must not leave a mark.
             undone = {*done.pending, *done.rejected}
             marks = {key: mark for key, mark in changes.struck_off.items() if key not in undone}
-            mark_rows(
-                connection,
-                [
-                    row.propagated(now, struck_off=marks[row.key])
-                    for row in rows
-                    if row.key in marks
-                ],
-            )
+            mark_rows(connection, marks, now)
         return keys, done
 
     def _record(
