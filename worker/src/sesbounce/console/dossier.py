@@ -200,7 +200,7 @@ def _told(console: Console, read: Dossier, *, suppressed: bool) -> Told:
     configured = {target.name for target in console.parts.opened.targets}
     # Who has no statement that restores an address does so by hand.
     statements = settings.strike_off_sql if suppressed else settings.restore_sql
-    # Without a statement, the time is that of the entries for targets.
+    # Without such a statement, the time is only that of the entries for targets.
     ran = settings.strike_off_sql if read.struck_off else settings.restore_sql
     return Told(
         own_tables=bool(settings.strike_off_sql or settings.restore_sql)

@@ -178,11 +178,11 @@ _find_who_recorded = Find(
     schema.event.c.dedupe_key,
 )
 _find_keys = Find(sa.select(_addresses), _addresses)
-_row = sa.select(*(schema.address.c[name] for name in _insert_addresses.columns))
-_find_rows = Find(_row, _addresses)
-_find_rows_and_lock = Find(_row.with_for_update(), _addresses)
+_select_rows = sa.select(*(schema.address.c[name] for name in _insert_addresses.columns))
+_find_rows = Find(_select_rows, _addresses)
+_find_rows_and_lock = Find(_select_rows.with_for_update(), _addresses)
 _find_streams = Find(sa.select(schema.stream), schema.stream.c.address)
-_find_free_rows = Find(_row.with_for_update(skip_locked=True), _addresses)
+_find_free_rows = Find(_select_rows.with_for_update(skip_locked=True), _addresses)
 
 
 def known_addresses(connection: sa.Connection, keys: Iterable[str]) -> set[str]:
@@ -447,9 +447,10 @@ def mark_rows(connection: sa.Connection, struck_off: Mapping[str, bool], now: da
         connection.execute(
             _mark,
             [
-                {"key": key, "value": new, "struck": now if new else None}
-                | {"restored": None if new else now}
-                for key, new in sorted(struck_off.items())
+                {"key": key, "value": True, "struck": now, "restored": None}
+                if value
+                else {"key": key, "value": False, "struck": None, "restored": now}
+                for key, value in sorted(struck_off.items())
             ],
         )
 

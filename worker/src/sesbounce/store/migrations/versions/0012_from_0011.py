@@ -1,4 +1,4 @@
-"""What the console shows: the workers, who did what, indexes for its lists, sessions.
+"""What the console shows: the workers, who did what, indexes for its lists, sessions, strike-offs.
 
 It adds to the schema and changes nothing else. On ten million events and two million
 addresses it takes some seconds, and the workers wait for it.
