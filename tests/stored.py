@@ -10,6 +10,7 @@ from scripts.local.ses_messages import Scenario
 from sesbounce.feedback.decode import Decoded, decode
 from sesbounce.policy.verdict import Policy
 from sesbounce.privacy.keyed_hash import NO_KEYS, HashKeys
+from sesbounce.store import schema
 from sesbounce.store.engine import write
 from sesbounce.store.outbox import Outbox
 from sesbounce.store.store import Store
@@ -20,6 +21,9 @@ DAY = timedelta(days=1)
 STRIKE_OFF = "UPDATE member SET mailable = 0 WHERE lower(email) = :address"
 RESTORE = "UPDATE member SET mailable = 1 WHERE lower(email) = :address"
 IN_MEMBER = StrikeOff(STRIKE_OFF, RESTORE)
+# What of an address follows from its events. When the worker struck it off does not.
+_PROPAGATED = ("struck_off", "struck_off_at", "restored_at")
+OF_ADDRESSES = ", ".join(c.name for c in schema.address.c if c.name not in _PROPAGATED[1:])
 
 
 def make_members(engine: sa.Engine, *emails: str) -> None:
@@ -59,3 +63,11 @@ def rows(engine: sa.Engine, sql: str) -> list[Any]:
 def table(engine: sa.Engine, name: str) -> list[Any]:
     """All rows of a table, in the order of its first column."""
     return rows(engine, f"SELECT * FROM {name} ORDER BY 1")
+
+
+def propagated(engine: sa.Engine) -> list[Any]:
+    """Whether and when each address was struck off, and restored, in the order of addresses."""
+    table = schema.address.c
+    query = sa.select(*(table[name] for name in _PROPAGATED)).order_by(table.address)
+    with engine.connect() as connection:
+        return [tuple(row) for row in connection.execute(query)]

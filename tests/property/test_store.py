@@ -111,7 +111,7 @@ def in_sqlite(connection: sa.PoolProxiedConnection) -> sqlite3.Connection:
 def tables_after(batches: list[list[Decoded]]) -> dict[str, list[Any]]:
     """What the database holds when these batches have been recorded one after the other."""
     queries = {
-        "addresses": "SELECT * FROM feedback_address ORDER BY address",
+        "addresses": f"SELECT {stored.OF_ADDRESSES} FROM feedback_address ORDER BY address",
         "streams": "SELECT * FROM feedback_stream ORDER BY address, stream",
         "events": "SELECT dedupe_key, occurred_at, configuration_set, identity, region, tenant, "
         "tags, account_id, stream FROM feedback_event ORDER BY dedupe_key",
@@ -147,7 +147,9 @@ def verdicts_after(steps: list[list[Decoded] | Incident]) -> list[Any]:
         incidents.sweep(SETTLED)
         with engine.connect() as connection:
             return list(
-                connection.exec_driver_sql("SELECT * FROM feedback_address ORDER BY address")
+                connection.exec_driver_sql(
+                    f"SELECT {stored.OF_ADDRESSES} FROM feedback_address ORDER BY address"
+                )
             )
 
 

@@ -46,7 +46,7 @@ TABLES = {
         "mail_id, source, type, sub_type, status, action, diagnostic, feedback_id, basis "
         "FROM feedback_event ORDER BY dedupe_key"
     ),
-    "addresses": "SELECT * FROM feedback_address ORDER BY address",
+    "addresses": f"SELECT {stored.OF_ADDRESSES} FROM feedback_address ORDER BY address",
     "members": "SELECT email, mailable FROM member ORDER BY email",
 }
 

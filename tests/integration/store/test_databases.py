@@ -38,7 +38,17 @@ from sesbounce.store.rows import load_rows
 from sesbounce.store.schema import metadata
 from sesbounce.store.store import Store
 from sesbounce.store.strike_off import StrikeOff
-from tests.stored import DAY, RESTORE, STRIKE_OFF, decoded, make_members, rows, store
+from tests.stored import (
+    DAY,
+    OF_ADDRESSES,
+    RESTORE,
+    STRIKE_OFF,
+    decoded,
+    make_members,
+    propagated,
+    rows,
+    store,
+)
 from tests.support import AT, bounce, mail, said
 
 
@@ -73,7 +83,7 @@ def tables(
 ) -> dict[str, list[Any]]:
     """What must be the same, however the events came."""
     return {
-        "addresses": rows(engine, "SELECT * FROM feedback_address ORDER BY address"),
+        "addresses": rows(engine, f"SELECT {OF_ADDRESSES} FROM feedback_address ORDER BY address"),
         "events": rows(engine, f"SELECT {of_events} FROM feedback_event ORDER BY dedupe_key"),
         "messages": rows(engine, "SELECT digest FROM feedback_message ORDER BY digest"),
     }
@@ -248,7 +258,12 @@ def test_a_table_that_vanishes_costs_no_event_and_is_caught_up_with(engine: sa.E
     assert problem.startswith("SESBOUNCE_STRIKE_OFF_SQL: ")
     with write(engine) as connection:
         connection.exec_driver_sql("ALTER TABLE members RENAME TO member")
-    assert recording.sweep(AT) == Recorded(struck_rows=1)
+    assert propagated(engine) == [(False, None, None)]
+    assert recording.sweep(AT + DAY) == Recorded(struck_rows=1)
+    assert propagated(engine) == [(True, AT + DAY, None)]
+    allowed = decide("jane@example.com", Reason.ALLOWED_BY_HAND, AT + 2 * DAY)
+    assert recording.record([allowed], AT + 2 * DAY).restored_rows == 1
+    assert propagated(engine) == [(False, AT + DAY, AT + 2 * DAY)]
 
 
 def test_addresses_are_listed_and_decided_about(engine: sa.Engine) -> None:

@@ -17,7 +17,7 @@ from sesbounce.store.store import Store
 from sesbounce.store.strike_off import StrikeOff
 from sesbounce.store.tokens import Scope
 from tests.console import Browser, Site
-from tests.stored import DAY, IN_MEMBER, STRIKE_OFF, decoded, rows
+from tests.stored import DAY, IN_MEMBER, RESTORE, STRIKE_OFF, decoded, rows
 from tests.support import AT
 
 JANE = "jane@example.com"
@@ -262,7 +262,7 @@ def test_it_shows_who_knows_the_verdict(site: Site) -> None:
     assert "webhook crm nothing waits" in before
     site.record(decoded(Scenario.BOUNCE))
     after = text_of(tell.look_up(JANE).text)
-    assert "Your own tables struck off" in after
+    assert "Your own tables struck off on 2026-11-20 12:00 UTC" in after
     assert "webhook crm waits to be struck off since 2026-11-20 12:00 UTC" in after
     with site.engine.begin() as connection:
         connection.exec_driver_sql(
@@ -273,6 +273,31 @@ def test_it_shows_who_knows_the_verdict(site: Site) -> None:
     stopped = text_of(tell.look_up(JANE).text)
     assert "stopped 2 attempts failed 500 &lt;b&gt;" in stopped
     assert "will be changed at the next sweep" in stopped
+
+
+def test_it_says_when_your_own_tables_changed(site: Site) -> None:
+    app = site.app(strike_off_sql=(STRIKE_OFF,), restore_sql=(RESTORE,))
+    browser = site.logged_in(Scope.CHECK, app=app)
+
+    def shown() -> str:
+        return text_of(browser.look_up(JANE).text)
+
+    site.record(decoded(Scenario.BOUNCE))
+    assert "Your own tables struck off on 2026-11-20 12:00 UTC" in shown()
+    with site.engine.begin() as connection:  # a release without the column struck it off
+        connection.exec_driver_sql("UPDATE feedback_address SET struck_off_at = NULL")
+    assert "Your own tables struck off, at a time that was not recorded" in shown()
+    site.now += timedelta(minutes=1)
+    site.record(decide(JANE, Reason.ALLOWED_BY_HAND, site.now))
+    assert "Your own tables restored on 2026-11-20 12:01 UTC" in shown()
+    site.now += timedelta(minutes=1)
+    site.record(decide(JANE, Reason.SUPPRESSED_BY_HAND, site.now))
+    assert "Your own tables struck off on 2026-11-20 12:02 UTC" in shown()
+    with site.engine.begin() as connection:  # such a release restored it, some time after that
+        connection.exec_driver_sql(
+            "UPDATE feedback_address SET struck_off = 0, suppressed_since = NULL"
+        )
+    assert "Your own tables not struck off" in shown()
 
 
 def test_an_address_that_no_statement_restores_waits_for_no_sweep(site: Site) -> None:

@@ -199,7 +199,15 @@ def test_who_was_not_struck_off_yet_is_so_when_forgotten(engine: sa.Engine) -> N
     stored.store(engine, StrikeOff()).record([decoded(Scenario.BOUNCE)], NOW)
     forgotten(engine)
     assert mailable(engine) == 0
+    assert stored.propagated(engine)[-1] == (True, NOW, None)
     assert store(engine).sweep(NOW) == Recorded()
+
+
+def test_the_time_at_which_she_was_struck_off_stays(engine: sa.Engine) -> None:
+    at = NOW - 30 * DAY
+    store(engine).record([decoded(Scenario.BOUNCE, -31)], at)
+    forgotten(engine)
+    assert stored.propagated(engine)[-1] == (True, at, None)
 
 
 def test_targets_get_her_address_or_no_entry(engine: sa.Engine) -> None:

@@ -16,7 +16,7 @@ from sesbounce.store.lookup import Lookup
 from sesbounce.store.migrate import upgrade
 from sesbounce.store.result import Recorded
 from sesbounce.store.strike_off import StrikeOff
-from tests.stored import DAY, RESTORE, STRIKE_OFF, decoded, rows, store
+from tests.stored import DAY, RESTORE, STRIKE_OFF, decoded, propagated, rows, store
 from tests.support import AT, disposed, in_sns, mail, said
 
 
@@ -285,11 +285,34 @@ def test_a_statement_that_fails_for_one_address_does_not_stop_the_others(
     assert (recorded.events, recorded.suppressed, recorded.struck_rows) == (2, 2, 1)
     assert recorded.rejected == {"SESBOUNCE_STRIKE_OFF_SQL: … stays": 1}
     assert mailable(engine) == {"Jane@Example.com": 1, "mary@example.com": 0}
-    assert recording.sweep(AT) == Recorded(rejected={"SESBOUNCE_STRIKE_OFF_SQL: … stays": 1})
+    later = AT + DAY
+    assert recording.sweep(later) == Recorded(rejected={"SESBOUNCE_STRIKE_OFF_SQL: … stays": 1})
+    assert propagated(engine) == [(False, None, None), (True, AT, None)]
     with write(engine) as connection:
         connection.exec_driver_sql("DROP TRIGGER keep")
-    assert recording.sweep(AT) == Recorded(struck_rows=1)
+    assert recording.sweep(later) == Recorded(struck_rows=1)
+    assert propagated(engine) == [(True, later, None), (True, AT, None)]
     assert mailable(engine)["Jane@Example.com"] == 0
+
+
+def test_an_address_keeps_the_times_at_which_it_was_struck_off_and_restored(
+    engine: sa.Engine,
+) -> None:
+    recording = store(engine)
+    recording.record([decoded(Scenario.SUPPRESSIONLIST)], AT)
+    assert propagated(engine) == [(True, AT, None)]
+    recording.record([decoded(Scenario.SUCCESS, 1, "mary@example.com")], AT + DAY)
+    recording.record([decoded(Scenario.SUPPRESSIONLIST, 2)], AT + 2 * DAY)  # known already
+    assert propagated(engine) == [(True, AT, None), (False, None, None)]
+    restored = AT + 60 * DAY
+    assert recording.sweep(restored) == Recorded(restored_rows=1)
+    assert propagated(engine)[0] == (False, AT, restored)
+    # The database rejects the statement: when it last struck the address off is not known now.
+    broken = store(engine, StrikeOff(STRIKE_OFF.replace("0", "9"), RESTORE))
+    assert broken.record([decoded(Scenario.BOUNCE, 61)], AT + 61 * DAY).rejected
+    assert propagated(engine)[0] == (False, None, restored)
+    assert recording.sweep(AT + 62 * DAY) == Recorded(struck_rows=1)
+    assert propagated(engine)[0] == (True, AT + 62 * DAY, restored)
 
 
 def test_several_statements_are_run_in_order_or_none_of_them(engine: sa.Engine) -> None:

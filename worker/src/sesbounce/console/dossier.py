@@ -63,12 +63,15 @@ class Told(NamedTuple):
     Attributes:
         own_tables: whether statements for the sender's own tables are configured.
         struck_off: whether these reflect a suppression.
+        changed_at: since when, UTC; None where it is not known, and for an address that was never
+            struck off.
         due: whether the worker has yet to change them.
         targets: the entry that waits for each target; None where none does.
     """
 
     own_tables: bool
     struck_off: bool
+    changed_at: datetime | None
     due: bool
     targets: Mapping[str, Waiting | None]
 
@@ -197,10 +200,13 @@ def _told(console: Console, read: Dossier, *, suppressed: bool) -> Told:
     configured = {target.name for target in console.parts.opened.targets}
     # Who has no statement that restores an address does so by hand.
     statements = settings.strike_off_sql if suppressed else settings.restore_sql
+    # Without such a statement, the time is only that of the entries for targets.
+    ran = settings.strike_off_sql if read.struck_off else settings.restore_sql
     return Told(
         own_tables=bool(settings.strike_off_sql or settings.restore_sql)
         and not settings.strike_off_database_url,
         struck_off=read.struck_off,
+        changed_at=read.propagated_at if ran else None,
         due=suppressed != read.struck_off and bool(statements or configured),
         targets={name: waiting.get(name) for name in sorted(configured | set(waiting))},
     )

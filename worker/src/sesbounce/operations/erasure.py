@@ -7,7 +7,7 @@ messages that mention the address, and cuts the mention out of events and notes.
 repeated. `sesbounce.operations.cutting` goes through what people wrote.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from functools import partial, reduce
 from typing import Any
@@ -172,7 +172,8 @@ def _take_over(
     """
     table = schema.address
     names = [newest.pseudonym, key, *(hashed.pseudonym for hashed in older)]
-    query = sa.select(table.c.address, table.c.state, table.c.struck_off)
+    marks = (table.c.struck_off, table.c.struck_off_at, table.c.restored_at)
+    query = sa.select(table.c.address, table.c.state, *marks)
     query = query.where(table.c.address.in_(names)).order_by(table.c.address).with_for_update()
     rows = {row.address: row for row in connection.execute(query)}
     if not rows:
@@ -184,12 +185,21 @@ def _take_over(
     connection.execute(
         sa.update(table)
         .where(table.c.address == kept)
-        .values(address=newest.pseudonym, struck_off=any(row.struck_off for row in rows.values()))
+        .values(
+            address=newest.pseudonym,
+            struck_off=any(row.struck_off for row in rows.values()),
+            struck_off_at=_latest(row.struck_off_at for row in rows.values()),
+            restored_at=_latest(row.restored_at for row in rows.values()),
+        )
     )
     states = {name: msgspec.json.decode(row.state, type=State) for name, row in rows.items()}
     if key in states:
         states[key] = pseudonymise_state(states[key], newest)
     return reduce(merge, states.values(), State())
+
+
+def _latest(times: Iterable[datetime | None]) -> datetime | None:
+    return max((at for at in times if at), default=None)
 
 
 def _hide_events(connection: sa.Connection, key: str, hashed: Hash, tally: Tally) -> int:

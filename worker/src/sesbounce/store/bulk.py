@@ -5,7 +5,7 @@ module compiles a statement once for each kind of database, converts the values 
 as the columns' types say, and passes the rows to the driver as tuples.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import lru_cache
 from importlib import import_module
 from operator import itemgetter
@@ -55,7 +55,8 @@ class Insert:
     """Inserts rows into a table in the order of their keys, so that two workers never deadlock.
 
     Attributes:
-        columns: the columns that a row has values for: all but an autoincrement column.
+        columns: the columns that a row has values for: all but an autoincrement column and those
+            that were left out.
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class Insert:
         widest: str | None = None,
         replace: Sequence[str] = (),
         add: Sequence[str] = (),
+        without: Collection[str] = (),
     ) -> None:
         """Define the statement; by default it skips a row whose key is in the table already.
 
@@ -78,8 +80,13 @@ class Insert:
                 and null if either is null.
             replace: columns; if the key exists, the row gets the new values of these.
             add: columns of numbers; if the key exists, the new values are added to the row's.
+            without: columns that a new row has no value for, and a row whose key exists keeps.
         """
-        self.columns = [c.name for c in table.columns if c is not table.autoincrement_column]
+        self.columns = [
+            column.name
+            for column in table.columns
+            if column is not table.autoincrement_column and column.name not in without
+        ]
         self._table = table
         self._key = key
         self._greatest = greatest

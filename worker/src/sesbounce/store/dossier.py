@@ -48,6 +48,8 @@ class Dossier(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         state: what its events say together.
         struck_off: whether the sender's own tables reflect a suppression.
+        propagated_at: since when they do, or do not, UTC; None where it is not known, and for an
+            address that was never struck off.
         incidents: the incidents that change verdicts, of all providers.
         waiting: the outbox entries about the address that targets have not got yet.
         events: a page of its events, the latest first.
@@ -56,6 +58,7 @@ class Dossier(msgspec.Struct, frozen=True, kw_only=True):
 
     state: State = State()
     struck_off: bool = False
+    propagated_at: datetime | None = None
     incidents: Sequence[Incident] = ()
     waiting: Sequence[Waiting] = ()
     events: Sequence[Recorded] = ()
@@ -78,7 +81,7 @@ def read_dossier(
     """
     with answering("the events were not read"), engine.connect() as connection:
         rows = connection.execute(_events(names, limit + 1, after)).all()
-        state, struck_off = _state(connection, names)
+        state, struck_off, propagated_at = _state(connection, names)
         incidents = confirmed_incidents(connection)
         waiting = waiting_for(connection, names)
     page = rows[:limit]
@@ -86,6 +89,7 @@ def read_dossier(
     return Dossier(
         state=state,
         struck_off=struck_off,
+        propagated_at=propagated_at,
         incidents=incidents,
         waiting=waiting,
         events=[Recorded(event_of(row), row.recorded_at) for row in page],
@@ -127,10 +131,18 @@ def _events(names: Collection[str], limit: int, after: EventPlace | None) -> sa.
     return query.order_by(event.occurred_at.desc(), event.id.desc()).limit(limit)
 
 
-def _state(connection: sa.Connection, names: Collection[str]) -> tuple[State, bool]:
-    """The state under all names of the address, and whether the sender's tables reflect it."""
+def _state(
+    connection: sa.Connection, names: Collection[str]
+) -> tuple[State, bool, datetime | None]:
+    """The state under all names of the address, whether it is struck off, and since when."""
     address = schema.address.c
-    query = sa.select(address.state, address.struck_off).where(address.address.in_(names))
-    rows = connection.execute(query).all()
+    columns = (address.state, address.struck_off, address.struck_off_at, address.restored_at)
+    rows = connection.execute(sa.select(*columns).where(address.address.in_(names))).all()
     states = [msgspec.json.decode(row.state, type=State) for row in rows]
-    return reduce(merge, states, State()), any(row.struck_off for row in rows)
+    struck_off = any(row.struck_off for row in rows)
+    struck_off_at = max((row.struck_off_at for row in rows if row.struck_off_at), default=None)
+    restored_at = max((row.restored_at for row in rows if row.restored_at), default=None)
+    at, former = (struck_off_at, restored_at) if struck_off else (restored_at, struck_off_at)
+    # A release before version 0012 of the schema changes `struck_off` and leaves both times.
+    known = at and not (former and at < former)
+    return reduce(merge, states, State()), struck_off, at if known else None

@@ -15,7 +15,7 @@ from sesbounce.store.deciding import deciding_events
 from sesbounce.store.limits import Budget
 from sesbounce.store.outbox import Outbox, OutboxEntry
 from sesbounce.store.result import Recorded
-from sesbounce.store.rows import AddressRow, mark_rows
+from sesbounce.store.rows import AddressRow, unmark_rows
 from sesbounce.store.statements import Parameters
 from sesbounce.store.strike_off import Outcome, StrikeOff
 
@@ -157,9 +157,10 @@ class Propagator:
                 if row.address not in undone and not is_forgotten(row.address)
             ]
             self._outbox.put(connection, entries, now)
-        mark_rows(
+        unmark_rows(
             connection,
-            dict.fromkeys((row.key for row in rows if row.address in undone), not suppressed),
+            [row.key for row in rows if row.address in undone],
+            struck_off=not suppressed,
         )
 
     def pending(self, last: str, now: datetime, limit: int) -> sa.Select[Any]:

@@ -22,6 +22,7 @@ from sesbounce.policy.verdict import Verdict
 from sesbounce.privacy.keyed_hash import is_forgotten
 from sesbounce.store import schema
 from sesbounce.store.bulk import Find, Insert, Row
+from sesbounce.store.columns import UtcDateTime
 from sesbounce.store.statements import Parameters
 
 _encode_state = msgspec.json.Encoder().encode
@@ -53,7 +54,7 @@ class AddressRow(msgspec.Struct, frozen=True, gc=False):
 
     @classmethod
     def of(cls, row: sa.Row[Any]) -> Self:
-        """Make one of a row from the database with all columns of the table, in their order."""
+        """Make one of a row from the database with all columns but `_TIMES`, in their order."""
         values: tuple[Any, ...] = tuple(row)
         key, state, _, since, until, reason, kind, why, struck_off, _ = values
         return cls(key, _decode_state(state), _verdict(since, until, reason, kind, why), struck_off)
@@ -88,7 +89,7 @@ class AddressRow(msgspec.Struct, frozen=True, gc=False):
         return self.state.spelling.text if self.state.spelling else self.key
 
     def values(self, *, struck_off: bool) -> tuple[Any, ...]:
-        """The values of all columns of the table, in their order."""
+        """The values of all columns of the table but `_TIMES`, in their order."""
         verdict = self.verdict
         return (
             self.key,
@@ -139,17 +140,34 @@ def _verdict(since: Any, until: Any, reason: Any, kind: Any, why: Any) -> Verdic
     )
 
 
-_insert_addresses = Insert(schema.address, "address")
+# A row keeps these until there are later ones, so that nobody reads or writes them otherwise.
+_TIMES = ("struck_off_at", "restored_at")
+_insert_addresses = Insert(schema.address, "address", without=_TIMES)
 # SQLite rewrites the indexes of all columns in the statement, whether their values change or not.
 # So a row whose verdict stays is saved by a statement without the verdict's columns.
-_save_states = Insert(schema.address, "address", replace=("state", "original"))
-_save_verdicts = Insert(schema.address, "address", replace=_insert_addresses.columns[1:])
+_save_states = Insert(schema.address, "address", replace=("state", "original"), without=_TIMES)
+_save_verdicts = Insert(
+    schema.address, "address", replace=_insert_addresses.columns[1:], greatest=_TIMES
+)
 # A row of the log consists of the event's own columns, and of two about its origin.
 _event_values = _getter(_append_events.columns[:-2])
 _DEDUPE_KEY, _MESSAGE_DIGEST = map(_append_events.columns.index, ("dedupe_key", "message_digest"))
 _greatest_values = _getter(_GREATEST)
 
 _addresses = schema.address.c.address
+_mark = (
+    sa.update(schema.address)
+    .where(_addresses == sa.bindparam("key"))
+    .values(
+        struck_off=sa.bindparam("value"),
+        struck_off_at=sa.func.coalesce(
+            sa.bindparam("struck", type_=UtcDateTime()), schema.address.c.struck_off_at
+        ),
+        restored_at=sa.func.coalesce(
+            sa.bindparam("restored", type_=UtcDateTime()), schema.address.c.restored_at
+        ),
+    )
+)
 _find_events = Find(
     sa.select(*(schema.event.c[name] for name in ("dedupe_key", "stream", *_GREATEST))),
     schema.event.c.dedupe_key,
@@ -160,10 +178,11 @@ _find_who_recorded = Find(
     schema.event.c.dedupe_key,
 )
 _find_keys = Find(sa.select(_addresses), _addresses)
-_find_rows = Find(sa.select(schema.address), _addresses)
-_find_rows_and_lock = Find(sa.select(schema.address).with_for_update(), _addresses)
+_select_rows = sa.select(*(schema.address.c[name] for name in _insert_addresses.columns))
+_find_rows = Find(_select_rows, _addresses)
+_find_rows_and_lock = Find(_select_rows.with_for_update(), _addresses)
 _find_streams = Find(sa.select(schema.stream), schema.stream.c.address)
-_find_free_rows = Find(sa.select(schema.address).with_for_update(skip_locked=True), _addresses)
+_find_free_rows = Find(_select_rows.with_for_update(skip_locked=True), _addresses)
 
 
 def known_addresses(connection: sa.Connection, keys: Iterable[str]) -> set[str]:
@@ -357,6 +376,7 @@ def save_rows(
     before: Mapping[str, AddressRow],
     rows: Iterable[AddressRow],
     struck_off: Mapping[str, bool],
+    now: datetime,
 ) -> None:
     """Save the states and verdicts of locked rows.
 
@@ -365,14 +385,21 @@ def save_rows(
         before: the rows as they were, by key.
         rows: the rows as they are now.
         struck_off: new values of `struck_off`, by key.
+        now: the time of these.
     """
     states: list[Row] = []
     verdicts: list[Row] = []
     for row in rows:
         earlier = before[row.key]
         same = row.verdict == earlier.verdict and row.hard_at == earlier.hard_at
-        values = row.values(struck_off=struck_off.get(row.key, row.struck_off))
-        (states if same and row.key not in struck_off else verdicts).append(values)
+        new = struck_off.get(row.key)
+        if new is not None:
+            times = (now, None) if new else (None, now)
+            verdicts.append((*row.values(struck_off=new), *times))
+        elif same:
+            states.append(row.values(struck_off=row.struck_off))
+        else:
+            verdicts.append((*row.values(struck_off=row.struck_off), None, None))
     _save_states(connection, states)
     _save_verdicts(connection, verdicts)
 
@@ -408,15 +435,41 @@ def save_streams(
         connection.execute(sa.insert(schema.stream), values)
 
 
-def mark_rows(connection: sa.Connection, struck_off: Mapping[str, bool]) -> None:
-    """Save new values of `struck_off`, by key."""
+def mark_rows(connection: sa.Connection, struck_off: Mapping[str, bool], now: datetime) -> None:
+    """Save that addresses have been struck off, or restored.
+
+    Args:
+        connection: the caller's transaction.
+        struck_off: the new values of `struck_off`, by key.
+        now: the time of these.
+    """
     if struck_off:
         connection.execute(
-            sa.update(schema.address)
-            .where(schema.address.c.address == sa.bindparam("key"))
-            .values(struck_off=sa.bindparam("value")),
-            [{"key": key, "value": value} for key, value in sorted(struck_off.items())],
+            _mark,
+            [
+                {"key": key, "value": True, "struck": now, "restored": None}
+                if value
+                else {"key": key, "value": False, "struck": None, "restored": now}
+                for key, value in sorted(struck_off.items())
+            ],
         )
+
+
+def unmark_rows(connection: sa.Connection, keys: Iterable[str], *, struck_off: bool) -> None:
+    """Save that addresses have not been struck off, or not been restored.
+
+    `save_rows` may have replaced the time at which that was done before: it is not known any more.
+
+    Args:
+        connection: the caller's transaction.
+        keys: the keys of the rows.
+        struck_off: the value of `struck_off` that these rows keep.
+    """
+    values = [{"key": key} for key in sorted(keys)]
+    if values:
+        time = "restored_at" if struck_off else "struck_off_at"
+        update = sa.update(schema.address).where(_addresses == sa.bindparam("key"))
+        connection.execute(update.values({"struck_off": struck_off, time: None}), values)
 
 
 def event_of(row: sa.Row[Any]) -> Event:

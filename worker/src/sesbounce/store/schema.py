@@ -103,6 +103,8 @@ address = sa.Table(
         comment="whether the sender's own tables reflect a suppression",
     ),
     sa.Column("hard_at", UtcDateTime, comment="when it last bounced hard"),
+    sa.Column("struck_off_at", UtcDateTime, comment="when it was last struck off"),
+    sa.Column("restored_at", UtcDateTime, comment="when it was last restored"),
     # The sweep finds addresses by it whose verdict has not been propagated yet.
     sa.Index("ix_feedback_address_pending", "struck_off", "suppressed_until", "suppressed_since"),
     sa.Index(None, "suppressed_since"),

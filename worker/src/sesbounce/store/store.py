@@ -320,7 +320,7 @@ class Store:
             # Not before: a statement that commits the transaction must not leave a mark.
             undone = {*done.pending, *done.rejected}
             marks = {key: mark for key, mark in changes.struck_off.items() if key not in undone}
-            mark_rows(connection, marks)
+            mark_rows(connection, marks, now)
         return keys, done
 
     def _record(
@@ -445,7 +445,7 @@ class Store:
             elif was and not suppressed:
                 recorded.released += 1
         changes = self._propagator.changes(changed, now, newly_suppressed)
-        save_rows(connection, known, changed, changes.struck_off)
+        save_rows(connection, known, changed, changes.struck_off, now)
         save_streams(connection, known, changed)
         done = self._propagator.propagate(connection, changes, now, Budget(seconds))
         recorded.add(done.recorded)

@@ -1,4 +1,4 @@
-"""What the console shows: the workers, who did what, indexes for its lists, sessions.
+"""What the console shows: the workers, who did what, indexes for its lists, sessions, strike-offs.
 
 It adds to the schema and changes nothing else. On ten million events and two million
 addresses it takes some seconds, and the workers wait for it.
@@ -21,6 +21,10 @@ _BY_HAND = "ix_feedback_event_by_hand"
 _ENDED_SESSIONS = "feedback_ended_session"
 _TOKENS, _LAST_USED = "feedback_token", "last_used_on"
 _ADDRESSES = "feedback_address"
+_TIMES = {
+    "struck_off_at": "when it was last struck off",
+    "restored_at": "when it was last restored",
+}
 _BY_REASON, _BY_DOMAIN = "ix_feedback_address_reason", "ix_feedback_address_domain"
 # The one without the address needs to sort all suppressions of the same time, and an import makes
 # many of them; a later release can drop it. On MySQL each index holds the primary key.
@@ -38,6 +42,7 @@ def upgrade() -> None:
     _create_ended_sessions()
     _add_last_use()
     _create_indexes_of_lists()
+    _add_times_of_propagation()
 
 
 def refuse_losses(connection: sa.Connection) -> None:
@@ -51,6 +56,7 @@ def refuse_losses(connection: sa.Connection) -> None:
 
 def downgrade() -> None:
     """Drop what was added; the workers write their rows once more after the next upgrade."""
+    _drop_times_of_propagation()
     _drop_indexes_of_lists()
     _drop_last_use()
     _drop_ended_sessions()
@@ -189,3 +195,14 @@ def _drop_indexes_of_lists() -> None:
     if dialect == "postgresql":
         op.drop_index(_BY_DOMAIN, _ADDRESSES)
     op.drop_index(_BY_REASON, _ADDRESSES)
+
+
+def _add_times_of_propagation() -> None:
+    """Say when an address was struck off; nobody knows it of those from before."""
+    for name, comment in _TIMES.items():
+        op.add_column(_ADDRESSES, sa.Column(name, UtcDateTime, comment=comment))
+
+
+def _drop_times_of_propagation() -> None:
+    for name in _TIMES:
+        op.drop_column(_ADDRESSES, name)
