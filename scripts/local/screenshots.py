@@ -25,6 +25,8 @@ from sesbounce.store.tokens import Scope, Token
 DOCS = CHECKOUT / "docs"
 MOST_BYTES = 100_000
 _SIZE = ViewportSize(width=900, height=560)
+# Down to the workers.
+_OVERVIEW_SIZE = ViewportSize(width=900, height=820)
 _SCOPES = (Scope.CHECK, Scope.READ, Scope.DECIDE, Scope.EXPORT)
 _ADDRESS = "member-1@gmail.com"
 _SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
@@ -78,6 +80,7 @@ def _take(
         yield _save(page, folder / f"console-address-{scheme}.png")
         page.goto("/console/suppressions")
         yield _save(page, folder / f"console-suppressions-{scheme}.png")
+        page.set_viewport_size(_OVERVIEW_SIZE)
         page.goto("/console/overview")
         yield _save(page, folder / f"console-overview-{scheme}.png")
 

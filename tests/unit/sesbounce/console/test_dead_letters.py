@@ -283,7 +283,7 @@ def test_an_error_in_the_middle_says_what_was_done(
     shown = text_of(done)
     assert "10 letters were sent back to the queue." in shown
     assert "15 letters are left" in shown
-    assert "Then it went wrong: sqs:SendMessage on" in shown
+    assert "Then an error ended the work: sqs:SendMessage on" in shown
     assert len(sqs.visible) == len(sqs.bodies) == 15
     sqs.before = lambda _: None
     assert "15 letters were sent back" in text_of(press(admin, done, "Send 15 letters back"))

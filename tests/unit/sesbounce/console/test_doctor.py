@@ -69,7 +69,7 @@ def examined(browser: Browser) -> str:
 
 @pytest.mark.usefixtures("made_up")
 def test_it_shows_each_check_the_broken_ones_first_and_no_address(admin: Browser) -> None:
-    assert "has examined nothing yet" in admin.get(DOCTOR).text
+    assert "has made no examination yet" in admin.get(DOCTOR).text
     assert admin.get(f"{DOCTOR}/results").status_code == 404
     page = examined(admin)
     assert re.findall(r'<th scope="row"><code>(.+?)</code>', page) == [
@@ -115,7 +115,7 @@ def test_one_examination_goes_on_at_a_time(admin: Browser, monkeypatch: pytest.M
     page = admin.follow(admin.send(DOCTOR)).text
     said = "An examination has run since 2026-11-20 12:00 UTC . Checks made so far: 4."
     assert said in text_of(page)
-    assert "has examined nothing" not in page
+    assert "has made no examination" not in page
     assert re.search(r'<a class="button" href="/console/doctor\?begun=\d+">Reload</a>', page)
     assert '<button class="primary"' not in page
     # Other requests are answered meanwhile.
@@ -186,7 +186,7 @@ def test_without_boto3_it_says_so(admin: Browser, monkeypatch: pytest.MonkeyPatc
     assert "This server has no boto3" in page
     assert "<code>pip install 'sesbounce[worker]'</code>" in page
     assert 'action="/console/doctor"' not in page
-    assert "has examined nothing yet" in page
+    assert "has made no examination yet" in page
 
 
 @pytest.mark.parametrize(

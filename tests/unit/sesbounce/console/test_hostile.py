@@ -140,7 +140,7 @@ def test_hostile_texts_are_shown_as_texts(attacked: Site, admin: Browser) -> Non
         assert_safe(admin.get(f"{path}/forget").text)
     page = admin.get("/console/overview").text
     assert_safe(page)
-    assert page.count(">healthy</span>") == page.count("<dt>Dead letters</dt>") == len(HOSTILE)
+    assert page.count(">healthy</span>") == page.count(">Dead letters</a></dt>") == len(HOSTILE)
     assert page.count('class="identity"') == len(HOSTILE) + 1  # that of the bounces has no rate
     assert page.count('role="img"') == 4 * len(HOSTILE)
     assert_safe(admin.get("/console/incidents").text)

@@ -51,7 +51,8 @@ def test_a_healthy_worker_stands_with_the_backlog_of_its_queue(site: Site, viewe
     text = shown(viewer)
     assert "Queue feedback, as of 2026-11-20 11:59 UTC" in text
     assert "Waiting in the queue 1,204 In flight 30 Oldest message 2 min" in text
-    assert "Dead letters 2 This command lists them: sesbounce dlq list" in text
+    assert "Dead letters 2 Workers Worker Status" in text
+    assert '<a href="/console/dead-letters">Dead letters</a>' in viewer.get(OVERVIEW).text
     assert "host process 1 version 1.2 healthy SQS answers its polls" in text
     assert text.count("2026-11-20 10:59 UTC") == 1  # since when
     assert "SQS answered at 2026-11-20 11:59 UTC" in text
@@ -63,7 +64,7 @@ def test_what_no_worker_knows_is_no_zero(site: Site, viewer: Browser) -> None:
     assert f"Waiting in the queue {UNKNOWN} This worker does not count them." in text
     assert f"In flight {UNKNOWN}" in text
     assert "Oldest message \N{EN DASH} none was handled in the last minute" in text
-    assert f"Dead letters {UNKNOWN} Not known here. The alarm “dlq” watches them" in text
+    assert f"Dead letters {UNKNOWN} No worker counts them. The alarm “dlq” watches them" in text
     assert "the-function healthy AWS Lambda calls it when messages come" in text
 
 
@@ -120,7 +121,8 @@ def test_a_schedule_that_is_late_is_a_warning(site: Site, viewer: Browser) -> No
     site.now = AT + 50 * MINUTE
     text = shown(viewer)
     assert (
-        "late Going by the runs before, the next one should have begun by 2026-11-20 12:48" in text
+        "late Judging by its earlier runs, the next run should have begun by "
+        "2026-11-20 12:48" in text
     )
 
 

@@ -28,8 +28,9 @@ class Row(NamedTuple):
 
 
 def reasons_of(answers: Sequence[Answered]) -> list[Row]:
-    """The reasons of bounces and complaints, the most frequent first."""
-    return _rows(one for one in answers if one.kind in {Kind.BOUNCE, Kind.COMPLAINT})
+    """The reasons of bounces and complaints but the sender's faults, the most frequent first."""
+    returned = (one for one in answers if one.kind in {Kind.BOUNCE, Kind.COMPLAINT})
+    return _rows(one for one in returned if not _is_fault(one))
 
 
 def faults_of(answers: Sequence[Answered]) -> list[Row]:

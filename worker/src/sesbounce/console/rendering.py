@@ -40,6 +40,11 @@ def time(moment: datetime) -> Markup:
     return element.format(f"{utc:%Y-%m-%dT%H:%M:%SZ}", f"{utc:%Y-%m-%d %H:%M} UTC")
 
 
+def prose(text: str) -> Markup:
+    """A sentence of a check or of an error: what stands between backticks is code."""
+    return with_code(visible_lines(text))
+
+
 @cache
 def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
@@ -56,6 +61,7 @@ def _environment() -> jinja2.Environment:
         "bar": bar,
         "asset": _asset,
         "with_code": with_code,
+        "prose": prose,
     }
     return environment
 
