@@ -46,9 +46,10 @@ def message_of_ses(
     if not identity:
         del message["mail"]["sourceArn"]
     if scenario is Scenario.COMPLAINT and mail_id % 2:  # SES does not know which of them it was
-        message["complaint"]["complainedRecipients"] += [{"emailAddress": "mary@gmail.com"}]
-        # One id is one complaint, so it always names the same recipients.
-        message["complaint"]["feedbackId"] += recipient.lower()
+        # It names all recipients of the mail at that domain, the same ones in each complaint.
+        domain = recipient.lower().rpartition("@")[2]
+        message["complaint"]["complainedRecipients"] += [{"emailAddress": f"mary@{domain}"}]
+        message["complaint"]["feedbackId"] += domain
     return decode(json.dumps(message), tags=TAGS, stream_by=read_stream_by("configuration-set"))
 
 
