@@ -131,9 +131,10 @@ def suppressed_for_good(engine: sa.Engine) -> set[str]:
 def tables(engine: sa.Engine) -> Tables:
     """What the database holds."""
     event, incident = schema.event.c, schema.incident.c
+    addresses = [schema.address.c[name] for name in stored.OF_ADDRESSES.split(", ")]
     with engine.connect() as connection:
         return Tables(
-            list(_rows(connection, sa.select(schema.address))),
+            list(_rows(connection, sa.select(*addresses))),
             list(_rows(connection, sa.select(event.dedupe_key, event.occurred_at))),
             [row for row in _rows(connection, sa.select(schema.hour)) if any(row[1:])],
             list(

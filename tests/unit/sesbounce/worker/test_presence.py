@@ -273,6 +273,7 @@ def test_a_worker_that_may_read_the_dead_letter_queue_says_how_many_there_are(
     working.worker._dead_letters = Gauge(letters, counted, lambda _: False)
     thread = run(working)
     until(lambda: working.worker._presence._row.dead_letters is not None)
+    until(lambda: saved(engine))
     working.worker.stop()
     thread.join()
     (row,) = saved(engine)
