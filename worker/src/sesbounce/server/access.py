@@ -150,7 +150,7 @@ class Access:
         raise unauthorized("the request has no token: send `Authorization: Bearer TOKEN`")
 
     def with_token(self, secret: str) -> Caller | None:
-        """Who has a token; None where it is unknown, revoked or expired.
+        """The caller that has a token; None where it is unknown, revoked or expired.
 
         Raises:
             StoreError: the database can't answer.
