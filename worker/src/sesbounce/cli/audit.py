@@ -30,8 +30,9 @@ def audit(by: str | None, act: str | None, since: datetime | None, as_json: bool
     """Print who did what, the latest first.
 
     The command prints decisions about addresses and incidents, forgotten addresses, imports and
-    downloads of lists, what was done with dead letters, resumed senders, and tokens. `prune`
-    deletes decisions about addresses with the other events; docs/data-model.md says more.
+    downloads of lists, what was done with dead letters and with entries of the outbox, resumed
+    senders, and tokens. `prune` deletes decisions about addresses with the other events;
+    docs/data-model.md says more.
     """
     wanted = AuditFilter(
         by=by, act=Act(act) if act else None, since=since and since.replace(tzinfo=UTC)
