@@ -113,12 +113,12 @@ def test_ten_kinds_are_listed_recorded_once_sent_back_and_deleted(
 
     understood = UNDERSTOOD * LETTERS // 10
     said_first = worker.run("dlq", "replay", "--yes")
-    assert f"{understood} dead letters recorded.\n{understood} events recorded" in said_first
+    assert f"{understood:,} dead letters recorded.\n{understood:,} events recorded" in said_first
     assert (queue.dead, in_flight(queue)) == (LETTERS - understood, 0)
     before = worker.rows("SELECT count(*) FROM feedback_event")
     again = [body for number, body in enumerate(bodies) if number % 10 < UNDERSTOOD]
     bury(queue, again)
-    assert f"0 events recorded, {understood} known" in worker.run("dlq", "replay", "--yes")
+    assert f"0 events recorded, {understood:,} known" in worker.run("dlq", "replay", "--yes")
     assert worker.rows("SELECT count(*) FROM feedback_event") == before == [(understood,)]
 
     file = tmp_path / "deleted.jsonl"
@@ -131,7 +131,7 @@ def test_ten_kinds_are_listed_recorded_once_sent_back_and_deleted(
     # SQS can't move them itself, for it does not know from where they came.
     said_last = worker.run("dlq", "redrive", "--yes")
     assert "because SQS does not move them itself: its move task failed" in said_last
-    assert f"{left} dead letters sent back." in said_last
+    assert f"{left:,} dead letters sent back." in said_last
     assert (queue.dead, queue.visible) == (0, left)
 
 
