@@ -15,6 +15,7 @@ from sesbounce.feedback.manual import decide
 from sesbounce.feedback.reason import Reason
 from sesbounce.operations.erasure import forget
 from sesbounce.operations.incidents import Incidents, changed, new
+from sesbounce.operations.undo import undo
 from sesbounce.policy.gate import SenderName
 from sesbounce.policy.incident import Incident
 from sesbounce.policy.sending import Resume
@@ -56,6 +57,8 @@ def recording(engine: sa.Engine) -> Store:
         ]
         made.record(bulk, at, done_at(at, Act.BULK_ALLOWED, subject="domain=x.org", number=5))
         made.record([decide(f"v{minute}@example.com", SUPPRESS, at, by="ann")], at)
+    (event,) = decide("v0@example.com", SUPPRESS, AT, by="ann").events
+    undo(made, {event.address: event.dedupe_key}, AT + 3 * MINUTE, by="mary", note="wrong")
     _about_incidents(made)
     with write(engine) as connection:
         resume = Resume(AT + MINUTE, "ann", "asked ann@example.com")
@@ -121,6 +124,7 @@ def test_it_holds_all_that_was_done(engine: sa.Engine, recording: Store) -> None
         for act, subject, by, note, number, minute in (
             ("incident_opened", "1: google", "mary", None, None, 4),
             ("incident_withdrawn", "1: google", "mary", None, None, 3),
+            ("undone", "v0@example.com", "mary", "wrong", None, 3),
             ("incident_changed", "1: google", "mary", None, None, 2),
             ("suppressed", "v2@example.com", "ann", None, None, 2),
             ("forgotten", HER_HASH, "ann", None, None, 1),
@@ -146,7 +150,7 @@ def test_pages_lose_and_repeat_nothing(
 ) -> None:
     filters: list[dict[str, Any]] = [{}, {"by": "ann"}, {"by": "mary"}, {"since": AT + MINUTE}]
     filters += [{"act": Act.SUPPRESSED}, {"act": Act.FORGOTTEN}, {"act": Act.ALLOWED}]
-    filters += [{"act": Act.ALLOWED, "by": "ann"}]
+    filters += [{"act": Act.UNDONE}, {"act": Act.ALLOWED, "by": "ann"}]
     expected = [whole(engine, **wanted) for wanted in filters]
     assert all(expected[:-1])
     for passed in (1, 4, 20_000):

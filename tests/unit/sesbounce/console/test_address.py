@@ -136,8 +136,9 @@ def test_look_up_allow_with_a_note_and_undo(site: Site, admin: Browser) -> None:
     undone = admin.follow(
         admin.send(f"{page.url.path}/undo", decision=decision, once=field(allowed, "once"))
     ).text
-    assert "The decision was undone by the opposite one." in text_of(undone)
+    assert "The decision was undone: it does not count any more." in text_of(undone)
     assert "undoes the decision of 2026-11-20 12:01 UTC" in text_of(undone)
+    assert "decision undone by a person" in text_of(undone)
     assert "Must not be mailed" in text_of(undone)
     assert "/undo" not in undone
     # It was undone already.

@@ -78,7 +78,7 @@ def test_filter_confirm_the_number_allow_and_undo(suppressed: Site, admin: Brows
     )
     batch = field(done, "batch")
     undone = admin.follow(admin.send(f"{LIST}/undo", batch=batch)).text
-    assert "The decisions about 11 addresses were undone by the opposite ones." in undone
+    assert "The decisions about 11 addresses were undone: they do not count any more." in undone
     assert may_be_mailed(suppressed) == ["u1@example.com"]
     assert UNDONE in admin.look_up("u2@example.com").text
     acts = "SELECT act, done_by, subject, note, number FROM feedback_act ORDER BY id"

@@ -21,10 +21,6 @@ LONGEST_NOTE = 2000
 _ONCE = re.compile(r"[A-Za-z0-9_-]{1,64}")
 # What the page says after a decision, by the parameter `done`; no other value shows anything.
 _DONE = frozenset({"allowed", "suppressed", "undone", "forgotten"})
-_OPPOSITE = {
-    Reason.ALLOWED_BY_HAND: Reason.SUPPRESSED_BY_HAND,
-    Reason.SUPPRESSED_BY_HAND: Reason.ALLOWED_BY_HAND,
-}
 
 
 def home(ask: Ask) -> Response:
@@ -58,10 +54,10 @@ def suppress(ask: Ask) -> Response:
 
 
 def undo(ask: Ask) -> Response:
-    """Record the opposite of the latest decision, as long as it is the one that the person saw.
+    """Undo the latest decision, as long as nothing was recorded since the person saw it.
 
     Raises:
-        PageError: another decision was recorded since.
+        PageError: something was.
     """
     names = names_of([_address(ask)], ask.console.parts.settings.hash_keys)
     events = read_dossier(ask.console.engine, names, 1).events
@@ -73,7 +69,15 @@ def undo(ask: Ask) -> Response:
     ):
         raise PageError(HTTPStatus.CONFLICT, "changed")
     note = ask.texts("undo.note", time=f"{latest.occurred_at:%Y-%m-%d %H:%M} UTC")
-    return _record(ask, _OPPOSITE[latest.reason], str(note.unescape()), "undone")
+    undone = ask.console.parts.service.undo(
+        {latest.address: latest.dedupe_key},
+        Call(caller=ask.who),
+        None if ask.who.name else "console",
+        str(note.unescape()),
+    )
+    if not undone.number:
+        raise PageError(HTTPStatus.CONFLICT, "changed")
+    return _done(ask, "undone", rejected=undone.statements_rejected)
 
 
 def confirm_forgetting(ask: Ask) -> Response:
@@ -130,8 +134,8 @@ def _decide(ask: Ask, reason: Reason) -> Response:
 
 
 def _record(ask: Ask, reason: Reason, note: str, done: str) -> Response:
-    console, address, caller = ask.console, _address(ask), ask.who
-    service, by = console.parts.service, None if caller.name else "console"
+    address, caller = _address(ask), ask.who
+    service, by = ask.console.parts.service, None if caller.name else "console"
     once = ask.form.get("once", "")
     request_id = once if _ONCE.fullmatch(once) else ask.once()
     body = DecisionBody(note=note, by=by)
@@ -142,8 +146,13 @@ def _record(ask: Ask, reason: Reason, note: str, done: str) -> Response:
     else:
         call = Call(address=address, body=body, caller=caller, request_id=request_id)
         decided = service.suppress(call)
-    rejected = "&rejected=1" if decided.statements_rejected else ""
-    return ask.go(f"{console.address_path(address)}?done={done}{rejected}")
+    return _done(ask, done, rejected=decided.statements_rejected)
+
+
+def _done(ask: Ask, done: str, *, rejected: bool) -> Response:
+    """Lead back to the page of the address, which says what was done."""
+    path = ask.console.address_path(_address(ask))
+    return ask.go(f"{path}?done={done}{'&rejected=1' if rejected else ''}")
 
 
 def _confirm(ask: Ask, status: HTTPStatus, *, problem: bool) -> Response:

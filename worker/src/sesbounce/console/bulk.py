@@ -15,7 +15,7 @@ from sesbounce.console.asking import SUPPRESSIONS, Ask, PageError
 from sesbounce.console.suppressions import Batch, View, filter_of
 from sesbounce.feedback.address import parse
 from sesbounce.feedback.reason import Reason
-from sesbounce.server.service import BulkDecision, Call
+from sesbounce.server.service import BulkDecision, Call, DecidedAll
 from sesbounce.store.acts import Act
 from sesbounce.store.dossier import still_decided
 from sesbounce.store.pages import suppressed_page
@@ -56,11 +56,13 @@ def allow(ask: Ask) -> Response:
         problem = "decide.note_long" if note else "decide.note_missing"
         return _page(ask, view, selected, HTTPStatus.UNPROCESSABLE_ENTITY, problem, note)
     made = BulkDecision(Reason.ALLOWED_BY_HAND, Act.BULK_ALLOWED, view.words, note)
-    return _record(ask, made, selected.addresses, view)
+    call = Call(caller=ask.who)
+    done = ask.console.parts.service.decide_all(made, selected.addresses, call, _by(ask))
+    return _done(ask, done, view)
 
 
 def undo(ask: Ask) -> Response:
-    """Suppress those addresses about which nobody has decided since.
+    """Undo the decisions about those addresses about which nobody has decided since.
 
     Raises:
         PageError: the decisions are unknown, or all of them were overruled since.
@@ -70,13 +72,13 @@ def undo(ask: Ask) -> Response:
     if opened is None or opened[0].undone:
         raise PageError(HTTPStatus.NOT_FOUND, "link")
     batch = opened[0]
-    addresses = still_decided(ask.console.engine, batch.at, batch.by, Reason.ALLOWED_BY_HAND)
-    if not addresses:
-        raise PageError(HTTPStatus.CONFLICT, "changed")
+    decisions = still_decided(ask.console.engine, batch.at, batch.by, Reason.ALLOWED_BY_HAND)
     note = ask.texts("undo.note", time=f"{batch.at:%Y-%m-%d %H:%M} UTC")
-    words = batch.view.words
-    made = BulkDecision(Reason.SUPPRESSED_BY_HAND, Act.BULK_UNDONE, words, str(note.unescape()))
-    return _record(ask, made, addresses, batch.view, undone=True)
+    service, call, by = ask.console.parts.service, Call(caller=ask.who), _by(ask)
+    done = service.undo(decisions, call, by, str(note.unescape()), batch.view.words)
+    if not done.number:
+        raise PageError(HTTPStatus.CONFLICT, "changed")
+    return _done(ask, done, batch.view, undone=True)
 
 
 def _demand_list(ask: Ask) -> None:
@@ -123,12 +125,11 @@ def _page(
     )
 
 
-def _record(
-    ask: Ask, made: BulkDecision, addresses: list[str], view: View, *, undone: bool = False
-) -> Response:
-    call = Call(caller=ask.who)
-    by = None if ask.who.name else "console"
-    done = ask.console.parts.service.decide_all(made, addresses, call, by)
-    batch = Batch(at=done.at, by=done.by, number=len(addresses), view=view, undone=undone)
+def _by(ask: Ask) -> str | None:
+    return None if ask.who.name else "console"
+
+
+def _done(ask: Ask, done: DecidedAll, view: View, *, undone: bool = False) -> Response:
+    batch = Batch(at=done.at, by=done.by, number=done.number, view=view, undone=undone)
     rejected = "&rejected=1" if done.statements_rejected else ""
     return ask.go(f"{SUPPRESSIONS}?batch={ask.console.views.seal(batch)}{rejected}")

@@ -9,6 +9,8 @@ from sesbounce.console.rendering import time
 from sesbounce.console.texts import Texts
 from sesbounce.feedback.explain import Claimed, explain
 from sesbounce.feedback.extract import Event
+from sesbounce.feedback.manual import UNDOES
+from sesbounce.feedback.notification import Kind
 from sesbounce.feedback.reason import Effect, Reason
 from sesbounce.policy.state import State
 from sesbounce.policy.verdict import Policy, Strikes, judge, strikes_of
@@ -39,13 +41,20 @@ class Line(NamedTuple):
     softened: bool
 
     @property
+    def undo(self) -> str | None:
+        """`undone` for a decision that was undone, `undoes` for the event that says so."""
+        if self.event.kind is not Kind.MANUAL or self.event.effect is Effect.MANUAL:
+            return None
+        return "undoes" if self.event.basis == UNDOES else "undone"
+
+    @property
     def attributes(self) -> Mapping[str, str]:
         """What else is known of the mail, by the key of its name."""
         event = self.event
         by = event.attribution
         found = {
             "mail_id": event.mail_id,
-            "sender": None if event.effect is Effect.MANUAL else event.source,
+            "sender": None if event.kind is Kind.MANUAL else event.source,
             "stream": event.stream,
             "configuration_set": by.configuration_set,
             "identity": by.identity,

@@ -12,6 +12,9 @@ from sesbounce.feedback.notification import Kind
 from sesbounce.feedback.reason import Reason
 from sesbounce.feedback.recording import Recording
 
+# The basis of the event that undoes a decision: see `sesbounce.operations.undo`.
+UNDOES = "undoes a decision"
+
 
 def decide(
     address: str,

@@ -1,6 +1,6 @@
 """Does what the routes are for, by the code that the commands use; each call takes a thread."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any, NamedTuple, TypeVar
@@ -16,6 +16,7 @@ from sesbounce.feedback.reason import Reason
 from sesbounce.feedback.recording import Recording
 from sesbounce.operations.incidents import Incidents
 from sesbounce.operations.statistics import count, grouping
+from sesbounce.operations.undo import undo
 from sesbounce.policy.gate import SendingAnswer
 from sesbounce.privacy.keyed_hash import HashKeys
 from sesbounce.server import cursors
@@ -83,12 +84,14 @@ class DecidedAll(NamedTuple):
     Attributes:
         at: when they were made, UTC.
         by: who made them, as the events say.
+        number: how many there are.
         statements_rejected: whether the sender's database rejected a statement, which the worker
             then retries.
     """
 
     at: datetime
     by: str
+    number: int
     statements_rejected: bool
 
 
@@ -238,8 +241,7 @@ class Service:
         )
         known = identity is not None and self._is_known(decision)
         rejected = {} if known else self._store.record([decision], at).rejected
-        for problem in rejected:
-            log.warning("statement rejected", problem=problem)
+        _warn(rejected)
         return m.Decided(
             answer=self.lookup.check(call.address, at),
             recorded=not known,
@@ -267,9 +269,33 @@ class Service:
             number=len(decisions),
         )
         rejected = self._store.record(decisions, at, done).rejected
-        for problem in rejected:
-            log.warning("statement rejected", problem=problem)
-        return DecidedAll(at, who, bool(rejected))
+        _warn(rejected)
+        return DecidedAll(at, who, len(decisions), bool(rejected))
+
+    def undo(
+        self,
+        decisions: Mapping[str, str],
+        call: Call,
+        by: str | None,
+        note: str,
+        subject: str | None = None,
+    ) -> DecidedAll:
+        """Undo those decisions that still count.
+
+        Args:
+            decisions: the dedupe key of the decision, by the name of its address in the tables.
+            call: who undoes them.
+            by: the person, as far as it is known beyond that.
+            note: what the log says about it.
+            subject: what selected them, if one act made them all.
+        """
+        at, who = self.clock(), _who(by, call.caller)
+        done = None
+        if subject is not None:
+            done = Done(act=Act.BULK_UNDONE, at=at, by=who, subject=subject, note=note)
+        undone = undo(self._store, decisions, at, by=who, note=note, done=done)
+        _warn(undone.rejected)
+        return DecidedAll(at, who, len(undone.addresses), bool(undone.rejected))
 
     def _is_known(self, decision: Recording) -> bool:
         """Whether the log holds a decision, maybe of an address that was forgotten since."""
@@ -283,6 +309,12 @@ def _checked(given: str, answer: Answer) -> m.Checked:
     readable = answer.may_mail or parse(given).parsed
     values = msgspec.structs.asdict(answer)
     return m.Checked(**values, given=given, problem=None if readable else "it is no address")
+
+
+def _warn(rejected: Iterable[str]) -> None:
+    """Log what the sender's database rejects; the worker retries it."""
+    for problem in rejected:
+        log.warning("statement rejected", problem=problem)
 
 
 def _who(by: str | None, caller: Caller) -> str:

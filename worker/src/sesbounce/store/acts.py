@@ -22,6 +22,7 @@ class Act(StrEnum):
     # Events.
     SUPPRESSED = "suppressed"
     ALLOWED = "allowed"
+    UNDONE = "undone"
     # In the tables of senders and tokens.
     RESUMED = "resumed"
     TOKEN_MADE = "token_made"  # noqa: S105  no password

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import msgspec
 import sqlalchemy as sa
 
+from sesbounce.feedback.manual import UNDOES
 from sesbounce.feedback.reason import Reason
 from sesbounce.store import schema
 from sesbounce.store.acts import Act
@@ -33,6 +34,8 @@ _event, _act, _resume, _token = (
 # A literal: SQLite and PostgreSQL take no parameter for what the condition of the index says.
 _BY_HAND = _event.kind == sa.literal_column("'manual'")
 _REASONS = {Act.ALLOWED: Reason.ALLOWED_BY_HAND, Act.SUPPRESSED: Reason.SUPPRESSED_BY_HAND}
+_ACTS = {reason: act for act, reason in _REASONS.items()}
+_UNDOES = _event.basis == UNDOES
 # The condition that a decision is one of many that one act consists of.
 _OF_MANY = (
     sa.select(sa.literal(1))
@@ -175,7 +178,7 @@ def _decisions(
     connection: sa.Connection, wanted: AuditFilter, limit: int, after: AuditPlace | None
 ) -> tuple[list[_Found], AuditPlace | None]:
     """Decisions about addresses, and how far the log was read for them; None for to the end."""
-    if wanted.act not in (None, *_REASONS):
+    if wanted.act not in (None, Act.UNDONE, *_REASONS):
         return [], None
     ends_at = time.monotonic() + _SECONDS
     found: list[_Found] = []
@@ -205,15 +208,17 @@ def _place_behind(
 
 
 def _decision_query(wanted: AuditFilter) -> sa.Select[Any]:
-    columns = (_event.id, _event.recorded_at, _event.reason, _event.address)
+    columns = (_event.id, _event.recorded_at, _event.reason, _event.basis, _event.address)
     query = sa.select(*columns, _event.source, _event.diagnostic).where(_BY_HAND)
     if wanted.by is not None:
         query = query.where(_event.source == wanted.by)
-    if wanted.act is None:
-        query = query.where(~_OF_MANY)
-    else:
-        query = query.where(_event.reason == _REASONS[wanted.act])
-    return _latest_first(query)
+    of_act = ~_OF_MANY if wanted.act is None else _of_act(wanted.act)
+    return _latest_first(query.where(of_act))
+
+
+def _of_act(act: Act) -> sa.ColumnElement[bool]:
+    """The condition that an event is such an act."""
+    return _UNDOES if act is Act.UNDONE else (_event.reason == _REASONS[act]) & ~_UNDOES
 
 
 def _latest_first(query: sa.Select[Any]) -> sa.Select[Any]:
@@ -221,10 +226,9 @@ def _latest_first(query: sa.Select[Any]) -> sa.Select[Any]:
 
 
 def _decision(row: sa.Row[Any]) -> _Found:
-    allowed = row.reason == Reason.ALLOWED_BY_HAND
     entry = AuditEntry(
         at=row.recorded_at,
-        act=Act.ALLOWED if allowed else Act.SUPPRESSED,
+        act=Act.UNDONE if row.basis == UNDOES else _ACTS[Reason(row.reason)],
         subject=row.address,
         by=row.source,
         note=row.diagnostic,

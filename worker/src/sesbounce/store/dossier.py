@@ -12,7 +12,7 @@ import msgspec
 import sqlalchemy as sa
 
 from sesbounce.feedback.extract import Event
-from sesbounce.feedback.reason import Reason
+from sesbounce.feedback.reason import Effect, Reason
 from sesbounce.policy.incident import Incident
 from sesbounce.policy.merge import merge
 from sesbounce.policy.state import State
@@ -97,8 +97,8 @@ def read_dossier(
     )
 
 
-def still_decided(engine: sa.Engine, at: datetime, by: str, reason: Reason) -> list[str]:
-    """The addresses about which a person decided at a time, and nobody has decided since.
+def still_decided(engine: sa.Engine, at: datetime, by: str, reason: Reason) -> dict[str, str]:
+    """The decisions that a person made at a time, and that nobody has overruled since.
 
     Args:
         engine: the database.
@@ -106,20 +106,29 @@ def still_decided(engine: sa.Engine, at: datetime, by: str, reason: Reason) -> l
         by: the person, as the events say.
         reason: the decision.
 
+    Returns:
+        The dedupe key of each decision, by the address.
+
     Raises:
         StoreError: the database can't answer.
     """
     event, address = schema.event.c, schema.address.c
     query = (
-        sa.select(address.address, address.state)
+        sa.select(address.address, address.state, event.dedupe_key)
         .join(schema.event, event.address == address.address)
         .where(event.occurred_at == at, event.source == by, event.reason == reason)
+        .where(event.effect == Effect.MANUAL)
         .order_by(address.address)
     )
     with answering("the events were not read"), engine.connect() as connection:
         rows = connection.execute(query).all()
-    states = {row.address: msgspec.json.decode(row.state, type=State) for row in rows}
-    return [key for key, state in states.items() if state.manual and state.manual.at == at]
+    return {row.address: row.dedupe_key for row in rows if _counts(row.state, row.dedupe_key)}
+
+
+def _counts(state: str, decision: str) -> bool:
+    """Whether a decision is the one that counts in a state."""
+    latest = msgspec.json.decode(state, type=State).manual
+    return latest is not None and latest.mail_id == decision
 
 
 def _events(names: Collection[str], limit: int, after: EventPlace | None) -> sa.Select[Any]:
