@@ -22,7 +22,9 @@ import sqlalchemy as sa
 
 from sesbounce.errors import NotificationError
 from sesbounce.feedback.extract import Event
-from sesbounce.feedback.notification import Bounce, Kind, decode_notification
+from sesbounce.feedback.kind import Kind
+from sesbounce.feedback.notification import Bounce
+from sesbounce.feedback.reading import decode_notification
 from sesbounce.feedback.reason import Effect
 from sesbounce.operations.reclassify import RECLASSIFIED_KINDS, reclassified, unlearned
 from sesbounce.policy.merge import learn, merge
