@@ -38,7 +38,8 @@ from rich.table import Table
 from scripts.local.ses_messages import Scenario, Schema
 from sesbounce.feedback.decode import decode
 from sesbounce.feedback.envelope import open_envelope
-from sesbounce.feedback.notification import Notification, decode_notification
+from sesbounce.feedback.notification import Notification
+from sesbounce.feedback.reading import decode_notification
 from tests.bench import models
 from tests.support import AT, in_sns, mail, said
 

@@ -25,8 +25,8 @@ from sesbounce.feedback.notification import (
     Subscription,
     TopicPreferences,
     TopicStatus,
-    decode_notification,
 )
+from sesbounce.feedback.reading import decode_notification
 from tests.support import AT, bounce, in_sns, said
 
 text = st.text(max_size=40)

@@ -20,8 +20,9 @@ from sesbounce.store import slow
 from sesbounce.store.engine import open_database, write
 from sesbounce.store.result import Recorded
 from sesbounce.store.statements import Parameters
-from sesbounce.store.store import Progress, Store
+from sesbounce.store.store import Store
 from sesbounce.store.strike_off import StrikeOff
+from sesbounce.store.sweep import Progress  # noqa: TC001  beside the others
 from tests.databases.products import Kind
 from tests.databases.servers import empty_database
 from tests.support import AT, disposed, mail, said

@@ -12,8 +12,8 @@ import sqlalchemy as sa
 from scripts.local.ses_messages import Scenario
 from sesbounce.console.suppressions import View
 from sesbounce.feedback.address import parse
+from sesbounce.feedback.kind import Kind
 from sesbounce.feedback.manual import decide
-from sesbounce.feedback.notification import Kind
 from sesbounce.feedback.reason import Reason
 from sesbounce.lists.files import write_csv
 from sesbounce.operations.erasure import forget

@@ -14,7 +14,7 @@ from sesbounce.console.roles import OTHER, ROLES
 from sesbounce.console.texts import LANGUAGES, language_of, texts_of
 from sesbounce.console.what_if import CHOICES, NUMBERS
 from sesbounce.doctor.finding import Status, Weight
-from sesbounce.feedback.notification import Kind
+from sesbounce.feedback.kind import Kind
 from sesbounce.feedback.reason import Effect, Reason
 from sesbounce.policy.rates import Metric, SendingState
 from sesbounce.store.acts import Act

@@ -5,7 +5,7 @@ import pytest
 from sesbounce.errors import MessageError
 from sesbounce.feedback.address import parse
 from sesbounce.feedback.decode import Decoded, decode
-from sesbounce.feedback.notification import Kind
+from sesbounce.feedback.kind import Kind
 from sesbounce.feedback.reason import Effect, Reason
 from tests.corpus import bodies, edge, listed, needs_corpus, payload
 from tests.support import AT

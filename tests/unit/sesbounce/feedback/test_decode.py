@@ -7,7 +7,7 @@ import pytest
 from scripts.local.ses_messages import Scenario
 from sesbounce.errors import EnvelopeError, NotificationError
 from sesbounce.feedback.decode import Decoded, decode, decode_all
-from sesbounce.feedback.notification import Kind
+from sesbounce.feedback.kind import Kind
 from sesbounce.feedback.reason import Effect
 from tests import corpus
 from tests.support import AT, TOPIC, in_sns, mail, said

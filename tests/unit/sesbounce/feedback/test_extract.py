@@ -7,7 +7,8 @@ import pytest
 from scripts.local.ses_messages import SCHEMAS, Scenario, Schema
 from sesbounce.errors import NotificationError
 from sesbounce.feedback.extract import Event, events_of
-from sesbounce.feedback.notification import Kind, decode_notification
+from sesbounce.feedback.kind import Kind
+from sesbounce.feedback.reading import decode_notification
 from sesbounce.feedback.reason import Effect, Reason
 from tests.support import AT, bounce, mail, said
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from sesbounce.feedback.decode import decode
-from sesbounce.feedback.notification import Kind
+from sesbounce.feedback.kind import Kind
 from sesbounce.feedback.reason import Effect, Reason
 from tests.support import AT, in_sns
 

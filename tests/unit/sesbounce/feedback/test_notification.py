@@ -5,7 +5,9 @@ import pytest
 
 from scripts.local.ses_messages import SCHEMAS, Scenario, Schema
 from sesbounce.errors import NotificationError
-from sesbounce.feedback.notification import CommonHeaders, Header, Kind, Mail, decode_notification
+from sesbounce.feedback.kind import Kind
+from sesbounce.feedback.notification import CommonHeaders, Header, Mail
+from sesbounce.feedback.reading import decode_notification
 from tests.support import said
 
 

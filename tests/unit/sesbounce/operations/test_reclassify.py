@@ -4,7 +4,8 @@ import msgspec
 import pytest
 
 from sesbounce.feedback.extract import Event
-from sesbounce.feedback.notification import Bounce, Kind
+from sesbounce.feedback.kind import Kind
+from sesbounce.feedback.notification import Bounce
 from sesbounce.feedback.reason import Effect, Reason
 from sesbounce.operations.reclassify import reclassified, unlearned
 from sesbounce.policy.state import Delivered, Evidence, State

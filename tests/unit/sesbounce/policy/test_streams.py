@@ -5,7 +5,7 @@ from datetime import timedelta
 import msgspec
 
 from sesbounce.feedback.extract import Event
-from sesbounce.feedback.notification import Kind
+from sesbounce.feedback.kind import Kind
 from sesbounce.feedback.reason import Reason
 from sesbounce.operations.reclassify import unlearned
 from sesbounce.policy.merge import in_stream, learn, merge

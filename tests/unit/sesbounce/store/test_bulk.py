@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from sesbounce.feedback.notification import Kind
+from sesbounce.feedback.kind import Kind
 from sesbounce.store.bulk import Find, Insert
 from sesbounce.store.columns import Key, UtcDateTime, Word, Words
 from sesbounce.store.schema import metadata

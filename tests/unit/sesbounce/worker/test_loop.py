@@ -27,7 +27,8 @@ from sesbounce.outbound import relay
 from sesbounce.outbound.relay import Relay, Target
 from sesbounce.store.engine import write
 from sesbounce.store.outbox import Outbox, OutboxEntry, waiting
-from sesbounce.store.store import Progress, Store
+from sesbounce.store.store import Store
+from sesbounce.store.sweep import Progress
 from sesbounce.store.workers import Mode
 from sesbounce.telemetry.counts import Counts, count
 from sesbounce.telemetry.health import Health

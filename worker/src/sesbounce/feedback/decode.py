@@ -8,7 +8,8 @@ from sesbounce.feedback.attribution import attribution_of
 from sesbounce.feedback.digest import digest
 from sesbounce.feedback.envelope import CONFIRMATIONS, Envelope, Sns, open_envelope
 from sesbounce.feedback.extract import events_of
-from sesbounce.feedback.notification import Kind, read_notification
+from sesbounce.feedback.kind import Kind
+from sesbounce.feedback.reading import read_notification
 from sesbounce.feedback.recording import Message, Recording
 from sesbounce.feedback.stream import ONE_STREAM, StreamBy, stream_of
 from sesbounce.feedback.times import not_after, read_time

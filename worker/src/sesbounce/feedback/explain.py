@@ -5,7 +5,7 @@ import msgspec
 from sesbounce.feedback.classify import decide
 from sesbounce.feedback.extract import Event
 from sesbounce.feedback.findings import Facts, Finding, find
-from sesbounce.feedback.notification import Kind
+from sesbounce.feedback.kind import Kind
 from sesbounce.feedback.reason import Effect, Reason
 from sesbounce.feedback.reply import read_reply
 

@@ -21,12 +21,12 @@ from sesbounce.feedback.classify import (
     classify_delay,
 )
 from sesbounce.feedback.digest import digest
+from sesbounce.feedback.kind import Kind
 from sesbounce.feedback.notification import (
     Bounce,
     Complaint,
     Delivery,
     DeliveryDelay,
-    Kind,
     Mail,
     Notification,
     Subscription,

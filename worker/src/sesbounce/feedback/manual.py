@@ -8,7 +8,7 @@ import msgspec
 from sesbounce.errors import AddressError
 from sesbounce.feedback.address import parse
 from sesbounce.feedback.extract import Event
-from sesbounce.feedback.notification import Kind
+from sesbounce.feedback.kind import Kind
 from sesbounce.feedback.reason import Reason
 from sesbounce.feedback.recording import Recording
 

@@ -10,74 +10,13 @@ Sources: https://docs.aws.amazon.com/ses/latest/dg/notification-contents.html,
 https://docs.aws.amazon.com/ses/latest/dg/event-publishing-retrieving-sns-contents.html
 """
 
-import re
-from enum import StrEnum
-from typing import ClassVar, NamedTuple, TypeVar
+from typing import ClassVar, TypeVar
 
 import msgspec
 
 from sesbounce.errors import NotificationError
-from sesbounce.feedback.lenient import Judged, Reader
-
-
-class Kind(StrEnum):
-    """The kind of a message and of its events.
-
-    `SETUP` is a message about a topic or subscription, not about mail. `MANUAL` is a person's
-    decision. `UNKNOWN` is any kind that AWS may add later: recorded, and never judged.
-    """
-
-    BOUNCE = "bounce"
-    COMPLAINT = "complaint"
-    DELIVERY = "delivery"
-    DELIVERY_DELAY = "delivery_delay"
-    SEND = "send"
-    REJECT = "reject"
-    OPEN = "open"
-    CLICK = "click"
-    RENDERING_FAILURE = "rendering_failure"
-    SUBSCRIPTION = "subscription"
-    SETUP = "setup"
-    MANUAL = "manual"
-    UNKNOWN = "unknown"
-
-
-_KINDS = {
-    "Bounce": Kind.BOUNCE,
-    "Complaint": Kind.COMPLAINT,
-    "Delivery": Kind.DELIVERY,
-    "DeliveryDelay": Kind.DELIVERY_DELAY,
-    "Send": Kind.SEND,
-    "Reject": Kind.REJECT,
-    "Open": Kind.OPEN,
-    "Click": Kind.CLICK,
-    "Rendering Failure": Kind.RENDERING_FAILURE,
-    "Subscription": Kind.SUBSCRIPTION,
-    "AmazonSnsSubscriptionSucceeded": Kind.SETUP,
-}
-
-# EventBridge's `detail-type`, where the event has no type of its own. Source:
-# https://docs.aws.amazon.com/eventbridge/latest/ref/events-ref-ses.html
-_DETAIL_TYPES = {
-    "Email Bounced": Kind.BOUNCE,
-    "Email Complaint Received": Kind.COMPLAINT,
-    "Email Delivered": Kind.DELIVERY,
-    "Email Delivery Delayed": Kind.DELIVERY_DELAY,
-    "Email Sent": Kind.SEND,
-    "Email Rejected": Kind.REJECT,
-    "Email Opened": Kind.OPEN,
-    "Email Clicked": Kind.CLICK,
-    "Email Rendering Failed": Kind.RENDERING_FAILURE,
-    "Email Subscribed": Kind.SUBSCRIPTION,
-}
-_NO_LETTERS = re.compile("[^a-z]+")
-# Relays and SES's own API write the types in other ways: `BOUNCE`, `DELIVERY_DELAY`.
-_BY_LETTERS = {
-    _NO_LETTERS.sub("", name.lower()): kind for name, kind in (_KINDS | _DETAIL_TYPES).items()
-}
-
-# SES publishes this line of plain text when a topic is attached to an identity.
-_VALIDATED_TOPIC = b"Successfully validated SNS topic"
+from sesbounce.feedback.kind import KINDS, Kind, kind_in_any_spelling
+from sesbounce.feedback.lenient import Judged
 
 
 class _Ses(Judged, msgspec.Struct, frozen=True, rename="camel"):
@@ -293,7 +232,7 @@ class Subscription(_Ses, frozen=True):
 class Notification(_Ses, frozen=True):
     """One message of SES, in either schema.
 
-    `decode_notification` guarantees the object of a bounce, complaint, delivery or delay
+    `reading` guarantees the object of a bounce, complaint, delivery or delay
     (`notification.bounce` for a bounce).
     """
 
@@ -335,99 +274,10 @@ class Notification(_Ses, frozen=True):
         complaint or bounce if it holds the object of one: it must not be ignored. Any other is
         `Kind.UNKNOWN`.
         """
-        kind = _KINDS.get(self.notification_type or self.event_type or "")
-        kind = kind or _kind_of(self.notification_type, self.event_type)
+        kind = KINDS.get(self.notification_type or self.event_type or "")
+        kind = kind or kind_in_any_spelling(self.notification_type, self.event_type)
         if kind:
             return kind
         if self.complaint:
             return Kind.COMPLAINT
         return Kind.BOUNCE if self.bounce else Kind.UNKNOWN
-
-
-def _kind_of(*types: str | None) -> Kind | None:
-    """The kind of the first type that is known in some spelling."""
-    found = (_BY_LETTERS.get(_NO_LETTERS.sub("", (text or "").lower())) for text in types)
-    return next(filter(None, found), None)
-
-
-# Kinds whose messages are useless without their object: its attribute, and its key.
-_NEEDS = {
-    Kind.BOUNCE: ("bounce", "bounce"),
-    Kind.COMPLAINT: ("complaint", "complaint"),
-    Kind.DELIVERY: ("delivery", "delivery"),
-    Kind.DELIVERY_DELAY: ("delivery_delay", "deliveryDelay"),
-}
-# The fields that must be readable, by the kind that the message has without those that are not.
-_JUDGED = {
-    Kind.BOUNCE: ("bounce",),
-    Kind.COMPLAINT: ("complaint",),
-    Kind.DELIVERY: ("delivery",),
-    Kind.DELIVERY_DELAY: ("delivery_delay",),
-    Kind.SUBSCRIPTION: ("subscription",),
-    Kind.UNKNOWN: ("complaint", "bounce", "notification_type", "event_type"),
-}
-
-_decoder = msgspec.json.Decoder(Notification)
-
-
-class Read(NamedTuple):
-    """A message, and what of it could not be read.
-
-    Attributes:
-        notification: the message.
-        unread: the errors of recipients that could not be read, beside others that could.
-    """
-
-    notification: Notification
-    unread: list[NotificationError]
-
-
-def decode_notification(content: bytes, detail_type: str = "") -> Notification:
-    """Decode one message of SES, as `read_notification` does."""
-    return read_notification(content, detail_type).notification
-
-
-def read_notification(content: bytes, detail_type: str = "") -> Read:
-    """Decode one message of SES.
-
-    Args:
-        content: the content of the envelope.
-        detail_type: EventBridge's `detail-type`: some events of SES (those of its advisor, for
-            example) have no type of their own.
-
-    Raises:
-        NotificationError: the content is no message of SES, or the object of its kind is absent,
-            or a field that its judgement rests on can't be read.
-    """
-    if content.startswith(_VALIDATED_TOPIC):
-        return Read(Notification(notification_type="AmazonSnsSubscriptionSucceeded"), [])
-    try:
-        read = _read_message(content)
-    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-        raise NotificationError.of(error) from None
-    notification = read.notification
-    if not notification.type and detail_type:
-        notification = msgspec.structs.replace(notification, event_type=detail_type)
-        read = Read(notification, read.unread)
-    kind = notification.kind
-    if kind is Kind.UNKNOWN and not notification.type:
-        raise NotificationError("not a message of SES: no notificationType and no eventType")
-    if needs := _NEEDS.get(kind):
-        name, key = needs
-        if getattr(notification, name) is None:
-            raise NotificationError(f"a {notification.type} without its object", f"$.{key}")
-    return read
-
-
-def _read_message(content: bytes) -> Read:
-    """Read the message as it is documented; failing that, what of it is needed."""
-    try:
-        return Read(_decoder.decode(content), [])
-    except msgspec.ValidationError:
-        reader = Reader(NotificationError)
-    values, errors = reader.fields(Notification, content)
-    notification = Notification(**values)
-    for name in _JUDGED.get(notification.kind, ()):
-        if name in errors:
-            raise errors[name]
-    return Read(notification, reader.unread)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import msgspec
 
 from sesbounce.feedback.extract import Event
-from sesbounce.feedback.notification import Kind
+from sesbounce.feedback.kind import Kind
 
 
 class Message(msgspec.Struct, frozen=True):

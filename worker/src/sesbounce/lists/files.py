@@ -15,7 +15,7 @@ import msgspec
 from sesbounce.errors import EntryError, ListError
 from sesbounce.feedback.address import parse, without_display_name
 from sesbounce.feedback.extract import Event
-from sesbounce.feedback.notification import Kind
+from sesbounce.feedback.kind import Kind
 from sesbounce.feedback.reason import Effect
 from sesbounce.lists.decoding import NAME_IT, undecodable
 from sesbounce.lists.formats import FORMATS, Entry, ListKind

@@ -22,7 +22,8 @@ import msgspec
 from sesbounce.errors import EntryError, NotificationError
 from sesbounce.feedback.address import parse
 from sesbounce.feedback.classify import classify_bounce
-from sesbounce.feedback.notification import Bounce, BouncedRecipient, Kind
+from sesbounce.feedback.kind import Kind
+from sesbounce.feedback.notification import Bounce, BouncedRecipient
 from sesbounce.feedback.reason import LIMITED_TO_STREAM, Effect, Reason
 from sesbounce.feedback.stream import stream_name
 from sesbounce.feedback.times import parse_time

@@ -26,10 +26,11 @@ from sesbounce.privacy.mentions import ATTRIBUTION_FIELDS, ERASED, TEXT_FIELDS, 
 from sesbounce.privacy.pseudonymise import pseudonymise_event, pseudonymise_state
 from sesbounce.store import acts, schema
 from sesbounce.store.acts import Act, Done
+from sesbounce.store.conflicts import retry_conflicts
 from sesbounce.store.forgotten import use_newest
 from sesbounce.store.rows import event_of
 from sesbounce.store.senders import save_tally
-from sesbounce.store.store import Store, retry_conflicts
+from sesbounce.store.store import Store
 from sesbounce.store.streams import in_words, limited_suppressions
 
 _CHUNK = 500

@@ -22,7 +22,9 @@ import sqlalchemy as sa
 
 from sesbounce.errors import NotificationError
 from sesbounce.feedback.extract import Event
-from sesbounce.feedback.notification import Bounce, Kind, decode_notification
+from sesbounce.feedback.kind import Kind
+from sesbounce.feedback.notification import Bounce
+from sesbounce.feedback.reading import decode_notification
 from sesbounce.feedback.reason import Effect
 from sesbounce.operations.reclassify import RECLASSIFIED_KINDS, reclassified, unlearned
 from sesbounce.policy.merge import learn, merge
@@ -32,10 +34,12 @@ from sesbounce.policy.verdict import Verdict
 from sesbounce.store import schema
 from sesbounce.store.addresses import HASH_KEYS
 from sesbounce.store.bulk import chunks
+from sesbounce.store.conflicts import retry_conflicts
+from sesbounce.store.judging import VerdictChange
 from sesbounce.store.result import Recorded
 from sesbounce.store.rows import event_of
 from sesbounce.store.senders import save_tally
-from sesbounce.store.store import Store, VerdictChange, retry_conflicts
+from sesbounce.store.store import Store
 
 _BATCH = 500
 _STREAMED = {"yield_per": 1000}

@@ -15,7 +15,8 @@ from sesbounce.feedback.classify import (
     classify_delay,
 )
 from sesbounce.feedback.extract import Event
-from sesbounce.feedback.notification import Bounce, BouncedRecipient, Complaint, DeliveryDelay, Kind
+from sesbounce.feedback.kind import Kind
+from sesbounce.feedback.notification import Bounce, BouncedRecipient, Complaint, DeliveryDelay
 from sesbounce.feedback.reason import Effect, Reason
 from sesbounce.policy.merge import merge
 from sesbounce.policy.state import LATEST_IN_STREAM, Evidence, State, StreamState, hard_bounces

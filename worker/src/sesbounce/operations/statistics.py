@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import msgspec
 import sqlalchemy as sa
 
-from sesbounce.feedback.notification import Kind
+from sesbounce.feedback.kind import Kind
 from sesbounce.feedback.reason import Effect
 from sesbounce.feedback.tags import TAG_NAME
 from sesbounce.privacy.keyed_hash import PREFIX

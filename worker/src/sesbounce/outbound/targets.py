@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sesbounce.aws.clients import open_client
 from sesbounce.database_password import PasswordSource
 from sesbounce.errors import DeliveryError, StoreError, TransactionEndedError
-from sesbounce.feedback.notification import Kind
+from sesbounce.feedback.kind import Kind
 from sesbounce.store.driver_errors import cause, is_conflict
 from sesbounce.store.engine import open_database, translated, write
 from sesbounce.store.outbox import OutboxEntry

@@ -16,7 +16,7 @@ import msgspec
 
 from sesbounce.feedback.address import without_display_name
 from sesbounce.feedback.extract import Event
-from sesbounce.feedback.notification import Kind
+from sesbounce.feedback.kind import Kind
 from sesbounce.feedback.provider import provider_in
 from sesbounce.feedback.reason import LIMITED_TO_STREAM, Effect
 from sesbounce.policy.state import (

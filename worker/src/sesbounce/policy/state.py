@@ -10,7 +10,7 @@ from itertools import chain
 
 import msgspec
 
-from sesbounce.feedback.notification import Kind
+from sesbounce.feedback.kind import Kind
 from sesbounce.feedback.reason import Reason
 
 # How much a state holds. Constants, not settings: two workers with different limits would not

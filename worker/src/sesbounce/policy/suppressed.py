@@ -4,7 +4,7 @@ from datetime import datetime
 
 import msgspec
 
-from sesbounce.feedback.notification import Kind
+from sesbounce.feedback.kind import Kind
 from sesbounce.feedback.reason import Reason
 
 

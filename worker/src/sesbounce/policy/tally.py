@@ -18,7 +18,7 @@ from datetime import date, datetime
 from typing import NamedTuple
 
 from sesbounce.feedback.extract import Event
-from sesbounce.feedback.notification import Kind
+from sesbounce.feedback.kind import Kind
 from sesbounce.feedback.provider import SIMULATOR, large_provider_of
 from sesbounce.feedback.reason import Effect
 from sesbounce.policy.outage import hour_of

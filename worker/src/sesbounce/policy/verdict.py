@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
-from sesbounce.feedback.notification import Kind
+from sesbounce.feedback.kind import Kind
 from sesbounce.feedback.reason import Effect, Reason
 from sesbounce.policy.incident import Incident, covering
 from sesbounce.policy.merge import in_stream

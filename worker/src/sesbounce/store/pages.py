@@ -12,7 +12,7 @@ from typing import Annotated, Any, NamedTuple, TypeVar
 import msgspec
 import sqlalchemy as sa
 
-from sesbounce.feedback.notification import Kind
+from sesbounce.feedback.kind import Kind
 from sesbounce.feedback.reason import Reason
 from sesbounce.store import schema
 from sesbounce.store.deciding import ANY_EVENT, EventFilter

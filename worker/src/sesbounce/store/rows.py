@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sesbounce.errors import StoreError
 from sesbounce.feedback.attribution import Attribution, completed
 from sesbounce.feedback.extract import Event
-from sesbounce.feedback.notification import Kind
+from sesbounce.feedback.kind import Kind
 from sesbounce.feedback.reason import Reason
 from sesbounce.feedback.recording import Message
 from sesbounce.policy.state import State

@@ -11,7 +11,7 @@ import prometheus_client
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from sesbounce.aws.depth import Depth
-from sesbounce.feedback.notification import Kind
+from sesbounce.feedback.kind import Kind
 from sesbounce.feedback.reason import Effect, Reason
 from sesbounce.telemetry.counts import count
 from sesbounce.telemetry.health import Status

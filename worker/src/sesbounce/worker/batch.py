@@ -12,7 +12,7 @@ from sesbounce.aws.sns_trust import Trust
 from sesbounce.backoff import pause
 from sesbounce.errors import CertificateError, MessageError, RowError, StoreError
 from sesbounce.feedback.decode import Decoded, decode_all
-from sesbounce.feedback.notification import Kind
+from sesbounce.feedback.kind import Kind
 from sesbounce.store.result import Recorded
 from sesbounce.store.store import Store
 from sesbounce.telemetry.reports import BatchDone
