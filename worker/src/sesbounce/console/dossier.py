@@ -9,8 +9,8 @@ from sesbounce.console.rendering import time
 from sesbounce.console.texts import Texts
 from sesbounce.feedback.explain import Claimed, explain
 from sesbounce.feedback.extract import Event
+from sesbounce.feedback.kind import Kind
 from sesbounce.feedback.manual import UNDOES
-from sesbounce.feedback.notification import Kind
 from sesbounce.feedback.reason import Effect, Reason
 from sesbounce.policy.state import State
 from sesbounce.policy.verdict import Policy, Strikes, judge, strikes_of

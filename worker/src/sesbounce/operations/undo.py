@@ -15,8 +15,8 @@ import msgspec
 import sqlalchemy as sa
 
 from sesbounce.feedback.extract import Event
+from sesbounce.feedback.kind import Kind
 from sesbounce.feedback.manual import UNDOES
-from sesbounce.feedback.notification import Kind
 from sesbounce.feedback.reason import Effect, Reason
 from sesbounce.feedback.recording import Recording
 from sesbounce.operations.reclassify import unlearned
@@ -24,9 +24,10 @@ from sesbounce.policy.merge import learn, merge
 from sesbounce.policy.state import State
 from sesbounce.store import acts, schema
 from sesbounce.store.acts import Done
+from sesbounce.store.conflicts import retry_conflicts
 from sesbounce.store.ready import ready_batch
 from sesbounce.store.rows import event_of, insert_events
-from sesbounce.store.store import Store, retry_conflicts
+from sesbounce.store.store import Store
 
 _OPPOSITE = {
     Reason.ALLOWED_BY_HAND: Reason.SUPPRESSED_BY_HAND,
