@@ -23,6 +23,7 @@ from sesbounce.policy.outage import EXAMINED, Detection, Suspect, hour_of
 from sesbounce.policy.state import State, hard_bounces
 from sesbounce.store import acts
 from sesbounce.store.acts import Act, Done
+from sesbounce.store.address_rows import load_rows
 from sesbounce.store.conflicts import retry_conflicts
 from sesbounce.store.hours import delete_old_hours, find_suspects
 from sesbounce.store.incidents import (
@@ -41,7 +42,6 @@ from sesbounce.store.incidents import (
 )
 from sesbounce.store.judging import VerdictChange
 from sesbounce.store.result import Recorded
-from sesbounce.store.rows import load_rows
 from sesbounce.store.store import Store
 
 # By then each transaction has ended that began before an incident was changed.
