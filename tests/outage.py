@@ -16,7 +16,8 @@ import sqlalchemy as sa
 
 from scripts.local.ses_messages import Scenario
 from sesbounce.feedback.decode import Decoded, decode
-from sesbounce.operations.incidents import Incidents, Mode
+from sesbounce.operations.incident_detection import Mode
+from sesbounce.operations.incidents import Incidents
 from sesbounce.store import schema
 from sesbounce.store.strike_off import StrikeOff
 from tests import stored

@@ -24,7 +24,8 @@ from scripts.local import localstack
 from scripts.local.ses_messages import Scenario
 from sesbounce.feedback.decode import Decoded, decode
 from sesbounce.opening import disposed
-from sesbounce.operations.incidents import Incidents, new
+from sesbounce.operations.incident_rows import new
+from sesbounce.operations.incidents import Incidents
 from sesbounce.policy.incident import Incident
 from sesbounce.store import tokens
 from sesbounce.store.engine import open_database

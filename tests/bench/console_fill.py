@@ -20,7 +20,8 @@ from sesbounce.feedback.decode import decode
 from sesbounce.feedback.manual import decide
 from sesbounce.feedback.reason import Reason
 from sesbounce.feedback.recording import Recording
-from sesbounce.operations.incidents import Incidents, new
+from sesbounce.operations.incident_rows import new
+from sesbounce.operations.incidents import Incidents
 from sesbounce.policy.incident import Incident
 from sesbounce.policy.tally import ProviderDay, SenderHour
 from sesbounce.policy.verdict import Policy

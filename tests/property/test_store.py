@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from scripts.local.ses_messages import SCHEMAS, Scenario, Schema
 from sesbounce.feedback.decode import Decoded, decode
 from sesbounce.feedback.stream import read_stream_by
-from sesbounce.operations.incidents import Incidents, new
+from sesbounce.operations.incident_rows import new
+from sesbounce.operations.incidents import Incidents
 from sesbounce.operations.recount import recount
 from sesbounce.policy.incident import Incident
 from sesbounce.policy.tally import OUTCOMES

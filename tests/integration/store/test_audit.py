@@ -14,6 +14,7 @@ from sesbounce.feedback.address import parse
 from sesbounce.feedback.manual import decide
 from sesbounce.feedback.reason import Reason
 from sesbounce.operations.erasure import forget
+from sesbounce.operations.incident_rows import changed, new
 from sesbounce.operations.incidents import Incidents, changed, new
 from sesbounce.operations.undo import undo
 from sesbounce.policy.gate import SenderName

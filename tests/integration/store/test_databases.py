@@ -25,16 +25,17 @@ from sesbounce.feedback.decode import decode
 from sesbounce.feedback.manual import decide
 from sesbounce.feedback.reason import Reason
 from sesbounce.feedback.recording import Recording
-from sesbounce.operations.incidents import Incidents, new
+from sesbounce.operations.incident_rows import new
+from sesbounce.operations.incidents import Incidents
 from sesbounce.policy.incident import Incident
 from sesbounce.policy.state import Evidence
 from sesbounce.store import migrate
+from sesbounce.store.address_rows import load_rows
 from sesbounce.store.engine import open_database, write
 from sesbounce.store.incidents import IncidentStatus
 from sesbounce.store.lookup import Filter, Lookup
 from sesbounce.store.outbox import due
 from sesbounce.store.result import Recorded
-from sesbounce.store.rows import load_rows
 from sesbounce.store.schema import metadata
 from sesbounce.store.store import Store
 from sesbounce.store.strike_off import StrikeOff

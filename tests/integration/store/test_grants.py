@@ -13,7 +13,8 @@ import sqlalchemy as sa
 from scripts.local.ses_messages import Scenario
 from sesbounce.errors import StoreError
 from sesbounce.feedback.decode import decode
-from sesbounce.operations.incidents import Incidents, new
+from sesbounce.operations.incident_rows import new
+from sesbounce.operations.incidents import Incidents
 from sesbounce.operations.retention import prune
 from sesbounce.policy.incident import Incident
 from sesbounce.policy.verdict import Policy

@@ -14,7 +14,8 @@ from scripts.local.ses_messages import Scenario
 from sesbounce.client import may_mail
 from sesbounce.console.overview import gather
 from sesbounce.feedback.decode import Decoded, decode
-from sesbounce.operations.incidents import Incidents, new
+from sesbounce.operations.incident_rows import new
+from sesbounce.operations.incidents import Incidents
 from sesbounce.operations.rebuild import Rebuild
 from sesbounce.operations.retention import Pruned, prunable, prune
 from sesbounce.operations.statistics import By, ByTag, Grouping, count

@@ -21,11 +21,12 @@ from sesbounce.operations import rebuild as rebuild_module
 from sesbounce.operations.erasure import forget
 from sesbounce.operations.rebuild import Rebuild
 from sesbounce.privacy.keyed_hash import HashKeys
-from sesbounce.store import rows as rows_module
+from sesbounce.store import address_rows
 from sesbounce.store import store as store_module
+from sesbounce.store.address_rows import lock_rows
 from sesbounce.store.engine import open_database, write
+from sesbounce.store.event_log import insert_events
 from sesbounce.store.lookup import Lookup
-from sesbounce.store.rows import insert_events, lock_rows
 from sesbounce.store.schema import metadata
 from sesbounce.store.store import Store
 from tests import stored
@@ -220,14 +221,14 @@ def test_a_row_that_another_worker_inserts_first_is_locked_and_read(
     """Between this worker's search for the rows of jane and joe, and its own insert of both."""
     told = [jane(Scenario.BOUNCE), decode(json.dumps(said(Scenario.BOUNCE, mail("joe@x.org"))))]
     recording, other = store(server), store(server)
-    insert: Any = rows_module._insert_addresses
+    insert: Any = address_rows._insert_addresses
 
     def late(connection: sa.Connection, new: Any) -> Any:
-        monkeypatch.setattr(rows_module, "_insert_addresses", insert)
+        monkeypatch.setattr(address_rows, "_insert_addresses", insert)
         other.record([jane(Scenario.COMPLAINT)], NOW)
         return insert(connection, new)
 
-    monkeypatch.setattr(rows_module, "_insert_addresses", late)
+    monkeypatch.setattr(address_rows, "_insert_addresses", late)
     recording.record(told, NOW)
     states = {address: state.keys() for address, state, *_ in addresses(server)}
     assert states == {JANE: {"hard", "complaint"}, "joe@x.org": {"hard"}}

@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import sqlalchemy as sa
@@ -22,10 +22,12 @@ from sesbounce.store.result import Recorded
 from sesbounce.store.statements import Parameters
 from sesbounce.store.store import Store
 from sesbounce.store.strike_off import StrikeOff
-from sesbounce.store.sweep import Progress  # noqa: TC001  beside the others
 from tests.databases.products import Kind
 from tests.databases.servers import empty_database
 from tests.support import AT, disposed, mail, said
+
+if TYPE_CHECKING:
+    from sesbounce.store.sweep import Progress
 
 STRIKE_OFF = "UPDATE member SET mailable = 0 WHERE lower(email) = :address"
 BAD, GOOD = "bad@example.com", ("good@example.com", "other@example.com")

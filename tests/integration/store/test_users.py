@@ -16,7 +16,8 @@ from sesbounce.doctor import database
 from sesbounce.doctor.database import Database
 from sesbounce.errors import ConfigurationError, StoreError
 from sesbounce.feedback.decode import decode
-from sesbounce.operations.incidents import Incidents, new
+from sesbounce.operations.incident_rows import new
+from sesbounce.operations.incidents import Incidents
 from sesbounce.operations.retention import prune
 from sesbounce.policy.incident import Incident
 from sesbounce.policy.verdict import Policy

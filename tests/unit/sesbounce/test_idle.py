@@ -16,7 +16,7 @@ from tests.bench.sqs_stub import QUEUE, counts_of
 from tests.support import until
 from tests.unit.bench.test_sqs_stub import serving as serving_stub
 from tests.unit.sesbounce.delivering import Pigeon
-from tests.unit.sesbounce.worker.test_loop import make, run
+from tests.unit.sesbounce.worker.working import make, run
 
 POLLS = 20
 

@@ -12,7 +12,8 @@ from sesbounce.feedback.address import parse
 from sesbounce.feedback.manual import decide
 from sesbounce.feedback.reason import Reason
 from sesbounce.operations.erasure import forget
-from sesbounce.operations.incidents import Incidents, new
+from sesbounce.operations.incident_rows import new
+from sesbounce.operations.incidents import Incidents
 from sesbounce.policy.gate import SenderName
 from sesbounce.policy.incident import Incident
 from sesbounce.policy.sending import Resume

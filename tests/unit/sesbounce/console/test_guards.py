@@ -11,7 +11,7 @@ from scripts.local.ses_messages import Scenario
 from sesbounce.console import address, requests
 from sesbounce.console.what_if import CHOICE, NUMBERS
 from sesbounce.errors import StoreError
-from sesbounce.operations.incidents import new
+from sesbounce.operations.incident_rows import new
 from sesbounce.policy.incident import Incident
 from sesbounce.store import tokens
 from sesbounce.store.incidents import IncidentStatus, insert_incident

@@ -13,7 +13,8 @@ from sesbounce.console.what_if import CHOICE, NUMBERS
 from sesbounce.feedback.decode import decode
 from sesbounce.feedback.manual import decide
 from sesbounce.feedback.reason import Reason
-from sesbounce.operations.incidents import Incidents, new
+from sesbounce.operations.incident_rows import new
+from sesbounce.operations.incidents import Incidents
 from sesbounce.policy.gate import SenderName
 from sesbounce.policy.incident import Incident
 from sesbounce.policy.outage import hour_of

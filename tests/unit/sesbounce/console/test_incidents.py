@@ -12,7 +12,8 @@ import pytest
 from scripts.local.ses_messages import Scenario
 from sesbounce.console import difference
 from sesbounce.operations import incidents as operations
-from sesbounce.operations.incidents import Incidents, changed, new
+from sesbounce.operations.incident_rows import changed, new
+from sesbounce.operations.incidents import Incidents
 from sesbounce.operations.survey import Part, Survey
 from sesbounce.policy.incident import Incident
 from sesbounce.store.incidents import IncidentRow, IncidentStatus

@@ -8,7 +8,8 @@ import sqlalchemy as sa
 
 from scripts.local.ses_messages import Scenario
 from sesbounce.console import overview
-from sesbounce.operations.incidents import Incidents, new
+from sesbounce.operations.incident_rows import new
+from sesbounce.operations.incidents import Incidents
 from sesbounce.policy.incident import Incident
 from sesbounce.policy.rates import Metric
 from sesbounce.policy.tally import ProviderDay

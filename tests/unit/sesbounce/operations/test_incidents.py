@@ -11,7 +11,8 @@ from sesbounce.errors import IncidentError
 from sesbounce.feedback.decode import decode
 from sesbounce.feedback.recording import Recording
 from sesbounce.operations import incidents as operations
-from sesbounce.operations.incidents import Concerned, Incidents, changed, new
+from sesbounce.operations.incident_rows import changed, new
+from sesbounce.operations.incidents import Concerned, Incidents
 from sesbounce.policy.incident import Incident
 from sesbounce.store.engine import open_database
 from sesbounce.store.incidents import IncidentStatus

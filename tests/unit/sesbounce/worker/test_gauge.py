@@ -13,7 +13,7 @@ from sesbounce.telemetry.logs import set_up_logs
 from sesbounce.worker.gauge import Gauge
 from sesbounce.worker.loop import LoopSettings
 from tests.support import until
-from tests.unit.sesbounce.worker.test_loop import Shelf, body, make, run
+from tests.unit.sesbounce.worker.working import Shelf, body, make, run
 
 UNKNOWN = Depth()
 DENIED = QueueError("can't read: request 1", lasting=True, code="AccessDenied")

@@ -24,7 +24,7 @@ from sesbounce.worker.loop import LoopSettings
 from sesbounce.worker.presence import Presence, introduce
 from tests.support import AT, until
 from tests.unit.sesbounce.observed import QUEUE_URL, Clock
-from tests.unit.sesbounce.worker.test_loop import Shelf, body, make, run
+from tests.unit.sesbounce.worker.working import Shelf, body, make, run
 
 SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
 

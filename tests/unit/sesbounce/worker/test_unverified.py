@@ -18,7 +18,7 @@ from sesbounce.worker import unverified
 from sesbounce.worker.loop import LoopSettings
 from tests.certificates import self_signed, signed
 from tests.support import until
-from tests.unit.sesbounce.worker.test_loop import Shelf, body, make, run
+from tests.unit.sesbounce.worker.working import Shelf, body, make, run
 
 HOST = "https://sns.us-east-1.amazonaws.com/SimpleNotificationService-"
 AT_HAND, AWAY = f"{HOST}{'0' * 32}.pem", f"{HOST}{'1' * 32}.pem"

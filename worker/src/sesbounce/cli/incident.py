@@ -35,7 +35,9 @@ from sesbounce.cli.person import by_option, user
 from sesbounce.cli.progress import reporting
 from sesbounce.errors import IncidentError
 from sesbounce.feedback.provider import PROVIDERS, provider_named
-from sesbounce.operations.incidents import Incidents, changed, new
+from sesbounce.operations.incident_detection import Detector
+from sesbounce.operations.incident_rows import changed, new
+from sesbounce.operations.incidents import Incidents
 from sesbounce.policy.incident import Incident
 from sesbounce.settings import load_settings
 from sesbounce.store.incidents import IncidentRow, IncidentStatus
@@ -109,7 +111,7 @@ def suspect(as_json: bool) -> None:
     """
     settings = load_settings()
     with open_store_or_preview(settings, dry_run=True) as store:
-        found = Incidents(store, detection=settings.detection).suspects(now())
+        found = Detector(store, detection=settings.detection).suspects(now())
     if not found and not as_json:
         click.echo("The counts of the last two days show no outage.")
     print_each(found, as_json, suspect_line)

@@ -25,7 +25,7 @@ from sesbounce.console.incidents import (
 )
 from sesbounce.errors import IncidentError
 from sesbounce.feedback.provider import provider_named
-from sesbounce.operations.incidents import changed, new
+from sesbounce.operations.incident_rows import changed, new
 from sesbounce.operations.survey import Survey
 from sesbounce.policy.incident import Incident
 from sesbounce.store.incidents import IncidentRow, IncidentStatus

@@ -27,8 +27,8 @@ from sesbounce.privacy.pseudonymise import pseudonymise_event, pseudonymise_stat
 from sesbounce.store import acts, schema
 from sesbounce.store.acts import Act, Done
 from sesbounce.store.conflicts import retry_conflicts
+from sesbounce.store.event_log import event_of
 from sesbounce.store.forgotten import use_newest
-from sesbounce.store.rows import event_of
 from sesbounce.store.senders import save_tally
 from sesbounce.store.store import Store
 from sesbounce.store.streams import in_words, limited_suppressions

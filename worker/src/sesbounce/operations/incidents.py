@@ -1,4 +1,4 @@
-"""Opens, changes and detects incidents, and judges the addresses concerned once more.
+"""Saves what is decided about incidents, and judges the addresses concerned once more.
 
 An incident is a row, and verdicts follow from the events and the incidents. So whoever changes an
 incident has to judge once more each address that has bounced hard since it began. A transaction
@@ -7,33 +7,32 @@ after it. So the sweep judges the addresses once more, some minutes after each c
 """
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, Literal, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 import sqlalchemy as sa
 
 from sesbounce.errors import IncidentError
+from sesbounce.operations.incident_detection import Detector, Mode
+from sesbounce.operations.incident_rows import done_about
 from sesbounce.operations.rebuild import Change, change_of
 from sesbounce.operations.survey import Part, Place
 from sesbounce.policy.incident import Incident
-from sesbounce.policy.outage import EXAMINED, Detection, Suspect, hour_of
+from sesbounce.policy.outage import EXAMINED, Detection
 from sesbounce.policy.state import State, hard_bounces
 from sesbounce.store import acts
-from sesbounce.store.acts import Act, Done
+from sesbounce.store.address_rows import load_rows
 from sesbounce.store.conflicts import retry_conflicts
-from sesbounce.store.hours import delete_old_hours, find_suspects
 from sesbounce.store.incidents import (
-    BY_DETECTION,
     IncidentRow,
     IncidentStatus,
     addresses_with_hard_bounces,
     confirmed_incidents,
     count_current,
     insert_incident,
-    numbers,
     read_incident,
     read_incidents,
     save_incident,
@@ -41,14 +40,12 @@ from sesbounce.store.incidents import (
 )
 from sesbounce.store.judging import VerdictChange
 from sesbounce.store.result import Recorded
-from sesbounce.store.rows import load_rows
 from sesbounce.store.store import Store
 
 # By then each transaction has ended that began before an incident was changed.
 _GRACE = timedelta(minutes=5)
 _BATCH = 500
 _SECONDS = 10.0
-Mode = Literal["off", "warn", "hold"]
 
 
 class Swept(NamedTuple):
@@ -94,8 +91,7 @@ class Incidents:
             detection: the thresholds; None for the defaults.
         """
         self._store = store
-        self._mode = mode
-        self._detection = detection or Detection()
+        self._detector = Detector(store, mode, detection)
         # Where the sweep goes on, by the number of the incident and the time of its change.
         self._after: dict[tuple[int, datetime], Place] = {}
 
@@ -117,11 +113,6 @@ class Incidents:
                 f"there is no incident {number}: `sesbounce incident list --all` prints them"
             )
         return row
-
-    def suspects(self, now: datetime) -> list[Suspect]:
-        """What the detection finds in the last two days, the earliest first."""
-        with self._store.reading("the counts by hour can't be read") as connection:
-            return find_suspects(connection, self._detection, now)
 
     def preview(self, row: IncidentRow) -> Iterator[Change]:
         """Yield what saving a new or changed incident would change; this changes nothing."""
@@ -194,7 +185,7 @@ class Incidents:
                     f"somebody else has changed incident {row.id} just now; look at it "
                     f"(`sesbounce incident show {row.id}`) and repeat the command"
                 )
-            acts.record(connection, _done(row, before))
+            acts.record(connection, done_about(row, before))
             return row
 
     def settle(self, row: IncidentRow, now: datetime) -> Iterator[tuple[Recorded, list[Change]]]:
@@ -233,7 +224,7 @@ class Incidents:
         Raises:
             StoreError: the database can't be used.
         """
-        found = retry_conflicts(partial(self._detect, now))
+        found = retry_conflicts(partial(self._detector.detect, now))
         with self._store.reading("the incidents can't be read") as connection:
             current = count_current(connection, now, now - EXAMINED)
             due = read_incidents(connection, due=now)
@@ -245,56 +236,6 @@ class Incidents:
                 if time.monotonic() >= ends_at:
                     return Swept(recorded, current, found, ended=False)
         return Swept(recorded, current, found, ended=True)
-
-    def _detect(self, now: datetime) -> list[IncidentRow]:
-        """Let the automatic incidents be those that the counts show; returns the changed ones."""
-        with self._store.writing("the incidents were not saved") as connection:
-            delete_old_hours(connection, now)
-            if self._mode == "off":
-                return []
-            rows = read_incidents(connection, since=now - 2 * EXAMINED)
-            decided = [row for row in rows if row.detected and not row.automatic]
-            automatic = {row.id: row for row in rows if row.automatic}
-            # The counts no longer show when an older one began.
-            begun_before = hour_of(now - EXAMINED)
-            changes = []
-            for one in find_suspects(connection, self._detection, now):
-                if any(_overlap(one, row) for row in decided):
-                    continue
-                row = _matching(one, automatic.values(), begun_before)
-                if row:
-                    del automatic[row.id]
-                changes.append(self._keep(connection, one, row, now))
-            changes += [
-                self._save(connection, row, changed(row, now, status=IncidentStatus.WITHDRAWN))
-                for row in automatic.values()
-                if row.begins_at >= begun_before
-            ]
-        return [change for change in changes if change]
-
-    def _keep(
-        self, connection: sa.Connection, found: Suspect, row: IncidentRow | None, now: datetime
-    ) -> IncidentRow | None:
-        """Save what was found; returns the incident if it is new or has changed."""
-        holds = self._mode == "hold" and found.known > 0
-        status = IncidentStatus.CONFIRMED if holds else IncidentStatus.SUSPECTED
-        note = numbers(found)
-        if row is None:
-            incident = Incident(provider=found.provider, begins=found.begins, ends=found.ends)
-            return insert_incident(connection, new(incident, now, status, note))
-        after = changed(row, now, ends_at=found.ends, status=status, note=note)
-        return self._save(connection, row, after)
-
-    def _save(
-        self, connection: sa.Connection, before: IncidentRow, after: IncidentRow
-    ) -> IncidentRow | None:
-        """Save a changed incident; returns it if more than its note has changed.
-
-        A person may have changed it meanwhile: then it stays, and the next sweep sees that.
-        """
-        if after == before or not save_incident(connection, before, after):
-            return None
-        return after if msgspec.structs.replace(after, note=before.note) != before else None
 
     def _batches(
         self, row: IncidentRow, after: Place | None = None, until: datetime | None = None
@@ -336,80 +277,9 @@ class Incidents:
         return recorded, _end(found), changes
 
 
-def new(
-    incident: Incident, now: datetime, status: IncidentStatus, note: str, by: str | None = None
-) -> IncidentRow:
-    """A new incident, which has no number yet.
-
-    Args:
-        incident: its provider and time.
-        now: the current time, UTC.
-        status: what it does to verdicts.
-        note: the person's note, or the numbers of the detection.
-        by: the person who opens it; None for the detection.
-    """
-    return IncidentRow(
-        id=0,
-        provider=incident.provider,
-        begins_at=incident.begins,
-        ends_at=incident.ends,
-        status=status,
-        opened_by=by or BY_DETECTION,
-        decided_by=by,
-        note=note,
-        changed_at=now,
-        settle_at=now if status is IncidentStatus.CONFIRMED else None,
-    )
-
-
-def changed(row: IncidentRow, now: datetime, **changes: Any) -> IncidentRow:
-    """A changed incident; its addresses are judged once more if it changes verdicts."""
-    after = msgspec.structs.replace(row, **changes)
-    if after == msgspec.structs.replace(row, note=after.note):
-        return after
-    settle_at = row.settle_at if after.confirmed == row.confirmed else now
-    return msgspec.structs.replace(after, changed_at=now, settle_at=settle_at)
-
-
-def _done(row: IncidentRow, before: IncidentRow | None) -> Done:
-    """What a person did about an incident, for the audit."""
-    return Done(
-        act=_act(row, before),
-        at=row.changed_at,
-        by=row.decided_by or row.opened_by,
-        subject=f"{row.id}: {row.provider}",
-        note=row.note if before is None or row.note != before.note else None,
-    )
-
-
-def _act(row: IncidentRow, before: IncidentRow | None) -> Act:
-    if row.status is IncidentStatus.WITHDRAWN:
-        return Act.INCIDENT_WITHDRAWN
-    if before is None or before.confirmed is None:
-        return Act.INCIDENT_OPENED
-    went_on = before.ends_at is None or before.ends_at >= row.changed_at
-    return Act.INCIDENT_CLOSED if went_on and row.ends_at else Act.INCIDENT_CHANGED
-
-
 def _end(found: Sequence[Place]) -> Place | None:
     """Where a batch of addresses ends; None if it is the last one."""
     return found[-1] if len(found) == _BATCH else None
-
-
-def _matching(
-    found: Suspect, rows: Iterable[IncidentRow], begun_before: datetime
-) -> IncidentRow | None:
-    """The row of what was found: of the same beginning, or an older one that goes on."""
-    for row in rows:
-        same = (row.provider, row.begins_at) == (found.provider, found.begins)
-        if same or (row.begins_at < begun_before and _overlap(found, row)):
-            return row
-    return None
-
-
-def _overlap(found: Suspect, row: IncidentRow) -> bool:
-    ended_before = row.ends_at is not None and row.ends_at <= found.begins
-    return row.provider == found.provider and not ended_before and row.begins_at < found.ends
 
 
 def _bounced_in(incident: Incident, address: str, state: State) -> bool:

@@ -35,9 +35,9 @@ from sesbounce.store import schema
 from sesbounce.store.addresses import HASH_KEYS
 from sesbounce.store.bulk import chunks
 from sesbounce.store.conflicts import retry_conflicts
+from sesbounce.store.event_log import event_of
 from sesbounce.store.judging import VerdictChange
 from sesbounce.store.result import Recorded
-from sesbounce.store.rows import event_of
 from sesbounce.store.senders import save_tally
 from sesbounce.store.store import Store
 

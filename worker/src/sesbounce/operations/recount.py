@@ -17,9 +17,9 @@ from sesbounce.feedback.extract import Event
 from sesbounce.policy.tally import OUTCOMES, ProviderDay, SenderHour, Tally
 from sesbounce.store import schema
 from sesbounce.store.engine import translated
+from sesbounce.store.event_log import event_of
 from sesbounce.store.migrate import locked
 from sesbounce.store.result import Numbers
-from sesbounce.store.rows import event_of
 from sesbounce.store.senders import add_numbers, read_day, read_hours
 
 _DAY = timedelta(days=1)

@@ -18,9 +18,9 @@ from sesbounce.policy.merge import merge
 from sesbounce.policy.state import State
 from sesbounce.store import schema
 from sesbounce.store.engine import answering
+from sesbounce.store.event_log import event_of
 from sesbounce.store.incidents import confirmed_incidents
 from sesbounce.store.outbox import Waiting, waiting_for
-from sesbounce.store.rows import event_of
 
 
 class EventPlace(msgspec.Struct, frozen=True, array_like=True):

@@ -32,7 +32,7 @@ from sesbounce.policy.state import State
 from sesbounce.privacy.keyed_hash import is_forgotten
 from sesbounce.store import schema
 from sesbounce.store.bulk import Insert
-from sesbounce.store.rows import Inserted
+from sesbounce.store.event_log import Inserted
 
 # The baseline of the hours that are examined, and of the suspected hours before these.
 _KEPT = BASELINE + 2 * EXAMINED

@@ -9,8 +9,8 @@ import sqlalchemy as sa
 from sesbounce.policy.incident import Incident
 from sesbounce.policy.state import State
 from sesbounce.policy.verdict import Policy, Verdict, judge, judge_streams
+from sesbounce.store.address_rows import AddressRow
 from sesbounce.store.incidents import confirmed_incidents
-from sesbounce.store.rows import AddressRow
 
 # Maps the states of addresses to their new states.
 Revision = Callable[[Mapping[str, State]], Mapping[str, State]]

@@ -11,11 +11,11 @@ import sqlalchemy as sa
 
 from sesbounce.privacy.keyed_hash import is_forgotten
 from sesbounce.store import schema
+from sesbounce.store.address_rows import AddressRow, unmark_rows
 from sesbounce.store.deciding import deciding_events
 from sesbounce.store.limits import Budget
 from sesbounce.store.outbox import Outbox, OutboxEntry
 from sesbounce.store.result import Recorded
-from sesbounce.store.rows import AddressRow, unmark_rows
 from sesbounce.store.statements import Parameters
 from sesbounce.store.strike_off import Outcome, StrikeOff
 

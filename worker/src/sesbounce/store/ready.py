@@ -17,7 +17,7 @@ from sesbounce.feedback.recording import Recording
 from sesbounce.policy.merge import learn, merge
 from sesbounce.policy.state import State
 from sesbounce.store.bulk import Row
-from sesbounce.store.rows import event_rows, message_rows
+from sesbounce.store.event_log import event_rows, message_rows
 
 
 class ReadyBatch(NamedTuple):

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sesbounce.policy.tally import OUTCOMES, ProviderDay, SenderHour, Tally
 from sesbounce.store import schema
 from sesbounce.store.bulk import Insert
-from sesbounce.store.rows import Inserted
+from sesbounce.store.event_log import Inserted
 
 _hours = schema.sender_hour
 _days = schema.provider_day

@@ -16,8 +16,18 @@ from sesbounce.policy.verdict import Policy
 from sesbounce.privacy.keyed_hash import NO_KEYS, HashKeys
 from sesbounce.store import acts, forgotten
 from sesbounce.store.acts import Done
+from sesbounce.store.address_rows import (
+    AddressRow,
+    known_addresses,
+    load_rows,
+    lock_rows,
+    lock_rows_to_save,
+    save_rows,
+    save_streams,
+)
 from sesbounce.store.conflicts import retry_conflicts
 from sesbounce.store.engine import translated, write
+from sesbounce.store.event_log import insert_events, insert_messages
 from sesbounce.store.hours import HourCounts
 from sesbounce.store.judging import NO_ADDRESSES, Judge, Revision, VerdictChange, compared, revised
 from sesbounce.store.limits import Budget
@@ -26,17 +36,6 @@ from sesbounce.store.outbox import Outbox
 from sesbounce.store.propagate import Propagator
 from sesbounce.store.ready import ready_batch
 from sesbounce.store.result import Recorded
-from sesbounce.store.rows import (
-    AddressRow,
-    insert_events,
-    insert_messages,
-    known_addresses,
-    load_rows,
-    lock_rows,
-    lock_rows_to_save,
-    save_rows,
-    save_streams,
-)
 from sesbounce.store.senders import save_tally, tally_of
 from sesbounce.store.strike_off import StrikeOff
 from sesbounce.store.sweep import Progress, Sweep

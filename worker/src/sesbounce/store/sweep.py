@@ -10,11 +10,11 @@ from typing import NamedTuple
 import msgspec
 
 from sesbounce.errors import ConflictError
+from sesbounce.store.address_rows import lock_free_rows, mark_rows
 from sesbounce.store.conflicts import retry_conflicts
 from sesbounce.store.limits import Budget
 from sesbounce.store.propagate import Propagated, Propagator
 from sesbounce.store.result import Recorded
-from sesbounce.store.rows import lock_free_rows, mark_rows
 from sesbounce.store.transactions import Transactions
 
 _AT_ONCE = 1000
