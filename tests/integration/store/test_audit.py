@@ -15,7 +15,7 @@ from sesbounce.feedback.manual import decide
 from sesbounce.feedback.reason import Reason
 from sesbounce.operations.erasure import forget
 from sesbounce.operations.incident_rows import changed, new
-from sesbounce.operations.incidents import Incidents, changed, new
+from sesbounce.operations.incidents import Incidents
 from sesbounce.operations.undo import undo
 from sesbounce.policy.gate import SenderName
 from sesbounce.policy.incident import Incident
