@@ -6,10 +6,12 @@ from datetime import datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
+from msgspec.structs import replace
 
 from scripts.local.ses_messages import Scenario
 from sesbounce.errors import DeliveryError, StoreError
 from sesbounce.outbound.relay import Relay
+from sesbounce.store.answers import LastAnswers, read_answers
 from sesbounce.store.engine import write
 from sesbounce.store.outbox import OutboxEntry, waiting
 from tests.stored import DAY, decoded
@@ -26,8 +28,26 @@ def test_a_failed_delivery_is_retried_after_a_longer_pause_each_time(engine: sa.
     (row,) = waiting(engine)
     assert (row["problem"], row["attempts"]) == ("the pigeon is lost", 1)
     assert AT < row["due_at"] <= AT + timedelta(seconds=2)
-    assert deliver(at(AT + timedelta(seconds=2))).failed
-    assert deliver(at(AT + timedelta(seconds=10))).delivered == 1
+    again = AT + timedelta(seconds=2)
+    assert deliver(at(again)).failed
+    last = LastAnswers(failed_at=again, problem="the pigeon is lost")
+    assert read_answers(engine) == {"pigeon": last}
+    later = AT + timedelta(seconds=10)
+    assert deliver(at(later)).delivered == 1
+    assert read_answers(engine) == {"pigeon": replace(last, delivered_at=later)}
+
+
+def test_answers_that_cannot_be_saved_hinder_no_delivery(
+    engine: sa.Engine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pigeon = Pigeon()
+    store, deliver = make(engine, pigeon)
+    store.record([decoded(Scenario.BOUNCE)], AT)
+    with write(engine) as connection:
+        connection.exec_driver_sql("DROP TABLE feedback_target")
+    assert deliver(at(AT)).delivered == 1
+    assert "answers not shown on the console" in capsys.readouterr().out
+    assert waiting(engine) == []
 
 
 def test_a_relay_that_died_leaves_its_entry_to_the_next(engine: sa.Engine) -> None:

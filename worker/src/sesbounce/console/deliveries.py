@@ -1,4 +1,4 @@
-"""The deliveries out: what waits in the outbox for each target, and why; it shows no address."""
+"""The deliveries out: what waits for each target, why, and its last answers; without addresses."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from starlette.responses import Response
 
 from sesbounce.console.asking import Ask
+from sesbounce.store.answers import LastAnswers, read_answers
 from sesbounce.store.outbox import oldest, waiting
 from sesbounce.webhook_settings import TYPES, Endpoint
 
@@ -36,6 +37,7 @@ class Shown(NamedTuple):
             too many do.
         due_at: when the next one is attempted, UTC; None where none is, or all are stopped.
         problems: why they wait.
+        answers: its last answers.
         host: the host of a webhook; None for other targets.
         limits: the types of events and the reasons to which a webhook is limited.
     """
@@ -46,6 +48,7 @@ class Shown(NamedTuple):
     oldest: datetime | None
     due_at: datetime | None
     problems: Sequence[Problem]
+    answers: LastAnswers
     host: str | None
     limits: Sequence[str]
 
@@ -55,13 +58,14 @@ def show(ask: Ask) -> Response:
     parts = ask.console.parts
     configured = {target.name for target in parts.opened.targets}
     endpoints = {endpoint.target: endpoint for endpoint in parts.settings.endpoints}
-    rows = waiting(ask.console.engine)
+    rows, answers = waiting(ask.console.engine), read_answers(ask.console.engine)
     names = sorted(configured | {row["target"] for row in rows})
     targets = [
         _shown(
             name,
             [row for row in rows if row["target"] == name],
             endpoints.get(name),
+            answers.get(name, LastAnswers()),
             oldest(ask.console.engine, name),
             known=name in configured,
         )
@@ -74,6 +78,7 @@ def _shown(
     name: str,
     rows: Sequence[Mapping[str, Any]],
     endpoint: Endpoint | None,
+    answers: LastAnswers,
     since: datetime | None,
     *,
     known: bool,
@@ -91,6 +96,7 @@ def _shown(
         oldest=since,
         due_at=min((row["due_at"] for row in rows if row["due_at"]), default=None),
         problems=[Problem(row["problem"], row["entries"], row["attempts"]) for row in rows],
+        answers=answers,
         host=endpoint.host if endpoint else None,
         limits=limits,
     )

@@ -16,6 +16,7 @@ from sesbounce.backoff import pause
 from sesbounce.errors import DeliveryError, StoreError
 from sesbounce.outbound.throttle import Throttle
 from sesbounce.store import outbox
+from sesbounce.store.answers import LastAnswers, save_answers
 from sesbounce.store.engine import translated
 from sesbounce.store.outbox import OutboxEntry
 
@@ -95,6 +96,7 @@ class Relay:
         self._stopping = threading.Event()
         self._throttles = {target.name: Throttle() for target in self._targets}
         self._woken = {target.name: threading.Event() for target in self._targets}
+        self._answers: dict[str, LastAnswers] = {}
         # When the latest round began that left no entry untried, by the target's name.
         self._idle_at: dict[str, float] = {}
 
@@ -186,6 +188,16 @@ class Relay:
                     break
 
     def _deliver_due(self, target: Target, stopping: Callable[[], bool], done: Deliveries) -> None:
+        self._try_due(target, stopping, done)
+        answers = self._answers.pop(target.name, None)
+        if answers is None:
+            return
+        try:
+            save_answers(self._engine, target.name, answers)
+        except StoreError as error:  # this hinders no delivery
+            log.warning("answers not shown on the console", problem=str(error))
+
+    def _try_due(self, target: Target, stopping: Callable[[], bool], done: Deliveries) -> None:
         if self._throttles[target.name].is_closed(self._now()):
             return
         with translated("the outbox can't be used"):
@@ -211,9 +223,11 @@ class Relay:
             failure = DeliveryError(f"a bug of sesbounce: {type(error).__name__}")
         else:
             done.delivered += 1
+            self._answered(target, delivered_at=self._now())
             self._throttles[target.name].open()
             outbox.remove(self._engine, row, self._now())
             return True
+        self._answered(target, failed_at=self._now(), problem=str(failure))
         if failure.gone:
             self._stop(target, str(failure), done)
             return False
@@ -223,6 +237,11 @@ class Relay:
         else:
             self._postpone(target, row, failure)
         return not failure.unreachable
+
+    def _answered(self, target: Target, **values: datetime | str) -> None:
+        """Keep an answer of a target until the end of the round."""
+        answers = self._answers.get(target.name, LastAnswers())
+        self._answers[target.name] = msgspec.structs.replace(answers, **values)
 
     def _postpone(self, target: Target, row: sa.Row[Any], failure: DeliveryError) -> None:
         """Postpone the entry, and leave the target alone for a while if it asks for that."""

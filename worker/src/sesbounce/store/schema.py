@@ -288,6 +288,16 @@ worker = sa.Table(
     comment="One row for each worker that was seen in the last day.",
 )
 
+target = sa.Table(
+    "feedback_target",
+    metadata,
+    sa.Column("name", Word, primary_key=True, comment="as in feedback_outbox"),
+    sa.Column("delivered_at", UtcDateTime, comment="when it last accepted an entry"),
+    sa.Column("failed_at", UtcDateTime, comment="when it last did not accept one"),
+    sa.Column("problem", Words, comment="why it did not"),
+    comment="One row for each target that an entry was sent to: its last answers.",
+)
+
 ended_session = sa.Table(
     "feedback_ended_session",
     metadata,

@@ -1,4 +1,4 @@
-"""What the console shows: the workers, who did what, indexes for its lists, sessions, strike-offs.
+"""What the console shows: workers, acts, targets, indexes for its lists, sessions, strike-offs.
 
 It adds to the schema and changes nothing else. On ten million events and two million
 addresses it takes some seconds, and the workers wait for it.
@@ -17,6 +17,7 @@ depends_on = None
 
 _WORKERS = "feedback_worker"
 _ACTS = "feedback_act"
+_TARGETS = "feedback_target"
 _BY_HAND = "ix_feedback_event_by_hand"
 _ENDED_SESSIONS = "feedback_ended_session"
 _TOKENS, _LAST_USED = "feedback_token", "last_used_on"
@@ -38,6 +39,7 @@ def upgrade() -> None:
     """To this version."""
     _create_workers()
     _create_acts()
+    _create_targets()
     _create_index_by_hand()
     _create_ended_sessions()
     _add_last_use()
@@ -61,6 +63,7 @@ def downgrade() -> None:
     _drop_last_use()
     _drop_ended_sessions()
     _drop_index_by_hand()
+    _drop_targets()
     _drop_acts()
     _drop_workers()
 
@@ -123,6 +126,22 @@ def _create_acts() -> None:
 def _drop_acts() -> None:
     op.drop_column("feedback_token", "revoked_by")
     op.drop_table(_ACTS)
+
+
+def _create_targets() -> None:
+    op.create_table(
+        _TARGETS,
+        sa.Column("name", Word, nullable=False, comment="as in feedback_outbox"),
+        sa.Column("delivered_at", UtcDateTime, comment="when it last accepted an entry"),
+        sa.Column("failed_at", UtcDateTime, comment="when it last did not accept one"),
+        sa.Column("problem", Words, comment="why it did not"),
+        sa.PrimaryKeyConstraint("name", name=f"pk_{_TARGETS}"),
+        comment="One row for each target that an entry was sent to: its last answers.",
+    )
+
+
+def _drop_targets() -> None:
+    op.drop_table(_TARGETS)
 
 
 def _create_index_by_hand() -> None:
