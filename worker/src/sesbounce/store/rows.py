@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from sesbounce.errors import StoreError
 from sesbounce.feedback.attribution import Attribution, completed
-from sesbounce.feedback.extract import Event
+from sesbounce.feedback.extract import Event, either_counted
 from sesbounce.feedback.notification import Kind
 from sesbounce.feedback.reason import Reason
 from sesbounce.feedback.recording import Message
@@ -125,7 +125,7 @@ def _getter(columns: Iterable[str]) -> Callable[[Event], tuple[Any, ...]]:
 _ATTRIBUTED = Attribution.__struct_fields__
 _insert_messages = Insert(schema.message, "digest")
 # What an event that arrives once more, perhaps in the other schema, may add to its row.
-_GREATEST = ("occurred_at", *_ATTRIBUTED)
+_GREATEST = ("occurred_at", "counted", *_ATTRIBUTED)
 _append_events = Insert(schema.event, "dedupe_key")
 _complete_events = Insert(schema.event, "dedupe_key", greatest=_GREATEST, widest="stream")
 
@@ -226,7 +226,8 @@ class Inserted(NamedTuple):
 
     Attributes:
         new: events that the log did not hold.
-        changed: events whose time or attribution changed: as the log held them, and as it does now.
+        changed: events of which the time, the attribution or whether they count changed: as the
+            log held them, and as it does now.
     """
 
     new: list[Event]
@@ -240,8 +241,9 @@ def insert_events(
 
     If an event arrives twice with different times, the log keeps the later time, as states do: so
     states follow from the log, in whatever order the messages arrived. It keeps all that the
-    messages say about the attribution. An event that arrives once without a stream has none in the
-    log, and one with two has the first by name.
+    messages say about the attribution, and a complaint counts by a recipient if one of them says
+    so. An event that arrives once without a stream has none in the log, and one with two has the
+    first by name.
 
     Args:
         connection: the caller's transaction.
@@ -290,7 +292,7 @@ def _complete(
         connection: the caller's transaction.
         events: the events that are in the log, in the order of their keys.
         now: the time of the recording; the rows keep theirs.
-        changed: gets each event whose time or attribution changes, before and after.
+        changed: gets each event of `Inserted.changed`, before and after.
     """
     rows = []
     # Locked, so that they are what this transaction changes, and no other one.
@@ -300,6 +302,7 @@ def _complete(
         after = msgspec.structs.replace(
             before,
             occurred_at=max(event.occurred_at, before.occurred_at),
+            counted=either_counted(event, before),
             attribution=completed(event.attribution, before.attribution),
         )
         if after != before:
