@@ -40,34 +40,43 @@ def message_of_ses(
     hours: int,
     tags: Any,
     identity: bool,
+    others: list[str],
 ) -> Decoded:
     message = said(scenario, mail(recipient, f"m{mail_id}"), schema, AT + timedelta(hours=hours))
     if schema == "event":
         message["mail"]["tags"] |= tags
     if not identity:
         del message["mail"]["sourceArn"]
-    if scenario is Scenario.COMPLAINT and mail_id % 2:  # SES does not know which of them it was
-        # It names all recipients of the mail at that domain, the same ones in each complaint.
-        domain = recipient.lower().rpartition("@")[2]
-        message["complaint"]["complainedRecipients"] += [{"emailAddress": f"mary@{domain}"}]
-        message["complaint"]["feedbackId"] += domain
+    if scenario is Scenario.COMPLAINT:  # SES may not know which of them it was
+        named = message["complaint"]["complainedRecipients"]
+        named += [{"emailAddress": other} for other in others]
+        message["complaint"]["feedbackId"] += f"{hours % 3}"
     return decode(json.dumps(message), tags=TAGS, stream_by=read_stream_by("configuration-set"))
 
 
-# Few mails, moments and spellings, so that events repeat and contradict each other.
-messages_of_ses = st.builds(
-    message_of_ses,
-    st.sampled_from(Scenario),
-    st.sampled_from(SCHEMAS),
-    st.integers(0, 5),
-    st.sampled_from(["jane@example.com", "Jane@Example.com", "JANE@example.com", "jo@gmail.com"]),
-    st.integers(0, 24 * 40),
-    st.dictionaries(
-        st.sampled_from(["campaign", "ses:configuration-set", "ses:tenant-name"]),
-        st.lists(st.sampled_from(["a", "B", "news"]), max_size=1),
-    ),
-    st.booleans(),
-)
+RECIPIENTS = ["jane@example.com", "Jane@Example.com", "JANE@example.com", "jo@gmail.com"]
+
+
+def built(scenarios: st.SearchStrategy[Scenario], mails: int) -> st.SearchStrategy[Decoded]:
+    """Few mails, moments and spellings, so that events repeat and contradict each other."""
+    return st.builds(
+        message_of_ses,
+        scenarios,
+        st.sampled_from(SCHEMAS),
+        st.integers(0, mails - 1),
+        st.sampled_from(RECIPIENTS),
+        st.integers(0, 24 * 40),
+        st.dictionaries(
+            st.sampled_from(["campaign", "ses:configuration-set", "ses:tenant-name"]),
+            st.lists(st.sampled_from(["a", "B", "news"]), max_size=1),
+        ),
+        st.booleans(),
+        st.lists(st.sampled_from(["amy@example.com", "mary@example.com", "jo@gmail.com"])),
+    )
+
+
+# The recipients that the complaints about one mail name may be the same, overlap, or differ.
+messages_of_ses = built(st.sampled_from(Scenario), 6) | built(st.just(Scenario.COMPLAINT), 2)
 
 
 OUTAGES = st.lists(
@@ -116,7 +125,7 @@ def tables_after(batches: list[list[Decoded]]) -> dict[str, list[Any]]:
         "addresses": f"SELECT {stored.OF_ADDRESSES} FROM feedback_address ORDER BY address",
         "streams": "SELECT * FROM feedback_stream ORDER BY address, stream",
         "events": "SELECT dedupe_key, occurred_at, configuration_set, identity, region, tenant, "
-        "tags, account_id, stream FROM feedback_event ORDER BY dedupe_key",
+        "tags, account_id, stream, counted FROM feedback_event ORDER BY dedupe_key",
         "messages": "SELECT digest FROM feedback_message ORDER BY digest",
         # A row of zeros only shows that there was a number before.
         "hours": "SELECT * FROM feedback_hour WHERE hard <> 0 OR known <> 0 OR delivered <> 0 "

@@ -63,6 +63,15 @@ def test_a_complaint_that_names_several_recipients_is_shared() -> None:
     assert [e.shared for e in events(message)] == [True] * 3
 
 
+def test_a_complaint_counts_by_the_first_of_the_recipients_that_it_names() -> None:
+    message = said(Scenario.COMPLAINT)
+    message["complaint"]["complainedRecipients"] = [
+        {"emailAddress": name} for name in ("mary@example.com", "Jane@example.com", "jo@gmail.com")
+    ]
+    assert [e.counted for e in events(message)] == [False, True, False]
+    assert [e.counted for e in events(said())] == [None]
+
+
 def test_a_delivery_gives_the_event_of_its_recipient() -> None:
     (event,) = events(said(Scenario.SUCCESS))
     assert event.effect is Effect.DELIVERED

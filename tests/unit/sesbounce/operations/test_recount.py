@@ -47,9 +47,9 @@ def told(scenario: Scenario, number: int, to: str = JANE, **more: Any) -> Record
     return decode(json.dumps(said(scenario, mail(to, f"{scenario}-{number}"), at=at, **more)))
 
 
-def shared_complaint() -> Recording:
-    message = said(Scenario.COMPLAINT, mail(JANE, "shared"), at=AT)
-    message["complaint"]["complainedRecipients"] += [{"emailAddress": "mary@example.com"}]
+def shared_complaint(other: str = "mary@example.com", *, of: str = JANE) -> Recording:
+    message = said(Scenario.COMPLAINT, mail(of, "shared"), at=AT)
+    message["complaint"]["complainedRecipients"] += [{"emailAddress": other}]
     return decode(json.dumps(message))
 
 
@@ -140,6 +140,29 @@ def test_a_complaint_of_several_recipients_that_is_reclassified_counts_once(
         connection.exec_driver_sql("UPDATE feedback_sender_hour SET complaints = 0")
     list(Rebuild(store, AT, reclassify=True).apply())
     assert senders(engine) == {"complaints": 1}
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_complaints_that_name_some_of_the_same_recipients_count_in_any_order(
+    store: Store, engine: sa.Engine, first: int
+) -> None:
+    both = [shared_complaint(), shared_complaint("zoe@example.com", of="mary@example.com")]
+    for complaint in (both[first], both[1 - first], both[first]):
+        store.record([complaint], BEFORE)
+    assert senders(engine) == {"complaints": 2}
+    assert numbers(engine) == numbers_of_the_log(engine)
+
+
+def test_complaints_that_an_earlier_release_recorded_count_once_as_well(
+    store: Store, engine: sa.Engine
+) -> None:
+    store.record([shared_complaint()], BEFORE)
+    before = numbers(engine)
+    with write(engine) as connection:
+        connection.exec_driver_sql("UPDATE feedback_event SET counted = NULL")
+    assert numbers_of_the_log(engine) == before
+    store.record([shared_complaint()], BEFORE)  # SES publishes it once more
+    assert numbers_of_the_log(engine) == before
 
 
 def test_counts_outlive_the_events_that_were_pruned(store: Store, engine: sa.Engine) -> None:

@@ -46,6 +46,8 @@ class Event(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=T
         original: the address as SES wrote it.
         parsed: whether `original` is an address; if not, the key is its text in lower case.
         shared: whether it is a complaint that names several recipients: only one complained.
+        counted: for a complaint, whether it counts by this recipient: the first one of a complaint
+            does. None for all other events, and for complaints that an earlier release recorded.
         occurred_at: when it happened, UTC.
         mail_id: the SES message id of the mail.
         source: the sender of the mail; for a manual decision, the person who made it.
@@ -69,6 +71,7 @@ class Event(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=T
     original: str
     parsed: bool = True
     shared: bool = False
+    counted: bool | None = None
     occurred_at: datetime
     mail_id: str | None = None
     source: str | None = None
@@ -82,6 +85,12 @@ class Event(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=T
     dedupe_key: str
     attribution: Attribution = UNKNOWN
     stream: str | None = None
+
+
+def either_counted(one: Event, other: Event) -> bool | None:
+    """Whether a complaint counts by an event of which two messages tell; None if neither says."""
+    known = (event.counted for event in (one, other) if event.counted is not None)
+    return max(known, default=None)
 
 
 class _When(msgspec.Struct, frozen=True, gc=False):
@@ -221,17 +230,22 @@ def _of_bounce(builder: _EventBuilder, bounce: Bounce) -> list[Event]:
 
 
 def _of_complaint(builder: _EventBuilder, complaint: Complaint) -> list[Event]:
-    """Mailbox providers remove the complainer's address; SES then names all who may be it."""
+    """Mailbox providers remove the complainer's address; SES then names all who may be it.
+
+    The complaint counts by the first one by key. So each event says by itself whether it counts.
+    """
     classified = classify_complaint(complaint)
     when = builder.when(complaint.timestamp, complaint.arrival_date)
     addresses = {parse(r.email_address).key for r in complaint.complained_recipients}
     shared = builder.more or len(addresses) > 1
+    first = min(addresses, default="")
     return [
         builder.event(
             recipient.email_address,
             classified,
             when,
             shared=shared,
+            counted=parse(recipient.email_address).key == first,
             type=complaint.complaint_feedback_type,
             sub_type=complaint.complaint_sub_type,
             feedback_id=complaint.feedback_id,

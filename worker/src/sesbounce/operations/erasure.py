@@ -222,7 +222,8 @@ def _hide_events(connection: sa.Connection, key: str, hashed: Hash, tally: Tally
         query = sa.select(table.c.dedupe_key).where(table.c.dedupe_key.in_(digests))
         twice = set(connection.scalars(query))
         for number, event in hidden.items():
-            tally.hide(plain[number], None if event.dedupe_key in twice else event)
+            tally.add([plain[number]], -1)
+            tally.add([] if event.dedupe_key in twice else [event])
         connection.execute(
             sa.delete(table).where(
                 table.c.id.in_([n for n, event in hidden.items() if event.dedupe_key in twice])

@@ -6,11 +6,13 @@ differences. Workers change both in one transaction, and only add to the tables,
 meanwhile. Where the log has been pruned, a recount raises numbers, and never lowers them.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, time, timedelta
+from operator import attrgetter
 from typing import Any
 
+import msgspec
 import sqlalchemy as sa
 
 from sesbounce.feedback.extract import Event
@@ -90,6 +92,26 @@ def _at_one_moment(engine: sa.Engine, connection: sa.Connection) -> Iterator[sa.
         yield reading
 
 
+def _counted(events: Iterable[Event]) -> Iterator[Event]:
+    """The events of the log, of each complaint about several recipients one that counts.
+
+    An earlier release did not record which one. It is the first one by address here.
+    """
+    counted: set[str | None] = set()
+    undecided: dict[str, list[Event]] = {}
+    for event in events:
+        if event.shared and event.counted is None and event.feedback_id:
+            undecided.setdefault(event.feedback_id, []).append(event)
+            continue
+        if event.counted:
+            counted.add(event.feedback_id)
+        yield event
+    for feedback_id, some in undecided.items():
+        first, *others = sorted(some, key=attrgetter("address"))
+        yield msgspec.structs.replace(first, counted=feedback_id not in counted)
+        yield from others
+
+
 def _log_of(connection: sa.Connection, day: datetime) -> tuple[int, Tally]:
     """The number of events of a day, and what they add to the tables."""
     event = schema.event
@@ -103,7 +125,7 @@ def _log_of(connection: sa.Connection, day: datetime) -> tuple[int, Tally]:
             yield event_of(row)
 
     tally = Tally()
-    tally.add(read())  # all at once: it counts a complaint about several recipients once
+    tally.add(_counted(read()))
     return events, tally
 
 

@@ -25,7 +25,7 @@ from sesbounce.policy.state import State
 from sesbounce.store import acts, schema
 from sesbounce.store.acts import Done
 from sesbounce.store.conflicts import retry_conflicts
-from sesbounce.store.log_rows import event_of, insert_events
+from sesbounce.store.event_log import event_of, insert_events
 from sesbounce.store.ready import ready_batch
 from sesbounce.store.store import Store
 

@@ -101,35 +101,16 @@ class Tally:
         self._providers: defaultdict[tuple[datetime, str, str, str], int] = defaultdict(int)
 
     def add(self, events: Iterable[Event], sign: int = 1) -> None:
-        """Add events, or subtract them with the sign -1.
-
-        A complaint that names several recipients counts once, so its events come together.
-        """
-        shared: set[str] = set()
+        """Add events, or subtract them with the sign -1."""
         for event in events:
             if not event.mail_id or (provider := large_provider_of(event.address)) == SIMULATOR:
                 continue
             hour = hour_of(event.occurred_at)
             self._add_to_provider(event, hour, provider, sign)
             outcome = _outcome(event)
-            if outcome == _COMPLAINT and event.shared:
-                # A forgotten recipient has no such id. The others count for it.
-                if not event.feedback_id or event.feedback_id in shared:
-                    continue
-                shared.add(event.feedback_id)
             if outcome is not None:
                 by = event.attribution
                 self._senders[hour, by.account_id, by.region, by.identity][outcome] += sign
-
-    def hide(self, before: Event, after: Event | None) -> None:
-        """Count an event as one about a forgotten address; without one, no longer count it."""
-        pairs = [(before, -1), *([(after, 1)] if after else [])]
-        for event, sign in pairs:
-            if not before.shared:
-                self.add([event], sign)
-            elif event.mail_id:  # the sender's number is that of all recipients
-                provider = large_provider_of(event.address)
-                self._add_to_provider(event, hour_of(event.occurred_at), provider, sign)
 
     def senders(self) -> dict[SenderHour, list[int]]:
         """The numbers in the order of `OUTCOMES`, without those that are all 0."""
@@ -171,6 +152,8 @@ def _outcome(event: Event) -> int | None:
             return _HARD if event.type == "Permanent" else _SOFT
         case Kind.COMPLAINT if event.effect is Effect.NOT_ATTEMPTED:
             return _NOT_ATTEMPTED
+        case Kind.COMPLAINT if event.effect is Effect.COMPLAINT:
+            return _COMPLAINT if event.counted or not event.shared else None
         case Kind.COMPLAINT:
-            return _COMPLAINT if event.effect is Effect.COMPLAINT else None
+            return None
     return _OF_KIND.get(event.kind)

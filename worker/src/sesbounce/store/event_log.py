@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from sesbounce.errors import StoreError
 from sesbounce.feedback.attribution import Attribution, completed
-from sesbounce.feedback.extract import Event
+from sesbounce.feedback.extract import Event, either_counted
 from sesbounce.feedback.recording import Message
 from sesbounce.privacy.keyed_hash import is_forgotten
 from sesbounce.store import schema
@@ -28,7 +28,7 @@ def _getter(columns: Iterable[str]) -> Callable[[Event], tuple[Any, ...]]:
 _ATTRIBUTED = Attribution.__struct_fields__
 _insert_messages = Insert(schema.message, "digest")
 # What an event that arrives once more, perhaps in the other schema, may add to its row.
-_GREATEST = ("occurred_at", *_ATTRIBUTED)
+_GREATEST = ("occurred_at", "counted", *_ATTRIBUTED)
 _append_events = Insert(schema.event, "dedupe_key")
 _complete_events = Insert(schema.event, "dedupe_key", greatest=_GREATEST, widest="stream")
 # A row of the log consists of the event's own columns, and of two about its origin.
@@ -83,7 +83,8 @@ class Inserted(NamedTuple):
 
     Attributes:
         new: events that the log did not hold.
-        changed: events whose time or attribution changed: as the log held them, and as it does now.
+        changed: events of which the time, the attribution or whether they count changed: as the
+            log held them, and as it does now.
     """
 
     new: list[Event]
@@ -97,8 +98,9 @@ def insert_events(
 
     If an event arrives twice with different times, the log keeps the later time, as states do: so
     states follow from the log, in whatever order the messages arrived. It keeps all that the
-    messages say about the attribution. An event that arrives once without a stream has none in the
-    log, and one with two has the first by name.
+    messages say about the attribution, and a complaint counts by a recipient if one of them says
+    so. An event that arrives once without a stream has none in the log, and one with two has the
+    first by name.
 
     Args:
         connection: the caller's transaction.
@@ -147,7 +149,7 @@ def _complete(
         connection: the caller's transaction.
         events: the events that are in the log, in the order of their keys.
         now: the time of the recording; the rows keep theirs.
-        changed: gets each event whose time or attribution changes, before and after.
+        changed: gets each event of `Inserted.changed`, before and after.
     """
     rows = []
     # Locked, so that they are what this transaction changes, and no other one.
@@ -157,6 +159,7 @@ def _complete(
         after = msgspec.structs.replace(
             before,
             occurred_at=max(event.occurred_at, before.occurred_at),
+            counted=either_counted(event, before),
             attribution=completed(event.attribution, before.attribution),
         )
         if after != before:

@@ -12,7 +12,7 @@ import msgspec
 import sqlalchemy as sa
 
 from sesbounce.feedback.attribution import completed
-from sesbounce.feedback.extract import Event
+from sesbounce.feedback.extract import Event, either_counted
 from sesbounce.feedback.recording import Recording
 from sesbounce.policy.merge import learn, merge
 from sesbounce.policy.state import State
@@ -80,12 +80,15 @@ def _arrived(recordings: Iterable[Recording]) -> dict[str, tuple[Event, str]]:
 
 
 def _merged(one: tuple[Event, str], other: tuple[Event, str]) -> tuple[Event, str]:
-    """Merge two arrivals of one event: the later of them, with all of the attribution."""
+    """Merge two arrivals of one event: the later of them, with all that both say."""
     event, digest = other if one[0].occurred_at < other[0].occurred_at else one
     attribution = completed(one[0].attribution, other[0].attribution)
     stream = _widest(one[0].stream, other[0].stream)
-    if (attribution, stream) != (event.attribution, event.stream):
-        event = msgspec.structs.replace(event, attribution=attribution, stream=stream)
+    counted = either_counted(one[0], other[0])
+    if (attribution, stream, counted) != (event.attribution, event.stream, event.counted):
+        event = msgspec.structs.replace(
+            event, attribution=attribution, stream=stream, counted=counted
+        )
     return event, digest
 
 

@@ -59,6 +59,7 @@ event = sa.Table(
     sa.Column("original", Words, nullable=False, comment="the address as SES wrote it"),
     sa.Column("parsed", sa.Boolean, nullable=False),
     sa.Column("shared", sa.Boolean, nullable=False),
+    sa.Column("counted", sa.Boolean, comment="whether a complaint counts by this recipient"),
     sa.Column("occurred_at", UtcDateTime, nullable=False),
     sa.Column("mail_id", Words),
     sa.Column("source", Words),

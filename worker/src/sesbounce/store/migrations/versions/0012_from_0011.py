@@ -26,6 +26,7 @@ _TIMES = {
     "struck_off_at": "when it was last struck off",
     "restored_at": "when it was last restored",
 }
+_EVENTS, _COUNTED = "feedback_event", "counted"
 _BY_REASON, _BY_DOMAIN = "ix_feedback_address_reason", "ix_feedback_address_domain"
 # The one without the address needs to sort all suppressions of the same time, and an import makes
 # many of them; a later release can drop it. On MySQL each index holds the primary key.
@@ -45,6 +46,7 @@ def upgrade() -> None:
     _add_last_use()
     _create_indexes_of_lists()
     _add_times_of_propagation()
+    _add_counted()
 
 
 def refuse_losses(connection: sa.Connection) -> None:
@@ -58,6 +60,7 @@ def refuse_losses(connection: sa.Connection) -> None:
 
 def downgrade() -> None:
     """Drop what was added; the workers write their rows once more after the next upgrade."""
+    _drop_counted()
     _drop_times_of_propagation()
     _drop_indexes_of_lists()
     _drop_last_use()
@@ -225,3 +228,13 @@ def _add_times_of_propagation() -> None:
 def _drop_times_of_propagation() -> None:
     for name in _TIMES:
         op.drop_column(_ADDRESSES, name)
+
+
+def _add_counted() -> None:
+    """Say which event of a complaint counts; `rebuild --counts` chooses one where it is null."""
+    comment = "whether a complaint counts by this recipient"
+    op.add_column(_EVENTS, sa.Column(_COUNTED, sa.Boolean(), comment=comment))
+
+
+def _drop_counted() -> None:
+    op.drop_column(_EVENTS, _COUNTED)
