@@ -2,6 +2,7 @@
 
 import json
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from sesbounce.operations.erasure import forget
 from sesbounce.privacy.keyed_hash import HashKeys
 from sesbounce.server.service import Service
 from sesbounce.store import tokens
+from sesbounce.store.engine import open_database
 from sesbounce.store.lookup import Lookup
 from sesbounce.store.tokens import Scope
 from tests import sending, stored
@@ -376,6 +378,32 @@ class TestReports:
     def test_health_needs_no_token(self, api: Api) -> None:
         api.token(Scope.ADMIN)
         assert api.client(only_loopback=False)("GET", "/healthz").json() == {"status": "ok"}
+
+
+@pytest.mark.usefixtures("engine")
+@pytest.mark.parametrize("instead", [None, b"", b"no database" * 1000])
+def test_a_file_that_is_removed_or_replaced_answers_no_more(
+    url: str, instead: bytes | None, request: pytest.FixtureRequest
+) -> None:
+    engine = open_database(url, create=False)  # as `sesbounce serve` does
+    request.addfinalizer(engine.dispose)
+    api = Api(engine)
+    request.addfinalizer(api.close)
+    call = api.client(api.token(Scope.ADMIN))
+    assert verdict(call, "nobody@example.com")["may_mail"] is True
+    file = Path(url.removeprefix("sqlite:///"))
+    for one in (file, file.with_name(f"{file.name}-wal"), file.with_name(f"{file.name}-shm")):
+        one.unlink(missing_ok=True)
+    if instead is not None:
+        file.write_bytes(instead)
+    for method, path in [
+        ("GET", "/v1/suppressions/nobody@example.com"),
+        ("PUT", "/v1/suppressions/nobody@example.com"),
+    ]:
+        assert call(method, path).status_code == 503
+    if instead != b"":
+        assert call("GET", "/healthz").status_code == 503
+    assert file.exists() == (instead is not None)
 
 
 @pytest.mark.usefixtures("_jane_has_bounced")
