@@ -69,6 +69,23 @@ def test_a_wrong_option_is_an_error(arguments: tuple[str, ...], said: str) -> No
 
 
 @pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--ignore", "database"),
+        ("--only", "database", "--ignore", "database"),
+        ("--timeout", "1e-9"),
+        ("--timeout", "nan"),
+    ],
+)
+def test_where_no_check_was_made_nothing_is_said_to_be_in_order(arguments: tuple[str, ...]) -> None:
+    result = doctor("--json", *arguments)
+    assert result.exit_code == 2
+    assert "no check was made" in result.stderr
+    found = [json.loads(line)["status"] for line in result.stdout.splitlines()]
+    assert set(found) <= {"skipped"}
+
+
+@pytest.mark.parametrize(
     ("text", "said"),
     [
         ("{", "does not hold a state: write it with `terraform show -json"),

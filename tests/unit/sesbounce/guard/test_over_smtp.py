@@ -61,6 +61,12 @@ def test_the_suppressed_are_returned_as_refused(connection: smtplib.SMTP) -> Non
     assert connection.sendmail("me@example.com", [MARY], "Hello") == {}
 
 
+def test_who_gets_the_mail_is_asked_about_and_not_who_is_named(connection: smtplib.SMTP) -> None:
+    named = [f"{JANE} <{MARY}>", f"Ann <{ANN}>"]
+    refused = connection.sendmail("me@example.com", named, "Hello")
+    assert (list(refused), RECIPIENTS) == ([named[0]], [ANN])
+
+
 def test_nobody_left_is_an_exception_and_the_next_mail_is_sent(connection: smtplib.SMTP) -> None:
     with pytest.raises(guard.Suppressed, match=JANE):
         connection.sendmail("me@example.com", JANE, "Hello")

@@ -12,6 +12,7 @@ import boto3
 import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
+from botocore.exceptions import ParamValidationError
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -200,6 +201,17 @@ def test_with_destinations_the_headers_do_not_count_and_stay(v1: Any) -> None:
         ("To: Team: jane@example.com, ann@example.com;", [ANN]),
         ("to: jane@example.com\nCC: ann@example.com", [ANN]),
         ("To: jane@example.com\nTo: ann@example.com", [ANN]),
+        ("To : jane@example.com,\n ann@example.com", [ANN]),
+        ("X Y: no header\nTo: jane@example.com, ann@example.com", [ANN]),
+        # As mail servers read what breaks the rules.
+        ("To: x@example.com <jane@example.com>, ann@example.com", [ANN]),
+        ("To: ann@example.com <ann@example.com>, <jane@example.com>", [ANN]),
+        ("To: <jane@example.com> <ann@example.com>", [ANN]),
+        ("To: ann@example.com; jane@example.com", [ANN]),
+        ("To: [news] <ann@example.com>, jane@example.com", [ANN]),
+        ('To: "Roe, (Ann" x@y <ann@example.com>, Team: jane@example.com;', [ANN]),
+        ("To: ann@example.com jane@example.com, mary@example.com", [MARY]),
+        ("To: A: B: jane@example.com;;, ann@example.com", [ANN]),
     ],
 )
 def test_headers_are_read_as_they_are_written(v1: Any, header: str, left: list[str]) -> None:
@@ -207,6 +219,49 @@ def test_headers_are_read_as_they_are_written(v1: Any, header: str, left: list[s
     v1.send_raw_email(RawMessage={"Data": f"{header}\n\nHello".encode()})
     found = {k: v for k, v in wire.bodies[0].items() if k.startswith("Destinations")}
     assert list(found.values()) == left
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        b"To: jane@example.com, mary@example.com\nBcc: ann@example.com",
+        b"To: jane@example.com, mary@example.com\rbcc : ann@example.com,\r\tjoe@example.com\r\rHi",
+        b"Bcc: ann@example.com\r\nTo: jane@example.com\r\n\r\nBcc: ann is no header\r\n",
+    ],
+)
+def test_nobody_reads_who_gets_a_blind_copy_however_lines_end(v1: Any, message: bytes) -> None:
+    wire = Wire(v1)
+    v1.send_raw_email(RawMessage={"Data": message})
+    (sent,) = wire.bodies
+    assert ANN in {value for name, value in sent.items() if name.startswith("Destinations")}
+    assert b"ann@example.com" not in base64.b64decode(sent["RawMessage.Data"])
+
+
+@pytest.mark.parametrize(
+    "destination",
+    [None, "x", {"ToAddresses": None}, {"ToAddresses": JANE}, {"ToAddresses": [None]}],
+)
+def test_wrong_parameters_raise_what_boto3_raises(v1: Any, v2: Any, destination: Any) -> None:
+    body = {"Message": MESSAGE, **FROM_V1}
+    with pytest.raises(ParamValidationError, match="Destination"):
+        v1.send_email(Destination=destination, **body)
+    with pytest.raises(ParamValidationError, match="Destination"):
+        v2.send_email(Destination=destination, Content=SIMPLE)
+    with pytest.raises(ParamValidationError, match="Destination"):
+        v1.send_bulk_templated_email(
+            Destinations=[{"Destination": destination}, {}],
+            Template="t",
+            DefaultTemplateData="{}",
+            **FROM_V1,
+        )
+
+
+def test_a_message_that_ses_only_examines_is_not_touched(v2: Any, suppressing: Suppressing) -> None:
+    wire = Wire(v2)
+    content = {"Raw": {"Data": MIME}}
+    v2.create_deliverability_test_report(FromEmailAddress="me@example.com", Content=content)
+    assert base64.b64decode(wire.bodies[0]["Content"]["Raw"]["Data"]) == MIME
+    assert suppressing.asked == []
 
 
 def test_each_mail_of_a_bulk_counts_by_itself_and_keeps_its_place(v1: Any, v2: Any) -> None:

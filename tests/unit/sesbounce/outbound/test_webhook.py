@@ -234,6 +234,15 @@ def test_after_a_deadline_the_next_delivery_works() -> None:
         assert len(server.requests) == 2
 
 
+def test_a_status_that_announces_another_one_is_no_acceptance() -> None:
+    def answer(connection: socket.socket) -> None:
+        connection.sendall(b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n")
+        connection.sendall(b"HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n")
+
+    with serving(answer) as server, pytest.raises(DeliveryError):
+        hook(server.url).deliver(ENTRY)
+
+
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_a_redirect_is_not_followed(status: int) -> None:
     with serving(ok) as elsewhere:

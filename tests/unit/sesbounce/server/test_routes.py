@@ -2,6 +2,7 @@
 
 import json
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +16,9 @@ from sesbounce.feedback.manual import decide
 from sesbounce.feedback.reason import Reason
 from sesbounce.operations.erasure import forget
 from sesbounce.privacy.keyed_hash import HashKeys
+from sesbounce.server.service import Service
 from sesbounce.store import tokens
+from sesbounce.store.engine import open_database
 from sesbounce.store.lookup import Lookup
 from sesbounce.store.tokens import Scope
 from tests import sending, stored
@@ -63,11 +66,39 @@ class TestCheck:
         unknown = verdict(call, "nobody@example.com")
         assert (unknown["may_mail"], unknown["reason"]) == (True, None)
 
-    @pytest.mark.parametrize("text", ["no%20address", "", "%00", "%FF", "x/y"])
+    @pytest.mark.parametrize("text", ["no%20address", "", "%00", "x/y"])
     def test_what_is_no_address_has_no_answer(self, call: Client, text: str) -> None:
         answer = call("GET", f"/v1/suppressions/{text}")
         assert answer.status_code == 422
-        assert "is no address" in answer.json()["errors"][0]["detail"]
+        (error,) = answer.json()["errors"]
+        assert "is no address" in error["detail"]
+        assert error["parameter"] == "address"
+
+    @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
+    @pytest.mark.parametrize("rest", ["/", "/events", "%2F", "%3Fstream=news", "%23x"])
+    def test_what_follows_an_address_is_never_a_yes(
+        self, call: Client, method: str, rest: str
+    ) -> None:
+        answer = call(method, f"/v1/suppressions/jane@example.com{rest}")
+        assert answer.status_code == 422
+        assert answer.json()["errors"][0]["parameter"] == "address"
+        assert call("GET", "/v1/addresses/jane@example.com//events").status_code == 422
+
+    @pytest.mark.parametrize(
+        "path",
+        ["suppressions/m%FCller@example.com", "suppressions/jane@example.com?stream=%E9"],
+    )
+    def test_a_url_that_is_not_utf_8_is_never_a_yes(self, call: Client, path: str) -> None:
+        answer = call("GET", f"/v1/{path}")
+        assert answer.status_code == 422
+        assert "not UTF-8" in answer.json()["errors"][0]["detail"]
+
+    def test_a_text_that_is_far_too_long_is_one_answer_of_several(self, call: Client) -> None:
+        given = ["x" * 3000, "jane@example.com", "mary@example.com"]
+        answers = call("POST", "/v1/check", json={"addresses": given}).json()["answers"]
+        assert [answer["given"] for answer in answers] == given
+        assert [answer["may_mail"] for answer in answers] == [False, False, True]
+        assert [bool(answer["problem"]) for answer in answers] == [True, False, False]
 
     def test_an_address_may_hold_a_slash(self, call: Client) -> None:
         for path in ("a%2Fb@example.com", "a/b@example.com"):
@@ -110,6 +141,16 @@ class TestDecisions:
         other = "/v1/suppressions/mary@example.com"
         assert call("PUT", other, headers=key).json()["recorded"] is True
         assert call("PUT", path).json()["answer"]["may_mail"] is False
+
+    def test_of_two_requests_at_once_one_has_decided(
+        self, call: Client, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        # Both look for the key before either has recorded its decision.
+        monkeypatch.setattr(Service, "_is_known", lambda *_: False)
+        key, path = {"Idempotency-Key": "7f3c"}, "/v1/suppressions/jane@example.com"
+        recorded = [call("PUT", path, headers=key).json()["recorded"] for _ in range(2)]
+        assert recorded == [True, False]
+        assert len(call("GET", "/v1/addresses/jane@example.com/events").json()["events"]) == 1
 
     def test_a_request_is_known_after_its_address_was_forgotten(self, engine: sa.Engine) -> None:
         keys = HashKeys(["k" * 32])
@@ -160,6 +201,14 @@ def pages(call: Client, path: str, name: str, **query: Any) -> list[list[Any]]:
         if page["next_cursor"] is None:
             return found
         query["cursor"] = page["next_cursor"]
+
+
+def _changed(cursor: str) -> list[str]:
+    """The cursor, each of its characters changed in turn; of the last, some bits are unused."""
+    return [
+        f"{cursor[:place]}{'A' if cursor[place] != 'A' else 'B'}{cursor[place + 1 :]}"
+        for place in range(len(cursor) - 1)
+    ]
 
 
 class TestLists:
@@ -214,7 +263,10 @@ class TestLists:
             *("reason", "domain", "since", "stream", "limit")
         }
         for wrong in ({"domain": "no domain"}, {"reason": "x"}, {"reson": "blocked"}):
-            assert call("GET", "/v1/suppressions", params=wrong).status_code == 422
+            answer = call("GET", "/v1/suppressions", params=wrong)
+            assert answer.status_code == 422
+            if "domain" in wrong:
+                assert answer.json()["errors"][0]["parameter"] == "domain"
 
     def test_events_are_paged_and_filtered(self, call: Client, api: Api) -> None:
         for day in range(5):
@@ -266,7 +318,11 @@ class TestLists:
             ("/v1/suppressions", {"cursor": cursor[:-4]}),
             ("/v1/suppressions", {"cursor": "ä"}),
             ("/v1/suppressions", {"cursor": "x"}),
+            # A client that makes a text of null would read the first page for ever.
+            ("/v1/suppressions", {"cursor": ""}),
+            ("/v1/events", {"cursor": ""}),
             ("/v1/events", {"cursor": cursor}),
+            *(("/v1/suppressions", {"cursor": changed}) for changed in _changed(cursor)),
         ]
         for path, query in others:
             answer = call("GET", path, params=query)
@@ -322,6 +378,32 @@ class TestReports:
     def test_health_needs_no_token(self, api: Api) -> None:
         api.token(Scope.ADMIN)
         assert api.client(only_loopback=False)("GET", "/healthz").json() == {"status": "ok"}
+
+
+@pytest.mark.usefixtures("engine")
+@pytest.mark.parametrize("instead", [None, b"", b"no database" * 1000])
+def test_a_file_that_is_removed_or_replaced_answers_no_more(
+    url: str, instead: bytes | None, request: pytest.FixtureRequest
+) -> None:
+    engine = open_database(url, create=False)  # as `sesbounce serve` does
+    request.addfinalizer(engine.dispose)
+    api = Api(engine)
+    request.addfinalizer(api.close)
+    call = api.client(api.token(Scope.ADMIN))
+    assert verdict(call, "nobody@example.com")["may_mail"] is True
+    file = Path(url.removeprefix("sqlite:///"))
+    for one in (file, file.with_name(f"{file.name}-wal"), file.with_name(f"{file.name}-shm")):
+        one.unlink(missing_ok=True)
+    if instead is not None:
+        file.write_bytes(instead)
+    for method, path in [
+        ("GET", "/v1/suppressions/nobody@example.com"),
+        ("PUT", "/v1/suppressions/nobody@example.com"),
+    ]:
+        assert call(method, path).status_code == 503
+    if instead != b"":
+        assert call("GET", "/healthz").status_code == 503
+    assert file.exists() == (instead is not None)
 
 
 @pytest.mark.usefixtures("_jane_has_bounced")

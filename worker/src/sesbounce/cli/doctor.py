@@ -14,6 +14,7 @@ from sesbounce.doctor.examination import TIMEOUT_SECONDS, examination
 from sesbounce.doctor.examine import Group, is_wanted
 from sesbounce.doctor.finding import Result, Status
 from sesbounce.doctor.roundtrip import roundtrip
+from sesbounce.errors import NotCheckedError
 from sesbounce.settings import load_settings
 from sesbounce.store.lookup import Lookup
 from sesbounce.telemetry.visible import visible
@@ -22,9 +23,9 @@ from sesbounce.telemetry.visible import visible
 @click.command(
     epilog=exit_codes(
         {
-            "0": "No check found anything broken; there may be hints, and skipped checks.",
+            "0": "No check found anything broken; there may be hints, and some skipped checks.",
             "1": "A check found something broken.",
-            "2": "The checks could not be made; standard error says why.",
+            "2": "No check could be made; standard error says why.",
         }
     )
 )
@@ -110,6 +111,10 @@ def doctor(  # noqa: PLR0913, PLR0917  one argument an option
         click.echo(report.total(results))
     if any(result.status is Status.BROKEN for result in results):
         sys.exit(DIFFERS)
+    if all(result.status is Status.SKIPPED for result in results):
+        raise NotCheckedError(
+            "no check was made: each was skipped, or --only and --ignore left none"
+        )
 
 
 def _demand_known(groups: Sequence[Group], names: Sequence[str]) -> None:

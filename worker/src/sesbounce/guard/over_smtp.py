@@ -40,9 +40,12 @@ def smtp(connection: Connection, **options: Unpack[Options]) -> Connection:
         if guard.asks_about_senders:
             guard.demand_sending(_sender(args[0] if args else more.get("msg")) or from_addr)
         recipients = [to_addrs] if isinstance(to_addrs, str) else list(to_addrs)
-        refused = guard.refused(recipients)
+        # What smtplib sends: of `x@a.example <jane@b.example>` it takes the first address.
+        envelope = {who: smtplib.quoteaddr(who).strip("<>") for who in recipients}
+        why = guard.refused(envelope.values())
+        refused = {who: why[address] for who, address in envelope.items() if address in why}
         left = kept({"to": recipients}, refused)["to"]
-        dropped = {who: (_CODE, f"5.7.1 {why}".encode()) for who, why in refused.items()}
+        dropped = {who: (_CODE, f"5.7.1 {text}".encode()) for who, text in refused.items()}
         return dropped | send(from_addr, left, *args, **more)
 
     connection.sendmail = sendmail  # type: ignore[method-assign]

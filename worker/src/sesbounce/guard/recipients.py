@@ -2,15 +2,34 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from email.parser import BytesHeaderParser
+from email.errors import InvalidHeaderDefect
 from email.policy import SMTPUTF8
 
 from sesbounce.errors import Suppressed
-from sesbounce.feedback.address import parse
+from sesbounce.feedback.address import parse, without_display_name
 from sesbounce.feedback.provider import SIMULATOR
 
-_BCC = re.compile(rb"^bcc[ \t]*:.*\n(?:[ \t].*\n)*", re.IGNORECASE | re.MULTILINE)
-_END_OF_HEADERS = re.compile(rb"\r?\n\r?\n")
+# A line may end as it likes, and the last one with the message.
+_LINE = rb"[^\r\n]*(?:\r\n|\r|\n|\Z)"
+
+
+def _header(names: bytes) -> re.Pattern[bytes]:
+    """Finds headers: the name, and the text with its folded lines.
+
+    Python's parser ends the headers at the first line that breaks the rules, and would not see
+    recipients behind it.
+    """
+    pattern = rb"(?:\A|(?<=[\r\n]))(%b)[ \t]*:(%b(?:[ \t]%b)*)" % (names, _LINE, _LINE)
+    return re.compile(pattern, re.IGNORECASE)
+
+
+_TO_CC_BCC, _BCC, _FROM = _header(b"to|cc|bcc"), _header(b"bcc"), _header(b"from")
+_END_OF_HEADERS = re.compile(rb"(\r\n|\r(?!\n)|\n)(?:\r\n|\r|\n)")
+# A recipient of a header that breaks the rules: the text between two separators. Neither a quoted
+# text, nor brackets or a comment, end at a separator within them.
+_PART = re.compile(r'(?:"(?:[^"\\]|\\.)*"|<[^<>]*>|\([^()]*\)|[^,;])+')
+_BRACKETS = re.compile(r"<[^<>]+>")
+_NAME_OF_GROUP = re.compile(r'^[^@<>":]*:')
 
 Groups = Mapping[str, Sequence[str]]
 """Recipients by the field that names them, such as `ToAddresses` or `cc`."""
@@ -52,33 +71,46 @@ def kept(groups: Groups, refused: Mapping[str, str]) -> dict[str, list[str]]:
 def in_headers(message: bytes) -> dict[str, list[str]]:
     """The recipients that the headers To, Cc and Bcc of a MIME message name, by header.
 
-    A header that can't be read counts as one recipient, which is no address.
+    A part of a header that can't be read counts as one recipient, which is no address.
     """
-    headers = BytesHeaderParser().parsebytes(message).raw_items()
     found: dict[str, list[str]] = {"to": [], "cc": [], "bcc": []}
-    for name, value in headers:
-        if name.lower() in found:
-            text = str(value).encode("ascii", "surrogateescape").decode("utf-8", "replace")
-            found[name.lower()] += _addresses(text)
+    head, _ = _parted(message)
+    for name, text in _TO_CC_BCC.findall(head):
+        found[name.lower().decode()] += _addresses(text)
     return found
 
 
 def sender_in_headers(message: bytes) -> str | None:
     """The first address that the header From of a MIME message names; None if it names none."""
-    for name, value in BytesHeaderParser().parsebytes(message).raw_items():
-        if name.lower() == "from":
-            text = str(value).encode("ascii", "surrogateescape").decode("utf-8", "replace")
-            return next(iter(_addresses(text)), None)
-    return None
+    head, _ = _parted(message)
+    found = _FROM.search(head)
+    return next(iter(_addresses(found[2])), None) if found else None
 
 
-def _addresses(header: str) -> Iterable[str]:
-    unfolded = " ".join(header.splitlines())
+def _addresses(text: bytes) -> Iterable[str]:
+    unfolded = " ".join(text.decode(errors="replace").splitlines())
     try:
-        parsed = SMTPUTF8.header_factory("To", unfolded).addresses
+        header = SMTPUTF8.header_factory("To", unfolded)
     except Exception:  # noqa: BLE001  the parser has raised many kinds of them for broken headers
-        return [unfolded]
-    return [_with_a_labels(address.addr_spec) for address in parsed]
+        return _of_broken(unfolded)
+    # The parser leaves out what stands behind a mistake: of `x@a.example <jane@b.example>` Jane.
+    if any(isinstance(defect, InvalidHeaderDefect) for defect in header.defects):
+        return _of_broken(unfolded)
+    return [_with_a_labels(address.addr_spec) for address in header.addresses]
+
+
+def _of_broken(header: str) -> list[str]:
+    """The recipients of a header that breaks the rules, as lenient mail servers read it."""
+    parts: list[str] = []
+    for part in _PART.findall(header):
+        text = _NAME_OF_GROUP.sub("", part).strip()
+        bracketed = _BRACKETS.findall(text)
+        parts += bracketed if len(bracketed) > 1 else [text]
+    return [
+        _with_a_labels(without_display_name(part)) if parse(part).parsed else part
+        for part in parts
+        if part
+    ]
 
 
 def _with_a_labels(address: str) -> str:
@@ -91,8 +123,12 @@ def _with_a_labels(address: str) -> str:
 
 def without_bcc(message: bytes) -> bytes:
     """The message without its header Bcc; all else stays as it is, byte for byte."""
+    head, body = _parted(message)
+    return _BCC.sub(b"", head) + body
+
+
+def _parted(message: bytes) -> tuple[bytes, bytes]:
+    """The headers of a message, and the rest, which begins with an empty line."""
     end = _END_OF_HEADERS.search(message)
-    length = end.start() + 1 if end else len(message)
-    if end and end[0].startswith(b"\r"):
-        length += 1
-    return _BCC.sub(b"", message[:length]) + message[length:]
+    length = end.end(1) if end else len(message)
+    return message[:length], message[length:]

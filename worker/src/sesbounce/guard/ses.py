@@ -35,6 +35,7 @@ _BULK = {
     "SendBulkTemplatedEmail": _Bulk("Destinations", "Status", "MessageRejected"),
     "SendBulkEmail": _Bulk("BulkEmailEntries", "BulkEmailEntryResults", "MESSAGE_REJECTED"),
 }
+_SENDING = frozenset({"SendEmail", "SendRawEmail", "SendTemplatedEmail", *_BULK})
 _OF_HEADERS = {"to": "ToAddresses", "cc": "CcAddresses", "bcc": "BccAddresses"}
 
 
@@ -93,8 +94,12 @@ class _Handlers:
         Raises:
             Suppressed: nobody is left.
             SendingStopped: the sender is stopped.
+            ParamValidationError: the parameters are not what the call takes.
         """
-        if self._guard.asks_about_senders and model.name.startswith("Send"):
+        if model.name not in _SENDING:
+            return
+        _demand_valid(params, model)
+        if self._guard.asks_about_senders:
             self._guard.demand_sending(_sender(params))
         if bulk := _BULK.get(model.name):
             self._drop_of_bulk(params, bulk, context)
@@ -161,6 +166,16 @@ class _Handlers:
             raise Suppressed(all_refused)
         params[bulk.entries] = left
         context.setdefault(_DROPPED, []).append(dropped)
+
+
+def _demand_valid(params: Mapping[str, Any], model: Any) -> None:
+    """Raise what boto3 raises of wrong parameters, before anything reads them as the right ones.
+
+    Of `ToAddresses="jane@example.com"` each letter would be a recipient.
+    """
+    from botocore.validate import validate_parameters  # noqa: PLC0415  only those with boto3 come here
+
+    validate_parameters(params, model.input_shape)
 
 
 def _sender(params: Mapping[str, Any]) -> str | None:

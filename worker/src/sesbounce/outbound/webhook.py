@@ -18,8 +18,9 @@ from sesbounce.webhook_settings import RELEASED, SUPPRESSED, Endpoint
 
 TEST = "sesbounce.test"
 
-# HTTP statuses: from 300 on the endpoint has not accepted this entry, from 500 on it accepts none.
-_REJECTED_FROM = 300
+# HTTP statuses: only these say that the endpoint has accepted the entry, and from 500 on it accepts
+# none. The HTTP library takes 103 for the answer, though another status follows it.
+_ACCEPTED = range(200, 300)
 _REDIRECTS = range(300, 400)
 _GONE = 410
 _TOO_MANY = 429
@@ -114,7 +115,7 @@ class Webhook:
             DeliveryError: it has not.
         """
         status = answer.status
-        if status < _REJECTED_FROM:
+        if status in _ACCEPTED:
             return
         problem = f"it answers with HTTP status {status}"
         if status in _REDIRECTS:

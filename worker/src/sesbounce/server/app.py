@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from http import HTTPStatus
 from typing import Any, TypeVar
+from urllib.parse import unquote_to_bytes
 
 import anyio
 import anyio.to_thread
@@ -19,6 +20,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from sesbounce.feedback.address import parse
 from sesbounce.server import problems
 from sesbounce.server.access import ANYONE, Access, Caller
 from sesbounce.server.openapi import document
@@ -35,6 +37,8 @@ _JSON = "application/json"
 _MOST_BYTES = 4 * 1024 * 1024
 _BODY_SECONDS = 30.0
 _LONGEST_KEY = 255
+# They separate the parts of a URL (RFC 3986, 2.2), and no domain holds one.
+_OF_URLS = frozenset("/?#")
 # Where a request notes what the line in the log is to say of it.
 ROUTE, CALLER = "sesbounce.route", "sesbounce.caller"
 _HEADERS = {
@@ -120,6 +124,7 @@ class Server:
             request.scope[CALLER] = caller.id or None
             if seconds := self._rate.wait(caller.id):
                 raise problems.too_many(seconds)
+        _demand_readable(request)
         query = _query(operation, request)
         request_id = _request_id(operation, request)
         raw = await _body(operation, request)
@@ -184,6 +189,30 @@ class _Wrapped:
 
 async def _not_routed(_request: Request, error: Exception) -> Response:
     return problems.response(error)
+
+
+def _demand_readable(request: Request) -> None:
+    """Make sure that the URL says what the client has meant.
+
+    The answer would be about another text, of which nothing is recorded: it would be a yes.
+
+    Raises:
+        RequestError: the bytes of the URL are not UTF-8; or behind the address stands what belongs
+            to a URL and to no domain, such as the slash of `/v1/suppressions/jane@example.com/`.
+    """
+    for part in (request.scope.get("raw_path", b""), request.scope["query_string"]):
+        try:
+            unquote_to_bytes(part).decode()
+        except UnicodeDecodeError:
+            raise problems.invalid_parameter(
+                "the percent-encoded bytes of the URL are not UTF-8", None
+            ) from None
+    address = parse(request.path_params.get("address", ""))
+    if address.parsed and not _OF_URLS.isdisjoint(address.key.rpartition("@")[2]):
+        raise problems.invalid_parameter(
+            "the address ends with a part of a URL: percent-encode it, and let nothing follow it",
+            "address",
+        )
 
 
 def _query(operation: Operation, request: Request) -> Any:

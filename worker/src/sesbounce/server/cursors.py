@@ -1,4 +1,7 @@
-"""Opaque cursors: where the next page of a list begins, and to which list it belongs."""
+"""Opaque cursors: where the next page of a list begins, and to which list it belongs.
+
+A cursor ends with a checksum: one that was cut off or changed on its way would select other rows.
+"""
 
 import base64
 import hashlib
@@ -11,6 +14,8 @@ from sesbounce.server.problems import Detail, RequestError
 
 _Place = TypeVar("_Place")
 
+_CHECKSUM_BYTES = 8
+
 
 def cursor(place: Any, filters: Any) -> str | None:
     """The text of a cursor; None behind the last page.
@@ -22,7 +27,7 @@ def cursor(place: Any, filters: Any) -> str | None:
     if place is None:
         return None
     raw = msgspec.json.encode([_fingerprint(filters), place])
-    return base64.urlsafe_b64encode(raw).decode().rstrip("=")
+    return base64.urlsafe_b64encode(raw + _checksum(raw)).decode().rstrip("=")
 
 
 def place(text: str, filters: Any, kind: type[_Place]) -> _Place:
@@ -32,10 +37,13 @@ def place(text: str, filters: Any, kind: type[_Place]) -> _Place:
         RequestError: the text is no cursor, or was made for other filters.
     """
     try:
-        raw = base64.b64decode(text + "=" * (-len(text) % 4), b"-_", validate=True)
+        whole = base64.b64decode(text + "=" * (-len(text) % 4), b"-_", validate=True)
+        raw, checksum = whole[:-_CHECKSUM_BYTES], whole[-_CHECKSUM_BYTES:]
         of, found = msgspec.json.decode(raw, type=tuple[str, kind])  # type: ignore[valid-type]
     except ValueError as error:  # msgspec's and base64's errors are such
         raise _wrong("the text is no cursor of this route") from error
+    if checksum != _checksum(raw):
+        raise _wrong("the text is not as it was given out")
     if of != _fingerprint(filters):
         raise _wrong("the cursor was made for other filters; change them on the first page alone")
     return found
@@ -43,6 +51,10 @@ def place(text: str, filters: Any, kind: type[_Place]) -> _Place:
 
 def _fingerprint(filters: Any) -> str:
     return hashlib.sha256(msgspec.json.encode(filters)).hexdigest()[:16]
+
+
+def _checksum(raw: bytes) -> bytes:
+    return hashlib.sha256(raw).digest()[:_CHECKSUM_BYTES]
 
 
 def _wrong(problem: str) -> RequestError:

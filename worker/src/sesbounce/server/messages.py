@@ -15,8 +15,6 @@ from sesbounce.store.pages import LoggedEvent
 
 MOST_ADDRESSES = 10_000
 _MOST_ROWS = 1000
-# Longer than any address with its display name.
-_LONGEST_ADDRESS = 2000
 
 Text = Annotated[str, Meta(min_length=1, max_length=320, pattern=r"^[^\x00]*$")]
 Note = Annotated[str, Meta(min_length=1, max_length=2000)]
@@ -142,9 +140,7 @@ class CheckBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         stream: the stream of the mail; without it, a suppression in any stream counts.
     """
 
-    addresses: Annotated[
-        list[Annotated[str, Meta(max_length=_LONGEST_ADDRESS)]], Meta(max_length=MOST_ADDRESSES)
-    ]
+    addresses: Annotated[list[str], Meta(max_length=MOST_ADDRESSES)]
     stream: Stream | None = None
 
 

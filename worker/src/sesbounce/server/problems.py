@@ -109,7 +109,7 @@ def response(error: Exception) -> Response:
             status = HTTPStatus(error.status_code)
             return _response(status, _ROUTING.get(status, error.detail), error.headers or {})
         case AddressError():
-            return response(invalid_parameter(str(error), None))
+            return response(invalid_parameter(str(error), "address"))
         case RowError():
             log.warning("database rejected a request", problem=str(error))
             rejected = "the database rejected a value of the request"

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from http import HTTPStatus
 from typing import Any, NamedTuple, TypeVar
 
 import msgspec
@@ -10,6 +9,7 @@ import sqlalchemy as sa
 import structlog
 from msgspec import UNSET
 
+from sesbounce.errors import AddressError
 from sesbounce.feedback.address import parse
 from sesbounce.feedback.manual import decide
 from sesbounce.feedback.reason import Reason
@@ -22,7 +22,7 @@ from sesbounce.privacy.keyed_hash import HashKeys
 from sesbounce.server import cursors
 from sesbounce.server import messages as m
 from sesbounce.server.access import ANYONE, Caller
-from sesbounce.server.problems import Detail, RequestError
+from sesbounce.server.problems import invalid_parameter
 from sesbounce.store.acts import Act, Done
 from sesbounce.store.addresses import names_of
 from sesbounce.store.deciding import EventFilter
@@ -31,6 +31,7 @@ from sesbounce.store.gate import may_send
 from sesbounce.store.listing import known_events
 from sesbounce.store.lookup import Answer, Filter, Lookup
 from sesbounce.store.pages import ListPlace, LogFilter, LogPlace, events_page, suppressed_page
+from sesbounce.store.result import Recorded
 from sesbounce.store.store import Store
 from sesbounce.store.tokens import Scope
 
@@ -156,8 +157,7 @@ class Service:
         """Read a page of the suppressed addresses.
 
         Raises:
-            AddressError: the filter's domain is not a domain.
-            RequestError: the cursor can't be used.
+            RequestError: the filter's domain is not a domain, or the cursor can't be used.
         """
         query: m.ListQuery = call.query
         filters = _filters("suppressions", query)
@@ -167,11 +167,14 @@ class Service:
             since=_time(query.since, "since"),
             stream=_value(query.stream),
         )
-        after = cursors.place(query.cursor, filters, ListPlace) if query.cursor else None
+        after = _place(query.cursor, filters, ListPlace)
         if after:
             since = _time(after.since, "cursor") or after.since
             after = msgspec.structs.replace(after, since=since)
-        found, place = suppressed_page(self.engine, self.clock(), wanted, query.limit, after)
+        try:
+            found, place = suppressed_page(self.engine, self.clock(), wanted, query.limit, after)
+        except AddressError as error:
+            raise invalid_parameter(str(error), "domain") from error
         return m.SuppressionPage(found, cursors.cursor(place, filters))
 
     def events(self, call: Call) -> m.EventPage:
@@ -228,7 +231,7 @@ class Service:
         return msgspec.structs.replace(answer, senders=())
 
     def _events(self, wanted: LogFilter, query: Any, filters: Any) -> m.EventPage:
-        after = cursors.place(query.cursor, filters, LogPlace) if query.cursor else None
+        after: int | None = _place(query.cursor, filters, LogPlace)
         found, place = events_page(self.engine, wanted, query.limit, after)
         return m.EventPage(found, cursors.cursor(place, filters))
 
@@ -240,12 +243,13 @@ class Service:
             call.address, reason, at, by=_who(by, call.caller), note=note, request=identity
         )
         known = identity is not None and self._is_known(decision)
-        rejected = {} if known else self._store.record([decision], at).rejected
-        _warn(rejected)
+        done = Recorded() if known else self._store.record([decision], at)
+        _warn(done.rejected)
         return m.Decided(
             answer=self.lookup.check(call.address, at),
-            recorded=not known,
-            statements_rejected=bool(rejected),
+            # A request with the same key may have recorded it meanwhile.
+            recorded=not known and not done.duplicates,
+            statements_rejected=bool(done.rejected),
         )
 
     def decide_all(
@@ -343,6 +347,11 @@ def _filters(route: str, query: msgspec.Struct) -> Any:
     return [route, {name: value for name, value in values.items() if value is not UNSET}]
 
 
+def _place(cursor: str | msgspec.UnsetType, filters: Any, kind: Any) -> Any:
+    """The place of a cursor; None where the request has none. An empty text is a bad cursor."""
+    return None if cursor is UNSET else cursors.place(cursor, filters, kind)
+
+
 def _value(given: _T | msgspec.UnsetType) -> _T | None:
     return None if isinstance(given, msgspec.UnsetType) else given
 
@@ -354,9 +363,4 @@ def _time(given: datetime | msgspec.UnsetType, name: str) -> datetime | None:
     try:
         return given.astimezone(UTC)
     except OverflowError:
-        problem = "the year must be one from 1 to 9999 in UTC"
-        raise RequestError(
-            HTTPStatus.UNPROCESSABLE_ENTITY,
-            "a parameter is not what this route takes: see /openapi.json",
-            Detail(detail=problem, parameter=name),
-        ) from None
+        raise invalid_parameter("the year must be one from 1 to 9999 in UTC", name) from None

@@ -21,7 +21,7 @@ from sesbounce.errors import (
     StoreError,
 )
 from sesbounce.extras import needed_by
-from sesbounce.store import postgresql, urls
+from sesbounce.store import postgresql, sqlite_file, urls
 from sesbounce.store.driver_errors import (
     DRIVER_ERRORS,
     cause,
@@ -183,11 +183,12 @@ def _log_in(
 
 def _open_sqlite(url: sa.URL, variable: str, *, read_only: bool, create: bool) -> sa.Engine:
     file = _file_of(url.database)
+    missing = (
+        f"there is no database {file and file.absolute()}: set {variable} to the URL of the "
+        "worker's database, or create one with `sesbounce db upgrade`"
+    )
     if file and not create and not file.exists():
-        raise StoreError(
-            f"there is no database {file.absolute()}: set {variable} to the URL of "
-            "the worker's database, or create one with `sesbounce db upgrade`"
-        )
+        raise StoreError(missing)
     if read_only:
         url = _as_it_can_be_read(url)
     elif file:
@@ -199,6 +200,8 @@ def _open_sqlite(url: sa.URL, variable: str, *, read_only: bool, create: bool) -
         raise ConfigurationError(f"{variable} is not a database URL: {error}") from None
     sa.event.listen(engine, "connect", _take_over_transactions)
     sa.event.listen(engine, "begin", _on_begin)
+    if file:
+        sqlite_file.watch(engine, file, missing, create=create)
     if not read_only:
         sa.event.listen(engine, "connect", _make_durable)
     return engine
