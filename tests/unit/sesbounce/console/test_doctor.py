@@ -86,18 +86,18 @@ def test_it_shows_each_check_the_broken_ones_first_and_no_address(admin: Browser
     assert re.findall(r'<th scope="row">(?:<code>)?(.+?)<', page) == [
         "c.broken",
         "b.hint",
-        "2 checks",
         "a.fine",
         "a.set",
+        "2 checks",
     ]
     text = text_of(page)
     assert "Examined on 2026-11-20 12:00 UTC This is the last examination that process " in text
-    assert "each shows its own. broken 1 hint 1 skipped 2 ok 2 " in text
+    assert "each shows its own. broken 1 hint 1 ok 2 skipped 2 " in text
     assert "c.broken broken no topic events are lost → Restore it hint d e → Do f b.hint" in text
     assert "…@example.com is an identity it overrides &lt;b&gt; → Tell …@example.com" in text
     # The same reason stands once.
-    assert "2 checks skipped no queue of …@example.com d.skipped d.too a.fine ok a.fine is" in text
-    assert "a.set ok setting it is on so it is → Switch it off" in text
+    assert "a.fine ok a.fine is right a.set ok setting it is on so it is → Switch it off" in text
+    assert "2 checks skipped no queue of …@example.com d.skipped d.too Download" in text
     overview = text_of(admin.get("/console/overview").text)
     assert "Doctor 1 check is broken. Examined on 2026-11-20 12:00 UTC" in overview
 
@@ -201,7 +201,7 @@ def test_behind_a_load_balancer_each_process_says_whose_results_it_shows(site: S
 def test_no_check_begins_after_the_time(admin: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(examination, "TIMEOUT_SECONDS", 0.0)
     text = text_of(examined(admin))
-    assert "broken 0 hint 0 skipped 6 ok 0" in text
+    assert "broken 0 hint 0 ok 0 skipped 6" in text
     assert text.count("the time was over before this check") == 1
 
 

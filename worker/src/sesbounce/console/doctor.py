@@ -23,6 +23,8 @@ from sesbounce.privacy.redaction import redact
 from sesbounce.store.tokens import Scope
 from sesbounce.telemetry.visible import visible_json
 
+# What was not checked comes last, as the command prints it.
+_ORDER = (Status.BROKEN, Status.HINT, Status.OK, Status.SKIPPED)
 _SECONDS = re.compile(r"[0-9]{1,12}")
 _JSON_LINES = "application/x-ndjson"
 _AS_FILE = {"Content-Disposition": 'attachment; filename="doctor.jsonl"'}
@@ -39,9 +41,9 @@ def show(ask: Ask) -> Response:
         running=running,
         last=last,
         begun=_seconds(last.began_at) if last else None,
-        results={status: [r for r in results if r.status is status] for status in Status},
+        results={status: [r for r in results if r.status is status] for status in _ORDER},
         skipped=report.by_reason(results),
-        counts={status: counts[status] for status in Status},
+        counts={status: counts[status] for status in _ORDER},
         elsewhere=not running and _is_later(ask.query.get("begun", ""), last),
         process=str(os.getpid()),
         host=socket.gethostname(),
