@@ -105,6 +105,7 @@ class Site:
         targets: Sequence[Any] = (),
         rate: float = 1000.0,
         persons: Persons | None = None,
+        options: Mapping[str, str] = {},
         **settings: Any,
     ) -> Any:
         service = Service(self.engine, self.store, self.settings.hash_keys, self._clock)
@@ -120,7 +121,7 @@ class Site:
             server.in_thread,
             only_loopback=True,
         )
-        return server.app(more=routes(parts))
+        return server.app(more=routes(parts, options))
 
     def browser(self, app: Any = None, home: str = HOME, **headers: str) -> Browser:
         browser = Browser(app or self.app(), home, headers)

@@ -267,9 +267,8 @@ def _print_findings(wired: Wiring, session: boto3.Session, *, tables: bool = Fal
             print(rights_report.table(each))
     of_rights = checks.RIGHTS._replace(run=lambda *_: checks.of_rights(answers))
     results = list(examine([checks.group(lambda: (wired, session), of_rights)]))
-    for result in results:
-        for line in report.lines(result):
-            print(line)
+    for line in report.lines(results):
+        print(line)
     print(f"Wiring: {report.total(results)}")
     return 1 if any(result.status is Status.BROKEN for result in results) else 0
 

@@ -67,7 +67,10 @@ def ensure_data(database: Path, *, fresh: bool = False) -> None:
 
 @contextmanager
 def served(
-    database: Path, environment: Mapping[str, str], log: IO[bytes] | None = None
+    database: Path,
+    environment: Mapping[str, str],
+    log: IO[bytes] | None = None,
+    queue_url: str | None = None,
 ) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     """Run `sesbounce serve --console` on a free port; gives the URL of the server and its process.
 
@@ -75,6 +78,7 @@ def served(
         database: the SQLite file with the data.
         environment: the variables; those with sesbounce's prefix do not count.
         log: where the server writes its log; None for the standard error of this process.
+        queue_url: the queue whose dead letters the console shows; None for none.
 
     Raises:
         ConsoleError: the server does not start.
@@ -86,6 +90,7 @@ def served(
         **console_data.SETTINGS,
         "database_url": url,
         "serve_port": port,
+        "queue_url": queue_url or "",
     }
     variables = {f"{PREFIX}{name.upper()}": str(value) for name, value in settings.items()}
     command = [str(Path(sys.executable).with_name("sesbounce")), "serve", "--console"]

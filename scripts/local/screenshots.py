@@ -16,6 +16,7 @@ from typing import Literal
 from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
 from scripts import ScriptError
+from scripts.local import console_aws
 from scripts.local.console import CHECKOUT, ensure_data, served
 from sesbounce.opening import disposed
 from sesbounce.store import tokens
@@ -27,6 +28,8 @@ MOST_BYTES = 100_000
 _SIZE = ViewportSize(width=900, height=560)
 # Down to the workers.
 _OVERVIEW_SIZE = ViewportSize(width=900, height=820)
+_LETTERS_SIZE = ViewportSize(width=900, height=622)
+_DOCTOR_SIZE = ViewportSize(width=900, height=600)
 _SCOPES = (Scope.CHECK, Scope.READ, Scope.DECIDE, Scope.EXPORT)
 _ADDRESS = "member-1@gmail.com"
 _SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
@@ -46,14 +49,18 @@ def take(folder: Path) -> list[Path]:
     chromium = shutil.which("chromium")
     if chromium is None:
         raise ScreenshotError("chromium is not on PATH (Debian: apt-get install chromium)")
-    with tempfile.TemporaryDirectory() as temporary, sync_playwright() as playwright:
+    with (
+        tempfile.TemporaryDirectory() as temporary,
+        console_aws.running() as (environment, queue_url),
+        sync_playwright() as playwright,
+    ):
         database = Path(temporary) / "console" / "sesbounce.sqlite3"
         ensure_data(database)
         token = _make_token(database)
         # Letters of grey alone make small pictures. The sandbox does not work for root.
         arguments = ["--disable-lcd-text", *(["--no-sandbox"] if os.geteuid() == 0 else [])]
         with (
-            served(database, os.environ) as (url, _),
+            served(database, environment, queue_url=queue_url) as (url, _),
             playwright.chromium.launch(executable_path=chromium, args=arguments) as browser,
         ):
             return [
@@ -83,6 +90,19 @@ def _take(
         page.set_viewport_size(_OVERVIEW_SIZE)
         page.goto("/console/overview")
         yield _save(page, folder / f"console-overview-{scheme}.png")
+        page.set_viewport_size(_LETTERS_SIZE)
+        page.goto("/console/dead-letters")
+        page.click("button.primary")
+        page.wait_for_selector(".list")
+        yield _save(page, folder / f"console-dead-letters-{scheme}.png")
+        page.goto("/console/doctor")
+        page.click("main button.primary")
+        while page.locator("main [role=status]").count():  # the examination goes on
+            page.reload()
+        # From the numbers down to the first checks that are ok.
+        page.evaluate("scrollTo(0, document.querySelector('.totals').offsetTop - 16)")
+        page.set_viewport_size(_DOCTOR_SIZE)
+        yield _save(page, folder / f"console-doctor-{scheme}.png")
 
 
 @contextmanager

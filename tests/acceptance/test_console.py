@@ -534,6 +534,67 @@ def test_what_is_folded_is_open_in_print(browser: Browser, console: Console) -> 
         assert page.evaluate("getComputedStyle(document.body).color") == "rgb(0, 0, 0)"
 
 
+def computed(page: Page, selector: str, *properties: str) -> list[dict[str, str]]:
+    """The computed values of properties of the elements that a page shows."""
+    script = """(elements, properties) => elements.filter(e => e.checkVisibility()).map(e => {
+        const style = getComputedStyle(e);
+        return Object.fromEntries(properties.map(name => [name, style.getPropertyValue(name)]));
+    })"""
+    found: list[dict[str, str]] = page.locator(selector).evaluate_all(script, [*properties])
+    return found
+
+
+def test_in_high_contrast_nothing_is_said_by_a_background_alone(
+    browser: Browser, console: Console
+) -> None:
+    """A browser replaces all colours then, and leaves borders, texts and the kinds of lines."""
+    with page_of(browser, console, forced_colors="active") as page:
+        tab_to(page, "Look up", 1)
+        ring = computed(page, ":focus", "outline-style", "outline-width", "outline-color")
+        (text,) = computed(page, "body", "color", "background-color")
+        assert ring[0]["outline-width"] == "3px"
+        assert ring[0]["outline-color"] != text["background-color"]
+        for name in ("overview", "suppressed", "strikes", "doctor", "settings", "list"):
+            PAGES[name](page)
+            tags = computed(page, ".tag, .words, .share", "border-style", "border-width")
+            assert tags, name
+            borders = {tuple(tag.values()) for tag in tags}
+            assert borders == {("solid", "1px")}, name
+            # Each badge has words, and is no mere colour.
+            assert all(page.locator(".tag:visible").all_inner_texts()), name
+            for here in computed(page, ".bar nav a[aria-current]", "outline-style"):
+                assert here["outline-style"] == "solid", name
+        PAGES["overview"](page)
+        kinds = [
+            computed(page, f".chart {each}", "stroke", "stroke-dasharray")[0]
+            for each in (".line", ".limit-1", ".limit-2")
+        ]
+        assert {kind["stroke"] for kind in kinds} == {text["color"]}
+        assert len({kind["stroke-dasharray"] for kind in kinds}) == len(kinds)
+        assert computed(page, ".chart .area", "fill")[0]["fill"] == "none"
+        PAGES["strikes"](page)
+        (on,) = computed(page, ".pips .on", "background-color")
+        off = computed(page, ".pips i:not(.on)", "background-color")
+        assert off
+        assert on["background-color"] == text["color"] != off[0]["background-color"]
+
+
+def test_without_motion_nothing_moves(browser: Browser, console: Console) -> None:
+    moving = """() => [...document.querySelectorAll("*")].filter(e => {
+        const style = getComputedStyle(e);
+        return style.animationName !== "none" || style.transitionDuration !== "0s"
+            || style.scrollBehavior !== "auto";
+    }).length + document.getAnimations().length"""
+    with page_of(browser, console) as page:
+        for name in ("overview", "strikes", "list", "doctor", "dead letters"):
+            PAGES[name](page)
+            page.emulate_media(reduced_motion="no-preference")
+            assert page.evaluate(moving), name
+            page.emulate_media(reduced_motion="reduce")
+            page.hover("main a, main button")
+            assert not page.evaluate(moving), name
+
+
 def test_dead_letters_by_keyboard_alone(browser: Browser, console: Console) -> None:
     with page_of(browser, console) as page:
         page.goto("/console/dead-letters")

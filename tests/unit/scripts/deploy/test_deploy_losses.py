@@ -42,12 +42,12 @@ def test_messages_stop_destroy(world: World, run: Run, capsys: pytest.CaptureFix
     }
     assert run("destroy", "--yes", "--allow-loss", "all") == 1
     err = capsys.readouterr().err
-    assert "2 messages wait in feedback. Let a worker handle them: sesbounce run --until" in err
-    read = "Read what is wrong with them: sesbounce dlq list"
-    assert f"3 messages wait in feedback-dlq. {read};" in err
-    assert "or send them back to the queue: sesbounce dlq redrive." in err
-    assert f"1 message waits in feedback-subscription-dlq. {read} --queue subscription;" in err
-    assert "sesbounce dlq redrive --queue subscription." in err
+    assert "2 messages wait in feedback. Let a worker handle them: `sesbounce run --until" in err
+    read = "Read what is wrong with them: `sesbounce dlq list"
+    assert f"3 messages wait in feedback-dlq. {read}`;" in err
+    assert "or send them back to the queue: `sesbounce dlq redrive`." in err
+    assert f"1 message waits in feedback-subscription-dlq. {read} --queue subscription`;" in err
+    assert "`sesbounce dlq redrive --queue subscription`." in err
     # Messages in the main queue are not dead letters.
     assert run("destroy", "--yes", "--allow-loss", "all", "--even-with-dead-letters") == 1
     assert "feedback-dlq" not in capsys.readouterr().err

@@ -40,12 +40,12 @@ def test_the_document_shows_small_pictures_and_says_what_is_on_them() -> None:
     docs = Path(console.__file__).parents[2] / "docs"
     page = (docs / "console.md").read_text()
     pictures = {file.name: file.stat().st_size for file in docs.glob("console-*.png")}
-    taken = ("address", "suppressions", "overview")
+    taken = ("address", "suppressions", "overview", "dead-letters", "doctor")
     assert {f"console-{of}-{c}.png" for of in taken for c in SCHEMES} == set(pictures)
     assert max(pictures.values()) <= 100_000
     shown = dict(re.findall(r"\[([^\]]+)\]\((console-[a-z-]+\.png)\)", page))
     assert set(shown.values()) == set(pictures)
-    assert len([text for text in re.findall(r"!\[(.*?)\]", page) if len(text) > 50]) == 3
+    assert len([text for text in re.findall(r"!\[(.*?)\]", page) if len(text) > 50]) == len(taken)
 
 
 def test_the_quick_start_names_the_addresses_worth_seeing() -> None:

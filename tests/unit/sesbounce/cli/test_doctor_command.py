@@ -28,8 +28,10 @@ def test_without_a_queue_it_checks_the_database() -> None:
     result = doctor()
     assert result.exit_code == 0
     lines = result.stdout.splitlines()
-    skipped = "skipped  sqs.queue: SESBOUNCE_QUEUE_URL is not set, so there is no queue to begin"
-    assert any(line.startswith(skipped) for line in lines)
+    reason = ": SESBOUNCE_QUEUE_URL is not set, so there is no queue to begin with"
+    (skipped,) = (line for line in lines if line.endswith(reason))
+    assert skipped.startswith("skipped  aws.credentials, aws.region, ")
+    assert ", sqs.queue, " in skipped
     assert "ok       database.schema: the tables are those that this version needs" in lines
     assert lines[-1].startswith("nothing broken, 1 hint, ")
 
@@ -38,9 +40,11 @@ def test_a_database_that_is_not_there_is_broken_and_not_created(database: Path) 
     database.unlink()
     result = doctor("--only", "database")
     assert result.exit_code == 1
-    first, second, *_ = result.stdout.splitlines()
+    first, second, total = result.stdout.splitlines()
     assert first.startswith("broken   database.connection: there is no database ")
-    assert second.startswith("skipped  database.schema: there is no database ")
+    assert second.startswith("skipped  database.schema, database.view, ")
+    assert ": there is no database " in second
+    assert total == "1 broken, 10 skipped."
     assert not database.exists()
 
 
@@ -51,6 +55,7 @@ def test_checks_are_chosen_and_printed_as_json() -> None:
     assert names >= {"database.schema", "database.view"}
     assert "database.last-event" not in names
     assert {found["status"] for found in results} == {"ok", "skipped"}
+    assert len(names) == len(results)  # each in an object of its own, also if skipped
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from sesbounce.store.tokens import Scope, Token
 from tests.load_balancer import balancer
 from tests.support import AT
 
+OVERRIDES = {"serve_console": "--console"}
 Run = Callable[..., tuple[int, str]]
 
 
@@ -67,12 +68,13 @@ def test_the_console_needs_the_extra_too(run: Run, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.parametrize(
-    ("options", "settings", "served"),
+    ("options", "settings", "overrides"),
     [
-        ([], {}, False),
-        (["--console"], {}, True),
-        ([], {"SERVE_CONSOLE": "true"}, True),
-        (["--no-console"], {"SERVE_CONSOLE": "true"}, False),
+        ([], {}, None),
+        (["--console"], {}, OVERRIDES),
+        (["--console"], {"SERVE_CONSOLE": "false"}, OVERRIDES),
+        ([], {"SERVE_CONSOLE": "true"}, {}),
+        (["--no-console"], {"SERVE_CONSOLE": "true"}, None),
     ],
 )
 def test_the_console_is_served_if_it_is_asked_for(
@@ -80,13 +82,17 @@ def test_the_console_is_served_if_it_is_asked_for(
     monkeypatch: pytest.MonkeyPatch,
     options: list[str],
     settings: dict[str, str],
-    *,
-    served: bool,
+    overrides: dict[str, str] | None,
 ) -> None:
-    given: list[object] = []
-    monkeypatch.setattr(serving, "serve", lambda _, more: given.append(more))
+    given: list[Any] = []
+    monkeypatch.setattr(serving, "serve", lambda *both: given.append(both))
     assert run(*options, **settings) == (0, "")
-    assert given == [routes if served else None]
+    ((in_force, more),) = given
+    served = overrides is not None
+    assert in_force.serve_console == served
+    assert (more.func if more else None) == (routes if served else None)
+    # The page of the settings says which of them an option has set.
+    assert more is None or more.keywords == {"options": overrides}
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::"])  # noqa: S104

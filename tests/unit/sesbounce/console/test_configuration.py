@@ -10,6 +10,7 @@ from pydantic import SecretStr
 from scripts.local.ses_messages import Scenario
 from sesbounce.console.pages import PAGES
 from sesbounce.settings import Settings
+from sesbounce.store.tokens import Scope
 from tests.console import Site
 from tests.stored import STRIKE_OFF, decoded
 from tests.unit.sesbounce.console.test_address import text_of
@@ -43,6 +44,13 @@ def test_each_setting_is_shown_with_its_value_and_its_origin(engine: sa.Engine) 
     assert re.search(r"SESBOUNCE_SERVE_SECRET [^<]* secret set", page)
     assert re.search(r"SESBOUNCE_HASH_KEY [^<]* secret default", page)
     site.close()
+
+
+def test_an_option_of_the_command_is_shown_beside_what_it_sets(site: Site) -> None:
+    app = site.app(options={"serve_console": "--console"}, serve_console=True)
+    page = text_of(site.logged_in(Scope.ADMIN, app=app).get("/console/settings").text)
+    assert re.search(r"SESBOUNCE_SERVE_CONSOLE [^<]* true option --console SESBOUNCE_", page)
+    assert page.count("--console") == 1
 
 
 def test_the_table_of_secrets_names_each_of_them() -> None:

@@ -119,19 +119,22 @@ def test_results_are_shown() -> None:
         check("a.two"),
         check("a.three", skip="there is no a"),
         check("a.four", HINT),
-        check("a.five", HINT),
+        check("a.five", skip="there is no b"),
+        check("a.six", skip="there is no a"),
+        check("a.seven", HINT),
     ]
     results = list(examine([group(*checks)]))
-    assert [line for result in results for line in report.lines(result)] == [
+    assert list(report.lines(results)) == [
         "broken   a.one: a: b. Do c.",
         "setting  a.one: g: h. Change i.",
         "ok       a.two: a.two is right",
-        "skipped  a.three: there is no a",
         "hint     a.four: d: e. Do f.",
-        "hint     a.five: d: e. Do f.",
+        "hint     a.seven: d: e. Do f.",
+        "skipped  a.three, a.six: there is no a",
+        "skipped  a.five: there is no b",
     ]
-    assert report.total(results) == "1 broken, 2 hints, 1 skipped, 1 ok."
-    assert report.total(results[1:]) == "nothing broken, 2 hints, 1 skipped, 1 ok."
+    assert report.total(results) == "1 broken, 2 hints, 3 skipped, 1 ok."
+    assert report.total(results[1:]) == "nothing broken, 2 hints, 3 skipped, 1 ok."
     assert report.total([]) == "nothing broken."
     shown = report.shown(results[0])
     assert (shown.id, shown.status) == ("a.one", "broken")

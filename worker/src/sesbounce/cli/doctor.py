@@ -1,7 +1,7 @@
 """Checks the whole path of an event, and says what to do about each fault."""
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 
@@ -103,10 +103,9 @@ def doctor(  # noqa: PLR0913, PLR0917  one argument an option
             ses = examined.session().client("ses")
             mails = roundtrip(ses, lookup, source, configuration_set, timeout)
             found = chain(found, mails)
-        results = []
-        for result in found:
-            results.append(result)
-            _print(result, as_json)
+        results: list[Result] = []
+        for line in _lines(_kept(found, results), as_json):
+            click.echo(line)
     if not as_json:
         click.echo(report.total(results))
     if any(result.status is Status.BROKEN for result in results):
@@ -132,9 +131,14 @@ def _demand_known(groups: Sequence[Group], names: Sequence[str]) -> None:
             )
 
 
-def _print(result: Result, as_json: bool) -> None:
+def _kept(results: Iterable[Result], kept: list[Result]) -> Iterator[Result]:
+    """The results as they come, each of which is kept as well."""
+    for result in results:
+        kept.append(result)
+        yield result
+
+
+def _lines(results: Iterable[Result], as_json: bool) -> Iterator[str]:
     if as_json:
-        click.echo(to_json(report.shown(result)))
-        return
-    for line in report.lines(result):
-        click.echo(visible(line))
+        return (to_json(report.shown(result)) for result in results)
+    return map(visible, report.lines(results))

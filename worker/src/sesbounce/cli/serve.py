@@ -1,5 +1,6 @@
 """Serves the HTTP API."""
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -38,10 +39,11 @@ def serve(console: bool | None) -> None:
         from sesbounce.settings import load_settings  # noqa: PLC0415
         from sesbounce.telemetry.logs import set_up_logs  # noqa: PLC0415
 
-        settings = load_settings()
-        if settings.serve_console if console is None else console:
+        overrides = {} if console is None else {"serve_console": console}
+        settings = load_settings(**overrides)
+        if settings.serve_console:
             from sesbounce.console.app import routes  # noqa: PLC0415
 
-            more = routes
+            more = partial(routes, options=dict.fromkeys(overrides, "--console"))
     set_up_logs(settings.log_format, redact=settings.redact)
     serving.serve(settings, more)

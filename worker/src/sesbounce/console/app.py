@@ -48,9 +48,14 @@ _FOR_EVER = {"Cache-Control": "public, max-age=31536000, immutable"}
 log = structlog.get_logger()
 
 
-def routes(parts: Parts) -> Sequence[BaseRoute]:
-    """The routes of the console, for the server of the API."""
-    return _Site(Console(parts)).routes()
+def routes(parts: Parts, options: Mapping[str, str]) -> Sequence[BaseRoute]:
+    """The routes of the console, for the server of the API.
+
+    Args:
+        parts: what the console shares with the API.
+        options: the options of the command that override a setting, by the name of the setting.
+    """
+    return _Site(Console(parts, options)).routes()
 
 
 class _Site:

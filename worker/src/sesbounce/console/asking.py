@@ -62,6 +62,7 @@ class Console:
 
     Attributes:
         parts: what the console shares with the API.
+        options: the options of the command that override a setting, by the name of the setting.
         sessions: begins, reads and ends sessions.
         addresses: seals addresses for links.
         views: seals the filters and places of lists for links.
@@ -70,10 +71,11 @@ class Console:
         receiving: whoever receives dead letters holds it, for the same reason.
     """
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Parts, options: Mapping[str, str]) -> None:
         clock = parts.service.clock
         keys = [key.get_secret_value() for key in parts.settings.serve_secret] or [new_key()]
         self.parts = parts
+        self.options = options
         self.sessions = Sessions(keys, clock, parts.opened.engine)
         self.addresses = Sealer(keys, "address", clock, _LINKS)
         self.views = Sealer(keys, "view", clock, _LINKS)

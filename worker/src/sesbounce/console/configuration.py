@@ -1,4 +1,4 @@
-"""The settings of the server, to be read; of a secret it shows only whether it is set."""
+"""The settings in force at the server, to be read; of a secret it shows only whether it is set."""
 
 from typing import Any, NamedTuple
 
@@ -6,7 +6,7 @@ from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 from starlette.responses import Response
 
-from sesbounce.console.asking import Ask
+from sesbounce.console.asking import Ask, Console
 from sesbounce.settings import PREFIX, Settings
 
 
@@ -16,8 +16,9 @@ class Shown(NamedTuple):
     Attributes:
         variable: its environment variable.
         meaning: what it sets; in English.
-        value: its value; None where it has none, or a secret one.
+        value: the value in force; None where it has none, or a secret one.
         is_set: whether it was set, instead of left at its default.
+        option: the option of the command that set it, whatever the variable says; None without one.
         is_secret: whether its value is secret.
     """
 
@@ -25,23 +26,26 @@ class Shown(NamedTuple):
     meaning: str
     value: str | None
     is_set: bool
+    option: str | None
     is_secret: bool
 
 
 def show(ask: Ask) -> Response:
     """Show all settings."""
-    settings = ask.console.parts.settings
-    shown = [_shown(settings, name, field) for name, field in Settings.model_fields.items()]
+    console = ask.console
+    shown = [_shown(console, name, field) for name, field in Settings.model_fields.items()]
     return ask.page("settings", settings=shown)
 
 
-def _shown(settings: Settings, name: str, field: FieldInfo) -> Shown:
+def _shown(console: Console, name: str, field: FieldInfo) -> Shown:
+    settings = console.parts.settings
     is_secret = "SecretStr" in str(field.annotation)
     return Shown(
         variable=f"{PREFIX}{name.upper()}",
         meaning=field.description or "",
         value=None if is_secret else _text(getattr(settings, name)),
         is_set=name in settings.model_fields_set,
+        option=console.options.get(name),
         is_secret=is_secret,
     )
 

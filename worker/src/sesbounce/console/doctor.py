@@ -4,9 +4,12 @@ It shows neither a secret nor an address: identities of SES that are addresses l
 part.
 """
 
+import os
 import re
+import socket
 from collections import Counter
 from dataclasses import replace
+from datetime import datetime
 from http import HTTPStatus
 
 import msgspec
@@ -20,8 +23,9 @@ from sesbounce.privacy.redaction import redact
 from sesbounce.store.tokens import Scope
 from sesbounce.telemetry.visible import visible_json
 
+# What was not checked comes last, as the command prints it.
+_ORDER = (Status.BROKEN, Status.HINT, Status.OK, Status.SKIPPED)
 _SECONDS = re.compile(r"[0-9]{1,12}")
-_WORST_FIRST = list(Status)
 _JSON_LINES = "application/x-ndjson"
 _AS_FILE = {"Content-Disposition": 'attachment; filename="doctor.jsonl"'}
 
@@ -36,9 +40,13 @@ def show(ask: Ask) -> Response:
         "doctor",
         running=running,
         last=last,
-        results=sorted(results, key=lambda result: _WORST_FIRST.index(result.status)),
-        counts={status: counts[status] for status in Status},
+        begun=_seconds(last.began_at) if last else None,
+        results={status: [r for r in results if r.status is status] for status in _ORDER},
+        skipped=report.by_reason(results),
+        counts={status: counts[status] for status in _ORDER},
         elsewhere=not running and _is_later(ask.query.get("begun", ""), last),
+        process=str(os.getpid()),
+        host=socket.gethostname(),
         lacks_boto3=examiner.lacks_boto3,
         may_examine=ask.may(Scope.DECIDE) and ask.may(Scope.EXPORT),
     )
@@ -55,14 +63,14 @@ def examine(ask: Ask) -> Response:
     examiner = ask.console.examiner
     if examiner.lacks_boto3:
         return ask.go(DOCTOR)
-    return ask.go(f"{DOCTOR}?begun={int(examiner.begin().timestamp())}")
+    return ask.go(f"{DOCTOR}?begun={_seconds(examiner.begin())}")
 
 
 def results(ask: Ask) -> Response:
-    """What the last examination has found, as `sesbounce doctor --json` prints it."""
+    """What the examination of a page has found, as `sesbounce doctor --json` prints it."""
     last = ask.console.examiner.last
-    if last is None:
-        raise PageError(HTTPStatus.NOT_FOUND, "not_found")
+    if last is None or ask.query.get("begun") != str(_seconds(last.began_at)):
+        raise PageError(HTTPStatus.NOT_FOUND, "examination")
     lines = [_json(_redacted(result)) for result in last.results]
     return Response("".join(lines), headers=_AS_FILE, media_type=_JSON_LINES)
 
@@ -71,7 +79,11 @@ def _is_later(begun: str, last: Examined | None) -> bool:
     """Whether an examination that a person has begun is one of another process of the server."""
     if not _SECONDS.fullmatch(begun):
         return False
-    return last is None or int(last.began_at.timestamp()) < int(begun)
+    return last is None or _seconds(last.began_at) < int(begun)
+
+
+def _seconds(moment: datetime) -> int:
+    return int(moment.timestamp())
 
 
 def _json(result: Result) -> str:

@@ -102,7 +102,7 @@ def backlog(wiring: Wiring, session: boto3.Session) -> Iterator[Finding]:
         f"{messages_wait(waiting)} in {wiring.queue_url.rpartition('/')[2]}, and none was received "
         f"in {since // timedelta(minutes=1)} minutes",
         "the sender keeps mailing addresses that bounce",
-        "Read the worker's log; if no worker is deployed, start one: sesbounce run",
+        "Read the worker's log; if no worker is deployed, start one: `sesbounce run`",
     )
 
 
@@ -139,7 +139,7 @@ def waiting_messages(session: boto3.Session, urls: Iterable[str]) -> dict[str, i
 def how_to_handle(wiring: Wiring, url: str) -> str:
     """What a person does with the messages that wait in a queue of the stack."""
     if url == wiring.queue_url:
-        return "Let a worker handle them: sesbounce run --until-empty"
+        return "Let a worker handle them: `sesbounce run --until-empty`"
     return how_to_redrive(wiring, url)
 
 
@@ -149,7 +149,7 @@ def how_to_redrive(wiring: Wiring, url: str) -> str:
         wiring.dlq_url: "",
         wiring.subscription_dlq_url: " --queue subscription",
     }.get(url, f" --queue-url {url}")
-    list_, replay, redrive = (f"{_DLQ} {name}{options}" for name in ("list", "replay", "redrive"))
+    list_, replay, redrive = (f"`{_DLQ} {name}{options}`" for name in ("list", "replay", "redrive"))
     return (
         f"Read what is wrong with them: {list_}; when the cause is removed, record them: {replay}; "
         f"or send them back to the queue: {redrive}"

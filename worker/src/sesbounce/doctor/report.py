@@ -1,7 +1,7 @@
 """Shows the results of checks, to people and to programs."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -27,14 +27,30 @@ def shown(result: Result) -> Shown:
     return Shown(result.id, result.status, result.title, findings, result.reason)
 
 
-def lines(result: Result) -> Iterator[str]:
-    """A result for people: a line, and one more for each finding."""
-    if result.status is Status.SKIPPED:
-        yield f"skipped  {result.id}: {result.reason}"
-    elif result.status is Status.OK:
-        yield f"ok       {result.id}: {result.title}"
-    for each in result.findings:
-        yield f"{each.weight:<7}  {result.id}: {each.what}: {each.why}. {each.remedy}."
+def lines(results: Iterable[Result]) -> Iterator[str]:
+    """Results for people: a line for each check that is ok, and for each finding, as they come.
+
+    The checks that were skipped come last, with one line for each reason.
+    """
+    not_made = []
+    for result in results:
+        if result.status is Status.SKIPPED:
+            not_made.append(result)
+        elif result.status is Status.OK:
+            yield f"ok       {result.id}: {result.title}"
+        for each in result.findings:
+            yield f"{each.weight:<7}  {result.id}: {each.what}: {each.why}. {each.remedy}."
+    for reason, ids in by_reason(not_made).items():
+        yield f"skipped  {', '.join(ids)}: {reason}"
+
+
+def by_reason(results: Iterable[Result]) -> Mapping[str, Sequence[str]]:
+    """The names of the checks that were skipped, by the reason; the first one first."""
+    found: dict[str, list[str]] = {}
+    for result in results:
+        if result.status is Status.SKIPPED:
+            found.setdefault(result.reason, []).append(result.id)
+    return found
 
 
 def total(results: Iterable[Result]) -> str:
