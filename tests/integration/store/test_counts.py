@@ -17,6 +17,7 @@ from sesbounce.operations.erasure import forget
 from sesbounce.operations.rebuild import Rebuild
 from sesbounce.operations.recount import recount
 from sesbounce.policy.gate import SenderName
+from sesbounce.policy.hourly import Hours
 from sesbounce.policy.rates import NOTHING, Numbers
 from sesbounce.policy.sending import READ
 from sesbounce.privacy.keyed_hash import HashKeys
@@ -44,7 +45,7 @@ def engine(database_url: str) -> Iterator[sa.Engine]:
     engine.dispose()
 
 
-def plain_senders(connection: sa.Connection) -> dict[SenderName, dict[datetime, Numbers]]:
+def plain_senders(connection: sa.Connection) -> dict[SenderName, Hours]:
     """What is counted by sender and hour, also of the whole accounts."""
     found: dict[SenderName, dict[datetime, Numbers]] = {}
     for cell, counts in read_hours(connection, AT - READ).items():
@@ -52,7 +53,7 @@ def plain_senders(connection: sa.Connection) -> dict[SenderName, dict[datetime, 
         for identity in {cell.identity, ""}:
             hours = found.setdefault(SenderName(cell.account_id, cell.region, identity), {})
             hours[cell.hour] = hours.get(cell.hour, NOTHING).plus(own)
-    return found
+    return {name: Hours.of(hours) for name, hours in found.items()}
 
 
 def told() -> list[Decoded]:

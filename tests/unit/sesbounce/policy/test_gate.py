@@ -11,6 +11,7 @@ from sesbounce.policy.gate import (
     identities_of,
     judge_senders,
 )
+from sesbounce.policy.hourly import Hours
 from sesbounce.policy.outage import HOUR, hour_of
 from sesbounce.policy.rates import Metric, Numbers, SendingState
 from tests.support import AT
@@ -27,7 +28,7 @@ def answer(
     *, stream: str | None = None, identity: str | None = None, **numbers: Numbers
 ) -> SendingAnswer:
     names = {"total": TOTAL, "news": NEWS}
-    hours = {names[name]: {hour_of(NOW): found} for name, found in numbers.items()}
+    hours = {names[name]: Hours.of({hour_of(NOW): found}) for name, found in numbers.items()}
     return answer_of(judge_senders(hours, {}, NOW), identity=identity, stream=stream)
 
 
@@ -54,7 +55,8 @@ def test_an_identity_without_counts_is_stopped_where_every_account_is() -> None:
     assert stopped.why.startswith(f"{ACCOUNT}/{REGION}: 300 hard bounces")
     assert answer(identity="new.example.com", total=GOOD).state is SendingState.UNKNOWN
     # It may belong to the other account.
-    hours = {TOTAL: {hour_of(NOW): BAD}, SenderName(ACCOUNT, "us-east-1"): {hour_of(NOW): GOOD}}
+    bad, good = (Hours.of({hour_of(NOW): numbers}) for numbers in (BAD, GOOD))
+    hours = {TOTAL: bad, SenderName(ACCOUNT, "us-east-1"): good}
     unknown = answer_of(judge_senders(hours, {}, NOW), identity="new.example.com")
     assert (unknown.may_send, unknown.state) == (None, SendingState.UNKNOWN)
     assert "new.example.com" in unknown.why
@@ -99,12 +101,14 @@ def test_identities_that_differ_in_case_alone_all_count() -> None:
 
 def test_a_sender_of_whom_nothing_is_counted_any_more_is_left_out() -> None:
     old = {hour_of(NOW - 31 * 24 * HOUR): GOOD, hour_of(NOW): Numbers()}
-    assert judge_senders({NEWS: old}, {}, NOW) == []
+    assert judge_senders({NEWS: Hours.of(old)}, {}, NOW) == []
 
 
 def test_a_forecast_says_that_it_is_an_estimate() -> None:
     month = {hour_of(NOW - 100 * HOUR): Numbers(delivered=9900, hard=100)}
-    bounces, complaints = forecasts(month | {hour_of(NOW): Numbers(delivered=900, hard=100)}, NOW)
+    bounces, complaints = forecasts(
+        Hours.of(month | {hour_of(NOW): Numbers(delivered=900, hard=100)}), NOW
+    )
     assert bounces.rate == 200 / 11_000
     # 350 bounces are missing to 5 % of 11,000 mails, and each such day has 50 more than its 5 %.
     assert bounces.days_to_review == pytest.approx(7.0)
@@ -115,18 +119,16 @@ def test_a_forecast_says_that_it_is_an_estimate() -> None:
 
 
 def test_a_forecast_knows_what_is_over_the_limit_and_what_stays_below() -> None:
-    over, _ = forecasts({hour_of(NOW): Numbers(delivered=900, hard=100)}, NOW)
+    over, _ = forecasts(Hours.of({hour_of(NOW): Numbers(delivered=900, hard=100)}), NOW)
     assert over.days_to_review == 0
-    below, _ = forecasts({hour_of(NOW): Numbers(delivered=990, hard=10)}, NOW)
+    below, _ = forecasts(Hours.of({hour_of(NOW): Numbers(delivered=990, hard=10)}), NOW)
     assert below.days_to_review is None
-    far, _ = forecasts(
-        {
-            hour_of(NOW - 100 * HOUR): Numbers(delivered=10**6),
-            hour_of(NOW): Numbers(delivered=90, hard=10),
-        },
-        NOW,
-    )
+    hours = {
+        hour_of(NOW - 100 * HOUR): Numbers(delivered=10**6),
+        hour_of(NOW): Numbers(delivered=90, hard=10),
+    }
+    far, _ = forecasts(Hours.of(hours), NOW)
     assert far.days_to_review is None
-    assert forecasts({hour_of(NOW): SILENT}, NOW) == []
-    (total,) = judge_senders({TOTAL: {hour_of(NOW): GOOD}}, {}, NOW)
+    assert forecasts(Hours.of({hour_of(NOW): SILENT}), NOW) == []
+    (total,) = judge_senders({TOTAL: Hours.of({hour_of(NOW): GOOD})}, {}, NOW)
     assert len(total.forecasts) == 2

@@ -1,16 +1,17 @@
 """The state of a sender follows from its counts and from what people resumed."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from sesbounce.policy.hourly import Hours
 from sesbounce.policy.outage import HOUR, hour_of
 from sesbounce.policy.rates import (
     LIMITS,
     NOTHING,
-    Hours,
     Limit,
     Metric,
     Numbers,
@@ -44,7 +45,7 @@ def judged(
     for ago, numbers in counts:
         hour = hour_of(NOW - ago * HOUR)
         hours[hour] = hours.get(hour, NOTHING).plus(numbers)
-    return judge_sending(hours, resumes, now)
+    return judge_sending(Hours.of(hours), resumes, now)
 
 
 @pytest.mark.parametrize("limit", LIMITS, ids=lambda one: f"{one.metric}-{one.hours}")
@@ -58,7 +59,7 @@ def test_each_limit_warns_stops_and_has_a_floor(limit: Limit) -> None:
             if metric is Metric.BOUNCE
             else mails(number, complaints=count)
         )
-        found = judge_sending({hour_of(NOW): numbers}, (), NOW)
+        found = judge_sending(Hours.of({hour_of(NOW): numbers}), (), NOW)
         (rate,) = [r for r in found.rates if (r.metric, r.hours) == (metric, hours)]
         return rate.state
 
@@ -138,7 +139,7 @@ def test_what_has_no_mails_to_compare_with_is_not_ok() -> None:
     found = judged((0, Numbers(hard=500, complaints=20)))
     assert found.state is UNKNOWN
     assert "let it publish Delivery or Send events" in found.why
-    nothing = judge_sending({}, (), NOW)
+    nothing = judge_sending(Hours(), (), NOW)
     assert (nothing.state, nothing.latest) == (UNKNOWN, None)
 
 
@@ -194,7 +195,7 @@ def test_a_stop_of_hours_that_are_over_stays_until_a_person_resumes(
         assert judged(*counts, resumes=(resume,)).state is not STOP
 
 
-def plain_first_stop(hours: Hours, now: datetime) -> Rate | None:
+def plain_first_stop(hours: Mapping[datetime, Numbers], now: datetime) -> Rate | None:
     """The earliest rate that stops, as its definition says: slow, and simple."""
     end = hour_of(now) + HOUR
     hour = hour_of(now - REMEMBERED)
@@ -234,4 +235,4 @@ def test_the_first_stop_is_that_of_the_plain_definition(
         )
         for ago, n in counts.items()
     }
-    assert judge_sending(hours, (), NOW).stopped_by == plain_first_stop(hours, NOW)
+    assert judge_sending(Hours.of(hours), (), NOW).stopped_by == plain_first_stop(hours, NOW)

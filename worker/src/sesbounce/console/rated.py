@@ -1,6 +1,5 @@
 """The senders on the overview: what the gate says of each, its rates, and their charts."""
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from functools import cached_property, reduce
@@ -12,11 +11,11 @@ from sesbounce.console import charts
 from sesbounce.console.rendering import time
 from sesbounce.console.texts import Texts
 from sesbounce.policy.gate import Sender, SenderName
+from sesbounce.policy.hourly import Hours
 from sesbounce.policy.rates import (
     AWS_LIMITS,
     DAY_HOURS,
     LIMITS,
-    Hours,
     Metric,
     Numbers,
     Rate,
@@ -133,7 +132,7 @@ def accounts_of(
     accounts: dict[tuple[str, str], Rated] = {}
     for sender in senders:
         name = SenderName(sender.account_id, sender.region, sender.identity or "")
-        days = _days(hours[name], today)
+        days = hours[name].days(today - timedelta(days=_DAYS - 1), today)
         if not name.identity:
             own = (found for key, found in not_sent.items() if key[:2] == name[:2])
             accounts[name[:2]] = Rated(sender, days, reduce(NotSent.plus, own, ALL_SENT))
@@ -148,14 +147,6 @@ def _worst(rated: Rated) -> tuple[int, int, str]:
     state = rated.sender.state
     place = _WORST_FIRST.index(state) if state in _WORST_FIRST else len(_WORST_FIRST)
     return place, -rated.month.mails, rated.sender.name
-
-
-def _days(hours: Hours, today: date) -> dict[date, Numbers]:
-    by_day: defaultdict[date, list[Numbers]] = defaultdict(list)
-    for hour, numbers in hours.items():
-        by_day[hour.date()].append(numbers)
-    days = (today - timedelta(days=ago) for ago in reversed(range(_DAYS)))
-    return {day: total(by_day.get(day, ())) for day in days}
 
 
 def _limited(t: Texts, rate: Rate) -> Markup:

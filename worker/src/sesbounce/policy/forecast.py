@@ -4,8 +4,9 @@ from datetime import datetime
 
 import msgspec
 
+from sesbounce.policy.hourly import Hours
 from sesbounce.policy.outage import HOUR, hour_of
-from sesbounce.policy.rates import AWS_LIMITS, DAY_HOURS, Hours, Metric, Numbers, percent, total
+from sesbounce.policy.rates import AWS_LIMITS, DAY_HOURS, Metric, Numbers, percent
 from sesbounce.policy.sending import REMEMBERED
 
 _MOST_DAYS = 30.0
@@ -34,8 +35,8 @@ def forecasts(hours: Hours, now: datetime) -> list[Forecast]:
     """Estimate for an account in a region when AWS may review it."""
     present = hour_of(now)
     since = hour_of(now - REMEMBERED)
-    month = total(number for hour, number in hours.items() if since <= hour <= present)
-    day = total(n for hour, n in hours.items() if present - DAY_HOURS * HOUR < hour <= present)
+    month = hours.between(since, present).total()
+    day = hours.between(present - (DAY_HOURS - 1) * HOUR, present).total()
     return [_forecast(metric, month, day) for metric in Metric] if month.reports_mails else []
 
 

@@ -11,7 +11,8 @@ import msgspec
 
 from sesbounce.feedback.address import parse
 from sesbounce.policy.forecast import Forecast, forecasts
-from sesbounce.policy.rates import Hours, SendingState
+from sesbounce.policy.hourly import Hours
+from sesbounce.policy.rates import SendingState
 from sesbounce.policy.sending import Judged, Resume, is_counted, judge_sending, worst
 
 # Mail of this stream passes a stop: a password reset must not wait for a newsletter's bounces.

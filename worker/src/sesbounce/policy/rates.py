@@ -5,7 +5,7 @@ The limits are those that PostHog settled on; AWS's own limits stand beside them
 https://docs.aws.amazon.com/ses/latest/dg/reputationdashboardmessages.html).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import datetime
 from enum import StrEnum
 from operator import attrgetter
@@ -129,7 +129,6 @@ class Numbers(msgspec.Struct, frozen=True, gc=False):
 
 NOTHING = Numbers()
 _GETTERS = [attrgetter(name) for name in Numbers.__struct_fields__]
-Hours = Mapping[datetime, Numbers]
 
 
 class Rate(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,18 +10,18 @@ its own hour had. Only what is counted later can stop the sender then. See `docs
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from functools import cached_property, lru_cache
+from functools import cached_property
 from itertools import accumulate, repeat
 from operator import sub, truediv
 
 import msgspec
 
+from sesbounce.policy.hourly import Hours, hour_at
 from sesbounce.policy.outage import HOUR, hour_of
 from sesbounce.policy.rates import (
     DAY_HOURS,
     LIMITS,
     NOTHING,
-    Hours,
     Limit,
     Metric,
     Numbers,
@@ -29,7 +29,6 @@ from sesbounce.policy.rates import (
     SendingState,
     percent,
     rate_of,
-    total,
 )
 
 # For as long, a stop stays if nobody resumes the sender.
@@ -77,8 +76,7 @@ class Judged(msgspec.Struct, frozen=True, kw_only=True):
 
 def is_counted(hours: Hours, now: datetime) -> bool:
     """Whether anything is counted in the last 30 days."""
-    since = hour_of(now - REMEMBERED)
-    return any(number != NOTHING and since <= hour <= now for hour, number in hours.items())
+    return hours.between(now - REMEMBERED, now).latest is not None
 
 
 def worst(states: Collection[SendingState]) -> SendingState:
@@ -94,13 +92,13 @@ def judge_sending(hours: Hours, resumes: Iterable[Resume], now: datetime) -> Jud
         resumes: what people resumed, in any order.
         now: the time, UTC.
     """
-    present, since = hour_of(now), hour_of(now - READ)
-    counted = {hour: number for hour, number in hours.items() if since <= hour <= present}
+    present = hour_of(now)
+    counted = hours.between(now - READ, now)
     resumed = max((one for one in resumes if one.at <= now), key=_time_of, default=None)
-    fresh = _since(counted, resumed)
+    fresh = counted.beyond(hour_of(resumed.at), resumed.seen) if resumed else counted
     rates = _rates(fresh, present)
-    latest = max((hour for hour, number in counted.items() if number != NOTHING), default=None)
-    if not any(number.reports_mails for number in counted.values()):
+    latest = counted.latest
+    if not counted.reports_mails:
         why = (
             "nothing is counted in the last 30 days"
             if latest is None
@@ -110,7 +108,7 @@ def judge_sending(hours: Hours, resumes: Iterable[Resume], now: datetime) -> Jud
         return Judged(
             state=SendingState.UNKNOWN, why=why, rates=rates, resumed=resumed, latest=latest
         )
-    stopped_by = _first_stop(fresh, hour_of(now - REMEMBERED), present)
+    stopped_by = _first_stop(fresh, hour_of(now - READ), present)
     if stopped_by:
         state, why = SendingState.STOP, _in_words(stopped_by)
     else:
@@ -137,40 +135,33 @@ def _time_of(resume: Resume) -> datetime:
     return resume.at
 
 
-def _since(hours: Hours, resumed: Resume | None) -> dict[datetime, Numbers]:
-    """What counts after a resume."""
-    if resumed is None:
-        return dict(hours)
-    began = hour_of(resumed.at)
-    fresh = {hour: number for hour, number in hours.items() if hour >= began}
-    if began in fresh:
-        fresh[began] = fresh[began].beyond(resumed.seen)
-    return fresh
-
-
 def _first_stop(hours: Hours, first: datetime, present: datetime) -> Rate | None:
-    """The earliest rate that was too high at the end of an hour, from the first one on."""
-    whole = total(hours.values())
+    """The earliest rate that was too high at the end of an hour, a day after the first one."""
+    whole = hours.total()
     # Of most senders there are not enough events for any stop at all.
     limits = [limit for limit in LIMITS if whole.events(limit.metric) >= limit.events]
+    if limits:
+        # Where the rate of no hour reaches the limit, that of no day does.
+        highest = _highest(hours)
+        limits = [limit for limit in limits if highest[limit.metric] >= limit.stop]
     if not limits:
         return None
-    span = _span(first - DAY_HOURS * HOUR, present)
-    numbers = [hours.get(hour, NOTHING) for hour in span]
-    columns = _Columns(numbers)
+    columns = _Columns(hours.filled(first, present))
     # A rate is made for the hour that stops alone: a month has many.
     stops = [
-        rate_of(limit, total(numbers[place + 1 - limit.hours : place + 1]), span[place])
+        rate_of(limit, columns.until(place, limit.hours), columns.hour(place))
         for limit in limits
         if (place := columns.first_stop(limit))
     ]
     return min(stops, key=_end_of, default=None)
 
 
-@lru_cache(2)  # all senders have the same
-def _span(first: datetime, last: datetime) -> Sequence[datetime]:
-    """The hours from one to another one."""
-    return [first + number * HOUR for number in range((last - first) // HOUR + 1)]
+def _highest(hours: Hours) -> Mapping[Metric, float]:
+    """The highest rate of an hour, were its mails as few as they can be in the rate of a day."""
+    # The mails of a day are no fewer than the sum of these.
+    mails = [ended or 1 for ended in hours.ended]
+    events = {Metric.BOUNCE: hours.hard, Metric.COMPLAINT: hours.complaints}
+    return {metric: max(map(truediv, events[metric], mails)) for metric in Metric}
 
 
 class _Columns:
@@ -179,12 +170,21 @@ class _Columns:
     Those of the first day can't stop a sender: they count for the 24 hours to the end of others.
     """
 
-    def __init__(self, numbers: Sequence[Numbers]) -> None:
+    def __init__(self, hours: Hours) -> None:
         self._events: Mapping[Metric, Sequence[int]] = {
-            Metric.BOUNCE: [number.hard for number in numbers],
-            Metric.COMPLAINT: [number.complaints for number in numbers],
+            Metric.BOUNCE: hours.hard,
+            Metric.COMPLAINT: hours.complaints,
         }
-        self._numbers = numbers
+        self._hours = hours
+
+    def hour(self, place: int) -> datetime:
+        """The hour at a place."""
+        return hour_at(self._hours.numbers[place])
+
+    def until(self, place: int, hours: int) -> Numbers:
+        """What was counted in so many hours, of which that at a place is the last one."""
+        last = self.hour(place)
+        return self._hours.between(last - (hours - 1) * HOUR, last).total()
 
     def first_stop(self, limit: Limit) -> int | None:
         """The place of the first hour at whose end a limit stops; None if there is none."""
@@ -192,9 +192,7 @@ class _Columns:
         events = self._events[limit.metric]
         if of_days:
             events = _of_days(events)
-        # Where the rate of no hour reaches the limit, that of no day does.
-        rates = map(truediv, self._events[limit.metric], self._least_mails)
-        if max(events) < limit.events or max(rates) < limit.stop:
+        if max(events) < limit.events:
             return None
         mails = self._mails_of_days if of_days else self._mails
         if max(map(truediv, events, mails)) < limit.stop:
@@ -206,26 +204,13 @@ class _Columns:
         return None
 
     @cached_property
-    def _sent(self) -> Sequence[int]:
-        return [number.sent for number in self._numbers]
-
-    @cached_property
-    def _ended(self) -> Sequence[int]:
-        return [number.ended for number in self._numbers]
-
-    @cached_property
-    def _least_mails(self) -> Sequence[int]:
-        """The mails of each hour by which the mails of a day are no fewer than their sum."""
-        return [ended or 1 for ended in self._ended]
-
-    @cached_property
     def _mails(self) -> Sequence[int]:
         """At least 1 each, so that they divide."""
-        return list(map(max, self._sent, self._ended, repeat(1)))
+        return list(map(max, self._hours.sent, self._hours.ended, repeat(1)))
 
     @cached_property
     def _mails_of_days(self) -> Sequence[int]:
-        return list(map(max, _of_days(self._sent), _of_days(self._ended), repeat(1)))
+        return list(map(max, _of_days(self._hours.sent), _of_days(self._hours.ended), repeat(1)))
 
 
 def _of_days(numbers: Sequence[int]) -> Sequence[int]:
@@ -240,8 +225,8 @@ def _end_of(rate: Rate) -> datetime:
 
 def _rates(hours: Hours, present: datetime) -> list[Rate]:
     """The rates of an hour and of the 24 hours to its end."""
-    day = total(hours.get(present - ago * HOUR, NOTHING) for ago in range(DAY_HOURS))
-    of_hours = {1: hours.get(present, NOTHING), DAY_HOURS: day}
+    day = hours.between(present - (DAY_HOURS - 1) * HOUR, present).total()
+    of_hours = {1: hours.at(present), DAY_HOURS: day}
     return [rate_of(limit, of_hours[limit.hours], present) for limit in LIMITS]
 
 

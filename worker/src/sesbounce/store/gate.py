@@ -7,10 +7,11 @@ import sqlalchemy as sa
 
 from sesbounce.errors import GateError
 from sesbounce.policy.gate import Sender, SenderName, SendingAnswer, answer_of, judge_senders
-from sesbounce.policy.rates import Hours, SendingState
+from sesbounce.policy.hourly import Hours
+from sesbounce.policy.rates import SendingState
 from sesbounce.policy.sending import READ, Resume
 from sesbounce.store.engine import answering, translated, write
-from sesbounce.store.sending import insert_resume, read_resumes, read_senders, seen_of
+from sesbounce.store.sending import insert_resume, read_resumes, read_senders
 
 
 def senders(engine: sa.Engine, now: datetime, identity: str | None = None) -> list[Sender]:
@@ -91,7 +92,7 @@ def resume(engine: sa.Engine, name: str, by: str, note: str, now: datetime) -> l
             raise GateError(_not_stopped(name, known))
         for one in stopped:
             sender = SenderName(one.account_id, one.region, one.identity or "")
-            seen = seen_of(hours[sender], now)
+            seen = hours[sender].at(now)
             insert_resume(connection, sender, Resume(now, by, note, seen))
     return stopped
 
