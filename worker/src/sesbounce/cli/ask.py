@@ -1,7 +1,7 @@
 """Answers questions: may this address be mailed, and why not? Which addresses may not?"""
 
 import sys
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
@@ -10,6 +10,7 @@ import click
 from sesbounce.cli.common import MAY_NOT, as_json, asking, now, print_each, raw, stream, to_json
 from sesbounce.cli.group import PARTLY_DONE, exit_codes
 from sesbounce.cli.output import encoding_option, output_option
+from sesbounce.cli.times import Time
 from sesbounce.feedback.reason import Reason
 from sesbounce.store.lookup import Answer, EventRow, Filter
 from sesbounce.telemetry.visible import visible
@@ -20,7 +21,7 @@ from sesbounce.telemetry.visible import visible
         {
             "0": "The address may be mailed; with --file: all addresses were checked.",
             "1": "The address may not be mailed.",
-            "3": "With --file: some row has no readable address; standard error says how many.",
+            "3": "With --file: some row can't be read and has no answer; standard error says more.",
         }
     )
 )
@@ -57,8 +58,8 @@ def check(  # noqa: PLR0913, PLR0917  one argument an option
     You may write the address in any form: `Jane <Jane.Doe@EXAMPLE.com>`.
 
     With --file, the command copies every row of the file and adds the columns may_mail (yes or
-    no), reason and why. A row without a readable address has the answer no. Commas, semicolons or
-    tabs may separate the columns of the file; the output has commas.
+    no), reason and why. A text that is no address has the answer no, and so has a row that can't be
+    read. Commas, semicolons or tabs may separate the columns of the file; the output has commas.
     """
     if source is not None and address is None:
         from sesbounce.cli.bulk import check_file  # noqa: PLC0415  what one address does not need
@@ -108,7 +109,7 @@ def why(address: str, as_json: bool) -> None:
 @click.option("--domain", help="Print only addresses at this domain.")
 @click.option(
     "--since",
-    type=click.DateTime(),
+    type=Time(),
     metavar="TIME",
     help="Print only addresses suppressed since this time, 2026-11-20 or 2026-11-20T12:30:00 "
     "(UTC).",
@@ -143,7 +144,7 @@ def list_(  # noqa: PLR0913, PLR0917  one argument an option
     wanted = Filter(
         reason=reason,
         domain=domain,
-        since=since and since.replace(tzinfo=UTC),
+        since=since,
         stream=stream,
         limit=limit,
         offset=offset,
