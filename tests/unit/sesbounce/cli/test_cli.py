@@ -161,7 +161,9 @@ class TestQuestions:
 
         result = sesbounce("allow", "Jane@Example.com", "--by", "ann", "--json")
         assert json.loads(result.stdout)["may_mail"] is True
-        assert "allowed_by_hand" in sesbounce("why", "jane@example.com").stdout
+        why = sesbounce("why", "jane@example.com").stdout
+        assert "allowed_by_hand" in why
+        assert why.endswith("\n    by ann\n")
         assert sesbounce("suppress", "jane@example.com").exit_code == 0
         assert mailable() == 0
         assert sesbounce("allow", "jane@example.com").exit_code == 0

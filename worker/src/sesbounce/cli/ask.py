@@ -11,6 +11,7 @@ from sesbounce.cli.common import MAY_NOT, as_json, asking, now, print_each, raw,
 from sesbounce.cli.group import PARTLY_DONE, exit_codes
 from sesbounce.cli.output import encoding_option, output_option
 from sesbounce.cli.times import Time
+from sesbounce.feedback.notification import Kind
 from sesbounce.feedback.reason import Reason
 from sesbounce.store.lookup import Answer, EventRow, Filter
 from sesbounce.telemetry.visible import visible
@@ -35,6 +36,7 @@ from sesbounce.telemetry.visible import visible
 )
 @click.option(
     "--column",
+    metavar="NAME",
     help="Column of the file that holds the addresses.  [default: the first, or the only one that "
     "holds addresses]",
 )
@@ -106,7 +108,7 @@ def why(address: str, as_json: bool) -> None:
     metavar="REASON",
     help="Print only addresses that are suppressed for this reason (docs/reasons.md lists them).",
 )
-@click.option("--domain", help="Print only addresses at this domain.")
+@click.option("--domain", metavar="DOMAIN", help="Print only addresses at this domain.")
 @click.option(
     "--since",
     type=Time(),
@@ -120,10 +122,16 @@ def why(address: str, as_json: bool) -> None:
     help="Print only addresses that must not be mailed in this stream: those suppressed in it "
     "alone, and those suppressed in all.",
 )
-@click.option("--limit", type=click.IntRange(min=1), help="Print at most this many addresses.")
+@click.option(
+    "--limit",
+    type=click.IntRange(min=1),
+    metavar="NUMBER",
+    help="Print at most this many addresses.",
+)
 @click.option(
     "--offset",
     type=click.IntRange(min=0),
+    metavar="NUMBER",
     default=0,
     help="Skip this many addresses, the latest ones.",
 )
@@ -167,7 +175,8 @@ def _event_line(event: EventRow) -> str:
     what = f"{event.occurred_at:%Y-%m-%d %H:%M:%S}Z  {event.kind}: {event.reason} [{event.basis}]"
     mail = event.mail_id and f"mail {event.mail_id}"
     stream = event.stream and f"stream {event.stream}"
-    details = [d for d in (event.diagnostic, mail, _sent_by(event), stream) if d]
+    person = event.kind == Kind.MANUAL and event.source and f"by {event.source}"
+    details = [d for d in (event.diagnostic, person, mail, _sent_by(event), stream) if d]
     return "\n    ".join(map(visible, [what, *details]))
 
 

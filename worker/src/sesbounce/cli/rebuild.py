@@ -31,9 +31,11 @@ def _number(option: str, setting: str, kind: Any = click.IntRange) -> Callable[[
     """An option that replaces a setting of the policy, and takes the same numbers."""
     field = Settings.model_fields[setting]
     help_text = f"Replace {PREFIX}{setting.upper()} in this run: {field.description}."
+    metavar = None
     if isinstance(kind, type):
         kind = kind(min=_bound(field.metadata, "ge"), max=_bound(field.metadata, "le"))
-    return click.option(option, setting, type=kind, help=help_text)
+        metavar = "NUMBER"
+    return click.option(option, setting, type=kind, metavar=metavar, help=help_text)
 
 
 def _bound(metadata: Iterable[Any], name: str) -> Any:

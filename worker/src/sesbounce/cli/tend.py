@@ -57,7 +57,12 @@ class _Grouping(click.ParamType[Grouping]):
     metavar="TIME",
     help="Count only events before this time (UTC).",
 )
-@click.option("--limit", type=click.IntRange(min=1), help="Print at most this many lines.")
+@click.option(
+    "--limit",
+    type=click.IntRange(min=1),
+    metavar="NUMBER",
+    help="Print at most this many lines.",
+)
 @event_filter("Count only events of")
 @as_json
 def stats(
