@@ -56,6 +56,6 @@ def account(region: str | None) -> str:
         ) from error
     except BotoCoreError as error:
         raise AwsError(
-            f"Can't read the account from AWS: {error} Check AWS_PROFILE, AWS_REGION and the "
-            "network, or log in again."
+            f"Can't read the account from AWS: {str(error).rstrip('.')}. Check AWS_PROFILE, "
+            "AWS_REGION and the network, or log in again."
         ) from error

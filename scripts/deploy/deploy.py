@@ -222,8 +222,10 @@ def _output(run: Run) -> int:
     if run.options.json:
         outputs = run.stack.outputs()
         print(json.dumps({k: v for k, v in outputs.items() if v is not None}, indent=2))
+    elif outputs := run.stack.outputs(sensitive=False):
+        _print_outputs(outputs)
     else:
-        _print_outputs(run.stack.outputs(sensitive=False))
+        print("Nothing is deployed yet: `make deploy` creates the stack.", file=sys.stderr)
     return 0
 
 

@@ -52,7 +52,7 @@ def parser(description: str | None) -> argparse.ArgumentParser:
         "let the worker read its secrets: new tasks, a run of its schedule, a new function",
     )
     command = add("cli", "run a command, such as why, in a task of its own, and print its log")
-    command.add_argument("arguments", nargs="+", metavar="ARGUMENT", help="such as: why ADDRESS")
+    command.add_argument("arguments", nargs="+", metavar="ARGS", help="such as: why ADDRESS")
     command = add("output", "print the outputs")
     command.add_argument(
         "--json", action="store_true", help="print JSON, with the sensitive outputs"

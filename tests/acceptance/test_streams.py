@@ -106,6 +106,25 @@ def test_a_full_disk_is_one_line_and_exit_code_2(
     assert run.returncode == 2
 
 
+@pytest.mark.parametrize("command", ["export", "check --file FILE"])
+def test_a_disk_that_takes_only_a_part_is_an_error_without_a_buffer_too(
+    command: str, environment: dict[str, str], addresses: Path, tmp_path: Path
+) -> None:
+    # The container image sets the variable. SQLite needs 32 KB for a file beside the database.
+    shell = ["sh", "-c", 'ulimit -f 80; exec "$@"', "sh", *arguments(command, addresses)]
+    with (tmp_path / "list.csv").open("w") as file:
+        run = subprocess.run(
+            shell,
+            env={**environment, "PYTHONUNBUFFERED": "1"},
+            stdout=file,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert "sesbounce: the output was not written: File too large\n" in run.stderr
+    assert run.returncode == 2
+
+
 @pytest.mark.parametrize("command", ["list", "list --json", "export", "check --file FILE"])
 def test_a_pipe_that_nobody_reads_any_more_ends_the_command_quietly(
     command: str, environment: dict[str, str], addresses: Path

@@ -83,6 +83,20 @@ def test_the_pages_that_the_code_writes_are_up_to_date() -> None:
     assert docs.settings_page(page) == page, "run python -m scripts.docs"
 
 
+def test_options_of_one_name_take_values_of_one_name() -> None:
+    """A reader learns `--region REGION` once; the types of click are no words of a manual."""
+    values: dict[str, set[str]] = {}
+    for context in CONTEXTS.values():
+        for option in context.command.params:
+            if isinstance(option, click.Option) and not option.is_flag:
+                values.setdefault(option.opts[0], set()).add(option.make_metavar(context))
+    differing = {name for name, metavars in values.items() if len(metavars) > 1}
+    assert differing == {"--by", "--format", "--from"}  # each means two things
+    shown = {metavar for metavars in values.values() for metavar in metavars}
+    assert {metavar for metavar in shown if "INTEGER" in metavar or "FLOAT" in metavar} == set()
+    assert {name for name, metavars in values.items() if "TEXT" in metavars} == {"--note"}
+
+
 def test_each_group_of_settings_begins_with_a_setting() -> None:
     assert set(docs.GROUPS) <= set(Settings.model_fields)
     assert next(iter(Settings.model_fields)) in docs.GROUPS

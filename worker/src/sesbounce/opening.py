@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from sesbounce.errors import SchemaError
 from sesbounce.extras import needed_by
-from sesbounce.store.engine import open_database, translated
+from sesbounce.store.engine import demand_lasting, open_database, translated
 
 if TYPE_CHECKING:
     from sesbounce.outbound.relay import Target
@@ -69,7 +69,8 @@ def open_store(
         alone: whether one thread uses the store, with pauses; see `open_database`.
 
     Raises:
-        ConfigurationError: a setting is wrong, or names a target whose extra is not installed.
+        ConfigurationError: a setting is wrong, or names a target whose extra is not installed, or a
+            database in memory.
         StoreError: a database can't be used, or a statement does not fit it.
     """
     from sesbounce.store.outbox import Outbox  # noqa: PLC0415
@@ -90,6 +91,7 @@ def open_store(
                 )
             )
         )
+        demand_lasting(engine)
         if migrate and not settings.migrate_is_set:
             _demand_own(engine, strike_off)
         store = Store(engine, settings.policy, strike_off, outbox, settings.hash_keys)

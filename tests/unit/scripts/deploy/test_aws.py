@@ -2,7 +2,12 @@ from typing import Any
 
 import boto3
 import pytest
-from botocore.exceptions import ClientError, NoCredentialsError, ProfileNotFound
+from botocore.exceptions import (
+    ClientError,
+    NoCredentialsError,
+    PartialCredentialsError,
+    ProfileNotFound,
+)
 from botocore.stub import Stubber
 
 from scripts.deploy import aws
@@ -50,7 +55,14 @@ def test_credentials_that_aws_rejects_are_reported(sts: Any) -> None:
     ("error", "message"),
     [
         (NoCredentialsError(), "There are no AWS credentials: log in"),
-        (ProfileNotFound(profile="work"), r"profile \(work\) could not be found"),
+        (
+            ProfileNotFound(profile="work"),
+            r"profile \(work\) could not be found\. Check AWS_PROFILE",
+        ),
+        (
+            PartialCredentialsError(provider="env", cred_var="KEY"),
+            "missing: KEY. Check AWS_PROFILE",
+        ),
     ],
 )
 def test_other_reasons_are_reported(

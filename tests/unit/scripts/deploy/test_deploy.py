@@ -222,6 +222,23 @@ def test_dns_records_are_printed_for_a_zone_file(
     assert json.loads(capsys.readouterr().out)["dns_records"] == world.state["dns_records"]
 
 
+@pytest.mark.usefixtures("world")
+def test_outputs_of_what_is_not_deployed_say_so(
+    run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("output") == 0
+    out, err = capsys.readouterr()
+    assert (out, err) == ("", "Nothing is deployed yet: `make deploy` creates the stack.\n")
+
+
+def test_a_command_in_a_task_names_the_variable_of_make(
+    run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        run("cli")
+    assert "the following arguments are required: ARGS" in capsys.readouterr().err
+
+
 def test_outputs_need_no_credentials(
     world: World,
     run: Run,

@@ -33,7 +33,8 @@ def run(engine: sa.Engine, url: str, monkeypatch: pytest.MonkeyPatch) -> Callabl
 
 
 def test_it_prints_what_the_commands_did(run: Callable[..., str]) -> None:
-    assert run("audit") == ""
+    assert run("audit") == "Nobody has done anything yet.\n"
+    assert run("audit", "--json") == ""
     listed = ("import", "-", "--by", "ann", "--note", "from the old system")
     run(*listed, stdin=LIST)
     run(*listed, stdin=LIST)  # it records nothing new
@@ -61,7 +62,7 @@ def test_it_prints_what_the_commands_did(run: Callable[..., str]) -> None:
         ("imported", 2),
     ]
     assert run("audit", "--act", "token_made").endswith("token made crm by bob: check\n")
-    assert run("audit", "--since", "9999-01-01") == ""
+    assert run("audit", "--since", "9999-01-01") == "Nothing that was done matches.\n"
 
 
 @pytest.mark.parametrize(("error", "held"), [(KeyboardInterrupt, 1), (StoreError, 0)])
@@ -75,4 +76,4 @@ def test_an_import_that_was_stopped_is_in_it_with_what_it_recorded(
 
     with pytest.raises(error):
         stopped()
-    assert len(run("audit").splitlines()) == held
+    assert len(run("audit", "--json").splitlines()) == held

@@ -87,6 +87,36 @@ class TestQuestions:
         assert json.loads(line)["address"] == "jane@example.com"
         assert sesbounce("list", "--limit", "0").exit_code == 2
 
+    @pytest.mark.parametrize(
+        ("since", "listed"),
+        [
+            ("2026-11-20", True),
+            ("2026-11-20 12:00:00", True),
+            ("2026-11-20T12:00:00Z", True),
+            ("2026-11-20T12:00:00.000001Z", False),
+            ("2026-11-20T14:00:00+02:00", True),
+            ("2026-11-20T12:00:00-02:00", False),
+        ],
+    )
+    def test_a_time_may_be_written_as_the_commands_print_it(self, since: str, listed: bool) -> None:
+        assert bool(sesbounce("list", "--json", "--since", since).stdout) is listed
+
+    @pytest.mark.parametrize("text", ["yesterday", "7d", "2026-13-01", "0001-01-01T00:00+14:00"])
+    def test_what_is_no_time_says_how_to_write_one(self, text: str) -> None:
+        result = sesbounce("list", "--since", text)
+        assert result.exit_code == 2
+        assert f"{text!r} is no time: write 2026-11-20, or 2026-11-20T12:30:00 (UTC)" in " ".join(
+            result.stderr.split()
+        )
+
+    @pytest.mark.parametrize("options", [(), ("--dry-run",)])
+    def test_rebuild_of_what_is_no_address_is_an_error(self, options: tuple[str, ...]) -> None:
+        result = sesbounce("rebuild", *options, "jane@example.com", "mary example.com")
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert result.stderr == (
+            "sesbounce: 'mary example.com' is no address; nothing was changed\n"
+        )
+
     def test_list_filters_and_pages(self, engine: sa.Engine) -> None:
         messages = [said(about=mail(f"{n}@Sub.example.com", f"m{n}")) for n in range(3)]
         messages += [said(Scenario.COMPLAINT, mail("c@example.com", "c"), at=AT.replace(hour=13))]
@@ -131,7 +161,9 @@ class TestQuestions:
 
         result = sesbounce("allow", "Jane@Example.com", "--by", "ann", "--json")
         assert json.loads(result.stdout)["may_mail"] is True
-        assert "allowed_by_hand" in sesbounce("why", "jane@example.com").stdout
+        why = sesbounce("why", "jane@example.com").stdout
+        assert "allowed_by_hand" in why
+        assert why.endswith("\n    by ann\n")
         assert sesbounce("suppress", "jane@example.com").exit_code == 0
         assert mailable() == 0
         assert sesbounce("allow", "jane@example.com").exit_code == 0
@@ -142,6 +174,25 @@ class TestQuestions:
         assert result.exit_code == 2
         assert "'mary example.com' is no address" in result.stderr
         assert sesbounce("check", "mary@example.com").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("version", "advice"), [(None, "Run `sesbounce db upgrade`"), ("9999_from_9998", "Update")]
+)
+def test_a_schema_that_does_not_fit_comes_with_what_to_do(
+    url: str, monkeypatch: pytest.MonkeyPatch, version: str | None, advice: str
+) -> None:
+    monkeypatch.setenv("SESBOUNCE_DATABASE_URL", url)
+    engine = open_database(url)
+    with write(engine) as connection:
+        connection.exec_driver_sql("CREATE TABLE feedback_version (version_num TEXT)")
+        if version:
+            connection.exec_driver_sql(f"INSERT INTO feedback_version VALUES ('{version}')")
+    engine.dispose()
+    for command in ("current", "check"):
+        result = sesbounce("db", command)
+        assert result.exit_code == 1
+        assert result.stderr.startswith(advice)
 
 
 def test_the_schema_is_made_asked_for_and_compared(
@@ -162,7 +213,7 @@ def test_the_schema_is_made_asked_for_and_compared(
         connection.exec_driver_sql("ALTER TABLE feedback_event ADD COLUMN odd TEXT")
     engine.dispose()
     result = sesbounce("db", "check")
-    assert result.exit_code == 1
+    assert (result.exit_code, result.stderr) == (1, "")
     assert result.stdout == (
         "The table feedback_event has, and should not have, the column odd (TEXT).\n1 difference.\n"
     )

@@ -84,9 +84,10 @@ def test_a_test_of_an_unknown_webhook_names_the_known_ones(
 ) -> None:
     result = sesbounce("webhook", "test", "krm")
     assert result.exit_code == 2
-    assert "they name: billing, crm" in result.stderr
+    assert "the settings name no webhook krm; they name: billing, crm" in result.stderr
     monkeypatch.delenv("SESBOUNCE_WEBHOOKS")
-    assert "they name: none" in sesbounce("webhook", "test").stderr
+    none = "name no webhook: set SESBOUNCE_WEBHOOK_URL or SESBOUNCE_WEBHOOKS (docs/webhooks.md)"
+    assert none in sesbounce("webhook", "test").stderr
     assert sesbounce("webhook", "list").stdout == "The settings name no webhook.\n"
     assert server.requests == []
 

@@ -120,6 +120,19 @@ def test_a_command_creates_no_database(
     assert [path.name for path in folder.iterdir()] == ["list.csv"]
 
 
+@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///", "sqlite:///:memory:"])
+def test_no_command_writes_to_a_database_that_ends_with_the_process(
+    monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    monkeypatch.setenv("SESBOUNCE_DATABASE_URL", url)
+    memory = "SESBOUNCE_DATABASE_URL is a database in memory"
+    assert memory in run(monkeypatch, {}).stderr
+    for arguments in (["db", "upgrade"], ["suppress", ADDRESS], ["serve"]):
+        result = sesbounce(*arguments)
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert memory in result.stderr
+
+
 @pytest.mark.parametrize("command", sorted(COMMANDS.keys() - {"db check", "db current"}))
 def test_a_command_creates_no_table_in_a_foreign_database(foreign: Path, command: str) -> None:
     before = foreign.read_bytes()

@@ -148,6 +148,10 @@ def test_what_is_a_part_of_an_address_stays(text: str) -> None:
         ("jane\x00@example.com", "jane\ufffd@example.com"),
         ("jane@\u2060\u00ad.example", "jane@\u2060\u00ad.example"),
         ("MAILER-DAEMON <>", "mailer-daemon <>"),
+        ("Ann <a@x.org>, Bo <b@x.org>", "ann <a@x.org>, bo <b@x.org>"),
+        ("<a@x.org>; <b@x.org>", "<a@x.org>; <b@x.org>"),
+        ("a@x.org ,Bo <b@x.org>;", "a@x.org ,bo <b@x.org>;"),
+        ('"Ann" <a@x.org>, "b@x.org" <b@x.org>', '"ann" <a@x.org>, "b@x.org" <b@x.org>'),
     ],
 )
 def test_a_text_that_is_no_address_is_kept_and_flagged(text: str, key: str) -> None:

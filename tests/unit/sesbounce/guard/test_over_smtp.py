@@ -67,6 +67,23 @@ def test_who_gets_the_mail_is_asked_about_and_not_who_is_named(connection: smtpl
     assert (list(refused), RECIPIENTS) == ([named[0]], [ANN])
 
 
+@pytest.mark.parametrize(
+    "several",
+    [
+        f"Jane <{JANE}>, Ann <{ANN}>",
+        f"{JANE}, Ann <{ANN}>",
+        f"{JANE}, success@simulator.amazonses.com",
+    ],
+)
+def test_several_addresses_in_one_text_are_no_address(
+    connection: smtplib.SMTP, several: str
+) -> None:
+    # smtplib sends such a text to the first of them.
+    with pytest.raises(guard.Suppressed, match="it is no address"):
+        connection.sendmail("me@example.com", [several], "Hello")
+    assert RECIPIENTS == []
+
+
 def test_nobody_left_is_an_exception_and_the_next_mail_is_sent(connection: smtplib.SMTP) -> None:
     with pytest.raises(guard.Suppressed, match=JANE):
         connection.sendmail("me@example.com", JANE, "Hello")

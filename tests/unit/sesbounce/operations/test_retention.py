@@ -100,6 +100,8 @@ class TestCommand:
         assert result.exit_code == 0
         assert result.stdout.startswith("8 messages and 9 events recorded before ")
         assert result.stdout.endswith(" would be deleted.\n")
+        as_json = sesbounce("prune", "--older-than", "90d", "--dry-run", "--json")
+        assert json.loads(as_json.stdout)["dry_run"] is True
         assert table(engine, "feedback_event") == before
 
     def test_it_asks_and_a_no_deletes_nothing(self, engine: sa.Engine) -> None:

@@ -219,6 +219,10 @@ def test_an_export_of_one_mailing(store: Store) -> None:
         (("stats", "--by", 'tag:a"b'), "'a\"b' is not a name that a tag can have"),
         (("stats", "--tag", "campaign"), "'campaign' is not NAME=VALUE"),
         (("export", "--tag", "a b=c"), "'a b' is not a name that a tag can have"),
+        (
+            ("stats", "--since", "2026-11-20", "--until", "2026-11-20"),
+            "--since must be before --until",
+        ),
     ],
 )
 def test_wrong_groups_and_filters(store: Store, arguments: list[str], problem: str) -> None:
@@ -230,3 +234,5 @@ def test_wrong_groups_and_filters(store: Store, arguments: list[str], problem: s
 def test_an_empty_log(store: Store) -> None:
     assert sesbounce("stats").stdout == "No event is recorded.\n"
     assert sesbounce("stats", "--json").stdout == ""
+    assert sesbounce("stats", "--since", "2026-11-20").stdout == "No event matches.\n"
+    assert sesbounce("stats", "--until", "2026-11-20").stdout == "No event matches.\n"

@@ -1,8 +1,10 @@
+import errno
 import json
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +13,7 @@ import sqlalchemy as sa
 from scripts.local.ses_messages import SCHEMAS, Scenario
 from sesbounce.errors import ConfigurationError, RowError, StoreError
 from sesbounce.feedback.decode import decode
-from sesbounce.store.engine import open_database, write
+from sesbounce.store.engine import open_database, translated, write
 from sesbounce.store.lookup import Lookup
 from sesbounce.store.migrate import upgrade
 from sesbounce.store.result import Recorded
@@ -430,9 +432,43 @@ def test_asking_changes_nothing_of_a_database(tmp_path: Any) -> None:
 def test_a_database_that_can_not_be_opened_is_an_error(tmp_path: Any) -> None:
     with (
         disposed(open_database(f"sqlite:///{tmp_path}")) as engine,
-        pytest.raises(StoreError, match="unable to open database file"),
+        pytest.raises(
+            StoreError,
+            match=r"unable to open database file\. To repair it, let the user of this process "
+            "enter the database's folder, read the file",
+        ),
     ):
         upgrade(engine)
+
+
+def test_a_database_that_may_not_be_changed_says_what_to_permit(tmp_path: Any) -> None:
+    file = tmp_path / "sesbounce.sqlite3"
+    with disposed(open_database(f"sqlite:///{file}")) as engine:
+        upgrade(engine)
+    with (
+        disposed(open_database(f"sqlite:///file:{file}?mode=ro&uri=true")) as engine,
+        pytest.raises(
+            StoreError,
+            match=r"readonly database\. To repair it, .*, write to both",
+        ),
+        translated("nothing was recorded"),
+        write(engine) as connection,
+    ):
+        connection.exec_driver_sql("DELETE FROM feedback_event")
+
+
+@pytest.mark.parametrize("read_only", [False, True])
+def test_a_folder_that_may_not_be_entered_is_named(
+    tmp_path: Any, monkeypatch: pytest.MonkeyPatch, read_only: bool
+) -> None:
+    def refuse(path: Path) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "exists", refuse)
+    monkeypatch.setattr(Path, "is_dir", refuse)
+    file = tmp_path / "sesbounce.sqlite3"
+    with pytest.raises(StoreError, match=f"may not enter the folder of the database {file} "):
+        open_database(f"sqlite:///{file}", read_only=read_only)
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path: Any) -> None:

@@ -1,7 +1,7 @@
 """Answers questions: may this address be mailed, and why not? Which addresses may not?"""
 
 import sys
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
@@ -10,6 +10,8 @@ import click
 from sesbounce.cli.common import MAY_NOT, as_json, asking, now, print_each, raw, stream, to_json
 from sesbounce.cli.group import PARTLY_DONE, exit_codes
 from sesbounce.cli.output import encoding_option, output_option
+from sesbounce.cli.times import Time
+from sesbounce.feedback.kind import Kind
 from sesbounce.feedback.reason import Reason
 from sesbounce.store.lookup import Answer, EventRow, Filter
 from sesbounce.telemetry.visible import visible
@@ -20,7 +22,7 @@ from sesbounce.telemetry.visible import visible
         {
             "0": "The address may be mailed; with --file: all addresses were checked.",
             "1": "The address may not be mailed.",
-            "3": "With --file: some row has no readable address; standard error says how many.",
+            "3": "With --file: some row can't be read and has no answer; standard error says more.",
         }
     )
 )
@@ -34,6 +36,7 @@ from sesbounce.telemetry.visible import visible
 )
 @click.option(
     "--column",
+    metavar="NAME",
     help="Column of the file that holds the addresses.  [default: the first, or the only one that "
     "holds addresses]",
 )
@@ -57,8 +60,8 @@ def check(  # noqa: PLR0913, PLR0917  one argument an option
     You may write the address in any form: `Jane <Jane.Doe@EXAMPLE.com>`.
 
     With --file, the command copies every row of the file and adds the columns may_mail (yes or
-    no), reason and why. A row without a readable address has the answer no. Commas, semicolons or
-    tabs may separate the columns of the file; the output has commas.
+    no), reason and why. A text that is no address has the answer no, and so has a row that can't be
+    read. Commas, semicolons or tabs may separate the columns of the file; the output has commas.
     """
     if source is not None and address is None:
         from sesbounce.cli.bulk import check_file  # noqa: PLC0415  what one address does not need
@@ -105,10 +108,10 @@ def why(address: str, as_json: bool) -> None:
     metavar="REASON",
     help="Print only addresses that are suppressed for this reason (docs/reasons.md lists them).",
 )
-@click.option("--domain", help="Print only addresses at this domain.")
+@click.option("--domain", metavar="DOMAIN", help="Print only addresses at this domain.")
 @click.option(
     "--since",
-    type=click.DateTime(),
+    type=Time(),
     metavar="TIME",
     help="Print only addresses suppressed since this time, 2026-11-20 or 2026-11-20T12:30:00 "
     "(UTC).",
@@ -119,10 +122,16 @@ def why(address: str, as_json: bool) -> None:
     help="Print only addresses that must not be mailed in this stream: those suppressed in it "
     "alone, and those suppressed in all.",
 )
-@click.option("--limit", type=click.IntRange(min=1), help="Print at most this many addresses.")
+@click.option(
+    "--limit",
+    type=click.IntRange(min=1),
+    metavar="NUMBER",
+    help="Print at most this many addresses.",
+)
 @click.option(
     "--offset",
     type=click.IntRange(min=0),
+    metavar="NUMBER",
     default=0,
     help="Skip this many addresses, the latest ones.",
 )
@@ -143,7 +152,7 @@ def list_(  # noqa: PLR0913, PLR0917  one argument an option
     wanted = Filter(
         reason=reason,
         domain=domain,
-        since=since and since.replace(tzinfo=UTC),
+        since=since,
         stream=stream,
         limit=limit,
         offset=offset,
@@ -166,7 +175,8 @@ def _event_line(event: EventRow) -> str:
     what = f"{event.occurred_at:%Y-%m-%d %H:%M:%S}Z  {event.kind}: {event.reason} [{event.basis}]"
     mail = event.mail_id and f"mail {event.mail_id}"
     stream = event.stream and f"stream {event.stream}"
-    details = [d for d in (event.diagnostic, mail, _sent_by(event), stream) if d]
+    person = event.kind == Kind.MANUAL and event.source and f"by {event.source}"
+    details = [d for d in (event.diagnostic, person, mail, _sent_by(event), stream) if d]
     return "\n    ".join(map(visible, [what, *details]))
 
 

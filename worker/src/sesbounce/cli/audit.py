@@ -1,11 +1,13 @@
 """Prints who did what."""
 
-from datetime import UTC, datetime
+from datetime import datetime
+from itertools import chain
 
 import click
 
 from sesbounce.cli.common import as_json, counted, print_each, reading
 from sesbounce.cli.group import exit_codes
+from sesbounce.cli.times import Time
 from sesbounce.store.acts import Act
 from sesbounce.store.audit import AuditEntry, AuditFilter, audit_entries
 from sesbounce.telemetry.visible import visible
@@ -21,7 +23,7 @@ from sesbounce.telemetry.visible import visible
 )
 @click.option(
     "--since",
-    type=click.DateTime(),
+    type=Time(),
     metavar="TIME",
     help="Print only what was done since this time, 2026-11-20 or 2026-11-20T12:30:00 (UTC).",
 )
@@ -34,11 +36,17 @@ def audit(by: str | None, act: str | None, since: datetime | None, as_json: bool
     senders, and tokens. `prune` deletes decisions about addresses with the other events;
     docs/data-model.md says more.
     """
-    wanted = AuditFilter(
-        by=by, act=Act(act) if act else None, since=since and since.replace(tzinfo=UTC)
-    )
+    wanted = AuditFilter(by=by, act=Act(act) if act else None, since=since)
     with reading() as engine:
-        print_each(audit_entries(engine, wanted), as_json, _line)
+        entries = iter(audit_entries(engine, wanted))
+        first = next(entries, None)
+        if first is not None:
+            print_each(chain([first], entries), as_json, _line)
+        elif not as_json:
+            none = wanted == AuditFilter()
+            click.echo(
+                "Nobody has done anything yet." if none else "Nothing that was done matches."
+            )
 
 
 def _line(entry: AuditEntry) -> str:

@@ -17,7 +17,7 @@ from sesbounce.database_settings import load_database_settings
 from sesbounce.errors import MissingExtraError, SchemaError, StoreError
 from sesbounce.extras import needed_by
 from sesbounce.opening import disposed, open_store
-from sesbounce.store.engine import open_database
+from sesbounce.store.engine import demand_lasting, open_database
 from sesbounce.store.lookup import Lookup
 from sesbounce.telemetry.visible import visible_json
 
@@ -94,11 +94,16 @@ def writing(*, create: bool = False) -> Iterator[sa.Engine]:
 
     Args:
         create: whether to create a SQLite database that is not there.
+
+    Raises:
+        ConfigurationError: the database is one in memory.
+        StoreError: the database is not there.
     """
     settings = load_database_settings()
     with disposed(
         open_database(settings.url, create=create, passwords=settings.passwords)
     ) as engine:
+        demand_lasting(engine)
         yield engine
 
 

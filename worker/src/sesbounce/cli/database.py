@@ -74,6 +74,7 @@ def current() -> None:
         f"sesbounce needs version {migrate.number(migrate.newest())}{also}."
     )
     if not usable:
+        _advise(found)
         sys.exit(DIFFERS)
 
 
@@ -89,6 +90,7 @@ def check() -> None:
     :account_id, :tenant and :tags.
     """
     with reading() as engine:
+        found = migrate.current(engine)
         differences = list(in_words(migrate.drift(engine)))
         warnings = _warnings(engine)
     for warning in warnings:
@@ -97,7 +99,15 @@ def check() -> None:
         click.echo(visible(difference))
     click.echo(f"{counted(len(differences), 'difference')}." if differences else "No difference.")
     if differences:
+        if not migrate.is_usable(found):
+            _advise(found)
         sys.exit(DIFFERS)
+
+
+def _advise(found: str | None) -> None:
+    """Say on standard error what makes the schema and this release fit each other."""
+    repair = "Update sesbounce" if migrate.is_newer(found) else "Run `sesbounce db upgrade`"
+    click.echo(f"{repair} before you use this database.", err=True)
 
 
 def _warnings(engine: sa.Engine) -> list[str]:

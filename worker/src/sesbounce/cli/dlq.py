@@ -91,6 +91,7 @@ def list_(place: Place, wanted: Wanted, as_json: bool) -> None:
 @click.option(
     "--limit",
     type=click.IntRange(min=1, max=100),
+    metavar="NUMBER",
     default=1,
     help="Print at most this many letters.  [default: 1, or as many as there are IDs]",
 )

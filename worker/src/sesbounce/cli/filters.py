@@ -49,7 +49,7 @@ def event_filter(what: str) -> Callable[[_Command], _Command]:
         click.option(
             "--identity", metavar="NAME", help=f"{what} this verified domain or address of yours."
         ),
-        click.option("--region", help=f"{what} SES in this AWS region."),
+        click.option("--region", metavar="REGION", help=f"{what} SES in this AWS region."),
         click.option(
             "--account", "account_id", metavar="NUMBER", help=f"{what} SES in this AWS account."
         ),

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import partial
 from importlib import import_module
-from io import TextIOWrapper
+from io import BufferedWriter, RawIOBase, TextIOWrapper
 from typing import IO, Any, NoReturn
 
 import click
@@ -102,6 +102,7 @@ class Commands(click.Group):
     def make_context(self, *arguments: Any, **more: Any) -> click.Context:
         """Read the command line, and print the help that it may ask for."""
         if isinstance(sys.stdout, TextIOWrapper):
+            sys.stdout = _whole(sys.stdout)
             # A terminal may lack a character that an address has.
             sys.stdout.reconfigure(errors="backslashreplace")
         with _errors_as_exit_codes():
@@ -207,6 +208,20 @@ def _end(code: int, show: Callable[[], Any]) -> NoReturn:
         # Standard error takes no more: the exit code has to do.
         _discard(sys.stderr)
     raise click.exceptions.Exit(code)
+
+
+def _whole(stream: TextIOWrapper) -> TextIOWrapper:
+    """The stream, with a buffer if PYTHONUNBUFFERED has left it without one.
+
+    A write without a buffer ignores what a full disk did not take: a list would end early, with
+    exit code 0. Each line still leaves at once.
+    """
+    raw: Any = stream.buffer
+    if not isinstance(raw, RawIOBase):
+        return stream
+    return TextIOWrapper(
+        BufferedWriter(raw), encoding=stream.encoding, errors=stream.errors, line_buffering=True
+    )
 
 
 def _say(problem: str) -> None:

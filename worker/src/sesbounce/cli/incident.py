@@ -3,7 +3,7 @@
 import sys
 from collections import Counter
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, TypeVar
 
 import click
@@ -33,6 +33,7 @@ from sesbounce.cli.incident_text import (
 )
 from sesbounce.cli.person import by_option, user
 from sesbounce.cli.progress import reporting
+from sesbounce.cli.times import Time
 from sesbounce.errors import IncidentError
 from sesbounce.feedback.provider import PROVIDERS, provider_named
 from sesbounce.operations.incident_detection import Detector
@@ -53,7 +54,7 @@ _DECIDING = {
 
 _until = click.option(
     "--until",
-    type=click.DateTime(),
+    type=Time(),
     metavar="TIME",
     help="End of the incident, 2026-11-20 or 2026-11-20T12:30:00 (UTC).",
 )
@@ -142,7 +143,7 @@ def show(number: int, as_json: bool) -> None:
 @click.option(
     "--from",
     "begins",
-    type=click.DateTime(),
+    type=Time(),
     metavar="TIME",
     help="Beginning of the incident, 2026-11-20 or 2026-11-20T12:30:00 (UTC); not with a NUMBER.",
 )
@@ -165,7 +166,7 @@ def open_(
     and runs your restore statement for each that is released. Without --until the incident goes
     on until somebody closes it.
     """
-    at, by, ends = now(), by or user(), until and until.replace(tzinfo=UTC)
+    at, by = now(), by or user()
     if target.isdecimal():
         if begins:
             raise click.UsageError("--from goes with a provider or a domain, not with a NUMBER.")
@@ -175,7 +176,7 @@ def open_(
                 f"incident {before.id} is {before.state_at(at)} and not withdrawn: its hard "
                 "bounces count as strikes already; `close --until` changes its end"
             )
-        given = _given(ends_at=ends, note=note)
+        given = _given(ends_at=until, note=note)
         after = changed(before, at, status=IncidentStatus.CONFIRMED, decided_by=by, **given)
         _decide(after, before, **options)
         return
@@ -187,7 +188,7 @@ def open_(
             f"{target} is neither a domain nor the name of a provider. The names are: "
             + ", ".join(sorted(PROVIDERS))
         )
-    one = Incident(provider=provider, begins=begins.replace(tzinfo=UTC), ends=ends)
+    one = Incident(provider=provider, begins=begins, ends=until)
     _decide(new(one, at, IncidentStatus.CONFIRMED, note or "", by), None, **options)
 
 
@@ -215,13 +216,13 @@ def close(
     """
     if until and withdraw:
         raise click.UsageError("Give either --until or --withdraw.")
-    at, ends = now(), until and until.replace(tzinfo=UTC)
+    at = now()
     before = _incident(number)
     changes: dict[str, Any] = {"decided_by": by or user(), **_given(note=note)}
     if withdraw:
         changes["status"] = IncidentStatus.WITHDRAWN
     elif before.status is IncidentStatus.CONFIRMED:
-        changes["ends_at"] = ends or min(before.ends_at or at, at)
+        changes["ends_at"] = until or min(before.ends_at or at, at)
     else:
         raise IncidentError(
             f"incident {number} is {before.status}, so its hard bounces count in full; "

@@ -9,12 +9,14 @@ import click
 from sesbounce.cli.common import as_json, counted, now, open_store_or_preview, to_json, writing
 from sesbounce.cli.group import PARTLY_DONE, InterruptedCommandError, exit_codes
 from sesbounce.cli.progress import reporting
+from sesbounce.errors import AddressError
 from sesbounce.feedback.address import parse
 from sesbounce.operations.rebuild import Change, Rebuild, Rebuilt
 from sesbounce.operations.recount import Recounted, recount
 from sesbounce.settings import PREFIX, Settings, load_settings
 from sesbounce.store.addresses import names_of
 from sesbounce.store.migrate import ensure
+from sesbounce.store.store import Store
 from sesbounce.telemetry.visible import visible
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -29,9 +31,11 @@ def _number(option: str, setting: str, kind: Any = click.IntRange) -> Callable[[
     """An option that replaces a setting of the policy, and takes the same numbers."""
     field = Settings.model_fields[setting]
     help_text = f"Replace {PREFIX}{setting.upper()} in this run: {field.description}."
+    metavar = None
     if isinstance(kind, type):
         kind = kind(min=_bound(field.metadata, "ge"), max=_bound(field.metadata, "le"))
-    return click.option(option, setting, type=kind, help=help_text)
+        metavar = "NUMBER"
+    return click.option(option, setting, type=kind, metavar=metavar, help=help_text)
 
 
 def _bound(metadata: Iterable[Any], name: str) -> Any:
@@ -95,7 +99,7 @@ def rebuild(
         return
     settings = load_settings(**given)
     with open_store_or_preview(settings, dry_run) as store:
-        keys = _keys(addresses, settings) if addresses else None
+        keys = _keys(addresses, settings, store) if addresses else None
         rebuilding = Rebuild(store, now(), reclassify=reclassify, keys=keys)
         try:
             with reporting(lambda: f"rebuilding: {_so_far(rebuilding.totals)}"):
@@ -136,9 +140,19 @@ def _recount(as_json: bool) -> None:
         )
 
 
-def _keys(addresses: Iterable[str], settings: Settings) -> Collection[str]:
-    """The keys of addresses, in any spelling, and the hashes of those that may be forgotten."""
-    return names_of([parse(address).key for address in addresses], settings.hash_keys)
+def _keys(addresses: Iterable[str], settings: Settings, store: Store) -> Collection[str]:
+    """The keys of addresses, in any spelling, and the hashes of those that may be forgotten.
+
+    Raises:
+        AddressError: a text is no address, and nothing is recorded under it.
+    """
+    parsed = [parse(address) for address in addresses]
+    with store.reading("the addresses can't be read") as connection:
+        known = store.known(connection, [one.key for one in parsed])
+    for one in parsed:
+        if not one.parsed and one.key not in known:
+            raise AddressError(f"{one.original!r} is no address; nothing was changed")
+    return names_of([one.key for one in parsed], settings.hash_keys)
 
 
 def _how_far(totals: Rebuilt, dry_run: bool) -> str:

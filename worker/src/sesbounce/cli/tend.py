@@ -1,14 +1,16 @@
 """Tends the event log: counts its events, and deletes old ones."""
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import click
+from msgspec import structs
 
 from sesbounce.cli.common import as_json, counted, now, reading, to_json, writing, yes
 from sesbounce.cli.days import Days
 from sesbounce.cli.filters import event_filter
 from sesbounce.cli.group import confirm, exit_codes
+from sesbounce.cli.times import Time
 from sesbounce.operations.retention import Pruned, prunable
 from sesbounce.operations.retention import prune as prune_log
 from sesbounce.operations.statistics import By, ByTag, Counts, Grouping, count, grouping
@@ -45,17 +47,22 @@ class _Grouping(click.ParamType[Grouping]):
 )
 @click.option(
     "--since",
-    type=click.DateTime(),
+    type=Time(),
     metavar="TIME",
     help="Count only events since this time, 2026-11-20 or 2026-11-20T12:30:00 (UTC).",
 )
 @click.option(
     "--until",
-    type=click.DateTime(),
+    type=Time(),
     metavar="TIME",
     help="Count only events before this time (UTC).",
 )
-@click.option("--limit", type=click.IntRange(min=1), help="Print at most this many lines.")
+@click.option(
+    "--limit",
+    type=click.IntRange(min=1),
+    metavar="NUMBER",
+    help="Print at most this many lines.",
+)
 @event_filter("Count only events of")
 @as_json
 def stats(
@@ -75,14 +82,16 @@ def stats(
     only where SES reports deliveries. Rates leave out mail to SES's mailbox simulator and
     imported events.
     """
-    begin, end = (moment and moment.replace(tzinfo=UTC) for moment in (since, until))
+    if since and until and since >= until:
+        raise click.UsageError("--since must be before --until.")
     with reading() as engine:
-        counts = count(engine, by, begin, end, limit, wanted)
+        counts = count(engine, by, since, until, limit, wanted)
     if as_json:
         for one in counts:
             click.echo(to_json(one))
         return
-    none = "No event is recorded." if wanted == ANY_EVENT else "No event matches."
+    every = wanted == ANY_EVENT and since is None and until is None
+    none = "No event is recorded." if every else "No event matches."
     for line in _table(by, counts) if counts else [none]:
         click.echo(line)
 
@@ -115,7 +124,8 @@ def prune(older_than: timedelta, dry_run: bool, yes: bool, as_json: bool) -> Non
         with writing() as engine:
             found = prune_log(engine, before)
     verb = "would be deleted" if dry_run else "were deleted"
-    click.echo(to_json(found) if as_json else f"{_what(found)} {verb}.")
+    done = {"dry_run": dry_run, **structs.asdict(found)}
+    click.echo(to_json(done) if as_json else f"{_what(found)} {verb}.")
 
 
 _HEADS = ("hard", "soft", "sender", "other", "complaints", "deliveries", "bounced", "complained")

@@ -19,6 +19,7 @@ from sesbounce.cli.group import PARTLY_DONE, InterruptedCommandError, exit_codes
 from sesbounce.cli.output import database_files, encoding_option, output_option, written
 from sesbounce.cli.progress import Advance, progress
 from sesbounce.cli.recording import complain, recording, report
+from sesbounce.cli.times import Time
 from sesbounce.lists.decoding import lines_of
 from sesbounce.lists.files import ReadList, read_list, write_csv, write_json_lines, write_ses
 from sesbounce.lists.formats import FORMATS, SES_LISTS, ListKind
@@ -100,14 +101,14 @@ def export(format_name: str, wanted: EventFilter, output: Path, raw: bool, as_js
 )
 @click.option(
     "--since",
-    type=click.DateTime(),
+    type=Time(),
     metavar="TIME",
     help="Read only what SES has put on its list since this time, 2026-11-20 or "
     "2026-11-20T12:30:00 (UTC).",
 )
 @click.option(
     "--until",
-    type=click.DateTime(),
+    type=Time(),
     metavar="TIME",
     help="Read only what SES has put on its list before this time (UTC).",
 )
@@ -133,7 +134,7 @@ def export(format_name: str, wanted: EventFilter, output: Path, raw: bool, as_js
 )
 @click.option(
     "--at",
-    type=click.DateTime(),
+    type=Time(),
     metavar="TIME",
     help="Time of rows that hold none, 2026-11-20 or 2026-11-20T12:30:00 (UTC).  [default: when "
     "the file was last changed]",
@@ -187,8 +188,8 @@ def import_(  # noqa: PLR0913, PLR0917  one argument an option
         asked = SesImport(
             regions=regions,
             kind=kind,
-            since=since and since.replace(tzinfo=UTC),
-            until=until and until.replace(tzinfo=UTC),
+            since=since,
+            until=until,
             token=resume or None,
             note=note,
             by=by,
@@ -201,7 +202,7 @@ def import_(  # noqa: PLR0913, PLR0917  one argument an option
         chosen = None if format_name == "auto" else format_name
         with lines_of(file, encoding) as lines, progress(file, "importing") as advance:
             read = read_list(lines, chosen, kind, Path(str(getattr(file, "name", ""))).name)
-            undated = at.replace(tzinfo=UTC) if at else _changed_at(file, now())
+            undated = at or _changed_at(file, now())
             done = _import_file(read, undated, note, by, dry_run, advance)
     if not report(done, as_json):
         sys.exit(PARTLY_DONE)

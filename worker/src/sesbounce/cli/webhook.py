@@ -89,9 +89,14 @@ def test(name: str | None, as_json: bool) -> None:
     """
     endpoints = load_settings().endpoints
     chosen = [endpoint for endpoint in endpoints if name in (None, endpoint.name)]
+    if not endpoints:
+        raise ConfigurationError(
+            "the settings name no webhook: set SESBOUNCE_WEBHOOK_URL or SESBOUNCE_WEBHOOKS "
+            "(docs/webhooks.md)"
+        )
     if not chosen:
-        names = ", ".join(endpoint.name for endpoint in endpoints) or "none"
-        raise ConfigurationError(f"the settings name no such webhook; they name: {names}")
+        names = ", ".join(endpoint.name for endpoint in endpoints)
+        raise ConfigurationError(f"the settings name no webhook {name}; they name: {names}")
     from sesbounce.outbound.webhook import Webhook  # noqa: PLC0415  it imports boto3
 
     probes = [Webhook(endpoint).probe() for endpoint in chosen]

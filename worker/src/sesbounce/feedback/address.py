@@ -30,6 +30,10 @@ _MAILTO = re.compile(r"mailto:([^?]*)(?:\?.*)?", re.IGNORECASE | re.DOTALL)
 # A comment (RFC 5322, 3.2.2), which may hold comments.
 _COMMENT = r"\((?:[^()]|\([^()]*\))*\)"
 _COMMENTS = re.compile(rf"^{_COMMENT}|{_COMMENT}$")
+# An address that a separator follows: before another address it is an item of a list. A display
+# name that looks like one stands in quotes.
+_ITEM = re.compile(r"@[^\s,;<>@]+>?\s*[,;]")
+_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
 # What may stand in pairs around a whole address: spreadsheets and mail clients write it.
 _PAIRS = {'"': '"', "'": "'", "`": "`", "(": ")", "[": "]", "{": "}", "“": "”", "‘": "’", "«": "»"}  # noqa: RUF001
 
@@ -133,7 +137,10 @@ def _unwrapped(text: str) -> str:
         return text[1:-1].strip()
     text = _COMMENTS.sub("", text).strip()
     if text.endswith(">"):
-        text = text[:-1].rpartition("<")[2]
+        name, _, inner = text[:-1].rpartition("<")
+        if _ITEM.search(_QUOTED.sub("", name)):
+            return text  # a list: to judge its last address would let the others pass
+        text = inner
     elif ">" not in text:
         text = text.removeprefix("<")
     text = _PREFIX.sub("", text, count=1) if _PREFIX.match(text) else text

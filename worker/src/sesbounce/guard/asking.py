@@ -153,15 +153,19 @@ class Guard:
             SesBounceError: there is no answer, and `on_error` is `refuse`.
             ConfigurationError: a setting is wrong or missing, whatever `on_error` is.
         """
-        keys = {recipient: parse(recipient).key for recipient in recipients}
-        asked = {recipient: key for recipient, key in keys.items() if not is_simulator(key)}
+        parsed = {recipient: parse(recipient) for recipient in recipients}
+        asked = {
+            recipient: address.key
+            for recipient, address in parsed.items()
+            if not (address.parsed and is_simulator(address.key))
+        }
         answers = self._answered(asked)
         refused = {
             recipient: answers[key].why
             for recipient, key in asked.items()
             if key in answers and not answers[key].may_mail
         }
-        self._report(refused, len(keys))
+        self._report(refused, len(parsed))
         return refused
 
     def _answered(self, keys: Mapping[str, str]) -> dict[str, Answer]:

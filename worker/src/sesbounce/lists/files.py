@@ -20,7 +20,7 @@ from sesbounce.feedback.reason import Effect
 from sesbounce.lists.decoding import NAME_IT, undecodable
 from sesbounce.lists.formats import FORMATS, Entry, ListKind
 from sesbounce.lists.spreadsheet import guarded
-from sesbounce.lists.tables import TableRow, joined, read_table
+from sesbounce.lists.tables import OWN_LIST, TableRow, joined, read_table
 from sesbounce.policy.suppressed import Suppressed
 
 
@@ -89,7 +89,8 @@ def _format_of(columns: tuple[str, ...]) -> str:
         if any(known <= set(columns) for known in spec.known_by):
             return name
     raise ListError(
-        f"the list's columns fit no known format ({joined(columns)}): give the format with --format"
+        f"the list's columns fit no known format ({joined(columns)}): name the provider with "
+        f"--format; {OWN_LIST}"
     )
 
 

@@ -31,6 +31,9 @@ class TableRow(NamedTuple):
 _ROWS_IN_DOCUMENT = ("SuppressedDestinationSummaries", "items")
 _SES_WORDS = ("BOUNCE", "COMPLAINT")
 _SAMPLE_LINES = 100
+OWN_LIST = (
+    "a list of your own needs the column address, and --format sesbounce reads it (docs/import.md)"
+)
 
 
 def read_table(lines: Iterable[str]) -> tuple[tuple[str, ...], Iterator[TableRow]]:
@@ -115,7 +118,7 @@ def _csv(lines: Iterable[str], skipped: int) -> tuple[tuple[str, ...], Iterator[
     if len(header) == 2 and header[1].strip().upper() in _SES_WORDS:  # noqa: PLR2004
         columns = ("emailaddress", "reason")
         return columns, (_csv_row(columns, *row) for row in chain([(number, header)], rows))
-    raise ListError("the first line of the list must hold the names of its columns")
+    raise ListError(f"the first line of the list must hold the names of its columns; {OWN_LIST}")
 
 
 def _csv_row(columns: tuple[str, ...], number: int, row: list[str] | csv.Error) -> TableRow:

@@ -97,6 +97,15 @@ def lacks_right(error: Exception) -> bool:
     return not _codes(error).isdisjoint(_NO_RIGHT)
 
 
+def is_sqlite_permission(error: Exception) -> bool:
+    """Whether SQLite could not open its file, or not write to it."""
+    origin = getattr(error, "orig", None)
+    return isinstance(origin, sqlite3.Error) and (
+        getattr(origin, "sqlite_errorcode", 0) & 0xFF
+        in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM}
+    )
+
+
 def is_login_failure(error: Exception) -> bool:
     """Whether the database refuses the password or the token, as far as English words show it."""
     return any(words in str(error) for words in _LOGIN_FAILED)

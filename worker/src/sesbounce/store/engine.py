@@ -28,11 +28,16 @@ from sesbounce.store.driver_errors import (
     ends_in_conflict,
     is_login_failure,
     is_row_fault,
+    is_sqlite_permission,
 )
 
 # How long a writer waits for SQLite's write lock, in seconds, unless the URL says `?timeout=`.
 _LOCK_TIMEOUT_SECONDS = "30"
 _WRITE = "sesbounce_write"
+_HOW_TO_PERMIT = (
+    "let the user of this process enter the database's folder, read the file and, to change the "
+    "database, write to both"
+)
 
 # Parameters hold addresses: SQLAlchemy keeps them out of error messages, and so out of logs.
 _OPTIONS: dict[str, Any] = {"hide_parameters": True}
@@ -71,7 +76,8 @@ def open_database(
     Raises:
         ConfigurationError: the text is not a database URL, or the database is not supported, or
             its driver is not installed.
-        StoreError: the SQLite file (if `read_only`) or its folder does not exist.
+        StoreError: the SQLite file (if `read_only`) or its folder does not exist, or this user may
+            not enter the folder.
     """
     needs_tls = passwords is not None and passwords.needs_tls
     parsed = urls.read_url(url, variable, needs_tls=needs_tls)
@@ -183,16 +189,10 @@ def _log_in(
 
 def _open_sqlite(url: sa.URL, variable: str, *, read_only: bool, create: bool) -> sa.Engine:
     file = _file_of(url.database)
-    missing = (
-        f"there is no database {file and file.absolute()}: set {variable} to the URL of the "
-        "worker's database, or create one with `sesbounce db upgrade`"
-    )
-    if file and not create and not file.exists():
-        raise StoreError(missing)
+    if file:
+        _check_file(file, variable, create=create, read_only=read_only)
     if read_only:
         url = _as_it_can_be_read(url)
-    elif file:
-        _check_folder(file, variable)
     timeout = {"timeout": _LOCK_TIMEOUT_SECONDS}
     try:
         engine = sa.create_engine(url.update_query_dict(timeout | dict(url.query)), **_OPTIONS)
@@ -201,7 +201,7 @@ def _open_sqlite(url: sa.URL, variable: str, *, read_only: bool, create: bool) -
     sa.event.listen(engine, "connect", _take_over_transactions)
     sa.event.listen(engine, "begin", _on_begin)
     if file:
-        sqlite_file.watch(engine, file, missing, create=create)
+        sqlite_file.watch(engine, file, _missing(file, variable), create=create)
     if not read_only:
         sa.event.listen(engine, "connect", _make_durable)
     return engine
@@ -238,12 +238,40 @@ def _as_it_can_be_read(url: sa.URL) -> sa.URL:
     return url.set(database=uri).update_query_dict(query)
 
 
-def _check_folder(file: Path, variable: str) -> None:
-    # SQLite creates the file, but not its folder: it would only report "unable to open".
-    if not file.parent.is_dir():
+def _missing(file: Path, variable: str) -> str:
+    return (
+        f"there is no database {file.absolute()}: set {variable} to the URL of the worker's "
+        "database, or create one with `sesbounce db upgrade`"
+    )
+
+
+def _check_file(file: Path, variable: str, *, create: bool, read_only: bool) -> None:
+    # Of all this SQLite would only report "unable to open".
+    try:
+        if not create and not file.exists():
+            raise StoreError(_missing(file, variable))
+        if not read_only and not file.parent.is_dir():
+            raise StoreError(
+                f"there is no folder {file.parent} for the database: create it, or set "
+                f"{variable} to another path"
+            )
+    except PermissionError as error:
         raise StoreError(
-            f"there is no folder {file.parent} for the database: create it, or set "
-            f"{variable} to another path"
+            f"this user may not enter the folder of the database {file.absolute()} "
+            f"({error.strerror}): {_HOW_TO_PERMIT}"
+        ) from error
+
+
+def demand_lasting(engine: sa.Engine) -> None:
+    """Demand a database that outlives the process, from which the queue's messages are deleted.
+
+    Raises:
+        ConfigurationError: the database is one of SQLite in memory, or a temporary file.
+    """
+    if engine.dialect.name == "sqlite" and _file_of(engine.url.database) is None:
+        raise ConfigurationError(
+            "SESBOUNCE_DATABASE_URL is a database in memory, which ends with this process: name a "
+            "file, for example sqlite:////srv/app/sesbounce.sqlite3"
         )
 
 
@@ -293,6 +321,8 @@ def translated(problem: str, hint: str = "") -> Iterator[None]:
             hint = f"{hint} {urls.HOW_TO_ESCAPE}".strip()
         if "certificate verify failed" in text:
             hint = f"{hint} {urls.HOW_TO_TRUST}".strip()
+        if is_sqlite_permission(error):
+            hint = f"To repair it, {_HOW_TO_PERMIT}"
         raise kind(f"{problem}: {text}{f'. {hint}' if hint else ''}") from error
 
 
