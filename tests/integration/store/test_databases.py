@@ -17,6 +17,7 @@ import msgspec
 import pytest
 import sqlalchemy as sa
 from alembic.config import Config
+from alembic.script import ScriptDirectory
 from sqlalchemy.exc import OperationalError
 
 from scripts.local.ses_messages import SCHEMAS, Scenario
@@ -631,6 +632,8 @@ def later_release(folder: Path, migration: str, revision: str = "0013_from_0012"
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(migrate, "_config", config)
+        # tests/conftest.py keeps those of this release.
+        patch.setattr(migrate, "_scripts", lambda: ScriptDirectory.from_config(config()))
         yield
 
 
