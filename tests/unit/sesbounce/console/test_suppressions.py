@@ -122,21 +122,25 @@ def test_it_comes_in_pages_that_keep_the_filters(site: Site, admin: Browser) -> 
     assert "This is the end of the list." in page
 
 
-def test_a_page_that_has_looked_for_long_says_so_and_the_next_one_goes_on(
+def test_a_page_that_has_looked_for_long_says_so_and_continues_by_itself(
     site: Site, admin: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pages, "_LOOKED_AT", 2)
     monkeypatch.setattr(suppressions, "_SECONDS", 0.0)
     site.record(*(decoded(Scenario.BOUNCE, -n, f"u{n}@example.com") for n in range(2)))
     site.record(decide("jane@example.org", Reason.SUPPRESSED_BY_HAND, AT - 5 * DAY))
-    page = admin.follow(admin.send(LIST, domain="example.org")).text
+    answer = admin.follow(admin.send(LIST, domain="example.org"))
+    page = answer.text
     assert listed(page) == []
     assert re.search(r"This page looked back to <time [^>]*>2026-11-19 12:00 UTC</time>", page)
     assert "No suppressed address matches these filters." not in page
     further = re.search(r'href="([^"]*)" rel="next"', page)
     assert further
-    page = admin.get(further[1]).text
+    assert answer.headers["refresh"] == f"0; url={further[1]}"  # it continues by itself
+    answer = admin.get(further[1])
+    page = answer.text
     assert listed(page) == ["jane@example.org"]
+    assert "refresh" not in answer.headers
     assert "This is the end of the list." in page
 
 

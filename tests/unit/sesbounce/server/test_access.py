@@ -1,6 +1,7 @@
 """Which token may do what: each route with each scope, and without a token."""
 
 import re
+import time
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from sesbounce.hosts import is_loopback
 from sesbounce.server.access import Access
 from sesbounce.server.routes import OPERATIONS, Operation
 from sesbounce.store import tokens
+from sesbounce.store.engine import write
 from sesbounce.store.tokens import Scope, Token
 from tests.api import Api
 from tests.support import AT
@@ -35,6 +37,8 @@ ALLOWED = {
 }
 # The page names them once, with the event log.
 ATTRIBUTION = {"configuration_set", "identity", "region", "account_id", "tenant", "sender", "tag"}
+# How long a writer waits for SQLite's write lock, in seconds.
+LOCK_TIMEOUT = 30
 GUARDED = [operation for operation in OPERATIONS if operation.scope]
 
 
@@ -142,9 +146,9 @@ def test_the_first_use_of_a_token_in_a_day_is_recorded(
     noted: list[date] = []
     note_use = tokens.note_use
 
-    def count(engine: sa.Engine, name: str, day: date) -> None:
+    def count(engine: sa.Engine, name: str, day: date) -> bool:
         noted.append(day)
-        note_use(engine, name, day)
+        return note_use(engine, name, day)
 
     monkeypatch.setattr(tokens, "note_use", count)
     for _ in range(2):
@@ -155,6 +159,22 @@ def test_the_first_use_of_a_token_in_a_day_is_recorded(
     api.now += timedelta(days=1)
     assert other.with_token(secret)
     assert [token.last_used_on for token in tokens.all_tokens(api.engine)] == [api.now.date()]
+
+
+def test_a_request_does_not_wait_for_the_transaction_of_a_worker(api: Api) -> None:
+    secret, one = api.token(Scope.READ), access(api)
+    began = time.monotonic()
+    with structlog.testing.capture_logs() as logged, write(api.engine):
+        assert one.with_token(secret)
+        assert one.with_token(secret)
+    assert time.monotonic() - began < LOCK_TIMEOUT / 3
+    assert logged == []
+    assert [token.last_used_on for token in tokens.all_tokens(api.engine)] == [None]
+    assert one.with_token(secret)  # the first one after it is recorded
+    assert [token.last_used_on for token in tokens.all_tokens(api.engine)] == [AT.date()]
+    with write(api.engine) as connection:  # other transactions wait as before
+        timeout = connection.exec_driver_sql("PRAGMA busy_timeout").scalar()
+    assert timeout == LOCK_TIMEOUT * 1000
 
 
 def test_a_database_that_records_no_use_answers_all_the_same(

@@ -136,8 +136,11 @@ def _page(ask: Ask, view: View, batch: Batch | None) -> Response:
     rows = [(answer, _link(console, answer)) for answer in found]
     further = _path(console, msgspec.structs.replace(view, after=place)) if place else None
     first = _path(console, msgspec.structs.replace(view, after=None)) if view.after else None
+    # Without an index of the filter, dozens of pages may find nothing: nobody has to click through.
+    goes_on = further is not None and not rows and batch is None
     return ask.page(
         "suppressions",
+        headers={"Refresh": f"0; url={further}"} if goes_on else None,
         view=view,
         rows=rows,
         further=further,

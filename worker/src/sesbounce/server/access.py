@@ -168,7 +168,8 @@ class Access:
             return
         self._noted[token.name] = day
         try:
-            tokens.note_use(self._engine, token.name, day)
+            if not tokens.note_use(self._engine, token.name, day):
+                self._noted.pop(token.name, None)  # the next request tries it
         except StoreError as error:
             # The request is answered from a database that is read-only as well.
             log.warning("use of a token not recorded", token=token.name, problem=str(error))

@@ -75,6 +75,12 @@ def is_unusable(error: Exception) -> bool:
     return any(isinstance(code, str) and code.startswith("53") for code in codes)
 
 
+def is_locked(error: DBAPIError) -> bool:
+    """Whether SQLite did nothing because another transaction writes."""
+    code = getattr(error.orig, "sqlite_errorcode", 0)
+    return isinstance(error.orig, sqlite3.Error) and code & 0xFF == sqlite3.SQLITE_BUSY
+
+
 def is_row_fault(error: Exception) -> bool:
     """Whether the database rejected the values of a row, and would accept other values.
 

@@ -38,6 +38,7 @@ _HOW_TO_PERMIT = (
     "let the user of this process enter the database's folder, read the file and, to change the "
     "database, write to both"
 )
+_WAIT = "sesbounce_wait"
 
 # Parameters hold addresses: SQLAlchemy keeps them out of error messages, and so out of logs.
 _OPTIONS: dict[str, Any] = {"hide_parameters": True}
@@ -276,9 +277,15 @@ def demand_lasting(engine: sa.Engine) -> None:
 
 
 @contextmanager
-def write(engine: sa.Engine) -> Iterator[sa.Connection]:
-    """Open a connection and a transaction that writes; the end of the block commits it."""
-    with engine.execution_options(**{_WRITE: True}).begin() as connection:
+def write(engine: sa.Engine, *, wait: bool = True) -> Iterator[sa.Connection]:
+    """Open a connection and a transaction that writes; the end of the block commits it.
+
+    Args:
+        engine: the database.
+        wait: whether to wait on SQLite while another transaction writes; if not, `is_locked` is
+            true of the error.
+    """
+    with engine.execution_options(**{_WRITE: True, _WAIT: wait}).begin() as connection:
         yield connection
 
 
@@ -353,5 +360,19 @@ def _make_durable(connection: sqlite3.Connection, _record: object) -> None:
 def _on_begin(connection: sa.Connection) -> None:
     # If another transaction wrote after this one's first read, this one's first write would fail
     # instead of waiting. A transaction that takes the write lock at its beginning waits.
-    writes = connection.get_execution_options().get(_WRITE, False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    options = connection.get_execution_options()
+    if not options.get(_WRITE, False):
+        connection.exec_driver_sql("BEGIN")
+    elif options.get(_WAIT, True):
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    else:
+        _begin_at_once(connection)
+
+
+def _begin_at_once(connection: sa.Connection) -> None:
+    milliseconds = connection.exec_driver_sql("PRAGMA busy_timeout").scalar()
+    connection.exec_driver_sql("PRAGMA busy_timeout = 0")
+    try:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    finally:
+        connection.exec_driver_sql(f"PRAGMA busy_timeout = {milliseconds}")

@@ -9,10 +9,12 @@ from typing import Any
 
 import msgspec
 import sqlalchemy as sa
+from sqlalchemy.exc import OperationalError
 
 from sesbounce.errors import TokenError
 from sesbounce.oidc_settings import Scope as Scope  # noqa: PLC0414  others take it from here
 from sesbounce.store import schema
+from sesbounce.store.driver_errors import is_locked
 from sesbounce.store.engine import answering, translated, write
 
 _table = schema.token
@@ -132,17 +134,32 @@ def find(engine: sa.Engine, secret: str, now: datetime) -> Token | None:
     return next((token for token in found if token.is_valid_at(now)), None)
 
 
-def note_use(engine: sa.Engine, name: str, day: date) -> None:
+def note_use(engine: sa.Engine, name: str, day: date) -> bool:
     """Record that a request came with a token on a day, unless one was recorded then or later.
+
+    The request waits for the answer, so this waits for no other transaction.
+
+    Returns:
+        Whether that is done; False if another transaction writes to SQLite at this moment.
 
     Raises:
         StoreError: the database can't be used.
     """
     last = _table.c.last_used_on
     earlier = sa.or_(last.is_(None), last < day)
-    noted = sa.update(_table).where(_table.c.name == name, earlier).values(last_used_on=day)
-    with translated("the use of the token was not recorded"), write(engine) as connection:
-        connection.execute(noted)
+    own = _table.c.name == name
+    free = sa.select(_table.c.name).where(own, earlier).with_for_update(skip_locked=True)
+    with translated("the use of the token was not recorded"):
+        try:
+            with write(engine, wait=False) as connection:
+                # Who has locked the row records the same, or revokes the token.
+                if connection.scalar(free) is not None:
+                    connection.execute(sa.update(_table).where(own).values(last_used_on=day))
+        except OperationalError as error:
+            if is_locked(error):
+                return False
+            raise
+    return True
 
 
 def digest(secret: str) -> str:
