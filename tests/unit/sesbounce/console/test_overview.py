@@ -2,6 +2,7 @@
 
 import re
 from datetime import date, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 import sqlalchemy as sa
@@ -19,6 +20,7 @@ from sesbounce.store.incidents import IncidentStatus
 from sesbounce.store.outbox import Outbox
 from sesbounce.store.overview import Waiting, read_waiting
 from sesbounce.store.senders import add_numbers
+from sesbounce.store.tokens import Scope
 from tests import sending, stored
 from tests.console import Browser, Site
 from tests.sending import ACCOUNT, IDENTITY, REGION
@@ -68,9 +70,16 @@ def test_an_empty_database_says_how_it_begins(viewer: Browser) -> None:
     assert "Nothing is counted yet." in text
     assert "No event was recorded yet." in text
     assert "No provider has an incident now." in text
-    assert "All targets have got all verdicts." in text
+    assert "The settings name no other database, no webhook" in text
+    assert "All targets have got all verdicts." not in text
     assert "<table" not in page
     assert 'class="tiles"' not in page
+
+
+def test_targets_that_have_got_all_verdicts_are_said_to(site: Site) -> None:
+    app = site.app([SimpleNamespace(name="webhook:crm")])
+    text = text_of(site.logged_in(Scope.READ, app=app).get(OVERVIEW).text)
+    assert "All targets have got all verdicts." in text
 
 
 def test_old_events_alone_are_no_beginning(site: Site, viewer: Browser) -> None:

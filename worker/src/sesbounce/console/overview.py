@@ -83,6 +83,7 @@ def show(ask: Ask) -> Response:
         metrics=list(Metric),
         most_waiting=MOST_WAITING,
         most_identities=MOST_IDENTITIES,
+        has_targets=bool(ask.console.parts.opened.targets),
         examined=ask.console.examiner.last,
         incidents_path=incidents.path if incidents and ask.may(incidents.scope) else None,
     )
