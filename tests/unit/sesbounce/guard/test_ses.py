@@ -105,24 +105,6 @@ def v2(suppressing: Suppressing) -> Any:
     return guard.protect(make("sesv2"), on_error="refuse", answers=suppressing)
 
 
-@pytest.mark.parametrize(
-    ("destination", "problem"),
-    [
-        ({"ToAddresses": ANN}, "ToAddresses must be a list of addresses; this is a str"),
-        ({"CcAddresses": None}, "CcAddresses must be a list of addresses; this is a NoneType"),
-        ({"ToAddresses": [ANN, None]}, "addresses, each a str; one is a NoneType"),
-        (ANN, "a dict of lists of addresses; this is a str"),
-    ],
-)
-def test_recipients_that_are_no_lists_are_a_typing_error(
-    v2: Any, destination: Any, problem: str
-) -> None:
-    wire = Wire(v2)
-    with pytest.raises(TypeError, match=problem):
-        v2.send_email(**FROM_V2, Destination=destination, Content=SIMPLE)
-    assert wire.bodies == []
-
-
 def test_the_suppressed_are_dropped_from_each_field(v1: Any) -> None:
     wire = Wire(v1)
     destination = {
