@@ -4,7 +4,6 @@
 process runs all of it, in the order of the files. A file that is in no group is one of its own.
 """
 
-import functools
 import gc
 import os
 import shutil
@@ -20,7 +19,6 @@ from xdist.scheduler import LoadScopeScheduling
 
 from scripts.local import localstack
 from scripts.setup.once import locked
-from sesbounce.store import migrate
 from tests import corpus
 
 # A machine that runs all tests side by side says nothing about the time of one example.
@@ -194,11 +192,3 @@ def _kept() -> Iterator[None]:
 def run_folder(pytestconfig: pytest.Config) -> Path:
     """A folder that all processes of a run have in common."""
     return pytestconfig.stash[_RUN_FOLDER]
-
-
-@pytest.fixture(autouse=True, scope="session")
-def _migrations_are_loaded_once() -> Iterator[None]:
-    """Each store that is prepared would load all of them, up to three times."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(migrate, "_scripts", functools.cache(migrate._scripts))
-        yield

@@ -632,7 +632,6 @@ def later_release(folder: Path, migration: str, revision: str = "0013_from_0012"
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(migrate, "_config", config)
-        # tests/conftest.py keeps those of this release.
         patch.setattr(migrate, "_scripts", lambda: ScriptDirectory.from_config(config()))
         yield
 

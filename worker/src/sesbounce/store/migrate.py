@@ -12,6 +12,7 @@ import re
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -204,6 +205,7 @@ def drift(engine: sa.Engine) -> list[Any]:
     return [each for each in found if not (newer and str(each[0]).startswith("remove_"))]
 
 
+@cache  # to read all of them takes longer than most commands
 def _scripts() -> ScriptDirectory:
     return ScriptDirectory.from_config(_config())
 
