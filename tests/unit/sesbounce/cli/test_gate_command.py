@@ -35,7 +35,7 @@ def test_the_rates_are_printed_beside_their_limits(engine: sa.Engine) -> None:
     assert lines[0].startswith(f"go on: {ACCOUNT}/{REGION}: the rates of the last 24 hours")
     assert lines[1].startswith(f"{ACCOUNT}/{REGION}: ok, ")
     assert lines[2] == (
-        "    this hour: 10 hard bounces in 2,000 mails, 0.5 %, too few to judge: 5% of the limit "
+        "    this hour: 10 hard bounces in 2,000 mails, 0.5 %, too few to judge: 5 % of the limit "
         "(warns from 5 %, stops from 10 %; AWS reviews from 5 %, pauses from 10 %)"
     )
     assert "    An estimate: the bounce rate of the last 30 days is 0.5 %" in result.stdout

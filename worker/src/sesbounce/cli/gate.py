@@ -121,7 +121,7 @@ def _rate_line(rate: Rate) -> str:
         return what
     few = "" if rate.enough else ", too few to judge"
     return (
-        f"{what}, {percent(rate.rate)}{few}: {rate.of_stop:.0%} of the limit (warns from "
+        f"{what}, {percent(rate.rate)}{few}: {100 * rate.of_stop:.0f} % of the limit (warns from "
         f"{percent(rate.warn)}, stops from {percent(rate.stop)}; AWS reviews from "
         f"{percent(rate.aws_review)}, pauses from {percent(rate.aws_pause)})"
     )
