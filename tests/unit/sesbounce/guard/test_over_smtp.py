@@ -75,10 +75,11 @@ def test_who_gets_the_mail_is_asked_about_and_not_who_is_named(connection: smtpl
         f"{JANE}, success@simulator.amazonses.com",
     ],
 )
-def test_of_several_addresses_in_one_text_the_first_gets_the_mail(
+def test_several_addresses_in_one_text_are_not_mailed_if_one_is_suppressed(
     connection: smtplib.SMTP, several: str
 ) -> None:
-    with pytest.raises(guard.Suppressed, match="hard bounce"):
+    # The smtplib of older Pythons sends such a text to the first of them, a newer one as it is.
+    with pytest.raises(guard.Suppressed, match="hard bounce|it is no address"):
         connection.sendmail("me@example.com", [several], "Hello")
     assert RECIPIENTS == []
 
