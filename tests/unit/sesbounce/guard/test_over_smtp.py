@@ -79,7 +79,7 @@ def test_several_addresses_in_one_text_are_not_mailed_if_one_is_suppressed(
     connection: smtplib.SMTP, several: str
 ) -> None:
     # The smtplib of older Pythons sends such a text to the first of them, a newer one as it is.
-    with pytest.raises(guard.Suppressed, match="hard bounce|it is no address"):
+    with pytest.raises(guard.Suppressed, match=r"hard bounce|it is no address"):
         connection.sendmail("me@example.com", [several], "Hello")
     assert RECIPIENTS == []
 
