@@ -16,7 +16,7 @@ from sesbounce.feedback.reason import Reason
 from sesbounce.operations.erasure import forget
 from sesbounce.operations.incident_rows import changed, new
 from sesbounce.operations.incidents import Incidents
-from sesbounce.operations.undo import undo
+from sesbounce.operations.undo import Undoing, undo
 from sesbounce.policy.gate import SenderName
 from sesbounce.policy.incident import Incident
 from sesbounce.policy.sending import Resume
@@ -59,7 +59,12 @@ def recording(engine: sa.Engine) -> Store:
         made.record(bulk, at, done_at(at, Act.BULK_ALLOWED, subject="domain=x.org", number=5))
         made.record([decide(f"v{minute}@example.com", SUPPRESS, at, by="ann")], at)
     (event,) = decide("v0@example.com", SUPPRESS, AT, by="ann").events
-    undo(made, {event.address: event.dedupe_key}, AT + 3 * MINUTE, by="mary", note="wrong")
+    undo(
+        made,
+        Undoing(
+            decisions={event.address: event.dedupe_key}, at=AT + 3 * MINUTE, by="mary", note="wrong"
+        ),
+    )
     _about_incidents(made)
     with write(engine) as connection:
         resume = Resume(AT + MINUTE, "ann", "asked ann@example.com")

@@ -344,6 +344,27 @@ def test_an_administrator_forgets_an_address_that_is_typed(engine: sa.Engine) ->
     site.close()
 
 
+def test_a_decision_about_a_forgotten_address_is_undone_in_the_own_tables_too(
+    engine: sa.Engine,
+) -> None:
+    site = Site(engine, hash_key="k" * 40)
+    keys = site.settings.hash_keys
+    hers = f"SELECT mailable FROM member WHERE lower(email) = '{JANE}'"
+    site.store = Store(engine, site.settings.policy, StrikeOff(STRIKE_OFF, RESTORE), hash_keys=keys)
+    site.record(decoded(Scenario.BOUNCE))
+    browser = site.with_role("admin")
+    path = browser.path_of(JANE)
+    browser.send(f"{path}/forget", confirmation=JANE)
+    site.now += timedelta(minutes=1)
+    allowed = browser.follow(browser.send(f"{path}/allow", note="she asked")).text
+    assert rows(engine, hers) == [(1,)]
+    site.now += timedelta(minutes=1)
+    answer = browser.send(f"{path}/undo", decision=field(allowed, "decision"))
+    assert "The decision was undone" in browser.follow(answer).text
+    assert rows(engine, hers) == [(0,)]
+    site.close()
+
+
 def test_without_a_hash_key_nothing_is_forgotten(site: Site, admin: Browser) -> None:
     site.record(decoded(Scenario.BOUNCE))
     path = admin.path_of(JANE)

@@ -11,7 +11,7 @@ from sesbounce.feedback.manual import decide
 from sesbounce.feedback.reason import Reason
 from sesbounce.feedback.recording import Recording
 from sesbounce.operations.rebuild import Rebuild
-from sesbounce.operations.undo import Undone, undo
+from sesbounce.operations.undo import Undoing, Undone, undo
 from sesbounce.store.acts import Act, Done
 from sesbounce.store.store import Store
 from sesbounce.store.strike_off import StrikeOff
@@ -76,7 +76,9 @@ def test_the_row_is_as_before_also_after_a_rebuild(
     made = decision(reason, 2.5)
     store.record([made], NOW)
     assert addresses(engine) != was
-    undone = undo(store, {JANE: key_of(made)}, NOW + DAY, by="ben", note="a mistake")
+    undone = undo(
+        store, Undoing(decisions={JANE: key_of(made)}, at=NOW + DAY, by="ben", note="a mistake")
+    )
     assert undone == Undone([JANE], {})
     assert addresses(engine) == was
     assert list(Rebuild(store, NOW + DAY).apply()) == []
@@ -93,7 +95,7 @@ def test_evidence_that_came_meanwhile_counts(store: Store, engine: sa.Engine) ->
     made = decision(SUPPRESS, 1)
     store.record([made], NOW)
     store.record([decoded(Scenario.BOUNCE, 2, JANE)], NOW)
-    undo(store, {JANE: key_of(made)}, NOW, by="ben", note="")
+    undo(store, Undoing(decisions={JANE: key_of(made)}, at=NOW, by="ben", note=""))
     assert rows(engine, "SELECT address, reason FROM suppressed") == [(JANE, "no_such_mailbox")]
 
 
@@ -104,19 +106,23 @@ def test_only_decisions_that_count_are_undone(store: Store, engine: sa.Engine) -
     was = table(engine, "feedback_address"), table(engine, "feedback_event")
     done = Done(act=Act.BULK_UNDONE, at=NOW, by="ben")
     for decisions in ({JANE: key_of(first)}, {"nobody@example.com": key_of(first)}, {JANE: "x"}):
-        assert undo(store, decisions, NOW, by="ben", note="", done=done) == Undone([], {})
+        assert undo(
+            store, Undoing(decisions=decisions, at=NOW, by="ben", note="", done=done)
+        ) == Undone([], {})
     assert (table(engine, "feedback_address"), table(engine, "feedback_event")) == was
     both = {JANE: key_of(first), "joe@example.com": key_of(other)}
-    assert undo(store, both, NOW, by="ben", note="", done=done).addresses == ["joe@example.com"]
+    assert undo(store, Undoing(decisions=both, at=NOW, by="ben", note="", done=done)).addresses == [
+        "joe@example.com"
+    ]
     assert rows(engine, "SELECT act, number FROM feedback_act") == [("bulk_undone", 1)]
     # Nothing is undone twice.
-    assert undo(store, both, NOW, by="ben", note="").addresses == []
+    assert undo(store, Undoing(decisions=both, at=NOW, by="ben", note="")).addresses == []
 
 
 def test_the_same_may_be_decided_once_more(store: Store, engine: sa.Engine) -> None:
     made = decision(SUPPRESS, 1)
     store.record([made], NOW)
-    undo(store, {JANE: key_of(made)}, NOW, by="ben", note="")
+    undo(store, Undoing(decisions={JANE: key_of(made)}, at=NOW, by="ben", note=""))
     assert rows(engine, "SELECT * FROM suppressed") == []
     store.record([decision(SUPPRESS, 2)], NOW)
     assert rows(engine, "SELECT address FROM suppressed") == [(JANE,)]

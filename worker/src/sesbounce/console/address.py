@@ -71,7 +71,7 @@ def undo(ask: Ask) -> Response:
     note = ask.texts("undo.note", time=f"{latest.occurred_at:%Y-%m-%d %H:%M} UTC")
     undone = ask.console.parts.service.undo(
         {latest.address: latest.dedupe_key},
-        Call(caller=ask.who),
+        Call(address=_address(ask), caller=ask.who),
         None if ask.who.name else "console",
         str(note.unescape()),
     )

@@ -26,6 +26,7 @@ from sesbounce.store import acts, schema
 from sesbounce.store.acts import Done
 from sesbounce.store.conflicts import retry_conflicts
 from sesbounce.store.event_log import event_of, insert_events
+from sesbounce.store.judging import NO_ADDRESSES
 from sesbounce.store.ready import ready_batch
 from sesbounce.store.store import Store
 
@@ -33,6 +34,27 @@ _OPPOSITE = {
     Reason.ALLOWED_BY_HAND: Reason.SUPPRESSED_BY_HAND,
     Reason.SUPPRESSED_BY_HAND: Reason.ALLOWED_BY_HAND,
 }
+
+
+class Undoing(msgspec.Struct, frozen=True, kw_only=True):
+    """An undo of decisions.
+
+    Attributes:
+        decisions: the dedupe key of the decision, by the name of its address in the tables.
+        at: the time of the undo, UTC.
+        by: the person who undoes them.
+        note: what the log says about it.
+        done: the act that the undo of several is, for the audit; it gets their number.
+        plain_addresses: the addresses behind the keyed hashes of forgotten ones, by hash: the
+            sender's own tables know nothing else.
+    """
+
+    decisions: Mapping[str, str]
+    at: datetime
+    by: str
+    note: str
+    done: Done | None = None
+    plain_addresses: Mapping[str, str] = NO_ADDRESSES
 
 
 class Undone(msgspec.Struct, frozen=True):
@@ -47,65 +69,48 @@ class Undone(msgspec.Struct, frozen=True):
     rejected: Mapping[str, int]
 
 
-def undo(
-    store: Store,
-    decisions: Mapping[str, str],
-    now: datetime,
-    *,
-    by: str,
-    note: str,
-    done: Done | None = None,
-) -> Undone:
+def undo(store: Store, undoing: Undoing) -> Undone:
     """Undo decisions, all in one transaction, but leave out those that count no more.
 
     Args:
         store: judges the states, saves them, and propagates the verdicts.
-        decisions: the dedupe key of the decision, by the name of its address in the tables.
-        now: the time, UTC.
-        by: the person who undoes them.
-        note: what the log says about it.
-        done: the act that the undo of several is, for the audit; it gets their number.
+        undoing: the decisions, and who undoes them.
 
     Raises:
         StoreError: the database can't be used; nothing was undone.
     """
-    work = partial(_undo, store, decisions, now, by, note, done)
+    work = partial(_undo, store, undoing)
     return retry_conflicts(work, partial(work, run_statements=False))
 
 
-def _undo(  # noqa: PLR0913  what one transaction needs
-    store: Store,
-    decisions: Mapping[str, str],
-    now: datetime,
-    by: str,
-    note: str,
-    done: Done | None,
-    *,
-    run_statements: bool = True,
-) -> Undone:
+def _undo(store: Store, undoing: Undoing, *, run_statements: bool = True) -> Undone:
     found: dict[str, Event] = {}
     with store.writing("the decision was not undone") as connection:
 
         def revision(states: Mapping[str, State]) -> dict[str, State]:
             # The rows are locked now, so nobody decides about these addresses in the meantime.
             logged = _decisions(connection, sorted(states))
-            revised = {}
+            revised = dict(states)
             for key, state in states.items():
-                undone = _counting(state, logged.get(key, ()), decisions[key])
-                if undone:
+                if undone := _counting(state, logged.get(key, ()), undoing.decisions[key]):
                     found[key] = undone
                     rest = (event for event in logged[key] if event is not undone)
-                    state = _without(state, undone, rest)  # noqa: PLW2901
-                revised[key] = state
+                    revised[key] = _without(state, undone, rest)
             return revised
 
-        known = store.known(connection, decisions)
-        recorded, _ = store.revise(connection, known, revision, now, run_statements=run_statements)
+        recorded, _ = store.revise(
+            connection,
+            store.known(connection, undoing.decisions),
+            revision,
+            undoing.at,
+            undoing.plain_addresses,
+            run_statements=run_statements,
+        )
         if found:
             _take_effect_from(connection, found.values())
-            _log(connection, [_undoing(event, now, by, note) for event in found.values()], now)
-            if done:
-                acts.record(connection, msgspec.structs.replace(done, number=len(found)))
+            _log(connection, [_event(undone, undoing) for undone in found.values()], undoing.at)
+            if undoing.done:
+                acts.record(connection, msgspec.structs.replace(undoing.done, number=len(found)))
     return Undone(sorted(found), recorded.rejected)
 
 
@@ -140,16 +145,16 @@ def _take_effect_from(connection: sa.Connection, undone: Iterable[Event]) -> Non
     )
 
 
-def _undoing(undone: Event, now: datetime, by: str, note: str) -> Event:
+def _event(undone: Event, undoing: Undoing) -> Event:
     """The event that says who undid a decision. It has no effect, whatever its reason."""
     identity = [Kind.MANUAL, UNDOES, undone.dedupe_key]
     return msgspec.structs.replace(
         undone,
         reason=_OPPOSITE[undone.reason],
         effect=Effect.NONE,
-        occurred_at=now,
-        source=by,
-        diagnostic=note,
+        occurred_at=undoing.at,
+        source=undoing.by,
+        diagnostic=undoing.note,
         basis=UNDOES,
         dedupe_key=hashlib.sha256(msgspec.json.encode(identity)).hexdigest(),
     )

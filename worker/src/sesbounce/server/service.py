@@ -16,7 +16,7 @@ from sesbounce.feedback.reason import Reason
 from sesbounce.feedback.recording import Recording
 from sesbounce.operations.incidents import Incidents
 from sesbounce.operations.statistics import count, grouping
-from sesbounce.operations.undo import undo
+from sesbounce.operations.undo import Undoing, undo
 from sesbounce.policy.gate import SendingAnswer
 from sesbounce.privacy.keyed_hash import HashKeys
 from sesbounce.server import cursors
@@ -288,16 +288,22 @@ class Service:
 
         Args:
             decisions: the dedupe key of the decision, by the name of its address in the tables.
-            call: who undoes them.
+            call: who undoes them; with the address, if all are about one, which may be forgotten.
             by: the person, as far as it is known beyond that.
             note: what the log says about it.
             subject: what selected them, if one act made them all.
         """
         at, who = self.clock(), _who(by, call.caller)
-        done = None
-        if subject is not None:
-            done = Done(act=Act.BULK_UNDONE, at=at, by=who, subject=subject, note=note)
-        undone = undo(self._store, decisions, at, by=who, note=note, done=done)
+        many = Done(act=Act.BULK_UNDONE, at=at, by=who, subject=subject or "", note=note)
+        undoing = Undoing(
+            decisions=decisions,
+            at=at,
+            by=who,
+            note=note,
+            done=None if subject is None else many,
+            plain_addresses={n: call.address for n in decisions if call.address not in ("", n)},
+        )
+        undone = undo(self._store, undoing)
         _warn(undone.rejected)
         return DecidedAll(at, who, len(undone.addresses), bool(undone.rejected))
 
