@@ -82,7 +82,7 @@ def test_an_answer_that_comes_too_late_is_no_answer_to_another_call(
 
 def test_a_server_that_never_answers(scene: Scene, aws: pytest.MonkeyPatch) -> None:
     aws.setattr(sqs, "_TIMEOUT_SECONDS", 0.05)
-    scene.server.fail_always(replace(Answer.of({}), pause=0.1))
+    scene.server.fail_always(replace(Answer.of({}), pause=1))
     failure = scene.failure()
     assert "Read timeout on endpoint URL" in str(failure)
     assert (failure.code, failure.lasting) == ("ReadTimeoutError", False)
