@@ -196,6 +196,9 @@ def page_of(browser: Browser, console: Console, **context: Any) -> Iterator[Page
         page.goto("/console/login")
         type_into(page, "#token", console.token)
         page.wait_for_url("**/console")
+        # A page gives its field the focus a moment after it has loaded; a Tab before that goes
+        # elsewhere.
+        page.wait_for_selector("#address:focus")
         yield page
         assert [text for text in complaints if "Content Security Policy" in text] == []
         assert [text for text in complaints if "Error" in text] == []
