@@ -36,7 +36,12 @@ os.environ.setdefault("GOGC", "400")
 # two tests of its present one are left, so a group does not end with its longest test.
 GROUPS = {
     "modules": ("terraform/test_terraform_static.py",),
-    "whole stack": ("terraform/test_whole_stack.py", "terraform/test_function_stack.py"),
+    "whole stack": (
+        "terraform/whole_stack/test_from_nothing.py",
+        "terraform/whole_stack/test_changes.py",
+        "terraform/whole_stack/test_destroy.py",
+        "terraform/test_function_stack.py",
+    ),
     "deploy": ("integration/test_deploy_stack.py",),
     "stack": (
         "integration/test_deploy_wiring.py",
@@ -63,7 +68,7 @@ GROUPS = {
     "faults": ("integration/faults",),
     "terraform": ("terraform",),
     # The longest of the others.
-    "console": ("acceptance/test_console.py",),
+    "console": ("acceptance/test_console.py", "acceptance/test_console_flows.py"),
     "streams": ("acceptance/test_streams.py",),
     "unverified": ("unit/sesbounce/worker/test_unverified.py",),
     "webhook": ("unit/sesbounce/outbound/test_webhook.py",),
@@ -81,7 +86,7 @@ SLOW = (
     "integration/test_stack.py",
     "terraform/test_function_stack.py",
     "terraform/test_terraform_static.py",
-    "terraform/test_whole_stack.py",
+    "terraform/whole_stack",
 )
 
 # Three times what the longest of them takes on two cores that all the others share.

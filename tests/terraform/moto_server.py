@@ -3,7 +3,7 @@
     python -m tests.terraform.moto_server PORT CALLS
 
 It listens on this machine alone, and writes a line `service:Action` into the file CALLS for each
-call that Terraform makes. What moto cannot do besides is said in `test_whole_stack.py`.
+call that Terraform makes. What moto cannot do besides is said in `whole_stack/conftest.py`.
 """
 
 import json

@@ -47,7 +47,7 @@ def test_it_is_valid_and_its_own_tests_pass(terraform: Terraform, file: str) -> 
 
 
 def test_what_the_feedback_queue_had_itself_moves_to_its_topic() -> None:
-    """As long as somebody may have deployed the version before; test_whole_stack.py plans it."""
+    """As long as somebody may have deployed the version before; whole_stack/ plans it."""
     text = (SOURCE / "modules/feedback_queue/moved.tf").read_text("utf-8")
     moved = re.findall(
         r"^moved \{\n  from = (\S+)\n  to   = module\.topic\.(\S+)\n\}$", text, re.MULTILINE

@@ -3,7 +3,6 @@
 import io
 import json
 import random
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
@@ -27,14 +26,14 @@ from sesbounce.operations.rebuild import Rebuild
 from sesbounce.policy.verdict import Policy
 from sesbounce.privacy.keyed_hash import HashKeys
 from sesbounce.store import migrate
-from sesbounce.store.engine import open_database, write
+from sesbounce.store.engine import write
 from sesbounce.store.listing import suppressed_among, suppressed_rows
 from sesbounce.store.lookup import Filter, Lookup
 from sesbounce.store.result import Recorded
 from sesbounce.store.store import Store
 from sesbounce.store.streams import limited_suppressions
 from sesbounce.store.strike_off import StrikeOff
-from tests.stored import DAY, make_members, rows, store
+from tests.stored import DAY, rows, store
 from tests.support import AT, mail, said
 
 JANE, MARY = "jane@example.com", "mary@example.com"
@@ -42,14 +41,6 @@ JANE, MARY = "jane@example.com", "mary@example.com"
 SECOND = timedelta(seconds=1)
 BY_SET = read_stream_by("configuration-set")
 KEYS = HashKeys(["k" * 32])
-
-
-@pytest.fixture
-def engine(database_url: str) -> Iterator[sa.Engine]:
-    engine = open_database(database_url)
-    make_members(engine, "Jane@Example.com", MARY)
-    yield engine
-    engine.dispose()
 
 
 def about(

@@ -1,5 +1,6 @@
 # What Terraform plans and what it refuses, without AWS. Needs Terraform 1.11 for `override_during`.
-# tests/terraform/test_deploy_role.py checks what the policies allow and deny.
+# tests/terraform/test_deploy_role.py checks what the policies allow, and
+# tests/terraform/test_deploy_role_limits.py what they deny.
 
 mock_provider "aws" {
   source          = "../../tests/mocks"

@@ -1,4 +1,4 @@
-"""Which resources of a plan exist already; tests/terraform/test_whole_stack.py asks a whole one."""
+"""Which resources of a plan exist already; tests/terraform/whole_stack asks a whole one."""
 
 from collections.abc import Iterator
 from typing import Any

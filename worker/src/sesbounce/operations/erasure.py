@@ -26,7 +26,7 @@ from sesbounce.privacy.mentions import ATTRIBUTION_FIELDS, ERASED, TEXT_FIELDS, 
 from sesbounce.privacy.pseudonymise import pseudonymise_event, pseudonymise_state
 from sesbounce.store import acts, schema
 from sesbounce.store.acts import Act, Done
-from sesbounce.store.conflicts import retry_conflicts
+from sesbounce.store.conflicts import retry_conflicts, retry_revision
 from sesbounce.store.event_log import event_of
 from sesbounce.store.forgotten import use_newest
 from sesbounce.store.senders import save_tally
@@ -95,9 +95,7 @@ def forget(
         )
     done = Erasure()
     for address in addresses:
-        forgetting = partial(_forget, store, keys, address.key, now, by)
-        without = partial(forgetting, run_statements=False)
-        done.addresses.append(retry_conflicts(forgetting, without))
+        done.addresses.append(retry_revision(partial(_forget, store, keys, address.key, now, by)))
     mentions = Mentions(address.key for address in addresses)
     done.messages = _empty_messages(store, mentions)
     # SES may have written a text with an address in it in the place of an address. Such a key
@@ -108,8 +106,7 @@ def forget(
     done.mentions += cut_notes(store, mentions)
     done.mentions += _cut_rows(store, mentions, mentioning, now)
     for key in sorted(mentioning):
-        forgetting = partial(_forget, store, keys, key, now)
-        retry_conflicts(forgetting, partial(forgetting, run_statements=False))
+        retry_revision(partial(_forget, store, keys, key, now))
         done.mentions += 1
     with store.reading("the outbox can't be read") as connection:
         concerned = schema.outbox.c.address.in_([address.key for address in addresses])

@@ -7,7 +7,7 @@ after it. So the sweep judges the addresses once more, some minutes after each c
 """
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import NamedTuple
@@ -18,14 +18,14 @@ import sqlalchemy as sa
 from sesbounce.errors import IncidentError
 from sesbounce.operations.incident_detection import Detector, Mode
 from sesbounce.operations.incident_rows import done_about
-from sesbounce.operations.rebuild import Change, change_of
+from sesbounce.operations.rebuild import Change, changes_of
 from sesbounce.operations.survey import Part, Place
 from sesbounce.policy.incident import Incident
 from sesbounce.policy.outage import EXAMINED, Detection
 from sesbounce.policy.state import State, hard_bounces
 from sesbounce.store import acts
 from sesbounce.store.address_rows import load_rows
-from sesbounce.store.conflicts import retry_conflicts
+from sesbounce.store.conflicts import retry_conflicts, retry_revision
 from sesbounce.store.incidents import (
     IncidentRow,
     IncidentStatus,
@@ -38,7 +38,7 @@ from sesbounce.store.incidents import (
     save_incident,
     save_settled,
 )
-from sesbounce.store.judging import VerdictChange
+from sesbounce.store.judging import VerdictChange, unchanged
 from sesbounce.store.result import Recorded
 from sesbounce.store.store import Store
 
@@ -131,7 +131,7 @@ class Incidents:
         """
         for connection, found in self._batches(row, after, until):
             keys = [key for _, key in found]
-            changes = list(_changes(self._judged(connection, row, keys), row.changed_at))
+            changes = changes_of(self._judged(connection, row, keys), row.changed_at)
             yield Part(keys, changes, _end(found))
 
     def concerned(self, row: IncidentRow, now: datetime) -> Concerned:
@@ -157,7 +157,7 @@ class Incidents:
         for connection, found in self._batches(row, after):
             rows = load_rows(connection, sorted(key for _, key in found)).values()
             inside = [r.key for r in rows if _bounced_in(row.incident, r.key, r.state)]
-            changes = _changes(self._judged(connection, otherwise, inside), now)
+            changes = changes_of(self._judged(connection, otherwise, inside), now)
             yield Part(inside, [one for one in changes if one.change == kept], _end(found))
 
     def save(
@@ -197,17 +197,15 @@ class Incidents:
         version = (row.id, row.changed_at)
         after = self._after.pop(version, None)
         while True:
-            done, last, changes = retry_conflicts(
-                partial(self._settle_some, row, after, now),
-                partial(self._settle_some, row, after, now, run_statements=False),
-            )
+            settle_some = partial(self._settle_some, row, after, now)
+            done, last, changes = retry_revision(settle_some)
             # Saved before the caller gets the changes, as it may stop there.
             if last is None:
                 self._after.pop(version, None)
                 self._save_settled(row, now)
             else:
                 self._after[version] = after = last
-            yield done, list(_changes(changes, now))
+            yield done, changes_of(changes, now)
             if last is None:
                 return
 
@@ -257,7 +255,7 @@ class Incidents:
         """The verdicts that would change if an incident were like this."""
         others = confirmed_incidents(connection, without=row.id)
         incidents = (*others, row.confirmed) if row.confirmed else others
-        return self._store.preview(connection, keys, _unchanged, incidents)
+        return self._store.preview(connection, keys, unchanged, incidents)
 
     def _settle_some(
         self,
@@ -272,7 +270,7 @@ class Incidents:
             found = addresses_with_hard_bounces(connection, row.begins_at, after, _BATCH)
             keys = [key for _, key in found]
             recorded, changes = self._store.revise(
-                connection, keys, _unchanged, now, run_statements=run_statements
+                connection, keys, unchanged, now, run_statements=run_statements
             )
         return recorded, _end(found), changes
 
@@ -284,11 +282,3 @@ def _end(found: Sequence[Place]) -> Place | None:
 
 def _bounced_in(incident: Incident, address: str, state: State) -> bool:
     return any(incident.covers(evidence, address) for evidence in hard_bounces(state))
-
-
-def _unchanged(states: Mapping[str, State]) -> Mapping[str, State]:
-    return states
-
-
-def _changes(changes: Sequence[VerdictChange], now: datetime) -> Iterator[Change]:
-    return filter(None, (change_of(one, now) for one in changes))

@@ -11,11 +11,11 @@ the rebuild locks the rows before it reads the log, and a worker locks the row o
 it records an event about it.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from operator import itemgetter
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 import sqlalchemy as sa
@@ -34,7 +34,7 @@ from sesbounce.policy.verdict import Verdict
 from sesbounce.store import schema
 from sesbounce.store.addresses import HASH_KEYS
 from sesbounce.store.bulk import chunks
-from sesbounce.store.conflicts import retry_conflicts
+from sesbounce.store.conflicts import retry_revision
 from sesbounce.store.event_log import event_of
 from sesbounce.store.judging import VerdictChange
 from sesbounce.store.result import Recorded
@@ -119,6 +119,22 @@ class _Replayed(msgspec.Struct):
         return merge(state, self.state)
 
 
+class _Outcome(NamedTuple):
+    """What a rebuild did about some addresses, or would do.
+
+    Attributes:
+        replayed: their events, by address.
+        wanted: the addresses that have a row, or for which the log has evidence.
+        changes: the verdicts that change.
+        recorded: what the statements did; no numbers in a preview.
+    """
+
+    replayed: Mapping[str, _Replayed]
+    wanted: set[str]
+    changes: Sequence[VerdictChange]
+    recorded: Recorded
+
+
 class Rebuild:
     """One rebuild of all addresses, or of some, under the policy of a store.
 
@@ -159,7 +175,7 @@ class Rebuild:
                 replayed = self._replay(connection, keys)
                 wanted = self._wanted(connection, keys, replayed)
                 changes = self._store.preview(connection, wanted, _Revision(replayed))
-            yield from self._count(replayed, wanted, changes, Recorded())
+            yield from self._count(_Outcome(replayed, wanted, changes, Recorded()))
 
     def apply(self) -> Iterator[Change]:
         """Rebuild, and yield each change once it is committed.
@@ -168,17 +184,9 @@ class Rebuild:
             StoreError: the database can't be used; the yielded changes stay.
         """
         for keys in self._batches():
-            yield from self._count(*self._retried(keys))
+            yield from self._count(retry_revision(partial(self._apply, keys)))
 
-    def _retried(
-        self, keys: Sequence[str]
-    ) -> tuple[dict[str, _Replayed], set[str], list[VerdictChange], Recorded]:
-        apply = partial(self._apply, keys)
-        return retry_conflicts(apply, partial(apply, run_statements=False))
-
-    def _apply(
-        self, keys: Sequence[str], *, run_statements: bool = True
-    ) -> tuple[dict[str, _Replayed], set[str], list[VerdictChange], Recorded]:
+    def _apply(self, keys: Sequence[str], *, run_statements: bool = True) -> _Outcome:
         with self._store.writing("the addresses were not rebuilt") as connection:
             rows = self._store.known(connection, keys)
             # For most addresses without a row, the log has no evidence that requires one.
@@ -199,7 +207,7 @@ class Rebuild:
                 connection, wanted, revision, self._now, run_statements=run_statements
             )
             save_tally(connection, tally)
-        return replayed, wanted, changes, recorded
+        return _Outcome(replayed, wanted, changes, recorded)
 
     def _batches(self) -> Iterator[list[str]]:
         """The addresses; all of them in the database's order."""
@@ -236,23 +244,18 @@ class Rebuild:
             replayed.setdefault(event.address, _Replayed()).add(row.id, event, after)
         return replayed
 
-    def _count(
-        self,
-        replayed: Mapping[str, _Replayed],
-        wanted: set[str],
-        changes: Sequence[VerdictChange],
-        recorded: Recorded,
-    ) -> Iterator[Change]:
+    def _count(self, outcome: _Outcome) -> Iterator[Change]:
+        """Count what it did about some addresses, and yield its changes for people to see."""
         totals = self.totals
-        totals.addresses += len(wanted)
-        totals.struck_rows += recorded.struck_rows
-        totals.restored_rows += recorded.restored_rows
-        _add(totals.rejected, recorded.rejected)
-        for log in replayed.values():
+        totals.addresses += len(outcome.wanted)
+        totals.struck_rows += outcome.recorded.struck_rows
+        totals.restored_rows += outcome.recorded.restored_rows
+        _add(totals.rejected, outcome.recorded.rejected)
+        for log in outcome.replayed.values():
             totals.events += log.events
             for _, before, after in log.reclassified:
                 _add(totals.reclassified, {f"{before.reason} -> {after.reason}": 1})
-        for one in changes:
+        for one in outcome.changes:
             change = change_of(one, self._now)
             if change:
                 setattr(totals, change.change, getattr(totals, change.change) + 1)
@@ -283,6 +286,11 @@ def change_of(verdict: VerdictChange, now: datetime) -> Change | None:
     if suppressed and decisive[0] != decisive[1]:
         return Change(verdict.address, "changed", before, after, verdict.stream)
     return None
+
+
+def changes_of(verdicts: Iterable[VerdictChange], now: datetime) -> list[Change]:
+    """The changes for people to see."""
+    return [change for verdict in verdicts if (change := change_of(verdict, now))]
 
 
 def _addresses_after(last: str | None) -> sa.Select[Any]:

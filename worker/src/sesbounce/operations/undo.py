@@ -1,9 +1,10 @@
 """Undoes decisions of people: the verdict becomes what it would be if they had never been made.
 
-The opposite decision would not do: it would suppress without an end who was suppressed for some
-days, and keep strikes from ever suppressing who was mailable. So the evidence of the decision is
-removed from the state, and the decision before it, if the log holds one, counts again. The log
-keeps the event of the decision, without effect, and gets one that says who undid it.
+The opposite decision would not do: it would suppress an address without an end that was suppressed
+for some days, and would keep strikes from suppressing an address that was mailable. So the evidence
+of the decision is removed from the state, and the decision before it, if the log holds one, is the
+one that counts. The log keeps the event of the decision, without effect, and gets one that says who
+undid it.
 """
 
 import hashlib
@@ -24,7 +25,7 @@ from sesbounce.policy.merge import learn, merge
 from sesbounce.policy.state import State
 from sesbounce.store import acts, schema
 from sesbounce.store.acts import Done
-from sesbounce.store.conflicts import retry_conflicts
+from sesbounce.store.conflicts import retry_revision
 from sesbounce.store.event_log import event_of, insert_events
 from sesbounce.store.judging import NO_ADDRESSES
 from sesbounce.store.ready import ready_batch
@@ -79,8 +80,7 @@ def undo(store: Store, undoing: Undoing) -> Undone:
     Raises:
         StoreError: the database can't be used; nothing was undone.
     """
-    work = partial(_undo, store, undoing)
-    return retry_conflicts(work, partial(work, run_statements=False))
+    return retry_revision(partial(_undo, store, undoing))
 
 
 def _undo(store: Store, undoing: Undoing, *, run_statements: bool = True) -> Undone:

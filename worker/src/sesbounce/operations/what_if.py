@@ -5,18 +5,18 @@ log as `rebuild --dry-run` does. Where rows of the table of addresses were delet
 knows more.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
-from sesbounce.operations.rebuild import change_of
+from sesbounce.operations.rebuild import changes_of
 from sesbounce.operations.survey import Part
-from sesbounce.policy.state import State
 from sesbounce.policy.verdict import Policy
 from sesbounce.store import schema
 from sesbounce.store.addresses import HASH_KEYS
+from sesbounce.store.judging import unchanged
 from sesbounce.store.store import Store
 from sesbounce.store.strike_off import StrikeOff
 
@@ -54,10 +54,9 @@ class WhatIf:
         while True:
             with self._store.reading("the addresses can't be read") as connection:
                 keys = list(connection.scalars(_next(after)))
-                changes = self._store.preview(connection, keys, _unchanged)
-            found = [change for one in changes if (change := change_of(one, self._now))]
+                changes = self._store.preview(connection, keys, unchanged)
             after = keys[-1] if len(keys) == _BATCH else None
-            yield Part(keys, found, after)
+            yield Part(keys, changes_of(changes, self._now), after)
             if after is None:
                 return
 
@@ -65,7 +64,3 @@ class WhatIf:
 def _next(after: str | None) -> sa.Select[Any]:
     query = sa.select(_address).where(_address != HASH_KEYS).order_by(_address).limit(_BATCH)
     return query if after is None else query.where(_address > after)
-
-
-def _unchanged(states: Mapping[str, State]) -> Mapping[str, State]:
-    return states

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import TypeVar
 
 from sesbounce.backoff import pause
@@ -35,3 +36,15 @@ def retry_conflicts(
         except ConflictError:
             time.sleep(pause(failures, _PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS))
     return (without_statements or work)()
+
+
+def retry_revision(revise: Callable[..., _T]) -> _T:
+    """Retry a transaction as `retry_conflicts` does, the last time without the sender's statements.
+
+    Args:
+        revise: the transaction; takes `run_statements`.
+
+    Raises:
+        ConflictError: the last attempt failed with a conflict as well.
+    """
+    return retry_conflicts(revise, partial(revise, run_statements=False))

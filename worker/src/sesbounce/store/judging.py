@@ -17,6 +17,11 @@ Revision = Callable[[Mapping[str, State]], Mapping[str, State]]
 NO_ADDRESSES: Mapping[str, str] = {}
 
 
+def unchanged(states: Mapping[str, State]) -> Mapping[str, State]:
+    """The revision that leaves all states as they are: they are only judged."""
+    return states
+
+
 class VerdictChange(msgspec.Struct, frozen=True):
     """A verdict on one address before and after a change of its row.
 
