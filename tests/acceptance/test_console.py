@@ -18,7 +18,7 @@ import boto3
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from moto.server import ThreadedMotoServer
-from playwright.sync_api import Browser, Page, Route, ViewportSize, sync_playwright
+from playwright.sync_api import Browser, Page, Route, ViewportSize, expect, sync_playwright
 
 from scripts.local import localstack
 from scripts.local.ses_messages import Scenario
@@ -46,6 +46,9 @@ LONG = f"{'a' * 64}@{'.'.join(['b' * 60] * 4)}.example"
 PHONE = ViewportSize(width=320, height=640)
 PAPER = ViewportSize(width=718, height=1000)
 SCREEN = ViewportSize(width=1200, height=900)
+# How long a page may take on a busy machine, in milliseconds.
+PATIENCE = 60_000
+expect.set_options(timeout=PATIENCE)
 
 
 class Console:
@@ -189,16 +192,15 @@ def page_of(browser: Browser, console: Console, **context: Any) -> Iterator[Page
     """A page in a browser of its own, which is logged in; no answer may break the CSP."""
     with browser.new_context(base_url=console.url, **{"viewport": SCREEN, **context}) as opened:
         page = opened.new_page()
-        page.set_default_timeout(20_000)
+        page.set_default_timeout(PATIENCE)
         complaints: list[str] = []
         page.on("console", lambda message: complaints.append(message.text))
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.goto("/console/login")
         type_into(page, "#token", console.token)
-        page.wait_for_url("**/console")
         # A page gives its field the focus a moment after it has loaded; a Tab before that goes
         # elsewhere.
-        page.wait_for_selector("#address:focus")
+        expect(page.locator("#address")).to_be_focused()
         yield page
         assert [text for text in complaints if "Content Security Policy" in text] == []
         assert [text for text in complaints if "Error" in text] == []
@@ -209,11 +211,23 @@ def fits(page: Page) -> bool:
     return bool(page.evaluate("document.documentElement.scrollWidth <= innerWidth"))
 
 
+def follow(page: Page, selector: str) -> None:
+    """Click a link or a button, and wait until the page that it leads to has loaded."""
+    with page.expect_navigation():
+        page.click(selector)
+
+
+def enter(page: Page) -> None:
+    """Press Enter, and wait until the page that it leads to has loaded."""
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
+
+
 def type_into(page: Page, field: str, text: str) -> None:
     """Type into the field that has the focus when a page opens, and send its form."""
-    page.wait_for_selector(f"{field}:focus")
+    expect(page.locator(field)).to_be_focused()
     page.keyboard.type(text)
-    page.keyboard.press("Enter")
+    enter(page)
 
 
 def late(route: Route) -> None:
@@ -232,7 +246,7 @@ def violations(page: Page, *rules: str) -> list[tuple[str, list[str]]]:
 def look_up(page: Page, address: str) -> None:
     page.goto("/console")
     type_into(page, "#address", address)
-    page.wait_for_selector(".verdict")
+    expect(page.locator(".verdict")).to_be_visible()
 
 
 def tab_to(page: Page, name: str, most: int = 40) -> None:
@@ -256,7 +270,7 @@ def test_look_up_why_allow_with_a_note_and_undo_by_keyboard_alone(
 ) -> None:
     with page_of(browser, console, timezone_id="Asia/Tokyo") as page:
         type_into(page, "#address", "Jane <JANE@example.com>")
-        page.wait_for_selector(".verdict.suppressed")
+        expect(page.locator(".verdict.suppressed")).to_be_visible()
         assert JANE not in page.url
         # The times of the reader's zone, with UTC beside them.
         since = page.locator(".verdict time").first.inner_text()
@@ -264,70 +278,78 @@ def test_look_up_why_allow_with_a_note_and_undo_by_keyboard_alone(
         tab_to(page, "Skip to the content", 1)
         tab_to(page, "Bounce 5.1.1 Why this reason")
         page.keyboard.press("Enter")
-        assert page.locator(".decided").first.is_visible()
+        expect(page.locator(".decided").first).to_be_visible()
         tab_to(page, "Note")
         page.keyboard.type("asked by phone")
         tab_to(page, "Allow", 1)
-        page.keyboard.press("Enter")
-        page.wait_for_selector(".verdict.free")
+        enter(page)
+        expect(page.locator(".verdict.free")).to_be_visible()
         assert page.locator("[role=status]").inner_text().startswith("The address may be mailed.")
         assert page.locator(".event .note").first.inner_text() == "asked by phone"
         assert "token mary" in page.locator(".event .by").first.inner_text()
         page.reload()
         tab_to(page, "Undo")
-        page.keyboard.press("Enter")
-        page.wait_for_selector(".verdict.suppressed")
+        enter(page)
+        expect(page.locator(".verdict.suppressed")).to_be_visible()
         assert "was undone" in page.locator("[role=status]").inner_text()
         page.go_back()
-        page.wait_for_selector(".verdict")
+        expect(page.locator(".verdict")).to_be_visible()
         tab_to(page, "Log out")
-        page.keyboard.press("Enter")
-        page.wait_for_url("**/console/login")
+        enter(page)
+        assert page.url.endswith("/console/login")
 
 
 def open_bulk(page: Page) -> None:
     """Filter the list, and ask to allow all that match."""
     page.goto("/console/suppressions")
     page.fill("#domain", "example.org")
-    page.click(".filters button")
-    page.click(".pager .last")
+    follow(page, ".filters button")
+    follow(page, ".pager .last")
 
 
 def open_change(page: Page) -> None:
     """Ask what opening the suspected incident would change."""
     page.goto("/console/incidents/1")
-    page.click("button[value=open]")
-    page.wait_for_selector("#note")
+    follow(page, "button[value=open]")
+    expect(page.locator("#note")).to_be_visible()
 
 
 def open_what_if(page: Page) -> None:
     """Ask what fewer strikes would change."""
     page.goto("/console/what-if")
     page.fill("#strikes", "1")
-    page.click("button.primary")
-    page.wait_for_selector(".apply")
+    follow(page, "button.primary")
+    expect(page.locator(".apply")).to_be_visible()
 
 
 def examine(page: Page) -> None:
     """Make the checks of the doctor, and wait for their results."""
-    page.goto("/console/doctor")
-    page.click("main button.primary")
-    while not page.locator(".totals").count():
+    button = "main button.primary"
+
+    def nobody_examines() -> bool:
         page.goto("/console/doctor")
+        return page.locator(button).count() == 1
+
+    # The examination of another test may still go on.
+    until(nobody_examines)
+    follow(page, button)
+    until(nobody_examines)
+    expect(page.locator(".totals")).to_be_visible()
 
 
 def open_causes(page: Page) -> None:
     """Look at the dead letters."""
     page.goto("/console/dead-letters")
-    page.click("button.primary")
-    page.wait_for_selector(".list")
+    follow(page, "button.primary")
+    expect(page.locator(".list")).to_be_visible()
 
 
 def open_letters(page: Page, cause: str = "not JSON") -> None:
     """Open the dead letters with a cause."""
     open_causes(page)
-    page.locator("tr", has_text=cause).locator("button").click()
-    page.wait_for_selector("article")
+    with page.expect_navigation():
+        page.locator("tr", has_text=cause).locator("button").click()
+    expect(page.locator("article").first).to_be_visible()
 
 
 PAGES: dict[str, Callable[[Page], object]] = {
@@ -351,7 +373,7 @@ PAGES: dict[str, Callable[[Page], object]] = {
     "unknown": lambda page: look_up(page, "nobody@example.com"),
     "strikes": lambda page: look_up(page, CARL),
     "long": lambda page: look_up(page, LONG),
-    "forget": lambda page: page.click("a.danger-link"),
+    "forget": lambda page: follow(page, "a.danger-link"),
 }
 
 
@@ -365,7 +387,8 @@ PAGES: dict[str, Callable[[Page], object]] = {
 def test_each_page_is_for_everybody(
     browser: Browser, console: Console, context: dict[str, Any], rules: tuple[str, ...]
 ) -> None:
-    with page_of(browser, console, **context) as page:
+    # A colour that is about to change is none that a person reads.
+    with page_of(browser, console, reduced_motion="reduce", **context) as page:
         for name, open_page in PAGES.items():
             open_page(page)
             for closed in page.locator("summary").all():
@@ -388,14 +411,14 @@ def test_without_javascript_everything_works(browser: Browser, console: Console)
         assert re.fullmatch(UTC_TIME, page.locator(".verdict time").first.inner_text())
         assert page.locator("footer p").inner_text() == "All times are UTC."
         page.locator("summary").first.click()
-        assert page.locator(".decided").first.is_visible()
+        expect(page.locator(".decided").first).to_be_visible()
         examine(page)
         assert "an event was recorded lately" in page.locator("main").inner_text()
         page.goto("/console/overview")
-        assert page.locator("svg.chart").first.is_visible()
+        expect(page.locator("svg.chart").first).to_be_visible()
         page.locator(".days summary").first.click()
-        assert page.locator(".days tbody tr").first.is_visible()
-        page.click("text=日本語")
+        expect(page.locator(".days tbody tr").first).to_be_visible()
+        follow(page, "text=日本語")
         assert page.locator("html").get_attribute("lang") == "ja"
         assert page.locator(".days tbody tr").count()
 
@@ -406,18 +429,18 @@ def test_filter_allow_all_that_match_with_a_note_and_undo(
     with page_of(browser, console, java_script_enabled=False) as page:
         page.goto("/console/suppressions")
         page.fill("#domain", "example.org")
-        page.click("button.primary")
+        follow(page, "button.primary")
         assert page.locator(".list tbody tr").count() == 50
-        page.click("a[rel=next]")
+        follow(page, "a[rel=next]")
         assert page.locator(".list tbody tr").count() == 10
         assert "example" not in page.url
         open_bulk(page)
         page.fill("#note", "their outage")
-        page.click("text=Allow 60 addresses")
+        follow(page, "text=Allow 60 addresses")
         assert page.locator("[role=status]").inner_text().startswith("60 addresses were allowed.")
         assert page.locator(".empty").count() == 1
-        page.click("text=Undo")
-        page.click("a[rel=next]")
+        follow(page, "text=Undo")
+        follow(page, "a[rel=next]")
         assert page.locator(".list tbody tr").count() == 10
 
 
@@ -426,25 +449,25 @@ def test_an_incident_is_opened_and_closed(browser: Browser, console: Console) ->
         page.goto("/console/incidents")
         page.fill("#provider", "example.net")
         page.fill("#begins", f"{datetime.now(UTC) - 3 * DAY:%Y-%m-%dT%H:%M}")
-        page.click("button.primary")
+        follow(page, "button.primary")
         assert page.locator(".changes tbody th").all_inner_texts() == [EVE]
         page.fill("#note", "mails bounce that came before")
-        page.click("text=Save: release 1, suppress 0")
+        follow(page, "text=Save: release 1, suppress 0")
         assert "is saved" in page.locator("[role=status]").inner_text()
         assert page.locator(".tag.incident-open").count() == 1
         assert page.locator(".addresses").inner_text() == EVE
         # It ends before the bounce: so it does not keep the address from suppression.
         page.fill("#ends", f"{datetime.now(UTC) - 2.5 * DAY:%Y-%m-%dT%H:%M}")
-        page.click("button[value=close]")
+        follow(page, "button[value=close]")
         page.fill("#note", "it was over sooner")
-        page.click("text=Save: release 0, suppress 0")
+        follow(page, "text=Save: release 0, suppress 0")
         assert page.locator(".tag.incident-closed").count() == 1
         assert page.locator(".addresses").count() == 0
         # The one that the detection suspects.
         open_change(page)
         assert page.locator(".list tbody tr").count() == 3
         page.fill("#note", "their status page")
-        page.click("text=Save: release 3, suppress 0")
+        follow(page, "text=Save: release 3, suppress 0")
         assert page.locator(".tag.incident-closed").count() == 1
         page.goto("/console/incidents")
         assert page.locator(".tag.incident-closed").count() == 2
@@ -483,7 +506,7 @@ def test_what_if_is_applied_as_the_page_says(
         look_up(page, CARL)
         assert page.locator(".verdict.suppressed").count() == 1
         page.goto("/console/what-if")
-        page.click("button.primary")
+        follow(page, "button.primary")
         assert "all addresses are judged by them" in page.locator(".notice.good").inner_text()
         assert page.locator(".totals dd").all_inner_texts() == ["0", "0", "0"]
         assert page.locator(".apply").count() == 0
@@ -529,12 +552,12 @@ def test_what_is_folded_is_open_in_print(browser: Browser, console: Console) -> 
     with page_of(browser, console, color_scheme="dark") as page:
         page.goto("/console/overview")
         rows = page.locator(".days tbody tr")
-        assert not rows.first.is_visible()
+        expect(rows.first).to_be_hidden()
         page.emulate_media(media="print")
-        assert rows.first.is_visible()
-        assert rows.last.is_visible()
-        assert not page.locator("nav").first.is_visible()
-        assert page.evaluate("getComputedStyle(document.body).color") == "rgb(0, 0, 0)"
+        expect(rows.first).to_be_visible()
+        expect(rows.last).to_be_visible()
+        expect(page.locator("nav").first).to_be_hidden()
+        expect(page.locator("body")).to_have_css("color", "rgb(0, 0, 0)")
 
 
 def computed(page: Page, selector: str, *properties: str) -> list[dict[str, str]]:
@@ -588,11 +611,15 @@ def test_without_motion_nothing_moves(browser: Browser, console: Console) -> Non
         return style.animationName !== "none" || style.transitionDuration !== "0s"
             || style.scrollBehavior !== "auto";
     }).length + document.getAnimations().length"""
+    ended = """() => Promise.allSettled(document.getAnimations().map(each => each.finished))
+        .then(() => null)"""
     with page_of(browser, console) as page:
         for name in ("overview", "strikes", "list", "doctor", "dead letters"):
             PAGES[name](page)
             page.emulate_media(reduced_motion="no-preference")
             assert page.evaluate(moving), name
+            # What moves already would go on.
+            page.evaluate(ended)
             page.emulate_media(reduced_motion="reduce")
             page.hover("main a, main button")
             assert not page.evaluate(moving), name
@@ -602,18 +629,17 @@ def test_dead_letters_by_keyboard_alone(browser: Browser, console: Console) -> N
     with page_of(browser, console) as page:
         page.goto("/console/dead-letters")
         tab_to(page, "Look at the letters of the queue")
-        page.keyboard.press("Enter")
-        page.wait_for_selector(".list")
+        enter(page)
+        expect(page.locator(".list")).to_be_visible()
         assert "looked at 5 letters" in page.locator("[role=status]").inner_text()
         tab_to(page, "Open all 5 letters")
-        page.keyboard.press("Enter")
-        page.wait_for_selector("article")
+        enter(page)
+        expect(page.locator("article").first).to_be_visible()
         tab_to(page, "Text of the letter")
         page.keyboard.press("Enter")
-        assert page.locator("article .words").first.is_visible()
+        expect(page.locator("article .words").first).to_be_visible()
         tab_to(page, "Record 3 letters")
-        page.keyboard.press("Enter")
-        page.wait_for_selector(".notice.good")
+        enter(page)
         assert "3 letters were recorded" in page.locator(".notice.good").inner_text()
         assert "example" not in page.url
 
@@ -628,19 +654,20 @@ def test_dead_letters_are_deleted_after_their_export_without_javascript(
         *letters, last = map(json.loads, file.value.path().read_text().splitlines())
         assert [one["body"][:7] for one in letters] == ["no JSON", "no JSON"]
         page.fill("#code", "AAAAAAAA")
-        page.click("text=Delete 2 letters")
+        follow(page, "text=Delete 2 letters")
         assert "Nothing was deleted" in page.locator("[role=alert]").inner_text()
         page.fill("#code", last["code"])
-        page.click("text=Delete 2 letters")
+        follow(page, "text=Delete 2 letters")
         assert "2 letters were deleted" in page.locator("[role=status]").inner_text()
 
 
 def test_the_login_page_is_for_everybody(browser: Browser, console: Console) -> None:
     with browser.new_context(base_url=console.url, viewport=PHONE) as context:
         page = context.new_page()
+        page.set_default_timeout(PATIENCE)
         page.goto("/console")
         page.fill("#token", "wrong")
-        page.keyboard.press("Enter")
-        page.wait_for_selector("[role=alert]")
+        enter(page)
+        expect(page.locator("[role=alert]")).to_be_visible()
         assert fits(page)
         assert violations(page) == []
