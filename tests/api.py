@@ -66,7 +66,7 @@ class Api:
     ) -> Any:
         service = Service(self.engine, self.store, self.keys, lambda: self.now)
         access = Access(self.engine, service.clock, only_loopback=only_loopback, persons=persons)
-        return Server(service, access, RateLimit(rate), 2).app(operations)
+        return Server(service, access, RateLimit(rate, self._seconds), 2).app(operations)
 
     def client(self, token: str | None = None, **more: Any) -> Client:
         client = Client(self.app(**more), token)
@@ -76,3 +76,6 @@ class Api:
     def close(self) -> None:
         for client in self._clients:
             client.close()
+
+    def _seconds(self) -> float:
+        return self.now.timestamp()

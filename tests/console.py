@@ -110,7 +110,7 @@ class Site:
     ) -> Any:
         service = Service(self.engine, self.store, self.settings.hash_keys, self._clock)
         access = Access(self.engine, service.clock, only_loopback=True, persons=persons)
-        limit = RateLimit(rate)
+        limit = RateLimit(rate, self._seconds)
         server = Server(service, access, limit, 2)
         parts = Parts(
             Opened(self.engine, self.store, targets),
@@ -144,6 +144,9 @@ class Site:
 
     def _clock(self) -> datetime:
         return self.now
+
+    def _seconds(self) -> float:
+        return self.now.timestamp()
 
 
 def forms(page: str) -> dict[str, dict[str, str]]:

@@ -1,18 +1,27 @@
 """Ports on which no process listens."""
 
-import contextlib
-import secrets
+import os
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-LOOPBACK = "127.0.0.1"
-# Below the ports that systems give to outgoing connections, which are in use at random.
-_PORTS = range(20_000, 32_000)
+from scripts.local.ports import LOOPBACK as LOOPBACK  # noqa: PLC0414  tests take it from here
+from scripts.local.ports import PORTS, free_ports
+
+# The processes that run tests side by side choose from different ports.
+_PROCESS = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+_PROCESSES = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+_free = free_ports(PORTS[_PROCESS::_PROCESSES])
 
 
 def free_port() -> int:
-    for _ in _PORTS:
-        port = secrets.choice(_PORTS)
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind((LOOPBACK, port))
-            return port
-    raise OSError(f"no port of {LOOPBACK} is free from {_PORTS.start} to {_PORTS.stop - 1}")
+    """A port for a server that is about to start; no other test gets it."""
+    return next(_free)
+
+
+@contextmanager
+def silent_port() -> Iterator[int]:
+    """A port on which no process can listen while the block runs."""
+    with socket.socket() as taken:
+        taken.bind((LOOPBACK, 0))
+        yield taken.getsockname()[1]

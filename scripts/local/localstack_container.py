@@ -5,14 +5,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar
 
-from scripts.local.localstack_shared import (
-    Files,
-    Kind,
-    LocalStackError,
-    free_port,
-    settings,
-    tail,
-)
+from scripts.local.localstack_shared import Files, Kind, LocalStackError, settings, tail
+from scripts.local.ports import free_port
 
 IMAGE = "localstack/localstack:4.12.0"
 

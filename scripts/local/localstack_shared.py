@@ -1,7 +1,6 @@
 """What all kinds of LocalStack share: where its files lie, its settings, how one is known."""
 
 import json
-import socket
 import time
 import urllib.request
 from collections.abc import Callable
@@ -63,13 +62,6 @@ def answers(endpoint: str) -> bool:
             return "services" in json.load(response)
     except (OSError, ValueError, HTTPException):
         return False
-
-
-def free_port() -> int:
-    """Return a port of the loopback that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def wait(condition: Callable[[], bool], seconds: float) -> None:

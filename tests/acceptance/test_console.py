@@ -5,15 +5,17 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from tests.acceptance.console_browser import (
     PAPER,
     PHONE,
     SCREEN,
     UTC_TIME,
+    enter,
     examine,
     fits,
+    follow,
     late,
     look_up,
     open_bulk,
@@ -34,7 +36,7 @@ def test_look_up_why_allow_with_a_note_and_undo_by_keyboard_alone(
 ) -> None:
     with page_of(browser, console, timezone_id="Asia/Tokyo") as page:
         type_into(page, "#address", "Jane <JANE@example.com>")
-        page.wait_for_selector(".verdict.suppressed")
+        expect(page.locator(".verdict.suppressed")).to_be_visible()
         assert JANE not in page.url
         # The times of the reader's zone, with UTC beside them.
         since = page.locator(".verdict time").first.inner_text()
@@ -42,25 +44,25 @@ def test_look_up_why_allow_with_a_note_and_undo_by_keyboard_alone(
         tab_to(page, "Skip to the content", 1)
         tab_to(page, "Bounce 5.1.1 Why this reason")
         page.keyboard.press("Enter")
-        assert page.locator(".decided").first.is_visible()
+        expect(page.locator(".decided").first).to_be_visible()
         tab_to(page, "Note")
         page.keyboard.type("asked by phone")
         tab_to(page, "Allow", 1)
-        page.keyboard.press("Enter")
-        page.wait_for_selector(".verdict.free")
+        enter(page)
+        expect(page.locator(".verdict.free")).to_be_visible()
         assert page.locator("[role=status]").inner_text().startswith("The address may be mailed.")
         assert page.locator(".event .note").first.inner_text() == "asked by phone"
         assert "token mary" in page.locator(".event .by").first.inner_text()
         page.reload()
         tab_to(page, "Undo")
-        page.keyboard.press("Enter")
-        page.wait_for_selector(".verdict.suppressed")
+        enter(page)
+        expect(page.locator(".verdict.suppressed")).to_be_visible()
         assert "was undone" in page.locator("[role=status]").inner_text()
         page.go_back()
-        page.wait_for_selector(".verdict")
+        expect(page.locator(".verdict")).to_be_visible()
         tab_to(page, "Log out")
-        page.keyboard.press("Enter")
-        page.wait_for_url("**/console/login")
+        enter(page)
+        assert page.url.endswith("/console/login")
 
 
 PAGES: dict[str, Callable[[Page], object]] = {
@@ -84,7 +86,7 @@ PAGES: dict[str, Callable[[Page], object]] = {
     "unknown": lambda page: look_up(page, "nobody@example.com"),
     "strikes": lambda page: look_up(page, CARL),
     "long": lambda page: look_up(page, LONG),
-    "forget": lambda page: page.click("a.danger-link"),
+    "forget": lambda page: follow(page, "a.danger-link"),
 }
 
 
@@ -98,7 +100,8 @@ PAGES: dict[str, Callable[[Page], object]] = {
 def test_each_page_is_for_everybody(
     browser: Browser, console: Console, context: dict[str, Any], rules: tuple[str, ...]
 ) -> None:
-    with page_of(browser, console, **context) as page:
+    # A colour that is about to change is none that a person reads.
+    with page_of(browser, console, reduced_motion="reduce", **context) as page:
         for name, open_page in PAGES.items():
             open_page(page)
             for closed in page.locator("summary").all():
@@ -151,12 +154,12 @@ def test_what_is_folded_is_open_in_print(browser: Browser, console: Console) -> 
     with page_of(browser, console, color_scheme="dark") as page:
         page.goto("/console/overview")
         rows = page.locator(".days tbody tr")
-        assert not rows.first.is_visible()
+        expect(rows.first).to_be_hidden()
         page.emulate_media(media="print")
-        assert rows.first.is_visible()
-        assert rows.last.is_visible()
-        assert not page.locator("nav").first.is_visible()
-        assert page.evaluate("getComputedStyle(document.body).color") == "rgb(0, 0, 0)"
+        expect(rows.first).to_be_visible()
+        expect(rows.last).to_be_visible()
+        expect(page.locator("nav").first).to_be_hidden()
+        expect(page.locator("body")).to_have_css("color", "rgb(0, 0, 0)")
 
 
 def computed(page: Page, selector: str, *properties: str) -> list[dict[str, str]]:
@@ -210,11 +213,15 @@ def test_without_motion_nothing_moves(browser: Browser, console: Console) -> Non
         return style.animationName !== "none" || style.transitionDuration !== "0s"
             || style.scrollBehavior !== "auto";
     }).length + document.getAnimations().length"""
+    ended = """() => Promise.allSettled(document.getAnimations().map(each => each.finished))
+        .then(() => null)"""
     with page_of(browser, console) as page:
         for name in ("overview", "strikes", "list", "doctor", "dead letters"):
             PAGES[name](page)
             page.emulate_media(reduced_motion="no-preference")
             assert page.evaluate(moving), name
+            # What moves already would go on.
+            page.evaluate(ended)
             page.emulate_media(reduced_motion="reduce")
             page.hover("main a, main button")
             assert not page.evaluate(moving), name
@@ -223,9 +230,10 @@ def test_without_motion_nothing_moves(browser: Browser, console: Console) -> Non
 def test_the_login_page_is_for_everybody(browser: Browser, console: Console) -> None:
     with browser.new_context(base_url=console.url, viewport=PHONE) as context:
         page = context.new_page()
+        page.set_default_timeout(PATIENCE)
         page.goto("/console")
         page.fill("#token", "wrong")
-        page.keyboard.press("Enter")
-        page.wait_for_selector("[role=alert]")
+        enter(page)
+        expect(page.locator("[role=alert]")).to_be_visible()
         assert fits(page)
         assert violations(page) == []

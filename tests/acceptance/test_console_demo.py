@@ -30,7 +30,7 @@ def test_the_demo_shows_what_it_promises(tmp_path: Path) -> None:
     with (
         log.open("wb") as file,
         served(database, environment, file) as (url, process),
-        httpx.Client(base_url=url, headers={"Sec-Fetch-Site": "same-origin"}) as client,
+        httpx.Client(base_url=url, headers={"Sec-Fetch-Site": "same-origin"}, timeout=60) as client,
     ):
         for address, (verdict, shown) in PROMISED.items():
             answer = client.post("/console/look-up", data={"address": address})

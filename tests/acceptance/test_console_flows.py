@@ -11,12 +11,14 @@ from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 
 from tests.acceptance.console_browser import (
     UTC_TIME,
+    enter,
     examine,
     fits,
+    follow,
     look_up,
     open_bulk,
     open_change,
@@ -38,14 +40,14 @@ def test_without_javascript_everything_works(browser: Browser, console: Console)
         assert re.fullmatch(UTC_TIME, page.locator(".verdict time").first.inner_text())
         assert page.locator("footer p").inner_text() == "All times are UTC."
         page.locator("summary").first.click()
-        assert page.locator(".decided").first.is_visible()
+        expect(page.locator(".decided").first).to_be_visible()
         examine(page)
         assert "an event was recorded lately" in page.locator("main").inner_text()
         page.goto("/console/overview")
-        assert page.locator("svg.chart").first.is_visible()
+        expect(page.locator("svg.chart").first).to_be_visible()
         page.locator(".days summary").first.click()
-        assert page.locator(".days tbody tr").first.is_visible()
-        page.click("text=日本語")
+        expect(page.locator(".days tbody tr").first).to_be_visible()
+        follow(page, "text=日本語")
         assert page.locator("html").get_attribute("lang") == "ja"
         assert page.locator(".days tbody tr").count()
 
@@ -56,18 +58,18 @@ def test_filter_allow_all_that_match_with_a_note_and_undo(
     with page_of(browser, console, java_script_enabled=False) as page:
         page.goto("/console/suppressions")
         page.fill("#domain", "example.org")
-        page.click("button.primary")
+        follow(page, "button.primary")
         assert page.locator(".list tbody tr").count() == 50
-        page.click("a[rel=next]")
+        follow(page, "a[rel=next]")
         assert page.locator(".list tbody tr").count() == 10
         assert "example" not in page.url
         open_bulk(page)
         page.fill("#note", "their outage")
-        page.click("text=Allow 60 addresses")
+        follow(page, "text=Allow 60 addresses")
         assert page.locator("[role=status]").inner_text().startswith("60 addresses were allowed.")
         assert page.locator(".empty").count() == 1
-        page.click("text=Undo")
-        page.click("a[rel=next]")
+        follow(page, "text=Undo")
+        follow(page, "a[rel=next]")
         assert page.locator(".list tbody tr").count() == 10
 
 
@@ -76,25 +78,25 @@ def test_an_incident_is_opened_and_closed(browser: Browser, console: Console) ->
         page.goto("/console/incidents")
         page.fill("#provider", "example.net")
         page.fill("#begins", f"{datetime.now(UTC) - 3 * DAY:%Y-%m-%dT%H:%M}")
-        page.click("button.primary")
+        follow(page, "button.primary")
         assert page.locator(".changes tbody th").all_inner_texts() == [EVE]
         page.fill("#note", "mails bounce that came before")
-        page.click("text=Save: release 1, suppress 0")
+        follow(page, "text=Save: release 1, suppress 0")
         assert "is saved" in page.locator("[role=status]").inner_text()
         assert page.locator(".tag.incident-open").count() == 1
         assert page.locator(".addresses").inner_text() == EVE
         # It ends before the bounce: so it does not keep the address from suppression.
         page.fill("#ends", f"{datetime.now(UTC) - 2.5 * DAY:%Y-%m-%dT%H:%M}")
-        page.click("button[value=close]")
+        follow(page, "button[value=close]")
         page.fill("#note", "it was over sooner")
-        page.click("text=Save: release 0, suppress 0")
+        follow(page, "text=Save: release 0, suppress 0")
         assert page.locator(".tag.incident-closed").count() == 1
         assert page.locator(".addresses").count() == 0
         # The one that the detection suspects.
         open_change(page)
         assert page.locator(".list tbody tr").count() == 3
         page.fill("#note", "their status page")
-        page.click("text=Save: release 3, suppress 0")
+        follow(page, "text=Save: release 3, suppress 0")
         assert page.locator(".tag.incident-closed").count() == 1
         page.goto("/console/incidents")
         assert page.locator(".tag.incident-closed").count() == 2
@@ -133,7 +135,7 @@ def test_what_if_is_applied_as_the_page_says(
         look_up(page, CARL)
         assert page.locator(".verdict.suppressed").count() == 1
         page.goto("/console/what-if")
-        page.click("button.primary")
+        follow(page, "button.primary")
         assert "all addresses are judged by them" in page.locator(".notice.good").inner_text()
         assert page.locator(".totals dd").all_inner_texts() == ["0", "0", "0"]
         assert page.locator(".apply").count() == 0
@@ -144,18 +146,17 @@ def test_dead_letters_by_keyboard_alone(browser: Browser, console: Console) -> N
     with page_of(browser, console) as page:
         page.goto("/console/dead-letters")
         tab_to(page, "Look at the letters of the queue")
-        page.keyboard.press("Enter")
-        page.wait_for_selector(".list")
+        enter(page)
+        expect(page.locator(".list")).to_be_visible()
         assert "looked at 5 letters" in page.locator("[role=status]").inner_text()
         tab_to(page, "Open all 5 letters")
-        page.keyboard.press("Enter")
-        page.wait_for_selector("article")
+        enter(page)
+        expect(page.locator("article").first).to_be_visible()
         tab_to(page, "Text of the letter")
         page.keyboard.press("Enter")
-        assert page.locator("article .words").first.is_visible()
+        expect(page.locator("article .words").first).to_be_visible()
         tab_to(page, "Record 3 letters")
-        page.keyboard.press("Enter")
-        page.wait_for_selector(".notice.good")
+        enter(page)
         assert "3 letters were recorded" in page.locator(".notice.good").inner_text()
         assert "example" not in page.url
 
@@ -170,8 +171,8 @@ def test_dead_letters_are_deleted_after_their_export_without_javascript(
         *letters, last = map(json.loads, file.value.path().read_text().splitlines())
         assert [one["body"][:7] for one in letters] == ["no JSON", "no JSON"]
         page.fill("#code", "AAAAAAAA")
-        page.click("text=Delete 2 letters")
+        follow(page, "text=Delete 2 letters")
         assert "Nothing was deleted" in page.locator("[role=alert]").inner_text()
         page.fill("#code", last["code"])
-        page.click("text=Delete 2 letters")
+        follow(page, "text=Delete 2 letters")
         assert "2 letters were deleted" in page.locator("[role=status]").inner_text()

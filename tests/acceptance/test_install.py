@@ -26,7 +26,7 @@ from sesbounce.policy.verdict import Policy
 from sesbounce.store.engine import open_database
 from sesbounce.store.store import Store
 from sesbounce.store.strike_off import StrikeOff
-from tests.ports import LOOPBACK, free_port
+from tests.ports import LOOPBACK, silent_port
 from tests.support import AT, disposed
 
 BASE = ""
@@ -265,8 +265,9 @@ def test_what_is_missing_is_one_line(
 
 @pytest.mark.parametrize(("extra", "scheme"), [("postgresql", "postgresql"), ("mysql", "mysql")])
 def test_a_driver_reaches_for_its_database(install: Install, extra: str, scheme: str) -> None:
-    url = f"{scheme}://reader@{LOOPBACK}:{free_port()}/app"
-    code, said = install(extra).sesbounce("check", "jane@example.com", DATABASE_URL=url)
+    with silent_port() as port:
+        url = f"{scheme}://reader@{LOOPBACK}:{port}/app"
+        code, said = install(extra).sesbounce("check", "jane@example.com", DATABASE_URL=url)
     assert code == 2
     assert "onnection refused" in said
     assert said.count("\n") == 1

@@ -110,7 +110,6 @@ def test_where_one_fails_the_others_are_stopped(
     assert Polled(2) in [report for _, report in received.reports]
 
 
-@pytest.mark.timeout(60)
 def test_where_the_system_tells_the_end_of_one_late_the_others_are_stopped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,6 +1,7 @@
 """A dead-letter queue in memory, for boto3's place: it behaves as SQS's documentation says."""
 
 import itertools
+import math
 from collections.abc import Callable, Sequence
 from types import SimpleNamespace
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from sesbounce.aws import dead_letters, target_queue
+from sesbounce.console import letter_queues
 from sesbounce.dead_letters import opening
 
 QUEUE_URL = "https://sqs.us-east-1.amazonaws.com/000000000000/feedback"
@@ -137,7 +139,13 @@ class FakeSqs:
 
 
 def in_memory(sqs: FakeSqs, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have this queue be all queues that AWS has, and each dead-letter queue of them."""
+    """Have this queue be all queues that AWS has, and each dead-letter queue of them.
+
+    However slow the machine is, the console goes through all letters.
+    """
+    for limits in ("_LOOK", "_WORK"):
+        endless = getattr(letter_queues, limits)._replace(seconds=math.inf)
+        monkeypatch.setattr(letter_queues, limits, endless)
     for module in (dead_letters, target_queue):
         monkeypatch.setattr(module, "open_client", lambda *_: sqs)
     for finder in ("main_dead_letter_queue", "subscription_dead_letter_queue"):

@@ -249,7 +249,7 @@ def test_a_process_that_was_not_reaped_is_dead(sleeper: Sleeper) -> None:
     process = process_of(sleeper)
     assert process.alive()
     os.kill(sleeper.pid, signal.SIGKILL)
-    wait(lambda: not process.alive(), 10)
+    wait(lambda: not process.alive(), 60)
     assert not process.alive()
 
 

@@ -20,6 +20,7 @@ import pytest
 from scripts.terraform import env, fetch
 from scripts.terraform.env import BINARY_VARIABLE, TerraformError, terraform_binary
 from scripts.terraform.fetch import RELEASES_VARIABLE, VERSION, FetchError, ensure
+from tests.ports import LOOPBACK, silent_port
 
 CHECKOUT = Path(fetch.__file__).parents[2]
 PLATFORM = "linux_amd64"
@@ -250,10 +251,11 @@ def test_a_release_that_is_not_there_says_what_to_do(
 
 
 def test_without_a_route_it_says_what_to_do(base: dict[str, str], fetched: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as closed:
-        url = f"http://127.0.0.1:{closed.getsockname()[1]}"
-    with pytest.raises(FetchError, match=r"Connection refused.*developer\.hashicorp\.com"):
-        ensure(base | {RELEASES_VARIABLE: url})
+    with (
+        silent_port() as port,
+        pytest.raises(FetchError, match=r"Connection refused.*developer\.hashicorp\.com"),
+    ):
+        ensure(base | {RELEASES_VARIABLE: f"http://{LOOPBACK}:{port}"})
     assert_nothing_is_left(fetched)
 
 

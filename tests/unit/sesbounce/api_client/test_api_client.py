@@ -71,7 +71,7 @@ def answers(*found: Any) -> bytes:
 
 
 def asking(server: Scripted, **more: Any) -> ApiClient:
-    return ApiClient(server.url, TOKEN, **{"timeout": 5.0, "patience": 0.0, **more})
+    return ApiClient(server.url, TOKEN, **{"timeout": 60.0, "patience": 0.0, **more})
 
 
 class TestOfTheRealServer:
@@ -194,7 +194,7 @@ def test_what_is_no_answer_is_an_error(said: bytes) -> None:
     ],
 )
 def test_what_says_nothing_about_senders_is_an_error(said: bytes) -> None:
-    with scripted(said) as server, asking(server, timeout=0.3) as api:
+    with scripted(said) as server, asking(server) as api:
         with pytest.raises(ApiError):
             api.may_send("news.example.com")
         assert server.asked[0].line == "GET /v1/sending?identity=news.example.com HTTP/1.1"
@@ -309,9 +309,9 @@ def test_an_answer_has_a_limit_of_bytes(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_a_reply_has_a_limit_of_seconds_however_it_comes() -> None:
-    with scripted(answers(answer())) as server, asking(server, timeout=0.2) as api:
-        server.pause = 0.1  # each wait for bytes is shorter than the limit
-        with pytest.raises(ApiUnavailableError, match=r"takes longer than 0\.2 seconds"):
+    with scripted(answers(*[answer()] * 10)) as server, asking(server, timeout=1.0) as api:
+        server.pause = 0.1  # each wait for bytes is much shorter than the limit
+        with pytest.raises(ApiUnavailableError, match="takes longer than 1 seconds"):
             api.may_mail([MARY])
         assert not api._transport._kept
 

@@ -1,6 +1,5 @@
 """Certificates are fetched as boto3 would fetch them, within bounds, from a server of the test."""
 
-import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator
@@ -13,6 +12,7 @@ from sesbounce.aws import certificates
 from sesbounce.aws.certificates import fetch
 from sesbounce.errors import CertificateError
 from tests.certificates import self_signed
+from tests.ports import LOOPBACK, silent_port
 
 PEM = b"-----BEGIN CERTIFICATE-----"
 PROXIES = ("http_proxy", "https_proxy", "no_proxy", "all_proxy")
@@ -123,9 +123,8 @@ def test_an_answer_that_takes_too_long_is_not_waited_for(
 
 
 def test_a_host_that_does_not_answer_may_answer_later() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as closed:
-        port = closed.getsockname()[1]
-    assert not failure(f"https://127.0.0.1:{port}/a.pem").lasting
+    with silent_port() as port:
+        assert not failure(f"https://{LOOPBACK}:{port}/a.pem").lasting
 
 
 def test_a_host_without_a_name_may_have_one_later() -> None:

@@ -69,11 +69,15 @@ def test_a_server_that_is_gone_and_comes_back(scene: Scene, aws: pytest.MonkeyPa
 def test_an_answer_that_comes_too_late_is_no_answer_to_another_call(
     scene: Scene, aws: pytest.MonkeyPatch
 ) -> None:
-    aws.setattr(sqs, "_TIMEOUT_SECONDS", 0.3)
+    aws.setattr(sqs, "_TIMEOUT_SECONDS", 1)
     queue = scene.open()
-    late = Answer.of({"Messages": [{"MessageId": "1", "ReceiptHandle": "r", "Body": "late"}]})
-    scene.server.fail(replace(late, pause=0.35))
-    scene.server.send("0")
+
+    def late(_: Answer) -> Answer:
+        scene.server.send("0")
+        until(lambda: len(scene.server.calls) > 1)
+        return Answer.of({"Messages": [{"MessageId": "1", "ReceiptHandle": "r", "Body": "late"}]})
+
+    scene.server.fail(late)
     assert bodies(queue) == ["0"]
     scene.server.send("1")
     assert bodies(queue) == ["1"]

@@ -191,7 +191,7 @@ def test_a_thread_keeps_its_connection_and_closes_it_at_its_end(server: Server) 
         thread = threading.Thread(target=receive_twice)
         thread.start()
         thread.join()
-        assert server.closed.acquire(timeout=10)
+        assert server.closed.acquire(timeout=60)
     assert [asked.connection for asked in server.asked] == [1, 1, 2, 2]
     assert server.senders == "dddd"
 
@@ -204,7 +204,7 @@ def test_a_connection_that_the_server_closes_after_an_answer_is_replaced(
     queue = queue_at(server)
     for _ in range(3):
         assert queue.receive(0, 60) == RECEIVED
-        assert server.closed.acquire(timeout=10)
+        assert server.closed.acquire(timeout=60)
     assert server.senders == "ddd"
 
 
@@ -218,7 +218,7 @@ def test_words_on_an_idle_connection_are_not_the_next_answer(server: Server) -> 
     server.direct = answer_twice
     queue = queue_at(server)
     assert queue.receive(0, 60) == RECEIVED
-    assert late.wait(10)
+    assert late.wait(60)
     assert queue.receive(0, 60) == RECEIVED
 
 
@@ -262,7 +262,7 @@ def test_messages_are_taken_however_the_answer_is_framed(
     queue = queue_at(server)
     for _ in range(2):
         assert queue.receive(0, 60) == RECEIVED
-        assert server.closed.acquire(timeout=10)
+        assert server.closed.acquire(timeout=60)
     assert server.senders == "dd"
 
 
@@ -313,9 +313,15 @@ def test_a_server_that_can_not_be_reached_is_for_the_client(
         open_queue("http://127.0.0.1:1/000000000000/feedback", 20, 10).receive(0, 60)
 
 
-def test_the_client_waits_only_as_long_as_is_left(server: Server) -> None:
+def test_the_client_waits_only_as_long_as_is_left(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 1000.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+
     def answer_late(_: Asked) -> tuple[bytes, bool]:
-        time.sleep(1.01)
+        nonlocal now
+        now += 1.01
         return b"", True
 
     server.direct = answer_late
@@ -326,11 +332,11 @@ def test_the_client_waits_only_as_long_as_is_left(server: Server) -> None:
 def test_a_server_that_does_not_answer_in_time_is_for_the_client(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sesbounce.aws.sqs._TIMEOUT_SECONDS", 0.05)
+    monkeypatch.setattr("sesbounce.aws.sqs._TIMEOUT_SECONDS", 0.5)
     done = threading.Event()
 
     def answer_late(_: Asked) -> tuple[bytes, bool]:
-        done.wait(10)
+        done.wait(60)
         return b"", True
 
     server.direct = answer_late

@@ -11,7 +11,7 @@ from sesbounce.store.result import Recorded
 from sesbounce.telemetry.endpoint import serving
 from sesbounce.telemetry.observer import observing
 from sesbounce.telemetry.reports import Stalled, Swept
-from tests.ports import free_port
+from tests.ports import free_port, silent_port
 from tests.unit.sesbounce.observed import Clock, settings
 
 
@@ -144,8 +144,9 @@ def test_somebody_else_answers_on_the_port_of_the_server(served: list[str]) -> N
 
 
 def test_no_server_answers(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SESBOUNCE_SERVE_PORT", str(free_port()))
-    result = health("--server")
+    with silent_port() as port:
+        monkeypatch.setenv("SESBOUNCE_SERVE_PORT", str(port))
+        result = health("--server")
     assert result.exit_code == 2
     assert "start the server with the same SESBOUNCE_SERVE_PORT" in result.stderr
 

@@ -16,7 +16,6 @@ import sqlalchemy as sa
 from sesbounce.aws.dead_letters import DeadLetterQueue
 from sesbounce.console import letter_queues
 from sesbounce.console.dead_letters import MOST_LETTERS
-from sesbounce.console.letter_queues import _LOOK
 from sesbounce.dead_letters import opening
 from sesbounce.errors import QueueError
 from sesbounce.store.tokens import Scope
@@ -112,7 +111,7 @@ def test_a_look_groups_and_leaves_all_visible(sqs: FakeSqs, site: Site) -> None:
 def test_a_long_look_continues_by_a_button(
     sqs: FakeSqs, admin: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(letter_queues, "_LOOK", _LOOK._replace(letters=20))
+    monkeypatch.setattr(letter_queues, "_LOOK", letter_queues._LOOK._replace(letters=20))
     sqs.bodies = {f"id-{n}": f"no JSON {n}" for n in range(45)}
     first = look(admin)
     assert "looked at the first 20 of about 45 letters" in text_of(first)
@@ -132,7 +131,8 @@ def test_a_long_look_continues_by_a_button(
 
 
 def test_a_look_has_an_end(sqs: FakeSqs, admin: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(letter_queues, "_LOOK", _LOOK._replace(letters=MOST_LETTERS))
+    limits = letter_queues._LOOK._replace(letters=MOST_LETTERS)
+    monkeypatch.setattr(letter_queues, "_LOOK", limits)
     sqs.bodies = {f"id-{n}": "no" for n in range(MOST_LETTERS + 20)}
     page = look(admin)
     assert "can look at no more of them here" in text_of(page)
@@ -466,6 +466,7 @@ def test_what_aws_rejects_is_said_and_is_no_error(
         raise QueueError("no subscription of the queue has a dead-letter queue", lasting=True)
 
     monkeypatch.setattr(opening, "subscription_dead_letter_queue", nothing)
+    monkeypatch.setattr(letter_queues, "_FAILED_SECONDS", 600)
 
     def reject(_: str) -> None:
         raise rejected("AccessDenied", "not authorized")
@@ -477,7 +478,7 @@ def test_what_aws_rejects_is_said_and_is_no_error(
     assert "no subscription of the queue has a dead-letter queue" in shown
     assert "Your AWS user or role needs sqs:GetQueueAttributes" in shown
     assert shown.count('api = { dead_letters = "handle" }') == 1
-    # It is asked only once in ten seconds.
+    # The answer is kept for a while.
     asked = len(sqs.calls)
     admin.get(PATH)
     assert len(sqs.calls) == asked
@@ -497,5 +498,6 @@ def test_the_calls_of_a_page_end_soon() -> None:
     config = letter_queues._CONFIG
     attempts = config.retries["total_max_attempts"]  # type: ignore[attr-defined]
     assert attempts * config.connect_timeout <= 5  # type: ignore[attr-defined]
-    assert _LOOK.wait_seconds < config.read_timeout <= 5  # type: ignore[attr-defined]
-    assert DeadLetterQueue.receive.__defaults__ != (_LOOK.wait_seconds,)
+    wait_seconds = letter_queues._LOOK.wait_seconds
+    assert wait_seconds < config.read_timeout <= 5  # type: ignore[attr-defined]
+    assert DeadLetterQueue.receive.__defaults__ != (wait_seconds,)

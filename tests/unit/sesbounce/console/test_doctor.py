@@ -62,7 +62,13 @@ def made_up(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def examined(browser: Browser) -> str:
     """Examine, and wait until the page shows the result."""
-    pages = [browser.follow(browser.send(DOCTOR)).text]
+    browser.send(DOCTOR)
+    return ended(browser)
+
+
+def ended(browser: Browser) -> str:
+    """Wait until no examination goes on; the page then."""
+    pages: list[str] = []
 
     def is_done() -> bool:
         pages.append(browser.get(DOCTOR).text)
@@ -195,6 +201,7 @@ def test_behind_a_load_balancer_each_process_says_whose_results_it_shows(site: S
     assert "<h2>An earlier examination, of <time" in page
     assert "Examined on" not in page
     assert "Another process" not in other.get(f"{DOCTOR}?begun=x").text
+    ended(one)
 
 
 @pytest.mark.usefixtures("made_up")

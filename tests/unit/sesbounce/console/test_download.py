@@ -153,7 +153,7 @@ def test_a_database_that_fails_breaks_the_file_off(
 
     monkeypatch.setattr("sesbounce.console.download.write_csv", write_and_break)
     site.record(decoded(Scenario.BOUNCE), decoded(Scenario.BOUNCE, 0, "mary@example.com"))
-    with served(site.app()) as url, httpx.Client(base_url=url) as client:
+    with served(site.app()) as url, httpx.Client(base_url=url, timeout=60) as client:
         token = {"Authorization": f"Bearer {site.token(Scope.EXPORT)}"}
         view = sealed(client.get(LIST, headers=token).text)
         headers = token | {"Sec-Fetch-Site": "same-origin"}

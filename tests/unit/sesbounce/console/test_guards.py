@@ -1,6 +1,7 @@
 """What the console refuses, what its answers say to browsers, and what its log says."""
 
 import json
+from functools import partial
 from typing import Any
 
 import anyio
@@ -8,11 +9,12 @@ import pytest
 import sqlalchemy as sa
 
 from scripts.local.ses_messages import Scenario
-from sesbounce.console import address, requests
+from sesbounce.console import address, app, requests
 from sesbounce.console.what_if import CHOICE, NUMBERS
 from sesbounce.errors import StoreError
 from sesbounce.operations.incident_rows import new
 from sesbounce.policy.incident import Incident
+from sesbounce.server.rate import RateLimit
 from sesbounce.store import tokens
 from sesbounce.store.incidents import IncidentStatus, insert_incident
 from sesbounce.store.tokens import Scope
@@ -100,7 +102,8 @@ def test_static_files_are_kept_by_browsers_and_need_no_session(site: Site) -> No
         assert answer.content
 
 
-def test_logins_are_limited_for_each_client(site: Site) -> None:
+def test_logins_are_limited_for_each_client(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(app, "RateLimit", partial(RateLimit, clock=lambda: 0.0))
     site.token(Scope.ADMIN)
     browser = site.browser()
     statuses = [browser.send("/console/login", token="x").status_code for _ in range(12)]

@@ -23,7 +23,7 @@ from sesbounce.store.engine import open_database
 from sesbounce.store.tokens import Scope
 from tests import sending, stored
 from tests.api import Api
-from tests.ports import LOOPBACK, free_port
+from tests.ports import LOOPBACK, silent_port
 from tests.serving import served
 from tests.support import AT
 from tests.unit.sesbounce.guard import in_django
@@ -137,11 +137,19 @@ def test_each_way_to_send(api: Served, way: Any) -> None:
         assert sent() == [[MARY]]
 
 
-def test_when_the_server_is_away_the_caller_has_chosen(caplog: pytest.LogCaptureFixture) -> None:
-    api = f"http://{LOOPBACK}:{free_port()}"
+@pytest.fixture
+def away() -> Iterator[str]:
+    """The URL of a server that does not run."""
+    with silent_port() as port:
+        yield f"http://{LOOPBACK}:{port}"
+
+
+def test_when_the_server_is_away_the_caller_has_chosen(
+    away: str, caplog: pytest.LogCaptureFixture
+) -> None:
     with pytest.raises(ApiUnavailableError, match="can't be reached"):
-        guard.Guard(on_error="refuse", api=api).refused([MARY])
-    assert guard.Guard(on_error="send", api=api).refused([MARY, "no address"]) == {}
+        guard.Guard(on_error="refuse", api=away).refused([MARY])
+    assert guard.Guard(on_error="send", api=away).refused([MARY, "no address"]) == {}
     assert "could not check: the HTTP API at" in caplog.text
 
 
@@ -183,11 +191,10 @@ def test_mail_of_a_stopped_sender_is_not_sent(api: Served) -> None:
         assert client.may_send("news.example.com", "critical").may_send is True
 
 
-def test_without_an_answer_about_the_sender_the_caller_has_chosen() -> None:
-    api = f"http://{LOOPBACK}:{free_port()}"
+def test_without_an_answer_about_the_sender_the_caller_has_chosen(away: str) -> None:
     with pytest.raises(ApiUnavailableError, match="can't be reached"):
-        guard.Guard(on_error="refuse", api=api, breaker=True).demand_sending(MARY)
-    guard.Guard(on_error="send", api=api, breaker=True).demand_sending(MARY)
+        guard.Guard(on_error="refuse", api=away, breaker=True).demand_sending(MARY)
+    guard.Guard(on_error="send", api=away, breaker=True).demand_sending(MARY)
 
 
 def test_the_environment_may_name_the_api(api: Served, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,7 +19,7 @@ from sesbounce.policy.verdict import Policy
 from sesbounce.store.outbox import Outbox, OutboxEntry, waiting
 from sesbounce.store.store import Store
 from sesbounce.store.strike_off import StrikeOff
-from tests.support import AT
+from tests.support import AT, until
 from tests.unit.sesbounce.delivering import hook
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
@@ -95,7 +95,9 @@ def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def second(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An exchange ends after a second; a wait for bytes, however late they come, never."""
     monkeypatch.setattr(exchange, "EXCHANGE_SECONDS", 1.0)
+    monkeypatch.setattr(exchange, "_TIMEOUT_SECONDS", None)
 
 
 def ok(connection: socket.socket) -> None:
@@ -129,13 +131,14 @@ def compressed(connection: socket.socket) -> None:
 
 
 @pytest.mark.parametrize("answer", [endless, announced, chunked, compressed])
-def test_an_answer_without_end_is_not_read(answer: Answer) -> None:
+def test_an_answer_without_end_is_not_read(answer: Answer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exchange, "EXCHANGE_SECONDS", 60.0)
     with serving(answer) as server:
         target = hook(server.url)
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         began = time.monotonic()
         target.deliver(ENTRY)
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < exchange.EXCHANGE_SECONDS
         # The server is in this process as well, with buffers of a megabyte.
         assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 20_000
 
@@ -175,7 +178,7 @@ def test_an_answer_that_does_not_end_its_head_ends_at_the_deadline(answer: Answe
         began = time.monotonic()
         with pytest.raises(DeliveryError, match="it has not answered within 1 seconds") as error:
             target.deliver(ENTRY)
-        assert 0.9 < time.monotonic() - began < 2
+        assert time.monotonic() - began > 0.9
         assert error.value.unreachable
 
 
@@ -196,10 +199,8 @@ def test_a_handshake_that_does_not_end_ends_at_the_deadline() -> None:
     thread.start()
     with listening:
         target = hook(f"https://127.0.0.1:{listening.getsockname()[1]}")
-        began = time.monotonic()
-        with pytest.raises(DeliveryError):
+        with pytest.raises(DeliveryError, match="it has not answered within 1 seconds"):
             target.deliver(ENTRY)
-        assert time.monotonic() - began < 2
         thread.join()
 
 
@@ -208,7 +209,7 @@ def test_a_body_that_trickles_ends_at_the_deadline_and_the_status_counts() -> No
     with serving(trickle(b"HTTP/1.1 200 OK\r\n\r\n")) as server:
         began = time.monotonic()
         hook(server.url).deliver(ENTRY)
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began > 0.9
 
 
 def test_a_connection_is_used_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -220,7 +221,7 @@ def test_a_connection_is_used_again(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("second")
-def test_after_a_deadline_the_next_delivery_works() -> None:
+def test_after_a_deadline_the_next_delivery_works(monkeypatch: pytest.MonkeyPatch) -> None:
     answers = iter([trickle(), ok])
 
     def answer(connection: socket.socket) -> None:
@@ -230,6 +231,7 @@ def test_after_a_deadline_the_next_delivery_works() -> None:
         target = hook(server.url)
         with pytest.raises(DeliveryError):
             target.deliver(ENTRY)
+        monkeypatch.setattr(exchange, "EXCHANGE_SECONDS", 60.0)
         target.deliver(ENTRY)
         assert len(server.requests) == 2
 
@@ -328,10 +330,7 @@ def test_a_slow_target_delays_no_other(engine: sa.Engine) -> None:
         for thread in threads:
             thread.start()
         store.record([decide("jane@example.com", Reason.SUPPRESSED_BY_HAND, AT)], AT)
-        deadline = time.monotonic() + 20
-        while [row["target"] for row in waiting(engine)] != ["a slow one"]:
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+        until(lambda: [row["target"] for row in waiting(engine)] == ["a slow one"])
         released.set()
         relay.stop()
         for thread in threads:

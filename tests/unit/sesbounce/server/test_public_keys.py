@@ -109,7 +109,10 @@ def test_what_is_no_key_for_the_algorithm_is_none(keys: Keys, aws: Endpoint) -> 
         assert failure(keys, key_id).lasting
 
 
-def test_one_thread_fetches_for_all(keys: Keys, aws: Endpoint) -> None:
+def test_one_thread_fetches_for_all(
+    keys: Keys, aws: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(public_keys, "_WAIT_SECONDS", 60.0)
     found: list[object] = []
     threads = [threading.Thread(target=lambda: found.append(keys.key(KEY_ID))) for _ in range(5)]
     for thread in threads:

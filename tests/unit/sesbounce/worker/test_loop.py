@@ -109,7 +109,7 @@ def test_nothing_is_deleted_before_its_effect_is_committed(engine: sa.Engine, ur
 def test_what_comes_together_is_committed_together(engine: sa.Engine) -> None:
     shelf = Shelf(*([body(f"{n}-{i}@example.com") for i in range(10)] for n in range(20)))
     working = make(
-        engine, shelf, loop_settings=LoopSettings(pollers=2, batch_wait=5, until_empty=True)
+        engine, shelf, loop_settings=LoopSettings(pollers=2, batch_wait=60, until_empty=True)
     )
     assert working.run().deleted == 200
     assert [done.messages for done in working.of(BatchDone)] == [200]

@@ -1,5 +1,6 @@
 """Messages whose certificate can't be fetched wait in flight; the others go on."""
 
+import math
 import threading
 import time
 from collections.abc import Sequence
@@ -15,6 +16,7 @@ from sesbounce.aws.sqs import BatchFailures
 from sesbounce.errors import CertificateError
 from sesbounce.telemetry.reports import BatchDone, Resumed, Stalled
 from sesbounce.worker import unverified
+from sesbounce.worker.heartbeat import Heartbeat
 from sesbounce.worker.loop import LoopSettings
 from tests.certificates import self_signed, signed
 from tests.support import until
@@ -109,15 +111,20 @@ def test_the_writer_never_fetches(engine: sa.Engine, host: Host, good: str, wait
 
 
 def test_the_heartbeat_keeps_waiting_messages_invisible(
-    engine: sa.Engine, host: Host, waiting: str
+    engine: sa.Engine, host: Host, waiting: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(Heartbeat, "_wait", lambda _: 0.01)
     host.away.add(AWAY)
     shelf = Shelf([waiting])
-    settings = LoopSettings(pollers=1, visibility_seconds=8)
-    working = make(engine, shelf, trust(host), loop_settings=settings)
+    working = make(engine, shelf, trust(host), loop_settings=PATIENT)
     thread = run(working)
-    until(lambda: len(shelf.back) >= 2)
-    assert set(shelf.back) == {(waiting, 8)}
+    until(lambda: working.of(Stalled))
+    in_flight = working.worker._in_flight
+    (message,) = in_flight.visible_before(math.inf)
+    for _ in range(2):
+        message.visible_at = time.monotonic() + 29  # less than half of its 60 seconds
+        until(lambda: not in_flight.visible_before(time.monotonic() + 30))
+    assert shelf.back == [(waiting, 60)] * 2
     host.away.clear()
     until(lambda: shelf.deleted)
     working.worker.stop()

@@ -106,7 +106,11 @@ class Working:
         return totals
 
     def run(self) -> Counts:
-        self.worker.run()
+        try:
+            self.worker.run()
+        finally:
+            # On a busy machine its threads may need longer than the worker waits for them.
+            assert self.worker._threads.join(60)
         return self.totals
 
     def of(self, kind: type[Report]) -> list[Any]:

@@ -319,8 +319,8 @@ class Worker:
         self._stops.get()
         left = self._loop_settings.shutdown_seconds
         self._deadline = time.monotonic() + max(left - _LAST_SECONDS, 0)
-        self._stopping.set()
         self._poller.stop()
+        self._stopping.set()
         self._in_flight.interrupt()
         polls = self._poller.under_way
         log.info(
