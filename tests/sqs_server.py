@@ -27,7 +27,7 @@ from botocore.credentials import Credentials
 REGION = "us-east-1"
 PATH = "/000000000000/feedback"
 SENT_AT = 1795176000000  # milliseconds; `tests.support.AT`
-_PATIENCE_SECONDS = 10
+_PATIENCE_SECONDS = 60
 _DEPTH = "GetQueueAttributes"
 _END_OF_HEAD = b"\r\n\r\n"
 

@@ -22,12 +22,12 @@ from rich.console import Console
 
 from scripts import ScriptError
 from scripts.local import console_data
+from scripts.ports import LOOPBACK, free_port
 from sesbounce.errors import SesBounceError
 from sesbounce.settings import PREFIX
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 DATABASE = CHECKOUT / ".local" / "console" / "sesbounce.sqlite3"
-_LOOPBACK = "127.0.0.1"
 _STARTS_WITHIN_SECONDS = 60.0
 _WORKER_WRITES_SECONDS = 60.0
 # These say that a person looks at a screen of this machine; macOS needs none.
@@ -83,7 +83,7 @@ def served(
     Raises:
         ConsoleError: the server does not start.
     """
-    port = _free_port()
+    port = free_port()
     url = f"sqlite:///{database}"
     console_data.keep_worker(url, datetime.now(UTC))
     settings = {
@@ -103,7 +103,7 @@ def served(
     )
     try:
         _wait_for(process, port)
-        yield f"http://{_LOOPBACK}:{port}", process
+        yield f"http://{LOOPBACK}:{port}", process
     finally:
         process.terminate()
         process.wait()
@@ -161,17 +161,11 @@ def _without_ours(environment: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in environment.items() if not name.startswith(PREFIX)}
 
 
-def _free_port() -> int:
-    with socket.create_server((_LOOPBACK, 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
-
-
 def _wait_for(process: subprocess.Popen[bytes], port: int) -> None:
     ends_at = time.monotonic() + _STARTS_WITHIN_SECONDS
     while time.monotonic() < ends_at and process.poll() is None:
         try:
-            socket.create_connection((_LOOPBACK, port), timeout=1).close()
+            socket.create_connection((LOOPBACK, port), timeout=1).close()
         except OSError:
             time.sleep(0.05)
         else:

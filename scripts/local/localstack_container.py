@@ -9,10 +9,10 @@ from scripts.local.localstack_shared import (
     Files,
     Kind,
     LocalStackError,
-    free_port,
     settings,
     tail,
 )
+from scripts.ports import free_port
 
 IMAGE = "localstack/localstack:4.12.0"
 
