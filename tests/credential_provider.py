@@ -11,8 +11,9 @@ from botocore.credentials import Credentials
 
 from tests.sqs_server import Answer, Call
 
-# boto3 asks for new credentials in the last ten minutes of the old ones: here, for each call.
-_LIFE = timedelta(minutes=5)
+# boto3 asks for new credentials in the last ten minutes of the old ones: here, for each call. A
+# test must not take as long as this.
+_LIFE = timedelta(minutes=9)
 _PROGRAM = """\
 #!/bin/sh -e
 read number < {number}

@@ -12,7 +12,7 @@ import pytest
 
 from scripts.setup.once import locked
 
-_INSTALL_SECONDS = 300.0
+_INSTALL_SECONDS = 900.0
 _DEBIAN = Path("/etc/debian_version")
 # apt-get waits for dpkg's lock, and not for that of its lists.
 _LOCK = Path(tempfile.gettempdir()) / "sesbounce-apt.lock"

@@ -22,7 +22,7 @@ from rich.console import Console
 
 from scripts import ScriptError
 from scripts.local import console_data
-from scripts.local.ports import LOOPBACK, free_port
+from scripts.ports import LOOPBACK, free_port
 from sesbounce.errors import SesBounceError
 from sesbounce.settings import PREFIX
 

@@ -73,7 +73,7 @@ def ensure(root: Path = CHECKOUT, progress: Progress = print) -> LocalStack:
         return _attach(endpoint)
     files = Files(root)
     with locked(files.lock, _waiting(progress)):
-        if (running := _load(files)) and running.alive() and answers(running.endpoint):
+        if (running := _load(files)) and _is_ready(running):
             return LocalStack(running.endpoint, running.kind, started=False)
         _clear(files)
         server = _start(files, progress)
@@ -190,7 +190,6 @@ def _start(files: Files, progress: Progress) -> _Server:
 def _await_ready(files: Files, server: _Server) -> _Server:
     _save(files, server)
     try:
-        wait(lambda: answers(server.endpoint) or not server.alive(), _READY_SECONDS)
         _check_ready(files, server)
     except BaseException:  # an interrupt too must leave nothing behind
         server.end()
@@ -200,13 +199,25 @@ def _await_ready(files: Files, server: _Server) -> _Server:
 
 
 def _check_ready(files: Files, server: _Server) -> None:
+    if _is_ready(server):
+        return
     if not server.alive():
         raise LocalStackError(f"LocalStack ended while it started. {server.log_end(files)}")
-    if not answers(server.endpoint):
-        raise LocalStackError(
-            f"LocalStack did not answer at {server.endpoint} within {_READY_SECONDS:.0f} s. "
-            f"{server.log_end(files)}"
-        )
+    raise LocalStackError(
+        f"LocalStack did not answer at {server.endpoint} within {_READY_SECONDS:.0f} s. "
+        f"{server.log_end(files)}"
+    )
+
+
+def _is_ready(server: _Server) -> bool:
+    """Wait until a server answers, which a busy one does late; false where it ends or never does.
+
+    So no run ends a LocalStack that another one uses.
+    """
+    return (
+        wait(lambda: answers(server.endpoint) or not server.alive(), _READY_SECONDS)
+        and server.alive()
+    )
 
 
 def _waiting(progress: Progress) -> Callable[[], None]:

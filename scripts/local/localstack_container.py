@@ -5,8 +5,14 @@ from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar
 
-from scripts.local.localstack_shared import Files, Kind, LocalStackError, settings, tail
-from scripts.local.ports import free_port
+from scripts.local.localstack_shared import (
+    Files,
+    Kind,
+    LocalStackError,
+    settings,
+    tail,
+)
+from scripts.ports import free_port
 
 IMAGE = "localstack/localstack:4.12.0"
 

@@ -10,7 +10,7 @@ from typing import ClassVar
 import psutil
 
 from scripts.local.localstack_shared import Files, Kind, settings, tail, wait
-from scripts.local.ports import free_port
+from scripts.ports import free_port
 
 _STOP_SECONDS = 10.0
 _CLOCK_SECONDS = 1.5

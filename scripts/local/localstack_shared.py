@@ -15,6 +15,8 @@ ENDPOINT_VARIABLE = "LOCALSTACK_ENDPOINT"
 OTHER_WAYS = f"start a Docker engine, or set {ENDPOINT_VARIABLE} to a LocalStack that runs"
 
 _POLL_SECONDS = 0.1
+# A LocalStack that many processes use answers late.
+_ANSWER_SECONDS = 30.0
 _SHOWN_LINES = 15
 
 Kind = Literal["attached", "container", "process"]
@@ -58,17 +60,18 @@ def answers(endpoint: str) -> bool:
     # No proxy: a system-wide one can't reach our loopback.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with opener.open(f"{endpoint}/_localstack/health", timeout=5) as response:
+        with opener.open(f"{endpoint}/_localstack/health", timeout=_ANSWER_SECONDS) as response:
             return "services" in json.load(response)
     except (OSError, ValueError, HTTPException):
         return False
 
 
-def wait(condition: Callable[[], bool], seconds: float) -> None:
-    """Wait until the condition holds, at most so long."""
+def wait(condition: Callable[[], bool], seconds: float) -> bool:
+    """Wait until the condition holds, at most so long; return whether it does."""
     end = time.monotonic() + seconds
-    while not condition() and time.monotonic() < end:
+    while not (holds := condition()) and time.monotonic() < end:
         time.sleep(_POLL_SECONDS)
+    return holds
 
 
 def tail(text: str) -> str:

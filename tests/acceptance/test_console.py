@@ -9,6 +9,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.acceptance.console_browser import (
     PAPER,
+    PATIENCE,
     PHONE,
     SCREEN,
     UTC_TIME,

@@ -42,7 +42,7 @@ class Counts(msgspec.Struct):
 def counts_of(address: str) -> Counts:
     """Ask a stub for its counts."""
     url = f"{address}/counts"
-    with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310  our own http://
+    with urllib.request.urlopen(url, timeout=60) as answer:  # noqa: S310  our own http://
         return msgspec.json.decode(answer.read(), type=Counts)
 
 

@@ -15,8 +15,8 @@ from tests.databases.products import Home, Product, Started
 from tests.databases.programs import path
 from tests.ports import free_port
 
-_INITIALISE_SECONDS = 60.0
-_STOP_SECONDS = 20.0
+_INITIALISE_SECONDS = 300.0
+_STOP_SECONDS = 60.0
 _LOG_LINES = 15
 
 

@@ -19,6 +19,8 @@ from tests.provider import ATTACH_VARIABLE, install_provider, running_provider
 if TYPE_CHECKING:
     from types_boto3_sqs.client import SQSClient
 
+# LocalStack loads each service when it is first called: on a busy machine, slowly.
+_READY_SECONDS = 600
 SENDER = "sender@example.com"
 NAME = "sesbounce-test"
 VARIABLES: dict[str, object] = {
@@ -59,8 +61,10 @@ def session(aws: LocalStack) -> Iterator[Any]:
     """pytest-localstack attached to it: `session.boto3.client("sqs")`."""
     host, _, port = aws.endpoint.removeprefix("http://").partition(":")
     services = dict.fromkeys(("ses", "sns", "sqs", "iam", "sts"), int(port))
-    with RunningSession(host, services=services, region_name="us-east-1") as running:
-        yield running
+    running = RunningSession(host, services=services, region_name="us-east-1")
+    running.start(_READY_SECONDS)
+    yield running
+    running.stop()
 
 
 @pytest.fixture(scope="session")

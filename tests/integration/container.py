@@ -33,7 +33,7 @@ BASE = "localhost/base-of-the-tests:debian"
 _PROGRAMS = ("buildah", "podman", "crun", "mmdebstrap")
 _DEBIAN = Path("/etc/debian_version")
 _MOST_SECONDS = 900
-_READY_SECONDS = 20
+_READY_SECONDS = 120
 _SUITE = "bookworm"
 _BASE_OPTIONS = (
     "--mode=root",
@@ -147,7 +147,7 @@ class Registry:
             "Authorization": f"Basic {login}",
             "Accept": "application/vnd.docker.distribution.manifest.v2+json",
         }
-        connection = HTTPConnection(self.host, timeout=10)
+        connection = HTTPConnection(self.host, timeout=60)
         with closing(connection):
             connection.request("GET", path, headers=headers)
             answer = connection.getresponse()

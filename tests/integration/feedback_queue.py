@@ -4,7 +4,7 @@ import json
 import time
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from types_boto3_sqs.client import SQSClient
 
 _AT_ONCE = 10
-_PATIENCE_SECONDS = 90
+_PATIENCE_SECONDS = 300
 _LOOK_AGAIN_SECONDS = 0.1
 
 
@@ -57,9 +57,11 @@ class FeedbackQueue:
     def surface(self, receipts: Iterable[str]) -> None:
         """Have messages come again at once, as they would by the visibility timeout."""
         for receipt in receipts:
-            self.sqs.change_message_visibility(
-                QueueUrl=self.url, ReceiptHandle=receipt, VisibilityTimeout=0
-            )
+            # By now the timeout may have passed by itself.
+            with suppress(self.sqs.exceptions.MessageNotInflight):
+                self.sqs.change_message_visibility(
+                    QueueUrl=self.url, ReceiptHandle=receipt, VisibilityTimeout=0
+                )
 
     def receive(self, wait_seconds: int) -> list[str]:
         """Receive as another consumer does; the receipts of what comes."""

@@ -9,9 +9,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import repeat
 from urllib.parse import urlsplit
 
-_PATIENCE_SECONDS = 60
+_PATIENCE_SECONDS = 300
+# More than the threads of any client.
+_MOST_HELD = 1000
 
 
 @dataclass(frozen=True)
@@ -55,8 +58,9 @@ class Proxy:
         self._seen: Counter[str] = Counter()
         self._changed = threading.Condition()
         self._hold: str | None = None
+        self._passing = threading.Semaphore(0)
         self._hold_answer: str | None = None
-        self._errors: dict[str, _Answer] = {}
+        self._errors: dict[str, Iterator[_Answer]] = {}
         self._released = threading.Event()
         self._lost = False
         parts = urlsplit(endpoint)
@@ -87,10 +91,14 @@ class Proxy:
         self._server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._server.server_port}"
 
-    def hold(self, operation: str) -> None:
-        """Hold every request of this operation from now on."""
-        self._released.clear()
+    def hold(self, operation: str, after: int = 0) -> None:
+        """Hold every request of this operation from now on, but for so many that come first."""
+        self._passing = threading.Semaphore(after)
         self._hold = operation
+
+    def let_pass(self, requests: int) -> None:
+        """Let so many requests go on, of those that are held or would be."""
+        self._passing.release(requests)
 
     def hold_answer(self, operation: str) -> None:
         """Let the requests of this operation arrive from now on, and hold the answers.
@@ -103,11 +111,20 @@ class Proxy:
     def release(self) -> None:
         """Let what is held go on, and pass all that comes later."""
         self._hold = self._hold_answer = None
+        self.let_pass(_MOST_HELD)
         self._released.set()
 
-    def refuse(self, operation: str, status: int, code: str, words: str = "no") -> None:
-        """Answer this operation with an error in LocalStack's place, until `accept`."""
-        self._errors[operation] = _Answer.error(status, code, words)
+    def refuse(self, operation: str, status: int, code: str, times: int | None = None) -> None:
+        """Answer this operation with an error in LocalStack's place, until `accept`.
+
+        Args:
+            operation: the operation.
+            status: the status of HTTP.
+            code: the code of the error.
+            times: how many requests get it; None for all.
+        """
+        error = _Answer.error(status, code, "no")
+        self._errors[operation] = repeat(error) if times is None else repeat(error, times)
 
     def accept(self) -> None:
         """Refuse nothing any more."""
@@ -133,9 +150,9 @@ class Proxy:
             self._seen[operation] += 1
             self.direct += "amz-sdk-invocation-id" not in headers
             self._changed.notify_all()
-        if error := self._errors.get(operation):
+        if error := next(self._errors.get(operation, iter(())), None):
             return error
-        if not self._may_pass(operation, self._hold):
+        if operation == self._hold and self._lost_meanwhile(self._passing):
             return None
         answer = self._forward(path, body, headers)
         if operation == "ReceiveMessage" and answer.status == http.client.OK:
@@ -143,13 +160,17 @@ class Proxy:
             self.receipts += [one["ReceiptHandle"] for one in brought]
             if not brought:
                 return answer
-        return answer if self._may_pass(operation, self._hold_answer) else None
-
-    def _may_pass(self, operation: str, held: str | None) -> bool:
-        if operation == held:
+        if operation == self._hold_answer:
             self.held.set()
             self._released.wait()
-        return not self._lost
+        return None if self._lost else answer
+
+    def _lost_meanwhile(self, passing: threading.Semaphore) -> bool:
+        """Wait until a request may pass; return whether the proxy has ended meanwhile."""
+        if not passing.acquire(blocking=False):
+            self.held.set()
+            passing.acquire()
+        return self._lost
 
     def _forward(self, path: str, body: bytes, headers: dict[str, str]) -> _Answer:
         upstream = http.client.HTTPConnection(*self._behind)
@@ -172,7 +193,7 @@ class Proxy:
             yield self
         finally:
             self._lost = True
-            self._released.set()
+            self.release()
             self._server.shutdown()
             self._server.server_close()
             thread.join()

@@ -10,9 +10,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-_HOST = "127.0.0.1"
+from tests.ports import LOOPBACK, free_port
+
 _MOST_BYTES = 65536
-_PATIENCE_SECONDS = 10
+_PATIENCE_SECONDS = 60
 # <linux/filter.h>: a program for a socket of which the one instruction drops every packet.
 _SO_ATTACH_FILTER = 26
 _DROP = struct.pack("HBBI", 0x06, 0, 0, 0)
@@ -61,7 +62,8 @@ class TcpProxy:
         self._behind = f"{parts.hostname}:{parts.port}"
         self._loop = asyncio.new_event_loop()
         self._server: asyncio.Server | None = None
-        self._port = 0
+        # It is given up and taken once more: see `refuse`.
+        self._port = free_port()
         self._links: set[_Link] = set()
         self._delay = 0.0
         self._passing = asyncio.Event()
@@ -72,7 +74,7 @@ class TcpProxy:
     def through(self, url: str) -> str:
         """The same URL, by way of the proxy."""
         assert self._behind in url
-        return url.replace(self._behind, f"{_HOST}:{self._port}")
+        return url.replace(self._behind, f"{LOOPBACK}:{self._port}")
 
     def cut(self) -> None:
         """Close all connections; new ones are good."""
@@ -156,8 +158,7 @@ class TcpProxy:
 
     async def _listen(self) -> None:
         if not self._server:
-            self._server = await asyncio.start_server(self._serve, _HOST, self._port)
-            self._port = self._server.sockets[0].getsockname()[1]
+            self._server = await asyncio.start_server(self._serve, LOOPBACK, self._port)
 
     def _close(self) -> None:
         if self._server:

@@ -16,7 +16,7 @@ from tests.bench.sqs_stub import QUEUE, Counts, counts_of
 
 ROOT = Path(__file__).parents[2]
 MESSAGES = 40
-PATIENCE_SECONDS = 60
+PATIENCE_SECONDS = 300
 
 
 @contextmanager

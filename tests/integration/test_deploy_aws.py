@@ -7,7 +7,6 @@ no registry to push to. That real engines build and push is shown in `test_image
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import textwrap
@@ -24,6 +23,7 @@ from scripts.deploy import deploy, release
 from scripts.image import registry
 from scripts.local import localstack
 from scripts.local.localstack import CHECKOUT
+from tests.ports import free_port
 
 ACCOUNT = "123456789012"
 REPOSITORY = f"{ACCOUNT}.dkr.ecr.us-east-1.amazonaws.com/sesbounce-staging"
@@ -89,9 +89,7 @@ elif command == "push":
 def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Where moto answers."""
     log = tmp_path_factory.mktemp("moto") / "log"
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     with (
         log.open("wb") as out,
         subprocess.Popen(

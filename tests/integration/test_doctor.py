@@ -255,7 +255,7 @@ def test_mail_to_the_simulator_is_followed_from_ses_to_the_database(
 ) -> None:
     (domain,) = real.wiring.identities
     source = f"me@{domain}"
-    options = ("--only", "aws.credentials", "--roundtrip", "--timeout", "60")
+    options = ("--only", "aws.credentials", "--roundtrip", "--timeout", "300")
     began = time.monotonic()
     # The environment names the queue and the database, see `doctor`.
     with Worker(dict(os.environ), tmp_path).running(), simulator(aws, real, source):
@@ -276,7 +276,7 @@ def test_mail_to_the_simulator_is_followed_from_ses_to_the_database(
 
 def test_a_sender_that_ses_does_not_know_is_named(doctor: Doctor) -> None:
     only = ("--only", "aws.credentials")
-    results = doctor(*only, "--roundtrip", "--from", "me@unknown.example", "--timeout", "5")
+    results = doctor(*only, "--roundtrip", "--from", "me@unknown.example", "--timeout", "60")
     assert statuses(results, "broken") == {"roundtrip.bounce", "roundtrip.complaint"}
     (finding,) = results["roundtrip.bounce"]["findings"]
     assert finding["what"].startswith("SES rejects mail from me@unknown.example (MessageRejected")

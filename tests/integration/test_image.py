@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 USER = 10001
 NAME = "sesbounce-test"
-_WAIT_SECONDS = 60
+_WAIT_SECONDS = 300
 # Nobody asks this host for anything. Its name would be wherever pip's settings are kept.
 _CANARY = "canary.pypi.example"
 
@@ -422,7 +422,7 @@ class TestServing:
         with start(built, environment, *options, command=["serve"]) as running:
             until(healthy, running)
             assert running.ask(WHAT_IT_MAY) == may("serve")
-            with closing(HTTPConnection("127.0.0.1", port, timeout=10)) as connection:
+            with closing(HTTPConnection("127.0.0.1", port, timeout=60)) as connection:
                 path, headers = "/v1/suppressions/jane%40example.com", {"Authorization": token}
                 connection.request("GET", path, headers=headers)
                 assert json.load(connection.getresponse())["may_mail"] is True

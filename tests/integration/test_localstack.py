@@ -13,7 +13,7 @@ import pytest
 from scripts.local import localstack
 from scripts.local.localstack import CHECKOUT, LocalStack
 from scripts.local.localstack_process import Process
-from scripts.local.localstack_shared import Files
+from scripts.local.localstack_shared import Files, wait
 from scripts.terraform.env import terraform_env
 from scripts.terraform.plan import Change
 from scripts.terraform.stack import Stack, StackError
@@ -201,6 +201,14 @@ def test_terraform_in_its_own_words_about_a_localstack_that_is_gone(
         stack.apply(print)
 
 
+def is_gone(process_group: int) -> bool:
+    try:
+        os.killpg(process_group, 0)
+    except ProcessLookupError:
+        return True
+    return False
+
+
 def test_stop_leaves_nothing_behind(root: Path, started: LocalStack) -> None:
     files = Files(root)
     server = localstack._load(files)
@@ -208,9 +216,8 @@ def test_stop_leaves_nothing_behind(root: Path, started: LocalStack) -> None:
     assert localstack.stop(root)
     assert not server.alive()
     if isinstance(server, Process):
-        # No other member of its process group either.
-        with pytest.raises(ProcessLookupError):
-            os.killpg(server.pid, 0)
+        # No other member of its process group either, once those that got the signal have ended.
+        assert wait(lambda: is_gone(server.pid), 60)
     assert not files.run.exists()
     assert localstack.find(root) is None
     assert not localstack.stop(root)

@@ -253,7 +253,7 @@ def results(
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=500,
     )
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
     found = iter([result(one) for one in json.loads(done.stdout)])

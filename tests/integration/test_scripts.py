@@ -40,7 +40,7 @@ def simulate(environment: Mapping[str, str], *arguments: str) -> subprocess.Comp
         env=dict(environment),
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         check=False,
     )
 
@@ -52,7 +52,7 @@ def test_simulate_sends_and_waits_until_the_worker_has_recorded(
     worker.run("db", "upgrade")  # simulate reads a database that exists
     everything = {**worker.environment, "SESBOUNCE_TOPIC_ARNS": outputs["topic_arn"]}
     with worker.running():
-        done = simulate(everything, "--wait", "60")
+        done = simulate(everything, "--wait", "300")
     assert done.returncode == 0, done.stderr
     assert "SES accepted 4 mails" in done.stdout
     assert "bounce@simulator.amazonses.com: bounce (no_such_mailbox)" in done.stdout

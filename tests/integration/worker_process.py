@@ -1,21 +1,23 @@
 """The real worker as a process, and the sender's own database that it writes to."""
 
 import signal
+import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
 import sqlalchemy as sa
 
 COMMAND = str(Path(sys.executable).with_name("sesbounce"))
 
-_PATIENCE_SECONDS = 90
+_PATIENCE_SECONDS = 300
 _LOOK_AGAIN_SECONDS = 0.05
 
 
@@ -68,10 +70,13 @@ class Running:
 
     def children(self) -> list[int]:
         """The ids of the worker's child processes."""
-        tasks = Path(f"/proc/{self.process.pid}/task").glob("*/children")
-        pids = [int(pid) for task in tasks for pid in task.read_text().split()]
-        # Python starts one more child, the resource tracker.
-        return [pid for pid in pids if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+        found = []
+        for child in psutil.Process(self.process.pid).children():
+            with suppress(psutil.NoSuchProcess):  # it has ended since then
+                # Python starts one more child, the resource tracker.
+                if "spawn_main" in " ".join(child.cmdline()):
+                    found.append(child.pid)
+        return found
 
 
 @dataclass(frozen=True)
@@ -114,7 +119,7 @@ class Worker:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=120,
+            timeout=300,
             check=False,
         )
         assert done.returncode == code, done.stdout
@@ -142,10 +147,13 @@ class Worker:
 
     def rows(self, sql: str) -> list[Any]:
         """Run a statement without the worker's own code; return the rows of the answer."""
+        url = self.environment["SESBOUNCE_DATABASE_URL"]
         engine = sa.create_engine(
-            self.environment["SESBOUNCE_DATABASE_URL"],
+            url,
             poolclass=sa.NullPool,
             isolation_level="AUTOCOMMIT",
+            # SQLite has one writer at a time, who may be slow.
+            connect_args={"timeout": _PATIENCE_SECONDS} if url.startswith("sqlite") else {},
         )
         with engine.connect() as connection:
             answer = connection.exec_driver_sql(sql)
@@ -155,6 +163,14 @@ class Worker:
     def database(self) -> Path:
         """The file of the SQLite database."""
         return self.folder / "sesbounce.sqlite3"
+
+    @contextmanager
+    def write_lock(self) -> Iterator[None]:
+        """Lock the SQLite database, so that every other writer waits without end."""
+        other = sqlite3.connect(self.database, _PATIENCE_SECONDS, isolation_level=None)
+        with closing(other):
+            other.execute("BEGIN IMMEDIATE")
+            yield
 
     def members(self) -> dict[str, int]:
         return dict(self.rows("SELECT email, mailable FROM member"))

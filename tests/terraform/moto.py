@@ -1,7 +1,6 @@
 """A moto of the tests' own, in a process of its own: it is patched, see `moto_server.py`."""
 
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +15,7 @@ import boto3
 
 from scripts.local import localstack
 from scripts.local.localstack import CHECKOUT
+from tests.ports import free_port
 
 
 @dataclass(frozen=True)
@@ -49,9 +49,7 @@ class Moto:
 @contextmanager
 def running_moto(folder: Path) -> Iterator[Moto]:
     """Start one, with its files in `folder`, and end it after the block."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     moto = Moto(f"http://127.0.0.1:{port}", folder / "calls")
     moto.calls.touch()
     command = [sys.executable, "-m", "tests.terraform.moto_server", str(port), str(moto.calls)]

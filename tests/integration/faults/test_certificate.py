@@ -24,9 +24,10 @@ if TYPE_CHECKING:
 
 HOST = "sns.us-east-1.amazonaws.com"
 URL = f"https://{HOST}/SimpleNotificationService-{'0' * 32}.pem"
-# The visibility timeout passes several times while the host is away: were the messages returned
-# to the queue even twice, SQS would move them to the dead-letter queue.
+# The visibility timeout passes while the host is away: were the messages returned to the queue even
+# twice, SQS would move them to the dead-letter queue.
 MAX_RECEIVES = 1
+VISIBILITY_SECONDS = 20
 MESSAGES = 20
 # The real pause between two fetches is half a minute.
 HURRIED = """
@@ -111,7 +112,12 @@ def scene(client: "SQSClient", quick: Mapping[str, str], tmp_path: Path) -> Iter
             ]
         )
         port = free_port()
-        settings = {**quick, **host.settings, "SESBOUNCE_METRICS_PORT": str(port)}
+        settings = {
+            **quick,
+            **host.settings,
+            "SESBOUNCE_METRICS_PORT": str(port),
+            "SESBOUNCE_VISIBILITY_SECONDS": str(VISIBILITY_SECONDS),
+        }
         yield Scene(queue, host, Worker.make(settings, queue.url, tmp_path), port)
     host.server.shutdown()
     host.server.server_close()
@@ -121,8 +127,9 @@ def scene(client: "SQSClient", quick: Mapping[str, str], tmp_path: Path) -> Iter
 def test_messages_wait_for_a_certificate_and_then_are_recorded(scene: Scene) -> None:
     with scene.worker.running(sys.executable, "-c", HURRIED) as running:
         scene.all_wait(running)
-        # The visibility timeout is 10 seconds, and each fetch after the first comes a second later.
-        running.until(lambda: scene.host.asked > 20)
+        # Each fetch after the first comes a second later.
+        fetches = scene.host.asked + VISIBILITY_SECONDS + 5
+        running.until(lambda: scene.host.asked > fetches)
         assert (scene.queue.visible, scene.queue.in_flight) == (0, MESSAGES)
         assert (scene.recorded(), scene.queue.dead) == (0, 0)
         scene.host.away = False

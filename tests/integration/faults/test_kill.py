@@ -1,8 +1,6 @@
 """SIGKILL ends the worker at any point: no event is lost, and none counts twice."""
 
-import sqlite3
 import time
-from contextlib import closing
 
 import sqlalchemy as sa
 
@@ -39,8 +37,7 @@ def finish(worker: Worker, queue: FeedbackQueue, proxy: Proxy) -> str:
 def test_after_receive(worker: Worker, queue: FeedbackQueue, proxy: Proxy) -> None:
     with worker.running(AWS_ENDPOINT_URL=proxy.url) as running:
         proxy.wait_for("ReceiveMessage")  # the tables exist by then
-        with closing(sqlite3.connect(worker.database, isolation_level=None)) as other:
-            other.execute("BEGIN IMMEDIATE")
+        with worker.write_lock():
             queue.send(BODIES)
             running.until(lambda: len(proxy.receipts) == 10)
             kill(running)

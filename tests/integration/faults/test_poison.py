@@ -23,7 +23,9 @@ def test_one_in_each_ten_goes_to_the_dlq_and_the_nine_are_committed_at_once(
     bodies = [in_sns(said(about=mail(f"{n}@example.com", f"mail-{n}"))) for n in range(100)]
     bodies[3::10] = [POISON] * 10
     with feedback_queue(client, max_receives=2) as queue:
-        worker = Worker.make(quick, queue.url, tmp_path)
+        # Messages become visible where the worker returns them, and never by themselves.
+        settings = {**quick, "SESBOUNCE_VISIBILITY_SECONDS": "3600"}
+        worker = Worker.make(settings, queue.url, tmp_path)
         queue.send(bodies)
         # The proxy holds the calls that return messages, until the test has looked.
         proxy.hold("ChangeMessageVisibilityBatch")

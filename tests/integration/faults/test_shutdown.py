@@ -3,9 +3,6 @@
 import json
 import os
 import signal
-import sqlite3
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
 
 import pytest
 
@@ -13,11 +10,16 @@ from tests.integration.feedback_queue import FeedbackQueue
 from tests.integration.proxy import Proxy
 from tests.integration.tcp_proxy import TcpProxy
 from tests.integration.worker_process import Running, Worker, gone
-from tests.support import in_sns, mail, said
+from tests.support import in_sns, mail, said, until
 
 MANY = 300
+POLLERS = 4
 # Small batches, so that a signal comes while some are done and others are not begun.
-SMALL = {"SESBOUNCE_BATCH_SIZE": "10", "SESBOUNCE_POLLERS": "4"}
+SMALL = {"SESBOUNCE_BATCH_SIZE": "10", "SESBOUNCE_POLLERS": str(POLLERS)}
+# So many receives bring messages before the signal, each ten of them. The others are held: a worker
+# is in the middle of its work, however late the signal comes.
+RECEIVES = 4
+STOPPING = '"event": "stopping"'
 
 
 def events(count: int) -> list[str]:
@@ -29,15 +31,10 @@ def recorded(worker: Worker) -> int:
     return count
 
 
-@contextmanager
-def write_lock(worker: Worker) -> Iterator[None]:
-    """Lock the SQLite database, so that every other writer waits without end."""
-    with closing(sqlite3.connect(worker.database, isolation_level=None)) as other:
-        other.execute("BEGIN IMMEDIATE")
-        yield
-
-
-def under_load(worker: Worker, running: Running) -> None:
+def under_load(worker: Worker, running: Running, proxy: Proxy, processes: int = 1) -> None:
+    """Wait until each process polls, and one of them has recorded a batch."""
+    # One process polls at most so many times, and each polls then.
+    proxy.wait_for("ReceiveMessage", RECEIVES + POLLERS * (processes - 1) + 1)
     running.says('"event": "batch"')
     assert recorded(worker) > 0
 
@@ -50,11 +47,15 @@ def nothing_is_in_between(worker: Worker, queue: FeedbackQueue) -> None:
     assert left > 0, "the signal came too late to show anything"
 
 
-def test_sigterm_under_load(worker: Worker, queue: FeedbackQueue) -> None:
+def test_sigterm_under_load(worker: Worker, queue: FeedbackQueue, proxy: Proxy) -> None:
     queue.send(events(MANY))
-    with worker.running(**SMALL) as running:
-        under_load(worker, running)
-        assert running.stop() == 0, running.log
+    proxy.hold("ReceiveMessage", RECEIVES)
+    with worker.running(AWS_ENDPOINT_URL=proxy.url, **SMALL) as running:
+        under_load(worker, running, proxy)
+        running.signal(signal.SIGTERM)
+        running.says(STOPPING)
+        proxy.release()
+        assert running.ends() == 0, running.log
     nothing_is_in_between(worker, queue)
     assert f" {recorded(worker)} deleted, 0 not understood, 0 not recorded" in running.log
 
@@ -62,15 +63,15 @@ def test_sigterm_under_load(worker: Worker, queue: FeedbackQueue) -> None:
 def test_sigterm_in_mid_poll_on_an_empty_queue(
     worker: Worker, queue: FeedbackQueue, proxy: Proxy
 ) -> None:
-    with worker.running(AWS_ENDPOINT_URL=proxy.url, SESBOUNCE_WAIT_SECONDS="3") as running:
+    with worker.running(AWS_ENDPOINT_URL=proxy.url, SESBOUNCE_WAIT_SECONDS="20") as running:
         proxy.wait_for("ReceiveMessage")
         assert running.stop() == 0, running.log
     assert proxy.seen("ReceiveMessage") == 1
     assert "0 messages received" in running.log
-    (stopping,) = [line for line in running.log.splitlines() if '"event": "stopping"' in line]
+    (stopping,) = [line for line in running.log.splitlines() if STOPPING in line]
     told = json.loads(stopping)
     assert (told["receives_under_way"], told["in_flight"]) == (1, 0)
-    assert 0 < told["up_to_seconds"] <= 3
+    assert 0 < told["up_to_seconds"] <= 20
     assert told["advice"] == "a second signal ends the worker at once; nothing is lost"
 
 
@@ -80,7 +81,7 @@ def test_messages_that_a_poll_brings_after_sigterm_are_handled(
     with worker.running(AWS_ENDPOINT_URL=proxy.url, SESBOUNCE_WAIT_SECONDS="20") as running:
         proxy.wait_for("ReceiveMessage")
         running.signal(signal.SIGINT)
-        running.says('"event": "stopping"')
+        running.says(STOPPING)
         queue.send(events(1))
         assert running.ends() == 0, running.log
     assert "1 message received, 1 deleted" in running.log
@@ -96,7 +97,7 @@ def test_sigterm_finishes_the_messages_in_flight(
     with worker.running(AWS_ENDPOINT_URL=proxy.url) as running:
         running.until(proxy.held.is_set)
         running.signal(signal.SIGTERM)
-        running.says('"event": "stopping"')
+        running.says(STOPPING)
         proxy.release()
         assert running.ends() == 0, running.log
     assert "5 messages received, 5 deleted" in running.log
@@ -110,7 +111,7 @@ def test_a_database_that_hangs_does_not_keep_the_worker(
     settings = {"AWS_ENDPOINT_URL": proxy.url, "SESBOUNCE_SHUTDOWN_SECONDS": "2"}
     worker.run("db", "upgrade")
     queue.send(events(3))
-    with write_lock(worker), worker.running(**settings) as running:
+    with worker.write_lock(), worker.running(**settings) as running:
         running.until(lambda: len(proxy.receipts) == 3)
         # After the next polls the main thread hangs in a call of the database's driver.
         proxy.wait_for("ReceiveMessage", 3)
@@ -156,13 +157,13 @@ def test_a_second_signal_ends_it_at_once(
     }
     worker.run("db", "upgrade")
     queue.send(events(1))
-    with write_lock(worker), worker.running(**settings) as running:
+    with worker.write_lock(), worker.running(**settings) as running:
         # One process has received the message, and each waits for others.
         proxy.wait_for("ReceiveMessage", processes + 1)
         children = running.children()
         assert len(children) == (processes if processes > 1 else 0)
         running.signal(signal.SIGTERM)
-        running.says('"event": "stopping"', processes)
+        running.says(STOPPING, processes)
         running.signal(signal.SIGINT)
         assert running.ends() == 128 + signal.SIGINT
         gone(children)
@@ -172,22 +173,34 @@ def test_a_second_signal_ends_it_at_once(
 class TestSeveralProcesses:
     SETTINGS = SMALL | {"SESBOUNCE_PROCESSES": "2"}
 
-    def test_sigterm_to_the_parent(self, worker: Worker, queue: FeedbackQueue) -> None:
+    def test_sigterm_to_the_parent(
+        self, worker: Worker, queue: FeedbackQueue, proxy: Proxy
+    ) -> None:
         queue.send(events(MANY))
-        with worker.running(**self.SETTINGS) as running:
-            under_load(worker, running)
+        proxy.hold("ReceiveMessage", RECEIVES)
+        with worker.running(AWS_ENDPOINT_URL=proxy.url, **self.SETTINGS) as running:
+            under_load(worker, running, proxy, processes=2)
             children = running.children()
-            assert running.stop() == 0, running.log
+            running.signal(signal.SIGTERM)
+            running.says(STOPPING, 2)
+            proxy.release()
+            assert running.ends() == 0, running.log
         gone(children)
         nothing_is_in_between(worker, queue)
 
-    def test_sigterm_to_all_of_them(self, worker: Worker, queue: FeedbackQueue) -> None:
+    def test_sigterm_to_all_of_them(
+        self, worker: Worker, queue: FeedbackQueue, proxy: Proxy
+    ) -> None:
         queue.send(events(MANY))
-        with worker.running(**self.SETTINGS) as running:
-            under_load(worker, running)
+        proxy.hold("ReceiveMessage", RECEIVES)
+        with worker.running(AWS_ENDPOINT_URL=proxy.url, **self.SETTINGS) as running:
+            under_load(worker, running, proxy, processes=2)
             for child in running.children():
                 os.kill(child, signal.SIGTERM)
-            assert running.stop() == 0, running.log
+            running.signal(signal.SIGTERM)
+            running.says(STOPPING, 2)
+            proxy.release()
+            assert running.ends() == 0, running.log
         nothing_is_in_between(worker, queue)
 
     def test_sigterm_before_the_children_are_ready(
@@ -215,12 +228,17 @@ class TestSeveralProcesses:
         gone([other])
 
     def test_children_do_not_outlive_a_parent_that_is_killed(
-        self, worker: Worker, queue: FeedbackQueue
+        self, worker: Worker, queue: FeedbackQueue, proxy: Proxy
     ) -> None:
         queue.send(events(MANY))
-        with worker.running(**self.SETTINGS) as running:
-            under_load(worker, running)
+        proxy.hold("ReceiveMessage", RECEIVES)
+        with worker.running(AWS_ENDPOINT_URL=proxy.url, **self.SETTINGS) as running:
+            under_load(worker, running, proxy, processes=2)
             children = running.children()
             running.kill()
+            # A child learns it when it has something to report: the answer of a receive.
+            proxy.let_pass(3 * POLLERS)
+            until(lambda: running.log.count(STOPPING) == 2)
+            proxy.release()
             gone(children)
         nothing_is_in_between(worker, queue)

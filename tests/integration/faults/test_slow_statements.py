@@ -23,7 +23,7 @@ MEMBERS = [f"{number}@example.com" for number in range(20)]
 
 
 def health(port: int) -> Status:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     try:
         connection.request("GET", "/healthz")
         return msgspec.json.decode(connection.getresponse().read(), type=Status)

@@ -36,7 +36,12 @@ MESSAGES = int(os.environ.get("SOAK_MESSAGES", "2000"))
 SEED = int(os.environ.get("SOAK_SEED", "1"))
 ADDRESSES = MESSAGES // 4
 KILLS = MESSAGES // 250
-SETTINGS = {"SESBOUNCE_BATCH_SIZE": "50", "SESBOUNCE_POLLERS": "4"}
+SETTINGS = {
+    "SESBOUNCE_BATCH_SIZE": "50",
+    "SESBOUNCE_POLLERS": "4",
+    # So long the messages of a worker that was killed stay away.
+    "SESBOUNCE_VISIBILITY_SECONDS": "10",
+}
 
 TABLES = {
     "messages": "SELECT digest, kind, mail_id, payload FROM feedback_message ORDER BY digest",

@@ -231,7 +231,9 @@ def test_a_wrong_password_is_explained(server_urls: Callable[[Kind], str]) -> No
     for kind in SERVERS:
         wrong = sa.make_url(server_urls(kind)).set(password="a%40b")
         with pytest.raises(StoreError, match="%25 for %") as caught:
-            encrypted(wrong.render_as_string(hide_password=False), "connect_timeout=5", "127.0.0.1")
+            encrypted(
+                wrong.render_as_string(hide_password=False), "connect_timeout=60", "127.0.0.1"
+            )
         assert "a%40b" not in str(caught.value)
 
 
@@ -267,7 +269,7 @@ def pgbouncer(server_urls: Callable[[Kind], str]) -> Iterator[Callable[[str], st
             return its_own.render_as_string(hide_password=False)
 
         try:
-            deadline = time.monotonic() + 30
+            deadline = time.monotonic() + 120
             while True:
                 engine = admin_engine(through(str(url.render_as_string(False))))
                 try:
@@ -279,7 +281,7 @@ def pgbouncer(server_urls: Callable[[Kind], str]) -> Iterator[Callable[[str], st
             yield through
         finally:
             process.terminate()
-            process.wait(20)
+            process.wait(60)
 
 
 @pytest.mark.parametrize("options", ["", "prepare_threshold=None", "pgbouncer=true"])

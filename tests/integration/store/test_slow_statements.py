@@ -50,7 +50,8 @@ def test_a_statement_that_takes_too_long_is_stopped_and_is_the_address_s_own_pro
         total = recording.record([bounced(address) for address in (BAD, *GOOD)], AT)
         assert (total.events, total.suppressed) == (3, 3)
         total.add(recording.sweep(AT))
-        while recording.progress:
+        # A busy machine may stop one of the others as well: the next round retries it.
+        while recording.progress or struck(engine) < set(GOOD):
             total.add(recording.sweep(AT))
         (problem,) = total.rejected
         assert "statement timeout" in problem or "max_statement_time exceeded" in problem
@@ -72,7 +73,8 @@ def test_a_locked_member_row_costs_no_event_and_is_caught_up_with(server_databas
         with locked(engine, BAD):
             began = time.monotonic()
             recorded = recording.record([bounced(address) for address in (BAD, *GOOD)], AT)
-            assert time.monotonic() - began < 10
+            # MariaDB would wait for 50 seconds, and PostgreSQL without end.
+            assert time.monotonic() - began < 45
             assert (recorded.events, recorded.suppressed) == (3, 3)
             check_problem(recorded.rejected, "ock")
             assert struck(engine) == set(GOOD)
@@ -111,20 +113,19 @@ def test_the_limits_end_with_the_statements(server_database_url: str) -> None:
 def test_a_transaction_that_waits_is_logged(
     server_database_url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(slow, "_SLOW_SECONDS", 0.5)
     with prepared(server_database_url) as engine:
         recording = store(engine)
         recording.record([bounced(BAD)], AT)
+        # Not before: on a busy machine that may take long, too.
+        monkeypatch.setattr(slow, "_SLOW_SECONDS", 0.5)
         with engine.connect() as other:
             other.exec_driver_sql("SELECT 1 FROM feedback_address FOR UPDATE")
             complaint = decode(json.dumps(said(Scenario.COMPLAINT, mail(BAD))))
             thread = threading.Thread(target=recording.record, args=([complaint], AT))
             thread.start()
-            deadline = time.monotonic() + 30
-            while not caplog.records and time.monotonic() < deadline:
-                time.sleep(0.05)
+            until(lambda: caplog.records)
             other.rollback()
-            thread.join(30)
+            thread.join()
     waits, waited = caplog.messages
     assert waits.startswith("a transaction takes more than ")
     assert waited.startswith("a transaction took ")
@@ -144,18 +145,16 @@ def test_what_slow_statements_leave_is_done_by_sweeps_in_steps(server_database_u
         with write(engine) as connection:
             for address in many:
                 connection.exec_driver_sql(f"INSERT INTO member VALUES ('{address}', 1)")
-        recording = store(engine, sleeping(engine, 0.4), seconds=1)
-        began = time.monotonic()
+        # Within the time at most three statements begin, on a busy machine fewer.
+        recording = store(engine, sleeping(engine, 0.7), seconds=2)
         recorded = recording.record([bounced(address) for address in many], AT)
-        assert time.monotonic() - began < 3
         assert (recorded.events, recorded.suppressed) == (12, 12)
-        assert 0 < recorded.struck_rows < 12
+        assert 0 < recorded.struck_rows <= 3
         assert recorded.pending == 12 - recorded.struck_rows
         steps: list[Progress] = []
         while True:
-            began = time.monotonic()
-            recording.sweep(AT)
-            assert time.monotonic() - began < 4
+            # The last transaction that begins within the time may take as much.
+            assert recording.sweep(AT).struck_rows <= 4
             if recording.progress is None:
                 break
             steps.append(recording.progress)
@@ -167,8 +166,8 @@ def test_what_slow_statements_leave_is_done_by_sweeps_in_steps(server_database_u
 
 def test_while_the_sweep_catches_up_new_events_do_not_wait(server_database_url: str) -> None:
     with prepared(server_database_url) as engine:
-        recording = store(engine, sleeping(engine, 0.7), seconds=0.9)
-        many = [f"{n}@example.com" for n in range(6)]
+        recording = store(engine, sleeping(engine, 0.7), seconds=2)
+        many = [f"{n}@example.com" for n in range(12)]
         with write(engine) as connection:
             for address in many:
                 connection.exec_driver_sql(f"INSERT INTO member VALUES ('{address}', 1)")
@@ -177,10 +176,17 @@ def test_while_the_sweep_catches_up_new_events_do_not_wait(server_database_url: 
         assert recording.progress
         with write(engine) as connection:
             connection.exec_driver_sql("INSERT INTO member VALUES ('new@example.com', 1)")
-        began = time.monotonic()
+        ran: list[str] = []
+
+        def look(_connection: Any, _cursor: Any, sql: str, *_: Any) -> None:
+            ran.append(sql)
+
+        sa.event.listen(engine, "before_cursor_execute", look)
         assert recording.record([bounced("new@example.com")], AT).pending == 1
-        assert time.monotonic() - began < 0.5
-        for _ in range(10):
+        sa.event.remove(engine, "before_cursor_execute", look)
+        assert ran
+        assert not [sql for sql in ran if "UPDATE member" in sql]
+        for _ in range(20):
             recording.sweep(AT)
         assert struck(engine) == {*many, "new@example.com"}
 
