@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from scripts.local.ses_messages import Scenario
-from sesbounce.console import bulk
+from sesbounce.console import bulk, suppressions
 from sesbounce.feedback.manual import decide
 from sesbounce.feedback.reason import Reason
 from sesbounce.store import pages, schema
@@ -156,7 +156,7 @@ def test_it_needs_a_note_and_a_filter(suppressed: Site, admin: Browser) -> None:
 def in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     """A page looks at four suppressions."""
     monkeypatch.setattr(pages, "_LOOKED_AT", 4)
-    monkeypatch.setattr(bulk, "_SECONDS", 0.0)
+    monkeypatch.setattr(suppressions, "_SECONDS", 0.0)
 
 
 @pytest.mark.usefixtures("in_parts")

@@ -14,20 +14,18 @@ import msgspec
 from starlette.responses import Response
 
 from sesbounce.console.asking import SUPPRESSIONS, Ask, PageError, onward, unsealed
-from sesbounce.console.suppressions import Batch, View, filter_of
+from sesbounce.console.suppressions import Batch, View, read_some
 from sesbounce.feedback.address import parse
 from sesbounce.feedback.reason import Reason
 from sesbounce.server.service import BulkDecision, Call, DecidedAll
 from sesbounce.store.acts import Act
 from sesbounce.store.dossier import still_decided
-from sesbounce.store.pages import suppressed_page
 from sesbounce.store.tokens import Scope
 
 # One transaction records them, so that all of them are allowed or none.
 MOST = 1000
 _SHOWN = 10
-# The times after which a page ends, and the count of a person who allows.
-_SECONDS = 0.06
+# The time within which the server must have counted the addresses that a person allows.
 _LONGEST_SECONDS = 10.0
 LONGEST_NOTE = 2000
 
@@ -136,20 +134,12 @@ def _counted(ask: Ask, view: View) -> tuple[Count, list[str]]:
 
 def _continued(ask: Ask, count: Count) -> tuple[Count, list[str]]:
     """Continue a count for a moment; returns the addresses that were found as well."""
-    console, view = ask.console, count.view
-    found, place = suppressed_page(
-        console.engine,
-        console.now(),
-        filter_of(view),
-        MOST + 1 - count.number,
-        view.after,
-        seconds=_SECONDS,
-    )
+    found, place = read_some(ask, count.view, MOST + 1 - count.number)
     # Nobody can decide about a forgotten address, or about a text that is none. One that is
     # suppressed in several streams counts once.
     addresses = list(dict.fromkeys(one.address for one in found if parse(one.address).parsed))
     return Count(
-        view=msgspec.structs.replace(view, after=place),
+        view=msgspec.structs.replace(count.view, after=place),
         number=count.number + len(addresses),
         digest=_digest(count.digest, addresses),
         shown=(*count.shown, *addresses)[:_SHOWN],

@@ -121,9 +121,7 @@ _FILTERS = ("reason", "domain", "since", "stream")
 
 def _page(ask: Ask, view: View, batch: Batch | None) -> Response:
     console = ask.console
-    found, place = suppressed_page(
-        console.engine, console.now(), filter_of(view), _ROWS, view.after, seconds=_SECONDS
-    )
+    found, place = read_some(ask, view, _ROWS)
     rows = [(answer, _link(console, answer)) for answer in found]
     further = _path(console, msgspec.structs.replace(view, after=place)) if place else None
     first = _path(console, msgspec.structs.replace(view, after=None)) if view.after else None
@@ -156,6 +154,26 @@ def _wrong(ask: Ask, view: View, error: FilterError) -> Response:
         reasons=REASONS,
         problem=error.key,
         batch=None,
+    )
+
+
+def read_some(ask: Ask, view: View, limit: int) -> tuple[list[Answer], ListPlace | None]:
+    """Read suppressions from the place of a view on, for a moment.
+
+    Args:
+        ask: the request.
+        view: the filters, and the place.
+        limit: the maximum number of suppressions.
+
+    Returns:
+        The suppressions, and the place from which to continue; None where there are no more.
+
+    Raises:
+        FilterError: a filter can't be read.
+    """
+    console, wanted = ask.console, filter_of(view)
+    return suppressed_page(
+        console.engine, console.now(), wanted, limit, view.after, seconds=_SECONDS
     )
 
 
