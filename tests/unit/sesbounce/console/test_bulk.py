@@ -165,8 +165,8 @@ def test_a_long_count_continues_by_itself_and_allows_nothing_before_its_end(
 ) -> None:
     suppressed.record(decoded(Scenario.BOUNCE, -30, "old@example.org"))
     page = confirmation(admin, domain="example.org")
-    so_far = ["1 address found so far, among the suppressions since <time"]
-    so_far += ["1 address found so far"] * 2
+    so_far = ["The server has found 1 address so far, among the suppressions since <time"]
+    so_far += ["The server has found 1 address so far"] * 2
     for text in so_far:
         assert text in page.text
         assert "<textarea" not in page.text
