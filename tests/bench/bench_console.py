@@ -105,8 +105,11 @@ class Pages:
         yield Ask("settings", self._get("/console/settings"))
         yield Ask("what if", self._get("/console/what-if"))
         policy = {name: str(Settings.model_fields[name].default) for name in (*NUMBERS, CHOICE)}
-        counted = self._led_to("/console/what-if", **{**policy, "strikes": "2"})
-        yield Ask("what if: a count", self._get(counted), is_count=True)
+        first = self._get(self._led_to("/console/what-if", **{**policy, "strikes": "2"}))
+        yield Ask("what if: the first answer", first)
+        counted = first().headers.get("Refresh", "").removeprefix("0; url=")
+        if counted:
+            yield Ask("what if: a count", self._get(counted), is_count=True)
 
     def _of_addresses(self) -> Iterator[Ask]:
         yield Ask("look up", self._get("/console"))

@@ -5,11 +5,14 @@ from datetime import timedelta
 
 import httpx
 import pytest
+import sqlalchemy as sa
 
 from scripts.local.ses_messages import Scenario
-from sesbounce.console import bulk
+from sesbounce.console import bulk, suppressions
 from sesbounce.feedback.manual import decide
 from sesbounce.feedback.reason import Reason
+from sesbounce.store import pages, schema
+from sesbounce.store.engine import write
 from tests.console import Browser, Site
 from tests.stored import DAY, decoded, rows
 from tests.support import AT
@@ -42,9 +45,15 @@ def confirmation(browser: Browser, **filters: str) -> httpx.Response:
     return browser.get(found[1])
 
 
+def continued(browser: Browser, page: httpx.Response) -> httpx.Response:
+    """The page to which this one leads by itself, with those between."""
+    while "refresh" in page.headers:
+        page = browser.get(page.headers["refresh"].removeprefix("0; url="))
+    return page
+
+
 def allow(browser: Browser, page: httpx.Response, note: str = "outage") -> httpx.Response:
-    fields = {name: field(page.text, name) for name in ("view", "selected")}
-    return browser.send(f"{LIST}/allow", note=note, **fields)
+    return browser.send(f"{LIST}/allow", note=note, count=field(page.text, "count"))
 
 
 def may_be_mailed(site: Site) -> list[str]:
@@ -133,11 +142,98 @@ def test_it_needs_a_note_and_a_filter(suppressed: Site, admin: Browser) -> None:
         assert problem in answer.text
     assert "Allow all that match" not in admin.get(LIST).text
     assert admin.get(f"{LIST}/allow").status_code == 404
-    for wrong in ("x", field(page.text, "selected")):
-        assert admin.send(f"{LIST}/allow", view=wrong, note="x").status_code == 404
+    of_filters, of_count = page.url.params["view"], field(page.text, "count")
+    for wrong in ("x", of_filters):
+        assert admin.get(f"{LIST}/allow?count={wrong}").status_code == 404
+        assert admin.send(f"{LIST}/allow", count=wrong, note="x").status_code == 404
         assert admin.send(f"{LIST}/undo", batch=wrong).status_code == 404
         assert admin.get(f"{LIST}?batch={wrong}").status_code == 404
+    assert admin.get(f"{LIST}/allow?view={of_count}").status_code == 404
     assert may_be_mailed(suppressed) == []
+
+
+@pytest.fixture
+def in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page looks at four suppressions."""
+    monkeypatch.setattr(pages, "_LOOKED_AT", 4)
+    monkeypatch.setattr(suppressions, "_SECONDS", 0.0)
+
+
+@pytest.mark.usefixtures("in_parts")
+def test_a_long_count_continues_by_itself_and_allows_nothing_before_its_end(
+    suppressed: Site, admin: Browser
+) -> None:
+    suppressed.record(decoded(Scenario.BOUNCE, -30, "old@example.org"))
+    page = confirmation(admin, domain="example.org")
+    so_far = ["The server has found 1 address so far, among the suppressions since <time"]
+    so_far += ["The server has found 1 address so far"] * 2
+    for text in so_far:
+        assert text in page.text
+        assert "<textarea" not in page.text
+        further = re.search(r'href="([^"]*)" rel="next"', page.text)
+        assert further
+        assert page.headers["refresh"] == f"0; url={further[1]}"
+        assert "example" not in further[1]
+        page = admin.get(further[1])
+    assert "2 addresses match" in page.text
+    assert re.findall(r"<li><bdi>([^<]*)", page.text) == ["jane@example.org", "old@example.org"]
+    assert "refresh" not in page.headers
+    # A reload continues at the same place, so it counts nothing twice.
+    assert "2 addresses match" in admin.get(str(page.url)).text
+    assert allow(admin, page, "").status_code == 422
+    assert "2 addresses were allowed." in admin.follow(allow(admin, page)).text
+    assert may_be_mailed(suppressed) == ["jane@example.org", "old@example.org"]
+
+
+@pytest.mark.usefixtures("in_parts")
+def test_what_has_come_since_a_part_was_counted_is_not_allowed(
+    suppressed: Site, admin: Browser
+) -> None:
+    page = confirmation(admin, domain="example.com")
+    suppressed.record(decoded(Scenario.BOUNCE, 1, "new@example.com"))
+    page = continued(admin, page)
+    assert "12 addresses match" in page.text
+    answer = allow(admin, page)
+    assert answer.status_code == 409
+    assert "13 addresses match" in answer.text
+    assert may_be_mailed(suppressed) == []
+    assert "13 addresses were allowed." in admin.follow(allow(admin, answer)).text
+
+
+@pytest.mark.usefixtures("in_parts")
+def test_nothing_is_allowed_where_the_addresses_cannot_be_counted_in_time(
+    suppressed: Site, admin: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = continued(admin, confirmation(admin, domain="example.com"))
+    monkeypatch.setattr(bulk, "_LONGEST_SECONDS", 0.0)
+    answer = allow(admin, page, "the note")
+    assert answer.status_code == 503
+    assert "could not count these addresses once more in ten seconds" in answer.text
+    assert "refresh" not in answer.headers
+    assert may_be_mailed(suppressed) == []
+    monkeypatch.setattr(bulk, "_LONGEST_SECONDS", 60.0)
+    assert ">the note</textarea>" in answer.text
+    assert "12 addresses were allowed." in admin.follow(allow(admin, answer)).text
+
+
+def test_an_address_that_is_suppressed_in_several_streams_counts_once(
+    site: Site, admin: Browser
+) -> None:
+    site.record(decoded(Scenario.SUCCESS), decoded(Scenario.BOUNCE, 0, "mary@example.com"))
+    of_jane = {
+        "address": "jane@example.com",
+        "suppressed_since": AT,
+        "reason": Reason.COMPLAINT_ABUSE,
+        "kind": "complaint",
+        "why": "",
+    }
+    with write(site.engine) as connection:
+        of_streams = [{**of_jane, "stream": name} for name in ("news", "offers", "orders")]
+        connection.execute(sa.insert(schema.stream), of_streams)
+    page = confirmation(admin, domain="example.com")
+    assert "2 addresses match" in page.text
+    assert page.text.count("jane@example.com") == 1
+    assert "2 addresses were allowed." in admin.follow(allow(admin, page)).text
 
 
 def test_too_many_are_not_allowed_at_once(

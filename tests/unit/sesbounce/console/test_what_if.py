@@ -24,9 +24,10 @@ PRESENT = {name: str(getattr(Settings(), name)) for name in (*NUMBERS, CHOICE)}
 
 
 def asked(browser: Browser, **given: str) -> str:
-    """The page that follows the form."""
-    answer = browser.send(PAGE, **{**PRESENT, **given})
-    return browser.follow(answer).text
+    """The page that follows the form, where all addresses can be counted at once."""
+    answer = browser.follow(browser.send(PAGE, **{**PRESENT, **given}))
+    assert "refresh" not in answer.headers
+    return answer.text
 
 
 def numbers(page: str) -> list[int]:
@@ -122,10 +123,16 @@ def test_a_long_count_goes_on_where_it_has_ended(
 ) -> None:
     monkeypatch.setattr(what_if, "_BATCH", 2)
     monkeypatch.setattr(difference, "SECONDS", 0.0)
+    monkeypatch.setattr(difference, "AT_FIRST_SECONDS", 0.0)
     for number in range(5):
         soft(site, f"u{number}", 2)
-    answer = admin.send(PAGE, **{**PRESENT, "strikes": "2"})
-    page, found = admin.follow(answer).text, []
+    answer = admin.follow(admin.send(PAGE, **{**PRESENT, "strikes": "2"}))
+    assert "2 addresses were looked at so far. This page counts on by itself" in answer.text
+    assert numbers(answer.text) == [0, 2, 0]
+    # The first answer comes at once, and the next one begins with the same addresses.
+    by_itself = answer.headers["refresh"].removeprefix("0; url=")
+    assert f'href="{by_itself}" rel="next"' in answer.text
+    page, found = admin.get(by_itself).text, []
     for looked in (2, 4):
         assert f"{looked} of 5 addresses were looked at so far." in page
         assert numbers(page) == [0, looked, 0]
@@ -133,7 +140,9 @@ def test_a_long_count_goes_on_where_it_has_ended(
         further = re.search(r'href="([^"]*)" rel="next"', page)
         assert further
         assert "example" not in further[1]
-        page = admin.get(further[1]).text
+        answer = admin.get(further[1])
+        assert "refresh" not in answer.headers
+        page = answer.text
     assert "All 5 addresses were looked at." in page
     assert [*found, *changed(page)] == [f"u{number}@example.com" for number in range(5)]
 

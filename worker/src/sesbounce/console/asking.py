@@ -235,6 +235,11 @@ def own_path(path: str) -> str:
     return path if _OWN_PATH.fullmatch(path) else HOME
 
 
+def onward(path: str) -> Mapping[str, str]:
+    """The headers of a page that continues by itself, as soon as a browser has shown it."""
+    return {"Refresh": f"0; url={path}"}
+
+
 def unsealed(ask: Ask, sealed: str, kind: type[_T]) -> _T:
     """What a link or a form of a page holds.
 

@@ -1,64 +1,88 @@
 """Allows all addresses that the filters of the list select, and undoes it.
 
-A person confirms the number on a page of its own. The server selects the addresses once more under
-the same filters, and does nothing if they are no longer those of that page.
+A person confirms the number on a page of its own. Where no index holds the addresses, a page counts
+for a moment, and the next one continues. The server counts once more under the same filters before
+it allows any address, and does nothing if the addresses are no longer those that were counted.
 """
 
 import hashlib
+import time
+from collections.abc import Sequence
 from http import HTTPStatus
-from typing import NamedTuple
 
 import msgspec
 from starlette.responses import Response
 
-from sesbounce.console.asking import SUPPRESSIONS, Ask, PageError
-from sesbounce.console.suppressions import Batch, View, filter_of
+from sesbounce.console.asking import SUPPRESSIONS, Ask, PageError, onward, unsealed
+from sesbounce.console.suppressions import Batch, View, read_some
 from sesbounce.feedback.address import parse
 from sesbounce.feedback.reason import Reason
 from sesbounce.server.service import BulkDecision, Call, DecidedAll
 from sesbounce.store.acts import Act
 from sesbounce.store.dossier import still_decided
-from sesbounce.store.pages import suppressed_page
 from sesbounce.store.tokens import Scope
 
 # One transaction records them, so that all of them are allowed or none.
 MOST = 1000
 _SHOWN = 10
+# The time within which the server must have counted the addresses that a person allows.
+_LONGEST_SECONDS = 10.0
 LONGEST_NOTE = 2000
 
 
-class _Selected(NamedTuple):
-    """The addresses that the filters select; `more` where there are too many of them."""
+class Count(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
+):
+    """How far the addresses are counted that the filters select.
 
-    addresses: list[str]
-    more: bool
+    Attributes:
+        view: the filters, and where the count continues; without a place it has ended.
+        number: how many addresses were found.
+        digest: a digest of them, in hexadecimal digits; empty where there are none.
+        shown: the first of them.
+    """
+
+    view: View
+    number: int = 0
+    digest: str = ""
+    shown: tuple[str, ...] = ()
 
     @property
-    def fingerprint(self) -> str:
-        return hashlib.sha256(msgspec.json.encode(self.addresses)).hexdigest()
+    def too_many(self) -> bool:
+        """Whether one person can't answer for so many."""
+        # The streams come last, all at once: only too many of them make another page.
+        return self.number > MOST or bool(self.view.after and self.view.after.stream)
+
+    @property
+    def continues(self) -> bool:
+        """Whether there are more addresses to look at."""
+        return self.view.after is not None and not self.too_many
 
 
 def confirm(ask: Ask) -> Response:
-    """Show how many addresses there are, and ask for a note."""
+    """Continue to count the addresses; at the end, show how many there are, and ask for a note."""
     _demand_list(ask)
-    view = _view(ask, ask.query.get("view", ""))
-    return _page(ask, view, _select(ask, view), HTTPStatus.OK)
+    sealed = ask.query.get("count")
+    count = unsealed(ask, sealed, Count) if sealed else Count(view=_view(ask))
+    return _page(ask, _continued(ask, count)[0], HTTPStatus.OK)
 
 
 def allow(ask: Ask) -> Response:
     """Allow the addresses of the page that the person has confirmed."""
     _demand_list(ask)
-    view = _view(ask, ask.form.get("view", ""))
-    selected, note = _select(ask, view), ask.form.get("note", "").strip()
-    if selected.more or not selected.addresses or selected.fingerprint != ask.form.get("selected"):
-        return _page(ask, view, selected, HTTPStatus.CONFLICT, "bulk.changed", note)
+    known, note = unsealed(ask, ask.form.get("count", ""), Count), ask.form.get("note", "").strip()
     if not note or len(note) > LONGEST_NOTE:
         problem = "decide.note_long" if note else "decide.note_missing"
-        return _page(ask, view, selected, HTTPStatus.UNPROCESSABLE_ENTITY, problem, note)
-    made = BulkDecision(Reason.ALLOWED_BY_HAND, Act.BULK_ALLOWED, view.words, note)
+        return _page(ask, known, HTTPStatus.UNPROCESSABLE_ENTITY, problem, note)
+    count, addresses = _counted(ask, known.view)
+    if count.continues:
+        return _page(ask, known, HTTPStatus.SERVICE_UNAVAILABLE, "bulk.too_long", note)
+    if count != known or count.too_many or not count.number:
+        return _page(ask, count, HTTPStatus.CONFLICT, "bulk.changed", note)
+    made = BulkDecision(Reason.ALLOWED_BY_HAND, Act.BULK_ALLOWED, count.view.words, note)
     call = Call(caller=ask.who)
-    done = ask.console.parts.service.decide_all(made, selected.addresses, call, _by(ask))
-    return _done(ask, done, view)
+    done = ask.console.parts.service.decide_all(made, addresses, call, _by(ask))
+    return _done(ask, done, count.view)
 
 
 def undo(ask: Ask) -> Response:
@@ -68,10 +92,9 @@ def undo(ask: Ask) -> Response:
         PageError: the decisions are unknown, or all of them were overruled since.
     """
     _demand_list(ask)
-    opened = ask.console.views.open(ask.form.get("batch", ""), Batch)
-    if opened is None or opened[0].undone:
+    batch = unsealed(ask, ask.form.get("batch", ""), Batch)
+    if batch.undone:
         raise PageError(HTTPStatus.NOT_FOUND, "link")
-    batch = opened[0]
     decisions = still_decided(ask.console.engine, batch.at, batch.by, Reason.ALLOWED_BY_HAND)
     note = ask.texts("undo.note", time=f"{batch.at:%Y-%m-%d %H:%M} UTC")
     service, call, by = ask.console.parts.service, Call(caller=ask.who), _by(ask)
@@ -87,37 +110,63 @@ def _demand_list(ask: Ask) -> None:
         raise PageError(HTTPStatus.FORBIDDEN, "forbidden", scope=Scope.EXPORT)
 
 
-def _view(ask: Ask, sealed: str) -> View:
+def _view(ask: Ask) -> View:
     """The filters; without any, nobody allows all addresses that there are."""
-    opened = ask.console.views.open(sealed, View)
-    if opened is None or not opened[0].is_filtered:
+    view = unsealed(ask, ask.query.get("view", ""), View)
+    if not view.is_filtered:
         raise PageError(HTTPStatus.NOT_FOUND, "link")
-    return msgspec.structs.replace(opened[0], after=None)
+    return _from_first(view)
 
 
-def _select(ask: Ask, view: View) -> _Selected:
-    console = ask.console
-    found, place = suppressed_page(console.engine, console.now(), filter_of(view), MOST, None)
-    # Nobody can decide about a forgotten address, or about a text that is none.
-    addresses = {answer.address for answer in found if parse(answer.address).parsed}
-    return _Selected(sorted(addresses), place is not None)
+def _from_first(view: View) -> View:
+    return msgspec.structs.replace(view, after=None)
+
+
+def _counted(ask: Ask, view: View) -> tuple[Count, list[str]]:
+    """Count all addresses, unless it takes too long; returns the count and the addresses."""
+    ends_at = time.monotonic() + _LONGEST_SECONDS
+    count, addresses = _continued(ask, Count(view=_from_first(view)))
+    while count.continues and time.monotonic() < ends_at:
+        count, more = _continued(ask, count)
+        addresses += more
+    return count, addresses
+
+
+def _continued(ask: Ask, count: Count) -> tuple[Count, list[str]]:
+    """Continue a count for a moment; returns the addresses that were found as well."""
+    found, place = read_some(ask, count.view, MOST + 1 - count.number)
+    # Nobody can decide about a forgotten address, or about a text that is none. One that is
+    # suppressed in several streams counts once.
+    addresses = list(dict.fromkeys(one.address for one in found if parse(one.address).parsed))
+    return Count(
+        view=msgspec.structs.replace(count.view, after=place),
+        number=count.number + len(addresses),
+        digest=_digest(count.digest, addresses),
+        shown=(*count.shown, *addresses)[:_SHOWN],
+    ), addresses
+
+
+def _digest(before: str, addresses: Sequence[str]) -> str:
+    for address in addresses:
+        before = hashlib.sha256(f"{before}\0{address}".encode()).hexdigest()
+    return before
 
 
 def _page(
-    ask: Ask,
-    view: View,
-    selected: _Selected,
-    status: HTTPStatus,
-    problem: str | None = None,
-    note: str = "",
+    ask: Ask, count: Count, status: HTTPStatus, problem: str | None = None, note: str = ""
 ) -> Response:
+    seal = ask.console.views.seal
+    sealed = seal(count)
+    further = f"{SUPPRESSIONS}/allow?count={sealed}" if count.continues else None
     return ask.page(
         "bulk",
         status,
-        view=view,
-        sealed=ask.console.views.seal(view),
-        selected=selected,
-        shown=selected.addresses[:_SHOWN],
+        headers=onward(further) if further and not problem else None,
+        view=count.view,
+        sealed=seal(_from_first(count.view)),
+        count=count,
+        sealed_count=sealed,
+        further=further,
         most=MOST,
         longest_note=LONGEST_NOTE,
         problem=problem,

@@ -6,12 +6,11 @@ history and no log shows for whom somebody searched.
 
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import TypeVar
 
 import msgspec
 from starlette.responses import Response
 
-from sesbounce.console.asking import SUPPRESSIONS, Ask, Console, PageError
+from sesbounce.console.asking import SUPPRESSIONS, Ask, Console, onward, unsealed
 from sesbounce.errors import AddressError
 from sesbounce.feedback.address import parse
 from sesbounce.feedback.reason import Reason
@@ -20,7 +19,6 @@ from sesbounce.privacy.redaction import redact
 from sesbounce.store.lookup import Answer, Filter, domain_key
 from sesbounce.store.pages import ListPlace, suppressed_page
 
-_T = TypeVar("_T")
 _ROWS = 50
 # The time after which a page ends where few of the addresses match its filters.
 _SECONDS = 0.04
@@ -95,10 +93,10 @@ def show(ask: Ask) -> Response:
     """Show a page of the list."""
     view, batch = View(), None
     if sealed := ask.query.get("batch"):
-        batch = _opened(ask, sealed, Batch)
+        batch = unsealed(ask, sealed, Batch)
         view = batch.view
     elif sealed := ask.query.get("view"):
-        view = _opened(ask, sealed, View)
+        view = unsealed(ask, sealed, View)
     try:
         return _page(ask, view, batch)
     except FilterError as error:
@@ -121,26 +119,16 @@ def choose(ask: Ask) -> Response:
 _FILTERS = ("reason", "domain", "since", "stream")
 
 
-def _opened(ask: Ask, sealed: str, kind: type[_T]) -> _T:
-    opened = ask.console.views.open(sealed, kind)
-    if opened is None:
-        raise PageError(HTTPStatus.NOT_FOUND, "link")
-    return opened[0]
-
-
 def _page(ask: Ask, view: View, batch: Batch | None) -> Response:
     console = ask.console
-    found, place = suppressed_page(
-        console.engine, console.now(), filter_of(view), _ROWS, view.after, seconds=_SECONDS
-    )
+    found, place = read_some(ask, view, _ROWS)
     rows = [(answer, _link(console, answer)) for answer in found]
     further = _path(console, msgspec.structs.replace(view, after=place)) if place else None
     first = _path(console, msgspec.structs.replace(view, after=None)) if view.after else None
-    # Without an index of the filter, dozens of pages may find nothing: nobody has to click through.
-    goes_on = further is not None and not rows and batch is None
     return ask.page(
         "suppressions",
-        headers={"Refresh": f"0; url={further}"} if goes_on else None,
+        # Without an index of the filter, dozens of pages may find nothing: nobody clicks through.
+        headers=onward(further) if further and not rows and batch is None else None,
         view=view,
         rows=rows,
         further=further,
@@ -166,6 +154,26 @@ def _wrong(ask: Ask, view: View, error: FilterError) -> Response:
         reasons=REASONS,
         problem=error.key,
         batch=None,
+    )
+
+
+def read_some(ask: Ask, view: View, limit: int) -> tuple[list[Answer], ListPlace | None]:
+    """Read suppressions from the place of a view on, for a moment.
+
+    Args:
+        ask: the request.
+        view: the filters, and the place.
+        limit: the maximum number of suppressions.
+
+    Returns:
+        The suppressions, and the place from which to continue; None where there are no more.
+
+    Raises:
+        FilterError: a filter can't be read.
+    """
+    console, wanted = ask.console, filter_of(view)
+    return suppressed_page(
+        console.engine, console.now(), wanted, limit, view.after, seconds=_SECONDS
     )
 
 

@@ -1,6 +1,6 @@
 """The page that says what another policy would change. It changes nothing."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Annotated, Any, NamedTuple
 
@@ -8,9 +8,9 @@ import msgspec
 from pydantic import TypeAdapter, ValidationError
 from starlette.responses import Response
 
-from sesbounce.console.asking import WHAT_IF, Ask, PageError
+from sesbounce.console.asking import WHAT_IF, Ask, PageError, onward
 from sesbounce.console.difference import count_some
-from sesbounce.operations.survey import Part, Survey
+from sesbounce.operations.survey import Survey
 from sesbounce.operations.what_if import WhatIf
 from sesbounce.settings import PREFIX, Settings
 
@@ -33,11 +33,13 @@ class View(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         values: the values of the policy, by the names of their settings.
         survey: how far the count has got.
         total: how many addresses there were when it began; None before that.
+        at_once: whether the answer must come at once. The next one counts from the beginning.
     """
 
     values: dict[str, int | float | str]
     survey: Survey = Survey()
     total: int | None = None
+    at_once: bool = True
 
 
 class Field(NamedTuple):
@@ -93,13 +95,12 @@ def _counted(ask: Ask, view: View) -> Response:
     console = ask.console
     policy = console.parts.settings.model_copy(update=view.values).policy
     what_if = WhatIf(console.engine, policy, console.now())
-    if view.total is None:
+    if view.total is None and not view.at_once:
         view = msgspec.structs.replace(view, total=what_if.addresses())
-
-    def parts(after: Any) -> Iterator[Part]:
-        return what_if.compare(after)
-
-    found = count_some(console, parts, view.survey)
+    found = count_some(console, what_if.compare, view.survey, asked=not view.at_once)
+    begins = view.at_once and not found.survey.ended
+    survey = Survey() if begins else found.survey
+    further = _path(ask, msgspec.structs.replace(view, survey=survey, at_once=False))
     present = _present(ask)
     settings = {
         f"{PREFIX}{name.upper()}": _text(value)
@@ -110,8 +111,10 @@ def _counted(ask: Ask, view: View) -> Response:
         ask,
         view.values,
         found=found,
+        headers=onward(further) if begins else None,
+        begins=begins,
         total=max(view.total or 0, found.survey.addresses),
-        further=_path(ask, msgspec.structs.replace(view, survey=found.survey)),
+        further=further,
         in_shell=_in_shell(settings),
         in_terraform=_in_terraform(settings),
     )
