@@ -9,6 +9,7 @@ from sesbounce import client
 from sesbounce.errors import ConfigurationError, StoreError
 from sesbounce.feedback.decode import decode
 from sesbounce.policy.verdict import Policy
+from sesbounce.store.lookup import Lookup
 from sesbounce.store.store import Store
 from sesbounce.store.strike_off import StrikeOff
 from tests.support import AT, mail, said
@@ -59,6 +60,25 @@ def test_what_stands_around_an_address_makes_no_difference_to_who_asks(
     with engine.connect() as connection:
         query = sa.text("SELECT address FROM suppressed")
         assert connection.scalars(query).all() == ["jane@example.com"]
+
+
+@pytest.mark.parametrize("bounced", ["jane@example.com/x", "Jane <Jane@example.com?x>", "Jane"])
+def test_what_can_be_no_address_may_not_be_mailed_and_its_bounce_is_found(
+    engine: sa.Engine, bounced: str
+) -> None:
+    store = Store(engine, Policy(), StrikeOff())
+    store.prepare()
+    asked = [bounced, bounced.upper(), "mary@example.com/x", "mary@exam!ple.com", "mary@[x"]
+    assert not any(client.may_mail(asked, engine).values())
+    assert {one.why for one in client.answers(asked, engine).values()} == {"it is no address"}
+    store.record([decode(json.dumps(said(about=mail(bounced))))], AT)
+    assert not any(client.may_mail(asked, engine).values())
+    answers = client.answers(asked, engine)
+    assert [one.why.partition(":")[0] for one in answers.values()] == (
+        ["hard bounce"] * 2 + ["it is no address"] * 3
+    )
+    (event,) = Lookup(engine).why(bounced)
+    assert event.original == bounced
 
 
 @pytest.mark.usefixtures("jane_has_bounced")
