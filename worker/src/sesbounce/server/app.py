@@ -237,15 +237,16 @@ async def _body(operation: Operation, request: Request) -> bytes:
     """Read the body of a request, up to a limit of bytes and of time.
 
     Raises:
-        RequestError: it is too large, too slow, missing, or not declared as JSON.
+        RequestError: it is too large, too slow, missing, or not declared as JSON; or the route
+            takes none.
     """
-    if operation.body is None:
-        return b""
     raw = bytearray()
     try:
         with anyio.fail_after(_BODY_SECONDS):
             async for part in request.stream():
                 raw += part
+                if raw and operation.body is None:
+                    raise problems.no_body_taken()
                 if len(raw) > _MOST_BYTES:
                     raise RequestError(
                         HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
