@@ -21,6 +21,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy.exc import OperationalError
 
 from scripts.local.ses_messages import SCHEMAS, Scenario
+from sesbounce.client import answers, may_mail, may_send
 from sesbounce.errors import RowError, SchemaError, StoreError, StrikeOffError
 from sesbounce.feedback.decode import decode
 from sesbounce.feedback.manual import decide
@@ -65,6 +66,9 @@ def engine(database_url: str) -> Iterator[sa.Engine]:
 
 def test_a_foreign_database_is_recognised(engine: sa.Engine) -> None:
     assert migrate.other_tables(engine) == ["member"]
+    for ask in (may_mail, answers):
+        with pytest.raises(SchemaError, match="run `sesbounce db upgrade`"):
+            ask(["jane@example.com"], engine)
     with pytest.raises(SchemaError, match="has none of sesbounce's tables"):
         migrate.ensure(engine, migrate=False)
     assert sa.inspect(engine).get_table_names() == ["member"]
@@ -73,6 +77,8 @@ def test_a_foreign_database_is_recognised(engine: sa.Engine) -> None:
     with pytest.raises(SchemaError, match="has version 0003, and this sesbounce needs"):
         migrate.ensure(engine, migrate=False)
     assert migrate.current(engine) == "0003"
+    with pytest.raises(SchemaError, match="run `sesbounce db upgrade`"):
+        may_send(None, engine)
 
 
 KEYS = "dedupe_key, occurred_at"

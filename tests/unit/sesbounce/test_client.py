@@ -1,12 +1,13 @@
 import json
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
-from sesbounce import client
-from sesbounce.errors import ConfigurationError, StoreError
+from sesbounce import client, guard
+from sesbounce.errors import ConfigurationError, SchemaError, StoreError
 from sesbounce.feedback.decode import decode
 from sesbounce.policy.verdict import Policy
 from sesbounce.store.lookup import Lookup
@@ -79,6 +80,22 @@ def test_what_can_be_no_address_may_not_be_mailed_and_its_bounce_is_found(
     )
     (event,) = Lookup(engine).why(bounced)
     assert event.original == bounced
+
+
+def test_a_database_without_the_schema_says_what_makes_it(tmp_path: Path) -> None:
+    """Also where the package has no migrations, which would compare the versions."""
+    file = tmp_path / "app.sqlite3"
+    file.touch()
+    ask = guard.Guard(on_error="refuse", database=f"sqlite:///{file}", breaker=True)
+    calls: list[Callable[[], object]] = [
+        lambda: client.may_mail(["jane@example.com"], f"sqlite:///{file}"),
+        lambda: client.may_send(None, f"sqlite:///{file}"),
+        lambda: ask.refused(["jane@example.com"]),
+        lambda: ask.demand_sending("me@example.com"),
+    ]
+    for call in calls:
+        with pytest.raises(SchemaError, match=r"no such table.* run `sesbounce db upgrade`"):
+            call()
 
 
 @pytest.mark.usefixtures("jane_has_bounced")
