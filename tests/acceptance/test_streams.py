@@ -211,13 +211,49 @@ def test_an_output_on_a_full_disk_is_named(
     assert run.returncode == 2
 
 
-@pytest.mark.parametrize("command", ["export", "check --file FILE"])
-def test_standard_output_that_is_closed_is_an_error(
+def closed(
+    stream: str, command: str, environment: dict[str, str], addresses: Path
+) -> "subprocess.CompletedProcess[str]":
+    """Run a command whose shell has closed one of its streams: `>&-`."""
+    shell = ["sh", "-c", f'exec "$@" {stream}', "sh", *arguments(command, addresses)]
+    return subprocess.run(shell, env=environment, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["--help", "check 0001@example.com", "list", "export --json", "check --file FILE", "stats"],
+)
+def test_standard_output_that_is_closed_is_one_line_and_exit_code_2(
     command: str, environment: dict[str, str], addresses: Path
 ) -> None:
-    shell = ["sh", "-c", 'exec "$@" >&-', "sh", *arguments(command, addresses)]
-    run = subprocess.run(shell, env=environment, stderr=subprocess.PIPE, text=True, check=False)
-    assert run.stderr == "sesbounce: standard output is closed: name a file with --output\n"
+    run = closed(">&-", command, environment, addresses)
+    counted = [line for line in run.stderr.splitlines() if "may be mailed" not in line]
+    assert counted == ["sesbounce: the output was not written: standard output is closed"]
+    assert run.returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [("list --limit 1", 0), ("check --file FILE", 0), ("check nothing", 2), ("bogus", 2)],
+)
+def test_standard_error_that_is_closed_leaves_output_and_exit_code(
+    command: str, code: int, environment: dict[str, str], addresses: Path
+) -> None:
+    run = closed("2>&-", command, environment, addresses)
+    assert (run.returncode, bool(run.stdout)) == (code, code == 0)
+
+
+@pytest.mark.parametrize(("command", "code"), [("prune --older-than 1d", 4), ("import -", 2)])
+def test_standard_input_that_is_closed_is_empty(
+    command: str, code: int, environment: dict[str, str], addresses: Path
+) -> None:
+    run = closed("<&-", command, environment, addresses)
+    assert run.returncode == code
+    assert "no answer on standard input" in run.stderr or "the list is empty" in run.stderr
+
+
+def test_all_streams_may_be_closed(environment: dict[str, str], addresses: Path) -> None:
+    run = closed("<&- >&- 2>&-", "check 0001@example.com", environment, addresses)
     assert run.returncode == 2
 
 

@@ -1,5 +1,7 @@
 """An address has one key, whatever stands around it; and a key is its own key."""
 
+import re
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -42,6 +44,14 @@ def test_the_key_of_an_address_is_its_own_key(text: str) -> None:
         assert parse(without_display_name(text)).key == address.key
 
 
+@given(st.from_regex(r"a@([a-zü0-9_.:\[\]]|[!-~]){1,12}", fullmatch=True))
+def test_the_domain_of_an_address_can_be_looked_up(text: str) -> None:
+    address = parse(text)
+    _, _, domain = address.key.rpartition("@")
+    if address.parsed and not domain.startswith("["):
+        assert re.fullmatch(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*", domain)
+
+
 @given(st.text())
 def test_what_is_invisible_goes_at_once(text: str) -> None:
     assert without_invisible(without_invisible(text)) == without_invisible(text)
@@ -49,6 +59,8 @@ def test_what_is_invisible_goes_at_once(text: str) -> None:
 
 @given(
     st.from_regex(module._PLAIN, fullmatch=True)
+    | st.builds("a@{}.{}".format, st.integers(0, 70).map("d".__mul__), st.just("d" * 3))
+    | st.integers(120, 135).map("d.".__mul__).map("a@{}d".format)
     | st.from_regex(r"[A-Za-z._+-]{1,5}@[A-Za-z._-]{1,8}", fullmatch=True)
 )
 def test_plain_addresses_take_a_shorter_way_to_the_same_key(text: str) -> None:

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError
 
 from scripts.local.ses_messages import Scenario
+from sesbounce.client import answers, may_mail, may_send
 from sesbounce.errors import RowError, SchemaError, StrikeOffError
 from sesbounce.feedback.decode import decode
 from sesbounce.feedback.manual import decide
@@ -27,6 +28,9 @@ from tests.support import AT, bounce
 
 def test_a_foreign_database_is_recognised(engine: sa.Engine) -> None:
     assert migrate.other_tables(engine) == ["member"]
+    for ask in (may_mail, answers):
+        with pytest.raises(SchemaError, match="run `sesbounce db upgrade`"):
+            ask(["jane@example.com"], engine)
     with pytest.raises(SchemaError, match="has none of sesbounce's tables"):
         migrate.ensure(engine, migrate=False)
     assert sa.inspect(engine).get_table_names() == ["member"]
@@ -35,6 +39,8 @@ def test_a_foreign_database_is_recognised(engine: sa.Engine) -> None:
     with pytest.raises(SchemaError, match="has version 0003, and this sesbounce needs"):
         migrate.ensure(engine, migrate=False)
     assert migrate.current(engine) == "0003"
+    with pytest.raises(SchemaError, match="run `sesbounce db upgrade`"):
+        may_send(None, engine)
 
 
 def test_a_bounce_is_recorded_struck_off_and_answered(engine: sa.Engine) -> None:

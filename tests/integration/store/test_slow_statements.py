@@ -30,7 +30,7 @@ from tests.integration.store.members import (
     store,
     struck,
 )
-from tests.support import AT, mail, said
+from tests.support import AT, mail, said, until
 
 if TYPE_CHECKING:
     from sesbounce.store.sweep import Progress

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from scripts.local.ses_messages import Scenario
 from sesbounce.client import answers, may_mail
-from sesbounce.errors import StoreError
+from sesbounce.errors import SchemaError, StoreError
 from sesbounce.feedback.address import parse
 from sesbounce.feedback.decode import Decoded, decode
 from sesbounce.feedback.manual import decide
@@ -374,11 +374,15 @@ class TestMigration:
     def test_the_view_gets_the_column_and_keeps_its_rows(self, engine: sa.Engine) -> None:
         recording = store(engine)
         recording.record([about(Scenario.BOUNCE)], AT)
+        recording.record([about(Scenario.MAILBOX_FULL, recipient=MARY)], AT)
         before = "SELECT address, reason, suppressed_since, suppressed_until, why FROM suppressed"
         expected = rows(engine, before)
         without_accounts(engine)
         migrate.downgrade(engine, "0006")
         assert rows(engine, "SELECT * FROM suppressed") == expected
+        # Whether a stream suppresses her can't be known without the table that holds it.
+        with pytest.raises(SchemaError, match="run `sesbounce db upgrade`"):
+            may_mail([JANE, MARY], engine)
         migrate.upgrade(engine)
         assert rows(engine, before) == expected
         assert view(engine) == [(JANE, "", "no_such_mailbox")]

@@ -1,14 +1,16 @@
 import json
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
-from sesbounce import client
-from sesbounce.errors import ConfigurationError, StoreError
+from sesbounce import client, guard
+from sesbounce.errors import ConfigurationError, SchemaError, StoreError
 from sesbounce.feedback.decode import decode
 from sesbounce.policy.verdict import Policy
+from sesbounce.store.lookup import Lookup
 from sesbounce.store.store import Store
 from sesbounce.store.strike_off import StrikeOff
 from tests.support import AT, mail, said
@@ -59,6 +61,41 @@ def test_what_stands_around_an_address_makes_no_difference_to_who_asks(
     with engine.connect() as connection:
         query = sa.text("SELECT address FROM suppressed")
         assert connection.scalars(query).all() == ["jane@example.com"]
+
+
+@pytest.mark.parametrize("bounced", ["jane@example.com/x", "Jane <Jane@example.com?x>", "Jane"])
+def test_what_can_be_no_address_may_not_be_mailed_and_its_bounce_is_found(
+    engine: sa.Engine, bounced: str
+) -> None:
+    store = Store(engine, Policy(), StrikeOff())
+    store.prepare()
+    asked = [bounced, bounced.upper(), "mary@example.com/x", "mary@exam!ple.com", "mary@[x"]
+    assert not any(client.may_mail(asked, engine).values())
+    assert {one.why for one in client.answers(asked, engine).values()} == {"it is no address"}
+    store.record([decode(json.dumps(said(about=mail(bounced))))], AT)
+    assert not any(client.may_mail(asked, engine).values())
+    answers = client.answers(asked, engine)
+    assert [one.why.partition(":")[0] for one in answers.values()] == (
+        ["hard bounce"] * 2 + ["it is no address"] * 3
+    )
+    (event,) = Lookup(engine).why(bounced)
+    assert event.original == bounced
+
+
+def test_a_database_without_the_schema_says_what_makes_it(tmp_path: Path) -> None:
+    """Also where the package has no migrations, which would compare the versions."""
+    file = tmp_path / "app.sqlite3"
+    file.touch()
+    ask = guard.Guard(on_error="refuse", database=f"sqlite:///{file}", breaker=True)
+    calls: list[Callable[[], object]] = [
+        lambda: client.may_mail(["jane@example.com"], f"sqlite:///{file}"),
+        lambda: client.may_send(None, f"sqlite:///{file}"),
+        lambda: ask.refused(["jane@example.com"]),
+        lambda: ask.demand_sending("me@example.com"),
+    ]
+    for call in calls:
+        with pytest.raises(SchemaError, match=r"no such table.* run `sesbounce db upgrade`"):
+            call()
 
 
 @pytest.mark.usefixtures("jane_has_bounced")

@@ -158,6 +158,29 @@ def test_a_text_that_is_no_address_is_kept_and_flagged(text: str, key: str) -> N
     assert parse(text) == Address(key, text, parsed=False)
 
 
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        *(
+            (f"Jane <Jane@exam{character}ple.com>", f"jane@exam{character}ple.com")
+            for character in "/?#!$%&'*+=^`{|}~"
+        ),
+        ("jane@example.com/", "jane@example.com/"),
+        ("jane@example.com'", "jane@example.com'"),
+        ("jane@example.com?subject=x", "jane@example.com?subject=x"),
+        ("jane@[192.0.2.1", "jane@[192.0.2.1"),
+        ("jane@[]", "jane@[]"),
+        ("jane@[example/com]", "jane@[example/com]"),
+        (f"Jane@{'d' * 64}.com", f"jane@{'d' * 64}.com"),
+        (f"Jane@{'d.' * 126}dd", f"jane@{'d.' * 126}dd"),
+    ],
+)
+def test_a_domain_that_no_host_can_have_is_flagged_and_keeps_its_key(text: str, key: str) -> None:
+    """What was recorded about such a text stays under the key that it has."""
+    assert parse(text) == Address(key, text, parsed=False)
+    assert parse(key).key == key
+
+
 def test_overlong_texts_are_cut_and_stay_distinct() -> None:
     one, other = (parse("x" * 5000 + end + "@example.com") for end in "ab")
     assert not one.parsed

@@ -77,6 +77,26 @@ def test_a_body_is_declared_as_json(call: Client) -> None:
     assert call("POST", "/v1/check", content=body, headers={"Content-Type": kind}).is_success
 
 
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("DELETE", "/v1/suppressions/jane@example.com"),
+        ("GET", "/v1/suppressions/jane@example.com"),
+        ("GET", "/v1/suppressions"),
+        ("GET", "/healthz"),
+    ],
+)
+def test_a_body_is_never_ignored(call: Client, method: str, path: str) -> None:
+    answer = call(method, path, content=b'{"note": "asked by phone"}', headers=JSON)
+    assert problem(answer)[0] == 422
+    (error,) = answer.json()["errors"]
+    assert error == {
+        "detail": "send the values as parameters in the query of the URL",
+        "pointer": "#",
+    }
+    assert call(method, path, content=b"", headers=JSON).is_success
+
+
 def test_a_body_has_a_limit_declared_or_not(call: Client) -> None:
     large = b'{"addresses": ["' + b"x" * module._MOST_BYTES + b'"]}'
 

@@ -84,6 +84,15 @@ class TestCheck:
         assert answer.json()["errors"][0]["parameter"] == "address"
         assert call("GET", "/v1/addresses/jane@example.com//events").status_code == 422
 
+    def test_a_bounce_of_what_is_no_address_is_found(self, call: Client, api: Api) -> None:
+        api.store.record([decode(json.dumps(said(about=mail("Bo <bo@example.com/x>"))))], AT)
+        for path in ("bo@example.com%2Fx", "bo@example.com/x", "Bo%20%3CBO@example.com/x%3E"):
+            assert verdict(call, path)["may_mail"] is False
+            (event,) = call("GET", f"/v1/addresses/{path}/events").json()["events"]
+            assert event["original"] == "Bo <bo@example.com/x>"
+        assert call("PUT", "/v1/suppressions/bo@example.com/x").status_code == 422
+        assert call("GET", "/v1/addresses/bo@example.com/y/events").status_code == 422
+
     @pytest.mark.parametrize(
         "path",
         ["suppressions/m%FCller@example.com", "suppressions/jane@example.com?stream=%E9"],

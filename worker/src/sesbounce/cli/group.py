@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from importlib import import_module
 from io import BufferedWriter, RawIOBase, TextIOWrapper
-from typing import IO, Any, NoReturn
+from typing import IO, Any, Literal, NoReturn, TextIO
 
 import click
 
@@ -101,6 +101,7 @@ class Commands(click.Group):
 
     def make_context(self, *arguments: Any, **more: Any) -> click.Context:
         """Read the command line, and print the help that it may ask for."""
+        _replace_closed_streams()
         if isinstance(sys.stdout, TextIOWrapper):
             sys.stdout = _whole(sys.stdout)
             # A terminal may lack a character that an address has.
@@ -198,7 +199,9 @@ def _end_of_output(error: Exception) -> None:
         raise click.exceptions.Exit(BROKEN_PIPE)
     if error.errno in _STREAM_FAILS:
         _discard(sys.stdout)
-        _end(ERROR, partial(_say, f"the output was not written: {error.strerror}"))
+        closed = error.errno == errno.EBADF
+        problem = "standard output is closed" if closed else error.strerror
+        _end(ERROR, partial(_say, f"the output was not written: {problem}"))
 
 
 def _end(code: int, show: Callable[[], Any]) -> NoReturn:
@@ -208,6 +211,23 @@ def _end(code: int, show: Callable[[], Any]) -> NoReturn:
         # Standard error takes no more: the exit code has to do.
         _discard(sys.stderr)
     raise click.exceptions.Exit(code)
+
+
+def _replace_closed_streams() -> None:
+    """Put a stream in the place of each that the shell has closed (`>&-`), where Python has none.
+
+    Standard input is empty, standard output takes nothing (EBADF), and standard error takes all.
+    """
+    if sys.stdin is None:
+        sys.stdin = _null(os.O_RDONLY, "r")
+    if sys.stdout is None:
+        sys.stdout = _null(os.O_RDONLY, "w")
+    if sys.stderr is None:
+        sys.stderr = _null(os.O_WRONLY, "w")
+
+
+def _null(flags: int, mode: Literal["r", "w"]) -> TextIO:
+    return open(os.open(os.devnull, flags), mode, encoding="utf-8")  # noqa: PTH123  it is a number, and lasts as long as the process
 
 
 def _whole(stream: TextIOWrapper) -> TextIOWrapper:

@@ -56,8 +56,6 @@ def written(path: Path, *sources: IO[Any] | Path) -> Iterator[TextIO]:
     if place is path:
         with _file(path) as text:
             yield text
-    elif sys.stdout is None:
-        raise ListError("standard output is closed: name a file with --output")
     else:
         yield _standard_output()
 

@@ -21,8 +21,15 @@ LONGEST_LINE = 998
 # unquoted local part is no address.
 _FORBIDDEN = frozenset(' ()<>[]:;@\\,"')
 
+# The labels of a host name (RFC 1035, 2.3.4; RFC 1123, 2.1), with the underscores of real ones.
+_LABELS = r"[\w-]{1,63}(?:\.[\w-]{1,63})*"
+_HOST = re.compile(_LABELS, re.ASCII)
+_LONGEST_HOST = 253
+# An address literal (RFC 5321, 4.1.3), in lower case.
+_LITERAL = re.compile(r"\[(?:[\w-]+:)?[0-9a-f.:]+\]", re.ASCII)
+
 # What nearly all addresses look like. There is nothing to clean in such a text.
-_PLAIN = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)*", re.ASCII)
+_PLAIN = re.compile(rf"[\w.+-]+@{_LABELS}", re.ASCII)
 # The type of an address in a delivery status (RFC 3464, 2.1.2; RFC 6533, 3), and how Exchange
 # writes it; a source route (RFC 5321, appendix C).
 _PREFIX = re.compile(r"(?:rfc822|utf-8|smtp)\s*[;:]|@[^:@\"]+(?:,@[^:@\"]+)*:", re.IGNORECASE)
@@ -49,7 +56,10 @@ class Address(msgspec.Struct, frozen=True, gc=False):
         key: equal for all spellings of one mailbox: nothing around the address, no invisible
             character, lower case, the domain as IDNA A-labels (RFC 5891), at most 320 characters.
         original: the text as it was received.
-        parsed: whether the text is an address; if not, the key is the text in lower case.
+        parsed: whether the text is an address. If not, no mail can reach it, and the key serves
+            to find what SES has said about the text: if all but the domain is that of an address
+            (`jane@example.com/x`), the key is made as that of one; else it is the text in lower
+            case.
     """
 
     key: str
@@ -64,7 +74,7 @@ def parse(text: str) -> Address:
     large one does. Dots and `+tags` stay: each provider gives them its own meaning. The function
     never raises: a text that is no address is kept, with `parsed` false.
     """
-    if _PLAIN.fullmatch(text) and len(text) <= MAX_LENGTH:
+    if len(text) <= _LONGEST_HOST and _PLAIN.fullmatch(text):
         return Address(text.lower(), text, parsed=True)
     return _read(text)
 
@@ -99,7 +109,7 @@ def _read(text: str) -> Address:
     key = f"{_fold_local(local)}@{_fold_domain(domain)}"
     if key.startswith("@") or key.endswith("@") or len(key) > MAX_LENGTH:
         return _unparsed(text)
-    return Address(key, text, parsed=True)
+    return Address(key, text, parsed=_is_domain(key.rpartition("@")[2]))
 
 
 def _unparsed(text: str) -> Address:
@@ -195,6 +205,11 @@ def _fold_domain(domain: str) -> str:
         return idna.encode(domain, uts46=True).decode().rstrip(".")
     except idna.IDNAError:
         return ""
+
+
+def _is_domain(key: str) -> bool:
+    """Whether a folded domain can be the name of a host, or is an address literal."""
+    return bool(_LITERAL.fullmatch(key) or (len(key) <= _LONGEST_HOST and _HOST.fullmatch(key)))
 
 
 def _bounded(text: str) -> str:

@@ -20,7 +20,6 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from sesbounce.feedback.address import parse
 from sesbounce.server import problems
 from sesbounce.server.access import ANYONE, Access, Caller
 from sesbounce.server.openapi import document
@@ -37,8 +36,6 @@ _JSON = "application/json"
 _MOST_BYTES = 4 * 1024 * 1024
 _BODY_SECONDS = 30.0
 _LONGEST_KEY = 255
-# They separate the parts of a URL (RFC 3986, 2.2), and no domain holds one.
-_OF_URLS = frozenset("/?#")
 # Where a request notes what the line in the log is to say of it.
 ROUTE, CALLER = "sesbounce.route", "sesbounce.caller"
 _HEADERS = {
@@ -197,8 +194,7 @@ def _demand_readable(request: Request) -> None:
     The answer would be about another text, of which nothing is recorded: it would be a yes.
 
     Raises:
-        RequestError: the bytes of the URL are not UTF-8; or behind the address stands what belongs
-            to a URL and to no domain, such as the slash of `/v1/suppressions/jane@example.com/`.
+        RequestError: the bytes of the URL are not UTF-8.
     """
     for part in (request.scope.get("raw_path", b""), request.scope["query_string"]):
         try:
@@ -207,12 +203,6 @@ def _demand_readable(request: Request) -> None:
             raise problems.invalid_parameter(
                 "the percent-encoded bytes of the URL are not UTF-8", None
             ) from None
-    address = parse(request.path_params.get("address", ""))
-    if address.parsed and not _OF_URLS.isdisjoint(address.key.rpartition("@")[2]):
-        raise problems.invalid_parameter(
-            "the address ends with a part of a URL: percent-encode it, and let nothing follow it",
-            "address",
-        )
 
 
 def _query(operation: Operation, request: Request) -> Any:
@@ -247,15 +237,16 @@ async def _body(operation: Operation, request: Request) -> bytes:
     """Read the body of a request, up to a limit of bytes and of time.
 
     Raises:
-        RequestError: it is too large, too slow, missing, or not declared as JSON.
+        RequestError: it is too large, too slow, missing, or not declared as JSON; or the route
+            takes none.
     """
-    if operation.body is None:
-        return b""
     raw = bytearray()
     try:
         with anyio.fail_after(_BODY_SECONDS):
             async for part in request.stream():
                 raw += part
+                if raw and operation.body is None:
+                    raise problems.no_body_taken()
                 if len(raw) > _MOST_BYTES:
                     raise RequestError(
                         HTTPStatus.REQUEST_ENTITY_TOO_LARGE,

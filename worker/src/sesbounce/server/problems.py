@@ -85,6 +85,15 @@ def invalid_body(error: msgspec.ValidationError) -> RequestError:
     )
 
 
+def no_body_taken() -> RequestError:
+    """The error for a body where a route takes none: it would be ignored, and so what it says."""
+    return RequestError(
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        "this route takes no body, only the parameters in the URL: see /openapi.json",
+        Detail(detail="send the values as parameters in the query of the URL", pointer="#"),
+    )
+
+
 def invalid_query(error: msgspec.ValidationError) -> RequestError:
     """The error for a query that is not what the route takes."""
     problem, place = _parted(error)

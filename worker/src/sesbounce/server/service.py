@@ -198,10 +198,14 @@ class Service:
 
         Raises:
             RequestError: the cursor can't be used.
+            AddressError: the text is not an address, and no event is known about this text.
         """
-        key = parse(call.address).key
-        names = list(names_of([key], self._hash_keys))
-        return self._events(LogFilter(names=names), call.query, ["events of", key])
+        address = parse(call.address)
+        names = list(names_of([address.key], self._hash_keys))
+        page = self._events(LogFilter(names=names), call.query, ["events of", address.key])
+        if not (address.parsed or page.events):
+            raise AddressError(f"{call.address!r} is no address")
+        return page
 
     def stats(self, call: Call) -> m.Statistics:
         """Count events."""

@@ -31,6 +31,8 @@ __all__ = ["MoreRoutes", "Parts", "make_app", "make_server", "serve"]
 # send a request into a connection that this end closes.
 _IDLE_SECONDS = 75
 _WAITING_CONNECTIONS = 2048
+# A note of 2,000 characters takes up to 24,000 bytes of a query, and an address 12,000 of a path.
+_MOST_HEAD_BYTES = 64 * 1024
 
 log = structlog.get_logger()
 
@@ -160,6 +162,7 @@ def make_server(app: Starlette, shutdown_seconds: int) -> uvicorn.Server:
     config = uvicorn.Config(
         app,
         http="h11",
+        h11_max_incomplete_event_size=_MOST_HEAD_BYTES,
         ws="none",
         loop="asyncio",
         lifespan="off",

@@ -26,6 +26,9 @@ _MYSQL_CONFLICTS = frozenset({1205, 1305})
 DRIVER_ERRORS = (UnicodeError, OSError)
 # PostgreSQL: insufficient_privilege; MySQL: no right to the table, to a column.
 _NO_RIGHT: frozenset[object] = frozenset({"42501", 1142, 1143})
+# PostgreSQL: undefined_table, undefined_column; MySQL: no such table, unknown column.
+_LACKING: frozenset[object] = frozenset({"42P01", "42703", 1146, 1054})
+_LACKING_SQLITE = ("no such table", "no such column")
 # PostgreSQL, MySQL: the password is wrong; RDS for PostgreSQL: the token is wrong.
 _LOGIN_FAILED = (
     *("password authentication failed", "Access denied for user"),
@@ -101,6 +104,14 @@ def _codes(error: Exception) -> set[object]:
 def lacks_right(error: Exception) -> bool:
     """Whether the database refuses a statement because its user has no right to it."""
     return not _codes(error).isdisjoint(_NO_RIGHT)
+
+
+def lacks_table(error: Exception) -> bool:
+    """Whether the database has no table or column of the name that a statement uses."""
+    origin = getattr(error, "orig", None)
+    if isinstance(origin, sqlite3.Error):  # which has no number of its own for it
+        return str(origin).startswith(_LACKING_SQLITE)
+    return not _codes(error).isdisjoint(_LACKING)
 
 
 def is_sqlite_permission(error: Exception) -> bool:

@@ -18,6 +18,7 @@ from sesbounce.errors import (
     ConflictError,
     MissingExtraError,
     RowError,
+    SchemaError,
     StoreError,
 )
 from sesbounce.extras import needed_by
@@ -29,6 +30,7 @@ from sesbounce.store.driver_errors import (
     is_login_failure,
     is_row_fault,
     is_sqlite_permission,
+    lacks_table,
 )
 
 # How long a writer waits for SQLite's write lock, in seconds, unless the URL says `?timeout=`.
@@ -37,6 +39,10 @@ _WRITE = "sesbounce_write"
 _HOW_TO_PERMIT = (
     "let the user of this process enter the database's folder, read the file and, to change the "
     "database, write to both"
+)
+_HOW_TO_UPGRADE = (
+    "Set SESBOUNCE_DATABASE_URL to the worker's database; if it is that one, run `sesbounce db "
+    "upgrade`, which makes the tables and columns that this version needs"
 )
 _WAIT = "sesbounce_wait"
 
@@ -303,14 +309,17 @@ def ask(engine: sa.Engine) -> Iterator[sa.Connection]:
 
 
 @contextmanager
-def translated(problem: str, hint: str = "") -> Iterator[None]:
+def translated(problem: str, hint: str = "", *, of_schema: bool = False) -> Iterator[None]:
     """Translate the database's errors in the block into those of sesbounce.
 
     Args:
         problem: what could not be done; the error message begins with it.
         hint: what to do about it; the error message ends with it.
+        of_schema: whether all tables in the block are those of the schema, so that one that is
+            missing shows that the database has no schema or an older one.
 
     Raises:
+        SchemaError: a table or column is missing, and all are those of the schema.
         RowError: the database rejected the values of a row, and would accept other values.
         ConflictError: the transaction conflicted with another writer's.
         StoreError: the database can't be used.
@@ -323,6 +332,8 @@ def translated(problem: str, hint: str = "") -> Iterator[None]:
             kind = RowError
         elif ends_in_conflict(error):
             kind = ConflictError
+        elif of_schema and lacks_table(error):
+            kind, hint = SchemaError, _HOW_TO_UPGRADE
         text = cause(error)
         if is_login_failure(error):
             hint = f"{hint} {urls.HOW_TO_ESCAPE}".strip()
@@ -334,8 +345,9 @@ def translated(problem: str, hint: str = "") -> Iterator[None]:
 
 
 def answering(problem: str) -> AbstractContextManager[None]:
-    """`translated` for commands that only read, with a hint that the URL may be the wrong one."""
-    return translated(problem, "Is SESBOUNCE_DATABASE_URL the worker's database?")
+    """`translated` for those who ask, with a hint that the URL may be the wrong one."""
+    hint = "Is SESBOUNCE_DATABASE_URL the worker's database?"
+    return translated(problem, hint, of_schema=True)
 
 
 def _take_over_transactions(connection: sqlite3.Connection, _record: object) -> None:
