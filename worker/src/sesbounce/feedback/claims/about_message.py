@@ -3,8 +3,12 @@
 from sesbounce.feedback.claims.claim import ANY_HOST, Claim, Level, words
 from sesbounce.feedback.reason import Reason
 
+_EXIM = "https://www.exim.org/exim-html-current/doc/html/spec_html/ch-access_control_lists.html"
+_HARAKA = "https://haraka.github.io/core/Plugins"
+_MIMECAST = "https://community.mimecast.com/docs/DOC-1369"
 _POSTFIX = "https://www.postfix.org/access.5.html"
 _RFC3463 = "https://www.rfc-editor.org/rfc/rfc3463#section-3"
+_RFC8689 = "https://www.rfc-editor.org/rfc/rfc8689#section-5"
 _RFC5321 = "https://www.rfc-editor.org/rfc/rfc5321#section-4.2.2"
 
 
@@ -14,7 +18,7 @@ def _vague(match: str, reason: Reason, host: str, source: str) -> Claim:
 
 # fmt: off
 MESSAGE = (
-    words("virus|viruses|malware|trojan|infected|phish*|spam*|antispam|quarantine*|"
+    words("virus|viruses|clamav|malware|trojan|infected|phish*|spam*|antispam|quarantine*|"
           "recurrent pattern|message format|invalid message|header error|bad header*|"
           "invalid header*|missing header*|duplicate header*|line too long|line length|line limit|"
           "lines too long|junk|unsolicited|bulk|malicious|spamassassin|ube|uce",
@@ -26,6 +30,13 @@ MESSAGE = (
 )
 
 NOBODY = (
+    words("policy|policies ~ reasons|reason|violation|rejection|restriction|rejected|denied|"
+          "blocked|refused|prohibits", Reason.BLOCKED, ANY_HOST, _RFC3463),
+    words("rejected|denied|blocked|refused|accepted|prohibited|reject|violates|violation|due|"
+          "because|prohibition|prohibited ~ policy|policies|security policy|administrative|"
+          "administratively|organizational", Reason.BLOCKED, "Mimecast", _MIMECAST),
+    words("administrative prohibition|administratively|prohibited by administrator",
+          Reason.BLOCKED, "Exim", _EXIM),
     words("relay|relaying|relayed|relays|rcpthosts", Reason.BLOCKED, ANY_HOST, _POSTFIX),
     words("relais|relayage|relai|relay verweigert|reenvio|ретрансляц*|пересылк*|中继|中継|"
           "przekazywani*", Reason.BLOCKED, "many languages", _POSTFIX),
@@ -42,6 +53,8 @@ NOBODY = (
 VAGUE = (
     _vague("please try|later|expired|delivery time|queue too long|in the queue|queue expired|"
            "5.4.7|max time|maximum time", Reason.TEMPORARY_FAILURE, ANY_HOST, _RFC3463),
+    _vague("tls|starttls|ssl|encryption|encrypted|unencrypted|cleartext|secure connection",
+           Reason.BLOCKED, ANY_HOST, _RFC8689),
     _vague("mailbox unavailable|mailbox not available|mailbox is unavailable|unavailable mailbox|"
            "account unavailable|user unavailable|recipient unavailable|address unavailable|"
            "mailbox cannot be accessed|mailbox name not allowed|not accepting messages|"
@@ -50,9 +63,14 @@ VAGUE = (
            "resource record|submit messages|sending addresses",
            Reason.SENDER_BLOCKED, ANY_HOST, _RFC5321),
     _vague("message|mail|email|access|traffic ~ {rejected}", Reason.BLOCKED, ANY_HOST, _RFC5321),
+    _vague("delivery|sending ~ not allowed|not permitted|not authorized|not authorised|prohibited",
+           Reason.BLOCKED, ANY_HOST, _RFC5321),
+    _vague("deliver mail for", Reason.BLOCKED, "Haraka", _HARAKA),
     _vague("address rejected|recipient rejected|recipients rejected|recipient refused|"
            "recipient not accepted|recipient denied|user rejected|rejected recipient|"
            "recipient not ok|recipient address rejected",
            Reason.NO_SUCH_MAILBOX, ANY_HOST, _RFC5321),
+    # Who is blocked is not said; a mailbox that does not exist is called otherwise.
+    _vague("blocked|banned|forbidden|prohibited", Reason.BLOCKED, ANY_HOST, _RFC3463),
 )
 # fmt: on

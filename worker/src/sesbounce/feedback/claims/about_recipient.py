@@ -74,6 +74,9 @@ RECIPIENT = (
           Reason.DOMAIN_NOT_FOUND, ANY_HOST, _RFC7505),
     words("mx ~ nonexistent|non existent|invalid|unreachable|localhost|unknown",
           Reason.DOMAIN_NOT_FOUND, ANY_HOST, _RFC7505),
+    words("relaying denied|relay denied|relay access denied|relaying not allowed|"
+          "relaying not permitted|relaying prohibited|relay not permitted",
+          Reason.BLOCKED, "Sendmail, Postfix", _POSTFIX),
     words("domain|domains|domain name|mail domain|hostname|mx - {unknown}|not resolve*|"
           "cannot resolve|not be resolved|no mail server|expired|not accept mail|not accept email|"
           "accepts no mail|not receive mail|not receive email|has no mx|no mx|not configured|"
@@ -90,6 +93,8 @@ RECIPIENT = (
           "virtual|or|with", Reason.NO_SUCH_MAILBOX, ANY_HOST, _RFC5321),
     words("{mailbox} - doesnt have|does not have|no longer have|no longer has|has no ~ account|"
           "mailbox|inbox", Reason.NO_SUCH_MAILBOX, "Yahoo", _YAHOO),
+    words("not have a|not have an|not have any|dont have a|dont have any + {mailbox}",
+          Reason.NO_SUCH_MAILBOX, ANY_HOST, _RFC5321),
     words("not our customer|not known here|not known at|recipient moved|user moved|"
           "no forwarding address|not our user|not a customer|not a user here|nobody here|"
           "no one here|nobody by that name|nobody of that name|no one by that name|"
@@ -100,6 +105,9 @@ RECIPIENT = (
     words("email|mailbox name|recipients|login + not found|does not exist|doesnt exist|unknown|"
           "is invalid|is not valid|is unknown|is not found",
           Reason.NO_SUCH_MAILBOX, ANY_HOST, _RFC5321),
+    words("unverified address|unverified recipient|verification in progress|"
+          "complete recipient verif*|recipient verify callout",
+          Reason.TEMPORARY_FAILURE, "Postfix, Exim", _POSTFIX),
     words("{mailbox} - {disabled}", Reason.MAILBOX_DISABLED, ANY_HOST, _RFC3463),
     words("account|mailbox|inbox|mailboxes + blocked|is blocked|isblocked|has been blocked|"
           "was blocked", Reason.MAILBOX_DISABLED, "La Poste", _ORANGE),
@@ -108,10 +116,14 @@ RECIPIENT = (
     words("accountdisabled*|mapiexceptionaccountdisabled",
           Reason.MAILBOX_DISABLED, "Microsoft", _MICROSOFT),
     # Who may write to this recipient.
-    words("recipient|recipients|user|users|personal + block list|blocklist|black list|blacklist|"
-          "blocked senders|blocked list|deny list", Reason.RECIPIENT_POLICY, ANY_HOST, _RFC3463),
+    words("recipient|recipients|user|users|personal|manually + block list|blocklist|black list|"
+          "blacklist|blocked senders|blocked list|deny list",
+          Reason.RECIPIENT_POLICY, ANY_HOST, _RFC3463),
     words("recipient address rejected access denied",
           Reason.RECIPIENT_POLICY, "Postfix", _POSTFIX),
+    words("only approved|only authorized|only authorised|only whitelisted|only known|"
+          "only trusted|only certain + sender|senders|contacts|people",
+          Reason.RECIPIENT_POLICY, ANY_HOST, _RFC3463),
     words("members only|member only|subscribers only|closed list|closed mailing list|closed group|"
           "moderated|restricted to members|nonmember|nonmembers|non member|non members|"
           "post to this|posting to this|posting to the|post to the|to this group|to this list|"

@@ -84,7 +84,7 @@ VOCABULARY: Vocabulary = {
         "not permitted|not trusted|not accepted|not be accepted|not authorized|not authorised|"
         "unauthorized|not welcome|prohibited|forbidden|disallowed|isnt allowed|unacceptable|"
         "listed|black listed|block listed|reject|refuse|rejects|blocks|bans|not accept|untrusted|"
-        "suspended"
+        "suspended|no longer accepted"
     ),
     "message": (
         "message|messages|mail|mails|email|emails|content|contents|body|subject|transmission|"

@@ -74,8 +74,9 @@ GERMAN = in_language(
     row("absender*|senderadresse|absenderadresse ~ unbekannt|ungultig*|ungueltig*|"
         "existiert nicht|nicht verifiziert|nicht pruf*|nicht gefunden|nicht verifizier*",
         BLOCKED),
-    row("zu viele|zu schnell|anzahl der|limit ~ nachrichten|mails|emails|verbindungen|empfanger|"
-        "empfaenger|versand|pro stunde|uberschritten|ueberschritten", FAST),
+    row("zuviele|zu viele ~ mails|emails|nachrichten ~ auf dem server|im postfach", FULL),
+    row("zu viele|zuviele|zu schnell|anzahl der|limit ~ nachrichten|mails|emails|verbindungen|"
+        "empfanger|empfaenger|versand|pro stunde|uberschritten|ueberschritten", FAST),
     row("nachricht|mail|email|anhang|nachrichtengrosse|nachrichtengroesse ~ zu gross*|"
         "maximale grosse|maximale groesse|uberschreitet|ueberschreitet|grosser als|groesser als",
         LARGE),
