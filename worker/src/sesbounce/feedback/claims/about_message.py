@@ -46,7 +46,8 @@ NOBODY = (
           "connection dropped|lost connection|config error|configuration error|cant create|"
           "could not create|unable to create|connection reset|network error|network unreachable|"
           "no route|out of memory|insufficient system|insufficient resources|system storage|"
-          "system resources|service unavailable|service not available|shutting down|maintenance",
+          "system resources|service unavailable|service not available|shutting down|maintenance|"
+          "at this time|server unavailable|is down|ldap|database",
           Reason.TEMPORARY_FAILURE, ANY_HOST, _RFC5321),
 )
 

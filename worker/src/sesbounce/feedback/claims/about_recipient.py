@@ -74,16 +74,16 @@ RECIPIENT = (
           Reason.DOMAIN_NOT_FOUND, ANY_HOST, _RFC7505),
     words("mx ~ nonexistent|non existent|invalid|unreachable|localhost|unknown",
           Reason.DOMAIN_NOT_FOUND, ANY_HOST, _RFC7505),
-    words("relaying denied|relay denied|relay access denied|relaying not allowed|"
-          "relaying not permitted|relaying prohibited|relay not permitted",
+    words("relay|relaying|relay access + denied|disallowed|prohibited|forbidden|refused|"
+          "not allowed|not permitted|not authorized|not authorised|is denied|is not allowed",
           Reason.BLOCKED, "Sendmail, Postfix", _POSTFIX),
     words("domain|domains|domain name|mail domain|hostname|mx - {unknown}|not resolve*|"
           "cannot resolve|not be resolved|no mail server|expired|not accept mail|not accept email|"
           "accepts no mail|not receive mail|not receive email|has no mx|no mx|not configured|"
           "suspended|disabled", Reason.DOMAIN_NOT_FOUND, ANY_HOST, _RFC7505),
     words("closed to|not open to|no external|external mail|external senders|internal address|"
-          "internal use|internal only|internal mail|reachable from|from the internet|"
-          "from the outside", Reason.RECIPIENT_POLICY, "mailing lists", _MAILMAN),
+          "internal use|internal only|internal mail|reachable from|reached from|from the internet|"
+          "from the outside|from inside", Reason.RECIPIENT_POLICY, "mailing lists", _MAILMAN),
     words("account|mailbox|group|list + is|has been|was|currently|is currently + {disabled}",
           Reason.MAILBOX_DISABLED, ANY_HOST, _RFC3463),
     words("{mailbox} - {unknown}", Reason.NO_SUCH_MAILBOX, ANY_HOST, _RFC5321),
@@ -133,9 +133,9 @@ RECIPIENT = (
     words("accept*|takes|take|receives|receive|only|allows|allowed ~ only|from approved|"
           "from authorized|from members|may|can|members|from internal|from known|contacts",
           Reason.RECIPIENT_POLICY, "mailing lists", _MAILMAN),
-    words("{box}|person|addressee ~ block|blocks|chosen to|chose|chooses|prefers|has blocked|"
-          "has rejected|has refused|has restricted|has filtered|refuses|rejects|declined|"
-          "declines ~ you|your|messages|message|mail|sender|email|senders|emails",
+    words("{box}|person|addressee ~ block|blocks|reject|refuse|chosen to|chose|chooses|prefers|"
+          "has blocked|has rejected|has refused|has restricted|has filtered|refuses|rejects|"
+          "declined|declines ~ you|your|messages|message|mail|sender|email|senders|emails",
           Reason.RECIPIENT_POLICY, ANY_HOST, _RFC3463),
     words("{rejected}|filtered|filter ~ by the recipient|by recipient|by the user|by user|"
           "by the addressee|by the recipients|by recipients|recipient preferences|user rules|"
@@ -144,10 +144,11 @@ RECIPIENT = (
           Reason.RECIPIENT_POLICY, ANY_HOST, _RFC3463),
     words("{box}|group|list|address|person|distribution ~ only accept*|accepts only|only receive*|"
           "accepting mail only|only accepting|accept mail only|does not accept|not accepting|"
-          "doesnt accept|not accept|refuse*|has blocked|has rejected|restricted|restricts|"
-          "protected|opted out|requires|does not want|doesnt want|not allow*|not permit* ~ mail|"
-          "email|emails|messages|message|you|your|from|external|outside|by|sender|senders|"
-          "authenticat*|to", Reason.RECIPIENT_POLICY, ANY_HOST, _RFC3463),
+          "doesnt accept|not accept|not take|doesnt take|refuse*|has blocked|has rejected|"
+          "restricted|restricts|protected|opted out|requires|does not want|doesnt want|"
+          "not allow*|not permit* ~ mail|replies|email|emails|messages|message|you|your|from|"
+          "external|outside|by|sender|senders|authenticat*|to",
+          Reason.RECIPIENT_POLICY, ANY_HOST, _RFC3463),
     words("{sender}|you|external|outside|unauthenticated ~ {rejected}|permission|may not|cannot|"
           "cant|not on the|not in the ~ to this|to the recipient|this recipient|recipient|"
           "recipients|this address|this mailbox|this user|group|distribution|list|this person|"

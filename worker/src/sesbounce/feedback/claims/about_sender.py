@@ -53,7 +53,9 @@ SENDER_NAMED = (
           "recipients limit|message limit|messages limit|hourly limit|sending quota|daily quota|"
           "hourly quota|mail volume|message volume|per day|frequency|too much mail from|"
           "too much email from|too much traffic|flood|flooding|high volume|unexpected volume|"
-          "excessive volume|per hour|per minute|per connection|per session",
+          "excessive volume|per hour|per minute|per connection|per session|concurrency|"
+          "too much email|short period|short time|more mails than|more messages than|"
+          "more emails than|more recipients than|more connections than",
           Reason.RATE_LIMITED, "Yahoo", _YAHOO),
     words("hl|mi|rp + icc|ifc|ifq|dmc|ccl|cel|drc|sfq|stc",
           Reason.RATE_LIMITED, "NetEase", _NETEASE),
@@ -137,7 +139,7 @@ SENDER_NOT_WELCOME = (
     words("connection refused|socket error", Reason.TEMPORARY_FAILURE, ANY_HOST, _RFC5321),
     words("connection ~ {rejected}", Reason.SENDER_BLOCKED, ANY_HOST, _POSTFIX),
     words("{rejected} ~ dnsbl|using %|in %|on %|at %|via %|ip|ips|network|your domain|your server|"
-          "your host|your ip|spamming|abuse|your mail|your email",
+          "your host|your ip|spamming|abuse|your mail|your email|all mail from|all email from",
           Reason.SENDER_BLOCKED, ANY_HOST, _POSTFIX),
     words("complaints|longer accept mail from|longer accept email from|want your mail|"
           "want your email|sending spam|sent spam|sending unsolicited|spam abuse|abuse detected|"
