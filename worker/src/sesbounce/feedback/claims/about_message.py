@@ -8,8 +8,9 @@ _HARAKA = "https://haraka.github.io/core/Plugins"
 _MIMECAST = "https://community.mimecast.com/docs/DOC-1369"
 _POSTFIX = "https://www.postfix.org/access.5.html"
 _RFC3463 = "https://www.rfc-editor.org/rfc/rfc3463#section-3"
-_RFC8689 = "https://www.rfc-editor.org/rfc/rfc8689#section-5"
 _RFC5321 = "https://www.rfc-editor.org/rfc/rfc5321#section-4.2.2"
+_RFC7372 = "https://www.rfc-editor.org/rfc/rfc7372#section-3"
+_RFC8689 = "https://www.rfc-editor.org/rfc/rfc8689#section-5"
 
 
 def _vague(match: str, reason: Reason, host: str, source: str) -> Claim:
@@ -64,14 +65,26 @@ VAGUE = (
            "resource record|submit messages|sending addresses",
            Reason.SENDER_BLOCKED, ANY_HOST, _RFC5321),
     _vague("message|mail|email|access|traffic ~ {rejected}", Reason.BLOCKED, ANY_HOST, _RFC5321),
-    _vague("delivery|sending ~ not allowed|not permitted|not authorized|not authorised|prohibited",
-           Reason.BLOCKED, ANY_HOST, _RFC5321),
     _vague("deliver mail for", Reason.BLOCKED, "Haraka", _HARAKA),
     _vague("address rejected|recipient rejected|recipients rejected|recipient refused|"
            "recipient not accepted|recipient denied|user rejected|rejected recipient|"
            "recipient not ok|recipient address rejected",
            Reason.NO_SUCH_MAILBOX, ANY_HOST, _RFC5321),
-    # Who is blocked is not said; a mailbox that does not exist is called otherwise.
-    _vague("blocked|banned|forbidden|prohibited", Reason.BLOCKED, ANY_HOST, _RFC3463),
+    # Of what these words speak, a mailbox that does not exist is no cause.
+    _vague("overload*|load|resources|backend|migration|migrated|being moved|write error|writing|"
+           "read error|io error|minutes|resend|lookup failed|permission denied|not stored|"
+           "not be stored|not be scanned", Reason.TEMPORARY_FAILURE, ANY_HOST, _RFC3463),
+    _vague("quota|storage|overflow|capacity|disk|allotted|space left",
+           Reason.MAILBOX_FULL, ANY_HOST, _RFC3463),
+    _vague("content|contents|filter|filters|filtered|score|scored|scam|suspicious|html|mime|header|"
+           "headers|body|link|links|bayes*|cloudmark|macro|macros|verdict",
+           Reason.CONTENT_REJECTED, ANY_HOST, _RFC3463),
+    _vague("authentication|signature|impersonation",
+           Reason.SENDER_UNAUTHENTICATED, ANY_HOST, _RFC7372),
+    _vague("{sender}|return address|envelope|listing|blocking list|country|countries|reputation",
+           Reason.SENDER_BLOCKED, ANY_HOST, _RFC3463),
+    _vague("blocked|banned|forbidden|prohibited|policy|policies|rule|rules|by administrator|"
+           "permission|authorized|authorised|unauthorized|permitted|security|"
+           "delivery is not allowed", Reason.BLOCKED, ANY_HOST, _RFC3463),
 )
 # fmt: on

@@ -53,12 +53,13 @@ RECIPIENT = (
     words("550|553 + : + user unknown", Reason.RECIPIENT_POLICY, "au (KDDI)", _KDDI),
     words("message|mail|email|attachment|attachments|data|size|length ~ too large|too big|"
           "too long|bigger than|larger than|longer than|over limit|over the limit|over the size|"
+          "mb limit|kb limit|"
           "size limit|too many bytes|oversize*", Reason.MESSAGE_TOO_LARGE, ANY_HOST, _RFC1870),
     words("message|mail|email|attachment|attachments|data|size|length ~ exceed* ~ size|fixed|"
           "maximum|limit|length|bytes|kb|mb", Reason.MESSAGE_TOO_LARGE, ANY_HOST, _RFC1870),
     words("message size|message length|mail size|email size|recipsizelimit|recipientsizelimit|"
           "sendsizelimit|maximum size|size limit|size limits|size exceeds|too large|too big|"
-          "too many bytes|larger than", Reason.MESSAGE_TOO_LARGE, ANY_HOST, _RFC1870),
+          "too many bytes|too much data|larger than", Reason.MESSAGE_TOO_LARGE, ANY_HOST, _RFC1870),
     words("attachment*|attached file|attached files|file type|file types|file extension|filetype|"
           "filename|exe|scr|vbs|docm|xlsm|executable|executables",
           Reason.ATTACHMENT_REJECTED, ANY_HOST, _GMAIL),
@@ -124,10 +125,14 @@ RECIPIENT = (
     words("only approved|only authorized|only authorised|only whitelisted|only known|"
           "only trusted|only certain + sender|senders|contacts|people",
           Reason.RECIPIENT_POLICY, ANY_HOST, _RFC3463),
+    words("{box}|personal ~ whitelist|white list|allow list|allowlist|safe list|safe senders",
+          Reason.RECIPIENT_POLICY, ANY_HOST, _RFC3463),
+    words("from strangers|internal senders|send only|unmonitored|not monitored|"
+          "confirm your address", Reason.RECIPIENT_POLICY, ANY_HOST, _RFC3463),
     words("members only|member only|subscribers only|closed list|closed mailing list|closed group|"
           "moderated|restricted to members|nonmember|nonmembers|non member|non members|"
-          "post to this|posting to this|posting to the|post to the|to this group|to this list|"
-          "not subscribed|not a subscriber|not a member|isnt a member|only members|"
+          "may not post|post to this|posting to this|posting to the|post to the|to this group|"
+          "to this list|not subscribed|not a subscriber|not a member|isnt a member|only members|"
           "only subscribers|only the members|only list",
           Reason.RECIPIENT_POLICY, "mailing lists", _MAILMAN),
     words("accept*|takes|take|receives|receive|only|allows|allowed ~ only|from approved|"

@@ -36,10 +36,11 @@ SENDER_NAMED = (
     words("authenticated by organization|authenticated by the organization",
           Reason.RECIPIENT_POLICY, "Microsoft", _MICROSOFT),
     words("too many hops|hop count|maximum hop*|hops exceeded|too many received|loop|loops|"
-          "looping|looped|maillooped|mxloopback", Reason.ROUTING_LOOP, ANY_HOST, _RFC3463),
-    words("exceed*|reached|over ~ messages|message rate|recipients|rate|sending|connection|"
-          "connections|daily|hourly ~ per|hour|day|minute|limit|limits|today|quota|allowed|"
-          "receive|send|exceeded", Reason.RATE_LIMITED, "Microsoft", _MICROSOFT),
+          "looping|looped|maillooped|mxloopback|circular|received headers|been here before",
+          Reason.ROUTING_LOOP, ANY_HOST, _RFC3463),
+    words("exceed*|reached|over|more than ~ messages|message rate|recipients|rate|sending|"
+          "connection|connections|daily|hourly ~ per|hour|day|minute|limit|limits|today|quota|"
+          "allowed|receive|send|exceeded", Reason.RATE_LIMITED, "Microsoft", _MICROSOFT),
     words("too many|maximum number of ~ messages|mails|emails ~ on the server|on server|in mailbox|"
           "in the mailbox|in his mailbox|in inbox|in the inbox|stored",
           Reason.MAILBOX_FULL, "GMX, WEB.DE", _GMX),
@@ -55,10 +56,12 @@ SENDER_NAMED = (
           "too much email from|too much traffic|flood|flooding|high volume|unexpected volume|"
           "excessive volume|per hour|per minute|per connection|per session|concurrency|"
           "too much email|short period|short time|more mails than|more messages than|"
-          "more emails than|more recipients than|more connections than",
+          "more emails than|more recipients than|more connections than|max connections",
           Reason.RATE_LIMITED, "Yahoo", _YAHOO),
     words("hl|mi|rp + icc|ifc|ifq|dmc|ccl|cel|drc|sfq|stc",
           Reason.RATE_LIMITED, "NetEase", _NETEASE),
+    words("traffic|volume ~ exceed*|threshold|too high",
+          Reason.RATE_LIMITED, ANY_HOST, _RFC3463),
     words("boucle|schleife|mailschleife|bucle|petla|зацикл*|циклич*|ループ|循环|循環",
           Reason.ROUTING_LOOP, "many languages", _RFC3463),
     words("{sender} - {full}", Reason.RATE_LIMITED, ANY_HOST, _RFC5321),
