@@ -33,6 +33,9 @@ SENDER_NAMED = (
     words("unable to get mx info", Reason.DOMAIN_NOT_FOUND, "SendGrid", _SENDGRID),
     words("resolver rst + notauthorized*|authrequired|senderrestricted*|notauthenticated*|"
           "sendernotauthenticated*|restricted*", Reason.RECIPIENT_POLICY, "Microsoft", _MICROSOFT),
+    words("blocked|blacklisted|banned + by the addressee|by the user|by this user|"
+          "by recipient block*|by recipient personal|by recipient own|by recipient list",
+          Reason.RECIPIENT_POLICY, ANY_HOST, _RFC3463),
     words("authenticated by organization|authenticated by the organization",
           Reason.RECIPIENT_POLICY, "Microsoft", _MICROSOFT),
     words("too many hops|hop count|maximum hop*|hops exceeded|too many received|loop|loops|"
@@ -55,7 +58,7 @@ SENDER_NAMED = (
           "hourly quota|mail volume|message volume|per day|frequency|too much mail from|"
           "too much email from|too much traffic|flood|flooding|high volume|unexpected volume|"
           "excessive volume|per hour|per minute|per connection|per session|concurrency|"
-          "too much email|short period|short time|more mails than|more messages than|"
+          "too much email|high rate|short period|short time|more mails than|more messages than|"
           "more emails than|more recipients than|more connections than|max connections",
           Reason.RATE_LIMITED, "Yahoo", _YAHOO),
     words("hl|mi|rp + icc|ifc|ifq|dmc|ccl|cel|drc|sfq|stc",
