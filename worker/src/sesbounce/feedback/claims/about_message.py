@@ -83,6 +83,14 @@ VAGUE = (
            Reason.SENDER_UNAUTHENTICATED, ANY_HOST, _RFC7372),
     _vague("{sender}|return address|envelope|listing|blocking list|country|countries|reputation",
            Reason.SENDER_BLOCKED, ANY_HOST, _RFC3463),
+    _vague("quoten|kontingent*|speicherplatz*|stockage|espace disque|spazio|espacio|armazenamento|"
+           "квот*|miejsca|容量|空间|空間|opslag*", Reason.MAILBOX_FULL, "many languages", _RFC3463),
+    _vague("absender*|expediteur|emetteur|mittente|remitente|remetente|отправител*|nadawc*|差出人|"
+           "送信者|送信元|发件人|寄件者|afzender|odesilatel*|gonderen|발신자",
+           Reason.SENDER_BLOCKED, "many languages", _RFC3463),
+    _vague("politique|securite|richtlinie*|sicherheit*|politica|politicas|sicurezza|seguridad|"
+           "seguranca|политик*|безопасност*|polityk*|bezpieczenstw*|ポリシー|セキュリティ|策略|安全|"
+           "beleid|guvenlik|bezpecnost*|보안|정책", Reason.BLOCKED, "many languages", _RFC3463),
     _vague("blocked|banned|forbidden|prohibited|policy|policies|rule|rules|by administrator|"
            "permission|authorized|authorised|unauthorized|permitted|security|"
            "delivery is not allowed", Reason.BLOCKED, ANY_HOST, _RFC3463),
