@@ -36,6 +36,7 @@ def test_a_text_that_is_no_time_is_an_error(text: str) -> None:
         *ISO,
         " 2018-10-08T14:05:45Z ",
         "20181008T140545Z",
+        "2018-10-08t14:05:45z",
         "2018-10-08 14:05:45 UTC",
         "Mon, 08 Oct 2018 14:05:45 +0000",
         "Mon, 8 Oct 2018 16:05:45 +0200 (CEST)",
@@ -74,6 +75,10 @@ def test_the_time_of_an_event_may_be_written_in_any_usual_way(text: str) -> None
 )
 def test_a_time_at_which_ses_wrote_nothing_is_none(text: str | None) -> None:
     assert read_time(text) is None
+
+
+def test_a_leap_second_is_the_second_before_it() -> None:
+    assert read_time("2016-12-31T23:59:60.5Z") == datetime(2016, 12, 31, 23, 59, 59, 500000, UTC)
 
 
 def test_a_time_long_after_the_receipt_is_that_of_the_receipt() -> None:

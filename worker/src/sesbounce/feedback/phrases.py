@@ -104,9 +104,8 @@ class Phrases:
 
 def _alternatives(part: str, vocabulary: Vocabulary) -> list[str]:
     """What may stand in a part, the longest first."""
-    listed = _INSERTED.sub(lambda name: vocabulary[name[1]], part)
-    phrases = (" ".join(spaced(folded(phrase)).split()) for phrase in listed.split("|"))
-    return sorted(phrases, key=len, reverse=True)
+    listed = spaced(folded(_INSERTED.sub(lambda name: vocabulary[name[1]], part)))
+    return sorted((" ".join(p.split()) for p in listed.split("|")), key=len, reverse=True)
 
 
 def _group(alternatives: Iterable[str]) -> str:

@@ -41,7 +41,7 @@ _QUOTED = re.compile(r""""[^"\n]{1,64}"@[^\s<>"'(),;:]{1,255}""")
 _NO_BLANK = re.compile(r"\.(?<=[a-z]\.)(?=[A-Z])")
 _ADDRESS = re.compile(r"""[^\s<>"'(),;:\[\]=]{1,100}@[^\s<>"'(),;:\[\]]{1,255}""")
 _URL = re.compile(r"(?:https?:/{0,2}|www\.)[^\s<>\"']{1,1000}")
-_DOTTED = re.compile(r"\w[\w-]{0,63}(?:\.\w[\w-]{0,63}){1,20}")
+_DOTTED = re.compile(r"\.?\w[\w-]{0,63}(?:\.\w[\w-]{0,63}){1,20}")
 _STATUS = re.compile(r"[245]\.\d{1,3}\.\d{1,3}", re.ASCII)
 # Exchange writes the names of its classes: RESOLVER.ADR.RecipNotFound.
 _CLASS_NAMES = re.compile("resolver|storedrv|exception|smtpsend|routing|queue|mapi")
@@ -181,7 +181,7 @@ def _host(found: re.Match[str]) -> str:
 
 def _undotted(found: re.Match[str]) -> str:
     """What stands for words with dots between them: a status, a host, or a name."""
-    text = found[0]
+    text = found[0].lstrip(".")
     if _STATUS.fullmatch(text):
         return text
     if _CLASS_NAMES.search(text):

@@ -16,6 +16,7 @@ _AHEAD = timedelta(days=1)
 # Seconds or milliseconds since 1970, from 2001 on.
 _EPOCH = re.compile(r"\d{10}(\.\d*)?|\d{13}", re.ASCII)
 _DIGITS_OF_SECONDS = 10
+_LEAP_SECOND = re.compile(r"(?<=:\d\d):60", re.ASCII)
 
 
 def parse_time(text: str) -> datetime:
@@ -53,7 +54,7 @@ def read_time(text: str | None) -> datetime | None:
 
 
 def _read_other(text: str) -> datetime | None:
-    for in_iso in (_of_epoch if _EPOCH.fullmatch(text) else str, _without_zone_name, _of_mail):
+    for in_iso in (_of_epoch if _EPOCH.fullmatch(text) else str, _plain_iso, _of_mail):
         try:
             at = parse_time(in_iso(text))
         except (ValueError, OverflowError, NotificationError):
@@ -67,8 +68,10 @@ def _of_epoch(text: str) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat()
 
 
-def _without_zone_name(text: str) -> str:
-    return text.removesuffix(" UTC").removesuffix(" GMT")
+def _plain_iso(text: str) -> str:
+    """ISO 8601 without the name of a zone, the small letters and the leap second of RFC 3339."""
+    plain = text.upper().removesuffix(" UTC").removesuffix(" GMT")
+    return _LEAP_SECOND.sub(":59", plain)
 
 
 def _of_mail(text: str) -> str:

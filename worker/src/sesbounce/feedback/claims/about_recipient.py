@@ -53,12 +53,13 @@ RECIPIENT = (
     words("550|553 + : + user unknown", Reason.RECIPIENT_POLICY, "au (KDDI)", _KDDI),
     words("message|mail|email|attachment|attachments|data|size|length ~ too large|too big|"
           "too long|bigger than|larger than|longer than|over limit|over the limit|over the size|"
+          "mb limit|kb limit|"
           "size limit|too many bytes|oversize*", Reason.MESSAGE_TOO_LARGE, ANY_HOST, _RFC1870),
     words("message|mail|email|attachment|attachments|data|size|length ~ exceed* ~ size|fixed|"
           "maximum|limit|length|bytes|kb|mb", Reason.MESSAGE_TOO_LARGE, ANY_HOST, _RFC1870),
     words("message size|message length|mail size|email size|recipsizelimit|recipientsizelimit|"
           "sendsizelimit|maximum size|size limit|size limits|size exceeds|too large|too big|"
-          "too many bytes|larger than", Reason.MESSAGE_TOO_LARGE, ANY_HOST, _RFC1870),
+          "too many bytes|too much data|larger than", Reason.MESSAGE_TOO_LARGE, ANY_HOST, _RFC1870),
     words("attachment*|attached file|attached files|file type|file types|file extension|filetype|"
           "filename|exe|scr|vbs|docm|xlsm|executable|executables",
           Reason.ATTACHMENT_REJECTED, ANY_HOST, _GMAIL),
@@ -74,13 +75,16 @@ RECIPIENT = (
           Reason.DOMAIN_NOT_FOUND, ANY_HOST, _RFC7505),
     words("mx ~ nonexistent|non existent|invalid|unreachable|localhost|unknown",
           Reason.DOMAIN_NOT_FOUND, ANY_HOST, _RFC7505),
+    words("relay|relaying|relay access + denied|disallowed|prohibited|forbidden|refused|"
+          "not allowed|not permitted|not authorized|not authorised|is denied|is not allowed",
+          Reason.BLOCKED, "Sendmail, Postfix", _POSTFIX),
     words("domain|domains|domain name|mail domain|hostname|mx - {unknown}|not resolve*|"
           "cannot resolve|not be resolved|no mail server|expired|not accept mail|not accept email|"
           "accepts no mail|not receive mail|not receive email|has no mx|no mx|not configured|"
           "suspended|disabled", Reason.DOMAIN_NOT_FOUND, ANY_HOST, _RFC7505),
     words("closed to|not open to|no external|external mail|external senders|internal address|"
-          "internal use|internal only|internal mail|reachable from|from the internet|"
-          "from the outside", Reason.RECIPIENT_POLICY, "mailing lists", _MAILMAN),
+          "internal use|internal only|internal mail|reachable from|reached from|from the internet|"
+          "from the outside|from inside", Reason.RECIPIENT_POLICY, "mailing lists", _MAILMAN),
     words("account|mailbox|group|list + is|has been|was|currently|is currently + {disabled}",
           Reason.MAILBOX_DISABLED, ANY_HOST, _RFC3463),
     words("{mailbox} - {unknown}", Reason.NO_SUCH_MAILBOX, ANY_HOST, _RFC5321),
@@ -90,6 +94,8 @@ RECIPIENT = (
           "virtual|or|with", Reason.NO_SUCH_MAILBOX, ANY_HOST, _RFC5321),
     words("{mailbox} - doesnt have|does not have|no longer have|no longer has|has no ~ account|"
           "mailbox|inbox", Reason.NO_SUCH_MAILBOX, "Yahoo", _YAHOO),
+    words("not have a|not have an|not have any|dont have a|dont have any + {mailbox}",
+          Reason.NO_SUCH_MAILBOX, ANY_HOST, _RFC5321),
     words("not our customer|not known here|not known at|recipient moved|user moved|"
           "no forwarding address|not our user|not a customer|not a user here|nobody here|"
           "no one here|nobody by that name|nobody of that name|no one by that name|"
@@ -100,6 +106,9 @@ RECIPIENT = (
     words("email|mailbox name|recipients|login + not found|does not exist|doesnt exist|unknown|"
           "is invalid|is not valid|is unknown|is not found",
           Reason.NO_SUCH_MAILBOX, ANY_HOST, _RFC5321),
+    words("unverified address|unverified recipient|verification in progress|"
+          "complete recipient verif*|recipient verify callout",
+          Reason.TEMPORARY_FAILURE, "Postfix, Exim", _POSTFIX),
     words("{mailbox} - {disabled}", Reason.MAILBOX_DISABLED, ANY_HOST, _RFC3463),
     words("account|mailbox|inbox|mailboxes + blocked|is blocked|isblocked|has been blocked|"
           "was blocked", Reason.MAILBOX_DISABLED, "La Poste", _ORANGE),
@@ -108,22 +117,30 @@ RECIPIENT = (
     words("accountdisabled*|mapiexceptionaccountdisabled",
           Reason.MAILBOX_DISABLED, "Microsoft", _MICROSOFT),
     # Who may write to this recipient.
-    words("recipient|recipients|user|users|personal + block list|blocklist|black list|blacklist|"
-          "blocked senders|blocked list|deny list", Reason.RECIPIENT_POLICY, ANY_HOST, _RFC3463),
+    words("recipient|recipients|user|users|personal|manually + block list|blocklist|black list|"
+          "blacklist|blocked senders|blocked list|deny list",
+          Reason.RECIPIENT_POLICY, ANY_HOST, _RFC3463),
     words("recipient address rejected access denied",
           Reason.RECIPIENT_POLICY, "Postfix", _POSTFIX),
+    words("only approved|only authorized|only authorised|only whitelisted|only known|"
+          "only trusted|only certain + sender|senders|contacts|people",
+          Reason.RECIPIENT_POLICY, ANY_HOST, _RFC3463),
+    words("{box}|personal ~ whitelist|white list|allow list|allowlist|safe list|safe senders",
+          Reason.RECIPIENT_POLICY, ANY_HOST, _RFC3463),
+    words("from strangers|internal senders|send only|unmonitored|not monitored|"
+          "confirm your address", Reason.RECIPIENT_POLICY, ANY_HOST, _RFC3463),
     words("members only|member only|subscribers only|closed list|closed mailing list|closed group|"
           "moderated|restricted to members|nonmember|nonmembers|non member|non members|"
-          "post to this|posting to this|posting to the|post to the|to this group|to this list|"
-          "not subscribed|not a subscriber|not a member|isnt a member|only members|"
+          "may not post|post to this|posting to this|posting to the|post to the|to this group|"
+          "to this list|not subscribed|not a subscriber|not a member|isnt a member|only members|"
           "only subscribers|only the members|only list",
           Reason.RECIPIENT_POLICY, "mailing lists", _MAILMAN),
     words("accept*|takes|take|receives|receive|only|allows|allowed ~ only|from approved|"
           "from authorized|from members|may|can|members|from internal|from known|contacts",
           Reason.RECIPIENT_POLICY, "mailing lists", _MAILMAN),
-    words("{box}|person|addressee ~ block|blocks|chosen to|chose|chooses|prefers|has blocked|"
-          "has rejected|has refused|has restricted|has filtered|refuses|rejects|declined|"
-          "declines ~ you|your|messages|message|mail|sender|email|senders|emails",
+    words("{box}|person|addressee ~ block|blocks|reject|refuse|chosen to|chose|chooses|prefers|"
+          "has blocked|has rejected|has refused|has restricted|has filtered|refuses|rejects|"
+          "declined|declines ~ you|your|messages|message|mail|sender|email|senders|emails",
           Reason.RECIPIENT_POLICY, ANY_HOST, _RFC3463),
     words("{rejected}|filtered|filter ~ by the recipient|by recipient|by the user|by user|"
           "by the addressee|by the recipients|by recipients|recipient preferences|user rules|"
@@ -132,10 +149,11 @@ RECIPIENT = (
           Reason.RECIPIENT_POLICY, ANY_HOST, _RFC3463),
     words("{box}|group|list|address|person|distribution ~ only accept*|accepts only|only receive*|"
           "accepting mail only|only accepting|accept mail only|does not accept|not accepting|"
-          "doesnt accept|not accept|refuse*|has blocked|has rejected|restricted|restricts|"
-          "protected|opted out|requires|does not want|doesnt want|not allow*|not permit* ~ mail|"
-          "email|emails|messages|message|you|your|from|external|outside|by|sender|senders|"
-          "authenticat*|to", Reason.RECIPIENT_POLICY, ANY_HOST, _RFC3463),
+          "doesnt accept|not accept|not take|doesnt take|refuse*|has blocked|has rejected|"
+          "restricted|restricts|protected|opted out|requires|does not want|doesnt want|"
+          "not allow*|not permit* ~ mail|replies|email|emails|messages|message|you|your|from|"
+          "external|outside|by|sender|senders|authenticat*|to",
+          Reason.RECIPIENT_POLICY, ANY_HOST, _RFC3463),
     words("{sender}|you|external|outside|unauthenticated ~ {rejected}|permission|may not|cannot|"
           "cant|not on the|not in the ~ to this|to the recipient|this recipient|recipient|"
           "recipients|this address|this mailbox|this user|group|distribution|list|this person|"

@@ -17,10 +17,12 @@ BY_SES = (
          "account level suppression list", Reason.SUPPRESSED_BY_ACCOUNT),
     _ses("suppression list for your tenant|tenant suppression list|tenant level suppression list|"
          "suppression list for the tenant", Reason.SUPPRESSED_BY_TENANT),
-    _ses("amazon ses ~ not ~ validation|validated|auto validation",
+    _ses("amazon ses ~ not ~ because|message|address|recipient ~ validation|validated",
          Reason.SUPPRESSED_BY_VALIDATION, _SES),
-    _ses("amazon ses ~ not ~ unsubscribed|opted out", Reason.UNSUBSCRIBED, _SES),
-    _ses("amazon ses ~ suppressed|suppression", Reason.SUPPRESSED_GLOBALLY),
+    _ses("amazon ses ~ not ~ because|message|address|recipient ~ unsubscribed|opted out",
+         Reason.UNSUBSCRIBED, _SES),
+    _ses("amazon ses ~ suppressed|suppression|did not send|did not attempt",
+         Reason.SUPPRESSED_GLOBALLY),
     _ses("global suppression list", Reason.SUPPRESSED_GLOBALLY),
 )
 # fmt: on

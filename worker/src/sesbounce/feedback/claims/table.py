@@ -11,6 +11,7 @@ from sesbounce.feedback.claims.by_ses import BY_SES
 from sesbounce.feedback.claims.claim import Claim
 from sesbounce.feedback.claims.codes import CODES
 from sesbounce.feedback.claims.eastern import CHINESE, JAPANESE, RUSSIAN
+from sesbounce.feedback.claims.further import CZECH, DUTCH, KOREAN, TURKISH
 from sesbounce.feedback.claims.western import (
     FRENCH,
     GERMAN,
@@ -38,6 +39,10 @@ WORDS: tuple[Claim, ...] = (
     *RUSSIAN,
     *POLISH,
     *CHINESE,
+    *DUTCH,
+    *CZECH,
+    *TURKISH,
+    *KOREAN,
     *MESSAGE,
     *NOBODY,
     *VAGUE,

@@ -49,13 +49,13 @@ VOCABULARY: Vocabulary = {
     "disabled": (
         "disabled|deactivated|de activated|inactive|suspended|locked|frozen|closed|terminated|"
         "discontinued|cancelled|canceled|not active|isnt active|no longer active|not activated|"
-        "not enabled|no longer accept*|no longer receiv*|expired|dormant|archived|retired|"
-        "on hold|abandoned|not in use|obsolete|decommissioned|deprovisioned"
+        "not enabled|turned off|switched off|no longer accept*|no longer receiv*|expired|dormant|"
+        "archived|retired|on hold|abandoned|not in use|obsolete|decommissioned|deprovisioned"
     ),
     "full": (
         "full|exhausted|used up|any more mail|no more mail|enough room|overquota|over quota|"
         "over the quota|over its quota|over their quota|over disk quota|quota exceeded|"
-        "is exceeded|was exceeded|been exceeded|quota full|quota is full|exceed* quota|"
+        "is exceeded|was exceeded|been exceeded|be exceeded|quota full|quota is full|exceed* quota|"
         "exceed* the quota|exceed* its quota|exceed* their quota|exceed* storage|"
         "exceed* its storage|exceed* the storage|exceed* their storage|exceed* allowed|"
         "exceed* its allowed|exceed* the maximum allowable|exceed* mailbox|exceed* disk|"
@@ -84,7 +84,7 @@ VOCABULARY: Vocabulary = {
         "not permitted|not trusted|not accepted|not be accepted|not authorized|not authorised|"
         "unauthorized|not welcome|prohibited|forbidden|disallowed|isnt allowed|unacceptable|"
         "listed|black listed|block listed|reject|refuse|rejects|blocks|bans|not accept|untrusted|"
-        "suspended"
+        "suspended|no longer accepted"
     ),
     "message": (
         "message|messages|mail|mails|email|emails|content|contents|body|subject|transmission|"

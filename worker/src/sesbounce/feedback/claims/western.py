@@ -56,11 +56,11 @@ FRENCH = in_language(
     row("domaine|hote ~ inconnu*|nexiste*|introuvable|invalide|inexistant*|existe pas", DOMAIN),
     row("adresse*|utilisateur|destinataire*|boite*|compte|ladresse|lutilisateur|usager|abonne|"
         "correspondant ~ inconnu*|invalide*|nexiste*|introuvable*|inexistant*|incorrecte|errone*|"
-        "existe pas|existe plus|non trouve*|pas trouve*|nest plus valide", UNKNOWN),
+        "existe pas|existe plus|pas connu*|non trouve*|pas trouve*|nest plus valide", UNKNOWN),
     row("inconnu a cette adresse|utilisateur inconnu|aucun utilisateur|aucune boite|aucun compte|"
         "aucun destinataire|pas dutilisateur|pas de boite|pas de compte|pas dadresse", UNKNOWN),
     row("indesirable*|pourriel*|contenu", CONTENT),
-    row("essayer plus tard|reessayer|ulterieurement", LATER),
+    row("plus tard|reessay*|ulterieurement", LATER),
 )
 
 GERMAN = in_language(
@@ -74,17 +74,19 @@ GERMAN = in_language(
     row("absender*|senderadresse|absenderadresse ~ unbekannt|ungultig*|ungueltig*|"
         "existiert nicht|nicht verifiziert|nicht pruf*|nicht gefunden|nicht verifizier*",
         BLOCKED),
-    row("zu viele|zu schnell|anzahl der|limit ~ nachrichten|mails|emails|verbindungen|empfanger|"
-        "empfaenger|versand|pro stunde|uberschritten|ueberschritten", FAST),
+    row("zuviele|zu viele ~ mails|emails|nachrichten ~ auf dem server|im postfach", FULL),
+    row("zu viele|zuviele|zu schnell|anzahl der|limit ~ nachrichten|mails|emails|verbindungen|"
+        "empfanger|empfaenger|versand|pro stunde|uberschritten|ueberschritten", FAST),
     row("nachricht|mail|email|anhang|nachrichtengrosse|nachrichtengroesse ~ zu gross*|"
         "maximale grosse|maximale groesse|uberschreitet|ueberschreitet|grosser als|groesser als",
         LARGE),
     row("postfach*|mailbox|konto|speicher*|quota|empfanger*|empfaenger*|kontingent - voll|"
         "uberfullt|ueberfuellt|uberschritten|ueberschritten|erschopft|erschoepft|ausgeschopft|"
-        "ausgelastet|uberlauf*|nicht genugend|nicht genug*|kein platz", FULL),
+        "ausgelastet|grosse erreicht|groesse erreicht|grenze erreicht|uberlauf*|nicht genugend|"
+        "nicht genug*|kein platz", FULL),
     row("ip|server|reputation|absender*|ihre|mailserver|domain ~ gesperrt|blockiert|abgelehnt|"
-        "abgewiesen|blacklist|sperrliste|schlecht*|nicht erlaubt|nicht berechtigt|verweigert",
-        BLOCKED),
+        "abgewiesen|blacklist|schwarzen liste|schwarze liste|sperrliste|schlecht*|nicht erlaubt|"
+        "nicht berechtigt|verweigert", BLOCKED),
     row("postfach|konto|benutzer|empfanger*|empfaenger*|adresse|mailbox|account|emailadresse|"
         "mailkonto|nutzer|kunde - gesperrt|deaktiviert|inaktiv|stillgelegt|geschlossen|"
         "nicht aktiv|gekundigt|gekuendigt|abgeschaltet|nicht mehr aktiv|eingestellt|blockiert",
@@ -96,9 +98,9 @@ GERMAN = in_language(
         "nicht gefunden|ungultig|ungueltig|nicht bekannt|nicht vorhanden|nicht existent|"
         "nicht mehr|gibt es nicht|exisitert nicht|nicht gultig|geloscht|geloescht|nicht verfugbar",
         UNKNOWN),
-    row("unbekannte*|kein|ungultige*|ungueltige*|nicht existierende* + benutzer|empfanger*|"
-        "empfaenger*|adresse|postfach|nutzer|konto|emailadresse|teilnehmer|account|email",
-        UNKNOWN),
+    row("unbekannte*|kein|kein solcher|keine solche|ungultige*|ungueltige*|"
+        "nicht existierende* + benutzer|empfanger*|empfaenger*|adresse|postfach|nutzer|konto|"
+        "emailadresse|teilnehmer|account|email", UNKNOWN),
     row("unerwunscht*|unerwuenscht*|werbung|inhalt|spamverdacht", CONTENT),
     row("spater erneut|spaeter erneut|spater noch|spaeter noch|spater wieder|spaeter wieder|"
         "zeitweise|temporar*", LATER),
@@ -157,8 +159,9 @@ SPANISH = in_language(
     row("usuario|buzon|direccion|destinatario|cuenta|casilla|correo ~ desconocid*|no existe*|"
         "inexistente|no encontrad*|no valid*|invalid*|no es valid*|no se encuentra|"
         "no esta registrad*|no se encontro|no fue encontrad*|incorrect*|erronea", UNKNOWN),
-    row("no existe|no existe el|no existe ese|no existe dicha|no existe la|no hay ningun + "
-        "usuario|buzon|cuenta|direccion|persona|destinatario", UNKNOWN),
+    row("no existe|no existe ningun|no existe ninguna|no existe el|no existe ese|"
+        "no existe dicha|no existe la|no hay ningun + usuario|buzon|cuenta|direccion|persona|"
+        "destinatario", UNKNOWN),
     row("contenido|no deseado", CONTENT),
     row("mas tarde|intentelo|reintente", LATER),
 )
