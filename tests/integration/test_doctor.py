@@ -180,12 +180,26 @@ def test_what_the_process_calls_aws_with_is_named_and_mended(
     assert statuses(doctor(*only), "broken") == set()
 
 
-def test_a_queue_that_no_topic_sends_to_is_said_once(doctor: Doctor, real: Real) -> None:
+def test_a_queue_that_no_topic_sends_to_is_broken_and_said_once(doctor: Doctor, real: Real) -> None:
     real.sns.unsubscribe(SubscriptionArn=real.wiring.subscription_arn)
     found = doctor()
-    reasons = {found[name]["reason"] for name in found if name.startswith(("ses.", "sns.", "sqs."))}
-    assert len(reasons) == 1
-    assert "no topic is known that sends to the queue" in reasons.pop()
+    assert statuses(found, "broken") == {"sqs.source"}
+    (finding,) = found["sqs.source"]["findings"]
+    assert finding["what"] == f"the queue is not subscribed to {real.wiring.topic_arn}"
+    others = ("ses.", "sns.", "sqs.")
+    skipped = [found[name] for name in found.keys() - {"sqs.source"} if name.startswith(others)]
+    assert {one["status"] for one in skipped} == {"skipped"}
+    assert {one["reason"] for one in skipped} == {finding["what"]}
+
+
+def test_a_queue_that_is_not_there_is_broken(
+    doctor: Doctor, real: Real, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SESBOUNCE_QUEUE_URL", f"{real.wiring.queue_url}-2")
+    found = doctor("--only", "sqs")
+    assert statuses(found, "broken") == {"sqs.source"}
+    (finding,) = found["sqs.source"]["findings"]
+    assert finding["what"] == "SQS does not find the queue of SESBOUNCE_QUEUE_URL"
 
 
 def test_it_compares_with_what_terraform_declares(

@@ -17,6 +17,7 @@ from sesbounce.operations.erasure import forget
 from sesbounce.settings import Settings
 from sesbounce.store import schema
 from sesbounce.store.engine import open_database, write
+from sesbounce.store.migrate import upgrade
 from sesbounce.store.outbox import Outbox, stop
 from sesbounce.store.strike_off import StrikeOff
 from sesbounce.store.workers import WorkerRow, save_worker
@@ -81,6 +82,16 @@ def test_each_fault_of_a_database_is_named(
 
         found = results(database_url, strike_off_sql="UPDATE member SET gone = :address")
         assert having(found, Status.BROKEN) == {"statements"}
+        (finding,) = found["statements"].findings
+        assert finding.what.startswith("SESBOUNCE_STRIKE_OFF_SQL does not fit the database: ")
+        assert finding.what.count("Correct the statement") == 0
+        # As the worker leaves an address for which the database has rejected the statement.
+        with write(engine) as connection:
+            connection.execute(sa.update(schema.address).values(struck_off=False))
+        (finding,) = results(database_url, **statements)["statements"].findings
+        assert finding.what == "addresses wait for a strike-off or restore statement: 1"
+        writer.sweep(now)
+        assert results(database_url, **statements)["statements"].status is Status.OK
 
         waits = store(engine, StrikeOff(), Outbox(["webhook"]))
         waits.record([decoded(Scenario.COMPLAINT, recipient="mary@example.com")], now)
@@ -102,6 +113,26 @@ def test_each_fault_of_a_database_is_named(
         found = results(database_url)
         assert having(found, Status.BROKEN) >= {"schema"}
         assert "sesbounce db upgrade" in found["schema"].findings[0].remedy
+
+
+def test_tables_that_are_missing_older_or_newer_are_named(database_url: str) -> None:
+    with disposed(open_database(database_url)) as engine:
+        make_members(engine, "jane@example.com")
+        found = results(database_url)
+        # What the missing tables mean for the other checks is said once.
+        assert having(found, Status.BROKEN) == {"schema"}
+        assert found["schema"].findings[0].what == "the database has none of sesbounce's tables"
+        assert {found[name].reason for name in ("view", "outbox", "workers", "last-event")} == {
+            "the database has none of sesbounce's tables"
+        }
+        upgrade(engine, "0011_from_0010")
+        (finding,) = results(database_url)["schema"].findings
+        assert finding.what.startswith("the schema has version 0011, and this version of sesbounce")
+        assert finding.remedy == "Bring it up to date: `sesbounce db upgrade`"
+        with write(engine) as connection:
+            connection.execute(sa.text("UPDATE feedback_version SET version_num = '9999'"))
+        (finding,) = results(database_url)["schema"].findings
+        assert finding.remedy == "Update sesbounce: the schema is that of a newer release"
 
 
 def test_workers_that_are_gone_or_wait_are_named(database_url: str) -> None:
@@ -142,4 +173,6 @@ def test_a_missing_hash_key_is_named(tmp_path_factory: pytest.TempPathFactory) -
     assert having(results(url, hash_key=[SecretStr(KEY)]), Status.BROKEN) == set()
     found = results(url)
     assert having(found, Status.BROKEN) == {"hash-keys"}
-    assert "SESBOUNCE_HASH_KEY" in found["hash-keys"].findings[0].remedy
+    (finding,) = found["hash-keys"].findings
+    assert finding.what.startswith("addresses were forgotten under a key that SESBOUNCE_HASH_KEY")
+    assert finding.remedy == "Set it to the worker's keys, the newest first, separated by commas"

@@ -37,6 +37,7 @@
   x Suppressed              a mail has no recipient that may be mailed
   x SendingStopped          the sender of a mail is stopped
   x NotCheckedError         a check of the doctor can't be made
+    - NotSubscribedError    no topic sends to the queue, so there is no path to check
 
 Each message says what happened, to what, and what to do about it.
 """
@@ -333,3 +334,7 @@ class SendingStopped(SesBounceError):  # noqa: N818  it says a verdict, and noth
 
 class NotCheckedError(SesBounceError):
     """A check of the doctor can't be made; the message says what would make it possible."""
+
+
+class NotSubscribedError(NotCheckedError):
+    """No topic sends to the queue, so that the doctor finds no path to check."""

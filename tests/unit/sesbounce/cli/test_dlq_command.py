@@ -152,8 +152,10 @@ def test_a_person_confirms_the_number_under_the_filter(
 
 @pytest.mark.parametrize("command", ["replay", "redrive"])
 def test_nothing_to_do(sqs: FakeSqs, command: str) -> None:
-    nothing = run(command, "--newer", "1h").stdout
-    assert nothing == "No dead letter matches; 5 dead letters looked at.\n"
+    nothing, *advice = run(command, "--newer", "1h").stdout.splitlines()
+    assert nothing == "No dead letter matches; 5 dead letters looked at."
+    # Letters that it does not understand are why `replay` most often finds none.
+    assert ["`sesbounce dlq delete`" in line for line in advice] == [True] * (command == "replay")
     as_json = json.loads(run(command, "--newer", "1h", "--json").stdout)
     assert as_json == {"selected": 0, "dry_run": False, "done": 0}
 

@@ -11,7 +11,7 @@ from sesbounce.aws.clients import check_endpoint, open_client, region_in
 from sesbounce.aws.queue_calls import CONFIG, called
 from sesbounce.errors import QueueError
 
-_GIVE_URL = "name the dead-letter queue with `sesbounce dlq list --queue-url URL`"
+_GIVE_URL = "name the dead-letter queue with --queue-url"
 
 
 def main_dead_letter_queue(queue_url: str, config: Config = CONFIG) -> str:
@@ -43,8 +43,9 @@ def subscription_dead_letter_queue(
 
     Args:
         queue_url: the queue that is subscribed.
-        topic_arns: the topics; empty for those that the policy of the queue lets send to it. Topics
-            of other regions and accounts count only where no other is among them: their
+        topic_arns: the topics; empty for those that the policy of the queue lets send to it, or,
+            where it names none, as after somebody has removed it, all of the account and region.
+            Topics of other regions and accounts count only where no other is among them: their
             subscriptions have dead-letter queues of their own.
         config: how the clients call, and how often they retry.
 
@@ -54,19 +55,24 @@ def subscription_dead_letter_queue(
     """
     attributes = _attributes(queue_url, config)
     topics = sorted(set(topic_arns)) or sorted(topics_in(attributes.get("Policy")))
-    if not topics:
+    queue_arn = attributes.get("QueueArn", "")
+    beside = [topic for topic in topics if topic.split(":")[3:5] == queue_arn.split(":")[3:5]]
+    # Without a topic: the subscriptions to all topics of the account and region.
+    asked: Sequence[str | None] = beside or topics or [None]
+    try:
+        found = {arn for topic in asked for arn in _targets(topic, queue_arn, config)}
+    except QueueError as error:
+        if topics:
+            raise
         raise QueueError(
             f"the policy of the queue {queue_url} names no topic: set SESBOUNCE_TOPIC_ARNS, or "
             f"{_GIVE_URL}",
-            lasting=True,
-        )
-    queue_arn = attributes.get("QueueArn", "")
-    beside = [topic for topic in topics if topic.split(":")[3:5] == queue_arn.split(":")[3:5]]
-    found = {arn for topic in beside or topics for arn in _targets(topic, queue_arn, config)}
+            lasting=error.lasting,
+        ) from error
     if not found:
         raise QueueError(
             "no subscription of the queue has a dead-letter queue: SNS deletes what it can't "
-            f"deliver. The topics are {', '.join(topics)}",
+            f"deliver. The topics are {', '.join(topics) or 'those of the account and region'}",
             lasting=True,
         )
     if len(found) > 1:
@@ -105,13 +111,17 @@ def _attributes(queue_url: str, config: Config) -> Mapping[Any, str]:
     return answer.get("Attributes") or {}
 
 
-def _targets(topic_arn: str, queue_arn: str, config: Config) -> Iterator[str]:
-    """The dead-letter queues of the subscriptions of a queue to a topic."""
-    client = open_client("sns", config, region_in(topic_arn))
-    pages = client.get_paginator("list_subscriptions_by_topic").paginate(TopicArn=topic_arn)
+def _targets(topic_arn: str | None, queue_arn: str, config: Config) -> Iterator[str]:
+    """The dead-letter queues of the subscriptions of a queue to a topic, or to any beside it."""
+    client = open_client("sns", config, region_in(topic_arn or queue_arn))
+    pages: Any = (
+        client.get_paginator("list_subscriptions_by_topic").paginate(TopicArn=topic_arn)
+        if topic_arn
+        else client.get_paginator("list_subscriptions").paginate()
+    )
     subscriptions = called(
-        "sns:ListSubscriptionsByTopic",
-        topic_arn,
+        "sns:ListSubscriptionsByTopic" if topic_arn else "sns:ListSubscriptions",
+        topic_arn or queue_arn,
         lambda: [
             entry["SubscriptionArn"]
             for page in pages

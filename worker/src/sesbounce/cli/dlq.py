@@ -42,6 +42,11 @@ _HANDLING = _STOPPED | {
     "3": "The command handled only a part of the letters; standard error says how many are left.",
     "4": "You did not confirm; nothing was changed.",
 }
+_NOT_UNDERSTOOD = (
+    "This command records only letters that this version understands. `sesbounce dlq list` says "
+    "what is wrong with the others: a newer version may understand them; `sesbounce dlq delete` "
+    "deletes those that nobody needs."
+)
 
 
 @click.group()
@@ -131,7 +136,7 @@ def replay(place: Place, wanted: Wanted, how: How) -> None:
     """
     with opened(place) as command:
         survey = command.letters.survey(msgspec.structs.replace(wanted, understood=True))
-        if not demand(survey, "recorded", how):
+        if not demand(survey, "recorded", how, _NOT_UNDERSTOOD):
             return
         if not how.yes:
             confirm(f"Record {letters(len(survey.selected))} in the database?")

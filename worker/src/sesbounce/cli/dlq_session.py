@@ -65,8 +65,15 @@ def opened(place: Place) -> Iterator[Command]:
         yield Command(settings, queue, found, trusted, stop)
 
 
-def demand(survey: Survey, verb: str, how: How) -> bool:
-    """Whether there is something to do; otherwise say what there is."""
+def demand(survey: Survey, verb: str, how: How, advice: str = "") -> bool:
+    """Whether there is something to do; otherwise say what there is.
+
+    Args:
+        survey: the letters that the options select.
+        verb: what the command does with them.
+        how: how the command works.
+        advice: what a person can do where there are letters, and none is selected.
+    """
     selected = len(survey.selected)
     for note in notes(survey):
         click.echo(f"sesbounce: {note}", err=True)
@@ -78,6 +85,8 @@ def demand(survey: Survey, verb: str, how: How) -> bool:
         click.echo(f"{letters(selected)} would be {verb}. Nothing was changed: this was a dry run.")
     else:
         click.echo(f"No dead letter matches; {letters(survey.looked_at)} looked at.")
+    if advice and survey.looked_at and not selected and not how.as_json:
+        click.echo(advice)
     return False
 
 

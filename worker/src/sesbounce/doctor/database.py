@@ -19,14 +19,17 @@ from sesbounce.store import forgotten, migrate, schema
 from sesbounce.store.drift import in_words
 from sesbounce.store.driver_errors import lacks_right
 from sesbounce.store.engine import open_database, translated
-from sesbounce.store.outbox import waiting
+from sesbounce.store.outbox import Outbox, waiting
 from sesbounce.store.postgresql import is_pooled
-from sesbounce.store.strike_off import StrikeOff
+from sesbounce.store.propagate import Propagator
+from sesbounce.store.strike_off import DOES_NOT_FIT, StrikeOff
 from sesbounce.store.workers import WorkerStatus, present_workers, read_workers
 
 _CLOCK_SECONDS = 60
 _LATE = timedelta(minutes=15)
 _QUIET = timedelta(days=7)
+_NO_TABLES = "the database has none of sesbounce's tables"
+_SEND = "Send mail to the simulator: `sesbounce doctor --roundtrip --from ADDRESS`"
 _UPGRADE = "Bring it up to date: `sesbounce db upgrade`"
 _GRANTS = "Grant the user what docs/database.md lists, or run `sesbounce db upgrade` as the owner"
 
@@ -46,19 +49,31 @@ def connection(find: Callable[[], Database]) -> Iterator[Finding]:
             connected.execute(sa.text("SELECT 1"))
     except StoreError as error:
         yield broken(
-            str(error), "the worker records nothing", "Check SESBOUNCE_DATABASE_URL and the network"
+            str(error),
+            "the worker records nothing",
+            "Check that the database runs, SESBOUNCE_DATABASE_URL and the network",
         )
 
 
 def tables(database: Database) -> Iterator[Finding]:
     """The tables are those that this version needs."""
     found = migrate.current(database.engine)
+    if found is None:
+        yield broken(
+            _NO_TABLES,
+            "nothing is recorded in it",
+            "Set SESBOUNCE_DATABASE_URL to the worker's database, or create the tables: "
+            "`sesbounce db upgrade`",
+        )
+        return
     if not migrate.is_usable(found):
         yield broken(
             f"the schema has version {migrate.number(found)}, and this version of sesbounce needs "
             f"version {migrate.number(migrate.newest())}",
-            "the worker does not start, and no question is answered",
-            _UPGRADE,
+            "the worker does not start, and some commands fail",
+            "Update sesbounce: the schema is that of a newer release"
+            if migrate.is_newer(found)
+            else _UPGRADE,
         )
         return
     if migrate.is_newer(found):
@@ -94,15 +109,12 @@ def hash_keys(database: Database) -> Iterator[Finding]:
     try:
         database.settings.hash_keys.require(checks)
     except ConfigurationError as error:
-        yield broken(
-            str(error),
-            "a forgotten address is not recognized, and would be mailed",
-            "Set SESBOUNCE_HASH_KEY to the keys of the worker",
-        )
+        what, _, advice = str(error).partition(". ")
+        yield broken(what, "the worker does not start, and nobody learns who may be mailed", advice)
 
 
 def statements(database: Database) -> Iterator[Finding]:
-    """The statements for the sender's tables fit them, and use an index."""
+    """The statements for the sender's tables fit them, use an index, and are not rejected."""
     settings = database.settings
     engine, is_other = database.engine, bool(settings.strike_off_database_url)
     if settings.strike_off_database_url:
@@ -118,9 +130,9 @@ def statements(database: Database) -> Iterator[Finding]:
             warnings = strike_off.check(connected)
     except StrikeOffError as error:
         yield broken(
-            str(error),
-            "a suppressed address stays in the sender's own tables",
-            "Correct the statement, and run `sesbounce db check`",
+            str(error).removesuffix(f". {DOES_NOT_FIT}"),
+            "the worker does not start",
+            f"{DOES_NOT_FIT} `sesbounce db check` checks it",
         )
         return
     finally:
@@ -129,6 +141,27 @@ def statements(database: Database) -> Iterator[Finding]:
     for warning in warnings:
         what, _, advice = warning.partition(": ")
         yield hint(what, "each strike-off takes long", f"Help the database: {advice}")
+    if not is_other:
+        yield from _pending(database, strike_off)
+
+
+def _pending(database: Database, strike_off: StrikeOff) -> Iterator[Finding]:
+    """No address waits for a statement: the database rejects none, and a worker runs them."""
+    query = Propagator(strike_off, Outbox()).count_pending("", database.now)
+    with _connected(database) as connected:
+        waiting_addresses = connected.scalar(query)
+    if waiting_addresses:
+        yield hint(
+            f"addresses wait for a strike-off or restore statement: {waiting_addresses:,}",
+            "the sender's own tables do not have these verdicts",
+            "Read the lines `statement rejected` in the worker's log, and correct the statement, "
+            "the table or the grant; a running worker retries each minute",
+        )
+
+
+def without_tables(database: Database) -> str:
+    """Why the tables are not read: there is none."""
+    return "" if migrate.current(database.engine) else _NO_TABLES
 
 
 def without_statements(database: Database) -> str:
@@ -185,13 +218,13 @@ def last_event(database: Database) -> Iterator[Finding]:
         yield hint(
             "no event is recorded yet",
             "nothing shows that the path from SES to the database works",
-            "Send mail to the simulator: `sesbounce doctor --roundtrip`",
+            _SEND,
         )
     elif at < database.now - _QUIET:
         yield hint(
             f"the last event was recorded {(database.now - at).days} days ago",
             "perhaps SES publishes nothing any more",
-            "Send mail to the simulator: `sesbounce doctor --roundtrip`",
+            _SEND,
         )
 
 
@@ -281,18 +314,20 @@ def _connected(database: Database) -> Iterator[sa.Connection]:
 CONNECTION = (Check("database.connection", "the database answers", connection),)
 CHECKS = (
     Check("database.schema", "the tables are those that this version needs", tables),
-    Check("database.view", f"the view {schema.SUPPRESSED} answers", view),
+    Check("database.view", f"the view {schema.SUPPRESSED} answers", view, without_tables),
     Check("database.grants", "the user may record events", grants, without_grants),
-    Check("database.hash-keys", "the keys of forgotten addresses are here", hash_keys),
+    Check(
+        "database.hash-keys", "the keys of forgotten addresses are here", hash_keys, without_tables
+    ),
     Check(
         "database.statements",
         "the statements fit the sender's tables",
         statements,
         without_statements,
     ),
-    Check("database.outbox", "each target accepts its outbox entries", outbox),
+    Check("database.outbox", "each target accepts its outbox entries", outbox, without_tables),
     Check("database.clock", "the database's clock is right", clock, without_clock),
-    Check("database.last-event", "an event was recorded lately", last_event),
-    Check("database.workers", "a worker writes to the database", workers),
+    Check("database.last-event", "an event was recorded lately", last_event, without_tables),
+    Check("database.workers", "a worker writes to the database", workers, without_tables),
     Check("database.pooler", "no pooler answers", pooler, without_pooler),
 )

@@ -15,7 +15,7 @@ from sesbounce.doctor.examine import unread
 from sesbounce.doctor.queues import attributes_of
 from sesbounce.doctor.ses import batches, destinations
 from sesbounce.doctor.topic import redrive_target
-from sesbounce.errors import NotCheckedError
+from sesbounce.errors import NotSubscribedError
 
 if TYPE_CHECKING:
     from types_boto3_ses.client import SESClient
@@ -67,21 +67,23 @@ def discover(
         fills_suppression_list: see `Wiring`.
 
     Raises:
-        NotCheckedError: no subscription of the queue can be found.
+        NotSubscribedError: no subscription of the queue can be found.
         ClientError, BotoCoreError: AWS rejects a call without which nothing can be found.
     """
     attributes = attributes_of(session, queue_url)
     queue_arn = attributes["QueueArn"]
-    named: Sequence[str | None] = sorted({*topic_arns, *_topics(attributes.get("Policy"))})
+    named = sorted({*topic_arns, *_topics(attributes.get("Policy"))})
+    topics: Sequence[str | None] = named or [None]
     found = [
         subscription
-        for topic_arn in named or [None]
+        for topic_arn in topics
         for subscription in _readable(session, queue_arn, topic_arn)
     ]
     if not found:
-        raise NotCheckedError(
-            "no topic is known that sends to the queue: subscribe the queue to a topic of SES "
-            "(docs/aws.md), or name the topic in SESBOUNCE_TOPIC_ARNS"
+        raise NotSubscribedError(
+            f"the queue is not subscribed to {' or '.join(named)}"
+            if named
+            else "the queue is subscribed to no topic of its account and region"
         )
     # A topic of the queue's own region and account comes first: SES publishes to it.
     home = queue_arn.split(":")[3:5]

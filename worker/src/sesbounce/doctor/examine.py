@@ -9,7 +9,7 @@ from sesbounce.aws.clients import error_text
 from sesbounce.doctor.finding import Finding, Result, broken, found, skipped
 from sesbounce.errors import NotCheckedError, StoreError, UnknownPolicyError
 
-_GONE = {
+GONE = {
     "AWS.SimpleQueueService.NonExistentQueue",
     "QueueDoesNotExist",
     "NotFound",
@@ -20,6 +20,7 @@ _GONE = {
     "NoSuchEntity",
     "ResourceNotFoundException",
 }
+"""The codes with which AWS says that it has no such resource."""
 _TOO_LATE = (
     "the time was over before this check: run `sesbounce doctor` with a longer --timeout, or with "
     "fewer checks (--only)"
@@ -115,7 +116,7 @@ def _made(check: Check, subject: tuple[Any, ...]) -> Result:
     try:
         return found(check.id, check.title, check.run(*subject))
     except ClientError as error:
-        if error.response.get("Error", {}).get("Code") in _GONE:
+        if error.response.get("Error", {}).get("Code") in GONE:
             return found(check.id, check.title, [_gone(error)])
         return skipped(check.id, check.title, unread(error))
     except (BotoCoreError, StoreError, NotCheckedError, UnknownPolicyError) as error:
@@ -134,7 +135,7 @@ def unread(error: ClientError | BotoCoreError) -> str:
     """Why something in AWS could not be read, and what to do about it."""
     if isinstance(error, BotoCoreError):
         return str(error)
-    return (
-        f"{error.operation_name} failed ({error_text(error)}): allow these credentials to call it, "
-        "or look in the AWS console"
-    )
+    failed = f"{error.operation_name} failed ({error_text(error)})"
+    if error.response.get("Error", {}).get("Code") in GONE:
+        return failed
+    return f"{failed}: allow these credentials to call it, or look in the AWS console"

@@ -13,7 +13,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError
 
 from sesbounce.aws.clients import region_in
-from sesbounce.doctor import checks, database, local
+from sesbounce.doctor import checks, database, local, source
 from sesbounce.doctor.database import Database
 from sesbounce.doctor.declared import Wiring, declared_in
 from sesbounce.doctor.discover import discover
@@ -74,6 +74,7 @@ def groups(
 
     return (
         Group(local.CHECKS, lambda: (client(), _queue_url(settings))),
+        Group(source.CHECKS, lambda: (found,)),
         Group(_TERRAFORM, lambda: (_known(declared), found())),
         checks.group(lambda: (declared or found(), client()), checks.RIGHTS),
         Group(database.CONNECTION, lambda: (subject,)),

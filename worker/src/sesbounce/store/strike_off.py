@@ -26,6 +26,7 @@ from sesbounce.store.statements import Parameters, Statement, read_statements
 STRIKE_OFF_VARIABLE = "SESBOUNCE_STRIKE_OFF_SQL"
 RESTORE_VARIABLE = "SESBOUNCE_RESTORE_SQL"
 DEFAULT_SECONDS = 10.0
+DOES_NOT_FIT = "Correct the statement, or create the table first."
 # After the first address alone has shown how long a statement takes, so many times more at once.
 _GROWTH = 16
 _SHORTEST_SECONDS = 0.2
@@ -144,8 +145,7 @@ def _check(connection: sa.Connection, statement: Statement) -> None:
         if is_unusable(error):
             raise  # which does not mean that the statement is wrong
         raise StrikeOffError(
-            f"{statement.label} does not fit the database: {cause(error)}. "
-            "Correct the statement, or create the table first."
+            f"{statement.label} does not fit the database: {cause(error)}. {DOES_NOT_FIT}"
         ) from error
 
 
