@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from sesbounce.aws import dead_letters, target_queue
+from sesbounce.aws import clients
 from sesbounce.dead_letters import opening
 
 QUEUE_URL = "https://sqs.us-east-1.amazonaws.com/000000000000/feedback"
@@ -138,7 +138,6 @@ class FakeSqs:
 
 def in_memory(sqs: FakeSqs, monkeypatch: pytest.MonkeyPatch) -> None:
     """Have this queue be all queues that AWS has, and each dead-letter queue of them."""
-    for module in (dead_letters, target_queue):
-        monkeypatch.setattr(module, "open_client", lambda *_: sqs)
+    monkeypatch.setattr(clients, "open_client", lambda *_: sqs)
     for finder in ("main_dead_letter_queue", "subscription_dead_letter_queue"):
         monkeypatch.setattr(opening, finder, lambda *_: URL)

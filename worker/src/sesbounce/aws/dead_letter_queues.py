@@ -3,11 +3,10 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
-from urllib.parse import urlsplit
 
 from botocore.config import Config
 
-from sesbounce.aws.clients import check_endpoint, open_client, region_in
+from sesbounce.aws.clients import open_client, open_sqs, region_in
 from sesbounce.aws.queue_calls import CONFIG, called
 from sesbounce.errors import QueueError
 
@@ -95,8 +94,7 @@ def topics_in(policy: str | None) -> set[str]:
 
 
 def _attributes(queue_url: str, config: Config) -> Mapping[Any, str]:
-    client = open_client("sqs", config, region_in(urlsplit(queue_url).hostname or ""))
-    check_endpoint(client, queue_url)
+    client = open_sqs(queue_url, config)
     answer = called(
         "sqs:GetQueueAttributes",
         queue_url,
