@@ -2,6 +2,8 @@
 
 A person confirms the number on a page of its own. The server selects the addresses once more under
 the same filters, and does nothing if they are no longer those of that page.
+
+These pages list addresses: they demand the scope to export beside the one to decide.
 """
 
 import hashlib
@@ -11,7 +13,7 @@ from typing import NamedTuple
 import msgspec
 from starlette.responses import Response
 
-from sesbounce.console.asking import SUPPRESSIONS, Ask, PageError
+from sesbounce.console.asking import LONGEST_NOTE, SUPPRESSIONS, Ask, PageError, note_problem
 from sesbounce.console.suppressions import Batch, View, filter_of
 from sesbounce.feedback.address import parse
 from sesbounce.feedback.reason import Reason
@@ -24,7 +26,6 @@ from sesbounce.store.tokens import Scope
 # One transaction records them, so that all of them are allowed or none.
 MOST = 1000
 _SHOWN = 10
-LONGEST_NOTE = 2000
 
 
 class _Selected(NamedTuple):
@@ -40,24 +41,23 @@ class _Selected(NamedTuple):
 
 def confirm(ask: Ask) -> Response:
     """Show how many addresses there are, and ask for a note."""
-    _demand_list(ask)
+    ask.demand(Scope.EXPORT)
     view = _view(ask, ask.query.get("view", ""))
     return _page(ask, view, _select(ask, view), HTTPStatus.OK)
 
 
 def allow(ask: Ask) -> Response:
     """Allow the addresses of the page that the person has confirmed."""
-    _demand_list(ask)
+    ask.demand(Scope.EXPORT)
     view = _view(ask, ask.form.get("view", ""))
-    selected, note = _select(ask, view), ask.form.get("note", "").strip()
+    selected, note = _select(ask, view), ask.note
     if selected.more or not selected.addresses or selected.fingerprint != ask.form.get("selected"):
         return _page(ask, view, selected, HTTPStatus.CONFLICT, "bulk.changed", note)
-    if not note or len(note) > LONGEST_NOTE:
-        problem = "decide.note_long" if note else "decide.note_missing"
+    if problem := note_problem(note):
         return _page(ask, view, selected, HTTPStatus.UNPROCESSABLE_ENTITY, problem, note)
     made = BulkDecision(Reason.ALLOWED_BY_HAND, Act.BULK_ALLOWED, view.words, note)
     call = Call(caller=ask.who)
-    done = ask.console.parts.service.decide_all(made, selected.addresses, call, _by(ask))
+    done = ask.console.parts.service.decide_all(made, selected.addresses, call, ask.by_if_unnamed)
     return _done(ask, done, view)
 
 
@@ -67,24 +67,19 @@ def undo(ask: Ask) -> Response:
     Raises:
         PageError: the decisions are unknown, or all of them were overruled since.
     """
-    _demand_list(ask)
+    ask.demand(Scope.EXPORT)
     opened = ask.console.views.open(ask.form.get("batch", ""), Batch)
     if opened is None or opened[0].undone:
         raise PageError(HTTPStatus.NOT_FOUND, "link")
     batch = opened[0]
     decisions = still_decided(ask.console.engine, batch.at, batch.by, Reason.ALLOWED_BY_HAND)
     note = ask.texts("undo.note", time=f"{batch.at:%Y-%m-%d %H:%M} UTC")
-    service, call, by = ask.console.parts.service, Call(caller=ask.who), _by(ask)
-    done = service.undo(decisions, call, by, str(note.unescape()), batch.view.words)
+    done = ask.console.parts.service.undo(
+        decisions, Call(caller=ask.who), ask.by_if_unnamed, str(note.unescape()), batch.view.words
+    )
     if not done.number:
         raise PageError(HTTPStatus.CONFLICT, "changed")
     return _done(ask, done, batch.view, undone=True)
-
-
-def _demand_list(ask: Ask) -> None:
-    """The page itself demands `decide`."""
-    if not ask.may(Scope.EXPORT):
-        raise PageError(HTTPStatus.FORBIDDEN, "forbidden", scope=Scope.EXPORT)
 
 
 def _view(ask: Ask, sealed: str) -> View:
@@ -123,10 +118,6 @@ def _page(
         problem=problem,
         note=note,
     )
-
-
-def _by(ask: Ask) -> str | None:
-    return None if ask.who.name else "console"
 
 
 def _done(ask: Ask, done: DecidedAll, view: View, *, undone: bool = False) -> Response:
