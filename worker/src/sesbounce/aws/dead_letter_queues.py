@@ -8,6 +8,7 @@ from botocore.config import Config
 
 from sesbounce.aws.clients import open_client, open_sqs, region_in
 from sesbounce.aws.queue_calls import CONFIG, called
+from sesbounce.aws.queue_policy import statements, topics_of
 from sesbounce.errors import QueueError
 
 _GIVE_URL = "name the dead-letter queue with `sesbounce dlq list --queue-url URL`"
@@ -80,17 +81,8 @@ def subscription_dead_letter_queue(
 
 def topics_in(policy: str | None) -> set[str]:
     """The topics that may send to a queue, by the condition `aws:SourceArn` of its policy."""
-    statements = json.loads(policy or "{}").get("Statement", [])
-    found = set()
-    for statement in statements if isinstance(statements, list) else [statements]:
-        if statement.get("Effect") != "Allow":
-            continue
-        for condition in statement.get("Condition", {}).values():
-            for key, value in condition.items():
-                values = value if isinstance(value, list) else [value]
-                if key.lower() == "aws:sourcearn":
-                    found |= {arn for arn in values if ":sns:" in arn and "*" not in arn}
-    return found
+    allowing = (one for one in statements(policy) if one.get("Effect") == "Allow")
+    return {topic for statement in allowing for topic in topics_of(statement)}
 
 
 def _attributes(queue_url: str, config: Config) -> Mapping[Any, str]:

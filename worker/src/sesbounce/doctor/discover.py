@@ -3,13 +3,13 @@
 What Terraform declares is not needed for it, so it also finds wiring that somebody made by hand.
 """
 
-import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
+from sesbounce.aws.queue_policy import statements, topics_of
 from sesbounce.doctor.declared import Wiring, event_type
 from sesbounce.doctor.examine import unread
 from sesbounce.doctor.queues import attributes_of
@@ -171,14 +171,8 @@ def _read(unknown: dict[str, str], name: str, find: Callable[[], Found], instead
 
 
 def _topics(policy: str | None) -> Iterator[str]:
-    """The topics that the policy of a queue names as the source of messages."""
-    statements = json.loads(policy or "{}").get("Statement", [])
-    for statement in statements if isinstance(statements, list) else [statements]:
-        for condition in statement.get("Condition", {}).values():
-            for key, values in condition.items():
-                if key.lower() == "aws:sourcearn":
-                    arns = values if isinstance(values, list) else [values]
-                    yield from (a for a in arns if ":sns:" in a and not set("*?") & set(a))
+    """The topics that any statement of a policy names, also one that denies."""
+    return (topic for statement in statements(policy) for topic in topics_of(statement))
 
 
 def _readable(
