@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from sesbounce.aws import dead_letters, target_queue
+from sesbounce.aws import clients
 from sesbounce.console import letter_queues
 from sesbounce.dead_letters import opening
 
@@ -146,7 +146,6 @@ def in_memory(sqs: FakeSqs, monkeypatch: pytest.MonkeyPatch) -> None:
     for limits in ("_LOOK", "_WORK"):
         endless = getattr(letter_queues, limits)._replace(seconds=math.inf)
         monkeypatch.setattr(letter_queues, limits, endless)
-    for module in (dead_letters, target_queue):
-        monkeypatch.setattr(module, "open_client", lambda *_: sqs)
+    monkeypatch.setattr(clients, "open_client", lambda *_: sqs)
     for finder in ("main_dead_letter_queue", "subscription_dead_letter_queue"):
         monkeypatch.setattr(opening, finder, lambda *_: URL)

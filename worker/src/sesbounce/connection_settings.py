@@ -6,6 +6,7 @@ from pydantic import BaseModel, Field, SecretStr, field_validator, model_validat
 
 from sesbounce.database_password import PasswordSource, check_source
 from sesbounce.database_settings import DEFAULT_URL, password_source, with_password
+from sesbounce.errors import ConfigurationError
 from sesbounce.webhook_settings import ONLY, Endpoint, check_url, read_endpoints, signing_keys
 
 
@@ -150,6 +151,20 @@ class ConnectionSettings(BaseModel):
             return several
         keys = signing_keys(_text(self.webhook_secret))
         return [Endpoint(ONLY, _text(self.webhook_url), keys), *several]
+
+    @property
+    def queue(self) -> str:
+        """The URL of the queue that the worker drains.
+
+        Raises:
+            ConfigurationError: SESBOUNCE_QUEUE_URL is not set.
+        """
+        if not self.queue_url:
+            raise ConfigurationError(
+                "SESBOUNCE_QUEUE_URL is not set: set it to the URL of the SQS queue, which "
+                "Terraform prints as the output queue_url"
+            )
+        return self.queue_url
 
     @property
     def database(self) -> str:

@@ -1,12 +1,12 @@
 """The settings that a question to the database needs, read without pydantic.
 
 To import pydantic takes longer than to answer whether an address may be mailed: so `check` and
-`sesbounce.client` read these three environment variables here. `sesbounce.settings` has them too,
-and reads them with the functions of this module.
+`sesbounce.client` read these environment variables here. `sesbounce.settings` has them too, and
+reads them with the functions of this module.
 """
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import sqlalchemy as sa
@@ -43,14 +43,14 @@ class DatabaseSettings(NamedTuple):
     passwords: PasswordSource | None
 
 
-def load_database_settings(environment: Mapping[str, str] = os.environ) -> DatabaseSettings:
+def load_database_settings() -> DatabaseSettings:
     """Read the settings from environment variables; an empty one counts as not set.
 
     Raises:
         ConfigurationError: a setting is wrong; the message names the variable.
     """
-    check_names(environment)
-    values = {name: environment.get(name, "") for name in _NAMES}
+    check_names(os.environ)
+    values = {name: os.environ.get(name, "") for name in _NAMES}
     given = {name: _bare(name, value) for name, value in values.items() if value.strip()}
     url = given.get("SESBOUNCE_DATABASE_URL", DEFAULT_URL)
     try:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sesbounce.aws import dead_letter_queues
+from sesbounce.aws import clients, dead_letter_queues
 from sesbounce.aws.dead_letter_queues import (
     main_dead_letter_queue,
     subscription_dead_letter_queue,
@@ -96,7 +96,8 @@ class Account:
 @pytest.fixture
 def account(monkeypatch: pytest.MonkeyPatch) -> Account:
     account = Account()
-    monkeypatch.setattr(dead_letter_queues, "open_client", account.open)
+    for module in (clients, dead_letter_queues):
+        monkeypatch.setattr(module, "open_client", account.open)
     return account
 
 

@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 from click.testing import CliRunner, Result
 
-from sesbounce.aws import dead_letters, target_queue
+from sesbounce.aws import clients
 from sesbounce.aws.queue_calls import CONFIG
 from sesbounce.cli import main
 from sesbounce.cli.dlq_text import duration
@@ -38,8 +38,7 @@ DENIED = {
 def sqs(monkeypatch: pytest.MonkeyPatch) -> FakeSqs:
     fake = FakeSqs([*GOOD, *BAD])
     fake.sent_at = int((datetime.now(UTC) - timedelta(days=13)).timestamp() * 1000)
-    for module in (dead_letters, target_queue):
-        monkeypatch.setattr(module, "open_client", lambda *_: fake)
+    monkeypatch.setattr(clients, "open_client", lambda *_: fake)
     monkeypatch.setattr(moving, "_LOOK_SECONDS", 0.001)
     return fake
 

@@ -1,7 +1,6 @@
 """Reads where the HTTP API is, and the token for it."""
 
 import os
-from collections.abc import Mapping
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -33,17 +32,15 @@ class Place(NamedTuple):
         return f"{'https' if self.tls else 'http'}://{host}{port}"
 
 
-def find_place(
-    url: str | None, token: str | None, environment: Mapping[str, str] = os.environ
-) -> tuple[Place, str | None]:
+def find_place(url: str | None, token: str | None) -> tuple[Place, str | None]:
     """Where the API is, and the token; the environment's, where they are None.
 
     Raises:
         ConfigurationError: the URL or the token is missing or wrong.
     """
-    check_names(environment)
-    url = url or _value(API_URL, environment)
-    token = token or _value(API_TOKEN, environment)
+    check_names(os.environ)
+    url = url or _value(API_URL)
+    token = token or _value(API_TOKEN)
     if not url:
         raise ConfigurationError(f"no URL of the HTTP API is given: pass one, or set {API_URL}")
     place = read_url(url)
@@ -86,9 +83,9 @@ def read_url(url: str) -> Place:
     return Place(parts.scheme == "https", host, port, path)
 
 
-def _value(name: str, environment: Mapping[str, str]) -> str | None:
+def _value(name: str) -> str | None:
     try:
-        return bare(environment.get(name, ""), secret=False) or None
+        return bare(os.environ.get(name, ""), secret=False) or None
     except ValueError as error:
         raise ConfigurationError(f"{name}: {error}") from None
 

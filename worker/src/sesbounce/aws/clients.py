@@ -85,6 +85,22 @@ def region_in(name: str) -> str | None:
     return next((label for label in labels if _REGION.fullmatch(label)), None)
 
 
+def open_sqs(queue_url: str, config: Config) -> "SQSClient":
+    """Open a client of SQS in the region that the URL of a queue names, or else in that of boto3.
+
+    Args:
+        queue_url: the URL of the queue.
+        config: how the client calls, and how often it retries.
+
+    Raises:
+        ConfigurationError: the region is missing, or the endpoint is no URL, or boto3 would ask
+            AWS for a queue that is elsewhere.
+    """
+    client = open_client("sqs", config, region_in(urlsplit(queue_url).hostname or ""))
+    check_endpoint(client, queue_url)
+    return client
+
+
 def check_endpoint(client: "SQSClient", queue_url: str) -> None:
     """Make sure that boto3 asks the host of the queue's URL where that is not AWS itself.
 

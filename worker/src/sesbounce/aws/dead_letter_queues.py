@@ -3,12 +3,12 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
-from urllib.parse import urlsplit
 
 from botocore.config import Config
 
-from sesbounce.aws.clients import check_endpoint, open_client, region_in
+from sesbounce.aws.clients import open_client, open_sqs, region_in
 from sesbounce.aws.queue_calls import CONFIG, called
+from sesbounce.aws.queue_policy import statements, topics_of
 from sesbounce.errors import QueueError
 
 _GIVE_URL = "name the dead-letter queue with --queue-url"
@@ -87,22 +87,12 @@ def subscription_dead_letter_queue(
 
 def topics_in(policy: str | None) -> set[str]:
     """The topics that may send to a queue, by the condition `aws:SourceArn` of its policy."""
-    statements = json.loads(policy or "{}").get("Statement", [])
-    found = set()
-    for statement in statements if isinstance(statements, list) else [statements]:
-        if statement.get("Effect") != "Allow":
-            continue
-        for condition in statement.get("Condition", {}).values():
-            for key, value in condition.items():
-                values = value if isinstance(value, list) else [value]
-                if key.lower() == "aws:sourcearn":
-                    found |= {arn for arn in values if ":sns:" in arn and "*" not in arn}
-    return found
+    allowing = (one for one in statements(policy) if one.get("Effect") == "Allow")
+    return {topic for statement in allowing for topic in topics_of(statement)}
 
 
 def _attributes(queue_url: str, config: Config) -> Mapping[Any, str]:
-    client = open_client("sqs", config, region_in(urlsplit(queue_url).hostname or ""))
-    check_endpoint(client, queue_url)
+    client = open_sqs(queue_url, config)
     answer = called(
         "sqs:GetQueueAttributes",
         queue_url,

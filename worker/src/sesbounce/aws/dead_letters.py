@@ -7,12 +7,11 @@ that is missing, and no worker waits for them.
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
-from urllib.parse import urlsplit
 
 import msgspec
 from botocore.config import Config
 
-from sesbounce.aws.clients import check_endpoint, open_client, region_in
+from sesbounce.aws.clients import open_sqs
 from sesbounce.aws.queue_calls import CONFIG, MOST_AT_ONCE, WAIT_SECONDS, called, called_in_tens
 from sesbounce.aws.received import Received, number, received
 
@@ -212,9 +211,7 @@ def open_dead_letter_queue(url: str, config: Config = CONFIG) -> DeadLetterQueue
     Raises:
         ConfigurationError: the region is missing, or the endpoint is no URL.
     """
-    client = open_client("sqs", config, region_in(urlsplit(url).hostname or ""))
-    check_endpoint(client, url)
-    return DeadLetterQueue(client, url)
+    return DeadLetterQueue(open_sqs(url, config), url)
 
 
 def _letter(message: Any) -> Letter:

@@ -2,11 +2,10 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from botocore.config import Config
 
-from sesbounce.aws.clients import check_endpoint, open_client, region_in
+from sesbounce.aws.clients import open_sqs
 from sesbounce.aws.dead_letters import CODE, MESSAGE, Letter
 from sesbounce.aws.queue_calls import CONFIG, MOST_AT_ONCE, called_in_tens
 
@@ -65,9 +64,7 @@ def open_target_queue(url: str, config: Config = CONFIG) -> TargetQueue:
     Raises:
         ConfigurationError: the region is missing, or the endpoint is no URL.
     """
-    client = open_client("sqs", config, region_in(urlsplit(url).hostname or ""))
-    check_endpoint(client, url)
-    return TargetQueue(client, url)
+    return TargetQueue(open_sqs(url, config), url)
 
 
 def _by_size(entries: Iterable[Any]) -> Iterator[list[Any]]:

@@ -15,13 +15,12 @@ from sesbounce.settings import load_settings
 
 _addresses = click.argument("addresses", nargs=-1, required=True, metavar="ADDRESS...")
 _note = click.option("--note", help="Reason for the decision; `why` shows it.")
-
-
-@click.command(
-    epilog=exit_codes(
-        {"3": "The decision is recorded, but your database rejected a statement of yours."}
-    )
+_EXIT_CODES = exit_codes(
+    {"3": "The decision is recorded, but your database rejected a statement of yours."}
 )
+
+
+@click.command(epilog=_EXIT_CODES)
 @_addresses
 @_note
 @by_option
@@ -35,11 +34,7 @@ def suppress(addresses: tuple[str, ...], note: str | None, by: str | None, as_js
     _record(Reason.SUPPRESSED_BY_HAND, addresses, note, by, as_json)
 
 
-@click.command(
-    epilog=exit_codes(
-        {"3": "The decision is recorded, but your database rejected a statement of yours."}
-    )
-)
+@click.command(epilog=_EXIT_CODES)
 @_addresses
 @_note
 @by_option

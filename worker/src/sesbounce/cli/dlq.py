@@ -28,7 +28,7 @@ from sesbounce.cli.person import by_option, user
 from sesbounce.dead_letters.actions import Export, ExportFile, Redrive, Replay
 from sesbounce.dead_letters.examining import Wanted
 from sesbounce.dead_letters.grouping import expires_at
-from sesbounce.dead_letters.opening import decoder, main_queue_url
+from sesbounce.dead_letters.opening import decoder
 from sesbounce.dead_letters.working import Worked
 from sesbounce.opening import open_store
 from sesbounce.store.acts import Act
@@ -182,7 +182,7 @@ def redrive(place: Place, wanted: Wanted, to_url: str | None, how: How) -> None:
             if by_sqs and moved_by_sqs(command, how.rate):
                 worked = Worked(command.letters.progress.done, 0, 0)
             else:
-                action = Redrive(open_target_queue(to_url or main_queue_url(command.settings)))
+                action = Redrive(open_target_queue(to_url or command.settings.queue))
                 worked = work(command, survey, action, how.rate, MOST_AT_ONCE)
     report("sent back", survey, worked, as_json=how.as_json)
     if left(survey, worked):

@@ -17,7 +17,7 @@ from sesbounce.aws.sns_trust import Trust
 from sesbounce.aws.sqs import Queue, open_queue
 from sesbounce.cli.common import counted, now
 from sesbounce.cli.group import ERROR, exit_codes
-from sesbounce.errors import ConfigurationError, SesBounceError
+from sesbounce.errors import SesBounceError
 from sesbounce.opening import open_store
 from sesbounce.operations.incidents import Incidents
 from sesbounce.outbound.relay import Relay
@@ -78,11 +78,7 @@ def run(until_empty: bool, at_most: int | None) -> None:
     each run from its end, and the next run continues anyway.
     """
     settings = load_settings()
-    if not settings.queue_url:
-        raise ConfigurationError(
-            "SESBOUNCE_QUEUE_URL is not set: set it to the URL of the SQS queue, which Terraform "
-            "prints as the output queue_url"
-        )
+    _ = settings.queue  # where it is not set, nothing starts
     set_up_logs(settings.log_format, redact=settings.redact)
     with observing(settings) as observer:
         run_ = _run_here if settings.processes == 1 else _run_several
@@ -151,7 +147,6 @@ def _open_worker(
     migrate: bool,
 ) -> Iterator[Worker]:
     """A worker on the queue and the database; the database's connections are closed at the end."""
-    assert settings.queue_url  # noqa: S101  `run` has checked it
     loop = LoopSettings(
         batch_size=settings.batch_size,
         batch_wait=settings.batch_wait_ms / 1000,
@@ -169,7 +164,7 @@ def _open_worker(
         gc.freeze()
         gc.set_threshold(_OBJECTS_UNTIL_GC)
         queue = open_queue(
-            settings.queue_url, settings.wait_seconds, loop.connections, direct=settings.sqs_direct
+            settings.queue, settings.wait_seconds, loop.connections, direct=settings.sqs_direct
         )
         presence = _presence(settings, until_empty, opened.engine)
         yield Worker(

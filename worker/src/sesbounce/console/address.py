@@ -5,7 +5,7 @@ from http import HTTPStatus
 
 from starlette.responses import Response
 
-from sesbounce.console.asking import Ask, PageError
+from sesbounce.console.asking import LONGEST_NOTE, Ask, PageError, note_problem, unsealed
 from sesbounce.console.dossier import gather
 from sesbounce.errors import AddressError
 from sesbounce.feedback.address import parse
@@ -17,7 +17,6 @@ from sesbounce.store.addresses import names_of
 from sesbounce.store.dossier import EventPlace, read_dossier
 from sesbounce.store.tokens import Scope
 
-LONGEST_NOTE = 2000
 _ONCE = re.compile(r"[A-Za-z0-9_-]{1,64}")
 # What the page says after a decision, by the parameter `done`; no other value shows anything.
 _DONE = frozenset({"allowed", "suppressed", "undone", "forgotten"})
@@ -72,7 +71,7 @@ def undo(ask: Ask) -> Response:
     undone = ask.console.parts.service.undo(
         {latest.address: latest.dedupe_key},
         Call(address=_address(ask), caller=ask.who),
-        None if ask.who.name else "console",
+        ask.by_if_unnamed,
         str(note.unescape()),
     )
     if not undone.number:
@@ -101,12 +100,8 @@ def _address(ask: Ask) -> str:
 
 
 def _show(ask: Ask, *, note: str = "", problem: str | None = None) -> Response:
-    address, after = _address(ask), None
-    if older := ask.query.get("older"):
-        opened = ask.console.views.open(older, EventPlace)
-        if opened is None:
-            raise PageError(HTTPStatus.NOT_FOUND, "link")
-        after = opened[0]
+    address, older = _address(ask), ask.query.get("older")
+    after = unsealed(ask, older, EventPlace) if older else None
     seen = gather(ask.console, address, after, with_events=ask.may(Scope.READ))
     done = ask.query.get("done", "")
     status = HTTPStatus.UNPROCESSABLE_ENTITY if problem else HTTPStatus.OK
@@ -125,17 +120,15 @@ def _show(ask: Ask, *, note: str = "", problem: str | None = None) -> Response:
 
 
 def _decide(ask: Ask, reason: Reason) -> Response:
-    note = ask.form.get("note", "").strip()
-    if not note or len(note) > LONGEST_NOTE:
-        problem = "decide.note_long" if note else "decide.note_missing"
-        return _show(ask, note=note, problem=problem)
+    if problem := note_problem(ask.note):
+        return _show(ask, note=ask.note, problem=problem)
     done = "allowed" if reason is Reason.ALLOWED_BY_HAND else "suppressed"
-    return _record(ask, reason, note, done)
+    return _record(ask, reason, ask.note, done)
 
 
 def _record(ask: Ask, reason: Reason, note: str, done: str) -> Response:
     address, caller = _address(ask), ask.who
-    service, by = ask.console.parts.service, None if caller.name else "console"
+    service, by = ask.console.parts.service, ask.by_if_unnamed
     once = ask.form.get("once", "")
     request_id = once if _ONCE.fullmatch(once) else ask.once()
     body = DecisionBody(note=note, by=by)

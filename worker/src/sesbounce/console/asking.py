@@ -38,6 +38,8 @@ DELIVERIES = "/console/deliveries"
 DOCTOR = "/console/doctor"
 AUDIT = "/console/audit"
 SETTINGS = "/console/settings"
+# A person's note about a decision, in characters.
+LONGEST_NOTE = 2000
 # Longer than a session: a link on a page works as long as the page can be used.
 _LINKS = timedelta(days=1)
 _T = TypeVar("_T")
@@ -185,6 +187,16 @@ class Ask:
         return self.who.name or "console"
 
     @property
+    def by_if_unnamed(self) -> str | None:
+        """The same for the service, which knows the name of a person who has one: then None."""
+        return None if self.who.name else self.by
+
+    @property
+    def note(self) -> str:
+        """The note in the form."""
+        return self.form.get("note", "").strip()
+
+    @property
     def user(self) -> str | None:
         """The name of the person for the page; None where nobody needs to be logged in."""
         if self.caller is None:
@@ -199,6 +211,15 @@ class Ask:
     def may(self, scope: Scope) -> bool:
         """Whether the person has a scope."""
         return self.caller is not None and self.caller.permits(scope)
+
+    def demand(self, scope: Scope) -> None:
+        """Demand a scope beside that of the page.
+
+        Raises:
+            PageError: the person does not have it.
+        """
+        if not self.may(scope):
+            raise PageError(HTTPStatus.FORBIDDEN, "forbidden", scope=scope)
 
     def page(
         self,
@@ -228,6 +249,13 @@ class Ask:
     def once() -> str:
         """A new identity for a form, so that it is recorded once, however often it is sent."""
         return secrets.token_urlsafe(16)
+
+
+def note_problem(note: str) -> str | None:
+    """The key of the text that says what is wrong with a note; None where nothing is."""
+    if not note:
+        return "decide.note_missing"
+    return "decide.note_long" if len(note) > LONGEST_NOTE else None
 
 
 def own_path(path: str) -> str:

@@ -3,6 +3,8 @@
 A person confirms the number on a page of its own. Where no index holds the addresses, a page counts
 for a moment, and the next one continues. The server counts once more under the same filters before
 it allows any address, and does nothing if the addresses are no longer those that were counted.
+
+These pages list addresses: they demand the scope to export beside the one to decide.
 """
 
 import hashlib
@@ -13,7 +15,15 @@ from http import HTTPStatus
 import msgspec
 from starlette.responses import Response
 
-from sesbounce.console.asking import SUPPRESSIONS, Ask, PageError, onward, unsealed
+from sesbounce.console.asking import (
+    LONGEST_NOTE,
+    SUPPRESSIONS,
+    Ask,
+    PageError,
+    note_problem,
+    onward,
+    unsealed,
+)
 from sesbounce.console.suppressions import Batch, View, read_some
 from sesbounce.feedback.address import parse
 from sesbounce.feedback.reason import Reason
@@ -27,7 +37,6 @@ MOST = 1000
 _SHOWN = 10
 # The time within which the server must have counted the addresses that a person allows.
 _LONGEST_SECONDS = 10.0
-LONGEST_NOTE = 2000
 
 
 class Count(
@@ -61,7 +70,7 @@ class Count(
 
 def confirm(ask: Ask) -> Response:
     """Continue to count the addresses; at the end, show how many there are, and ask for a note."""
-    _demand_list(ask)
+    ask.demand(Scope.EXPORT)
     sealed = ask.query.get("count")
     count = unsealed(ask, sealed, Count) if sealed else Count(view=_view(ask))
     return _page(ask, _continued(ask, count)[0], HTTPStatus.OK)
@@ -69,10 +78,9 @@ def confirm(ask: Ask) -> Response:
 
 def allow(ask: Ask) -> Response:
     """Allow the addresses of the page that the person has confirmed."""
-    _demand_list(ask)
-    known, note = unsealed(ask, ask.form.get("count", ""), Count), ask.form.get("note", "").strip()
-    if not note or len(note) > LONGEST_NOTE:
-        problem = "decide.note_long" if note else "decide.note_missing"
+    ask.demand(Scope.EXPORT)
+    known, note = unsealed(ask, ask.form.get("count", ""), Count), ask.note
+    if problem := note_problem(note):
         return _page(ask, known, HTTPStatus.UNPROCESSABLE_ENTITY, problem, note)
     count, addresses = _counted(ask, known.view)
     if count.continues:
@@ -81,7 +89,7 @@ def allow(ask: Ask) -> Response:
         return _page(ask, count, HTTPStatus.CONFLICT, "bulk.changed", note)
     made = BulkDecision(Reason.ALLOWED_BY_HAND, Act.BULK_ALLOWED, count.view.words, note)
     call = Call(caller=ask.who)
-    done = ask.console.parts.service.decide_all(made, addresses, call, _by(ask))
+    done = ask.console.parts.service.decide_all(made, addresses, call, ask.by_if_unnamed)
     return _done(ask, done, count.view)
 
 
@@ -91,23 +99,18 @@ def undo(ask: Ask) -> Response:
     Raises:
         PageError: the decisions are unknown, or all of them were overruled since.
     """
-    _demand_list(ask)
+    ask.demand(Scope.EXPORT)
     batch = unsealed(ask, ask.form.get("batch", ""), Batch)
     if batch.undone:
         raise PageError(HTTPStatus.NOT_FOUND, "link")
     decisions = still_decided(ask.console.engine, batch.at, batch.by, Reason.ALLOWED_BY_HAND)
     note = ask.texts("undo.note", time=f"{batch.at:%Y-%m-%d %H:%M} UTC")
-    service, call, by = ask.console.parts.service, Call(caller=ask.who), _by(ask)
-    done = service.undo(decisions, call, by, str(note.unescape()), batch.view.words)
+    done = ask.console.parts.service.undo(
+        decisions, Call(caller=ask.who), ask.by_if_unnamed, str(note.unescape()), batch.view.words
+    )
     if not done.number:
         raise PageError(HTTPStatus.CONFLICT, "changed")
     return _done(ask, done, batch.view, undone=True)
-
-
-def _demand_list(ask: Ask) -> None:
-    """The page itself demands `decide`."""
-    if not ask.may(Scope.EXPORT):
-        raise PageError(HTTPStatus.FORBIDDEN, "forbidden", scope=Scope.EXPORT)
 
 
 def _view(ask: Ask) -> View:
@@ -172,10 +175,6 @@ def _page(
         problem=problem,
         note=note,
     )
-
-
-def _by(ask: Ask) -> str | None:
-    return None if ask.who.name else "console"
 
 
 def _done(ask: Ask, done: DecidedAll, view: View, *, undone: bool = False) -> Response:

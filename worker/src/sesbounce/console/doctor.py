@@ -58,8 +58,7 @@ def examine(ask: Ask) -> Response:
     It calls AWS some dozens of times, and AWS limits the calls of an account. So it is for those
     who operate sesbounce.
     """
-    if not ask.may(Scope.EXPORT):
-        raise PageError(HTTPStatus.FORBIDDEN, "forbidden", scope=Scope.EXPORT)
+    ask.demand(Scope.EXPORT)
     examiner = ask.console.examiner
     if examiner.lacks_boto3:
         return ask.go(DOCTOR)

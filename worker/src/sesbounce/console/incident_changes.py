@@ -3,6 +3,9 @@
 A decision has three steps: a form plans it, a page shows what it would change, and a form there
 saves it. The server compares once more before it saves. The worker then judges the addresses, as
 the sweep does after each change.
+
+These pages list addresses, and decide about many: they demand the scope to export beside the one to
+decide.
 """
 
 from datetime import UTC, datetime
@@ -12,8 +15,14 @@ from typing import Literal, NamedTuple, get_args
 import msgspec
 from starlette.responses import Response
 
-from sesbounce.console.address import LONGEST_NOTE
-from sesbounce.console.asking import INCIDENTS, Ask, PageError, unsealed
+from sesbounce.console.asking import (
+    INCIDENTS,
+    LONGEST_NOTE,
+    Ask,
+    PageError,
+    note_problem,
+    unsealed,
+)
 from sesbounce.console.difference import Difference, count_some
 from sesbounce.console.incidents import (
     incident_in,
@@ -21,7 +30,6 @@ from sesbounce.console.incidents import (
     incident_page,
     incidents_of,
     list_page,
-    may_decide,
 )
 from sesbounce.errors import IncidentError
 from sesbounce.feedback.provider import provider_named
@@ -91,7 +99,7 @@ class _FieldError(Exception):
 
 def plan_new(ask: Ask) -> Response:
     """Lead to the difference that a new incident would make."""
-    _demand_list(ask)
+    ask.demand(Scope.EXPORT)
     try:
         return _compare(ask, Step(plan=_new_plan(ask)))
     except _FieldError as error:
@@ -100,7 +108,7 @@ def plan_new(ask: Ask) -> Response:
 
 def plan(ask: Ask) -> Response:
     """Lead to the difference that a decision about an incident would make."""
-    _demand_list(ask)
+    ask.demand(Scope.EXPORT)
     row, action = incident_in(ask), ask.form.get("action", "")
     if action not in get_args(Action):
         raise PageError(HTTPStatus.CONFLICT, "incident")
@@ -116,32 +124,25 @@ def plan(ask: Ask) -> Response:
 
 def compare(ask: Ask) -> Response:
     """Show what a decision would change, and ask for a note."""
-    _demand_list(ask)
+    ask.demand(Scope.EXPORT)
     planned = _planned(ask, _step(ask, ask.query.get("plan", "")))
     return _confirm(ask, planned, _count(ask, planned), HTTPStatus.OK)
 
 
 def decide(ask: Ask) -> Response:
     """Save a decision whose difference the person has seen, if it is still the same."""
-    _demand_list(ask)
-    planned, note = _planned(ask, _step(ask, ask.form.get("plan", ""))), _note(ask)
+    ask.demand(Scope.EXPORT)
+    planned, note = _planned(ask, _step(ask, ask.form.get("plan", ""))), ask.note
     found = _count(ask, planned)
     if planned.stale:
         return _confirm(ask, planned, found, HTTPStatus.CONFLICT, "incidents.changed", note)
-    if not note or len(note) > LONGEST_NOTE:
-        problem = "decide.note_long" if note else "decide.note_missing"
+    if problem := note_problem(note):
         return _confirm(ask, planned, found, HTTPStatus.UNPROCESSABLE_ENTITY, problem, note)
     if not found.survey.ended:
         return _confirm(ask, planned, found, HTTPStatus.OK, note=note)
     if found.survey.difference != planned.step.seen:
         return _confirm(ask, planned, found, HTTPStatus.CONFLICT, "incidents.changed", note)
     return _save(ask, planned, note)
-
-
-def _demand_list(ask: Ask) -> None:
-    """Demand the scope to list addresses beside that to decide: this decides about many."""
-    if not may_decide(ask):
-        raise PageError(HTTPStatus.FORBIDDEN, "forbidden", scope=Scope.EXPORT)
 
 
 def _new_plan(ask: Ask) -> Plan:
@@ -174,10 +175,6 @@ def _check_end(row: IncidentRow) -> None:
 
 def _step(ask: Ask, sealed: str) -> Step:
     return unsealed(ask, sealed, Step)
-
-
-def _note(ask: Ask) -> str:
-    return ask.form.get("note", "").strip()
 
 
 def _planned(ask: Ask, step: Step) -> _Planned:

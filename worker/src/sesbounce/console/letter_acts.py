@@ -14,7 +14,7 @@ import msgspec
 import structlog
 from starlette.responses import Response
 
-from sesbounce.console.asking import Ask, PageError
+from sesbounce.console.asking import Ask
 from sesbounce.console.letters import Selection, chosen, failed, letters_page
 from sesbounce.errors import SesBounceError, StoreError
 from sesbounce.store.acts import Act
@@ -96,8 +96,7 @@ def code_of(letters: Iterable[bytes]) -> str:
 
 def _handle(ask: Ask, action: str, handle: Callable[[Selection], "Handled"]) -> Response:
     """Handle the letters of a form, and say how many are left."""
-    if not ask.may(Scope.EXPORT):
-        raise PageError(HTTPStatus.FORBIDDEN, "forbidden", scope=Scope.EXPORT)
+    ask.demand(Scope.EXPORT)
     selection = chosen(ask)
     try:
         queue = ask.console.letters.queue(selection.of).name

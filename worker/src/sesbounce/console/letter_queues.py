@@ -21,7 +21,7 @@ from sesbounce.console.letters import BusyError
 from sesbounce.dead_letters.actions import Export, Redrive, Replay, letter_of
 from sesbounce.dead_letters.examining import Examiner, Wanted
 from sesbounce.dead_letters.grouping import Diagnosis, Group, Which, identity
-from sesbounce.dead_letters.opening import dead_letter_queue_url, decoder, main_queue_url, trust
+from sesbounce.dead_letters.opening import dead_letter_queue_url, decoder, trust
 from sesbounce.dead_letters.passes import Limits
 from sesbounce.dead_letters.stopping import Stop
 from sesbounce.dead_letters.working import Acted, Action, DeadLetters, Progress
@@ -158,7 +158,7 @@ class LetterQueues:
 
     def redrive(self, which: Which, selected: Collection[bytes]) -> Handled:
         """Send copies of letters to the queue that the worker reads, and delete the letters."""
-        target = open_target_queue(main_queue_url(self._settings), _CONFIG)
+        target = open_target_queue(self._settings.queue, _CONFIG)
         return self._work(which, _Chosen(Redrive(target), selected), most_at_once=MOST_AT_ONCE)
 
     def delete(self, which: Which, selected: Collection[bytes]) -> Handled:

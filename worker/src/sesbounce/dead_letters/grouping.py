@@ -65,7 +65,7 @@ class Group(msgspec.Struct):
     @property
     def key(self) -> tuple[str, str]:
         """What the letters have in common."""
-        return ("fingerprint", self.fingerprint) if self.code is None else ("code", self.code)
+        return _key(self.code, self.fingerprint)
 
     @property
     def identities(self) -> Iterator[bytes]:
@@ -85,7 +85,7 @@ class Groups:
     def add(self, letter: "Letter", diagnosis: Diagnosis) -> None:
         """Count a letter."""
         code = letter.code
-        key = ("fingerprint", diagnosis.fingerprint) if code is None else ("code", code)
+        key = _key(code, diagnosis.fingerprint)
         group = self._groups.get(key)
         if group is None:
             problem = diagnosis.problem if code is None else letter.reason or ""
@@ -106,6 +106,11 @@ class Groups:
             key=lambda group: (group.last.timestamp() if group.last else 0.0, group.count),
             reverse=True,
         )
+
+
+def _key(code: str | None, fingerprint: str) -> tuple[str, str]:
+    """What letters of one cause have in common: the code of SNS, or else the fingerprint."""
+    return ("fingerprint", fingerprint) if code is None else ("code", code)
 
 
 def identity(id_: str) -> bytes:

@@ -9,7 +9,7 @@ from sesbounce.aws.dead_letter_queues import main_dead_letter_queue, subscriptio
 from sesbounce.aws.queue_calls import CONFIG
 from sesbounce.aws.sns_trust import Trust
 from sesbounce.dead_letters.grouping import Which
-from sesbounce.errors import ConfigurationError, MessageError
+from sesbounce.errors import MessageError
 from sesbounce.feedback.decode import Decoded, decode_all
 from sesbounce.settings import Settings
 
@@ -27,24 +27,9 @@ def dead_letter_queue_url(which: Which, settings: Settings, config: Config = CON
         ConfigurationError: a setting is missing or wrong.
         QueueError: there is no such queue, or AWS does not answer.
     """
-    url = main_queue_url(settings)
     if which == "main":
-        return main_dead_letter_queue(url, config)
-    return subscription_dead_letter_queue(url, settings.topic_arns, config)
-
-
-def main_queue_url(settings: Settings) -> str:
-    """The URL of the queue that the worker reads.
-
-    Raises:
-        ConfigurationError: it is not set.
-    """
-    if not settings.queue_url:
-        raise ConfigurationError(
-            "SESBOUNCE_QUEUE_URL is not set: set it to the URL of the SQS queue, which Terraform "
-            "prints as the output queue_url"
-        )
-    return settings.queue_url
+        return main_dead_letter_queue(settings.queue, config)
+    return subscription_dead_letter_queue(settings.queue, settings.topic_arns, config)
 
 
 def trust(settings: Settings) -> Trust:

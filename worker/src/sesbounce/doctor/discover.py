@@ -3,13 +3,13 @@
 What Terraform declares is not needed for it, so it also finds wiring that somebody made by hand.
 """
 
-import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
+from sesbounce.aws.queue_policy import statements, topics_of
 from sesbounce.doctor.declared import Wiring, event_type
 from sesbounce.doctor.examine import unread
 from sesbounce.doctor.queues import attributes_of
@@ -47,6 +47,20 @@ class _Subscription(NamedTuple):
     unread: str = ""
 
 
+class _Ses(NamedTuple):
+    """What of SES publishes to a topic.
+
+    Attributes:
+        identities: the identities, with the notification types that the topic should get.
+        configuration_sets: the configuration sets, with the event types that it should get.
+        v1: whether SES has version 1 of its API alone, as an emulator may.
+    """
+
+    identities: Types
+    configuration_sets: Types
+    v1: bool
+
+
 def discover(
     session: boto3.Session,
     queue_url: str,
@@ -72,24 +86,8 @@ def discover(
     """
     attributes = attributes_of(session, queue_url)
     queue_arn = attributes["QueueArn"]
-    named = sorted({*topic_arns, *_topics(attributes.get("Policy"))})
-    topics: Sequence[str | None] = named or [None]
-    found = [
-        subscription
-        for topic_arn in topics
-        for subscription in _readable(session, queue_arn, topic_arn)
-    ]
-    if not found:
-        raise NotSubscribedError(
-            f"the queue is not subscribed to {' or '.join(named)}"
-            if named
-            else "the queue is subscribed to no topic of its account and region"
-        )
-    # A topic of the queue's own region and account comes first: SES publishes to it.
-    home = queue_arn.split(":")[3:5]
-    first, *others = sorted(
-        found, key=lambda one: (one.topic_arn.split(":")[3:5] != home, one.unread)
-    )
+    named = {*topic_arns, *_topics(attributes.get("Policy"))}
+    first, *others = _all_subscriptions(session, queue_arn, named)
     readable = next((one for one in (first, *others) if not one.unread), first)
     dlq_arn = redrive_target(attributes.get("RedrivePolicy"))
     subscription_dlq = redrive_target(first.attributes.get("RedrivePolicy"))
@@ -101,17 +99,9 @@ def discover(
             f"the dead-letter queue {subscription_dlq} of the subscription is in another region: "
             "look in the AWS console of that region"
         )
-    topic = first.topic_arn
-    identities: Types = _read(unknown, "identities", lambda: dict(_identities(session, topic)), {})
-    v1 = _read(unknown, "configuration_sets", lambda: not _has_version_2(session), False)
-    sets: Types = _read(
-        unknown,
-        "configuration_sets",
-        lambda: dict(_configuration_sets(session, topic, v1=v1)),
-        {},
-    )
+    ses = _ses(session, first.topic_arn, unknown)
     return Wiring(
-        topic_arn=topic,
+        topic_arn=first.topic_arn,
         subscription_arn=first.arn,
         queue_url=queue_url,
         queue_arn=queue_arn,
@@ -121,15 +111,55 @@ def discover(
         subscription_dlq_url=_url(queue_url, queue_arn, subscription_dlq),
         extra_topic_arns=tuple(other.topic_arn for other in others),
         raw=readable.attributes.get("RawMessageDelivery") == "true",
-        identities=identities,
-        configuration_sets=sets,
+        identities=ses.identities,
+        configuration_sets=ses.configuration_sets,
         kms_key_arn=attributes.get("KmsMasterKeyId"),
         needs_envelope=needs_envelope,
         fills_suppression_list=fills_suppression_list,
-        ses_v1=v1,
+        ses_v1=ses.v1,
         unknown=unknown,
         declared=False,
     )
+
+
+def _all_subscriptions(
+    session: boto3.Session, queue_arn: str, topic_arns: Collection[str]
+) -> list[_Subscription]:
+    """The queue's subscriptions; one to a topic of its own region and account comes first.
+
+    Args:
+        session: of the region of the queue.
+        queue_arn: the queue.
+        topic_arns: the topics to look at; empty for all of the account and the region.
+
+    Raises:
+        NotSubscribedError: there is no subscription.
+    """
+    topics: Sequence[str | None] = sorted(topic_arns) or [None]
+    found = [one for topic_arn in topics for one in _readable(session, queue_arn, topic_arn)]
+    if not found:
+        raise NotSubscribedError(
+            f"the queue is not subscribed to {' or '.join(sorted(topic_arns))}"
+            if topic_arns
+            else "the queue is subscribed to no topic of its account and region"
+        )
+    home = queue_arn.split(":")[3:5]  # SES publishes to a topic there
+    return sorted(found, key=lambda one: (one.topic_arn.split(":")[3:5] != home, one.unread))
+
+
+def _ses(session: boto3.Session, topic_arn: str, unknown: dict[str, str]) -> _Ses:
+    """What of SES publishes to the topic; `unknown` gets the reasons of what can't be read."""
+    identities: Types = _read(
+        unknown, "identities", lambda: dict(_identities(session, topic_arn)), {}
+    )
+    v1 = _read(unknown, "configuration_sets", lambda: not _has_version_2(session), False)
+    sets: Types = _read(
+        unknown,
+        "configuration_sets",
+        lambda: dict(_configuration_sets(session, topic_arn, v1=v1)),
+        {},
+    )
+    return _Ses(identities, sets, v1)
 
 
 def _read(unknown: dict[str, str], name: str, find: Callable[[], Found], instead: Found) -> Found:
@@ -142,14 +172,8 @@ def _read(unknown: dict[str, str], name: str, find: Callable[[], Found], instead
 
 
 def _topics(policy: str | None) -> Iterator[str]:
-    """The topics that the policy of a queue names as the source of messages."""
-    statements = json.loads(policy or "{}").get("Statement", [])
-    for statement in statements if isinstance(statements, list) else [statements]:
-        for condition in statement.get("Condition", {}).values():
-            for key, values in condition.items():
-                if key.lower() == "aws:sourcearn":
-                    arns = values if isinstance(values, list) else [values]
-                    yield from (a for a in arns if ":sns:" in a and not set("*?") & set(a))
+    """The topics that any statement of a policy names, also one that denies."""
+    return (topic for statement in statements(policy) for topic in topics_of(statement))
 
 
 def _readable(

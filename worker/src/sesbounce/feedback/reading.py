@@ -44,9 +44,9 @@ class Read(NamedTuple):
     unread: list[NotificationError]
 
 
-def decode_notification(content: bytes, detail_type: str = "") -> Notification:
+def decode_notification(content: bytes) -> Notification:
     """Decode one message of SES, as `read_notification` does."""
-    return read_notification(content, detail_type).notification
+    return read_notification(content).notification
 
 
 def read_notification(content: bytes, detail_type: str = "") -> Read:

@@ -35,21 +35,14 @@ class _Failure(NamedTuple):
 class PublicKeys:
     """The keys by their ids. Threads may share it."""
 
-    def __init__(
-        self,
-        url: str,
-        fetch: Callable[[str], bytes] = fetch,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
+    def __init__(self, url: str, clock: Callable[[], float] = time.monotonic) -> None:
         """Fetch nothing yet.
 
         Args:
             url: the URL below which the keys are.
-            fetch: fetches the content of a URL.
             clock: tells the seconds.
         """
         self._url = url
-        self._fetch = fetch
         self._clock = clock
         self._keys: dict[str, tuple[EllipticCurvePublicKey, float]] = {}
         self._failures: dict[str, _Failure] = {}
@@ -90,7 +83,7 @@ class PublicKeys:
     def _ask(self, key_id: str) -> EllipticCurvePublicKey:
         url = f"{self._url}/{key_id}"
         try:
-            key = _read(url, self._fetch(url))
+            key = _read(url, fetch(url))
         except CertificateError as error:
             now = self._clock()
             if error.lasting:
