@@ -1,4 +1,5 @@
 import json
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -141,6 +142,21 @@ def test_closed_connections_are_opened_by_the_next_call(url: str) -> None:
     assert client._engines == {}
 
 
+@pytest.mark.usefixtures("jane_has_bounced")
+def test_a_process_uses_and_closes_no_connection_of_the_one_that_has_forked_it(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client.may_mail(["jane@example.com"], url)
+    (inherited,) = client._engines.values()
+    with monkeypatch.context() as child:
+        child.setattr(os, "getpid", lambda: -1)
+        assert client.may_mail(["jane@example.com"], url) == {"jane@example.com": False}
+        assert [engine is inherited for engine in client._engines.values()] == [True, False]
+        client.close()
+        assert [*client._engines.values()] == [inherited]
+    assert inherited.pool.checkedin() == 1  # type: ignore[attr-defined]
+
+
 def test_a_url_that_is_passed_has_no_password_from_the_settings(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -155,7 +171,7 @@ def test_a_url_that_is_passed_has_no_password_from_the_settings(
     url = "postgresql://me@db.example.com/mail"
     monkeypatch.setenv("SESBOUNCE_DATABASE_URL", url)
     monkeypatch.setenv("SESBOUNCE_DATABASE_PASSWORD_FROM", "rds-iam")
-    client._engines[url, False] = sa.create_engine("sqlite://")
+    client._engines[url, False, os.getpid()] = sa.create_engine("sqlite://")
     with pytest.raises(StoreError):
         client.may_mail(["jane@example.com"])
     assert opened == [(url, True)]

@@ -7,6 +7,7 @@ allowed = may_mail(["jane@example.com", "Mary <mary@example.com>"])
 """
 
 import atexit
+import os
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -25,8 +26,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Address", "Answer", "answers", "close", "may_mail", "may_send", "parse"]
 
-# One engine, and so one pool of connections, for each URL.
-_engines: dict[tuple[str, bool], sa.Engine] = {}
+# One engine, and so one pool of connections, for each URL. That of another process stays unused and
+# open: it has forked this one, which may neither use its connections nor close them.
+_engines: dict[tuple[str, bool, int], sa.Engine] = {}
 
 
 def may_mail(
@@ -91,9 +93,9 @@ def may_send(
 
 def close() -> None:
     """Close all connections that this module has opened; the next call opens new ones."""
-    while _engines:
-        _, engine = _engines.popitem()
-        engine.dispose()
+    for key in [key for key in _engines if key[-1] == os.getpid()]:
+        if engine := _engines.pop(key, None):
+            engine.dispose()
 
 
 atexit.register(close)
@@ -112,7 +114,7 @@ def _engine(database: str | sa.Engine | None) -> sa.Engine:
 
 def _open(url: str, passwords: PasswordSource | None = None) -> sa.Engine:
     # The same URL without a source of passwords is another way to log in.
-    key = (url, passwords is not None)
+    key = (url, passwords is not None, os.getpid())
     engine = _engines.get(key)
     if engine is None:
         # Of two threads that come here at once, the second one uses the engine of the first.

@@ -1,4 +1,5 @@
 import logging
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -24,15 +25,66 @@ def test_the_database_answers(engine: sa.Engine) -> None:
 
 def test_an_answer_counts_for_some_seconds() -> None:
     now = 0.0
-    cache: Cache[Said] = Cache(10, 2, lambda: now)
+    cache: Cache[Said] = Cache(10, 2, lambda: (now,))
     yes, no = Said(True, "yes"), Said(False, "no")
-    cache.put({"a": yes, "b": no})
+    cache.put({"a": yes, "b": no}, cache.clock())
     now = 9.9
     assert cache.get(["a", "b", "c"]) == {"a": yes, "b": no}
-    cache.put({"c": yes})
+    cache.put({"c": yes}, cache.clock())
     assert cache.get(["a", "b", "c"]) == {"b": no, "c": yes}, "of three, the oldest goes"
     now = 10
     assert cache.get(["a", "b", "c"]) == {"c": yes}
+
+
+def test_an_answer_that_was_long_under_way_counts_from_the_question() -> None:
+    now = 0.0
+    cache: Cache[Said] = Cache(10, clock=lambda: (now,))
+    asked, now = cache.clock(), 8.0
+    cache.put({"a": Said(True, "yes")}, asked)
+    now = 10.0
+    assert cache.get(["a"]) == {}
+    cache.put({"a": Said(True, "yes")}, asked)
+    now = 5.0
+    assert cache.get(["a"]) == {"a": Said(True, "yes")}, "the answer that came too late is not kept"
+
+
+def test_the_answer_to_a_later_question_stays() -> None:
+    """Of two threads the one whose answer is older may be the last to have it."""
+    now = 0.0
+    cache: Cache[Said] = Cache(10, clock=lambda: (now,))
+    yes, no = Said(True, "yes"), Said(False, "no")
+    first, now = cache.clock(), 1.0
+    cache.put({"a": no}, cache.clock())
+    cache.put({"a": yes, "b": yes}, first)
+    assert cache.get(["a", "b"]) == {"a": no, "b": yes}
+
+
+def test_an_answer_ends_while_the_machine_sleeps_or_its_clock_is_set() -> None:
+    running, of_day = 100.0, 1_000.0
+    cache: Cache[Said] = Cache(10, clock=lambda: (running, of_day))
+    yes = Said(True, "yes")
+    cache.put({"a": yes}, cache.clock())
+    of_day = 1_011.0
+    assert cache.get(["a"]) == {}
+    cache.put({"a": yes}, cache.clock())
+    of_day = 500.0
+    assert cache.get(["a"]) == {"a": yes}
+    running = 110.0
+    assert cache.get(["a"]) == {}
+
+
+@pytest.mark.parametrize(
+    ("passed", "problem"),
+    [
+        (JANE, "this is one str"),
+        ([None], "number 1 is a NoneType"),
+        ([MARY, b"x"], "number 2 is a bytes"),
+        ([("Jane", JANE)], "number 1 is a tuple"),
+    ],
+)
+def test_recipients_are_texts_and_never_letters(passed: Any, problem: str) -> None:
+    with pytest.raises(TypeError, match=problem):
+        guard.Guard(on_error="send", answers=Suppressing()).refused(passed)
 
 
 @pytest.mark.parametrize(("seconds", "questions"), [(10.0, 1), (0.0, 2)])

@@ -131,6 +131,13 @@ def test_other_calls_and_other_identities_pass() -> None:
     assert stopping.asked == ["a@example.org"], "the second time from the cache"
 
 
+def test_mail_without_a_sender_counts_for_the_account() -> None:
+    stopping = Stopping()
+    with pytest.raises(guard.SendingStopped, match="the account is stopped"):
+        made(stopping).demand_sending("")
+    assert stopping.asked == [None]
+
+
 def test_without_the_option_nobody_asks() -> None:
     stopping = Stopping()
     made(stopping, breaker=False).demand_sending("a@news.example.com")

@@ -79,6 +79,18 @@ def test_one_blocked_mail_does_not_stop_the_next_ones(flow: Any) -> None:
     assert told.value.refused == {JANE: "hard bounce"}
 
 
+def test_an_empty_recipient_is_none_as_in_the_frameworks(flow: Any) -> None:
+    make, connect, outbox = flow
+    message = make("x", "x", "me@example.com", [MARY])
+    message.to, message.cc, message.bcc = [None, MARY, ""], ("", ANN), None
+    assert connect().send_messages([message]) == 1
+    assert fields(outbox()) == [([MARY], [ANN], [])]
+    blocked = make("x", "x", "me@example.com", [JANE])
+    blocked.cc = [""]
+    with pytest.raises(guard.Suppressed):
+        connect().send_messages([blocked])
+
+
 def test_silently_the_number_is_that_of_the_mails_sent(
     flow: Any, caplog: pytest.LogCaptureFixture
 ) -> None:

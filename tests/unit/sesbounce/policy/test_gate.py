@@ -78,6 +78,9 @@ def test_critical_mail_passes_and_is_told_the_state() -> None:
         ("Mail.Example.com", ["mail.example.com", "example.com"]),
         ("Ann <Ann@Mail.Example.com>", ["ann@mail.example.com", "mail.example.com", "example.com"]),
         ("ann@bücher.example", ["ann@xn--bcher-kva.example", "xn--bcher-kva.example"]),
+        ("Bücher.example", ["xn--bcher-kva.example"]),
+        (" Example.com. ", ["example.com"]),
+        ("no domain", ["no domain"]),
     ],
 )
 def test_an_address_is_sent_under_itself_its_domain_or_a_parent(

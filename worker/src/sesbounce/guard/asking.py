@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal, Protocol, Required, Self, TypedDict
 
 from sesbounce.errors import ConfigurationError, SesBounceError
-from sesbounce.feedback.address import parse
+from sesbounce.feedback.address import as_list, parse
 from sesbounce.guard.breaker import CRITICAL, AsksSending, Breaker, by_database
 from sesbounce.guard.cache import Cache
 from sesbounce.guard.recipients import is_simulator
@@ -152,8 +152,9 @@ class Guard:
         Raises:
             SesBounceError: there is no answer, and `on_error` is `refuse`.
             ConfigurationError: a setting is wrong or missing, whatever `on_error` is.
+            TypeError: `recipients` is one address, a dict, or holds what is no text.
         """
-        parsed = {recipient: parse(recipient) for recipient in recipients}
+        parsed = {recipient: parse(recipient) for recipient in as_list(recipients)}
         asked = {
             recipient: address.key
             for recipient, address in parsed.items()
@@ -174,6 +175,7 @@ class Guard:
         spelling = {key: recipient for recipient, key in keys.items() if key not in known}
         if not spelling:
             return known
+        asked = self._cache.clock()
         try:
             found = self._answers(list(spelling.values()))
         except ConfigurationError:
@@ -184,7 +186,7 @@ class Guard:
             log.error("The guard lets a mail pass that it could not check: %s", error)  # noqa: TRY400
             return known
         fresh = {key: found[recipient] for key, recipient in spelling.items()}
-        self._cache.put(fresh)
+        self._cache.put(fresh, asked)
         return known | fresh
 
     def _report(self, refused: Mapping[str, str], recipients: int) -> None:

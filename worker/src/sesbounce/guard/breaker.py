@@ -66,8 +66,10 @@ class Breaker:
         key = sender or ""
         if known := self._cache.get([key]).get(key):
             return known
+        asked = self._cache.clock()
         try:
-            answer = self._ask(sender)
+            # Of a bounce, the sender is empty: its mail counts for the whole account.
+            answer = self._ask(sender or None)
         except ConfigurationError:
             raise
         except SesBounceError as error:
@@ -77,7 +79,7 @@ class Breaker:
             return None
         if answer.may_send is None:
             log.warning("The guard can't tell whether the sender is stopped: %s", answer.why)
-        self._cache.put({key: answer})
+        self._cache.put({key: answer}, asked)
         return answer
 
 

@@ -126,4 +126,6 @@ def _stop(guard: Guard, message: Message) -> SendingStopped | None:
 
 
 def _groups(message: Message) -> dict[str, Sequence[str]]:
-    return {"to": message.to, "cc": message.cc, "bcc": message.bcc}
+    """The recipients; empty ones are none, as in the frameworks."""
+    groups = {"to": message.to, "cc": message.cc, "bcc": message.bcc}
+    return {name: [one for one in group or () if one] for name, group in groups.items()}

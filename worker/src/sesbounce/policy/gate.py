@@ -79,11 +79,19 @@ def identities_of(text: str) -> list[str]:
     SES takes the address itself if it is verified, else its domain, else a parent of this.
     https://docs.aws.amazon.com/ses/latest/dg/creating-identities.html
     """
-    name = parse(text).key if "@" in text else text.strip().lower()
+    name = _name_of(text)
     labels = name.rpartition("@")[2].split(".")
     domains = [".".join(labels[place:]) for place in range(len(labels))]
     found = [name, *(domain for domain in domains if "." in domain)]
     return list(dict.fromkeys(found))
+
+
+def _name_of(text: str) -> str:
+    """The address or domain as SES writes it: in lower case, the domain in A-labels."""
+    if "@" in text:
+        return parse(text).key
+    found = parse(f"x@{text}")
+    return found.key.removeprefix("x@") if found.parsed else text.strip().lower()
 
 
 def chosen(names: Iterable[SenderName], identity: str) -> Iterator[SenderName]:

@@ -198,17 +198,19 @@ def _open_sqlite(url: sa.URL, variable: str, *, read_only: bool, create: bool) -
     file = _file_of(url.database)
     if file:
         _check_file(file, variable, create=create, read_only=read_only)
-    if read_only:
-        url = _as_it_can_be_read(url)
-    timeout = {"timeout": _LOCK_TIMEOUT_SECONDS}
+    url = url.update_query_dict({"timeout": _LOCK_TIMEOUT_SECONDS} | dict(url.query))
+    # What such a connection reads may be what it has found at its beginning: each is used once.
+    once = read_only and file is not None and not _may_change(file)
     try:
-        engine = sa.create_engine(url.update_query_dict(timeout | dict(url.query)), **_OPTIONS)
+        engine = sa.create_engine(url, poolclass=sa.NullPool if once else None, **_OPTIONS)
     except ValueError as error:
         raise ConfigurationError(f"{variable} is not a database URL: {error}") from None
     sa.event.listen(engine, "connect", _take_over_transactions)
     sa.event.listen(engine, "begin", _on_begin)
     if file:
         sqlite_file.watch(engine, file, _missing(file, variable), create=create)
+    if once:
+        sa.event.listen(engine, "do_connect", partial(_connect_to_read, url))
     if not read_only:
         sa.event.listen(engine, "connect", _make_durable)
     return engine
@@ -225,8 +227,20 @@ def _file_of(database: str | None) -> Path | None:
     return None if in_memory else Path(unquote(uri.path))
 
 
+def _may_change(file: Path) -> bool:
+    """Whether this user may change a file, and make others beside it."""
+    return os.access(file, os.W_OK) and os.access(file.absolute().parent, os.W_OK)
+
+
+def _connect_to_read(
+    url: sa.URL, dialect: sa.Dialect, _record: object, _arguments: object, _options: object
+) -> Any:
+    arguments, options = dialect.create_connect_args(_as_it_can_be_read(url))
+    return dialect.connect(*arguments, **options)
+
+
 def _as_it_can_be_read(url: sa.URL) -> sa.URL:
-    """The URL with which SQLite reads a file that this user may not change.
+    """The URL with which SQLite reads, at the moment, a file that this user may not change.
 
     To read a file in WAL mode, SQLite makes two files beside it. Where it may not, and where these
     hold nothing that is not in the file, it can read the file as one that does not change.
@@ -234,12 +248,11 @@ def _as_it_can_be_read(url: sa.URL) -> sa.URL:
     path = Path(url.database or "")
     if not url.database or not path.is_file():
         return url  # in memory, or a URI
-    folder = path.absolute().parent
-    if os.access(path, os.W_OK) and os.access(folder, os.W_OK):
+    if _may_change(path):
         return url
     log = path.with_name(f"{path.name}-wal")
     waits = log.exists() and log.stat().st_size > 0
-    alone = not os.access(folder, os.W_OK) and not waits
+    alone = not os.access(path.absolute().parent, os.W_OK) and not waits
     uri = f"file:{quote(str(path.absolute()))}"
     query = {"mode": "ro", "uri": "true", **({"immutable": "1"} if alone else {})}
     return url.set(database=uri).update_query_dict(query)
