@@ -1,7 +1,7 @@
 """One LocalStack and one applied stack for all the tests here: Terraform takes a minute."""
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,21 +79,17 @@ def provider(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return install_provider(tmp_path_factory.mktemp("provider"))
 
 
-@pytest.fixture
-def attached(
-    provider: Path, account: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch
-) -> Iterator[None]:
-    """Terraform attaches to a provider for the account of the test's own fixture."""
-    with running_provider(provider, os.environ) as environment:
-        monkeypatch.setenv(ATTACH_VARIABLE, environment[ATTACH_VARIABLE])
-        yield
-
-
 @pytest.fixture(scope="session")
 def terraform_environment(environment: Mapping[str, str], provider: Path) -> Iterator[Any]:
     """Terraform's environment, in which AWS is LocalStack and a provider runs."""
     with running_provider(provider, terraform_env(environment)) as attached:
         yield attached
+
+
+@pytest.fixture
+def attached(terraform_environment: Mapping[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Terraform that this process starts attaches to the provider for LocalStack."""
+    monkeypatch.setenv(ATTACH_VARIABLE, terraform_environment[ATTACH_VARIABLE])
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from scripts.image import registry
 from scripts.local import localstack
 from scripts.local.localstack import CHECKOUT
 from tests.ports import free_port
+from tests.provider import ATTACH_VARIABLE, running_provider
 
 ACCOUNT = "123456789012"
 REPOSITORY = f"{ACCOUNT}.dkr.ecr.us-east-1.amazonaws.com/sesbounce-staging"
@@ -159,6 +160,16 @@ def account(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], A
     session: Any = boto3.Session(region_name="us-east-1")
     clients: Callable[[str], Any] = session.client
     return clients
+
+
+@pytest.fixture
+def attached(
+    provider: Path, account: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
+    """Terraform attaches to a provider for the account."""
+    with running_provider(provider, os.environ) as environment:
+        monkeypatch.setenv(ATTACH_VARIABLE, environment[ATTACH_VARIABLE])
+        yield
 
 
 @pytest.fixture

@@ -181,6 +181,7 @@ def test_a_backend_that_the_configuration_lacks_is_not_replaced_by_the_disk(
     assert "so that it would be kept on this disk" in err
 
 
+@pytest.mark.usefixtures("attached")
 def test_a_state_that_moves_is_not_begun_anew(run: Run, directory: Path) -> None:
     assert run("plan")[0] == 0
     (directory / "environments/staging.s3.tfbackend").write_text(

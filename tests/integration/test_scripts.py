@@ -84,6 +84,7 @@ def test_simulate_needs_a_verified_sender(
     assert "verified identity" in done.stderr
 
 
+@pytest.mark.usefixtures("attached")
 def test_the_demo_runs_twice_and_leaves_nothing_behind(
     aws: LocalStack,
     session: Any,

@@ -15,7 +15,7 @@ import pytest
 
 from scripts.local import localstack
 from scripts.local.localstack import CHECKOUT, LocalStack
-from scripts.terraform.env import terraform_binary, terraform_env
+from scripts.terraform.env import terraform_binary
 from scripts.terraform.stack import Stack
 from sesbounce.doctor import rights, rights_report
 from sesbounce.doctor.declared import declared
@@ -107,14 +107,14 @@ def test_the_consumer_s_user_may_read_the_queue_and_nothing_else(
 
 
 def test_the_example_for_localstack_applies(
-    aws: LocalStack, session: Any, environment: Mapping[str, str], tmp_path: Path
+    aws: LocalStack, session: Any, terraform_environment: Mapping[str, str], tmp_path: Path
 ) -> None:
     example = Stack(
         CHECKOUT / "terraform/examples/localstack",
         data_dir=tmp_path / "data",
         state=tmp_path / "terraform.tfstate",
         variables={"endpoint": aws.endpoint},
-        environment=terraform_env(environment),
+        environment=terraform_environment,
     )
     example.init()
     example.apply()

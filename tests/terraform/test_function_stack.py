@@ -15,6 +15,7 @@ from scripts.terraform.env import terraform_env
 from scripts.terraform.stack import Stack
 from sesbounce.doctor.declared import declared
 from sesbounce.doctor.function import function
+from tests.provider import running_provider
 from tests.terraform.conftest import Terraform
 from tests.terraform.moto import Moto, running_moto
 
@@ -28,27 +29,30 @@ def moto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Moto]:
 
 
 @pytest.fixture(scope="module")
-def stack(terraform: Terraform, moto: Moto, tmp_path_factory: pytest.TempPathFactory) -> Stack:
+def stack(
+    terraform: Terraform, moto: Moto, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Stack]:
     folder = tmp_path_factory.mktemp("function")
     package = folder / "package.zip"
     with zipfile.ZipFile(package, "w") as archive:
         archive.writestr("nothing.py", "")
-    stack = Stack(
-        terraform.root / "terraform",
-        data_dir=folder / "data",
-        state=folder / "terraform.tfstate",
-        variables={
-            "identities": {"example.com": {"create": True, "notifications": False}},
-            "worker": {"mode": "lambda"},
-            "worker_package": str(package),
-            "database_url_secret_arn": URL,
-            "monitoring": None,
-        },
-        environment=terraform_env(moto.environment),
-    )
-    stack.init()
-    stack.apply()
-    return stack
+    with running_provider(terraform.provider, terraform_env(moto.environment)) as attached:
+        stack = Stack(
+            terraform.root / "terraform",
+            data_dir=folder / "data",
+            state=folder / "terraform.tfstate",
+            variables={
+                "identities": {"example.com": {"create": True, "notifications": False}},
+                "worker": {"mode": "lambda"},
+                "worker_package": str(package),
+                "database_url_secret_arn": URL,
+                "monitoring": None,
+            },
+            environment=attached,
+        )
+        stack.init()
+        stack.apply()
+        yield stack
 
 
 def test_the_queue_calls_the_function_and_the_schedule_sweeps(stack: Stack, moto: Moto) -> None:

@@ -6,6 +6,7 @@ The other tests run with the locked version, a 5.x. `provider_6.json` holds the 
 
 import json
 import re
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import pytest
 from scripts.terraform import schema
 from scripts.terraform.docs import parsed, plain
 from scripts.terraform.schema import Block
+from tests.provider import running_provider
 from tests.terraform.conftest import SOURCE, Terraform
 
 WRITTEN: dict[str, Any] = json.loads(schema.SCHEMA.read_text("utf-8"))
@@ -79,16 +81,26 @@ def missing(body: dict[str, Any], block: Block) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def installed(terraform: Terraform) -> dict[str, Block]:
-    """The schema of the locked provider, in the form of the file."""
+def told(terraform: Terraform) -> dict[str, Any]:
+    """What the locked provider tells of all its types."""
     terraform.init(".")
-    done = terraform("providers", "schema", "-json")
-    providers = json.loads(done.stdout)["provider_schemas"]
+    return provider_schema(terraform("providers", "schema", "-json").stdout)
+
+
+def provider_schema(printed: str) -> dict[str, Any]:
+    providers = json.loads(printed)["provider_schemas"]
     (provider,) = (each for name, each in providers.items() if name.endswith("/hashicorp/aws"))
+    schema: dict[str, Any] = provider
+    return schema
+
+
+@pytest.fixture(scope="module")
+def installed(told: dict[str, Any]) -> dict[str, Block]:
+    """The schema of the locked provider, in the form of the file."""
     return {
         prefix + name: declared(each["block"])
         for prefix, kind in (("", "resource_schemas"), ("data.", "data_source_schemas"))
-        for name, each in provider[kind].items()
+        for name, each in told[kind].items()
     }
 
 
@@ -208,3 +220,31 @@ def test_without_npm_nothing_is_written(
     assert schema.main() == 1
     assert capsys.readouterr().err == "schema: There is no npm on the PATH.\n"
     assert schema.SCHEMA.read_bytes() == before
+
+
+# Maps of types, which tests/lean_provider.py cuts.
+CUT = {"resource_schemas", "data_source_schemas", "ephemeral_resource_schemas"}
+
+
+def test_the_provider_of_fewer_types_tells_the_same_of_those_in_use(
+    terraform: Terraform, told: dict[str, Any]
+) -> None:
+    with running_provider(terraform.provider, terraform.env) as attached:
+        done = subprocess.run(
+            [terraform.binary, "providers", "schema", "-json"],
+            cwd=terraform.root / "terraform",
+            env={**attached, "TF_DATA_DIR": str(terraform.root / "data")},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    lean = provider_schema(done.stdout)
+    assert (
+        lean["resource_schemas"].keys() | {f"data.{name}" for name in lean["data_source_schemas"]}
+        >= schema.in_use()
+    )
+    assert len(lean["resource_schemas"]) < 100 < len(told["resource_schemas"])
+    for kind in CUT:
+        assert lean.get(kind, {}).items() <= told[kind].items()
+    rest = [{k: v for k, v in each.items() if k not in CUT} for each in (lean, told)]
+    assert rest[0] == rest[1]
