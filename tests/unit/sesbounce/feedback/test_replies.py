@@ -153,6 +153,11 @@ def test_no_text_takes_long(text: str) -> None:
             Reason.NO_SUCH_MAILBOX,
         ),
         ("smtp; 552 5.2.2 Over quota / 550 5.1.1 User unknown", Reason.MAILBOX_FULL),
+        (
+            "smtp; 554-Your host is on a\n554 block list\n554 5.5.1 Error: no valid recipients",
+            Reason.SENDER_BLOCKED,
+        ),
+        ("smtp; 550-5.1.1 Spam\n550 5.7.1 User unknown", Reason.NO_SUCH_MAILBOX),  # one reply
         ("smtp; 550 5.7.1 Spam 550 5.1.1 User unknown", Reason.NO_SUCH_MAILBOX),  # one reply
         ("smtp; 554 5.7.1 Spam. 550 5.1.1 User unknown", Reason.CONTENT_REJECTED),
         ("smtp; 554 5.0.0 host mx said: 550 5.1.1 User unknown", Reason.NO_SUCH_MAILBOX),
@@ -168,6 +173,18 @@ def test_no_text_takes_long(text: str) -> None:
         ),
         ("smtp; 5.1.0 - Unknown address error 550-'No such user'", Reason.NO_SUCH_MAILBOX),
         ("smtp; 550 5.1.1 No (in reply to MAIL FROM command)", Reason.NO_SUCH_MAILBOX),
+        ("smtp; 550 5.1.1 No (in\treply to MAIL  FROM command)", Reason.NO_SUCH_MAILBOX),
+        ("smtp; 550 5.1.1 Too many (delivery attempts: 0)", Reason.NO_SUCH_MAILBOX),
+        (
+            "X-Postfix; host mx.example.org[192.0.2.1] said: 554 Message refused for policy "
+            "reasons (in reply to end of DATA command)",
+            Reason.BLOCKED,
+        ),
+        (
+            "smtp; SMTP error from remote mail server after RCPT TO:<jane@example.org>: "
+            "552 5.2.2 Over quota",
+            Reason.MAILBOX_FULL,
+        ),
         # addresses, quoted senders, URLs and hosts
         ("smtp; 550 5.1.1 <over.quota@spam.example>: rejected", Reason.NO_SUCH_MAILBOX),
         ('smtp; 550 5.1.1 "Spam Sender" <a@b.example> rejected', Reason.NO_SUCH_MAILBOX),
@@ -175,6 +192,10 @@ def test_no_text_takes_long(text: str) -> None:
         ("smtp; 550 5.1.1 see https://spam.example/over-quota", Reason.NO_SUCH_MAILBOX),
         ("smtp; 550 5.1.1 see www.virus.example", Reason.NO_SUCH_MAILBOX),
         ("smtp; 550 5.1.1 mx.virus.example says no", Reason.NO_SUCH_MAILBOX),
+        ("smtp; 550 &lt;full@spam.example&gt; &quot;is unknown&quot;", Reason.NO_SUCH_MAILBOX),
+        ("smtp; 550 5.7.1 no a640c23a62f3a-a98c2fsi1134.7 - gsmtp", Reason.BLOCKED),
+        ("smtp; 550 <jane@example.org>: We refuse mail from your network", Reason.SENDER_BLOCKED),
+        ("smtp; 550 <jane@example.org>: does not exist", Reason.NO_SUCH_MAILBOX),
         # a code wherever it stands
         ("smtp; 550 no (#5.1.1)", Reason.NO_SUCH_MAILBOX),
         ("smtp; 550 #5.1.0", Reason.NO_SUCH_MAILBOX),

@@ -3,8 +3,10 @@
 A phrase has one or more parts, and each part lists the words that may stand there:
 
     no such + user | mailbox          `+`: the next word follows at once
-    {mailbox} ~ unknown | not exist*  `~`: up to eight words of the same sentence lie between
-    {mailbox} - unknown | not exist*  `-`: the same, and none of them is an `{other subject}`
+    {mailbox} ~ unknown | not exist*  `~`: up to eight words of the same sentence lie between, and
+                                      no colon that ends an address: `<jane@example.org>: …`
+    {mailbox} - unknown | not exist*  `-`: the same, also beyond such a colon, and none of the words
+                                      is an `{other subject}`
 
 `{mailbox}` inserts a list of the vocabulary, and `*` stands for any ending. Phrases are written
 like the words that they are compared with (`sesbounce.feedback.reply`): in lower case, without
@@ -23,6 +25,8 @@ Vocabulary = Mapping[str, str]
 _JOINT = re.compile(r" ([+~-]) ")
 _INSERTED = re.compile(r"\{([^}]+)\}")
 _WORD_BETWEEN = "[^ .!?;]+"
+# Not the colon after an address, either.
+_WORD_OF_THE_SAME = rf"(?!(?<=@ ): ){_WORD_BETWEEN}"
 # The list of the vocabulary with the words over which a gap does not reach.
 _OTHER_SUBJECT = "other subject"
 # Four letters tell most words apart, and those are in no need of their endings.
@@ -58,8 +62,9 @@ class Phrase:
     def _gap(self, joint: str) -> str:
         if joint == "+":
             return ""
-        other = f"(?!(?:{self._other}) )" if joint == "-" else ""
-        return f"(?: {other}{_WORD_BETWEEN}){{0,8}}"
+        if joint == "~":
+            return f"(?: {_WORD_OF_THE_SAME}){{0,8}}"
+        return f"(?: (?!(?:{self._other}) ){_WORD_BETWEEN}){{0,8}}"
 
 
 class Phrases:

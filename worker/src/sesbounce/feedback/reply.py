@@ -6,6 +6,7 @@ them), URLs and the names of hosts are replaced, so that no word in them counts 
 
 import re
 import unicodedata
+from html import unescape
 
 import msgspec
 
@@ -18,8 +19,13 @@ _LONGEST_WORDS = 1500
 _LINE_BREAK = re.compile(r"<?cr><?lf>|<crlf>|\\r\\n|\\n|\r")
 # What a relay writes before the reply of the host: `5.1.0 - Unknown address error 550-'…'`.
 _OF_A_RELAY = re.compile(r"^\s*(?:smtp;)?\s*[45]\.\d\.\d - [a-z ]{1,60}(?=[245]\d\d-')")
-# What Postfix writes after the reply of the host.
-_IN_REPLY_TO = re.compile(r"\(in reply to [a-z ]{1,40}\)")
+# What Postfix and Exim write before the reply of another host.
+_OF_A_HOST = re.compile(
+    r"^\s*(?:[a-z0-9-]{1,20};)?\s*(?:host \S{1,255} (?:said|refused to talk to me)"
+    r"|smtp error from remote mail server [^:\n]{1,40}:?\S{0,255}): (?=[245]\d\d[ -])"
+)
+# What Postfix and Cisco write after the reply of the host.
+_AFTER = re.compile(r"\((?:in\s+reply\s+to\s[a-z\s]{1,40}|delivery attempts: \d{1,9})\)")
 # SES's own words, before the last reply of the host.
 _EXPIRED = re.compile(
     r"^\s*(?:smtp;)?\s*5\d\d 4\.4\.7 message expired: unable to deliver in \d{1,9} minutes\.?\s*<?"
@@ -29,12 +35,14 @@ _CODE = re.compile(r"[245]\d\d(?:[ -]|$)", re.ASCII)
 # Where a further line or a further reply begins. What another host `said` is no further reply.
 # Each way begins with a blank: `re` then skips whatever is none without trying.
 _FURTHER = re.compile(
-    r"\s(?:(?:(?<=\n)|[/|])\s*([245]\d\d)(?:[ -]+(?:#?[245]\.\d{1,3}\.\d{1,3}\b)?|$)"
+    r"\s(?:(?:(?<=\n)|[/|])\s*([245]\d\d)(?:[ -]+(?:#?([245]\.\d{1,3}\.\d{1,3})\b)?|$)"
     r"|(?<=[\w.)\]] )(?<!said )(?<!with )(?<!was )(?<!error )(?<!reply )"
     r" *([245]\d\d)[ -]#?[245]\.\d{1,3}\.\d{1,3}\b)",
     re.ASCII,
 )
 
+# The status code of the last line of a reply; a hyphen says that more lines follow.
+_LAST_LINE = re.compile(r" +(?:#?([245]\.\d{1,3}\.\d{1,3})\b)?", re.ASCII)
 _BRACKETED = re.compile(r"""(?:"[^"\n]{0,100}"\s{0,5})?<[^<>\s]{0,320}>""")  # "Name" <address>
 _QUOTED = re.compile(r""""[^"\n]{1,64}"@[^\s<>"'(),;:]{1,255}""")
 # Two sentences without a blank between them.
@@ -101,13 +109,15 @@ def read_reply(diagnostic: str | None) -> Reply:
     if not diagnostic:
         return _NOTHING
     text = diagnostic[:_LONGEST]
-    text = _NO_BLANK.sub(". ", text)
+    text = _NO_BLANK.sub(". ", unescape(text) if "&" in text else text)
     ascii_only = text.isascii()
     text = text.lower() if ascii_only else folded(text)
     if "4.4.7" in text:
         text = _EXPIRED.sub("", text)
-    if "(in reply to" in text:
-        text = _IN_REPLY_TO.sub("", text)
+    if "reply" in text or "(delivery attempts" in text:
+        text = _AFTER.sub("", text)
+    if " said: " in text or " to me: " in text or "remote mail server" in text:
+        text = _OF_A_HOST.sub("", text)
     if "-'" in text:
         text = _OF_A_RELAY.sub("", text)
     if "\r" in text or "cr>" in text or "<crlf" in text or "\\n" in text:
@@ -142,11 +152,14 @@ def _first_reply(text: str, code: str) -> str:
     """The lines of the first reply, without the codes that begin its further lines."""
     if not _CODE.search(text):
         return text
+    last = _LAST_LINE.match(text)
     lines, begin = [], 0
     for further in _FURTHER.finditer(text):
         lines.append(text[begin : further.start()])
-        if (further[1] or further[2]) != code:
+        has_other_status = last and further[2] and further[2] != last[1]
+        if (further[1] or further[3]) != code or has_other_status:
             return " ".join(lines)
+        last = _LAST_LINE.match(text, further.end(1)) if further[1] else last
         begin = further.end()
     lines.append(text[begin:])
     return " ".join(lines)
@@ -187,6 +200,8 @@ def _undotted(found: re.Match[str]) -> str:
     if _CLASS_NAMES.search(text):
         return text.replace(".", " ")
     labels = text.split(".")
+    if labels[-1].isdigit() and not text[0].isdigit():
+        return " "  # the number of a message: `a8-98c2fsi1134.7`
     if len(labels) >= _LABELS_OF_A_HOST or _TOP_LEVEL.fullmatch(labels[-1]) or text[0].isdigit():
         return _host(found)
     return f" @ {labels[-1]} "  # half an address, or the name of a file

@@ -45,7 +45,7 @@ RECIPIENT = (
     words("disabled|suspended|locked|unavailable|inactive|closed|not available|deactivated ~ "
           "temporarily|temporarly|for now|at this time|at the moment|momentarily",
           Reason.TEMPORARY_FAILURE, ANY_HOST, _RFC3463),
-    words("5.4.1|5.1.0|5.1.1 ~ recipient address rejected access denied",
+    words("5.4.1|5.1.0|5.1.1 - recipient address rejected access denied",
           Reason.NO_SUCH_MAILBOX, "Microsoft", _MICROSOFT),
     words("resolver adr + recipnotfound|recipientnotfound|exrecipnotfound|exrecipientnotfound|"
           "recipientnotfound", Reason.NO_SUCH_MAILBOX, "Microsoft", _MICROSOFT),

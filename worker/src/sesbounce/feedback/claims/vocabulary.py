@@ -49,7 +49,8 @@ VOCABULARY: Vocabulary = {
     "disabled": (
         "disabled|deactivated|de activated|inactive|suspended|locked|frozen|closed|terminated|"
         "discontinued|cancelled|canceled|not active|isnt active|no longer active|not activated|"
-        "not enabled|turned off|switched off|no longer accept*|no longer receiv*|expired|dormant|"
+        "not enabled|turned off|switched off|no longer accept|no longer accepts|"
+        "no longer accepting|no longer receiv*|expired|dormant|"
         "archived|retired|on hold|abandoned|not in use|obsolete|decommissioned|deprovisioned"
     ),
     "full": (
