@@ -336,8 +336,8 @@ def test_a_finding_says_what_why_and_what_to_do(real: Real) -> None:
     (finding,) = real.findings()
     assert str(finding) == (
         "broken: the policy of the queue does not let the topic send to it: SNS can't deliver to "
-        "it, and each message is lost. Restore it: make deploy; to the policy of a queue of your "
-        "own, add the statements of the output queue_statements."
+        "it: each message waits in the subscription's dead-letter queue. Restore it: make deploy; "
+        "to the policy of a queue of your own, add the statements of the output queue_statements."
     )
 
 

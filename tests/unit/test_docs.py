@@ -190,7 +190,8 @@ def unknown_commands(files: Iterable[Path]) -> Iterator[str]:
             if path not in CONTEXTS:
                 yield f"{place} {path}"
                 continue
-        known = {option for p in CONTEXTS[path].command.params for option in p.opts} | {"--help"}
+        params = CONTEXTS[path].command.params
+        known = {option for p in params for option in (*p.opts, *p.secondary_opts)} | {"--help"}
         for option in re.findall(r"(?<![\w-])--[a-z][a-z-]*", match[2]):
             if option not in known:
                 yield f"{place} {path} {option}"
@@ -332,6 +333,20 @@ def test_no_alarm_is_declared_where_the_page_about_alarms_does_not_look() -> Non
         "worker_service/autoscaling.tf",
         "feedback_topic/main.tf",  # `subscription-dlq` of a topic in another region or account
     }
+
+
+def test_every_line_that_the_worker_logs_is_explained() -> None:
+    page = (ROOT / "docs/worker.md").read_text()
+    explained = re.findall(r"`([^`]+)`", "\n".join(re.findall(r"^\|[^|]+\|", page, re.MULTILINE)))
+    call = re.compile(r"\blog\.(?:info|warning|error|critical|exception)\(\s*\"([^\"]+)\"")
+    logged = {
+        line.partition("%")[0].rstrip(": ")
+        for package in ("worker", "outbound", "telemetry", "store", "aws", "lambda_function")
+        for file in (ROOT / "worker/src/sesbounce" / package).rglob("*.py")
+        for line in call.findall(file.read_text("utf-8"))
+    }
+    assert len(logged) > 30
+    assert sorted(line for line in logged if line not in explained) == []
 
 
 def test_every_reason_is_explained_with_what_it_does() -> None:

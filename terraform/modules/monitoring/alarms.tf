@@ -14,7 +14,7 @@ locals {
   candidates = {
     dlq = {
       watch       = var.watch_dlq
-      description = "The worker could not handle a message. `sesbounce dlq list` (in a task: make cli ARGS='dlq list') says what is wrong with the messages, how many there are, and when SQS deletes them; the worker's log has the same fingerprints. Once the cause is removed, `sesbounce dlq replay` records them in the database, and `sesbounce dlq redrive` sends them back to the queue."
+      description = "The worker could not handle a message. `sesbounce dlq list` (in a task: make cli ARGS='dlq list') says what is wrong with the messages, how many there are, and when SQS deletes them; the worker's log has the same fingerprints. Once the cause is removed, `sesbounce dlq replay` records them in the database, and `sesbounce dlq redrive` sends them back to the queue; `sesbounce dlq delete` deletes those that nobody needs."
       metric      = { namespace = "AWS/SQS", name = "ApproximateNumberOfMessagesVisible", dimensions = { QueueName = local.dlq_name } }
     }
     subscription-dlq = {
@@ -70,7 +70,7 @@ locals {
     }
     unhealthy = {
       watch       = var.watch_worker_metrics && !local.scheduled && !local.function # a run or an invocation ends at the first failure
-      description = "The worker cannot reach its queue or its database. Its log says which of them, and why."
+      description = "The worker cannot reach its queue, its database or SNS's certificate. Its log says which of them, and why."
       metric      = merge(local.worker, { name = "Healthy" })
       stat        = "Minimum"
       below       = true

@@ -66,6 +66,12 @@ def test_what_can_t_be_read_is_skipped_and_the_rest_goes_on(error: Exception, re
     assert first.reason.startswith(reason)
     assert second.status is Status.OK
 
+    unknown = check("a.one")._replace(skip=lambda *_: str(missing()))
+    first, second = examine([group(unknown, check("a.two"))])
+    assert first.status is Status.SKIPPED
+    assert first.reason.startswith(reason)
+    assert second.status is Status.OK
+
 
 def test_a_resource_that_is_gone_is_broken() -> None:
     gone = ClientError({"Error": {"Code": "NotFound", "Message": "no"}}, "GetTopicAttributes")

@@ -43,7 +43,10 @@ def test_a_hard_bounce_inside_an_incident_is_a_strike_after_a_delivery() -> None
     assert verdict(DELIVERED, BOUNCED, incidents=()).for_good
     result = verdict(DELIVERED, BOUNCED)
     assert result.since is None
-    assert result.why == "1 of 3 strikes in 75 days, last: no such mailbox (5.1.1), 2026-11-20"
+    assert result.why == (
+        "1 of 3 strikes in 75 days, last: no such mailbox (5.1.1), 2026-11-20, "
+        "during an incident of its provider"
+    )
 
 
 def test_an_address_without_an_earlier_delivery_is_suppressed_for_good() -> None:

@@ -41,11 +41,7 @@ def test_before_it_ends_it_looks_for_incidents_and_logs_what_it_finds(
     assert looked[-1] == 1
     text = "".join(capsys.readouterr())
     (found,) = (line for line in map(json.loads, text.splitlines()) if line["event"] == "incident")
-    assert (found["level"], found["provider"], found["status"]) == (
-        "warning",
-        "google",
-        "confirmed",
-    )
+    assert (found["level"], found["provider"], found["state"]) == ("warning", "google", "open")
     assert (found["begins"], found["ends"]) == (
         "2026-11-21T11:00:00+00:00",
         "2026-11-21T14:00:00+00:00",

@@ -45,13 +45,15 @@ class Database(NamedTuple):
 def connection(find: Callable[[], Database]) -> Iterator[Finding]:
     """The database is there, and answers."""
     try:
-        with _connected(find()) as connected:
+        database = find()
+        with _connected(database) as connected:
             connected.execute(sa.text("SELECT 1"))
+        migrate.current(database.engine)  # for the line above, SQLite reads nothing of its file
     except StoreError as error:
         yield broken(
             str(error),
             "the worker records nothing",
-            "Check that the database runs, SESBOUNCE_DATABASE_URL and the network",
+            "Check that the database runs and has space, SESBOUNCE_DATABASE_URL and the network",
         )
 
 

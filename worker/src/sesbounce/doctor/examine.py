@@ -111,9 +111,9 @@ def _made(check: Check, subject: tuple[Any, ...]) -> Result:
 
     What these credentials may not read is skipped, since nothing is known to be wrong with it.
     """
-    if reason := check.skip(*subject):
-        return skipped(check.id, check.title, reason)
     try:
+        if reason := check.skip(*subject):
+            return skipped(check.id, check.title, reason)
         return found(check.id, check.title, check.run(*subject))
     except ClientError as error:
         if error.response.get("Error", {}).get("Code") in GONE:

@@ -185,9 +185,12 @@ def written_by(
     ]
     sender = "the topic" if topic_arn == wiring.topic_arn else topic_arn
     if not any(allows(attributes.get("Policy"), request) for request in requests):
+        is_kept = topic_arn == wiring.topic_arn and arn == wiring.queue_arn
         yield broken(
             f"the policy of {whose} does not let {sender} send to it",
-            "SNS can't deliver to it, and each message is lost",
+            "SNS can't deliver to it: each message waits in the subscription's dead-letter queue"
+            if is_kept and wiring.subscription_dlq_arn
+            else "SNS can't deliver to it, and each message is lost",
             _ALLOW,
         )
     key_id = attributes.get("KmsMasterKeyId")

@@ -227,8 +227,14 @@ def _unsuppressed(strikes: Sequence[Evidence], policy: Policy) -> Verdict:
         return Verdict()
     return Verdict(
         why=f"{len(strikes)} of {policy.strikes} strikes in {policy.window.days} days, "
-        f"last: {strikes[-1].describe()}"
+        f"last: {_describe_strike(strikes[-1])}"
     )
+
+
+def _describe_strike(strike: Evidence) -> str:
+    """A strike in words. A hard bounce is one inside an incident alone."""
+    inside = ", during an incident of its provider" if strike.reason.effect is Effect.HARD else ""
+    return f"{strike.describe()}{inside}"
 
 
 def _failing_days(state: State, softened: Sequence[Evidence], policy: Policy) -> Sequence[Evidence]:
@@ -287,5 +293,5 @@ def _probation(
 
 def _on_probation(strike: Evidence, length: timedelta, what: str) -> Verdict:
     until = strike.at + length
-    why = f"{what}, last: {strike.describe()}; mailable again on {until:%Y-%m-%d}"
+    why = f"{what}, last: {_describe_strike(strike)}; mailable again on {until:%Y-%m-%d}"
     return _verdict(strike, until, why)

@@ -78,7 +78,7 @@ class Sweeper:
             log.warning(
                 "incident",
                 number=row.id,
-                status=row.status.value,
+                state=row.state_at(self._now()),
                 provider=row.provider,
                 begins=row.begins_at.isoformat(),
                 ends=row.ends_at and row.ends_at.isoformat(),
