@@ -35,7 +35,7 @@ HOSTILE = [
     '"><img src=x onerror=alert(1)>',
     "' autofocus onfocus='alert(1)",
     "</textarea></title><svg/onload=alert(1)>",
-    "{{ 7 * 7 }}{% raw %}{number}{0}",
+    "{{ 7919 * 6421 }}{% raw %}{number}{0}",
     "\u202eevil\u2066 \u200bhidden",
     "NUL\0and\x1b[2J\x07 \x9b31m",
     "javascript:alert(1)",
@@ -79,7 +79,8 @@ class Strict(HTMLParser):
 
 def assert_safe(page: str) -> None:
     assert Strict(page).wrong == []
-    assert "49" not in re.sub(r"<[^>]*>", "", page)
+    # A template would have computed it.
+    assert str(7919 * 6421) not in re.sub(r"[^0-9]", "", page)
 
 
 _ENTRY = '{"suppressed": true, "for_good": true, "parameters": {"address": "x@example.com"}}'
