@@ -16,7 +16,7 @@ from sesbounce.cli.dlq_text import letters, notes
 from sesbounce.cli.group import InterruptedCommandError
 from sesbounce.cli.progress import reporting
 from sesbounce.cli.stopping import stopping
-from sesbounce.dead_letters.acting import record_act
+from sesbounce.dead_letters.acting import subject_of
 from sesbounce.dead_letters.examining import Examiner, Wanted
 from sesbounce.dead_letters.moving import move_all
 from sesbounce.dead_letters.opening import dead_letter_queue_url, decoder, trust
@@ -25,7 +25,7 @@ from sesbounce.dead_letters.working import Action, DeadLetters, Progress, Survey
 from sesbounce.errors import ConfigurationError, SesBounceError, StoreError
 from sesbounce.settings import Settings, load_settings
 from sesbounce.signals import SIGNALLED
-from sesbounce.store.acts import Act
+from sesbounce.store.acts import Act, Done, record_alone
 from sesbounce.telemetry.logs import set_up_logs
 from sesbounce.telemetry.visible import visible
 
@@ -108,8 +108,11 @@ def audited(command: Command, act: Act, wanted: Wanted, by: str) -> Iterator[Non
         number = progress.done if act is Act.LETTERS_DELETED else progress.acted
         try:
             if number:
+                subject = subject_of(command.queue.name, wanted)
                 with writing() as engine:
-                    record_act(engine, act, now(), by, command.queue.name, wanted, number)
+                    record_alone(
+                        engine, Done(act=act, at=now(), by=by, subject=subject, number=number)
+                    )
         except (ConfigurationError, StoreError) as error:
             click.echo(f"sesbounce: the audit does not hold this: {visible(str(error))}", err=True)
 
