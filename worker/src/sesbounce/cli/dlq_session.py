@@ -1,6 +1,7 @@
 """What the commands of `sesbounce dlq` have in common: the queue, signals, confirmations."""
 
 import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -12,8 +13,8 @@ from sesbounce.aws.dead_letters import DeadLetterQueue, open_dead_letter_queue
 from sesbounce.aws.sns_trust import Trust
 from sesbounce.cli.common import now, to_json, writing
 from sesbounce.cli.dlq_options import How, Place
-from sesbounce.cli.dlq_text import letters, notes
-from sesbounce.cli.group import InterruptedCommandError
+from sesbounce.cli.dlq_text import left, letters, notes, report
+from sesbounce.cli.group import PARTLY_DONE, InterruptedCommandError, confirm
 from sesbounce.cli.progress import reporting
 from sesbounce.cli.stopping import stopping
 from sesbounce.dead_letters.acting import subject_of
@@ -26,6 +27,7 @@ from sesbounce.errors import ConfigurationError, SesBounceError, StoreError
 from sesbounce.settings import Settings, load_settings
 from sesbounce.signals import SIGNALLED
 from sesbounce.store.acts import Act, Done, record_alone
+from sesbounce.store.result import Recorded
 from sesbounce.telemetry.logs import set_up_logs
 from sesbounce.telemetry.visible import visible
 
@@ -65,12 +67,21 @@ def opened(place: Place) -> Iterator[Command]:
         yield Command(settings, queue, found, trusted, stop)
 
 
-def demand(survey: Survey, verb: str, how: How) -> bool:
-    """Whether there is something to do; otherwise say what there is."""
+def agreed(survey: Survey, verb: str, how: How, question: str) -> bool:
+    """Whether there is something to do, and the person agrees; otherwise say what there is.
+
+    Args:
+        survey: what there is.
+        verb: what the command does to letters, in the passive.
+        how: the options.
+        question: asks the person, unless an option has answered it.
+    """
     selected = len(survey.selected)
     for note in notes(survey):
         click.echo(f"sesbounce: {note}", err=True)
     if selected and not how.dry_run:
+        if not how.yes:
+            confirm(question)
         return True
     if how.as_json:
         click.echo(to_json({"selected": selected, "dry_run": how.dry_run, "done": 0}))
@@ -93,6 +104,15 @@ def work(
     return command.letters.work(
         survey.selected, action, rate=rate, most_at_once=most_at_once, delete=delete
     )
+
+
+def finish(
+    verb: str, survey: Survey, worked: Worked, how: How, recorded: Recorded | None = None
+) -> None:
+    """Print what a command has done; exit with 3 if it has left some of the selected letters."""
+    report(verb, survey, worked, as_json=how.as_json, recorded=recorded)
+    if left(survey, worked):
+        sys.exit(PARTLY_DONE)
 
 
 @contextmanager
