@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from scripts.local.ses_messages import Scenario
-from sesbounce.dead_letters.acting import record_act
+from sesbounce.dead_letters.acting import subject_of
 from sesbounce.dead_letters.examining import Wanted
 from sesbounce.feedback.address import parse
 from sesbounce.feedback.manual import decide
@@ -22,7 +22,7 @@ from sesbounce.policy.incident import Incident
 from sesbounce.policy.sending import Resume
 from sesbounce.privacy.keyed_hash import HashKeys
 from sesbounce.store import audit, tokens
-from sesbounce.store.acts import Act, Done
+from sesbounce.store.acts import Act, Done, record_alone
 from sesbounce.store.audit import AuditEntry, AuditFilter, audit_entries, audit_page
 from sesbounce.store.engine import open_database, write
 from sesbounce.store.incidents import IncidentStatus
@@ -75,7 +75,8 @@ def recording(engine: sa.Engine) -> Store:
         tokens.create(engine, made_token)
         tokens.revoke(engine, [name], at, "ann")
     wanted = Wanted(before=AT, codes=("B", "A"), understood=False, ids=("x", "y"))
-    record_act(engine, Act.LETTERS_DELETED, AT, "mary", "feedback-dlq", wanted, 7)
+    subject = subject_of("feedback-dlq", wanted)
+    record_alone(engine, done_at(AT, Act.LETTERS_DELETED, subject=subject, number=7))
     forget(made, KEYS, [parse("u0@example.com")], AT + MINUTE, "ann")
     return made
 

@@ -131,6 +131,25 @@ def test_a_row_that_can_t_be_read_is_shown_without_its_effects(store: Store) -> 
     assert all(line.isprintable() for line in result.stderr.splitlines())
 
 
+def test_an_error_of_the_sender_s_database_does_not_act_on_the_terminal(
+    store: Store, engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with write(engine) as connection:
+        for sql in (
+            "CREATE TABLE reader (email TEXT)",
+            "INSERT INTO reader VALUES ('jane@example.com')",
+            "CREATE TRIGGER keep BEFORE DELETE ON reader BEGIN SELECT raise(ABORT, '\x1b[2J'); END",
+        ):
+            connection.exec_driver_sql(sql)
+    statement = "DELETE FROM reader WHERE email = :address"
+    monkeypatch.setenv("SESBOUNCE_STRIKE_OFF_SQL", statement)
+    result = sesbounce("suppress", "jane@example.com")
+    assert result.exit_code == 3
+    assert "rejected a statement for 1 address; the worker retries it" in result.stderr
+    assert r"\x1b[2J" in result.stderr
+    assert all(line.isprintable() for line in result.stderr.splitlines())
+
+
 @pytest.mark.parametrize("by", ["day", "reason", "domain", "sender"])
 def test_statistics_fit_a_terminal(store: Store, by: str) -> None:
     messages: list[dict[str, Any]] = []

@@ -1,6 +1,5 @@
 """Finds the two dead-letter queues: that of the queue, and that of its subscription to a topic."""
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -8,7 +7,7 @@ from botocore.config import Config
 
 from sesbounce.aws.clients import open_client, open_sqs, region_in
 from sesbounce.aws.queue_calls import CONFIG, called
-from sesbounce.aws.queue_policy import statements, topics_of
+from sesbounce.aws.queue_policy import redrive_target, statements, topics_of
 from sesbounce.errors import QueueError
 
 _GIVE_URL = "name the dead-letter queue with --queue-url"
@@ -26,8 +25,8 @@ def main_dead_letter_queue(queue_url: str, config: Config = CONFIG) -> str:
         ConfigurationError: boto3's own settings can't be used.
     """
     attributes = _attributes(queue_url, config)
-    arn = _target(attributes.get("RedrivePolicy"))
-    if arn is None:
+    arn = redrive_target(attributes.get("RedrivePolicy"))
+    if not arn:
         raise QueueError(
             f"the queue {queue_url} has no dead-letter queue: SQS keeps its messages until they "
             "expire",
@@ -126,13 +125,8 @@ def _targets(topic_arn: str | None, queue_arn: str, config: Config) -> Iterator[
             arn,
             lambda arn=arn: client.get_subscription_attributes(SubscriptionArn=arn),  # type: ignore[misc]
         )
-        if target := _target(answer.get("Attributes", {}).get("RedrivePolicy")):
+        if target := redrive_target(answer.get("Attributes", {}).get("RedrivePolicy")):
             yield target
-
-
-def _target(redrive_policy: str | None) -> str | None:
-    target: str | None = json.loads(redrive_policy or "{}").get("deadLetterTargetArn")
-    return target
 
 
 def _url_of(arn: str, config: Config) -> str:

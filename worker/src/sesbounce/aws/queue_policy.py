@@ -1,4 +1,4 @@
-"""Reads from the policy of a queue which topics may send to it."""
+"""Reads the policies of queues: which topics may send to one, and where its dead letters go."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -18,3 +18,9 @@ def topics_of(statement: Mapping[str, Any]) -> Iterator[str]:
             if key.lower() == "aws:sourcearn":
                 arns = value if isinstance(value, list) else [value]
                 yield from (arn for arn in arns if ":sns:" in arn and not set("*?") & set(arn))
+
+
+def redrive_target(redrive_policy: str | None) -> str:
+    """The ARN of the dead-letter queue in a redrive policy; empty without one."""
+    policy = json.loads(redrive_policy or "{}")
+    return str(policy.get("deadLetterTargetArn", ""))

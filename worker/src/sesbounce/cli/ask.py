@@ -160,8 +160,8 @@ def list_(  # noqa: PLR0913, PLR0917  one argument an option
     with asking() as lookup:
         answers = list(lookup.suppressed(now(), wanted))
     if not answers and not as_json:
-        none = wanted == Filter()
-        click.echo("No address is suppressed." if none else "No suppressed address matches.")
+        all_wanted = wanted == Filter()
+        click.echo("No address is suppressed." if all_wanted else "No suppressed address matches.")
     print_each(answers, as_json, answer_line)
 
 

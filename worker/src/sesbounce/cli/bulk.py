@@ -14,7 +14,7 @@ import click
 import msgspec
 import sqlalchemy as sa
 
-from sesbounce.cli.common import counted, now, reading, to_json
+from sesbounce.cli.common import counted_addresses, now, reading, to_json
 from sesbounce.cli.group import InterruptedCommandError
 from sesbounce.cli.output import database_files, written
 from sesbounce.cli.progress import progress
@@ -154,7 +154,7 @@ def check_file(  # noqa: PLR0913  one argument an option
             + ". A second run checks all rows"
         ) from None
     click.echo(
-        f"{counted(tally.checked, 'address', 'addresses')}: "
+        f"{counted_addresses(tally.checked)}: "
         f"{tally.checked - tally.suppressed:,} may be mailed, "
         f"{tally.suppressed:,} may not.",
         err=True,

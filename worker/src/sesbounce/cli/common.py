@@ -4,7 +4,7 @@ Commands that only ask end within half a second: what only the others need is im
 need it.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -19,7 +19,7 @@ from sesbounce.extras import needed_by
 from sesbounce.opening import disposed, open_store
 from sesbounce.store.engine import demand_lasting, open_database
 from sesbounce.store.lookup import Lookup
-from sesbounce.telemetry.visible import visible_json
+from sesbounce.telemetry.visible import visible, visible_json
 
 if TYPE_CHECKING:
     from sesbounce.settings import Settings
@@ -144,6 +144,38 @@ def counted(number: int, one: str, several: str | None = None) -> str:
         several: what several are called, unless an `s` is all that is added.
     """
     return f"{number:,} {one if number == 1 else several or one + 's'}"
+
+
+def counted_addresses(number: int) -> str:
+    """A number of addresses in words: `1 address`, `2,000 addresses`."""
+    return counted(number, "address", "addresses")
+
+
+def rejections(rejected: Mapping[str, int]) -> Iterator[str]:
+    """Say for how many addresses the sender's database rejected a statement: a line an error.
+
+    Args:
+        rejected: the numbers of addresses, by the database's error message.
+    """
+    for problem, addresses in sorted(rejected.items()):
+        yield (
+            f"Your database rejected a statement for {counted_addresses(addresses)}: "
+            f"{visible(problem)}"
+        )
+
+
+def warn_of_rejected(rejected: Mapping[str, int]) -> None:
+    """Print on standard error for how many addresses the sender's database rejected a statement.
+
+    Args:
+        rejected: the numbers of addresses, by the database's error message.
+    """
+    for problem, addresses in sorted(rejected.items()):
+        click.echo(
+            f"sesbounce: your database rejected a statement for {counted_addresses(addresses)}; "
+            f"the worker retries it: {visible(problem)}",
+            err=True,
+        )
 
 
 def print_each(items: Iterable[_T], as_json: bool, line: Callable[[_T], str]) -> None:

@@ -5,7 +5,7 @@ import sys
 import click
 
 from sesbounce.cli.ask import answer_line
-from sesbounce.cli.common import as_json, asking, now, print_each
+from sesbounce.cli.common import as_json, asking, now, print_each, warn_of_rejected
 from sesbounce.cli.group import PARTLY_DONE, exit_codes
 from sesbounce.cli.person import by_option, user
 from sesbounce.feedback.manual import decide
@@ -61,11 +61,6 @@ def _record(
         rejected = opened.store.record(decisions, at).rejected
     with asking() as lookup:
         print_each((lookup.check(address, at) for address in addresses), as_json, answer_line)
-    for problem, number in rejected.items():
-        click.echo(
-            f"sesbounce: your database rejected a statement for {number:,} of these addresses; the "
-            f"worker retries it: {problem}",
-            err=True,
-        )
+    warn_of_rejected(rejected)
     if rejected:
         sys.exit(PARTLY_DONE)

@@ -11,7 +11,7 @@ from sesbounce.aws.queue_calls import MOST_AT_ONCE
 from sesbounce.aws.target_queue import open_target_queue
 from sesbounce.cli.common import as_json, now, to_json
 from sesbounce.cli.dlq_options import How, Place, filtered, handling, of_queue
-from sesbounce.cli.dlq_session import audited, demand, moved_by_sqs, opened, work
+from sesbounce.cli.dlq_session import agreed, audited, finish, moved_by_sqs, opened, work
 from sesbounce.cli.dlq_text import (
     group_json,
     left,
@@ -19,10 +19,9 @@ from sesbounce.cli.dlq_text import (
     letter_text,
     letters,
     notes,
-    report,
     table,
 )
-from sesbounce.cli.group import PARTLY_DONE, confirm, exit_codes
+from sesbounce.cli.group import PARTLY_DONE, exit_codes
 from sesbounce.cli.output import output_option, written
 from sesbounce.cli.person import by_option, user
 from sesbounce.dead_letters.actions import Export, ExportFile, Redrive, Replay
@@ -136,10 +135,9 @@ def replay(place: Place, wanted: Wanted, how: How) -> None:
     """
     with opened(place) as command:
         survey = command.letters.survey(msgspec.structs.replace(wanted, understood=True))
-        if not demand(survey, "recorded", how, _NOT_UNDERSTOOD):
+        question = f"Record {letters(len(survey.selected))} in the database?"
+        if not agreed(survey, "recorded", how, question, _NOT_UNDERSTOOD):
             return
-        if not how.yes:
-            confirm(f"Record {letters(len(survey.selected))} in the database?")
         settings = command.settings
         with (
             open_store(settings) as store,
@@ -148,9 +146,7 @@ def replay(place: Place, wanted: Wanted, how: How) -> None:
             handler = Handler(store.store, command.trust, now, lambda *_: False, decoder(settings))
             action = Replay(handler)
             worked = work(command, survey, action, how.rate, settings.batch_size)
-    report("recorded", survey, worked, as_json=how.as_json, recorded=action.recorded)
-    if left(survey, worked):
-        sys.exit(PARTLY_DONE)
+    finish("recorded", survey, worked, how, action.recorded)
 
 
 @dlq.command(epilog=exit_codes(_HANDLING))
@@ -173,10 +169,9 @@ def redrive(place: Place, wanted: Wanted, to_url: str | None, how: How) -> None:
     """
     with opened(place) as command:
         survey = command.letters.survey(wanted)
-        if not demand(survey, "sent back", how):
+        question = f"Send {letters(len(survey.selected))} back to the queue?"
+        if not agreed(survey, "sent back", how, question):
             return
-        if not how.yes:
-            confirm(f"Send {letters(len(survey.selected))} back to the queue?")
         by_sqs = place.which == "main" and wanted.everything and not to_url
         with audited(command, Act.LETTERS_SENT_BACK, wanted, how.by):
             if by_sqs and moved_by_sqs(command, how.rate):
@@ -184,9 +179,7 @@ def redrive(place: Place, wanted: Wanted, to_url: str | None, how: How) -> None:
             else:
                 action = Redrive(open_target_queue(to_url or command.settings.queue))
                 worked = work(command, survey, action, how.rate, MOST_AT_ONCE)
-    report("sent back", survey, worked, as_json=how.as_json)
-    if left(survey, worked):
-        sys.exit(PARTLY_DONE)
+    finish("sent back", survey, worked, how)
 
 
 @dlq.command(
@@ -232,15 +225,12 @@ def delete(place: Place, wanted: Wanted, output: Path, how: How) -> None:
     """
     with opened(place) as command:
         survey = command.letters.survey(wanted)
-        if not demand(survey, "deleted", how):
+        question = f"Delete {letters(len(survey.selected))} from {command.queue.name}?"
+        if not agreed(survey, "deleted", how, question):
             return
-        if not how.yes:
-            confirm(f"Delete {letters(len(survey.selected))} from {command.queue.name}?")
         with (
             audited(command, Act.LETTERS_DELETED, wanted, how.by),
             ExportFile(output) as action,
         ):
             worked = work(command, survey, action, how.rate)
-    report("deleted", survey, worked, as_json=how.as_json)
-    if left(survey, worked):
-        sys.exit(PARTLY_DONE)
+    finish("deleted", survey, worked, how)

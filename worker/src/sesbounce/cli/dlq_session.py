@@ -1,6 +1,7 @@
 """What the commands of `sesbounce dlq` have in common: the queue, signals, confirmations."""
 
 import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -12,11 +13,11 @@ from sesbounce.aws.dead_letters import DeadLetterQueue, open_dead_letter_queue
 from sesbounce.aws.sns_trust import Trust
 from sesbounce.cli.common import now, to_json, writing
 from sesbounce.cli.dlq_options import How, Place
-from sesbounce.cli.dlq_text import letters, notes
-from sesbounce.cli.group import InterruptedCommandError
+from sesbounce.cli.dlq_text import left, letters, notes, report
+from sesbounce.cli.group import PARTLY_DONE, InterruptedCommandError, confirm
 from sesbounce.cli.progress import reporting
 from sesbounce.cli.stopping import stopping
-from sesbounce.dead_letters.acting import record_act
+from sesbounce.dead_letters.acting import subject_of
 from sesbounce.dead_letters.examining import Examiner, Wanted
 from sesbounce.dead_letters.moving import move_all
 from sesbounce.dead_letters.opening import dead_letter_queue_url, decoder, trust
@@ -25,7 +26,8 @@ from sesbounce.dead_letters.working import Action, DeadLetters, Progress, Survey
 from sesbounce.errors import ConfigurationError, SesBounceError, StoreError
 from sesbounce.settings import Settings, load_settings
 from sesbounce.signals import SIGNALLED
-from sesbounce.store.acts import Act
+from sesbounce.store.acts import Act, Done, record_alone
+from sesbounce.store.result import Recorded
 from sesbounce.telemetry.logs import set_up_logs
 from sesbounce.telemetry.visible import visible
 
@@ -65,19 +67,22 @@ def opened(place: Place) -> Iterator[Command]:
         yield Command(settings, queue, found, trusted, stop)
 
 
-def demand(survey: Survey, verb: str, how: How, advice: str = "") -> bool:
-    """Whether there is something to do; otherwise say what there is.
+def agreed(survey: Survey, verb: str, how: How, question: str, advice: str = "") -> bool:
+    """Whether there is something to do, and the person agrees; otherwise say what there is.
 
     Args:
-        survey: the letters that the options select.
-        verb: what the command does with them.
-        how: how the command works.
+        survey: what there is.
+        verb: what the command does to letters, in the passive.
+        how: the options.
+        question: asks the person, unless an option has answered it.
         advice: what a person can do where there are letters, and none is selected.
     """
     selected = len(survey.selected)
     for note in notes(survey):
         click.echo(f"sesbounce: {note}", err=True)
     if selected and not how.dry_run:
+        if not how.yes:
+            confirm(question)
         return True
     if how.as_json:
         click.echo(to_json({"selected": selected, "dry_run": how.dry_run, "done": 0}))
@@ -104,6 +109,15 @@ def work(
     )
 
 
+def finish(
+    verb: str, survey: Survey, worked: Worked, how: How, recorded: Recorded | None = None
+) -> None:
+    """Print what a command has done; exit with 3 if it has left some of the selected letters."""
+    report(verb, survey, worked, as_json=how.as_json, recorded=recorded)
+    if left(survey, worked):
+        sys.exit(PARTLY_DONE)
+
+
 @contextmanager
 def audited(command: Command, act: Act, wanted: Wanted, by: str) -> Iterator[None]:
     """Record in the audit to how many letters the block has done something, however it ends.
@@ -117,8 +131,11 @@ def audited(command: Command, act: Act, wanted: Wanted, by: str) -> Iterator[Non
         number = progress.done if act is Act.LETTERS_DELETED else progress.acted
         try:
             if number:
+                subject = subject_of(command.queue.name, wanted)
                 with writing() as engine:
-                    record_act(engine, act, now(), by, command.queue.name, wanted, number)
+                    record_alone(
+                        engine, Done(act=act, at=now(), by=by, subject=subject, number=number)
+                    )
         except (ConfigurationError, StoreError) as error:
             click.echo(f"sesbounce: the audit does not hold this: {visible(str(error))}", err=True)
 

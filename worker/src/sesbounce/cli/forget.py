@@ -2,7 +2,7 @@
 
 import click
 
-from sesbounce.cli.common import as_json, counted, now, to_json, yes
+from sesbounce.cli.common import as_json, counted, counted_addresses, now, to_json, yes
 from sesbounce.cli.group import confirm, exit_codes
 from sesbounce.cli.person import by_option, user
 from sesbounce.errors import AddressError
@@ -38,7 +38,7 @@ def forget_(addresses: tuple[str, ...], by: str | None, yes: bool, as_json: bool
         if keys:
             _demand_addresses(opened.store, parsed)
             if not yes:
-                number = counted(len(parsed), "address", "addresses")
+                number = counted_addresses(len(parsed))
                 confirm(f"Forget {number}? It can't be undone")
         erasure = forget(opened.store, keys, parsed, now(), by or user())
         truncate_log(opened.engine)

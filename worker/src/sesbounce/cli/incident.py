@@ -12,17 +12,18 @@ from msgspec.structs import asdict
 
 from sesbounce.cli.common import (
     as_json,
+    counted_addresses,
     now,
     open_store_or_preview,
     print_each,
     to_json,
+    warn_of_rejected,
     yes,
 )
 from sesbounce.cli.group import PARTLY_DONE, InterruptedCommandError, confirm, exit_codes
 from sesbounce.cli.incident_text import (
     Shown,
     change_line,
-    counted_addresses,
     difference,
     in_minutes,
     incident_line,
@@ -43,7 +44,6 @@ from sesbounce.policy.incident import Incident
 from sesbounce.settings import load_settings
 from sesbounce.store.incidents import IncidentRow, IncidentStatus
 from sesbounce.store.result import Recorded
-from sesbounce.telemetry.visible import visible
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 _LINES = 10
@@ -267,12 +267,7 @@ def _decide(
         click.echo(
             f"{summary(row, totals, now())} Nothing was changed." if dry_run else saved(row, done)
         )
-    for problem, addresses in sorted(done.rejected.items()):
-        click.echo(
-            f"sesbounce: your database rejected a statement for {counted_addresses(addresses)}; "
-            f"the worker retries it: {visible(problem)}",
-            err=True,
-        )
+    warn_of_rejected(done.rejected)
     if done.rejected:
         sys.exit(PARTLY_DONE)
 

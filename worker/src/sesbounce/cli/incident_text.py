@@ -6,7 +6,7 @@ from typing import Self
 
 import msgspec
 
-from sesbounce.cli.common import counted, now
+from sesbounce.cli.common import counted, counted_addresses, now
 from sesbounce.operations.rebuild import Change
 from sesbounce.policy.outage import Suspect
 from sesbounce.store.incidents import IncidentRow, numbers
@@ -109,11 +109,6 @@ def saved(row: IncidentRow, done: Recorded) -> str:
 def so_far(done: Recorded) -> str:
     """How far the judging of addresses has come."""
     return f"{counted_addresses(done.released)} released, {done.suppressed:,} suppressed"
-
-
-def counted_addresses(number: int) -> str:
-    """`1 address`, `2 addresses`."""
-    return counted(number, "address", "addresses")
 
 
 def in_minutes(moment: datetime) -> str:

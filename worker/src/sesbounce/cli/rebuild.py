@@ -6,7 +6,16 @@ from typing import Any, TypeVar
 
 import click
 
-from sesbounce.cli.common import as_json, counted, now, open_store_or_preview, to_json, writing
+from sesbounce.cli.common import (
+    as_json,
+    counted,
+    counted_addresses,
+    now,
+    open_store_or_preview,
+    rejections,
+    to_json,
+    writing,
+)
 from sesbounce.cli.group import PARTLY_DONE, InterruptedCommandError, exit_codes
 from sesbounce.cli.progress import reporting
 from sesbounce.errors import AddressError
@@ -174,12 +183,8 @@ def _line(change: Change) -> str:
     )
 
 
-def _addresses(number: int) -> str:
-    return counted(number, "address", "addresses")
-
-
 def _so_far(totals: Rebuilt) -> str:
-    return f"{counted(totals.events, 'event')} about {_addresses(totals.addresses)}"
+    return f"{counted(totals.events, 'event')} about {counted_addresses(totals.addresses)}"
 
 
 def _summary(totals: Rebuilt, dry_run: bool) -> Iterable[str]:
@@ -195,8 +200,7 @@ def _summary(totals: Rebuilt, dry_run: bool) -> Iterable[str]:
         return
     struck = counted(totals.struck_rows, "row")
     yield f"{struck} struck off, {counted(totals.restored_rows, 'row')} restored."
-    for problem, addresses in sorted(totals.rejected.items()):
-        yield f"Your database rejected a statement for {_addresses(addresses)}: {visible(problem)}"
+    yield from rejections(totals.rejected)
 
 
 def _warn(settings: Settings, given: dict[str, Any]) -> None:

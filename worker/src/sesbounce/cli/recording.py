@@ -8,7 +8,7 @@ import click
 import msgspec
 import sqlalchemy as sa
 
-from sesbounce.cli.common import counted, reading, to_json
+from sesbounce.cli.common import counted, counted_addresses, reading, rejections, to_json
 from sesbounce.cli.person import user
 from sesbounce.errors import SesBounceError, StoreError
 from sesbounce.lists.importing import DryRun, Imported, Importer
@@ -74,17 +74,14 @@ def _in_words(done: Imported) -> str:
         return f"{rows}\n{events}\n{would}"
     did = (
         f"{recorded.events:,} recorded, {recorded.duplicates:,} known already; "
-        f"{_addresses(recorded.suppressed)} suppressed "
+        f"{counted_addresses(recorded.suppressed)} suppressed "
         f"({counted(recorded.struck_rows, 'row')} struck off), "
         f"{recorded.released:,} released ({counted(recorded.restored_rows, 'row')} restored)."
     )
-    rejected = [
-        f"Your database rejected a statement for {_addresses(addresses)}: {visible(problem)}"
-        for problem, addresses in recorded.rejected.items()
-    ]
+    lines = [rows, events, did, *rejections(recorded.rejected)]
     if recorded.pending:
-        rejected.append(f"The worker will run your statements for {recorded.pending:,} addresses.")
-    return "\n".join([rows, events, did, *rejected])
+        lines.append(f"The worker will run your statements for {recorded.pending:,} addresses.")
+    return "\n".join(lines)
 
 
 def _list_of(done: Imported) -> str:
@@ -95,7 +92,3 @@ def _list_of(done: Imported) -> str:
         f"{region} ({counted(rows, 'row')})" for region, rows in done.by_region.items()
     )
     return f"{part}SES's suppression list in {regions}"
-
-
-def _addresses(number: int) -> str:
-    return counted(number, "address", "addresses")

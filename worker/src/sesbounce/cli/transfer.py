@@ -13,7 +13,7 @@ from typing import BinaryIO, TextIO
 import click
 from click.core import ParameterSource
 
-from sesbounce.cli.common import as_json, counted, now, raw, reading
+from sesbounce.cli.common import as_json, counted_addresses, now, raw, reading
 from sesbounce.cli.filters import event_filter
 from sesbounce.cli.group import PARTLY_DONE, InterruptedCommandError, exit_codes
 from sesbounce.cli.output import database_files, encoding_option, output_option, written
@@ -75,7 +75,7 @@ def export(format_name: str, wanted: EventFilter, output: Path, raw: bool, as_js
     ):
         left_out = write(rows, text)
     if left_out:
-        addresses = counted(left_out, "address", "addresses")
+        addresses = counted_addresses(left_out)
         click.echo(f"{addresses} left out: SES has no reason for them.", err=True)
 
 

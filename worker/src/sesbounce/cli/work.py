@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from sesbounce.aws.sns_trust import Trust
 from sesbounce.aws.sqs import Queue, open_queue
-from sesbounce.cli.common import counted, now
+from sesbounce.cli.common import counted, counted_addresses, now
 from sesbounce.cli.group import ERROR, exit_codes
 from sesbounce.errors import SesBounceError
 from sesbounce.opening import open_store
@@ -242,7 +242,7 @@ def _what_it_waits_for(seconds: int) -> str:
 
 
 def _print_totals(totals: Counts) -> None:
-    addresses = counted(totals.suppressed, "address", "addresses")
+    addresses = counted_addresses(totals.suppressed)
     click.echo(
         f"{counted(totals.received, 'message')} received, {totals.deleted:,} deleted, "
         f"{totals.undecodable:,} not understood, {totals.failed:,} not recorded, "

@@ -17,7 +17,7 @@ from starlette.responses import Response
 from sesbounce.console.asking import Ask
 from sesbounce.console.letters import Selection, chosen, failed, letters_page
 from sesbounce.errors import SesBounceError, StoreError
-from sesbounce.store.acts import Act
+from sesbounce.store.acts import Act, Done, record_alone
 from sesbounce.store.tokens import Scope
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ def _said(error: SesBounceError | None) -> dict[str, str]:
 def _record_act(ask: Ask, act: Act, queue: str, selection: Selection, number: int) -> None:
     """Record what a person did in the audit; the letters are handled already."""
     # boto3, without which nobody comes here.
-    from sesbounce.dead_letters.acting import record_act  # noqa: PLC0415
+    from sesbounce.dead_letters.acting import subject_of  # noqa: PLC0415
     from sesbounce.dead_letters.examining import Wanted  # noqa: PLC0415
 
     console, group = ask.console, selection.group
@@ -138,7 +138,9 @@ def _record_act(ask: Ask, act: Act, queue: str, selection: Selection, number: in
     if not selection.several:
         codes = (group.code,) if group.code else ()
         wanted = Wanted(codes=codes, fingerprints=() if codes else (group.fingerprint,))
+    subject = subject_of(queue, wanted)
+    done = Done(act=act, at=console.now(), by=ask.by, subject=subject, number=number)
     try:
-        record_act(console.engine, act, console.now(), ask.by, queue, wanted, number)
+        record_alone(console.engine, done)
     except StoreError as error:
         log.warning("audit lacks an act", act=act, queue=queue, letters=number, problem=str(error))

@@ -1,33 +1,18 @@
-"""Records in the audit what a person did with dead letters."""
+"""Names dead letters in the audit, to which a person did something."""
 
 from collections.abc import Iterator
-from datetime import datetime
-
-import sqlalchemy as sa
 
 from sesbounce.dead_letters.examining import Wanted
-from sesbounce.store.acts import Act, Done, record_alone
 
 
-def record_act(  # noqa: PLR0913, PLR0917  who, what, when, with which letters
-    engine: sa.Engine, act: Act, at: datetime, by: str, queue: str, wanted: Wanted, number: int
-) -> None:
-    """Record what a person did with dead letters, in a transaction of its own.
+def subject_of(queue: str, wanted: Wanted) -> str:
+    """The subject of an act.
 
     Args:
-        engine: the database.
-        act: what was done.
-        at: when, UTC.
-        by: the person.
         queue: the name of the dead-letter queue.
         wanted: which letters the person selected.
-        number: how many letters it was done to.
-
-    Raises:
-        StoreError: the database can't be used.
     """
-    subject = " ".join([queue, *_filters(wanted)])
-    record_alone(engine, Done(act=act, at=at, by=by, subject=subject, number=number))
+    return " ".join([queue, *_filters(wanted)])
 
 
 def _filters(wanted: Wanted) -> Iterator[str]:

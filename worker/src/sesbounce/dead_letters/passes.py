@@ -74,7 +74,7 @@ class Pass:
         self._size = 0
         # The receipts, with the times at which others can receive the letters, by
         # `time.monotonic`; the earliest come first.
-        self._held: dict[str, float] = {}
+        self._visible_at: dict[str, float] = {}
         self._seen: set[bytes] = set()
         self.expired = 0
         self.cut = False
@@ -91,8 +91,8 @@ class Pass:
     ) -> None:
         """Make every letter visible that was received and is not deleted."""
         rests = self.cut and error is None
-        self._change_visibility(list(self._held), self._limits.rest_seconds if rests else 0)
-        self._held.clear()
+        self._change_visibility(list(self._visible_at), self._limits.rest_seconds if rests else 0)
+        self._visible_at.clear()
 
     @property
     def looked_at(self) -> int:
@@ -111,7 +111,9 @@ class Pass:
             # The time counts from when SQS sends its answer, which is later than this.
             visible_at = time.monotonic() + seconds
             received = self._queue.receive(seconds, self._limits.wait_seconds)
-            self._held.update(dict.fromkeys((letter.receipt for letter in received), visible_at))
+            self._visible_at.update(
+                dict.fromkeys((letter.receipt for letter in received), visible_at)
+            )
             new = [letter for letter in received if self._is_new(letter)]
             if new:
                 yield [InFlightMessage(letter, visible_at) for letter in new]
@@ -137,7 +139,7 @@ class Pass:
         valid = [m.received.receipt for m in messages if m.visible_at > now]
         deleted = self._queue.delete(valid)
         for receipt in deleted:
-            self._held.pop(receipt, None)
+            self._visible_at.pop(receipt, None)
         self.expired += len(messages) - len(deleted)
         return [m for m in messages if m.received.receipt in deleted]
 
@@ -161,14 +163,14 @@ class Pass:
         """Keep letters invisible that would soon become visible."""
         now, seconds = time.monotonic(), self._limits.invisible_seconds
         due = []
-        for receipt, visible_at in self._held.items():
+        for receipt, visible_at in self._visible_at.items():
             if visible_at - seconds * _MARGIN > now:
                 break
             due.append(receipt)
         valid = self._change_visibility(due, seconds)
         for receipt in due:
-            del self._held[receipt]
-        self._held.update(dict.fromkeys(valid, now + seconds))
+            del self._visible_at[receipt]
+        self._visible_at.update(dict.fromkeys(valid, now + seconds))
 
     def _change_visibility(self, receipts: Sequence[str], seconds: int) -> list[str]:
         """Change the visibility of letters; the receipts that were still valid."""

@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from sesbounce.aws.queue_policy import statements, topics_of
+from sesbounce.aws.queue_policy import redrive_target, statements, topics_of
 from sesbounce.doctor.declared import Wiring, event_type
 from sesbounce.doctor.examine import unread
 from sesbounce.doctor.queues import attributes_of
 from sesbounce.doctor.ses import batches, destinations
-from sesbounce.doctor.topic import redrive_target
 from sesbounce.errors import NotSubscribedError
 
 if TYPE_CHECKING:

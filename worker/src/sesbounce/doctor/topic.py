@@ -1,11 +1,11 @@
 """Checks the topic: SES may publish to it, and SNS delivers to the queue and to people."""
 
-import json
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import boto3
 
+from sesbounce.aws.queue_policy import redrive_target
 from sesbounce.doctor.declared import Wiring
 from sesbounce.doctor.finding import Finding, broken, hint
 from sesbounce.doctor.iam import Request, allows
@@ -130,9 +130,3 @@ def _envelope(wiring: Wiring, *, raw: bool) -> Iterator[Finding]:
             "Set raw_message_delivery = false, or remove SESBOUNCE_TOPIC_ARNS and "
             "SESBOUNCE_VERIFY_SIGNATURES from the worker's settings",
         )
-
-
-def redrive_target(redrive_policy: str | None) -> str:
-    """The ARN of the dead-letter queue in a redrive policy; empty without one."""
-    policy = json.loads(redrive_policy) if redrive_policy else {}
-    return str(policy.get("deadLetterTargetArn", ""))

@@ -55,11 +55,11 @@ class Judge:
         self._given = incidents
 
     @cached_property
-    def _held(self) -> Sequence[Incident]:
+    def _confirmed(self) -> Sequence[Incident]:
         return confirmed_incidents(self._connection) if self._given is None else self._given
 
     def _incidents(self, state: State) -> Sequence[Incident]:
-        return self._held if state.hard and (state.first_delivery or state.deliveries) else ()
+        return self._confirmed if state.hard and (state.first_delivery or state.deliveries) else ()
 
     def __call__(self, key: str, state: State) -> Verdict:
         """The verdict on an address, for all streams."""
