@@ -228,7 +228,7 @@ def _file_of(database: str | None) -> Path | None:
 
 
 def _may_change(file: Path) -> bool:
-    """Whether this user may change a file, and make others beside it."""
+    """Whether this user may change a file, and create others beside it."""
     return os.access(file, os.W_OK) and os.access(file.absolute().parent, os.W_OK)
 
 
