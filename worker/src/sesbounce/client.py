@@ -93,7 +93,7 @@ def may_send(
 
 def close() -> None:
     """Close all connections that this module has opened; the next call opens new ones."""
-    for key in [key for key in _engines if key[-1] == os.getpid()]:
+    for key in [key for key in list(_engines) if key[-1] == os.getpid()]:
         if engine := _engines.pop(key, None):
             engine.dispose()
 

@@ -170,6 +170,14 @@ def test_anymail_asks_before_it_sends() -> None:
     assert len(mail.outbox) == 1
 
 
+@pytest.mark.usefixtures("in_anymail")
+def test_of_two_guards_of_anymail_the_last_one_counts() -> None:
+    guarded_anymail.protect(on_error="refuse", answers=Suppressing(MARY))
+    assert mail.send_mail("x", "x", "me@example.com", [JANE]) == 1
+    with pytest.raises(guard.Suppressed):
+        mail.send_mail("x", "x", "me@example.com", [MARY])
+
+
 def test_the_backend_guards_anymail_s_too() -> None:
     mail.outbox = []
     guarded = {"BACKEND": "anymail.backends.test.EmailBackend", "ON_ERROR": "refuse"}

@@ -144,12 +144,6 @@ CALLS: list[Callable[[Any, Any, Any], object]] = [
         BulkEmailEntries=[{"Destination": to}],
         DefaultContent={"Template": {"TemplateName": "t", "TemplateData": "{}"}},
     ),
-    lambda v1, _, to: v1.send_custom_verification_email(
-        EmailAddress=to["ToAddresses"][0], TemplateName="t"
-    ),
-    lambda _, v2, to: v2.send_custom_verification_email(
-        EmailAddress=to["ToAddresses"][0], TemplateName="t"
-    ),
 ]
 
 
@@ -164,12 +158,6 @@ def test_nothing_is_sent_where_nobody_is_left(
     assert isinstance(told.value, SesBounceError)
     assert pickle.loads(pickle.dumps(told.value)).refused == told.value.refused  # noqa: S301
     assert [wire.bodies for wire in wires] == [[], []]
-
-
-def test_the_mailable_are_asked_to_verify_their_address(v2: Any) -> None:
-    wire = Wire(v2)
-    v2.send_custom_verification_email(EmailAddress=MARY, TemplateName="t")
-    assert [sent["EmailAddress"] for sent in wire.bodies] == [MARY]
 
 
 def test_raw_mail_goes_to_the_headers_recipients_and_the_rest_stays(v1: Any, v2: Any) -> None:

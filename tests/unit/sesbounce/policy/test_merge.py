@@ -2,6 +2,8 @@ import json
 from collections.abc import Iterable
 from datetime import timedelta
 
+import pytest
+
 from scripts.local.ses_messages import Scenario
 from sesbounce.feedback.decode import decode
 from sesbounce.policy.merge import learn, merge
@@ -75,3 +77,16 @@ def test_a_state_keeps_the_latest_spelling_of_the_address() -> None:
         state = merge(state, learned(Scenario.BOUNCE, day, spelling))
     assert state.spelling
     assert state.spelling.text == "Jane@Example.com"
+
+
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [
+        ("Jane <Jane@Example.com/x>", "Jane@Example.com/x"),
+        ("jane@example.com/x", None),
+        ("No  address", None),
+    ],
+)
+def test_what_is_no_address_is_kept_as_ses_wrote_it_too(written: str, kept: str | None) -> None:
+    found = learned(Scenario.BOUNCE, 0, written).spelling
+    assert (found and found.text) == kept

@@ -12,9 +12,11 @@ from anymail.signals import pre_send
 from sesbounce.guard.asking import Guard, Options
 from sesbounce.guard.messages import Message, drop, recipients, sender_of
 
+_UID = "sesbounce.guard"
+
 
 def protect(**options: Unpack[Options]) -> None:
-    """Let all backends of anymail ask before they send a message.
+    """Let all backends of anymail ask before they send a message; of several calls the last counts.
 
     A message of which nobody is left raises `Suppressed`, and with `breaker` one whose sender is
     stopped raises `SendingStopped`. Then anymail sends none of the messages
@@ -33,4 +35,5 @@ def protect(**options: Unpack[Options]) -> None:
         guard.demand_sending(sender_of(message))
         drop(message, guard.refused(recipients([message])))
 
-    pre_send.connect(ask, weak=False, dispatch_uid="sesbounce.guard")
+    pre_send.disconnect(dispatch_uid=_UID)  # Django ignores a second receiver of the same id
+    pre_send.connect(ask, weak=False, dispatch_uid=_UID)

@@ -35,9 +35,7 @@ _BULK = {
     "SendBulkTemplatedEmail": _Bulk("Destinations", "Status", "MessageRejected"),
     "SendBulkEmail": _Bulk("BulkEmailEntries", "BulkEmailEntryResults", "MESSAGE_REJECTED"),
 }
-# It asks a person to verify an address, which it names by itself.
-_VERIFYING = "SendCustomVerificationEmail"
-_SENDING = frozenset({"SendEmail", "SendRawEmail", "SendTemplatedEmail", _VERIFYING, *_BULK})
+_SENDING = frozenset({"SendEmail", "SendRawEmail", "SendTemplatedEmail", *_BULK})
 _OF_HEADERS = {"to": "ToAddresses", "cc": "CcAddresses", "bcc": "BccAddresses"}
 
 
@@ -45,8 +43,7 @@ def protect(client_or_session: T, **options: Unpack[Options]) -> T:
     """Let a client of SES (v1 or v2), or each client that a session will make, ask before it sends.
 
     From then on, each call of `send_email`, `send_raw_email`, `send_templated_email`,
-    `send_bulk_templated_email`, `send_bulk_email` and `send_custom_verification_email` drops the
-    recipients that may not be mailed.
+    `send_bulk_templated_email` and `send_bulk_email` drops the recipients that may not be mailed.
     It raises `Suppressed`, and sends nothing, if nobody is left. In a bulk, each mail counts by
     itself: a mail of which nobody is left is not sent, and its place in the answer says that it
     was rejected; the call raises `Suppressed` if no mail is left. With `breaker`, a call whose
@@ -106,9 +103,6 @@ class _Handlers:
             self._guard.demand_sending(_sender(params))
         if bulk := _BULK.get(model.name):
             self._drop_of_bulk(params, bulk, context)
-        elif model.name == _VERIFYING:
-            groups = {"EmailAddress": [params["EmailAddress"]]}
-            kept(groups, self._guard.refused(everybody(groups)))
         elif message := _raw_message(params):
             self._drop_of_raw(params, message)
         elif "Destination" in params:

@@ -73,10 +73,11 @@ def _learned(event: Event) -> State:
 
 def _spelling(event: Event) -> Spelling | None:
     """The spelling of the address, if it differs from its key."""
-    if not event.parsed or event.original == event.address:
+    if event.original == event.address:
         return None
     bare = _without_nul(without_display_name(event.original))
-    return Spelling(event.occurred_at, bare) if bare != event.address else None
+    differs = bare != event.address and (event.parsed or bare.lower() == event.address)
+    return Spelling(event.occurred_at, bare) if differs else None
 
 
 def _evidence(event: Event) -> Evidence:

@@ -1,13 +1,12 @@
 """Opens the database, with the settings that each kind of database needs to be dependable."""
 
-import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
@@ -22,7 +21,7 @@ from sesbounce.errors import (
     StoreError,
 )
 from sesbounce.extras import needed_by
-from sesbounce.store import postgresql, sqlite_file, urls
+from sesbounce.store import postgresql, sqlite_file, sqlite_reading, urls
 from sesbounce.store.driver_errors import (
     DRIVER_ERRORS,
     cause,
@@ -200,7 +199,7 @@ def _open_sqlite(url: sa.URL, variable: str, *, read_only: bool, create: bool) -
         _check_file(file, variable, create=create, read_only=read_only)
     url = url.update_query_dict({"timeout": _LOCK_TIMEOUT_SECONDS} | dict(url.query))
     # What such a connection reads may be what it has found at its beginning: each is used once.
-    once = read_only and file is not None and not _may_change(file)
+    once = read_only and file is not None and not sqlite_reading.may_change(file)
     try:
         engine = sa.create_engine(url, poolclass=sa.NullPool if once else None, **_OPTIONS)
     except ValueError as error:
@@ -210,7 +209,7 @@ def _open_sqlite(url: sa.URL, variable: str, *, read_only: bool, create: bool) -
     if file:
         sqlite_file.watch(engine, file, _missing(file, variable), create=create)
     if once:
-        sa.event.listen(engine, "do_connect", partial(_connect_to_read, url))
+        sa.event.listen(engine, "do_connect", partial(sqlite_reading.connect, url))
     if not read_only:
         sa.event.listen(engine, "connect", _make_durable)
     return engine
@@ -225,37 +224,6 @@ def _file_of(database: str | None) -> Path | None:
     uri = urlsplit(database)  # https://www.sqlite.org/uri.html
     in_memory = uri.path == ":memory:" or "mode=memory" in uri.query.split("&")
     return None if in_memory else Path(unquote(uri.path))
-
-
-def _may_change(file: Path) -> bool:
-    """Whether this user may change a file, and create others beside it."""
-    return os.access(file, os.W_OK) and os.access(file.absolute().parent, os.W_OK)
-
-
-def _connect_to_read(
-    url: sa.URL, dialect: sa.Dialect, _record: object, _arguments: object, _options: object
-) -> Any:
-    arguments, options = dialect.create_connect_args(_as_it_can_be_read(url))
-    return dialect.connect(*arguments, **options)
-
-
-def _as_it_can_be_read(url: sa.URL) -> sa.URL:
-    """The URL with which SQLite reads, at the moment, a file that this user may not change.
-
-    To read a file in WAL mode, SQLite makes two files beside it. Where it may not, and where these
-    hold nothing that is not in the file, it can read the file as one that does not change.
-    """
-    path = Path(url.database or "")
-    if not url.database or not path.is_file():
-        return url  # in memory, or a URI
-    if _may_change(path):
-        return url
-    log = path.with_name(f"{path.name}-wal")
-    waits = log.exists() and log.stat().st_size > 0
-    alone = not os.access(path.absolute().parent, os.W_OK) and not waits
-    uri = f"file:{quote(str(path.absolute()))}"
-    query = {"mode": "ro", "uri": "true", **({"immutable": "1"} if alone else {})}
-    return url.set(database=uri).update_query_dict(query)
 
 
 def _missing(file: Path, variable: str) -> str:
