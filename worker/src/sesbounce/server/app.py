@@ -88,7 +88,7 @@ class Server:
             Route(path.replace("{address}", "{address:path}"), self._endpoint(of), methods=list(of))
             for path, of in by_path.items()
         ]
-        described = document(operations)
+        described = document(tuple(operations))
 
         async def openapi(_request: Request) -> Response:
             return Response(described, media_type=_JSON)

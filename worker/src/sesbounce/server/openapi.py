@@ -1,6 +1,7 @@
 """Makes the OpenAPI document of the routes and of the structs that they take and answer."""
 
-from collections.abc import Iterable, Iterator
+import functools
+from collections.abc import Iterator
 from importlib.metadata import version
 from typing import Any
 
@@ -35,9 +36,9 @@ _OF_BODIES = (408, 413, 415)
 _TEXT = {"type": "string"}
 
 
-def document(operations: Iterable[Operation]) -> bytes:
-    """The OpenAPI 3.1 document of some routes, as JSON."""
-    operations = list(operations)
+@functools.cache
+def document(operations: tuple[Operation, ...]) -> bytes:
+    """The OpenAPI 3.1 document of some routes, as JSON. It is made once for the same routes."""
     paths: dict[str, dict[str, Any]] = {}
     for operation in operations:
         paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(operation)
