@@ -55,8 +55,9 @@ class AdoptionError(ScriptError):
         )
         remedy = (
             "If they are of another stack, choose another name: the variable name, or ENV. If "
-            "this stack is to take them over, or an apply was killed before it saved its state, "
-            "write this into terraform/imports.tf and run the same command:"
+            "this stack is to take them over (docs/adopt.md has more blocks, for what belongs to "
+            "them), or an apply was killed before it saved its state, write this into "
+            "terraform/imports.tf and run the same command:"
         )
         lines = [what, *(f"  {each.kind} {each.id}" for each in found), remedy, *blocks]
         super().__init__("\n".join(lines))

@@ -12,6 +12,8 @@ from click.testing import CliRunner, Result
 
 from sesbounce.cli import main
 from sesbounce.errors import StoreError
+from sesbounce.store.result import Recorded
+from sesbounce.telemetry.reports import Report, Swept
 
 Action = Callable[[int], None]
 
@@ -23,8 +25,10 @@ class StandIn:
         self.stopped = threading.Event()
         self.on_run: Callable[[], object] = lambda: None
         self.on_signal: Action = lambda _: None
+        self.report: Callable[[Report], None]
 
-    def __call__(self, *_: object, **__: object) -> "StandIn":
+    def __call__(self, *arguments: Any, **_: object) -> "StandIn":
+        self.report = arguments[4]
         return self
 
     def stop(self) -> None:
@@ -69,6 +73,15 @@ def test_a_run_that_has_emptied_the_queue_has_succeeded() -> None:
     result = run("--until-empty")
     assert result.exit_code == 0
     assert metrics(result) == {"Failed": 0, "RunsSucceeded": 1}
+
+
+def test_a_run_says_that_the_sender_s_own_tables_lack_a_verdict(worker: StandIn) -> None:
+    worker.on_run = lambda: worker.report(Swept(Recorded(rejected={"no such column": 1})))
+    result = run("--until-empty")
+    assert result.exit_code == 0
+    assert "Your database rejected a strike-off or restore statement" in result.stdout
+    worker.on_run = lambda: None
+    assert "rejected" not in run("--until-empty").stdout
 
 
 def test_a_run_whose_time_is_over_stops_and_has_succeeded(worker: StandIn) -> None:

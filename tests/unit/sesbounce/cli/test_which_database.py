@@ -198,6 +198,16 @@ def test_run_creates_no_table_in_a_foreign_database_whose_tables_the_statement_d
     assert tables(foreign) == {"member"}
 
 
+def test_db_check_names_the_statement_that_is_wrong_and_not_the_tables_that_are_missing(
+    foreign: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SESBOUNCE_DATABASE_URL", f"sqlite:///{foreign}")
+    monkeypatch.setenv("SESBOUNCE_STRIKE_OFF_SQL", "UPDATE member SET email = NULL")
+    result = CliRunner().invoke(main, ["db", "check"])
+    assert result.exit_code == 2
+    assert "SESBOUNCE_STRIKE_OFF_SQL must select the rows of an address" in result.stderr
+
+
 @pytest.mark.parametrize(
     "settings",
     [

@@ -14,7 +14,7 @@ import msgspec
 import sqlalchemy as sa
 
 from sesbounce.database_settings import load_database_settings
-from sesbounce.errors import MissingExtraError, SchemaError, StoreError
+from sesbounce.errors import MissingExtraError, SchemaError, StoreError, StrikeOffError
 from sesbounce.extras import needed_by
 from sesbounce.opening import disposed, open_store
 from sesbounce.store.engine import demand_lasting, open_database
@@ -64,6 +64,8 @@ def reading() -> Iterator[sa.Engine]:
     ) as engine:
         try:
             yield engine
+        except StrikeOffError:
+            raise  # which says all: the schema is no cause of it
         except StoreError as error:
             # Only now, because whoever may read the verdicts may read no other table.
             if problem := _schema_problem(engine):

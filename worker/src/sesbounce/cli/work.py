@@ -251,3 +251,8 @@ def _print_totals(totals: Counts) -> None:
         f"{addresses} suppressed ({counted(totals.struck_rows, 'row')} struck off), "
         f"{totals.released:,} released ({counted(totals.restored_rows, 'row')} restored)."
     )
+    if totals.rejected:
+        click.echo(
+            "Your database rejected a strike-off or restore statement: the log lines `statement "
+            "rejected` say why. Your own tables lack this verdict until a retry succeeds."
+        )
