@@ -1,12 +1,9 @@
 """Opens the database, with the settings that each kind of database needs to be dependable."""
 
-import sqlite3
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
-from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
@@ -21,7 +18,7 @@ from sesbounce.errors import (
     StoreError,
 )
 from sesbounce.extras import needed_by
-from sesbounce.store import postgresql, sqlite_file, sqlite_reading, urls
+from sesbounce.store import postgresql, urls
 from sesbounce.store.driver_errors import (
     DRIVER_ERRORS,
     cause,
@@ -31,19 +28,12 @@ from sesbounce.store.driver_errors import (
     is_sqlite_permission,
     lacks_table,
 )
+from sesbounce.store.sqlite import HOW_TO_PERMIT, WAIT, WRITE, file_of, open_sqlite
 
-# How long a writer waits for SQLite's write lock, in seconds, unless the URL says `?timeout=`.
-_LOCK_TIMEOUT_SECONDS = "30"
-_WRITE = "sesbounce_write"
-_HOW_TO_PERMIT = (
-    "let the user of this process enter the database's folder, read the file and, to change the "
-    "database, write to both"
-)
 _HOW_TO_UPGRADE = (
     "Set SESBOUNCE_DATABASE_URL to the worker's database; if it is that one, run `sesbounce db "
     "upgrade`, which makes the tables and columns that this version needs"
 )
-_WAIT = "sesbounce_wait"
 
 # Parameters hold addresses: SQLAlchemy keeps them out of error messages, and so out of logs.
 _OPTIONS: dict[str, Any] = {"hide_parameters": True}
@@ -88,8 +78,8 @@ def open_database(
     needs_tls = passwords is not None and passwords.needs_tls
     parsed = urls.read_url(url, variable, needs_tls=needs_tls)
     if parsed.url.drivername == "sqlite":
-        return _open_sqlite(
-            parsed.url, variable, read_only=read_only, create=create and not read_only
+        return open_sqlite(
+            parsed.url, variable, _OPTIONS, read_only=read_only, create=create and not read_only
         )
     with _driver_of(parsed.url, variable):
         engine = sa.create_engine(
@@ -193,70 +183,13 @@ def _log_in(
     raise error
 
 
-def _open_sqlite(url: sa.URL, variable: str, *, read_only: bool, create: bool) -> sa.Engine:
-    file = _file_of(url.database)
-    if file:
-        _check_file(file, variable, create=create, read_only=read_only)
-    url = url.update_query_dict({"timeout": _LOCK_TIMEOUT_SECONDS} | dict(url.query))
-    # What such a connection reads may be what it has found at its beginning: each is used once.
-    once = read_only and file is not None and not sqlite_reading.may_change(file)
-    try:
-        engine = sa.create_engine(url, poolclass=sa.NullPool if once else None, **_OPTIONS)
-    except ValueError as error:
-        raise ConfigurationError(f"{variable} is not a database URL: {error}") from None
-    sa.event.listen(engine, "connect", _take_over_transactions)
-    sa.event.listen(engine, "begin", _on_begin)
-    if file:
-        sqlite_file.watch(engine, file, _missing(file, variable), create=create)
-    if once:
-        sa.event.listen(engine, "do_connect", partial(sqlite_reading.connect, url))
-    if not read_only:
-        sa.event.listen(engine, "connect", _make_durable)
-    return engine
-
-
-def _file_of(database: str | None) -> Path | None:
-    """The file of a SQLite database; None for one in memory."""
-    if not database or database == ":memory:":
-        return None
-    if not database.startswith("file:"):
-        return Path(database)
-    uri = urlsplit(database)  # https://www.sqlite.org/uri.html
-    in_memory = uri.path == ":memory:" or "mode=memory" in uri.query.split("&")
-    return None if in_memory else Path(unquote(uri.path))
-
-
-def _missing(file: Path, variable: str) -> str:
-    return (
-        f"there is no database {file.absolute()}: set {variable} to the URL of the worker's "
-        "database, or create one with `sesbounce db upgrade`"
-    )
-
-
-def _check_file(file: Path, variable: str, *, create: bool, read_only: bool) -> None:
-    # Of all this SQLite would only report "unable to open".
-    try:
-        if not create and not file.exists():
-            raise StoreError(_missing(file, variable))
-        if not read_only and not file.parent.is_dir():
-            raise StoreError(
-                f"there is no folder {file.parent} for the database: create it, or set "
-                f"{variable} to another path"
-            )
-    except PermissionError as error:
-        raise StoreError(
-            f"this user may not enter the folder of the database {file.absolute()} "
-            f"({error.strerror}): {_HOW_TO_PERMIT}"
-        ) from error
-
-
 def demand_lasting(engine: sa.Engine) -> None:
     """Demand a database that outlives the process, from which the queue's messages are deleted.
 
     Raises:
         ConfigurationError: the database is one of SQLite in memory, or a temporary file.
     """
-    if engine.dialect.name == "sqlite" and _file_of(engine.url.database) is None:
+    if engine.dialect.name == "sqlite" and file_of(engine.url.database) is None:
         raise ConfigurationError(
             "SESBOUNCE_DATABASE_URL is a database in memory, which ends with this process: name a "
             "file, for example sqlite:////srv/app/sesbounce.sqlite3"
@@ -272,7 +205,7 @@ def write(engine: sa.Engine, *, wait: bool = True) -> Iterator[sa.Connection]:
         wait: whether to wait on SQLite while another transaction writes; if not, `is_locked` is
             true of the error.
     """
-    with engine.execution_options(**{_WRITE: True, _WAIT: wait}).begin() as connection:
+    with engine.execution_options(**{WRITE: True, WAIT: wait}).begin() as connection:
         yield connection
 
 
@@ -321,7 +254,7 @@ def translated(problem: str, hint: str = "", *, of_schema: bool = False) -> Iter
         if "certificate verify failed" in text:
             hint = f"{hint} {urls.HOW_TO_TRUST}".strip()
         if is_sqlite_permission(error):
-            hint = f"To repair it, {_HOW_TO_PERMIT}"
+            hint = f"To repair it, {HOW_TO_PERMIT}"
         raise kind(f"{problem}: {text}{f'. {hint}' if hint else ''}") from error
 
 
@@ -329,43 +262,3 @@ def answering(problem: str) -> AbstractContextManager[None]:
     """`translated` for those who ask, with a hint that the URL may be the wrong one."""
     hint = "Is SESBOUNCE_DATABASE_URL the worker's database?"
     return translated(problem, hint, of_schema=True)
-
-
-def _take_over_transactions(connection: sqlite3.Connection, _record: object) -> None:
-    # SQLAlchemy begins the transactions, not the driver: see _on_begin.
-    connection.isolation_level = None
-
-
-def _make_durable(connection: sqlite3.Connection, _record: object) -> None:
-    cursor = connection.cursor()
-    cursor.execute("PRAGMA journal_mode = WAL")
-    # The worker deletes a message from the queue once its transaction is committed. In WAL mode
-    # a commit survives a power failure only with FULL.
-    cursor.execute("PRAGMA synchronous = FULL")
-    # A batch changes scattered pages of a large database, and many batches change the same ones.
-    # With 32 MB of cache SQLite reads such a page once; with a log of 32 MB it copies the page
-    # into the database's file once in many batches.
-    cursor.execute("PRAGMA cache_size = -32768")
-    cursor.execute("PRAGMA wal_autocheckpoint = 8192")
-    cursor.close()
-
-
-def _on_begin(connection: sa.Connection) -> None:
-    # If another transaction wrote after this one's first read, this one's first write would fail
-    # instead of waiting. A transaction that takes the write lock at its beginning waits.
-    options = connection.get_execution_options()
-    if not options.get(_WRITE, False):
-        connection.exec_driver_sql("BEGIN")
-    elif options.get(_WAIT, True):
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-    else:
-        _begin_at_once(connection)
-
-
-def _begin_at_once(connection: sa.Connection) -> None:
-    milliseconds = connection.exec_driver_sql("PRAGMA busy_timeout").scalar()
-    connection.exec_driver_sql("PRAGMA busy_timeout = 0")
-    try:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-    finally:
-        connection.exec_driver_sql(f"PRAGMA busy_timeout = {milliseconds}")
