@@ -212,6 +212,10 @@ def shown_commands() -> Iterator[tuple[Path, list[str]]]:
             for line in re.findall(r"^(?:\$ )?sesbounce ([a-z].*)$", block, re.MULTILINE):
                 if "…" not in line:
                     yield page, shlex.split(re.split(r"\s#\s|\s(?:&&|\||>)\s", line)[0])
+    # What a person types when an alarm is on.
+    page = ROOT / "docs/operating.md"
+    for line in re.findall(r"`sesbounce ([a-z][^`]*)`", page.read_text("utf-8")):
+        yield page, shlex.split(line)
 
 
 def test_commands_that_the_pages_show_can_be_typed_as_they_are(
