@@ -4,6 +4,7 @@ import importlib
 import inspect
 import json
 import re
+import shlex
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import sqlalchemy as sa
 from pydantic import SecretStr
 
 from scripts import docs, website
+from sesbounce.cli import main
 from sesbounce.doctor.path import groups
 from sesbounce.extras import MODULES
 from sesbounce.feedback.decode import decode
@@ -202,6 +204,43 @@ def unknown_commands(files: Iterable[Path]) -> Iterator[str]:
 def test_every_command_that_a_text_names_exists() -> None:
     assert len(named(r"`sesbounce [a-z]+")) > 30
     assert list(unknown_commands(TEXTS)) == []
+
+
+def shown_commands() -> Iterator[tuple[Path, list[str]]]:
+    """The commands that the pages show at a prompt or in a shell: the page, and the words."""
+    for page in (page for page in TEXTS if page.suffix == ".md"):
+        text = page.read_text("utf-8")
+        for block in re.findall(r"```(?:sh|console)\n(.*?)```", text, re.DOTALL):
+            for line in re.findall(r"^(?:\$ )?sesbounce ([a-z].*)$", block, re.MULTILINE):
+                if "…" not in line:
+                    yield page, shlex.split(re.split(r"\s#\s|\s(?:&&|\||>)\s", line)[0])
+    # What a person types when an alarm is on.
+    page = ROOT / "docs/operating.md"
+    for line in re.findall(r"`sesbounce ([a-z][^`]*)`", page.read_text("utf-8")):
+        yield page, shlex.split(line)
+
+
+def test_commands_that_the_pages_show_can_be_typed_as_they_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # which holds the files that the commands read
+    wrong = []
+    shown = list(shown_commands())
+    assert len(shown) > 60
+    for page, words in shown:
+        for word in words:
+            if re.fullmatch(r"[\w-]+\.(csv|json|jsonl)", word):
+                Path(word).touch()
+        names = list(words)
+        command: click.Command | None = main
+        while isinstance(command, click.Group) and names and not names[0].startswith("-"):
+            command = command.get_command(click.Context(command), names.pop(0))
+        assert command, words
+        try:
+            command.make_context("sesbounce", names).close()
+        except click.UsageError as error:
+            wrong.append(f"{page.name}: {shlex.join(words)}: {error.format_message()}")
+    assert wrong == []
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,8 @@ import pytest
 import sqlalchemy as sa
 
 from scripts.local.ses_messages import Scenario
-from sesbounce.doctor.database import Database, pooler
+from sesbounce.doctor.database import pooler
+from sesbounce.doctor.subject import Database
 from sesbounce.errors import ConfigurationError, SchemaError, SesBounceError, StoreError
 from sesbounce.feedback.decode import decode
 from sesbounce.feedback.recording import Recording

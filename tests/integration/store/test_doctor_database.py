@@ -9,9 +9,9 @@ from pydantic import SecretStr
 
 from scripts.local.ses_messages import Scenario
 from sesbounce.doctor import database
-from sesbounce.doctor.database import Database
 from sesbounce.doctor.examine import Group, examine
 from sesbounce.doctor.finding import Result, Status
+from sesbounce.doctor.subject import Database
 from sesbounce.feedback.address import parse
 from sesbounce.operations.erasure import forget
 from sesbounce.settings import Settings

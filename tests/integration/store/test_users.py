@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 from scripts.local.ses_messages import Scenario
 from sesbounce.cli import main
 from sesbounce.doctor import database
-from sesbounce.doctor.database import Database
+from sesbounce.doctor.subject import Database
 from sesbounce.errors import ConfigurationError, StoreError
 from sesbounce.feedback.decode import decode
 from sesbounce.operations.incident_rows import new

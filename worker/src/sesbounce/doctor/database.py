@@ -5,24 +5,20 @@ run it.
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
 
 import sqlalchemy as sa
 
 from sesbounce.doctor.examine import Check
 from sesbounce.doctor.finding import Finding, broken, hint, setting
-from sesbounce.errors import ConfigurationError, NotCheckedError, StoreError, StrikeOffError
-from sesbounce.settings import Settings
+from sesbounce.doctor.statements import statements, without_statements
+from sesbounce.doctor.subject import Database, connected
+from sesbounce.errors import ConfigurationError, NotCheckedError, StoreError
 from sesbounce.store import forgotten, migrate, schema
 from sesbounce.store.drift import in_words
 from sesbounce.store.driver_errors import lacks_right
-from sesbounce.store.engine import open_database, translated
-from sesbounce.store.outbox import Outbox, waiting
+from sesbounce.store.outbox import waiting
 from sesbounce.store.postgresql import is_pooled
-from sesbounce.store.propagate import Propagator
-from sesbounce.store.strike_off import DOES_NOT_FIT, StrikeOff
 from sesbounce.store.workers import WorkerStatus, present_workers, read_workers
 
 _CLOCK_SECONDS = 60
@@ -34,20 +30,12 @@ _UPGRADE = "Bring it up to date: `sesbounce db upgrade`"
 _GRANTS = "Grant the user what docs/database.md lists, or run `sesbounce db upgrade` as the owner"
 
 
-class Database(NamedTuple):
-    """The database, opened for reading, the settings, and the time (UTC)."""
-
-    engine: sa.Engine
-    settings: Settings
-    now: datetime
-
-
 def connection(find: Callable[[], Database]) -> Iterator[Finding]:
     """The database is there, and answers."""
     try:
         database = find()
-        with _connected(database) as connected:
-            connected.execute(sa.text("SELECT 1"))
+        with connected(database) as opened:
+            opened.execute(sa.text("SELECT 1"))
         migrate.current(database.engine)  # for the line above, SQLite reads nothing of its file
     except StoreError as error:
         yield broken(
@@ -94,8 +82,8 @@ def view(database: Database) -> Iterator[Finding]:
     """The view answers, which the sender's own SQL asks."""
     query = sa.select(sa.literal(1)).select_from(sa.table(schema.SUPPRESSED)).where(sa.false())
     try:
-        with _connected(database) as connected:
-            connected.execute(query)
+        with connected(database) as opened:
+            opened.execute(query)
     except StoreError as error:
         yield broken(
             f"the view {schema.SUPPRESSED} can't be read ({error})",
@@ -106,8 +94,8 @@ def view(database: Database) -> Iterator[Finding]:
 
 def hash_keys(database: Database) -> Iterator[Finding]:
     """This process has each key under which addresses were forgotten."""
-    with _connected(database) as connected:
-        checks = forgotten.checks(connected)
+    with connected(database) as opened:
+        checks = forgotten.checks(opened)
     try:
         database.settings.hash_keys.require(checks)
     except ConfigurationError as error:
@@ -115,63 +103,9 @@ def hash_keys(database: Database) -> Iterator[Finding]:
         yield broken(what, "the worker does not start, and nobody learns who may be mailed", advice)
 
 
-def statements(database: Database) -> Iterator[Finding]:
-    """The statements for the sender's tables fit them, use an index, and are not rejected."""
-    settings = database.settings
-    engine, is_other = database.engine, bool(settings.strike_off_database_url)
-    if settings.strike_off_database_url:
-        engine = open_database(
-            settings.strike_off_database_url.get_secret_value(),
-            read_only=True,
-            variable="SESBOUNCE_STRIKE_OFF_DATABASE_URL",
-            passwords=settings.strike_off_passwords,
-        )
-    try:
-        strike_off = StrikeOff(settings.strike_off_sql, settings.restore_sql)
-        with translated("the statements can't be checked"), engine.connect() as connected:
-            warnings = strike_off.check(connected)
-    except StrikeOffError as error:
-        yield broken(
-            str(error).removesuffix(f". {DOES_NOT_FIT}"),
-            "the worker does not start",
-            f"{DOES_NOT_FIT} `sesbounce db check` checks it",
-        )
-        return
-    finally:
-        if is_other:
-            engine.dispose()
-    for warning in warnings:
-        what, _, advice = warning.partition(": ")
-        yield hint(what, "each strike-off takes long", f"Help the database: {advice}")
-    if not is_other:
-        yield from _pending(database, strike_off)
-
-
-def _pending(database: Database, strike_off: StrikeOff) -> Iterator[Finding]:
-    """No address waits for a statement: the database rejects none, and a worker runs them."""
-    query = Propagator(strike_off, Outbox()).count_pending("", database.now)
-    with _connected(database) as connected:
-        waiting_addresses = connected.scalar(query)
-    if waiting_addresses:
-        yield hint(
-            f"addresses wait for a strike-off or restore statement: {waiting_addresses:,}",
-            "the sender's own tables do not have these verdicts",
-            "Read the lines `statement rejected` in the worker's log, and correct the statement, "
-            "the table or the grant; a running worker retries each minute",
-        )
-
-
 def without_tables(database: Database) -> str:
     """Why the tables are not read: there is none."""
     return "" if migrate.current(database.engine) else _NO_TABLES
-
-
-def without_statements(database: Database) -> str:
-    """Why the statements are not checked."""
-    settings = database.settings
-    if settings.strike_off_sql or settings.restore_sql:
-        return ""
-    return "neither SESBOUNCE_STRIKE_OFF_SQL nor SESBOUNCE_RESTORE_SQL is set"
 
 
 def outbox(database: Database) -> Iterator[Finding]:
@@ -194,8 +128,8 @@ def clock(database: Database) -> Iterator[Finding]:
     """The database's clock and this machine's agree."""
     now = sa.func.utc_timestamp() if database.engine.dialect.name == "mysql" else sa.func.now()
     began = datetime.now(UTC)
-    with _connected(database) as connected:
-        at: datetime = connected.scalar(sa.select(now)) or began
+    with connected(database) as opened:
+        at: datetime = opened.scalar(sa.select(now)) or began
     off = abs(((at if at.tzinfo else at.replace(tzinfo=UTC)) - began).total_seconds())
     if off > _CLOCK_SECONDS:
         yield hint(
@@ -214,8 +148,8 @@ def without_clock(database: Database) -> str:
 def last_event(database: Database) -> Iterator[Finding]:
     """An event was recorded lately."""
     newest = sa.select(schema.event.c.recorded_at).order_by(schema.event.c.id.desc()).limit(1)
-    with _connected(database) as connected:
-        at = connected.scalar(newest)
+    with connected(database) as opened:
+        at = opened.scalar(newest)
     if at is None:
         yield hint(
             "no event is recorded yet",
@@ -236,8 +170,8 @@ def workers(database: Database) -> Iterator[Finding]:
     Raises:
         NotCheckedError: there is none.
     """
-    with _connected(database) as connected:
-        found = present_workers(read_workers(connected), database.now)
+    with connected(database) as opened:
+        found = present_workers(read_workers(opened), database.now)
     if not found:
         raise NotCheckedError("no worker of this release has written to this database yet")
     for queue, some in found.items():
@@ -261,8 +195,8 @@ def workers(database: Database) -> Iterator[Finding]:
 
 def pooler(database: Database) -> Iterator[Finding]:
     """Whether a pooler answers in the place of PostgreSQL."""
-    with _connected(database) as connected:
-        if is_pooled(connected.connection.dbapi_connection):  # type: ignore[arg-type]
+    with connected(database) as opened:
+        if is_pooled(opened.connection.dbapi_connection):  # type: ignore[arg-type]
             yield setting(
                 "a pooler answers in the place of PostgreSQL",
                 "sesbounce prepares no statements there, and takes its locks for a transaction",
@@ -278,7 +212,7 @@ def without_pooler(database: Database) -> str:
 def grants(database: Database) -> Iterator[Finding]:
     """The user of SESBOUNCE_DATABASE_URL may write what the worker writes."""
     lacking = []
-    with _connected(database) as connected:
+    with connected(database) as opened:
         for table in schema.metadata.sorted_tables:
             column = next(iter(table.primary_key))
             for statement in (
@@ -286,10 +220,10 @@ def grants(database: Database) -> Iterator[Finding]:
                 sa.update(table).values({column: column}).where(sa.false()),
                 sa.delete(table).where(sa.false()),
             ):
-                sql = statement.compile(connected, compile_kwargs={"literal_binds": True})
+                sql = statement.compile(opened, compile_kwargs={"literal_binds": True})
                 try:
-                    with connected.begin_nested():
-                        connected.exec_driver_sql(f"EXPLAIN {sql}")
+                    with opened.begin_nested():
+                        opened.exec_driver_sql(f"EXPLAIN {sql}")
                 except sa.exc.DBAPIError as error:
                     # The statement itself may not do: MariaDB wants a value for each column.
                     if lacks_right(error):
@@ -305,12 +239,6 @@ def grants(database: Database) -> Iterator[Finding]:
 def without_grants(database: Database) -> str:
     """Why the rights are not checked."""
     return "SQLite has no users" if database.engine.dialect.name == "sqlite" else ""
-
-
-@contextmanager
-def _connected(database: Database) -> Iterator[sa.Connection]:
-    with translated("the database can't answer"), database.engine.connect() as connected:
-        yield connected
 
 
 CONNECTION = (Check("database.connection", "the database answers", connection),)

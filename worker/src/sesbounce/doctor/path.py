@@ -14,11 +14,11 @@ from botocore.exceptions import BotoCoreError
 
 from sesbounce.aws.clients import region_in
 from sesbounce.doctor import checks, database, local, source
-from sesbounce.doctor.database import Database
 from sesbounce.doctor.declared import Wiring, declared_in
 from sesbounce.doctor.discover import discover
 from sesbounce.doctor.examine import Check, Group
 from sesbounce.doctor.finding import Finding, broken
+from sesbounce.doctor.subject import Database
 from sesbounce.errors import ConfigurationError, NotCheckedError, NothingDeployedError
 from sesbounce.settings import Settings
 

@@ -107,7 +107,9 @@ def moment(text: str) -> datetime | None:
         # Go prints the zone of a time twice: `2024-10-18 18:28:14 +0000 UTC`.
         return parse_time(text.removesuffix(" UTC"))
     except (ValueError, OverflowError, NotificationError):
-        raise EntryError(f"{text!r} is not a time in a known format") from None
+        raise EntryError(
+            f"{text!r} is not a time in a known format: write 2026-11-20 or 2026-11-20T12:30:00Z"
+        ) from None
 
 
 def _own(row: Row, kind: ListKind) -> list[Entry]:
