@@ -32,7 +32,7 @@ BASE = "localhost/base-of-the-tests:debian"
 
 _PROGRAMS = ("buildah", "podman", "crun", "mmdebstrap")
 _DEBIAN = Path("/etc/debian_version")
-_MOST_SECONDS = 900
+_MOST_SECONDS = 1800
 _READY_SECONDS = 120
 _SUITE = "bookworm"
 _BASE_OPTIONS = (

@@ -96,6 +96,8 @@ class Processes:
             self._read(pipes, ends)
         for child in self._children:
             child.join()
+        # A signal to all processes may have ended the children before this process heard it.
+        self._watch()
         self._check()
 
     def _read(self, pipes: dict[Connection, int], ends: list[int]) -> None:
