@@ -12,8 +12,8 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from scripts.local.localstack import CHECKOUT
@@ -45,9 +45,8 @@ def install_provider(folder: Path) -> Path:
     return installed_provider(folder / ".terraform")
 
 
-def running_provider(
-    binary: Path, environment: Mapping[str, str]
-) -> AbstractContextManager[dict[str, str]]:
+@contextmanager
+def running_provider(binary: Path, environment: Mapping[str, str]) -> Iterator[dict[str, str]]:
     """Run a provider during the block, with the types alone that terraform/ names.
 
     Args:
@@ -57,22 +56,10 @@ def running_provider(
     Yields:
         `environment`, in which Terraform attaches to the provider.
     """
-    return _running([sys.executable, "-m", "tests.lean_provider", str(binary)], environment)
-
-
-def running_whole_provider(
-    binary: Path, environment: Mapping[str, str]
-) -> AbstractContextManager[dict[str, str]]:
-    """The same with all of its types. It also takes less time for many calls."""
-    return _running([str(binary), "-debug"], environment)
-
-
-@contextmanager
-def _running(command: Sequence[str], environment: Mapping[str, str]) -> Iterator[dict[str, str]]:
     # It refuses to be configured a second time with certificates; on the loopback it needs none.
     own = {name: value for name, value in environment.items() if name != "AWS_CA_BUNDLE"}
     with subprocess.Popen(
-        command,
+        [sys.executable, "-m", "tests.lean_provider", binary],
         cwd=CHECKOUT,
         env=own,
         stdout=subprocess.PIPE,

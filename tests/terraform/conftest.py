@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from scripts.terraform.env import terraform_binary, terraform_env
-from tests.provider import installed_provider, running_whole_provider
+from tests.provider import installed_provider, running_provider
 
 SOURCE = Path(__file__).parents[2] / "terraform"
 # The stack and each module of it: whatever says which versions it needs.
@@ -58,7 +58,7 @@ class Terraform:
 
     @functools.cached_property
     def attached(self) -> Mapping[str, str]:
-        return self.running.enter_context(running_whole_provider(self.provider, self.env))
+        return self.running.enter_context(running_provider(self.provider, self.env))
 
     def init(self, folder: str) -> None:
         """Make a folder ready, once; only the stack gets the provider from outside."""

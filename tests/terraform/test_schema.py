@@ -7,7 +7,7 @@ The other tests run with the locked version, a 5.x. `provider_6.json` holds the 
 import json
 import re
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,6 @@ import pytest
 from scripts.terraform import schema
 from scripts.terraform.docs import parsed, plain
 from scripts.terraform.schema import Block
-from tests.provider import running_provider
 from tests.terraform.conftest import SOURCE, Terraform
 
 WRITTEN: dict[str, Any] = json.loads(schema.SCHEMA.read_text("utf-8"))
@@ -82,13 +81,21 @@ def missing(body: dict[str, Any], block: Block) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def told(terraform: Terraform) -> dict[str, Any]:
-    """What the locked provider tells of all its types."""
+    """The schema of all types of the locked provider, which Terraform itself starts."""
     terraform.init(".")
-    return provider_schema(terraform("providers", "schema", "-json").stdout)
+    return provider_schema(terraform, terraform.env)
 
 
-def provider_schema(printed: str) -> dict[str, Any]:
-    providers = json.loads(printed)["provider_schemas"]
+def provider_schema(terraform: Terraform, environment: Mapping[str, str]) -> dict[str, Any]:
+    done = subprocess.run(
+        [terraform.binary, "providers", "schema", "-json"],
+        cwd=terraform.root / "terraform",
+        env={**environment, "TF_DATA_DIR": str(terraform.root / "data")},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    providers = json.loads(done.stdout)["provider_schemas"]
     (provider,) = (each for name, each in providers.items() if name.endswith("/hashicorp/aws"))
     schema: dict[str, Any] = provider
     return schema
@@ -229,20 +236,9 @@ CUT = {"resource_schemas", "data_source_schemas", "ephemeral_resource_schemas"}
 def test_the_provider_of_fewer_types_tells_the_same_of_those_in_use(
     terraform: Terraform, told: dict[str, Any]
 ) -> None:
-    with running_provider(terraform.provider, terraform.env) as attached:
-        done = subprocess.run(
-            [terraform.binary, "providers", "schema", "-json"],
-            cwd=terraform.root / "terraform",
-            env={**attached, "TF_DATA_DIR": str(terraform.root / "data")},
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-    lean = provider_schema(done.stdout)
-    assert (
-        lean["resource_schemas"].keys() | {f"data.{name}" for name in lean["data_source_schemas"]}
-        >= schema.in_use()
-    )
+    lean = provider_schema(terraform, terraform.attached)
+    data_sources = {f"data.{name}" for name in lean["data_source_schemas"]}
+    assert lean["resource_schemas"].keys() | data_sources >= schema.in_use()
     assert len(lean["resource_schemas"]) < 100 < len(told["resource_schemas"])
     for kind in CUT:
         assert lean.get(kind, {}).items() <= told[kind].items()

@@ -13,8 +13,9 @@ TESTS = sorted(
     if file != SOURCE / "tests/rendered.tftest.hcl"
 )
 DEPRECATED = """\
-resource "aws_s3_bucket" "this" {
-  acl = "private"
+resource "aws_iam_role" "this" {
+  assume_role_policy  = jsonencode({})
+  managed_policy_arns = []
 }
 """
 TEST = """\
