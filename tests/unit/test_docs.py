@@ -376,20 +376,6 @@ def test_no_alarm_is_declared_where_the_page_about_alarms_does_not_look() -> Non
     }
 
 
-def test_every_line_that_the_worker_logs_is_explained() -> None:
-    page = (ROOT / "docs/worker.md").read_text()
-    explained = re.findall(r"`([^`]+)`", "\n".join(re.findall(r"^\|[^|]+\|", page, re.MULTILINE)))
-    call = re.compile(r"\blog\.(?:info|warning|error|critical|exception)\(\s*\"([^\"]+)\"")
-    logged = {
-        line.partition("%")[0].rstrip(": ")
-        for package in ("worker", "outbound", "telemetry", "store", "aws", "lambda_function")
-        for file in (ROOT / "worker/src/sesbounce" / package).rglob("*.py")
-        for line in call.findall(file.read_text("utf-8"))
-    }
-    assert len(logged) > 30
-    assert sorted(line for line in logged if line not in explained) == []
-
-
 def test_every_reason_is_explained_with_what_it_does() -> None:
     page = rows((ROOT / "docs/reasons.md").read_text())
     table = {name: cells[0].strip("`") for name, cells in page.items() if len(cells) == 2}
