@@ -27,9 +27,10 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile("side by side")
 
-# Each command of Terraform starts the provider, which reads a large schema: Go spends a third of
-# its time there on collecting garbage, to save memory that the tests do not need.
-os.environ.setdefault("GOGC", "400")
+# Go spends a third of the time of Terraform on collecting garbage, to save memory that the tests do
+# not need: below the limit it collects seldom.
+os.environ.setdefault("GOGC", "1200")
+os.environ.setdefault("GOMEMLIMIT", "600MiB")
 
 # Tests, files and folders in the order in which they run. The longest groups come first, so that no
 # process is left with one of them when the others have ended. A process gets its next group when
