@@ -1,4 +1,4 @@
-"""One console and one browser for all the tests here that need them: both take seconds."""
+"""One console for all the tests here that need it, which takes seconds, and browsers for it."""
 
 from collections.abc import Iterator
 
@@ -12,7 +12,7 @@ from tests.acceptance.console_process import Console, dead_letters, make_data
 from tests.ports import LOOPBACK
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
     moto = ThreadedMotoServer(LOOPBACK, 0, verbose=False)
     moto.start()
@@ -26,7 +26,8 @@ def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
     moto.stop()
 
 
-@pytest.fixture(scope="package")
+# Of a module: playwright runs an event loop in this thread, and other tests have one of their own.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         path = chromium.executable()

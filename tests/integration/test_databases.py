@@ -20,6 +20,7 @@ from scripts.local import localstack_container
 from scripts.local.localstack import CHECKOUT
 from tests import debian
 from tests.databases import fixtures, servers
+from tests.databases import process as process_module
 from tests.databases import programs as finding
 from tests.databases.errors import ServerError, ServerMissing
 from tests.databases.products import POSTGRESQL, PRODUCTS, SERVERS, Kind
@@ -218,6 +219,8 @@ def test_a_server_that_does_not_start_has_the_last_word(
     words: str,
 ) -> None:
     monkeypatch.setattr(servers, "_READY_SECONDS", patience)
+    # Whoever started the tests in the background has them, and this program, ignore SIGINT.
+    monkeypatch.setattr(process_module, "_STOP_SECONDS", 1.0)
     program(programs, "initdb", initdb)
     program(programs, "postgres", postgres)
     program(programs, "test", "")

@@ -26,20 +26,20 @@ from tests.terraform.moto import Moto, running_moto
 from tests.terraform.whole_stack.deployed import NEW, OLD, REPOSITORY, Deployed, scheduled_stack
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def moto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Moto]:
     with running_moto(tmp_path_factory.mktemp("moto")) as running:
         yield running
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def environment(terraform: Terraform, moto: Moto) -> Iterator[Mapping[str, str]]:
     """Terraform's environment, in which a provider for moto runs."""
     with running_provider(terraform.provider, terraform_env(moto.environment)) as attached:
         yield attached
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def before_the_image(
     terraform: Terraform,
     environment: Mapping[str, str],
@@ -56,7 +56,7 @@ def before_the_image(
     return deployed
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def repository_came_first(before_the_image: Deployed, moto: Moto) -> bool:
     """Looked at before the image is there."""
     (cluster,) = moto.client("ecs").describe_clusters(clusters=["sesbounce"])["clusters"]
@@ -68,13 +68,13 @@ def repository_came_first(before_the_image: Deployed, moto: Moto) -> bool:
     )
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def deployed(before_the_image: Deployed, repository_came_first: bool) -> Deployed:
     before_the_image.stack(OLD).apply()
     return before_the_image
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def rolled(deployed: Deployed) -> tuple[Change, ...]:
     """What another image changes; it is applied."""
     changes = deployed.stack(NEW).plan().changes
@@ -82,7 +82,7 @@ def rolled(deployed: Deployed) -> tuple[Change, ...]:
     return changes
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def scheduled(rolled: tuple[Change, ...], deployed: Deployed) -> Plan:
     """The plan that replaces the service by a schedule; it is applied."""
     stack = scheduled_stack(deployed)
@@ -91,7 +91,7 @@ def scheduled(rolled: tuple[Change, ...], deployed: Deployed) -> Plan:
     return plan
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def destroyed(deployed: Deployed, scheduled: Plan) -> str:
     """The stack is gone; what the deploy role might have done, as one document."""
     policies = deployed.stack(NEW).outputs()["deploy_role_policies"]
