@@ -1,4 +1,4 @@
-"""What hosts say in Japanese, Russian and Chinese.
+"""What hosts say in Japanese, Russian, Chinese and Korean.
 
 Where no page lists the replies in a language, the source is the RFC whose meanings they express.
 """
@@ -100,5 +100,22 @@ CHINESE = in_language(
         "锁定|鎖定|注销|已关闭|未激活|关闭|過期|过期|失效|暂停", DISABLED),
     row("垃圾|内容|病毒|內容", CONTENT),
     row("稍后|稍後", LATER),
+)
+
+KOREAN = in_language(
+    "Korean", _RFC3463,
+    row("메일함|사서함|편지함|용량|저장공간|저장 공간 ~ 초과|초과하였습니다|초과했습니다|"
+        "초과되었습니다|가득|부족|부족합니다", FULL),
+    row("수신 거부|수신거부|수신을 거부|수신자가 거부", POLICY),
+    row("발신|발신자|발송|ip|서버|아이피|ip가 ~ 차단|차단된|차단되었습니다|거부|거부되었습니다",
+        BLOCKED),
+    row("계정|계정이|사용자|사용자가|휴면|정지된 ~ 계정|계정입니다|정지|중지|비활성|탈퇴|"
+        "정지되었습니다", DISABLED),
+    row("사용자|사용자가|수신자|수신자가|계정|계정이|메일 주소|주소|주소가|메일함이 ~ "
+        "없습니다|없음|존재하지|찾을 수 없|찾을 수 없습니다|잘못된", UNKNOWN),
+    row("존재하지 않는|없는|알 수 없는|잘못된 + 사용자|사용자입니다|수신자|수신자입니다|계정|"
+        "계정입니다|메일|메일주소|주소|주소입니다|아이디", UNKNOWN),
+    row("스팸|스팸으로|바이러스|스팸메일", CONTENT),
+    row("잠시 후|나중에|일시적", LATER),
 )
 # fmt: on

@@ -10,9 +10,10 @@ from sesbounce.feedback.claims.about_sender import SENDER_NAMED, SENDER_NOT_WELC
 from sesbounce.feedback.claims.by_ses import BY_SES
 from sesbounce.feedback.claims.claim import Claim
 from sesbounce.feedback.claims.codes import CODES
-from sesbounce.feedback.claims.eastern import CHINESE, JAPANESE, RUSSIAN
-from sesbounce.feedback.claims.further import CZECH, DUTCH, KOREAN, TURKISH
+from sesbounce.feedback.claims.eastern import CHINESE, JAPANESE, KOREAN, RUSSIAN
 from sesbounce.feedback.claims.western import (
+    CZECH,
+    DUTCH,
     FRENCH,
     GERMAN,
     ITALIAN,
@@ -20,6 +21,7 @@ from sesbounce.feedback.claims.western import (
     PORTUGUESE,
     SOME_LANGUAGES,
     SPANISH,
+    TURKISH,
 )
 
 # The rows that rest on words, in the order in which they are compared: about the recipient, about

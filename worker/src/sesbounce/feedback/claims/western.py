@@ -1,4 +1,4 @@
-"""What hosts say in French, German, Italian, Spanish, Portuguese and Polish.
+"""What hosts say in the languages of Europe with Latin letters, and in Turkish.
 
 Many hosts write accented letters as plain ones, and German umlauts as two letters.
 Where no page lists the replies in a language, the source is the RFC whose meanings they express.
@@ -219,5 +219,49 @@ POLISH = in_language(
         "niepoprawny + uzytkownik*|adres*|kont*|odbiorc*|skrzynk*", UNKNOWN),
     row("niechcian*|tresc*|wirus*", CONTENT),
     row("sprobuj ponownie|pozniej|chwilowo", LATER),
+)
+
+DUTCH = in_language(
+    "Dutch", _RFC3463,
+    row("alleen|uitsluitend ~ leden|geautoriseerd*|interne|bekende|toegestane", POLICY),
+    row("mailbox|postbus|postvak|brievenbus|quota|ontvanger ~ vol|overschreden|"
+        "onvoldoende ruimte|geen ruimte", FULL),
+    row("afzender|server|reputatie|mailserver|uw ip|ip adres ~ geblokkeerd|geweigerd|zwarte lijst|"
+        "niet toegestaan|niet vertrouwd", BLOCKED),
+    row("gebruiker|account|mailbox|postbus|ontvanger|adres|emailadres - geblokkeerd|opgeheven|"
+        "uitgeschakeld|inactief|afgesloten|gesloten|niet actief", DISABLED),
+    row("gebruiker|ontvanger|adres|emailadres|mailbox|postbus|account ~ onbekend|bestaat niet|"
+        "niet gevonden|ongeldig|niet bekend|bestaat hier niet", UNKNOWN),
+    row("onbekende|ongeldige|ongeldig|geen + gebruiker|ontvanger|adres|mailbox|postbus|"
+        "emailadres", UNKNOWN),
+    row("ongewenst*|als spam|inhoud", CONTENT),
+    row("later opnieuw|tijdelijk", LATER),
+)
+
+CZECH = in_language(
+    "Czech", _RFC3463,
+    row("schrank*|kvota|kvoty|uloziste|prostor ~ plna|plny|prekrocen*|vycerpan*", FULL),
+    row("odesilatel*|vase ip|server*|reputac* ~ blokovan*|zablokovan*|odmitnut*|zakazan*|"
+        "na blacklistu", BLOCKED),
+    row("schrank*|ucet|uzivatel*|adresa - zablokovan*|deaktivovan*|zrusen*|neaktivni", DISABLED),
+    row("uzivatel*|adresat*|adresa|schrank*|prijemce|ucet ~ neexistuj*|neznam*|nenalezen*|"
+        "neplatn*|nebyl nalezen|nebyla nalezena", UNKNOWN),
+    row("neznamy|neexistujici|neplatny|neplatna + uzivatel*|adresat*|prijemce|adresa", UNKNOWN),
+    row("nevyzadan*|obsah zpravy", CONTENT),
+    row("zkuste pozdeji|pozdeji|docasn*", LATER),
+)
+
+TURKISH = in_language(
+    "Turkish", _RFC3463,
+    row("posta kutusu|kutusu|kota|kotasi|alan ~ dolu|doldu|asildi|yetersiz", FULL),
+    row("gonderen|gonderici|ip adresiniz|sunucunuz|ip adresi ~ engellendi|engellenmis*|"
+        "reddedildi|kara liste*|yasakli", BLOCKED),
+    row("hesap|hesabi|kullanici|posta kutusu|hesaba - devre disi|askiya alinmis|kapali|"
+        "kapatilmis|pasif|dondurulmus", DISABLED),
+    row("kullanici|alici|adres|adresi|posta kutusu|hesap ~ bulunamadi|bulunamiyor|gecersiz|"
+        "bilinmiyor|mevcut degil|yok", UNKNOWN),
+    row("bilinmeyen|gecersiz|boyle bir + kullanici|alici|adres|hesap", UNKNOWN),
+    row("istenmeyen|icerik", CONTENT),
+    row("daha sonra|gecici olarak", LATER),
 )
 # fmt: on
