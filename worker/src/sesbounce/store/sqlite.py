@@ -1,15 +1,18 @@
 """Opens SQLite databases: commits outlive a power failure, and transactions wait for each other."""
 
 import sqlite3
+import time
 from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import sqlalchemy as sa
+from sqlalchemy.exc import OperationalError
 
 from sesbounce.errors import ConfigurationError, StoreError
 from sesbounce.store import sqlite_file, sqlite_reading
+from sesbounce.store.driver_errors import is_locked
 
 # The options of an execution: whether its transaction writes, and whether it waits for its turn.
 WRITE = "sesbounce_write"
@@ -20,6 +23,9 @@ HOW_TO_PERMIT = (
 )
 # How long a writer waits for SQLite's write lock, in seconds, unless the URL says `?timeout=`.
 _LOCK_TIMEOUT_SECONDS = "30"
+# Between two attempts to get it, in seconds: the longer the writer has waited, the longer.
+_SHORTEST_PAUSE = 0.002
+_LONGEST_PAUSE = 0.05
 
 
 def open_sqlite(
@@ -120,16 +126,30 @@ def _on_begin(connection: sa.Connection) -> None:
     options = connection.get_execution_options()
     if not options.get(WRITE, False):
         connection.exec_driver_sql("BEGIN")
-    elif options.get(WAIT, True):
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
     else:
-        _begin_at_once(connection)
+        _begin_to_write(connection, wait=options.get(WAIT, True))
 
 
-def _begin_at_once(connection: sa.Connection) -> None:
-    milliseconds = connection.exec_driver_sql("PRAGMA busy_timeout").scalar()
+def _begin_to_write(connection: sa.Connection, *, wait: bool) -> None:
+    """Begin a transaction with the write lock; `wait` for it as long as the URL says."""
+    milliseconds = connection.exec_driver_sql("PRAGMA busy_timeout").scalar_one()
     connection.exec_driver_sql("PRAGMA busy_timeout = 0")
     try:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        _take_write_lock(connection, milliseconds / 1000 if wait else 0.0)
     finally:
         connection.exec_driver_sql(f"PRAGMA busy_timeout = {milliseconds}")
+
+
+def _take_write_lock(connection: sa.Connection, seconds: float) -> None:
+    # SQLite itself pauses for longer and longer, up to a tenth of a second. Of two processes that
+    # write all the time, each would wait for a lock that nobody has for a quarter of the time.
+    began = time.monotonic()
+    while True:
+        try:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            return
+        except OperationalError as error:
+            waited = time.monotonic() - began
+            if waited >= seconds or not is_locked(error):
+                raise
+        time.sleep(min(max(_SHORTEST_PAUSE, waited / 10), _LONGEST_PAUSE))
