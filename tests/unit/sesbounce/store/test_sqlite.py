@@ -89,9 +89,11 @@ def test_a_writer_that_does_not_wait_makes_no_pause(file: Path, clock: Clock) ->
 
 
 def test_an_error_that_is_no_lock_is_raised_at_once(tmp_path: Path, clock: Clock) -> None:
-    (tmp_path / "b.db").write_bytes(b"no database" * 100)
+    with closing(sqlite3.connect(tmp_path / "b.db")) as other:
+        other.execute("PRAGMA journal_mode = WAL")
+    (tmp_path / "b.db-wal").mkdir()
     engine = open_database(f"sqlite:///{tmp_path}/b.db", read_only=True)
-    with pytest.raises(sa.exc.DatabaseError, match="not a database"):
+    with pytest.raises(sa.exc.OperationalError, match="unable to open"):
         written(engine)
     assert not clock.pauses
     engine.dispose()
