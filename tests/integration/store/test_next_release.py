@@ -25,7 +25,7 @@ LATER = """
 import sqlalchemy as sa
 from alembic import op
 
-revision, down_revision, branch_labels, depends_on = "{revision}", "0012_from_0011", None, None
+revision, down_revision, branch_labels, depends_on = "{revision}", "0013_from_0012", None, None
 
 
 def upgrade():
@@ -54,7 +54,7 @@ def next_version(tmp_path: Path) -> Path:
 
 
 @contextlib.contextmanager
-def later_release(folder: Path, migration: str, revision: str = "0013_from_0012") -> Iterator[None]:
+def later_release(folder: Path, migration: str, revision: str = "0014_from_0013") -> Iterator[None]:
     """Be the release that has one migration more, until the end of the block."""
     (folder / f"{revision}.py").write_text(migration.format(revision=revision))
     own = migrate._config
@@ -83,16 +83,16 @@ class TestNextRelease:
         old.record([decoded(Scenario.BOUNCE, 0, "jane@example.com")], AT)
         with later_release(next_version, LATER):
             migrate.upgrade(engine)
-            assert migrate.number(migrate.current(engine)) == "0013"
-            assert migrate.ensure(engine, migrate=False) == "0013_from_0012"
+            assert migrate.number(migrate.current(engine)) == "0014"
+            assert migrate.ensure(engine, migrate=False) == "0014_from_0013"
         assert old.record([decoded(Scenario.BOUNCE, 0, "jane@example.com")], AT).duplicates == 1
 
         migrate.upgrade(engine)  # which a rollback's task does: it changes nothing
-        assert migrate.current(engine) == "0013_from_0012"
+        assert migrate.current(engine) == "0014_from_0013"
         assert migrate.drift(engine) == []
         with caplog.at_level(logging.INFO):
             rolled_back = store(engine)
-        assert "newer version 0013, which this release can use" in caplog.text
+        assert "newer version 0014, which this release can use" in caplog.text
         mary = decoded(Scenario.BOUNCE, 1, "mary@example.com")
         assert rolled_back.record([mary], AT).struck_rows == 1
         full = [decoded(Scenario.MAILBOX_FULL, day, "bob@example.com") for day in (-30, -29, -28)]
@@ -107,16 +107,16 @@ class TestNextRelease:
         assert not lookup.check("mary@example.com", AT).may_mail
         assert len(list(lookup.why("jane@example.com"))) == 2
         assert rows(engine, "SELECT address FROM suppressed") == [("mary@example.com",)]
-        with pytest.raises(SchemaError, match="knows no version after 0012"):
+        with pytest.raises(SchemaError, match="knows no version after 0013"):
             migrate.downgrade(engine, "0007")
 
     def test_the_old_release_refuses_a_version_that_it_can_not_use(
         self, engine: sa.Engine, next_version: Path
     ) -> None:
-        with later_release(next_version, LATER, "0013_from_0013"):
+        with later_release(next_version, LATER, "0014_from_0014"):
             migrate.upgrade(engine)
-        with pytest.raises(SchemaError, match="at version 0013, which is newer"):
+        with pytest.raises(SchemaError, match="at version 0014, which is newer"):
             store(engine)
         with pytest.raises(SchemaError, match="newer"):
             migrate.upgrade(engine)
-        assert migrate.current(engine) == "0013_from_0013"
+        assert migrate.current(engine) == "0014_from_0014"

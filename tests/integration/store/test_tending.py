@@ -91,7 +91,7 @@ def never(place: str, problem: str) -> None:
 def test_a_file_of_addresses_is_looked_up(
     store: Store, engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sesbounce.store.bulk.KEYS_PER_QUERY", 2)
+    monkeypatch.setattr("sesbounce.store.find.KEYS_PER_QUERY", 2)
     store.record(some_of_everything(), AT)
     keys = ["hard@one.example", "HARD@one.example", "fine@two.example", "full@one.example"]
     keys += ["spam@two.example", "nobody@one.example"]

@@ -521,7 +521,7 @@ class TestCheckFile:
         text = "".join(f"{who}@example.com\n" for who in ("fine", "spam", "once", "full") * 5)
         whole = sesbounce("check", "-", stdin=text).stdout
         monkeypatch.setattr("sesbounce.cli.bulk._ROWS", 3)
-        monkeypatch.setattr("sesbounce.store.bulk.KEYS_PER_QUERY", 2)
+        monkeypatch.setattr("sesbounce.store.find.KEYS_PER_QUERY", 2)
         assert sesbounce("check", "-", stdin=text).stdout == whole
         assert whole.count(",no,") == 10
 

@@ -61,7 +61,7 @@ def test_a_missing_hash_key_is_an_error_whatever_is_looked_up(
 def test_each_chunk_of_keys_is_one_query(
     connection: sa.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sesbounce.store.bulk.KEYS_PER_QUERY", 2)
+    monkeypatch.setattr("sesbounce.store.find.KEYS_PER_QUERY", 2)
     queries: list[str] = []
     sa.event.listen(connection, "before_cursor_execute", lambda *call: queries.append(call[2]))
     assert len(found(connection)) == 2

@@ -5,8 +5,9 @@ import pytest
 import sqlalchemy as sa
 
 from sesbounce.feedback.kind import Kind
-from sesbounce.store.bulk import Find, Insert
+from sesbounce.store.bulk import Insert
 from sesbounce.store.columns import Key, UtcDateTime, Word, Words
+from sesbounce.store.find import Find
 from sesbounce.store.schema import metadata
 
 AT = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)

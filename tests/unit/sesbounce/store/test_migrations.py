@@ -59,7 +59,8 @@ def harms(recorded: list[ops.MigrateOperation]) -> Iterator[str]:
                 pass
             case ops.ExecuteSQLOp(sqltext=str(text)) if text.startswith(VIEWS):
                 pass
-            case ops.ExecuteSQLOp(sqltext="DROP VIEW suppressed"):  # SQLite can't replace a view
+            # No index of an older table is unique; and SQLite can't replace a view.
+            case ops.DropIndexOp() | ops.ExecuteSQLOp(sqltext="DROP VIEW suppressed"):
                 pass
             case ops.ExecuteSQLOp(sqltext=sa.Update() as update):
                 names = {(str(update.table), str(column)) for column in update._values or ()}
@@ -112,20 +113,20 @@ def test_the_rule_tells_additions_from_other_changes(monkeypatch: pytest.MonkeyP
 @pytest.mark.parametrize(
     ("revision", "usable"),
     [
-        ("0012_from_0011", True),
-        ("0011_from_0010", False),
-        ("0007", False),
         ("0013_from_0012", True),
-        ("0014_from_0012", True),
-        ("0014_from_0013", False),
-        ("0013_from_0013", False),
-        ("0013", False),
-        ("odd_from_0012", False),
+        ("0012_from_0011", False),
+        ("0007", False),
+        ("0014_from_0013", True),
+        ("0015_from_0013", True),
+        ("0015_from_0014", False),
+        ("0014_from_0014", False),
+        ("0014", False),
+        ("odd_from_0013", False),
         (None, False),
     ],
 )
 def test_a_newer_schema_names_the_oldest_version_that_can_use_it(
     revision: str | None, usable: bool
 ) -> None:
-    assert migrate.newest() == "0012_from_0011", "write the cases for the newest version"
+    assert migrate.newest() == "0013_from_0012", "write the cases for the newest version"
     assert migrate.is_usable(revision) is usable

@@ -33,9 +33,9 @@ from sesbounce.policy.tally import Tally
 from sesbounce.policy.verdict import Verdict
 from sesbounce.store import schema
 from sesbounce.store.addresses import HASH_KEYS
-from sesbounce.store.bulk import chunks
 from sesbounce.store.conflicts import retry_revision
 from sesbounce.store.event_log import event_of
+from sesbounce.store.find import chunks
 from sesbounce.store.judging import VerdictChange
 from sesbounce.store.result import Recorded
 from sesbounce.store.senders import save_tally

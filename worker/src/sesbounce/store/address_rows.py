@@ -15,8 +15,10 @@ from sesbounce.feedback.reason import Reason
 from sesbounce.policy.state import State
 from sesbounce.policy.verdict import Verdict
 from sesbounce.store import schema
-from sesbounce.store.bulk import Find, Insert, Row
+from sesbounce.store.bulk import Insert, Row
 from sesbounce.store.columns import UtcDateTime
+from sesbounce.store.find import Find
+from sesbounce.store.place import Place
 from sesbounce.store.statements import Parameters
 
 _encode_state = msgspec.json.Encoder().encode
@@ -36,6 +38,7 @@ class AddressRow(msgspec.Struct, frozen=True, gc=False):
         was_for_good: whether the suppression had no end before the row was changed.
         plain_address: the address behind the keyed hash of a forgotten one, if an event has just
             named it; it is for the sender's tables alone, and never stored.
+        place: where PostgreSQL keeps the row, if this transaction has locked it.
     """
 
     key: str
@@ -45,13 +48,15 @@ class AddressRow(msgspec.Struct, frozen=True, gc=False):
     was_for_good: bool = False
     plain_address: str = ""
     streams: Mapping[str, Verdict] = {}
+    place: str | None = None
 
     @classmethod
     def of(cls, row: sa.Row[Any]) -> Self:
-        """Make one of a row from the database with all columns but `_TIMES`, in their order."""
+        """Make one of a row from the database: a place, and all columns but `_TIMES` in order."""
         values: tuple[Any, ...] = tuple(row)
-        key, state, _, since, until, reason, kind, why, struck_off, _ = values
-        return cls(key, _decode_state(state), _verdict(since, until, reason, kind, why), struck_off)
+        place, key, state, _, since, until, reason, kind, why, struck_off, _ = values
+        verdict = _verdict(since, until, reason, kind, why)
+        return cls(key, _decode_state(state), verdict, struck_off, place=place)
 
     def changed(
         self, state: State, verdict: Verdict, streams: Mapping[str, Verdict], plain_address: str
@@ -146,9 +151,12 @@ _mark = (
     )
 )
 _find_keys = Find(sa.select(_addresses), _addresses)
-_select_rows = sa.select(*(schema.address.c[name] for name in _insert_addresses.columns))
+_columns = [schema.address.c[name] for name in _insert_addresses.columns]
+# A place is of use only if the row is locked.
+_select_rows = sa.select(sa.null(), *_columns)
+_lock_rows = sa.select(Place(schema.address), *_columns)
 _find_rows = Find(_select_rows, _addresses)
-_find_rows_and_lock = Find(_select_rows.with_for_update(), _addresses)
+_find_rows_and_lock = Find(_lock_rows.with_for_update(), _addresses)
 _find_streams = Find(sa.select(schema.stream), schema.stream.c.address)
 _find_free_rows = Find(_select_rows.with_for_update(skip_locked=True), _addresses)
 
@@ -229,21 +237,31 @@ def save_rows(
         struck_off: new values of `struck_off`, by key.
         now: the time of these.
     """
-    states: list[Row] = []
-    verdicts: list[Row] = []
+    states: list[tuple[str | None, Row]] = []
+    verdicts: list[tuple[str | None, Row]] = []
     for row in rows:
         earlier = before[row.key]
         same = row.verdict == earlier.verdict and row.hard_at == earlier.hard_at
         new = struck_off.get(row.key)
         if new is not None:
             times = (now, None) if new else (None, now)
-            verdicts.append((*row.values(struck_off=new), *times))
+            verdicts.append((earlier.place, (*row.values(struck_off=new), *times)))
         elif same:
-            states.append(row.values(struck_off=row.struck_off))
+            states.append((earlier.place, row.values(struck_off=row.struck_off)))
         else:
-            verdicts.append((*row.values(struck_off=row.struck_off), None, None))
-    _save_states(connection, states)
-    _save_verdicts(connection, verdicts)
+            values = row.values(struck_off=row.struck_off)
+            verdicts.append((earlier.place, (*values, None, None)))
+    _save(connection, _save_states, states)
+    _save(connection, _save_verdicts, verdicts)
+
+
+def _save(
+    connection: sa.Connection, insert: Insert, rows: Sequence[tuple[str | None, Row]]
+) -> None:
+    """Save rows by their places, and those without one by their keys."""
+    insert(connection, [row for place, row in rows if place is None])
+    there = [(place, row) for place, row in rows if place is not None]
+    insert.change(connection, [place for place, _ in there], [row for _, row in there])
 
 
 def save_streams(

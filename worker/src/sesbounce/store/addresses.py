@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from sesbounce.privacy.keyed_hash import PREFIX, HashKeys
-from sesbounce.store.bulk import Find, chunks
+from sesbounce.store.find import Find, chunks
 from sesbounce.store.schema import address as table
 
 HASH_KEYS = PREFIX

@@ -11,7 +11,7 @@ import msgspec
 import sqlalchemy as sa
 
 from sesbounce.store import schema
-from sesbounce.store.bulk import Find
+from sesbounce.store.find import Find
 from sesbounce.store.statements import EventParameters
 
 _event, _address = schema.event.c, schema.address.c

@@ -17,7 +17,8 @@ from sesbounce.feedback.extract import Event, either_counted
 from sesbounce.feedback.recording import Message
 from sesbounce.privacy.keyed_hash import is_forgotten
 from sesbounce.store import schema
-from sesbounce.store.bulk import Find, Insert, Row
+from sesbounce.store.bulk import Insert, Row
+from sesbounce.store.find import Find
 
 
 def _getter(columns: Iterable[str]) -> Callable[[Event], tuple[Any, ...]]:

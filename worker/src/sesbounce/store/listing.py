@@ -15,9 +15,9 @@ from sesbounce.policy.suppressed import Suppressed, strike_text
 from sesbounce.privacy.keyed_hash import NO_KEYS, HashKeys, is_forgotten
 from sesbounce.store import schema
 from sesbounce.store.addresses import FindAddresses
-from sesbounce.store.bulk import Find
 from sesbounce.store.deciding import ANY_EVENT, EventFilter
 from sesbounce.store.engine import answering
+from sesbounce.store.find import Find
 from sesbounce.store.lookup import Filter, matching
 from sesbounce.store.streams import in_words, limited_suppressions
 

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from sesbounce.privacy.keyed_hash import HashKeys
 from sesbounce.store.addresses import names_of
-from sesbounce.store.bulk import Find
+from sesbounce.store.find import Find
 from sesbounce.store.schema import stream as table
 
 
