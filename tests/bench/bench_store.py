@@ -148,12 +148,16 @@ def main() -> None:
     parser.add_argument(
         "--log", choices=LOGS, default="advised", help="settings of PostgreSQL's log, of --growth"
     )
+    parser.add_argument(
+        "--no-huge-pages", action="store_true", help="of PostgreSQL's buffers, of --growth"
+    )
     options = parser.parse_args()
     console = Console()
     if options.growth:
         for kind in [options.database] if options.database else DATABASES:
             size = Size(options.events, options.addresses)
-            growth(kind, size, options.rounds, options.log, console)
+            huge_pages = not options.no_huge_pages
+            growth(kind, size, options.rounds, options.log, console, huge_pages=huge_pages)
         return
     with tempfile.TemporaryDirectory() as folder:
         engine = prepare(f"sqlite:///{folder}/bench.sqlite3")

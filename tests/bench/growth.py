@@ -9,10 +9,12 @@ Then each operation runs once in the large database; see `tests.bench.operations
 
 PostgreSQL waits for the disk at each commit, as users run it. Its buffers take 2 GB, which is what
 RDS gives them on a machine of 8 GB, and hold the table of addresses and the indexes by address from
-the beginning. Its log has the settings that docs/database.md advises, or with `--log rds` those of
-RDS. The first round begins right after a checkpoint, when nearly every change is the first one of
-its page, which goes to the log as a whole. More events come before each further round, so that the
-rounds are spread over the time between two checkpoints.
+the beginning. They are in huge pages, as on RDS, if this machine's kernel gives this user such
+pages (on Linux: root), until the end of the measurement. Its log has the settings that
+docs/database.md advises, or with `--log rds` those of RDS. The first round begins right after a
+checkpoint, when nearly every change is the first one of its page, which goes to the log as a whole.
+More events come before each further round, so that the rounds are spread over the time between two
+checkpoints.
 """
 
 import os
@@ -43,6 +45,10 @@ MESSAGES = 10_000
 MODELS = 1000
 BETWEEN_ROUNDS = 100_000
 _BUFFERS = "--shared_buffers=2GB"
+# https://docs.kernel.org/admin-guide/mm/hugetlbpage.html: how many pages of 2 MB the kernel keeps.
+_HUGE_PAGES = Path("/proc/sys/vm/nr_hugepages")
+# 2 GB of buffers, and a sixth more for the rest of the memory that the server's processes share.
+_NUMBER_OF_HUGE_PAGES = 1200
 # The default parameter groups of RDS leave the other settings of the log as they are.
 LOGS = {
     "advised": ("--max_wal_size=8GB", "--checkpoint_timeout=15min", "--wal_compression=lz4"),
@@ -89,11 +95,19 @@ class _Measured(NamedTuple):
     server: _Server
 
 
-def growth(kind: str, size: Size, rounds: int, log: str, console: Console) -> None:
+def growth(
+    kind: str, size: Size, rounds: int, log: str, console: Console, *, huge_pages: bool
+) -> None:
     """Measure and print what a large database of a kind costs."""
-    with _databases(kind, log) as new:
+    title = f"{kind}: {size.events:,} events, {size.addresses:,} addresses"
+    with ExitStack() as stack:
+        options = LOGS[log]
+        if kind == "postgresql":
+            given = huge_pages and stack.enter_context(_given_huge_pages())
+            options = (*options, f"--huge_pages={'on' if given else 'off'}")
+            title += f", {'with' if given else 'without'} huge pages"
+        new = stack.enter_context(_databases(kind, *options))
         large = _filled(new(), size)
-        title = f"{kind}: {size.events:,} events, {size.addresses:,} addresses"
         console.print(f"{title}: {_bytes(large) / 1e9:.1f} GB")
         measured: list[tuple[_Measured, ...]] = []
         for number in track(range(rounds), description="recording", console=console):
@@ -135,14 +149,31 @@ def _filled(url: str, size: Size) -> sa.Engine:
 
 
 @contextmanager
-def _databases(kind: str, log: str) -> Iterator[Callable[[], str]]:
+def _given_huge_pages() -> Iterator[bool]:
+    """Let the kernel keep huge pages for the buffers; yields whether it does."""
+    try:
+        before = _HUGE_PAGES.read_text(encoding="ascii")
+        _HUGE_PAGES.write_text(f"{int(before) + _NUMBER_OF_HUGE_PAGES}", encoding="ascii")
+    except OSError:  # not Linux, or another user than root
+        yield False
+        return
+    try:
+        # It keeps fewer where it does not find as many.
+        kept = int(_HUGE_PAGES.read_text(encoding="ascii"))
+        yield kept >= int(before) + _NUMBER_OF_HUGE_PAGES
+    finally:
+        _HUGE_PAGES.write_text(before, encoding="ascii")
+
+
+@contextmanager
+def _databases(kind: str, *options: str) -> Iterator[Callable[[], str]]:
     """A function that returns the URL of an empty database each time, on one server."""
     with ExitStack() as stack:
         if kind == "sqlite":
             folder = stack.enter_context(tempfile.TemporaryDirectory())
             yield lambda: f"sqlite:///{tempfile.mkdtemp(dir=folder)}/events.sqlite3"
             return
-        url = stack.enter_context(postgresql_url(_BUFFERS, *LOGS[log]))
+        url = stack.enter_context(postgresql_url(_BUFFERS, *options))
         yield lambda: stack.enter_context(empty_database(url))
 
 
