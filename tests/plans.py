@@ -102,8 +102,9 @@ def _add_postgresql(plan: Plan, node: dict[str, Any], *, limited: bool) -> None:
     plan.sorts |= kind == "Sort"
     limited = kind == "Limit" or (limited and kind not in _NEED_ALL)
     by_index = kind in ("Index Scan", "Index Only Scan") and (limited or "Index Cond" in node)
-    by_bitmap = kind == "Bitmap Heap Scan"
-    if table in GROWING and kind != "ModifyTable" and not by_index and not by_bitmap:
+    by_index |= kind == "Bitmap Heap Scan"
+    by_place = kind == "Tid Scan" and "TID Cond" in node
+    if table in GROWING and kind != "ModifyTable" and not by_index and not by_place:
         plan.whole.add(table)
     if kind == "Bitmap Index Scan" and "Index Cond" not in node:
         plan.whole.add(node["Index Name"])

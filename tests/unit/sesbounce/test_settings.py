@@ -56,6 +56,22 @@ def test_an_error_names_the_variable_and_what_it_should_be(
         load_settings()
 
 
+@pytest.mark.parametrize(
+    ("variables", "messages"),
+    [
+        ({}, 200),
+        ({"SESBOUNCE_PROCESSES": "2"}, 400),
+        ({"SESBOUNCE_PROCESSES": "2", "SESBOUNCE_BATCH_SIZE": "100"}, 100),
+    ],
+)
+def test_several_processes_commit_more_messages_at_once(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], messages: int
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert load_settings().largest_batch == messages
+
+
 def test_tags_are_named_once_each(monkeypatch: pytest.MonkeyPatch) -> None:
     assert load_settings().tags == []
     monkeypatch.setenv("SESBOUNCE_TAGS", " campaign, ses:from-domain,campaign ,")

@@ -8,6 +8,10 @@ from pydantic_settings import NoDecode
 from sesbounce.feedback.attribution import MOST_TAGS
 from sesbounce.feedback.tags import TAG_NAME
 
+_BATCH = 200
+# Processes wait for each other to commit. The more each commits at once, the less they wait.
+_BATCH_OF_SEVERAL = 400
+
 
 class WorkerSettings(BaseModel):
     """What the worker accepts, its loop, and its metrics for Prometheus."""
@@ -46,8 +50,12 @@ class WorkerSettings(BaseModel):
         description="whether the worker receives, deletes and returns messages by requests of its "
         "own, for a fraction of boto3's CPU time; false makes boto3 send every request",
     )
-    batch_size: int = Field(
-        default=200, ge=1, le=1000, description="number of messages that one commit takes at most"
+    batch_size: int | None = Field(
+        default=None,
+        ge=1,
+        le=1000,
+        description="number of messages that one commit takes at most; empty: 200, or 400 if there "
+        "are several worker processes",
     )
     batch_wait_ms: int = Field(
         default=50,
@@ -74,6 +82,11 @@ class WorkerSettings(BaseModel):
     metrics_host: str = Field(
         default="127.0.0.1", description="IP address on which the worker opens that port"
     )
+
+    @property
+    def largest_batch(self) -> int:
+        """The most messages that one commit takes."""
+        return self.batch_size or (_BATCH if self.processes == 1 else _BATCH_OF_SEVERAL)
 
     @field_validator("topic_arns")
     @classmethod

@@ -145,7 +145,7 @@ def replay(place: Place, wanted: Wanted, how: How) -> None:
         ):
             handler = Handler(store.store, command.trust, now, lambda *_: False, decoder(settings))
             action = Replay(handler)
-            worked = work(command, survey, action, how.rate, settings.batch_size)
+            worked = work(command, survey, action, how.rate, settings.largest_batch)
     finish("recorded", survey, worked, how, action.recorded)
 
 

@@ -148,7 +148,7 @@ def _open_worker(
 ) -> Iterator[Worker]:
     """A worker on the queue and the database; the database's connections are closed at the end."""
     loop = LoopSettings(
-        batch_size=settings.batch_size,
+        batch_size=settings.largest_batch,
         batch_wait=settings.batch_wait_ms / 1000,
         pollers=settings.pollers,
         wait_seconds=settings.wait_seconds,
