@@ -3,9 +3,10 @@
 import csv
 import gc
 import io
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import sys
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from datetime import datetime
 from itertools import chain, islice
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, TextIO
@@ -24,12 +25,12 @@ from sesbounce.feedback.address import Address, parse
 from sesbounce.lists.decoding import NAME_IT, escaped, lines_of, undecodable
 from sesbounce.lists.spreadsheet import guarded, is_own, unguarded
 from sesbounce.lists.tables import CsvReader, csv_reader
-from sesbounce.privacy.keyed_hash import HashKeys
 from sesbounce.store.listing import suppressed_among
 
-# The number of rows that are in memory at once. Their keys are looked up in their order: the more
-# there are, the nearer they lie to each other in the database.
-_ROWS = 100_000
+# The number of rows of a part; two parts are in memory at once. Keys are looked up in their order:
+# the more there are, the nearer they lie to each other in the database.
+_ROWS = 50_000
+_SWITCH_SECONDS = 0.0002
 # The number of rows that show which column holds the addresses.
 _SAMPLE_ROWS = 100
 
@@ -64,6 +65,26 @@ class _Table(NamedTuple):
     header: list[str] | None
     rows: Iterator[list[str]]
     column: int
+
+
+# Reason and why of the addresses that may not be mailed, by key, once the database has answered.
+_Found = Future[dict[str, tuple[str, str]]]
+
+
+class _Part(NamedTuple):
+    """Some rows of a file, which the database looks up meanwhile.
+
+    Attributes:
+        rows: the rows.
+        addresses: the address in each of them.
+        problems: why a row has no answer, by its place among them.
+        found: reason and why of the addresses that may not be mailed, by key.
+    """
+
+    rows: list[list[str]]
+    addresses: list[Address]
+    problems: dict[int, str]
+    found: _Found
 
 
 class _Answer(NamedTuple):
@@ -182,20 +203,37 @@ def _check(
     try:
         table = _open_table(reader, column)
         write = writer(table.header)
-        with _no_collection():
-            while rows := list(islice(table.rows, _ROWS)):
-                addresses, problems = _read(rows, table)
-                answers = _answers(engine, addresses, at, hash_keys, stream)
-                for place, problem in problems.items():
-                    answers[place] = _Answer(may_mail=False, why=problem)
-                write(zip(rows, addresses, answers, strict=True))
-                del rows, addresses  # before the next ones are read
+        with _no_collection(), _one_thread() as pool:
+            parts = _parts(
+                table,
+                lambda keys: pool.submit(suppressed_among, engine, keys, at, hash_keys, stream),
+            )
+            for part in parts:
+                answers = _answers(part)
+                write(zip(part.rows, part.addresses, answers, strict=True))
+                del part  # before the next rows are read
                 yield answers
     except csv.Error as error:
         raise ListError(
             f"line {reader.line_num} is no CSV: {error}. Put a value that holds a comma or a "
             "quote in quotes, and write each quote in it twice"
         ) from None
+
+
+def _parts(table: _Table, look_up: Callable[[Collection[str]], _Found]) -> Iterator[_Part]:
+    """Read a part while the database looks up the one before, which is returned after that."""
+    before: _Part | None = None
+    while rows := list(islice(table.rows, _ROWS)):
+        addresses, problems = _read(rows, table)
+        # In the order in which they lie in memory: they are sorted in two thirds of the time.
+        keys = dict.fromkeys(address.key for address in addresses)
+        part = _Part(rows, addresses, problems, look_up(keys))
+        if before:
+            yield before
+        before = part
+        del rows, addresses, part
+    if before:
+        yield before
 
 
 def _read(rows: Sequence[Sequence[str]], table: _Table) -> tuple[list[Address], dict[int, str]]:
@@ -215,25 +253,37 @@ def _read(rows: Sequence[Sequence[str]], table: _Table) -> tuple[list[Address], 
     return list(map(parse, values)), problems
 
 
-def _answers(
-    engine: sa.Engine,
-    addresses: Sequence[Address],
-    at: datetime,
-    hash_keys: HashKeys,
-    stream: str | None,
-) -> list[_Answer]:
-    """One answer an address; a text that is no address may not be mailed."""
-    # In the order in which they lie in memory: they are sorted in two thirds of the time.
-    keys = dict.fromkeys(address.key for address in addresses)
-    found = suppressed_among(engine, keys, at, hash_keys, stream)
-    return [
+def _answers(part: _Part) -> list[_Answer]:
+    """One answer a row; a text that is no address may not be mailed."""
+    found = part.found.result()
+    answers = [
         _Answer(False, *found[address.key])
         if address.key in found
         else _MAY
         if address.parsed
         else _NO_ADDRESS
-        for address in addresses
+        for address in part.addresses
     ]
+    for place, problem in part.problems.items():
+        answers[place] = _Answer(may_mail=False, why=problem)
+    return answers
+
+
+@contextmanager
+def _one_thread() -> Iterator[ThreadPoolExecutor]:
+    """A thread, in which nothing begins any more after the end of the block.
+
+    It asks the database for a part by many queries. While this thread computes, Python lets the
+    other one go on only after a time, which would be longer than a query.
+    """
+    pool = ThreadPoolExecutor(1)
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(_SWITCH_SECONDS)
+    try:
+        yield pool
+    finally:
+        sys.setswitchinterval(before)
+        pool.shutdown(cancel_futures=True)
 
 
 @contextmanager
