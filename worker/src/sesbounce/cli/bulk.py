@@ -203,7 +203,7 @@ def _check(
     try:
         table = _open_table(reader, column)
         write = writer(table.header)
-        with _no_collection(), _one_thread() as pool:
+        with _no_collection(), _one_thread(engine) as pool:
             parts = _parts(
                 table,
                 lambda keys: pool.submit(suppressed_among, engine, keys, at, hash_keys, stream),
@@ -270,15 +270,15 @@ def _answers(part: _Part) -> list[_Answer]:
 
 
 @contextmanager
-def _one_thread() -> Iterator[ThreadPoolExecutor]:
-    """A thread, in which nothing begins any more after the end of the block.
+def _one_thread(engine: sa.Engine) -> Iterator[ThreadPoolExecutor]:
+    """A thread to ask the database in; nothing begins in it any more after the end of the block.
 
-    It asks the database for a part by many queries. While this thread computes, Python lets the
-    other one go on only after a time, which would be longer than a query.
+    It makes many queries. While another thread computes, Python lets this one go on only after a
+    time, which would be longer than a query to a server takes. SQLite computes in this process.
     """
     pool = ThreadPoolExecutor(1)
     before = sys.getswitchinterval()
-    sys.setswitchinterval(_SWITCH_SECONDS)
+    sys.setswitchinterval(before if engine.dialect.name == "sqlite" else _SWITCH_SECONDS)
     try:
         yield pool
     finally:
